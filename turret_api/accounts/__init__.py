@@ -1,0 +1,1 @@
+"""Projects, plans, keys and quota use, in Postgres."""

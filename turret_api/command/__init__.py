@@ -1,0 +1,1 @@
+"""The `turret` command: start, supervise, import, export, build."""

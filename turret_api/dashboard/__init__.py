@@ -1,0 +1,1 @@
+"""The pages served at `/`; their data comes from the read API."""

@@ -1,0 +1,70 @@
+"""Where everything in the lake lies. No other module builds a path or an address.
+
+A client's words never become a path: only the server's own project ids do, and those match `PROJECT_ID`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.fs
+
+PROJECT_ID = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
+
+
+class ProjectIdError(ValueError):
+    """A project id is not one that this server could have made."""
+
+
+def check_project_id(project_id: str) -> str:
+    """Return `project_id` if it is safe in a path and in a predicate; raise `ProjectIdError` otherwise."""
+    if not PROJECT_ID.fullmatch(project_id):
+        raise ProjectIdError(f"{project_id!r} is not a project id: 3 to 63 of a-z, 0-9 and '-', not starting with '-'")
+    return project_id
+
+
+@dataclass(frozen=True)
+class Lake:
+    """A lake by its root: an absolute local folder, or `s3://bucket/prefix`.
+
+    Credentials and endpoint of S3 come from the usual `AWS_…` variables, which polars, pyarrow and deltalake all read.
+    """
+
+    root: str
+
+    @property
+    def is_local(self) -> bool:
+        return "://" not in self.root
+
+    def table(self, name: str) -> str:
+        """Address of one Delta table."""
+        return f"{self.root}/tables/{name}"
+
+    def events_folder(self, project_id: str, received_date: dt.date) -> str:
+        """Address of the folder that holds one project's raw parts of one UTC day of receipt."""
+        return f"{self.root}/events/project={check_project_id(project_id)}/date={received_date.isoformat()}"
+
+    def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
+        """Return pyarrow's file system for this lake and the root as a path on it."""
+        if self.is_local:
+            return pyarrow.fs.LocalFileSystem(), self.root
+        # The AWS_… variables name the endpoint for polars and deltalake; pyarrow's URI parser wants it spelled out.
+        address = urllib.parse.urlsplit(self.root)
+        endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
+        parts = urllib.parse.urlsplit(endpoint)
+        filesystem = pyarrow.fs.S3FileSystem(
+            endpoint_override=parts.netloc or None,
+            scheme=parts.scheme or None,
+            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+        )
+        return filesystem, f"{address.netloc}{address.path}".rstrip("/")
+
+    def make(self) -> None:
+        """After this call the root exists (nothing to do on S3)."""
+        if self.is_local:
+            Path(self.root).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,110 @@
+"""Every setting, read once from the environment at an entry point and passed down from there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from turret_pipeline.lake.paths import Lake
+
+
+class SettingError(ValueError):
+    """A setting's value cannot be used; the message names the variable, what was found and what was expected."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One documented environment variable: its name, its default in words, and what it does."""
+
+    variable: str
+    default: str
+    meaning: str
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("TURRET_HOME", ".turret", "folder for the spool, the lake, the databases and the logs"),
+    Setting("TURRET_LAKE", "$TURRET_HOME/lake", "folder or `s3://bucket/prefix` for raw events and tables"),
+    Setting("TURRET_DATABASE_URL", "embedded", "`postgresql://…` of a Postgres server, for more than one host"),
+    Setting("TURRET_PORT", "8000", "port of the API and the dashboard"),
+    Setting("TURRET_DAGSTER_PORT", "3000", "port of the Dagster UI"),
+    Setting("TURRET_MODEL", "all-MiniLM-L6-v2", "sentence-transformers name or folder of the embedding model"),
+    Setting("TURRET_RAY_ADDRESS", "unset", "a Ray cluster to run the assets on; unset: local processes"),
+    Setting("TURRET_MAX_TEXT", "100000", "longest text in an event's metadata, in characters"),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings as values.
+
+    Args:
+        home: absolute folder of this installation.
+        lake: the lake's absolute folder, or its `s3://` address.
+        database_url: `postgresql+psycopg2://…`, or None for the embedded server.
+        port: TCP port of the API.
+        dagster_port: TCP port of the Dagster UI.
+        model: name or folder of the embedding model, or None for the one that ships with Turret.
+        ray_address: address of a Ray cluster, or None.
+        max_text: longest text in characters (code points).
+    """
+
+    home: Path
+    lake: str
+    database_url: str | None = None
+    port: int = 8000
+    dagster_port: int = 3000
+    model: str | None = None
+    ray_address: str | None = None
+    max_text: int = 100_000
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings that `environment` (default: the process's) asks for; raise `SettingError` otherwise."""
+        env = os.environ if environment is None else environment
+        home = Path(env.get("TURRET_HOME") or ".turret").expanduser().absolute()
+        lake = env.get("TURRET_LAKE") or str(home / "lake")
+        if "://" not in lake:
+            lake = str(Path(lake).expanduser().absolute())
+            if "%" in lake:
+                # deltalake reads a local folder as an address and decodes what looks like %20.
+                raise SettingError(f"the lake's folder {lake!r} has a '%' in its name; choose one without")
+        model = env.get("TURRET_MODEL") or None
+        return cls(
+            home=home,
+            lake=lake,
+            database_url=_database_url(env.get("TURRET_DATABASE_URL") or None),
+            port=_integer(env, "TURRET_PORT", 8000, 1, 65535),
+            dagster_port=_integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
+            model=None if model in (None, "all-MiniLM-L6-v2") else model,
+            ray_address=env.get("TURRET_RAY_ADDRESS") or None,
+            max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
+        )
+
+    def open_lake(self) -> Lake:
+        """Return the lake that these settings name."""
+        return Lake(self.lake)
+
+
+def _integer(env: Mapping[str, str], variable: str, default: int, low: int, high: int) -> int:
+    text = env.get(variable)
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise SettingError(f"{variable} is {text!r}; expected a whole number from {low} to {high}")
+    return value
+
+
+def _database_url(url: str | None) -> str | None:
+    """Name the driver: with SQLAlchemy 2.1 a bare `postgresql://` picks psycopg 3, which is not installed."""
+    if url is None:
+        return None
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.split("+")[0] not in ("postgresql", "postgres"):
+        raise SettingError("TURRET_DATABASE_URL is not a postgresql:// address")
+    return f"postgresql+psycopg2://{rest}"

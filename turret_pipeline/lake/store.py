@@ -1,0 +1,124 @@
+"""Reading and writing the tables: each write is one Delta commit, so a reader sees all of it or nothing."""
+
+from __future__ import annotations
+
+import urllib.parse
+from collections.abc import Sequence
+from pathlib import Path
+
+import deltalake
+import polars as pl
+import pyarrow as pa
+from deltalake.exceptions import TableNotFoundError
+
+from turret_pipeline.lake.paths import Lake, check_project_id
+from turret_pipeline.lake.tables import Table
+
+WRITER = deltalake.WriterProperties(compression="ZSTD")
+
+
+class SchemaError(ValueError):
+    """A frame does not have the columns, types or nulls that its table declares."""
+
+
+def open_table(lake: Lake, table: Table, version: int | None = None) -> deltalake.DeltaTable | None:
+    """Return the Delta table (at `version`, or the newest), or None if nothing was ever written to it."""
+    try:
+        return deltalake.DeltaTable(lake.table(table.name), version=version)
+    except TableNotFoundError:
+        return None
+
+
+def version(lake: Lake, table: Table) -> int | None:
+    """Return the number of the table's newest commit, or None if nothing was ever written to it."""
+    found = open_table(lake, table)
+    return None if found is None else found.version()
+
+
+def scan(lake: Lake, table: Table, project_id: str, *, at: int | None = None) -> pl.LazyFrame:
+    """Return one project's rows of `table` (at the version `at`, or the newest); none if it was never written."""
+    check_project_id(project_id)
+    found = open_table(lake, table, at)
+    files = [] if found is None else found.file_uris(partition_filters=[("project_id", "=", project_id)])
+    if not files:
+        return table.empty().lazy()
+    # Not `pl.scan_delta`: polars 2.1 looks for the percent-encoded path when a local folder has a space in its name.
+    names = [urllib.parse.unquote(name) for name in files] if lake.is_local else files
+    schema = table.schema
+    hive = {name: schema[name] for name in table.partition_by}
+    frame = pl.scan_parquet(
+        names, hive_partitioning=True, hive_schema=hive, schema={**schema}, missing_columns="insert", glob=False
+    )
+    return frame.select(schema.names())
+
+
+def read(lake: Lake, table: Table, project_id: str, *columns: str) -> pl.DataFrame:
+    """Return one project's rows of `table`, with all columns or with `columns`."""
+    frame = scan(lake, table, project_id)
+    return (frame.select(columns) if columns else frame).collect()
+
+
+def append(lake: Lake, table: Table, rows: pl.DataFrame) -> None:
+    """After this call `rows` are in the table too."""
+    if rows.height:
+        _make_folder(lake, table)
+        deltalake.write_deltalake(
+            lake.table(table.name),
+            _arrow(table, rows),
+            mode="append",
+            partition_by=list(table.partition_by),
+            writer_properties=WRITER,
+        )
+
+
+def replace(lake: Lake, table: Table, rows: pl.DataFrame, project_id: str, **where: object) -> None:
+    """After this call `rows` are all that the table has for the project (and for the column values in `where`).
+
+    Columns in `where` that are not partition columns cost a rewrite of the project's files.
+    """
+    terms = {"project_id": check_project_id(project_id), **where}
+    predicate = " AND ".join(f"{name} = '{_quoted(value)}'" for name, value in terms.items())
+    if open_table(lake, table) is None:
+        append(lake, table, rows)
+    else:
+        deltalake.write_deltalake(
+            lake.table(table.name),
+            _arrow(table, rows),
+            mode="overwrite",
+            predicate=predicate,
+            partition_by=list(table.partition_by),
+            writer_properties=WRITER,
+        )
+
+
+def check(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `rows` in the order of the table's columns; raise `SchemaError` if they are not what it declares."""
+    if set(rows.columns) != set(table.schema.names()):
+        difference = sorted(set(rows.columns) ^ set(table.schema.names()))
+        raise SchemaError(f"{table.name}: columns differ from the declared ones: {', '.join(difference)}")
+    rows = rows.select(table.schema.names())
+    for column in table.columns:
+        found = rows.schema[column.name]
+        if found != column.dtype:
+            raise SchemaError(f"{table.name}.{column.name} is {found}; expected {column.dtype}")
+        if not column.nullable and rows[column.name].null_count():
+            raise SchemaError(f"{table.name}.{column.name} has nulls; expected none")
+    return rows
+
+
+def _arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
+    return pa.table(check(table, rows).to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
+def _make_folder(lake: Lake, table: Table) -> None:
+    if lake.is_local:
+        Path(lake.table(table.name)).mkdir(parents=True, exist_ok=True)
+
+
+def _quoted(value: object) -> str:
+    return str(value).replace("'", "''")
+
+
+def tables_with_rows(lake: Lake, project_id: str, tables: Sequence[Table]) -> list[str]:
+    """Return the names of those `tables` that have rows of the project."""
+    return [table.name for table in tables if scan(lake, table, project_id).limit(1).collect().height]

@@ -1,0 +1,224 @@
+"""Every table of the lake: columns, types, units, key, meaning. Schemas, checks, documentation and API come from here.
+
+All are Delta tables partitioned by `project_id` (and by `received_date` where a table is about events), so that a
+project, or a day of it, is read and replaced alone. A row's meaning never depends on when it was built: times of
+building stand in `builds` only, so two builds of the same input leave equal tables.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+TIME = pl.Datetime("us", "UTC")
+STRINGS = pl.List(pl.String)
+VECTOR = pl.List(pl.Float32)  # polars' Array comes back from Delta as List and then fails to scan
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, type, meaning (with unit and range), and whether it may be null."""
+
+    name: str
+    dtype: pl.DataType | type[pl.DataType]
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what a row is, the columns that make a row unique, and how its files are laid out."""
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    partition_by: tuple[str, ...] = ("project_id",)
+
+    @property
+    def schema(self) -> pl.Schema:
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    def empty(self) -> pl.DataFrame:
+        return pl.DataFrame(schema=self.schema)
+
+
+_PROJECT = Column("project_id", pl.String, "the tenant")
+_DATE = Column("received_date", pl.Date, "UTC day of receipt")
+_FIELD = Column("field", pl.String, "key of the event's metadata")
+_EVENT = (
+    Column("event_id", pl.String, "the event's id, unique in its project"),
+    Column("session_id", pl.String, "the session the event belongs to"),
+    Column("user_id", pl.String, "who did it"),
+    Column("name", pl.String, "the event's name"),
+    Column("timestamp", TIME, "when it happened"),
+    Column("received_at", TIME, "when the collector took it"),
+    Column("seq", pl.Int64, "order of receipt within its part"),
+)
+_TEXT_ID = Column("text_id", pl.String, "hash of the text: 32 hexadecimal digits of BLAKE2b")
+
+EVENTS = Table(
+    "events",
+    "One accepted event, once, whatever number of times it was sent.",
+    ("project_id", "event_id"),
+    (
+        _PROJECT,
+        _DATE,
+        *_EVENT,
+        Column("metadata", pl.String, "the event's metadata, a JSON object"),
+        Column("part", pl.String, "file name of the raw part it came in"),
+    ),
+    ("project_id", "received_date"),
+)
+
+FIELD_PROFILES = Table(
+    "field_profiles",
+    "What one field held on one day of receipt: counts that add up over days.",
+    ("project_id", "received_date", "field"),
+    (
+        _PROJECT,
+        _DATE,
+        _FIELD,
+        Column("n_events", pl.Int64, "events that have the field"),
+        Column("evidence", pl.String, "mergeable counts, a JSON object; see `analysis.field_types`"),
+    ),
+    ("project_id", "received_date"),
+)
+
+FIELD_TYPES = Table(
+    "field_types",
+    "One metadata field with the type that its values show, or that a person chose.",
+    ("project_id", "field"),
+    (
+        _PROJECT,
+        _FIELD,
+        Column("type", pl.String, "text, enum, number or other: what is in force"),
+        Column("detected_type", pl.String, "text, enum, number or other: what the values show"),
+        Column("overridden", pl.Boolean, "whether a person chose `type`"),
+        Column("confidence", pl.Float64, "of `detected_type`, 0 to 1"),
+        Column("reason", pl.String, "why, in words"),
+        Column("n_events", pl.Int64, "events that have the field"),
+        Column("n_null", pl.Int64, "of them, with the value null"),
+        Column("n_distinct", pl.Int64, "distinct values (an estimate past some thousands)"),
+        Column("summary", pl.String, "examples; or values with counts; or min, max, mean, quantiles: a JSON object"),
+    ),
+)
+
+MESSAGES = Table(
+    "messages",
+    "One message: the value of a text field in one event.",
+    ("project_id", "field", "event_id"),
+    (_PROJECT, _DATE, _FIELD, *_EVENT, _TEXT_ID, Column("text", pl.String, "the message, as it was sent")),
+    ("project_id", "received_date"),
+)
+
+EMBEDDINGS = Table(
+    "embeddings",
+    "One distinct text with its vector, embedded once per model.",
+    ("project_id", "model", "text_id"),
+    (
+        _PROJECT,
+        Column("model", pl.String, "name and revision of the embedding model"),
+        _TEXT_ID,
+        Column("text", pl.String, "the text"),
+        Column("vector", VECTOR, "its embedding, float32, of unit length"),
+    ),
+)
+
+TOPICS = Table(
+    "topics",
+    "One topic, or one theme over topics, of a text field.",
+    ("project_id", "field", "topic_id"),
+    (
+        _PROJECT,
+        _FIELD,
+        Column("topic_id", pl.String, "keeps its meaning over every rebuild"),
+        Column("level", pl.Int64, "0: topic; 1: theme, a group of topics"),
+        Column("parent_id", pl.String, "the theme that a topic belongs to", nullable=True),
+        Column("label", pl.String, "short name, unique in the field"),
+        Column("keywords", STRINGS, "words that set it apart, strongest first"),
+        Column("examples", STRINGS, "typical messages, most typical first"),
+        Column("n_messages", pl.Int64, "messages that have it when the row was written"),
+        Column("n_texts", pl.Int64, "distinct texts that have it"),
+        Column("x", pl.Float64, "place on the topic map"),
+        Column("y", pl.Float64, "place on the topic map"),
+        Column("centroid", VECTOR, "mean direction of its texts, of unit length"),
+        Column("radius", pl.Float64, "least cosine similarity at which a new text is assigned to it"),
+        Column("model_version", pl.Int64, "number of the fit that made it, 1 for the first"),
+        Column("fitted_texts", pl.Int64, "distinct texts of the field at that fit"),
+    ),
+)
+
+TOPIC_ASSIGNMENTS = Table(
+    "topic_assignments",
+    "The topic of one distinct text of a text field.",
+    ("project_id", "field", "text_id"),
+    (
+        _PROJECT,
+        _FIELD,
+        _TEXT_ID,
+        Column("topic_id", pl.String, "its topic; null where it has none", nullable=True),
+        Column("similarity", pl.Float64, "cosine of the text and the topic's centroid, -1 to 1", nullable=True),
+        Column("model_version", pl.Int64, "number of the fit that the assignment was made with"),
+    ),
+)
+
+JOURNEY_EDGES = Table(
+    "journey_edges",
+    "One kind of move of sessions from topic to topic in a text field, over all time.",
+    ("project_id", "field", "from_topic", "to_topic"),
+    (
+        _PROJECT,
+        _FIELD,
+        Column("from_topic", pl.String, "topic_id, `start` or `unassigned`"),
+        Column("to_topic", pl.String, "topic_id, `end` or `unassigned`"),
+        Column("count", pl.Int64, "moves"),
+        Column("sessions", pl.Int64, "distinct sessions that made the move"),
+        Column("probability", pl.Float64, "share of the moves out of `from_topic`, 0 to 1"),
+        Column("median_gap_s", pl.Float64, "seconds between the two visits; null at start and end", nullable=True),
+    ),
+)
+
+FIELD_OVERRIDES = Table(
+    "field_overrides",
+    "One decision of a person about a field's type; the latest counts.",
+    ("project_id", "field", "decided_at"),
+    (
+        _PROJECT,
+        _FIELD,
+        Column("decided_at", TIME, "when"),
+        Column("type", pl.String, "text, enum or number; null takes the override back", nullable=True),
+    ),
+)
+
+BUILDS = Table(
+    "builds",
+    "One stage brought up to date for one project (and one day, where the stage works by day).",
+    ("project_id", "stage", "received_date", "built_at"),
+    (
+        _PROJECT,
+        Column("stage", pl.String, "name of the table"),
+        Column("received_date", pl.Date, "UTC day of receipt; null for stages of a whole project", nullable=True),
+        Column("built_at", TIME, "when the stage was finished"),
+        Column("inputs", pl.String, "fingerprint of the state of the inputs that it was built from"),
+        Column("n_rows", pl.Int64, "rows that it added or replaced"),
+        Column("seconds", pl.Float64, "how long it took"),
+    ),
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        EVENTS,
+        FIELD_PROFILES,
+        FIELD_TYPES,
+        MESSAGES,
+        EMBEDDINGS,
+        TOPICS,
+        TOPIC_ASSIGNMENTS,
+        JOURNEY_EDGES,
+        FIELD_OVERRIDES,
+        BUILDS,
+    )
+}
