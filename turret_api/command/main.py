@@ -1,0 +1,53 @@
+"""The `turret` command: one lazy group, so that `turret --help` and quick commands load only what they need."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from turret_pipeline.lake.settings import SettingError
+
+COMMANDS = {
+    "up": ("turret_api.command.up:command", "Run everything: database, API, dashboard and pipeline."),
+    "serve": ("turret_api.command.serve:command", "Run the API alone."),
+    "demo": ("turret_api.command.demo:command", "Run everything on a sample and show what comes out."),
+    "build": ("turret_api.command.build:command", "Bring every table up to date in the foreground."),
+    "project": ("turret_api.command.project:command", "Create and list projects."),
+    "key": ("turret_api.command.key:command", "Create, list and revoke API keys."),
+    "spool": ("turret_api.command.spool:command", "Look after events that are not yet in the lake."),
+    "import": ("turret_api.command.import_events:command", "Import historical events from a file."),
+    "export": ("turret_api.command.export:command", "Write a table to a file."),
+    "status": ("turret_api.command.status:command", "Show what runs and what there is."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SettingError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="turret")
+def main() -> None:
+    """Self-hosted product analytics for LLM apps. Settings are TURRET_… environment variables; see the README."""

