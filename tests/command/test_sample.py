@@ -1,0 +1,87 @@
+"""The sample: believable, deterministic, valid for `POST /track`, with a planted truth that no event gives away."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+
+import pytest
+
+from turret_api.command.sample import (
+    CLEAR_MOVES,
+    END,
+    MOVES,
+    START,
+    SampleMessage,
+    make_sample,
+    planted_edges,
+    planted_labels,
+    planted_topics,
+)
+
+NOW = dt.datetime(2026, 3, 4, 12, 30, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+def sample() -> list[SampleMessage]:
+    return make_sample(NOW)
+
+
+def test_the_same_seed_gives_the_same_texts_ids_and_users_at_any_time(sample: list[SampleMessage]) -> None:
+    later = make_sample(NOW + dt.timedelta(days=40))
+    assert [{**m.event, "timestamp": ""} for m in later] == [{**m.event, "timestamp": ""} for m in sample]
+
+
+def test_it_is_a_few_thousand_messages_of_some_hundred_sessions_of_users_who_come_back(
+    sample: list[SampleMessage],
+) -> None:
+    assert 2_000 <= len(sample) <= 5_000
+    sessions = {m.event["session_id"]: m.event["user_id"] for m in sample}
+    assert 300 <= len(sessions) <= 1_000
+    assert Counter(sessions.values()).most_common(1)[0][1] > 3
+    assert len({m.event["event_id"] for m in sample}) == len(sample)
+
+
+def test_times_run_over_the_last_two_weeks_up_to_now(sample: list[SampleMessage]) -> None:
+    times = [dt.datetime.fromisoformat(m.event["timestamp"]) for m in sample]
+    assert times == sorted(times)
+    assert NOW - dt.timedelta(days=15) < times[0] and NOW - dt.timedelta(hours=4) < times[-1] <= NOW
+    assert len({time.date() for time in times}) >= 14
+
+
+def test_wording_is_varied_and_every_slot_and_choice_is_filled(sample: list[SampleMessage]) -> None:
+    texts = [m.event["metadata"]["prompt"] for m in sample]
+    assert len(set(texts)) > 0.9 * len(texts)
+    assert not [text for text in texts if set(text) & set("{}[]|") or text != text.strip() or "  " in text]
+
+
+def test_no_event_gives_its_topic_away(sample: list[SampleMessage]) -> None:
+    for message in sample:
+        assert set(message.event) == {"event_id", "name", "session_id", "user_id", "timestamp", "metadata"}
+        assert set(message.event["metadata"]) == {"prompt", "plan", "channel", "tokens", "latency_ms"}
+        assert message.topic not in json.dumps(message.event) or "_" not in message.topic
+
+
+def test_planted_topics_are_twelve_to_sixteen_of_comparable_size(sample: list[SampleMessage]) -> None:
+    sizes = Counter(planted_topics(sample).values())
+    assert 12 <= len(sizes) <= 16 and set(sizes) == set(planted_labels())
+    assert min(sizes.values()) > 60 and max(sizes.values()) < len(sample) / 5
+
+
+def test_every_row_of_the_chain_adds_up_and_leads_to_an_end() -> None:
+    for topic, row in MOVES.items():
+        assert sum(row.values()) == pytest.approx(1), topic
+        assert topic not in row and set(row) - {END} <= set(planted_labels())
+        assert END in row or topic == START
+
+
+def test_the_clear_moves_are_the_top_edges_between_topics(sample: list[SampleMessage]) -> None:
+    edges = planted_edges(sample)
+    inner = Counter({edge: count for edge, count in edges.items() if START not in edge and END not in edge})
+    ranked = inner.most_common(len(CLEAR_MOVES) + 1)
+    assert {edge for edge, _ in ranked[:-1]} == set(CLEAR_MOVES)
+    assert ranked[-2][1] > 1.1 * ranked[-1][1]
+    n_sessions = len({m.event["session_id"] for m in sample})
+    assert sum(count for (start, _), count in edges.items() if start == START) == n_sessions
+    assert sum(count for (_, end), count in edges.items() if end == END) == n_sessions
