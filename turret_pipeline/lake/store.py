@@ -39,7 +39,7 @@ def scan(lake: Lake, table: Table, project_id: str, *, at: int | None = None) ->
     """Return one project's rows of `table` (at the version `at`, or the newest); none if it was never written."""
     check_project_id(project_id)
     found = open_table(lake, table, at)
-    files = [] if found is None else found.file_uris(partition_filters=[("project_id", "=", project_id)])
+    files = [] if found is None else found.file_uris(file_pruning_predicate=[("project_id", "=", project_id)])
     if not files:
         return table.empty().lazy()
     # Not `pl.scan_delta`: polars 2.1 looks for the percent-encoded path when a local folder has a space in its name.

@@ -1,0 +1,94 @@
+import datetime as dt
+from pathlib import Path
+
+import deltalake
+import polars as pl
+import pytest
+
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake, ProjectIdError
+from turret_pipeline.lake.tables import EMBEDDINGS, FIELD_OVERRIDES, TABLES, Table
+
+NOW = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)
+
+
+@pytest.fixture(params=["lake", "a lake's folder"])
+def lake(tmp_path: Path, request: pytest.FixtureRequest) -> Lake:
+    return Lake(str(tmp_path / request.param))
+
+
+def overrides(project_id: str, **types: str | None) -> pl.DataFrame:
+    rows = [{"project_id": project_id, "field": f, "decided_at": NOW, "type": t} for f, t in types.items()]
+    return pl.DataFrame(rows, schema=FIELD_OVERRIDES.schema)
+
+
+def test_a_table_never_written_to_reads_as_empty(lake: Lake) -> None:
+    assert store.read(lake, FIELD_OVERRIDES, "shop").schema == FIELD_OVERRIDES.schema
+    assert store.version(lake, FIELD_OVERRIDES) is None
+
+
+def test_a_project_sees_its_own_rows_only(lake: Lake) -> None:
+    store.append(lake, FIELD_OVERRIDES, overrides("shop", a="enum"))
+    store.append(lake, FIELD_OVERRIDES, overrides("shop2", b="text"))
+    assert store.read(lake, FIELD_OVERRIDES, "shop").equals(overrides("shop", a="enum"))
+
+
+def test_replacing_one_projects_rows_leaves_the_others(lake: Lake) -> None:
+    store.append(lake, FIELD_OVERRIDES, pl.concat([overrides("one", a="enum"), overrides("two", b="text")]))
+    store.replace(lake, FIELD_OVERRIDES, overrides("one", c="number"), "one")
+    assert store.read(lake, FIELD_OVERRIDES, "one")["field"].to_list() == ["c"]
+    assert store.read(lake, FIELD_OVERRIDES, "two")["field"].to_list() == ["b"]
+
+
+def test_replacing_where_a_column_has_a_value_leaves_the_projects_other_rows(lake: Lake) -> None:
+    store.append(lake, FIELD_OVERRIDES, overrides("shop", **{"it's": "enum", "b": "text"}))
+    store.replace(lake, FIELD_OVERRIDES, overrides("shop", **{"it's": None}), "shop", field="it's")
+    found = store.read(lake, FIELD_OVERRIDES, "shop").sort("field")
+    assert found.select("field", "type").rows() == [("b", "text"), ("it's", None)]
+
+
+def test_replacing_by_nothing_empties_the_project(lake: Lake) -> None:
+    store.append(lake, FIELD_OVERRIDES, overrides("shop", a="enum"))
+    store.replace(lake, FIELD_OVERRIDES, FIELD_OVERRIDES.empty(), "shop")
+    assert store.read(lake, FIELD_OVERRIDES, "shop").is_empty()
+
+
+def test_an_earlier_version_can_still_be_read(lake: Lake) -> None:
+    store.append(lake, FIELD_OVERRIDES, overrides("shop", a="enum"))
+    before = store.version(lake, FIELD_OVERRIDES)
+    store.replace(lake, FIELD_OVERRIDES, overrides("shop", a="text"), "shop")
+    assert store.scan(lake, FIELD_OVERRIDES, "shop", at=before).collect()["type"].to_list() == ["enum"]
+
+
+def test_vectors_come_back_as_they_went_in(lake: Lake) -> None:
+    row = {"project_id": "shop", "model": "m", "text_id": "t", "text": "x", "vector": [0.6, 0.8]}
+    frame = pl.DataFrame([row], schema=EMBEDDINGS.schema)
+    store.append(lake, EMBEDDINGS, frame)
+    assert store.read(lake, EMBEDDINGS, "shop").equals(frame)
+
+
+def test_a_frame_that_is_not_what_the_table_declares_is_refused(lake: Lake) -> None:
+    frame = overrides("shop", a="enum")
+    with pytest.raises(store.SchemaError, match="columns differ"):
+        store.append(lake, FIELD_OVERRIDES, frame.drop("type"))
+    with pytest.raises(store.SchemaError, match="expected String"):
+        store.append(lake, FIELD_OVERRIDES, frame.with_columns(type=pl.lit(1)))
+    with pytest.raises(store.SchemaError, match="has nulls"):
+        store.append(lake, FIELD_OVERRIDES, frame.with_columns(field=pl.lit(None, pl.String)))
+
+
+def test_a_project_id_that_is_not_ours_never_reaches_a_predicate(lake: Lake) -> None:
+    with pytest.raises(ProjectIdError):
+        store.scan(lake, FIELD_OVERRIDES, "x' OR '1'='1")
+    with pytest.raises(ProjectIdError):
+        store.replace(lake, FIELD_OVERRIDES, FIELD_OVERRIDES.empty(), "x' OR '1'='1")
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES.keys())
+def test_every_declared_table_can_be_made_and_read_from_outside(tmp_path: Path, table: Table) -> None:
+    columns = {column.name for column in table.columns}
+    assert set(table.key) <= columns
+    assert set(table.partition_by) <= columns
+    address = str(tmp_path / table.name)
+    deltalake.DeltaTable.create(address, schema=table.empty().to_arrow().schema, partition_by=list(table.partition_by))
+    assert pl.scan_delta(address).collect().is_empty()
