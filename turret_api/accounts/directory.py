@@ -1,0 +1,161 @@
+"""The copy of keys and plans in memory that requests are judged by.
+
+A change in Postgres reaches it within two seconds; a key that is not in it, but could be real, makes it look at once,
+so a key works the moment it is made. While Postgres is away the copy stands. It is also kept in a file (hashes of
+keys, never keys), so that a collector can start during an outage.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from sqlalchemy.exc import SQLAlchemyError
+
+from turret_api.accounts.keys import is_well_formed, key_hash
+from turret_api.accounts.plans import Plan
+from turret_api.accounts.store import Accounts
+from turret_api.auth import Principal
+
+log = logging.getLogger(__name__)
+
+REFRESH_S = 1.0
+_LOOK_AGAIN_S = 0.2
+
+
+class _Copy(msgspec.Struct):
+    """What is kept: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None); and plans by project."""
+
+    revision: int = 0
+    keys: dict[str, tuple[str, str, str, float | None]] = msgspec.field(default_factory=dict)
+    plans: dict[str, tuple[str, int | None, float]] = msgspec.field(default_factory=dict)
+
+
+class Directory:
+    """Keys and plans, at most `REFRESH_S` old while Postgres can be reached.
+
+    Args:
+        accounts: where the truth is.
+        file: where the copy is kept over a restart, or None to keep none.
+    """
+
+    def __init__(self, accounts: Accounts, file: Path | None = None) -> None:
+        self._accounts = accounts
+        self._file = file
+        self._copy = _Copy()
+        self._checked_at = float("-inf")
+        self._reached = False
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.on_change: Callable[[], None] | None = None
+        if file is not None and file.exists():
+            try:
+                self._copy = msgspec.json.decode(file.read_bytes(), type=_Copy)
+            except (msgspec.DecodeError, OSError) as error:
+                log.warning("the kept copy of the keys cannot be read and is not used", extra={"reason": str(error)})
+            # The revision of a copy says nothing about another database; look at everything once.
+            self._copy.revision = 0
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the last look at Postgres succeeded."""
+        return self._reached
+
+    def start(self) -> None:
+        """From this call on the copy renews itself."""
+        self.refresh()
+        self._thread = threading.Thread(target=self._run, name="directory", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """After this call the copy stands as it is."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def known(self, key: str) -> Principal | None:
+        """Return who `key` stands for as far as the copy knows. Never blocks."""
+        found = self._copy.keys.get(key_hash(key)) if is_well_formed(key) else None
+        if found is None or (found[3] is not None and found[3] <= time.time()):
+            return None
+        return Principal(found[0], found[1], found[2])
+
+    def find(self, key: str) -> Principal | None:
+        """Return who `key` stands for; looks in Postgres if the copy is old or does not know it."""
+        if not is_well_formed(key):
+            return None
+        if self._thread is None:
+            self.refresh(max_age_s=REFRESH_S)
+        found = self.known(key)
+        if found is None and key_hash(key) not in self._copy.keys:
+            self.refresh(max_age_s=_LOOK_AGAIN_S)
+            found = self.known(key)
+        return found
+
+    def plan(self, project_id: str) -> Plan | None:
+        """Return the project's plan as far as the copy knows. Never blocks."""
+        found = self._copy.plans.get(project_id)
+        return None if found is None else Plan(found[0], found[1], dt.datetime.fromtimestamp(found[2], dt.UTC))
+
+    def refresh(self, max_age_s: float = 0.0) -> bool:
+        """Bring the copy up to date if it is older than `max_age_s`; tell whether Postgres answered."""
+        with self._lock:
+            if time.monotonic() - self._checked_at <= max_age_s:
+                return self._reached
+            try:
+                changed = self._accounts.changed_since(self._copy.revision)
+            except SQLAlchemyError as error:
+                if self._reached:
+                    log.warning("Postgres is away; keys and plans stand as last seen", extra={"reason": str(error)})
+                self._reached = False
+                self._checked_at = time.monotonic()
+                return False
+            self._reached = True
+            self._checked_at = time.monotonic()
+            if changed is None:
+                return True
+            revision, projects, keys = changed
+            self._copy = _Copy(
+                revision,
+                {
+                    key.hash: (
+                        key.project_id,
+                        key.scope,
+                        key.key_id,
+                        None if key.expires_at is None else key.expires_at.timestamp(),
+                    )
+                    for key in keys
+                },
+                {
+                    project.project_id: (project.plan, project.limit, project.created_at.timestamp())
+                    for project in projects
+                },
+            )
+            self._keep()
+        if self.on_change is not None:
+            self.on_change()
+        return True
+
+    def _run(self) -> None:
+        while not self._stop.wait(REFRESH_S):
+            self.refresh()
+
+    def _keep(self) -> None:
+        if self._file is None:
+            return
+        temporary = self._file.with_suffix(".tmp")
+        try:
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(msgspec.json.encode(self._copy))
+            temporary.replace(self._file)
+        except OSError as error:
+            # A full disk must not stop keys from being renewed; the copy in memory is what counts.
+            log.warning("the copy of the keys could not be kept", extra={"reason": str(error)})

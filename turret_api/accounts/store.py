@@ -1,0 +1,268 @@
+"""Reading and writing projects and keys."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import secrets
+import unicodedata
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine, Row, Select, create_engine, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
+
+from turret_api.accounts import keys
+from turret_api.accounts.plans import TRIAL, Plan, PlanError, limit_of
+from turret_api.accounts.tables import API_KEYS, PROJECTS, QUOTA_GRANTS, REVISION, metadata
+
+_LOCK = 0x7475727265  # "turre": the advisory lock under which tables are made
+_CONNECT_TIMEOUT_S = 3
+
+
+class AccountError(ValueError):
+    """What was asked of the accounts cannot be done; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """One tenant."""
+
+    project_id: str
+    name: str
+    plan: str
+    limit: int | None
+    created_at: dt.datetime
+
+    @property
+    def terms(self) -> Plan:
+        """What the project's plan allows."""
+        return Plan(self.plan, self.limit, self.created_at)
+
+
+@dataclass(frozen=True)
+class NewProject:
+    """A project just made, with its first keys, which cannot be shown again."""
+
+    project_id: str
+    name: str
+    write_key: str
+    read_key: str
+    admin_key: str
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key as it is stored: everything but the key."""
+
+    key_id: str
+    project_id: str
+    scope: str
+    hint: str
+    hash: str
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    revoked_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key just made; `key` cannot be shown again."""
+
+    key_id: str
+    project_id: str
+    scope: str
+    key: str
+    expires_at: dt.datetime | None
+
+
+@dataclass(frozen=True)
+class Usage:
+    """A project's use of its plan in the running period; `limit` None: no limit; `resets_at` None: it does not."""
+
+    plan: str
+    limit: int | None
+    used: int
+    resets_at: dt.datetime | None
+
+
+class Accounts:
+    """The accounts in the Postgres at `url` (`postgresql+psycopg2://…`). Connects when first needed, not before."""
+
+    def __init__(self, url: str) -> None:
+        self.engine: Engine = create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_size=5,
+            max_overflow=15,
+            connect_args={
+                "connect_timeout": _CONNECT_TIMEOUT_S,
+                "options": "-c timezone=UTC -c statement_timeout=20000 -c lock_timeout=10000",
+                "application_name": "turret",
+                "keepalives_idle": 5,
+                "keepalives_interval": 2,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 10_000,
+            },
+        )
+
+    def close(self) -> None:
+        """After this call no connection is open."""
+        self.engine.dispose()
+
+    def migrate(self) -> None:
+        """After this call every table exists; any number of processes may do this at once."""
+        with self.engine.begin() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {metadata.schema}"))
+            metadata.create_all(connection)
+            connection.execute(postgresql.insert(REVISION).values(one=1, number=1).on_conflict_do_nothing())
+
+    def create_project(self, name: str, plan: str = TRIAL, limit: int | None = None) -> NewProject:
+        """Make a project with one key of each scope; raise `AccountError` if name, plan or limit cannot be had."""
+        name = name.strip()
+        if not name or len(name) > 200 or not name.isprintable():
+            raise AccountError("a project's name has 1 to 200 printable characters")
+        try:
+            limit = limit_of(plan, limit)
+        except PlanError as error:
+            raise AccountError(str(error)) from None
+        with self.engine.begin() as connection:
+            if connection.scalar(select(PROJECTS.c.project_id).where(PROJECTS.c.name == name)):
+                raise AccountError(f"a project named {name!r} exists already; choose another name")
+            project_id = _free_id(connection, name)
+            try:
+                connection.execute(insert(PROJECTS).values(project_id=project_id, name=name, plan=plan, limit=limit))
+            except IntegrityError:
+                raise AccountError(f"a project named {name!r} was made just now; choose another name") from None
+            made = {scope: _insert_key(connection, project_id, scope, None).key for scope in keys.PREFIXES}
+            _touch(connection)
+        return NewProject(project_id, name, made["write"], made["read"], made["admin"])
+
+    def projects(self) -> list[Project]:
+        """Return all projects, oldest first."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(_SELECT_PROJECTS.order_by(PROJECTS.c.created_at, PROJECTS.c.project_id))
+            return [Project(*row) for row in rows]
+
+    def find_project(self, id_or_name: str) -> Project:
+        """Return the project with this id, else the one with this name; raise `AccountError` if there is neither."""
+        with self.engine.connect() as connection:
+            for column in (PROJECTS.c.project_id, PROJECTS.c.name):
+                row = connection.execute(_SELECT_PROJECTS.where(column == id_or_name)).first()
+                if row is not None:
+                    return Project(*row)
+        known = ", ".join(project.project_id for project in self.projects()[:10]) or "none yet"
+        raise AccountError(f"there is no project {id_or_name!r}; the projects are: {known}")
+
+    def change_plan(self, project_id: str, plan: str, limit: int | None = None) -> None:
+        """After this call the project has this plan; what it used in the running period stands."""
+        try:
+            limit = limit_of(plan, limit)
+        except PlanError as error:
+            raise AccountError(str(error)) from None
+        with self.engine.begin() as connection:
+            connection.execute(
+                update(PROJECTS).where(PROJECTS.c.project_id == project_id).values(plan=plan, limit=limit)
+            )
+            _touch(connection)
+
+    def usage(self, project_id: str) -> Usage:
+        """Return the project's use in the running period: what collectors have reported, at most seconds old."""
+        project = self.find_project(project_id)
+        now = dt.datetime.now(dt.UTC)
+        terms = project.terms
+        with self.engine.connect() as connection:
+            used = connection.scalar(
+                select(func.coalesce(func.sum(QUOTA_GRANTS.c.used), 0)).where(
+                    QUOTA_GRANTS.c.project_id == project_id, QUOTA_GRANTS.c.period == terms.period(now)
+                )
+            )
+        return Usage(project.plan, project.limit, int(used or 0), terms.resets_at(now))
+
+    def create_key(self, project_id: str, scope: str, expires_at: dt.datetime | None = None) -> NewKey:
+        """Make a key of `scope` for the project."""
+        if scope not in keys.PREFIXES:
+            raise AccountError(f"{scope!r} is not a scope; choose one of {', '.join(keys.PREFIXES)}")
+        with self.engine.begin() as connection:
+            key = _insert_key(connection, project_id, scope, expires_at)
+            _touch(connection)
+        return key
+
+    def keys(self, project_id: str | None = None) -> list[Key]:
+        """Return the keys of one project, or of all, revoked ones included, oldest first."""
+        query = _SELECT_KEYS.order_by(API_KEYS.c.created_at, API_KEYS.c.key_id)
+        if project_id is not None:
+            query = query.where(API_KEYS.c.project_id == project_id)
+        with self.engine.connect() as connection:
+            return [Key(*row) for row in connection.execute(query)]
+
+    def revoke_key(self, key_id: str, project_id: str | None = None) -> None:
+        """After this call the key is refused, everywhere within seconds; raise `AccountError` if it is not there."""
+        change = update(API_KEYS).where(API_KEYS.c.key_id == key_id)
+        if project_id is not None:
+            change = change.where(API_KEYS.c.project_id == project_id)
+        with self.engine.begin() as connection:
+            changed = connection.execute(
+                change.values(revoked_at=func.coalesce(API_KEYS.c.revoked_at, func.now())).returning(API_KEYS.c.key_id)
+            )
+            if changed.first() is None:
+                raise AccountError(f"there is no key {key_id!r}; `turret key list` shows the ids")
+            _touch(connection)
+
+    def changed_since(self, revision: int) -> tuple[int, list[Project], list[Key]] | None:
+        """Return the revision, all projects and all keys that are not revoked; None if nothing changed since."""
+        with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            number = int(connection.scalar(select(REVISION.c.number)) or 0)
+            if number == revision:
+                return None
+            projects = [Project(*row) for row in connection.execute(_SELECT_PROJECTS)]
+            live = connection.execute(_SELECT_KEYS.where(API_KEYS.c.revoked_at.is_(None)))
+            return number, projects, [Key(*row) for row in live]
+
+
+_SELECT_PROJECTS: Select = select(
+    PROJECTS.c.project_id, PROJECTS.c.name, PROJECTS.c.plan, PROJECTS.c.limit, PROJECTS.c.created_at
+)
+_SELECT_KEYS: Select = select(
+    API_KEYS.c.key_id,
+    API_KEYS.c.project_id,
+    API_KEYS.c.scope,
+    API_KEYS.c.hint,
+    API_KEYS.c.hash,
+    API_KEYS.c.created_at,
+    API_KEYS.c.expires_at,
+    API_KEYS.c.revoked_at,
+)
+
+
+def _insert_key(connection: Connection, project_id: str, scope: str, expires_at: dt.datetime | None) -> NewKey:
+    key = keys.new_key(scope)
+    key_id = f"key_{secrets.token_hex(6)}"
+    connection.execute(
+        insert(API_KEYS).values(
+            key_id=key_id,
+            project_id=project_id,
+            scope=scope,
+            hint=keys.hint(key),
+            hash=keys.key_hash(key),
+            expires_at=expires_at,
+        )
+    )
+    return NewKey(key_id, project_id, scope, key, expires_at)
+
+
+def _touch(connection: Connection) -> None:
+    connection.execute(update(REVISION).values(number=REVISION.c.number + 1))
+
+
+def _free_id(connection: Connection, name: str) -> str:
+    """Return a project id that reads like `name`: its slug where that is valid and free, else with a suffix."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-")
+    taken: Row | None = None
+    if len(slug) >= 3:
+        taken = connection.execute(select(PROJECTS.c.project_id).where(PROJECTS.c.project_id == slug)).first()
+        if taken is None:
+            return slug
+    return f"{slug or 'project'}-{secrets.token_hex(3)}"

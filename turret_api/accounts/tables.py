@@ -1,0 +1,68 @@
+"""The tables in Postgres (schema `turret`, so that they share a database with Dagster's without meeting).
+
+projects      one tenant with its plan
+api_keys      one key, by its hash
+quota_grants  how many events of a period one collector may accept, and how many it has accepted so far
+revision      one row: a number that grows with every change of projects or keys, so that copies know when to reload
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Table,
+    func,
+)
+
+metadata = MetaData(schema="turret")
+
+PROJECTS = Table(
+    "projects",
+    metadata,
+    Column("project_id", String(63), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("plan", String(20), nullable=False),
+    Column("limit", BigInteger, nullable=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+API_KEYS = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(40), primary_key=True),
+    Column("project_id", ForeignKey(PROJECTS.c.project_id), nullable=False),
+    Column("scope", String(10), nullable=False),
+    Column("hint", String(10), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("expires_at", DateTime(timezone=True), nullable=True),
+    Column("revoked_at", DateTime(timezone=True), nullable=True),
+)
+Index("api_keys_of_project", API_KEYS.c.project_id)
+
+QUOTA_GRANTS = Table(
+    "quota_grants",
+    metadata,
+    Column("project_id", ForeignKey(PROJECTS.c.project_id), primary_key=True),
+    Column("period", String(10), primary_key=True),
+    Column("collector_id", String(40), primary_key=True),
+    Column("granted", BigInteger, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("wanted_at", DateTime(timezone=True), nullable=True),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    CheckConstraint("used >= 0 AND granted >= used", name="used_within_granted"),
+)
+
+REVISION = Table(
+    "revision",
+    metadata,
+    Column("one", BigInteger, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
