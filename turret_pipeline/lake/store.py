@@ -37,9 +37,17 @@ def version(lake: Lake, table: Table) -> int | None:
 
 def scan(lake: Lake, table: Table, project_id: str, *, at: int | None = None) -> pl.LazyFrame:
     """Return one project's rows of `table` (at the version `at`, or the newest); none if it was never written."""
-    check_project_id(project_id)
     found = open_table(lake, table, at)
-    files = [] if found is None else found.file_uris(file_pruning_predicate=[("project_id", "=", project_id)])
+    return scan_files(lake, table, [] if found is None else project_files(found, project_id))
+
+
+def project_files(opened: deltalake.DeltaTable, project_id: str) -> list[str]:
+    """Return the addresses of the files that hold one project's rows at the version that is open."""
+    return opened.file_uris(file_pruning_predicate=[("project_id", "=", check_project_id(project_id))])
+
+
+def scan_files(lake: Lake, table: Table, files: Sequence[str]) -> pl.LazyFrame:
+    """Return the rows of `files`, which `project_files` named; none if there are none."""
     if not files:
         return table.empty().lazy()
     # Not `pl.scan_delta`: polars 2.1 looks for the percent-encoded path when a local folder has a space in its name.
