@@ -1,0 +1,47 @@
+# What a newcomer needs: `make demo`. Everything is installed into .venv, from the versions in constraints.txt.
+
+PYTHON ?= python3
+PIP = .venv/bin/python -m pip --disable-pip-version-check --no-input
+TURRET = .venv/bin/turret
+
+# Set-up is done when its stamp is newer than what it installs from. The stamp is written last, so a set-up that was
+# interrupted is done again. Tests and checks need more than the product does: they have a stamp of their own.
+READY = .venv/.ready
+READY_DEV = .venv/.ready-dev
+# pip compiles every module of every package by default, most of which nobody imports: half a minute for nothing.
+INSTALL = $(PIP) install --quiet --no-compile --constraint constraints.txt --editable
+
+.PHONY: setup demo up test test-long bench lint
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up .venv (about a minute)"
+	@rm -f $(READY) $(READY_DEV)
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@$(INSTALL) .
+	@touch $(READY)
+
+$(READY_DEV): $(READY)
+	@$(INSTALL) ".[dev]"
+	@touch $(READY_DEV)
+
+demo: $(READY)
+	@$(TURRET) demo $(if $(ONCE),--once)
+
+up: $(READY)
+	@exec $(TURRET) up
+
+test: $(READY_DEV)
+	@.venv/bin/python -m pytest -m "not long" $(ARGS)
+
+test-long: $(READY_DEV)
+	@.venv/bin/python -m pytest -m long $(ARGS)
+
+bench: $(READY_DEV)
+	@.venv/bin/python -m benchmarks
+
+lint: $(READY_DEV)
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy

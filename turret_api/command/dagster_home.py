@@ -1,0 +1,87 @@
+"""What Dagster's processes need around them: a home with their configuration, a place in the database, an environment.
+
+Dagster keeps its tables in a schema of its own, `dagster`, of the one database that Turret uses: a given Postgres
+account may often make a schema, but rarely a database. `TURRET_DAGSTER_DATABASE_URL` is the URL that leads there.
+"""
+
+from __future__ import annotations
+
+import os
+import urllib.parse
+from pathlib import Path
+
+import psycopg2
+
+import turret_pipeline
+from turret_api.command.postgres import DatabaseError
+from turret_pipeline.lake.settings import Settings
+
+CHECKOUT = Path(turret_pipeline.__file__).parents[1]
+WORKSPACE = CHECKOUT / "workspace.yaml"
+SCHEMA = "dagster"
+
+
+def turret_environment(settings: Settings, database_url: str) -> dict[str, str]:
+    """Return our environment with every setting spelled out, so that any process of ours finds the same ones."""
+    return {
+        **os.environ,
+        "TURRET_HOME": str(settings.home),
+        "TURRET_LAKE": settings.lake,
+        "TURRET_DATABASE_URL": database_url,
+        "TURRET_PORT": str(settings.port),
+        "TURRET_DAGSTER_PORT": str(settings.dagster_port),
+        "HF_HUB_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def dagster_environment(settings: Settings, database_url: str, code_port: int = 0) -> dict[str, str]:
+    """Return the environment of a Dagster process, with all in place that it names.
+
+    Args:
+        code_port: the code server's port, or 0 where none is talked to.
+    """
+    home = settings.home / "dagster"
+    storage = home / "storage"
+    storage.mkdir(parents=True, exist_ok=True)
+    _copy(CHECKOUT / "dagster_home" / "dagster.yaml", home / "dagster.yaml")
+    _make_schema(database_url)
+    return {
+        **turret_environment(settings, database_url),
+        "DAGSTER_HOME": str(home),
+        "TURRET_DAGSTER_STORAGE": str(storage),
+        "TURRET_DAGSTER_DATABASE_URL": dagster_url(database_url),
+        "TURRET_CODE_PORT": str(code_port),
+        "DAGSTER_DISABLE_TELEMETRY": "1",
+    }
+
+
+def dagster_url(database_url: str) -> str:
+    """Return the URL of the same database that sees and makes Dagster's tables."""
+    separator = "&" if "?" in database_url else "?"
+    return f"{database_url}{separator}options={urllib.parse.quote(f'-csearch_path={SCHEMA}')}"
+
+
+def _copy(source: Path, target: Path) -> None:
+    content = source.read_bytes()
+    if not target.exists() or target.read_bytes() != content:
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        temporary.write_bytes(content)
+        temporary.replace(target)
+
+
+def _make_schema(database_url: str) -> None:
+    try:
+        connection = psycopg2.connect(database_url.replace("postgresql+psycopg2://", "postgresql://"))
+    except psycopg2.OperationalError as error:
+        raise DatabaseError(f"cannot use the database: {str(error).strip().splitlines()[-1]}") from error
+    try:
+        with connection, connection.cursor() as cursor:
+            # Two first starts at once would both find nothing and both create it.
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('turret.dagster'))")
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    finally:
+        connection.close()

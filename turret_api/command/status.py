@@ -1,0 +1,120 @@
+"""`turret status`: what runs, and what there is. Looks, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import polars as pl
+import psutil
+
+from turret_api.accounts import Accounts
+from turret_api.command.postgres import database, embedded_server
+from turret_api.command.up import answers, last_heartbeat, running
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.settings import Settings
+from turret_pipeline.lake.tables import BUILDS, EVENTS, TOPICS
+
+HEARTBEAT_S = 120.0
+"""Age of the daemon's last sign of life past which it does not count as healthy; it gives one every half minute."""
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
+def command(as_json: bool) -> None:
+    """Show what runs and what there is: processes, database, lake, spool and projects."""
+    settings = Settings.from_environment()
+    found = status(settings)
+    click.echo(json.dumps(found, indent=2) if as_json else _text(found))
+
+
+def status(settings: Settings) -> dict[str, Any]:
+    """Return what runs for these settings and what there is, ready for JSON; times are ISO 8601 in UTC."""
+    up = running(settings)
+    server = embedded_server(settings.home) if settings.database_url is None else None
+    with database(settings) as url:
+        accounts = Accounts(url)
+        try:
+            accounts.migrate()
+            lake = settings.open_lake()
+            projects = [
+                {"project_id": each.project_id, "name": each.name, "plan": each.plan, "limit": each.limit}
+                | {"used": accounts.usage(each.project_id).used, **_tables(lake, each.project_id)}
+                for each in accounts.projects()
+            ]
+        finally:
+            accounts.close()
+        processes = _processes(up, url)
+    return {
+        "home": str(settings.home),
+        "up": up is not None,
+        "url": up.get("url") if up else None,
+        "dagster_url": up.get("dagster_url") if up else None,
+        "processes": processes,
+        "database": {
+            "kind": "embedded" if settings.database_url is None else "external",
+            "runs": settings.database_url is not None or server is not None,
+            "pid": server.pid if server else None,
+        },
+        "lake": {"root": settings.lake, "free_bytes": _free(settings.home)},
+        "projects": projects,
+    }
+
+
+def _processes(up: dict[str, Any] | None, url: str) -> list[dict[str, Any]]:
+    found = []
+    for name, pid in (up or {}).get("pids", {}).items():
+        lives = psutil.pid_exists(pid)
+        assert up is not None
+        healthy = (
+            lives
+            and {
+                "api": lambda: answers(f"{up['url']}/readyz"),
+                "dagster-ui": lambda: answers(f"{up['dagster_url']}/server_info"),
+                "daemon": lambda: last_heartbeat(url) > time.time() - HEARTBEAT_S,
+            }.get(name, lambda: True)()
+        )
+        found.append({"name": name, "pid": pid, "healthy": healthy})
+    return found
+
+
+def _tables(lake: Lake, project_id: str) -> dict[str, Any]:
+    topics = store.scan(lake, TOPICS, project_id).filter(level=0)
+    built_at = store.read(lake, BUILDS, project_id, "built_at")["built_at"].max()
+    return {
+        "events": _count(store.scan(lake, EVENTS, project_id)),
+        "topics": _count(topics),
+        "built_at": None if built_at is None else str(built_at.isoformat()),  # type: ignore[union-attr]
+    }
+
+
+def _count(rows: pl.LazyFrame) -> int:
+    return int(rows.select(pl.len()).collect().item())
+
+
+def _free(folder: Path) -> int | None:
+    return shutil.disk_usage(folder).free if folder.exists() else None
+
+
+def _text(found: dict[str, Any]) -> str:
+    lines = [f"Home       {found['home']}"]
+    if found["up"]:
+        lines += [f"Dashboard  {found['url']}", f"Dagster    {found['dagster_url']}"]
+    else:
+        lines += ["`turret up` does not run for it."]
+    lines += [f"Lake       {found['lake']['root']}"]
+    database = found["database"]
+    state = f"runs, pid {database['pid']}" if database["pid"] else ("in use" if database["runs"] else "stopped")
+    lines += [f"Database   {database['kind']}, {state}", ""]
+    for each in found["processes"]:
+        lines += [f"  {each['name']:<12} pid {each['pid']:<8} {'healthy' if each['healthy'] else 'NOT HEALTHY'}"]
+    lines += ["", f"  {'project':<24} {'plan':<11} {'events':>12} {'topics':>8}  built at"]
+    for each in found["projects"]:
+        row = f"  {each['project_id']:<24} {each['plan']:<11} {each['events']:>12,} {each['topics']:>8}"
+        lines += [f"{row}  {each['built_at'] or 'never'}"]
+    return "\n".join(lines if found["projects"] else [*lines[:-1], "There are no projects."])
