@@ -1,8 +1,8 @@
 """Field types: text, enum, number or other, from what a project's events hold.
 
 Evidence is counted once a day of receipt (`profile_fields`) and adds up (`field_types_evidence`). A field's type
-follows from its newest days, as many as hold `ENOUGH_VALUES` values, so that a field that changes is noticed while one that
-does not is judged on plenty (`field_types_verdict`). A type that was found stays until another is clearly better;
+follows from its newest days, as many as hold `ENOUGH_VALUES` values, so that a field that changes is noticed while one
+that does not is judged on plenty (`field_types_verdict`). A type that was found stays until another is clearly better;
 what a person chose wins over both. Counts and summaries are over all days. No language model is asked.
 """
 

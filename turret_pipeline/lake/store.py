@@ -37,6 +37,7 @@ def version(lake: Lake, table: Table) -> int | None:
 
 def scan(lake: Lake, table: Table, project_id: str, *, at: int | None = None) -> pl.LazyFrame:
     """Return one project's rows of `table` (at the version `at`, or the newest); none if it was never written."""
+    check_project_id(project_id)
     found = open_table(lake, table, at)
     return scan_files(lake, table, [] if found is None else project_files(found, project_id))
 
@@ -46,7 +47,7 @@ def project_files(opened: deltalake.DeltaTable, project_id: str) -> list[str]:
     return opened.file_uris(file_pruning_predicate=[("project_id", "=", check_project_id(project_id))])
 
 
-def scan_files(lake: Lake, table: Table, files: Sequence[str]) -> pl.LazyFrame:
+def scan_files(lake: Lake, table: Table, files: list[str]) -> pl.LazyFrame:
     """Return the rows of `files`, which `project_files` named; none if there are none."""
     if not files:
         return table.empty().lazy()
