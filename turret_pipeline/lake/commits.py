@@ -1,0 +1,174 @@
+"""Writing one project's share of a table: rows and what they were made from, in the same commit.
+
+A *mark* is a named whole number that a commit carries (a Delta `txn` action, which exists for writers that must do
+things once). Rows and marks become visible together or not at all, so no crash can leave one without the other, and
+there is nothing to repair. Two kinds are in use:
+
+- `inputs`, set by the caller: fingerprint of what the rows (of a day, of the project) were made from;
+- `state`, set here by each commit that changes rows: a number that no earlier state (of the day, of the project) had.
+
+Every commit is made against the version that was opened: should another writer of the same project have come between
+(its lock was lost with the database, say), the commit is refused by `deltalake.exceptions.CommitFailedError` and
+nothing is written. Writers of other projects do not disturb.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import deltalake
+import polars as pl
+import pyarrow as pa
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake, check_project_id
+from turret_pipeline.lake.tables import Table
+
+Days = Iterable[dt.date]
+
+
+def fingerprint(*things: object) -> int:
+    """Return a whole number from 0 to 2^62 - 1 that stands for `things` (by their `repr`), equal in every process."""
+    digest = hashlib.blake2b(repr(things).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 2
+
+
+class ProjectTable:
+    """One project's rows and marks in one table, open at the version of the moment; its commits move it forward."""
+
+    def __init__(self, lake: Lake, table: Table, project_id: str, opened: deltalake.DeltaTable | None = None) -> None:
+        """Open the table, making it if need be, or take `opened`, which then is for reading marks only."""
+        self.lake = lake
+        self.table = table
+        self.project_id = check_project_id(project_id)
+        self._delta = opened or open_or_make(lake, table)
+
+    @property
+    def version(self) -> int:
+        """Number of the commit that is open."""
+        return int(self._delta.version())
+
+    def inputs(self, day: dt.date | None = None) -> int | None:
+        """Return the fingerprint of what the rows (of `day`, default: all) were made from, None if never set."""
+        return self.mark("inputs", day)
+
+    def state(self, day: dt.date | None = None) -> int | None:
+        """Return the number of the state of the rows (of `day`, default: all), None if there never were any."""
+        return self.mark("state", day)
+
+    def mark(self, name: str, day: dt.date | None = None) -> int | None:
+        """Return the mark `name` (of `day`, default: of the project), None if it was never set."""
+        found = self._delta.transaction_version(self._mark_id(name, day))
+        return None if found is None else int(found)
+
+    def days(self) -> list[dt.date]:
+        """Return the days of receipt that have rows, in order (tables partitioned by day only)."""
+        found = self._delta.partitions(partition_filters=[("project_id", "=", self.project_id)])
+        return sorted({dt.date.fromisoformat(str(partition["received_date"])) for partition in found})
+
+    def scan(self, at: int | None = None) -> pl.LazyFrame:
+        """Return the project's rows (at the version `at`, default: the one that is open)."""
+        return store.scan(self.lake, self.table, self.project_id, at=self.version if at is None else at)
+
+    def append(
+        self,
+        rows: pl.DataFrame,
+        *,
+        inputs: int | None = None,
+        days: dict[dt.date, int] | None = None,
+        marks: dict[str, int] | None = None,
+    ) -> None:
+        """After this call `rows` are in the table too, and the marks are set; without rows only the marks change.
+
+        inputs: the project's; days: inputs by day; marks: further marks of the project.
+        """
+        touched: list[dt.date | None] = []
+        if rows.height:
+            touched = [None, *(rows["received_date"].unique() if self._by_day else ())]
+        deltalake.write_deltalake(
+            self._delta,
+            self._arrow(rows),
+            mode="append",
+            commit_properties=self._properties(touched, inputs, days, marks),
+            writer_properties=store.WRITER,
+        )
+
+    def replace(
+        self,
+        rows: pl.DataFrame,
+        only: Days | None = None,
+        *,
+        inputs: int | None = None,
+        days: dict[dt.date, int] | None = None,
+        marks: dict[str, int] | None = None,
+    ) -> None:
+        """After this call `rows` are all that the project has (on the days `only`, if given), and the marks are set."""
+        predicate = f"project_id = '{self.project_id}'"
+        touched: list[dt.date | None] = [None]
+        if only is not None:
+            touched += sorted(set(only))
+            listed = ", ".join(f"'{day.isoformat()}'" for day in touched if day is not None)
+            predicate += f" AND received_date IN ({listed})"
+        deltalake.write_deltalake(
+            self._delta,
+            self._arrow(rows),
+            mode="overwrite",
+            predicate=predicate,
+            commit_properties=self._properties(touched, inputs, days, marks),
+            writer_properties=store.WRITER,
+        )
+
+    def set_inputs(self, inputs: int, days: dict[dt.date, int] | None = None) -> None:
+        """After this call the marks are set; rows stay as they are. Does nothing when they are so already."""
+        if self.inputs() != inputs or any(self.inputs(day) != value for day, value in (days or {}).items()):
+            self.append(self.table.empty(), inputs=inputs, days=days)
+
+    @property
+    def _by_day(self) -> bool:
+        return "received_date" in self.table.partition_by
+
+    def _arrow(self, rows: pl.DataFrame) -> pa.Table:
+        checked = store.check(self.table, rows)
+        if not (checked["project_id"] == self.project_id).all():
+            raise store.SchemaError(f"{self.table.name}: rows of another project than {self.project_id}")
+        return pa.table(checked.to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+    def _mark_id(self, name: str, day: dt.date | None = None) -> str:
+        return f"{self.project_id}/{name}/{day.isoformat() if day else ''}"
+
+    def _properties(
+        self,
+        touched: Iterable[dt.date | None],
+        inputs: int | None,
+        days: dict[dt.date, int] | None,
+        marks: dict[str, int] | None,
+    ) -> deltalake.CommitProperties:
+        # The table's own id too: a table that was deleted and made again starts its versions anew.
+        state = fingerprint(str(self._delta.metadata().id), self.version)
+        # Every commit of a project sets its `writer`, so that two at once collide whatever else they write.
+        ids = {self._mark_id("writer"): state} | {self._mark_id("state", day): state for day in touched}
+        ids |= {self._mark_id("inputs", day): value for day, value in (days or {}).items()}
+        ids |= {self._mark_id(name): value for name, value in (marks or {}).items()}
+        if inputs is not None:
+            ids[self._mark_id("inputs")] = inputs
+        return deltalake.CommitProperties(
+            app_transactions=[deltalake.Transaction(name, value) for name, value in ids.items()]
+        )
+
+
+def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
+    """Return the table, made with no rows first if it was never written."""
+    address = lake.table(table.name)
+    with contextlib.suppress(TableNotFoundError):
+        return deltalake.DeltaTable(address)
+    if lake.is_local:
+        Path(address).mkdir(parents=True, exist_ok=True)
+    empty = pa.table(table.empty().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    with contextlib.suppress(CommitFailedError):  # another process makes it at the same moment
+        deltalake.write_deltalake(address, empty, mode="ignore", partition_by=list(table.partition_by))
+    return deltalake.DeltaTable(address)

@@ -1,0 +1,75 @@
+"""`messages`: the values of the fields that are text, a day of receipt after the other."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+
+import polars as pl
+
+from turret_pipeline.analysis.field_types import extract_messages
+from turret_pipeline.lake import failpoint
+from turret_pipeline.lake.commits import ProjectTable, fingerprint
+from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, MESSAGES
+from turret_pipeline.stages.inputs import TEXT_FIELDS, messages_inputs
+from turret_pipeline.stages.work import Outcome, Work
+
+ORDER = ("field", "timestamp", "received_at", "seq", "event_id")
+
+
+def bring_messages(work: Work, days: Collection[dt.date] | None = None) -> Outcome:
+    """After this call each day (of `days`, default: of all) has its events' values of all text fields, and no others.
+
+    One commit a day. Where the text fields are the same as before only events that are new are looked into; a field
+    that became text is extracted for all days, one that stopped being text goes from all days.
+    """
+    outcome = Outcome("messages")
+    events, table = work.open(EVENTS), work.open(MESSAGES)
+    types = work.open(FIELD_TYPES)
+    fields, chosen = text_fields(types), types.mark(TEXT_FIELDS)
+    wanted = {day: fingerprint(events.state(day), chosen) for day in events.days()}
+    pending = [day for day in wanted if work.full_refresh or table.inputs(day) != wanted[day]]
+    todo = [day for day in pending if days is None or day in days]
+    for position, day in enumerate(todo, start=1):
+        outcome.days[day] = _bring_day(work, events, table, day, fields, wanted[day])
+        outcome.n_rows += outcome.days[day]
+        work.tell("messages", position, len(todo))
+        failpoint.reached("messages.after_day")
+    outcome.facts = {"text fields": ", ".join(fields) or "none"}
+    return outcome.finish(work, table, messages_inputs(events.state(), chosen) if todo == pending else None)
+
+
+def text_fields(field_types: ProjectTable) -> list[str]:
+    """Return the fields whose type in force is text, in order."""
+    found = field_types.scan().filter(pl.col("type") == "text").select("field").collect()
+    return sorted(found["field"])
+
+
+def _bring_day(
+    work: Work, events: ProjectTable, table: ProjectTable, day: dt.date, fields: list[str], inputs: int
+) -> int:
+    """Commit one day; return the number of messages that were written."""
+    of_day = pl.col("received_date") == day
+    current, there = events.scan().filter(of_day), table.scan().filter(of_day)
+    extracted_from = f"fields of {day.isoformat()}"
+    marks = {extracted_from: fingerprint(fields)}
+    if table.mark(extracted_from) == marks[extracted_from] and not work.full_refresh:
+        gone = there.join(current, on="event_id", how="anti").select(pl.len()).collect().item()
+        if not gone:
+            fresh = current.join(there.select("event_id").unique(), on="event_id", how="anti").collect()
+            rows = _extract(work, fresh, day, fields)
+            failpoint.reached("messages.after_analysis")
+            table.append(rows, days={day: inputs}, marks=marks)
+            return rows.height
+    rows = _extract(work, current.collect(), day, fields)
+    failpoint.reached("messages.after_analysis")
+    table.replace(rows, [day], days={day: inputs}, marks=marks)
+    return rows.height
+
+
+def _extract(work: Work, events: pl.DataFrame, day: dt.date, fields: list[str]) -> pl.DataFrame:
+    if not fields or events.is_empty():
+        return MESSAGES.empty()
+    found = extract_messages(events, fields)
+    rows = found.with_columns(project_id=pl.lit(work.project_id), received_date=pl.lit(day, dtype=pl.Date))
+    return rows.select(MESSAGES.schema.names()).sort(*ORDER)

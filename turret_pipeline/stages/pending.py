@@ -1,0 +1,106 @@
+"""Which stages of which projects are not up to date, found in milliseconds from the marks of the newest commits.
+
+Nothing here loads a model or Dagster: `turret build` with nothing to do ends here, and the sensor asks every few
+seconds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+
+import polars as pl
+
+from turret_pipeline.analysis.embedding import model_key
+from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import ProjectTable, open_or_make
+from turret_pipeline.lake.parts import Part, list_parts
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import (
+    BUILDS,
+    EMBEDDINGS,
+    EVENTS,
+    FIELD_OVERRIDES,
+    FIELD_PROFILES,
+    FIELD_TYPES,
+    JOURNEY_EDGES,
+    MESSAGES,
+    TOPIC_ASSIGNMENTS,
+    TOPICS,
+    Table,
+)
+from turret_pipeline.stages.inputs import (
+    TEXT_FIELDS,
+    all_parts_state,
+    embeddings_inputs,
+    field_types_inputs,
+    journey_inputs,
+    messages_inputs,
+    parts_by_day,
+    profiles_inputs,
+    topics_inputs,
+)
+from turret_pipeline.stages.work import recorded_inputs
+
+STAGES = (
+    EVENTS,
+    FIELD_PROFILES,
+    FIELD_TYPES,
+    MESSAGES,
+    EMBEDDINGS,
+    TOPICS,
+    TOPIC_ASSIGNMENTS,
+    JOURNEY_EDGES,
+)
+"""The tables in the order in which they are brought up to date."""
+
+
+def pending_stages(lake: Lake, model: str | None, projects: Collection[str] | None = None) -> dict[str, list[str]]:
+    """Return for each project (default: each with raw events) the stages that have something to do, in order.
+
+    A stage is named too when it did its work but was killed before `builds` said so. What a stage that is named will
+    change below it is not foreseen: a project is up to date when the list is empty.
+    """
+    parts: defaultdict[str, list[Part]] = defaultdict(list)
+    for part in list_parts(lake):
+        parts[part.project_id].append(part)
+    opened = {table.name: open_or_make(lake, table) for table in STAGES}
+    model_name = model_key(model)
+    overrides = _rows(lake, FIELD_OVERRIDES)
+    builds = _rows(lake, BUILDS)
+    found = {}
+    for project in sorted(parts) if projects is None else projects:
+        tables = {table.name: ProjectTable(lake, table, project, opened[table.name]) for table in STAGES}
+        mine = overrides.filter(pl.col("project_id") == project)
+        recorded = builds.filter(pl.col("project_id") == project)
+        wanted = dict(_wanted(tables, parts[project], mine, model_name))
+        found[project] = [
+            name
+            for name, inputs in wanted.items()
+            if tables[name].inputs() != inputs or recorded_inputs(recorded, name) != str(inputs)
+        ]
+    return found
+
+
+def _wanted(
+    tables: dict[str, ProjectTable], parts: list[Part], overrides: pl.DataFrame, model: str
+) -> Iterator[tuple[str, int]]:
+    """Yield for each stage the fingerprint of its inputs as they are now."""
+    state = {name: table.state() for name, table in tables.items()}
+    chosen = tables["field_types"].mark(TEXT_FIELDS)
+    yield "events", all_parts_state(parts_by_day(parts))
+    yield "field_profiles", profiles_inputs(state["events"])
+    yield "field_types", field_types_inputs(state["field_profiles"], overrides)
+    yield "messages", messages_inputs(state["events"], chosen)
+    yield "embeddings", embeddings_inputs(state["messages"], model)
+    for name in ("topics", "topic_assignments"):
+        yield name, topics_inputs(state["messages"], state["embeddings"], chosen)
+    yield "journey_edges", journey_inputs(state["messages"], state["topic_assignments"], chosen)
+
+
+def _rows(lake: Lake, table: Table) -> pl.DataFrame:
+    """Return all projects' rows of a small table."""
+    opened = store.open_table(lake, table)
+    if opened is None:
+        return table.empty()
+    return pl.DataFrame(pl.from_arrow(opened.to_pyarrow_table())).select(table.schema.names()).cast(table.schema)

@@ -1,0 +1,106 @@
+"""What every stage is given and what it gives back, and how builds are recorded."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import BUILDS, Table
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be brought up to date, and how.
+
+    Args:
+        lake: where it lies.
+        project_id: whose.
+        model: embedding model as in the settings, None for the one that ships with Turret.
+        full_refresh: compute again what is up to date. Vectors are kept: they depend on text and model alone.
+        tell: called with (stage, done, total) as a long stage goes on.
+    """
+
+    lake: Lake
+    project_id: str
+    model: str | None = None
+    full_refresh: bool = False
+    tell: Callable[[str, int, int], None] = field(default=_silent, compare=False)
+
+    def open(self, table: Table) -> ProjectTable:
+        return ProjectTable(self.lake, table, self.project_id)
+
+
+@dataclass
+class Outcome:
+    """What a stage did.
+
+    Args:
+        stage: name of the table.
+        n_rows: rows that it added or replaced; 0 where there was nothing to do.
+        seconds: how long it took.
+        days: rows by day of receipt, of the days that it worked on (stages by day only).
+        facts: further numbers and words for people, by name.
+    """
+
+    stage: str
+    n_rows: int = 0
+    seconds: float = 0.0
+    days: dict[dt.date, int] = field(default_factory=dict)
+    facts: dict[str, int | float | str] = field(default_factory=dict)
+    started: float = field(default_factory=time.perf_counter)
+
+    def finish(self, work: Work, table: ProjectTable, inputs: int | None) -> Outcome:
+        """Mark the project as built from `inputs`, take the time and record it in `builds`; return self.
+
+        inputs: fingerprint of what the rows follow from; None if only some days of several were brought up to date.
+        """
+        if inputs is not None:
+            table.set_inputs(inputs)
+        self.seconds = self.seconds or time.perf_counter() - self.started
+        record(work, self, inputs)
+        return self
+
+
+def record(work: Work, outcome: Outcome, inputs: int | None) -> None:
+    """After this call `builds` says when each day, and the project, was built, unless it says so already."""
+    table = work.open(BUILDS)
+    known = table.scan().collect()
+    if inputs is not None and not outcome.days and recorded_inputs(known, outcome.stage) == str(inputs):
+        return
+    days: list[tuple[dt.date | None, int]] = [(day, rows) for day, rows in sorted(outcome.days.items())]
+    if inputs is not None:
+        days.append((None, outcome.n_rows))
+    if not days:
+        return
+    now = dt.datetime.now(dt.UTC)
+    rows = pl.DataFrame(
+        {
+            "project_id": [work.project_id] * len(days),
+            "stage": [outcome.stage] * len(days),
+            "received_date": [day for day, _ in days],
+            "built_at": [now] * len(days),
+            "inputs": [str(inputs) if day is None else "" for day, _ in days],
+            "n_rows": [rows for _, rows in days],
+            "seconds": [outcome.seconds] * len(days),
+        },
+        schema=BUILDS.schema,
+    )
+    # The latest of each stage and day is enough; Dagster keeps the history of runs.
+    kept = known.join(rows, on=["stage", "received_date"], how="anti", nulls_equal=True)
+    table.replace(pl.concat([kept, rows]))
+
+
+def recorded_inputs(builds: pl.DataFrame, stage: str) -> str | None:
+    """Return the fingerprint that `builds` holds for a stage of the whole project, None if it holds none."""
+    found = builds.filter((pl.col("stage") == stage) & pl.col("received_date").is_null())["inputs"]
+    return found[0] if found.len() else None
