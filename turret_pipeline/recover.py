@@ -1,8 +1,8 @@
 """`python -m turret_pipeline.recover`: hand runs that a crash cut off to Dagster's retries.
 
-To be run before the daemon starts. Dagster sees the end of a run's process only while it runs itself. After a crash of everything its runs therefore stay
-STARTED for ever, hold their place in the queue, and are never tried again. Reported as failed they are: `run_retries`
-starts a new run for each, which does what is left to do.
+To be run before the daemon starts. Dagster sees the end of a run's process only while it runs itself. After a crash
+of everything its runs therefore stay STARTED for ever, hold their place in the queue, and are never tried again.
+Reported as failed they are: `run_retries` starts a new run for each, which does what is left to do.
 
 Only runs of processes on this machine can be judged so. A living foreground build tells who it is in `PROCESS_TAG`;
 runs on a cluster have a launcher that watches them, and are left to it.

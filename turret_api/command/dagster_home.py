@@ -6,11 +6,14 @@ account may often make a schema, but rarely a database. `TURRET_DAGSTER_DATABASE
 
 from __future__ import annotations
 
+import contextlib
 import os
 import urllib.parse
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
+from psycopg2.extensions import connection
 
 import turret_pipeline
 from turret_api.command.postgres import DatabaseError
@@ -73,15 +76,26 @@ def _copy(source: Path, target: Path) -> None:
         temporary.replace(target)
 
 
+def has_tables(database_url: str) -> bool:
+    """Whether some process of Dagster's has made its tables."""
+    with _connected(database_url) as opened, opened.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.alembic_version",))
+        row = cursor.fetchone()
+    return row is not None and row[0] is not None
+
+
 def _make_schema(database_url: str) -> None:
+    with _connected(database_url) as opened, opened, opened.cursor() as cursor:
+        # Two first starts at once would both find nothing and both create it.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('turret.dagster'))")
+        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+
+
+@contextlib.contextmanager
+def _connected(database_url: str) -> Iterator[connection]:
     try:
-        connection = psycopg2.connect(database_url.replace("postgresql+psycopg2://", "postgresql://"))
+        opened = psycopg2.connect(database_url.replace("postgresql+psycopg2://", "postgresql://"))
     except psycopg2.OperationalError as error:
         raise DatabaseError(f"cannot use the database: {str(error).strip().splitlines()[-1]}") from error
-    try:
-        with connection, connection.cursor() as cursor:
-            # Two first starts at once would both find nothing and both create it.
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('turret.dagster'))")
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-    finally:
-        connection.close()
+    with contextlib.closing(opened):
+        yield opened

@@ -72,6 +72,11 @@ def database(settings: Settings) -> Iterator[str]:
             _leave(folder, users.fileno())
 
 
+def revive(settings: Settings) -> str:
+    """Inside `database(settings)`: return the URL anew, after a new start if server and keeper were killed."""
+    return settings.database_url or _find_or_start(settings.home)
+
+
 def embedded_server(home: Path) -> psutil.Process | None:
     """Return the embedded server that runs for `home`, or None. Changes nothing."""
     return postgres_keeper.running_server(home / "postgres" / "data")

@@ -28,7 +28,7 @@ MAX_LOG_BYTES = 20_000_000
 
 
 class StartError(Exception):
-    """The whole did not become healthy; the message says which process, and where its log is."""
+    """The whole cannot run; the message says which process is at fault, and where its log is."""
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,12 @@ class Supervisor:
         """Say that the start is over: from now on a process that dies is started again for ever."""
         self._all_were_healthy = True
 
+    def fail(self, reason: str) -> None:
+        """From now on `check` says that the whole cannot go on."""
+        self._failure = self._failure or reason
+
     def check(self) -> None:
-        """Raise `StartError` when a process keeps dying before the whole was ever healthy."""
+        """Raise `StartError` when a process kept dying before the whole was ever healthy, or `fail` was called."""
         if self._failure is not None:
             raise StartError(self._failure)
 

@@ -20,6 +20,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -33,12 +34,14 @@ import psycopg2
 
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command import supervisor_guard
-from turret_api.command.dagster_home import WORKSPACE, dagster_environment, turret_environment
-from turret_api.command.postgres import database
+from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
+from turret_api.command.postgres import DatabaseError, database, embedded_server, revive
 from turret_api.command.supervisor import Component, StartError, Supervisor, tail
 from turret_pipeline.lake.settings import Settings
 
 HOST = "127.0.0.1"
+DATABASE_S = 2.0
+"""Seconds between two looks at the embedded database."""
 API_S = 60.0
 DAGSTER_S = 180.0
 """Seconds that a start may take on a busy machine, where it takes a tenth of that otherwise."""
@@ -62,9 +65,10 @@ class System:
         return f"http://{HOST}:{self.settings.dagster_port}"
 
     def wait(self) -> None:
-        """Serve until a signal raises KeyboardInterrupt."""
+        """Serve until a signal raises KeyboardInterrupt, or the whole cannot go on (`StartError`)."""
         while True:
-            time.sleep(3600)
+            self.supervisor.check()
+            time.sleep(0.5)
 
 
 @click.command()
@@ -118,9 +122,35 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
                     # Made last, for its keys are shown once, by whoever gets them from here.
                     first = None if accounts.projects() else accounts.create_project("default")
                     accounts.close()
-                    yield System(settings, url, supervisor, first)
+                    with _database_kept(supervisor, settings, url):
+                        yield System(settings, url, supervisor, first)
             except StartError as error:
                 raise click.ClickException(str(error)) from error
+
+
+@contextlib.contextmanager
+def _database_kept(supervisor: Supervisor, settings: Settings, url: str) -> Iterator[None]:
+    """Inside the block the embedded database is started again should it and its keeper be killed."""
+    ending = threading.Event()
+
+    def watch() -> None:
+        while not ending.wait(DATABASE_S):
+            if embedded_server(settings.home) is None:
+                try:
+                    if revive(settings) == url:
+                        say("the database was started again")
+                    else:
+                        supervisor.fail("the database had to move to another port: start again")
+                except DatabaseError as error:
+                    supervisor.fail(error.message)
+
+    watcher = threading.Thread(target=watch, name="database", daemon=True)
+    if settings.database_url is None:
+        watcher.start()
+    try:
+        yield
+    finally:
+        ending.set()
 
 
 def running(settings: Settings) -> dict[str, object] | None:
@@ -184,9 +214,13 @@ def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
         logs / "daemon.log",
         lambda: last_heartbeat(url) > started_at,
     )
-    supervisor.start(api, code)
-    # Until this is done there are no tables of Dagster's, and the daemon would take dead runs for living ones.
+    # The first to come makes Dagster's tables, and two at once get in each other's way.
+    fresh = not has_tables(url)
+    supervisor.start(*([api] if fresh else [api, code]))
+    # Before the daemon, which would take runs that a crash cut off for living ones.
     _recover(dagster, logs / "recover.log")
+    if fresh:
+        supervisor.start(code)
     supervisor.wait_until_healthy(["api"], API_S)
     supervisor.wait_until_healthy(["code"], DAGSTER_S)
     supervisor.start(web, daemon)
