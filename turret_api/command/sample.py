@@ -24,12 +24,12 @@ FIELD = "prompt"
 START, END = "start", "end"
 
 MOVES: dict[str, dict[str, float]] = {
-    START: {"trip_ideas": 0.36, "flight_search": 0.12, "flight_status": 0.26, "car_rental": 0.08,
-            "loyalty_points": 0.09, "payment_problem": 0.09},
-    "trip_ideas": {"flight_search": 0.56, "weather_packing": 0.30, END: 0.14},
+    START: {"trip_ideas": 0.25, "flight_search": 0.19, "flight_status": 0.26, "car_rental": 0.10,
+            "loyalty_points": 0.10, "payment_problem": 0.10},
+    "trip_ideas": {"flight_search": 0.52, "weather_packing": 0.40, END: 0.08},
     "flight_search": {"hotel_search": 0.56, "baggage": 0.24, "visa": 0.10, END: 0.10},
     "hotel_search": {"restaurants": 0.52, "airport_transfer": 0.34, END: 0.14},
-    "restaurants": {"airport_transfer": 0.14, "goodbye": 0.46, END: 0.40},
+    "restaurants": {"airport_transfer": 0.14, "goodbye": 0.30, END: 0.56},
     "airport_transfer": {"car_rental": 0.40, "goodbye": 0.24, END: 0.36},
     "car_rental": {"payment_problem": 0.20, "goodbye": 0.26, END: 0.54},
     "weather_packing": {"visa": 0.40, "hotel_search": 0.34, END: 0.26},
@@ -75,7 +75,7 @@ class _Phrases:
     topics: dict[str, dict[str, Any]]
 
 
-def make_sample(now: dt.datetime, *, n_sessions: int = 680, days: int = 14, seed: int = 7) -> list[SampleMessage]:
+def make_sample(now: dt.datetime, *, n_sessions: int = 820, days: int = 14, seed: int = 7) -> list[SampleMessage]:
     """Return some 3,000 messages of `n_sessions` sessions within the `days` days before `now`, oldest first."""
     dice = random.Random(seed)
     n_users = max(1, n_sessions * 2 // 5)
@@ -140,7 +140,7 @@ def make_text(dice: random.Random, topic: str) -> str:
     about = phrases.topics[topic]
     text = dice.choice(about["asks"])
     if not about.get("short"):
-        if dice.random() < 0.34:
+        if dice.random() < 0.4:
             text += dice.choice(about["details"])
         if dice.random() < 0.85:
             text = dice.choice(phrases.openings) + text + dice.choice(phrases.closings)
