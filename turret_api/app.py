@@ -48,9 +48,9 @@ def create_app(
     app.state.keys = keys or Directory(accounts)
     errors.install(app)
     if collector is not None:
-        from turret_api.collector import routes
+        from turret_api.collector.routes import install
 
-        routes.install(app, collector)
+        install(app, collector)
     for room in _ROOMS:
         if importlib.util.find_spec(room) is not None:
             module = importlib.import_module(room)

@@ -87,6 +87,10 @@ class Directory:
             return None
         return Principal(found[0], found[1], found[2])
 
+    def may_be_new(self, key: str) -> bool:
+        """Tell whether `key` could be a real key that the copy does not know yet."""
+        return is_well_formed(key) and key_hash(key) not in self._copy.keys
+
     def find(self, key: str) -> Principal | None:
         """Return who `key` stands for; looks in Postgres if the copy is old or does not know it."""
         if not is_well_formed(key):
@@ -98,6 +102,15 @@ class Directory:
             self.refresh(max_age_s=_LOOK_AGAIN_S)
             found = self.known(key)
         return found
+
+    def find_hashed(self, digest: str) -> Principal | None:
+        """Return who the key with this `key_hash` stands for (the dashboard's sessions keep no more of a key)."""
+        if self._thread is None:
+            self.refresh(max_age_s=REFRESH_S)
+        found = self._copy.keys.get(digest)
+        if found is None or (found[3] is not None and found[3] <= time.time()):
+            return None
+        return Principal(found[0], found[1], found[2])
 
     def plan(self, project_id: str) -> Plan | None:
         """Return the project's plan as far as the copy knows. Never blocks."""

@@ -7,6 +7,7 @@ back finds the old count again and nothing is accepted twice over.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 
 TRIAL, PRO, BUSINESS, ENTERPRISE = PLANS = ("trial", "pro", "business", "enterprise")
@@ -37,9 +38,11 @@ class Plan:
         """Return the name of the period that `now` (UTC) falls into: `trial`, or the month as `2026-11`."""
         return TRIAL if self.name == TRIAL else f"{now:%Y-%m}"
 
-    def is_over(self, now: dt.datetime) -> bool:
-        """Tell whether the plan takes no more events at all, whatever was used."""
-        return self.name == TRIAL and now >= self.created_at + dt.timedelta(days=TRIAL_DAYS)
+    def over_at_s(self) -> float:
+        """Return the Unix time from which on the plan takes no more events at all, whatever was used."""
+        if self.name != TRIAL:
+            return math.inf
+        return (self.created_at + dt.timedelta(days=TRIAL_DAYS)).timestamp()
 
     def resets_at(self, now: dt.datetime) -> dt.datetime | None:
         """Return when the count starts anew: the next month (UTC), or None for a trial, which does not renew."""

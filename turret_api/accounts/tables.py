@@ -47,6 +47,13 @@ API_KEYS = Table(
 )
 Index("api_keys_of_project", API_KEYS.c.project_id)
 
+COLLECTORS = Table(
+    "collectors",
+    metadata,
+    Column("collector_id", String(40), primary_key=True),
+    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
 QUOTA_GRANTS = Table(
     "quota_grants",
     metadata,
@@ -56,7 +63,6 @@ QUOTA_GRANTS = Table(
     Column("granted", BigInteger, nullable=False),
     Column("used", BigInteger, nullable=False),
     Column("wanted_at", DateTime(timezone=True), nullable=True),
-    Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     CheckConstraint("used >= 0 AND granted >= used", name="used_within_granted"),
 )
 

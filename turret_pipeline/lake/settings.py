@@ -32,6 +32,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TURRET_MODEL", "all-MiniLM-L6-v2", "sentence-transformers name or folder of the embedding model"),
     Setting("TURRET_RAY_ADDRESS", "unset", "a Ray cluster to run the assets on; unset: local processes"),
     Setting("TURRET_MAX_TEXT", "100000", "longest text in an event's metadata, in characters"),
+    Setting(
+        "TURRET_ROLL_SECONDS",
+        "2",
+        "age at which events go from the spool into the lake; up to fifteen times that under lasting traffic",
+    ),
+    Setting(
+        "TURRET_DISK_RESERVE_MB",
+        "256, at most a tenth of the disk",
+        "free MiB on the disks of spool and lake below which no event is taken",
+    ),
 )
 
 
@@ -48,6 +58,8 @@ class Settings:
         model: name or folder of the embedding model, or None for the one that ships with Turret.
         ray_address: address of a Ray cluster, or None.
         max_text: longest text in characters (code points).
+        roll_after_s: age in seconds at which spooled events are rolled into the lake.
+        disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
     """
 
     home: Path
@@ -58,6 +70,8 @@ class Settings:
     model: str | None = None
     ray_address: str | None = None
     max_text: int = 100_000
+    roll_after_s: float = 2.0
+    disk_reserve_bytes: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -80,6 +94,8 @@ class Settings:
             model=None if model in (None, "all-MiniLM-L6-v2") else model,
             ray_address=env.get("TURRET_RAY_ADDRESS") or None,
             max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
+            roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
+            disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),
         )
 
     def open_lake(self) -> Lake:
@@ -98,6 +114,10 @@ def _integer(env: Mapping[str, str], variable: str, default: int, low: int, high
     if not low <= value <= high:
         raise SettingError(f"{variable} is {text!r}; expected a whole number from {low} to {high}")
     return value
+
+
+def _mebibytes(env: Mapping[str, str], variable: str) -> int | None:
+    return _integer(env, variable, 0, 0, 2**30) * 2**20 if env.get(variable) else None
 
 
 def _database_url(url: str | None) -> str | None:

@@ -1,0 +1,222 @@
+"""The thread that brings grants from Postgres to the ledger and back, so that the writer never waits for Postgres."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from turret_api.accounts.grants import Grants
+from turret_api.collector.ledger import Account, Ledger
+from turret_api.collector.spool import Spool, SpoolBrokenError
+from turret_api.collector.writer import Submission, Writer, resolve
+from turret_api.errors import UnavailableError
+
+log = logging.getLogger(__name__)
+
+SYNC_S = 0.5
+_ASK_AGAIN_S = 0.05
+_PATIENCE_S = 4.0
+_SILENT_S = 15.0
+_LEAST_SURPLUS, _MOST_SURPLUS = 1_000, 1_000_000
+_ACTIVE_S = 60.0
+
+_Parked = tuple[Account, Submission, int]
+
+
+class Broker:
+    """Keeps the grants of `ledger`'s accounts in step with Postgres."""
+
+    def __init__(self, grants: Grants, ledger: Ledger, writer: Writer, now_s: Callable[[], float] = time.time) -> None:
+        self._grants = grants
+        self._ledger = ledger
+        self._writer = writer
+        self._now_s = now_s
+        self._inbox: queue.SimpleQueue[_Parked | None] = queue.SimpleQueue()
+        self._parked: list[_Parked] = []
+        self._reported: dict[Account, int] = {}
+        self._leased: dict[Account, tuple[float, int]] = {}
+        self._synced_at = float("-inf")
+        self._is_reached = True
+        self._is_reconciled = False
+        self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
+        ledger.on_parked = lambda *parked: self._inbox.put(parked)
+
+    def start(self) -> None:
+        """Take what Postgres says is granted, if it can be reached, and keep in step from then on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """After this call what was used is reported, what was not is given back, and the thread has ended."""
+        self._inbox.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while self._turn():
+                pass
+            self._refuse_parked("The server is shutting down; nothing was stored. Try again.")
+            self._settle()
+        except SpoolBrokenError:
+            return  # the writer has seen it too, and ends the process
+
+    def _turn(self) -> bool:
+        pause = _ASK_AGAIN_S if self._parked else max(0.0, self._synced_at + SYNC_S - time.monotonic())
+        try:
+            item = self._inbox.get(timeout=pause) if pause else self._inbox.get_nowait()
+            while True:
+                if item is None:
+                    return False
+                item[1].parked_at = item[1].parked_at or time.monotonic()
+                self._parked.append(item)
+                item = self._inbox.get_nowait()
+        except queue.Empty:
+            pass
+        try:
+            if self._parked:
+                self._serve_parked()
+            if time.monotonic() - self._synced_at >= SYNC_S:
+                self._synced_at = time.monotonic()
+                self._sync()
+            if not self._is_reached:
+                log.info("Postgres is back; quotas are in step again")
+            self._is_reached = True
+        except SQLAlchemyError as error:
+            if self._is_reached:
+                log.warning(
+                    "Postgres is away; events are taken as far as grants go", extra={"reason": str(error)[:300]}
+                )
+            self._is_reached = False
+            self._synced_at = time.monotonic()
+            self._refuse_parked("Whether the plan has room cannot be known now; nothing was stored. Try again.")
+        except SpoolBrokenError:
+            raise
+        except Exception as error:
+            log.error("quotas could not be kept in step; it is tried again", exc_info=error)
+            self._synced_at = time.monotonic()
+            self._refuse_parked("Whether the plan has room cannot be known now; nothing was stored. Try again.")
+        return True
+
+    def _serve_parked(self) -> None:
+        by_account: dict[Account, list[tuple[Submission, int]]] = {}
+        for account, submission, needed in self._parked:
+            by_account.setdefault(account, []).append((submission, needed))
+        self._parked = []
+        for account, waiting in by_account.items():
+            if self._ledger.account(account.project_id, self._now_s()) is not account:
+                self._release(waiting)  # a new month has begun meanwhile
+                continue
+            need = sum(needed for _, needed in waiting)
+            before = account.granted
+            elsewhere, silent_s = self._lease(account, need)
+            if account.granted > before or account.room(self._now_s()) >= waiting[0][1] or account.is_used_up:
+                self._release(waiting)
+            elif not elsewhere:
+                # All is granted and used but what this collector holds: as many of the events as fit are taken.
+                if account.room(self._now_s()):
+                    for submission, _ in waiting[:1]:
+                        submission.is_final = True
+                else:
+                    account.is_used_up = account.limit is not None
+                self._release(waiting)
+            else:
+                self._wait_for_others(account, waiting, silent_s)
+
+    def _wait_for_others(self, account: Account, waiting: list[tuple[Submission, int]], silent_s: float) -> None:
+        for submission, needed in waiting:
+            if silent_s > _SILENT_S or time.monotonic() - (submission.parked_at or 0.0) > _PATIENCE_S:
+                message = "The rest of the plan is set aside for another collector; nothing was stored. Try again."
+                resolve([submission], UnavailableError(message, retry_after_s=5))
+            else:
+                self._parked.append((account, submission, needed))
+
+    def _lease(self, account: Account, need: int) -> tuple[int, float]:
+        """Ask for `need` more than there is room for; return what others hold unused, and how long they were silent."""
+        at, last = self._leased.get(account, (float("-inf"), 0))
+        is_busy = time.monotonic() - at < _ACTIVE_S
+        surplus = min(_MOST_SURPLUS, max(_LEAST_SURPLUS, 2 * last if is_busy else 0))
+        used = account.used
+        lease = self._grants.lease(account.project_id, account.period, used, need, surplus)
+        self._leased[account] = (time.monotonic(), surplus)
+        self._reported[account] = used
+        account.used_elsewhere = max(0, lease.used - used)
+        if lease.granted != account.granted:
+            self._set_granted(account, lambda: lease.granted)
+        return lease.elsewhere, lease.silent_s
+
+    def _release(self, waiting: list[tuple[Submission, int]]) -> None:
+        for submission, _ in waiting:
+            self._writer.submit(submission)
+
+    def _refuse_parked(self, message: str) -> None:
+        for _, submission, _ in self._parked:
+            resolve([submission], UnavailableError(message, retry_after_s=2))
+        self._parked = []
+
+    def _reconcile(self) -> None:
+        """Take over what Postgres says is granted: a lease may have been made just before this collector died."""
+        for (project_id, period), granted in self._grants.all_granted().items():
+            account = self._ledger.account_of(project_id, period, self._now_s())
+            if granted != account.granted:
+                self._set_granted(account, lambda granted=granted: granted)  # type: ignore[misc]
+        self._is_reconciled = True
+
+    def _sync(self) -> None:
+        if not self._is_reconciled:
+            self._reconcile()
+        accounts = self._ledger.accounts()
+        changed = {account: account.used for account in accounts if self._reported.get(account) != account.used}
+        self._grants.report({(account.project_id, account.period): used for account, used in changed.items()})
+        self._reported.update(changed)
+        if not accounts:
+            return
+        now_s = self._now_s()
+        by_name = {(account.project_id, account.period): account for account in accounts}
+        for name, (used, granted) in self._grants.used_elsewhere(by_name).items():
+            account = by_name[name]
+            account.used_elsewhere = used
+            if account.is_used_up and (account.limit is None or granted < account.limit):
+                account.is_used_up = False
+        waited_for = self._grants.wanted()
+        for name, account in by_name.items():
+            is_current = self._ledger.account(account.project_id, now_s) is account
+            over = account.limit is not None and account.granted > account.limit
+            if account.granted > account.used and (name in waited_for or over or not is_current):
+                self._give_back(account)
+            elif is_current and account in changed and account.limit is not None and not account.is_closed(now_s):
+                _, surplus = self._leased.get(account, (0.0, 0))
+                if account.granted - account.used < surplus // 2 and name not in waited_for:
+                    self._lease(account, 0)
+
+    def _give_back(self, account: Account) -> None:
+        used = self._set_granted(account, lambda: account.used)
+        self._grants.give_back(account.project_id, account.period, used, used)
+        self._reported[account] = used
+
+    def _set_granted(self, account: Account, amount: Callable[[], int]) -> int:
+        """Set the grant, in the spool and for the writer, on the writer's thread, so that no commit comes between."""
+
+        def change(spool: Spool) -> int:
+            granted = max(amount(), account.used)
+            lower = granted < account.granted
+            if lower:
+                account.granted = granted
+            spool.set_quota(account.project_id, account.period, granted, account.used)
+            account.granted = granted
+            return granted
+
+        return self._writer.call(change)
+
+    def _settle(self) -> None:
+        """Give everything unused back, for this collector may not come again."""
+        try:
+            self._sync()
+            for account in self._ledger.accounts():
+                if account.granted > account.used:
+                    self._give_back(account)
+        except SQLAlchemyError as error:
+            log.warning("unused grants could not be given back", extra={"reason": str(error)[:300]})

@@ -1,0 +1,126 @@
+"""One collector process: its spool and the threads over it, started and ended in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from turret_api.accounts import Accounts
+from turret_api.accounts.directory import Directory
+from turret_api.accounts.grants import Grants
+from turret_api.collector.broker import Broker
+from turret_api.collector.disk import DiskGuard
+from turret_api.collector.event import Checked
+from turret_api.collector.ledger import Ledger
+from turret_api.collector.metrics import Metrics
+from turret_api.collector.roller import Roller
+from turret_api.collector.slots import KEYS_FILE, Slot, take_slot
+from turret_api.collector.spool import Spool
+from turret_api.collector.writer import Result, Submission, Writer
+from turret_api.errors import ApiError, UnavailableError
+from turret_pipeline.lake.settings import Settings
+
+log = logging.getLogger(__name__)
+
+BROKEN_EXIT = 70
+
+
+def _end_at_once(error: Exception) -> None:
+    """End the process: what is on the disk is not known, so nothing may be answered; the next start finds out."""
+    log.critical("the spool failed; ending, the next start recovers", extra={"reason": str(error)})
+    logging.shutdown()
+    os._exit(BROKEN_EXIT)
+
+
+class Collector:
+    """Takes events durably and brings them to the lake.
+
+    Args:
+        settings: where things lie and what the limits are.
+        accounts: projects, plans and keys.
+        vfs: name of the apsw VFS that the spool is on; None: the default.
+        on_broken: what to do when the spool fails; must not return control to the writer's thread.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: Accounts,
+        *,
+        vfs: str | None = None,
+        on_broken: Callable[[Exception], None] = _end_at_once,
+    ) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.lake = settings.open_lake()
+        self.slot: Slot = take_slot(settings.home / "spool")
+        self.keys = Directory(accounts, self.slot.folder / KEYS_FILE)
+        self.lake.make()
+        self._spool = Spool(self.slot.spool_file, vfs)
+        self.collector_id = self._spool.collector_id
+        places = {"spool": self.slot.folder} | ({"lake": Path(self.lake.root)} if self.lake.is_local else {})
+        self.disk = DiskGuard(
+            places, settings.disk_reserve_bytes, lambda place, free: self.metrics.disk_free.labels(place).set(free)
+        )
+        self.ledger = Ledger(self.keys.plan, self._spool.quota())
+        self.keys.on_change = self.ledger.plans_changed
+        self.writer = Writer(self._spool, self.ledger, self.metrics, self.disk.mark_full, on_broken)
+        self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer)
+        self._reader = self._spool.reader()
+        self.roller = Roller(
+            self.writer, self._reader, self.collector_id, self.lake, self.metrics, settings.roll_after_s
+        )
+        self.is_open = False
+
+    def start(self) -> None:
+        """After this call events are taken; what an earlier process left half rolled is rolled."""
+        self.keys.start()
+        self.disk.start()
+        self.writer.start()
+        try:
+            recovered = self.roller.recover()
+            if recovered:
+                log.info("rolled what was left half rolled", extra={"events": recovered})
+        except OSError as error:
+            log.warning("the lake cannot be written yet; events stay in the spool", extra={"reason": str(error)[:300]})
+        self.broker.start()
+        self.roller.start()
+        self.is_open = True
+
+    def stop(self) -> None:
+        """After this call what was taken is in the lake (or, if that cannot be written, safe in the spool)."""
+        self.is_open = False
+        self.broker.stop()
+        self.roller.stop()
+        self.writer.stop()
+        self.disk.stop()
+        self.keys.stop()
+        self._reader.close()
+        self._spool.close()
+        self.slot.release()
+
+    @property
+    def obstacle(self) -> str | None:
+        """Why nothing can be stored now, in words; None: it can."""
+        if not self.is_open:
+            return "The server is starting or shutting down; nothing was stored. Try again."
+        if not self.writer.is_alive:
+            return "The server cannot store events; nothing was stored. Try again later."
+        if self.disk.is_low:
+            return "The server's disk is low; nothing was stored. Try again later."
+        return None
+
+    async def store(self, project_id: str, events: list[Checked | ApiError], size_bytes: int) -> list[Result]:
+        """Return one result for each of `events`, in order, once all that can be stored is.
+
+        Raises `UnavailableError` if nothing was stored, for a reason that lies with the server.
+        """
+        obstacle = self.obstacle
+        if obstacle is not None:
+            raise UnavailableError(obstacle, retry_after_s=5)
+        submission = Submission(project_id, events, size_bytes, asyncio.get_running_loop())
+        self.writer.submit(submission)
+        return await submission.future

@@ -1,0 +1,110 @@
+"""`POST /track` in the OpenAPI document. The endpoint reads its body itself, so this is written by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from turret_api.collector.body import MAX_EVENTS
+from turret_api.collector.event import MAX_ID, MAX_KEYS
+
+_ID = {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_ID, "pattern": r"\S"}
+
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["name", "metadata"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 200,
+            "pattern": r"\S",
+            "description": "the event's name",
+        },
+        "metadata": {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": MAX_KEYS,
+            "propertyNames": {"minLength": 1, "maxLength": 200},
+            "description": "your data: texts, numbers, booleans, nulls; lists and objects are kept, not typed",
+        },
+        "session_id": _ID | {"description": "missing or null: the server makes one"},
+        "user_id": _ID | {"description": "missing or null: the server makes one"},
+        "timestamp": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "when it happened; default: now",
+        },
+        "event_id": _ID | {"description": "your own id; the same id again is stored once"},
+    },
+}
+
+_TRACKED = {
+    "type": "object",
+    "required": ["success", "message", "event_id", "session_id", "user_id"],
+    "properties": {
+        "success": {"const": True},
+        "message": {"type": "string"},
+        "event_id": {"type": "string"},
+        "session_id": {"type": "string"},
+        "user_id": {"type": "string"},
+        "duplicate": {"const": True},
+    },
+}
+_ERROR = {"$ref": "#/components/schemas/Error"}
+_MANY = {
+    "type": "object",
+    "required": ["success", "accepted", "rejected", "results"],
+    "properties": {
+        "success": {"type": "boolean"},
+        "accepted": {"type": "integer", "minimum": 0},
+        "rejected": {"type": "integer", "minimum": 0},
+        "results": {"type": "array", "items": {"anyOf": [_TRACKED, _ERROR]}},
+    },
+}
+_RATE = {
+    name: {"schema": {"type": "integer"}, "description": meaning}
+    for name, meaning in (
+        ("RateLimit-Limit", "events that the plan allows in its period"),
+        ("RateLimit-Remaining", "of them, still to be had"),
+        ("RateLimit-Reset", "seconds until they are counted anew"),
+    )
+}
+_RETRY = _RATE | {
+    "Retry-After": {"schema": {"type": "integer"}, "description": "seconds until it is worth trying again"}
+}
+
+
+def _answer(about: str, schema: dict[str, Any], headers: dict[str, Any]) -> dict[str, Any]:
+    return {"description": about, "headers": headers, "content": {"application/json": {"schema": schema}}}
+
+
+TRACK: dict[str, Any] = {
+    "summary": "Track one event, or many",
+    "description": (
+        "A 200 means that the event is on stable storage and survives any crash. A JSON array, or NDJSON with one "
+        f"event a line, takes up to {MAX_EVENTS} events and 16 MiB, each judged alone. `Content-Encoding: gzip` works "
+        "for all."
+    ),
+    "security": [{"APIKeyHeader": []}],
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"anyOf": [EVENT, {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": EVENT}]}
+            },
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    },
+    "responses": {
+        "200": _answer("All events are stored", {"anyOf": [_TRACKED, _MANY]}, _RATE),
+        "207": _answer("Some of several events were not stored", _MANY, _RATE),
+        "400": _answer("The request is malformed", _ERROR, _RATE),
+        "401": _answer("No valid write key", _ERROR, {}),
+        "408": _answer("The body came too slowly", _ERROR, _RATE),
+        "413": _answer("Too many bytes or events", _ERROR, _RATE),
+        "415": _answer("Not JSON or NDJSON, or an encoding other than gzip", _ERROR, _RATE),
+        "429": _answer("The plan is used up", _ERROR, _RETRY),
+        "503": _answer("Nothing was stored; try again", _ERROR, _RETRY),
+    },
+}

@@ -1,0 +1,186 @@
+"""`POST /track`: from a request's bytes to its answer, each check in the contract's order."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import math
+import time
+from typing import Any
+
+import msgspec
+from starlette.types import Message, Receive, Scope, Send
+
+from turret_api.auth import WRITE
+from turret_api.collector import body as bodies
+from turret_api.collector.collector import Collector
+from turret_api.collector.event import Checked, check
+from turret_api.collector.intake import ClientGoneError, Intake
+from turret_api.collector.ledger import Refusal
+from turret_api.collector.writer import Result, Stored
+from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, error_body
+
+_CHECKS_A_TURN = 50
+
+
+class Tracked(msgspec.Struct):
+    """The answer to an event that is stored."""
+
+    event_id: str
+    session_id: str
+    user_id: str
+    success: bool = True
+    message: str = "Event tracked successfully"
+
+
+class TrackedBefore(Tracked):
+    """The answer to an event that was stored before."""
+
+    duplicate: bool = True
+
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Track:
+    """The ASGI application behind `POST /track`."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._keys = collector.keys
+        self._ledger = collector.ledger
+        self._metrics = collector.metrics
+        self._intake = Intake(collector.metrics)
+        self._max_text = collector.settings.max_text
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        project_id: str | None = None
+        headers: list[tuple[bytes, bytes]] = []
+        try:
+            key, content_type, encoding, length = _read_headers(scope)
+            project_id = await self._project_of(key)
+            media_type = bodies.media_type(content_type)
+            is_gzip = bodies.is_gzip(encoding)
+            with await self._intake.reserve(length) as reservation:
+                body = await self._intake.read(receive, reservation)
+                if is_gzip:
+                    body = bodies.unpack(body)
+                    reservation.grow(len(body))
+                if media_type == bodies.NDJSON or bodies.is_array(body):
+                    status, answer = await self._take_many(project_id, body, media_type, headers)
+                else:
+                    status, answer = await self._take_one(project_id, body)
+        except ApiError as error:
+            self._metrics.refused.labels(error.code).inc()
+            status, answer = error.status, _encode(error.body())
+            headers += [(name.lower().encode(), value.encode()) for name, value in error.headers.items()]
+            if error.status == 408:
+                headers.append((b"connection", b"close"))
+        except ClientGoneError:
+            return
+        if project_id is not None:
+            headers += self._rate_headers(project_id)
+        headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]
+        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": answer})
+
+    async def _project_of(self, key: str | None) -> str:
+        principal = None
+        if key:
+            principal = self._keys.known(key)
+            if principal is None and self._keys.may_be_new(key):
+                principal = await asyncio.to_thread(self._keys.find, key)
+        if principal is None or principal.scope != WRITE:
+            raise InvalidKeyError
+        return principal.project_id
+
+    async def _take_one(self, project_id: str, body: bytes) -> tuple[int, bytes]:
+        event = check(bodies.decode(body), self._max_text, may_have_nul=bodies.may_have_nul(body))
+        (result,) = await self._collector.store(project_id, [event], len(body))
+        if type(result) is Stored:
+            if result.is_duplicate:
+                self._metrics.duplicates.inc()
+                return 200, _encode(TrackedBefore(result.event_id, result.session_id, result.user_id))
+            self._metrics.accepted.inc()
+            return 200, _encode(Tracked(result.event_id, result.session_id, result.user_id))
+        assert type(result) is Refusal
+        raise _limit_error(result)
+
+    async def _take_many(
+        self, project_id: str, body: bytes, media_type: str, headers: list[tuple[bytes, bytes]]
+    ) -> tuple[int, bytes]:
+        documents: list[Any]
+        documents = bodies.split_lines(body) if media_type == bodies.NDJSON else list(bodies.split_array(body))
+        may_have_nul = bodies.may_have_nul(body)
+        events: list[Checked | ApiError] = []
+        for n, document in enumerate(documents, 1):
+            try:
+                events.append(check(bodies.decode(document), self._max_text, may_have_nul=may_have_nul))
+            except ApiError as error:
+                events.append(error)
+            if n % _CHECKS_A_TURN == 0:
+                await asyncio.sleep(0)  # let other requests have their turn
+        documents.clear()
+        results = await self._collector.store(project_id, events, len(body))
+        answers = [self._answer_of(result, headers) for result in results]
+        accepted = sum(1 for result in results if type(result) is Stored)
+        rejected = len(results) - accepted
+        answer = {"success": rejected == 0, "accepted": accepted, "rejected": rejected, "results": answers}
+        return (207 if rejected else 200), _encode(answer)
+
+    def _answer_of(self, result: Result, headers: list[tuple[bytes, bytes]]) -> Tracked | dict[str, Any]:
+        if type(result) is Stored:
+            if result.is_duplicate:
+                self._metrics.duplicates.inc()
+                return TrackedBefore(result.event_id, result.session_id, result.user_id)
+            self._metrics.accepted.inc()
+            return Tracked(result.event_id, result.session_id, result.user_id)
+        error = _limit_error(result) if type(result) is Refusal else result
+        assert isinstance(error, ApiError)
+        self._metrics.refused.labels(error.code).inc()
+        if error.status == 429 and not headers:
+            headers.append((b"retry-after", error.headers["Retry-After"].encode()))
+        return error_body(error.code, error.message, field=error.field, extra=error.extra)
+
+    def _rate_headers(self, project_id: str) -> list[tuple[bytes, bytes]]:
+        now_s = time.time()
+        limit, remaining, reset_s = self._ledger.account(project_id, now_s).headers(now_s)
+        return [
+            (b"ratelimit-limit", b"%d" % limit),
+            (b"ratelimit-remaining", b"%d" % remaining),
+            (b"ratelimit-reset", b"%d" % reset_s),
+        ]
+
+
+def _read_headers(scope: Scope) -> tuple[str | None, str, str, int | None]:
+    """Return the key, Content-Type, Content-Encoding and Content-Length of a request."""
+    key: str | None = None
+    content_type = encoding = ""
+    length: int | None = None
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            key = value.decode("latin-1").strip()
+        elif name == b"content-type":
+            content_type = value.decode("latin-1")
+        elif name == b"content-encoding":
+            encoding = value.decode("latin-1")
+        elif name == b"content-length":
+            length = int(value) if value.isdigit() else None
+    return key, content_type, encoding, length
+
+
+def _limit_error(refusal: Refusal) -> ApiError:
+    retry_at = dt.datetime.fromtimestamp(math.ceil(refusal.retry_at_s), dt.UTC)
+    return ApiError(
+        429,
+        RATE_LIMIT_EXCEEDED,
+        f"The project's plan of {refusal.limit:,} events is used up; choose a larger plan, or try again later.",
+        headers={"Retry-After": str(max(1, math.ceil(refusal.retry_at_s - time.time())))},
+        extra={
+            "retry_at": retry_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "limit": refusal.limit,
+            "used": refusal.used,
+        },
+    )

@@ -1,0 +1,285 @@
+"""The one thread that writes the spool: many requests, one commit.
+
+Whatever waits when a commit ends goes into the next one (group commit), so the cost of an fsync is shared by all that
+arrive meanwhile. Duplicate keys, quota use and events are one transaction; answers are given after its fsync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, NamedTuple, TypeVar
+
+from turret_api.collector.event import Checked
+from turret_api.collector.ledger import Account, Ledger, Refusal
+from turret_api.collector.metrics import Metrics
+from turret_api.collector.spool import Row, Seen, Spool, SpoolBrokenError, SpoolFullError
+from turret_api.errors import ApiError, UnavailableError
+from turret_pipeline.lake import failpoint
+
+log = logging.getLogger(__name__)
+
+MOST_EVENTS_A_COMMIT = 5_000
+MOST_BYTES_A_COMMIT = 8 * 1024 * 1024
+
+T = TypeVar("T")
+
+
+class Stored(NamedTuple):
+    """The ids of an event that is stored; `is_duplicate`: it was stored before, and these are the ids of then."""
+
+    event_id: str
+    session_id: str
+    user_id: str
+    is_duplicate: bool
+
+
+Result = Stored | Refusal | ApiError
+
+
+class Submission:
+    """The events of one request on their way through the writer.
+
+    Args:
+        project_id: whose they are.
+        events: in the order of the request; an `ApiError` stands where an event was refused already.
+        size_bytes: of the request's body.
+        loop: where `future` lives; it gets a list of `Result` in the same order, or an `ApiError`.
+    """
+
+    __slots__ = ("events", "future", "is_final", "loop", "parked_at", "project_id", "results", "size_bytes")
+
+    def __init__(
+        self, project_id: str, events: list[Checked | ApiError], size_bytes: int, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self.project_id = project_id
+        self.events = events
+        self.size_bytes = size_bytes
+        self.loop = loop
+        self.future: asyncio.Future[list[Result]] = loop.create_future()
+        self.results: list[Result] = []
+        self.parked_at: float | None = None
+        self.is_final = False
+
+
+class _Batch:
+    """What one transaction will hold."""
+
+    def __init__(self, now_us: int) -> None:
+        self.now_us = now_us
+        self.rows: list[Row] = []
+        self.names: dict[tuple[str, str], Seen] = {}
+        self.taken: dict[Account, int] = {}
+        self.done: list[Submission] = []
+
+
+_Command = tuple[Callable[[Spool], Any], Future[Any]]
+
+
+class Writer:
+    """The writer over `spool`.
+
+    Args:
+        spool: the open spool; it belongs to the writer's thread from `start` on.
+        ledger: who may store how much.
+        metrics: what is counted.
+        on_full: called when the disk had no room.
+        on_broken: called when a write or an fsync failed; must end the process.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        ledger: Ledger,
+        metrics: Metrics,
+        on_full: Callable[[], None],
+        on_broken: Callable[[Exception], None],
+    ) -> None:
+        self._spool = spool
+        self._ledger = ledger
+        self._metrics = metrics
+        self._on_full = on_full
+        self._on_broken = on_broken
+        self._queue: queue.SimpleQueue[Submission | _Command | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._clock_us = 0
+
+    def start(self) -> None:
+        """From this call on what is submitted is written."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """After this call everything submitted before it is written and the thread has ended."""
+        self._queue.put(None)
+        self._thread.join()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def submit(self, submission: Submission) -> None:
+        """Hand over a request's events; `submission.future` is resolved when they are stored."""
+        self._queue.put(submission)
+
+    def call(self, function: Callable[[Spool], T]) -> T:
+        """Return what `function` returns, run on the writer's thread in a transaction of its own. Blocks."""
+        future: Future[T] = Future()
+        self._queue.put((function, future))
+        return future.result()
+
+    def _run(self) -> None:
+        try:
+            running = True
+            while running:
+                running = self._turn(self._queue.get())
+        except SpoolBrokenError as error:
+            self._on_broken(error)
+        except BaseException as error:
+            log.critical("the writer failed", exc_info=error)
+            self._on_broken(SpoolBrokenError(f"the writer failed: {error!r}"))
+
+    def _turn(self, first: Submission | _Command | None) -> bool:
+        """Do `first` and what waits behind it; tell whether to go on."""
+        waiting: list[Submission] = []
+        n = size = 0
+        item = first
+        while True:
+            if type(item) is Submission:
+                waiting.append(item)
+                n += len(item.events)
+                size += item.size_bytes
+            else:
+                if waiting:
+                    self._write(waiting)
+                    waiting, n, size = [], 0, 0
+                if item is None:
+                    return False
+                self._do(item)  # type: ignore[arg-type]
+            if n >= MOST_EVENTS_A_COMMIT or size >= MOST_BYTES_A_COMMIT:
+                break
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                break
+        if waiting:
+            self._write(waiting)
+        return True
+
+    def _do(self, command: _Command) -> None:
+        function, future = command
+        try:
+            self._spool.begin()
+            result = function(self._spool)
+            self._spool.commit()
+        except SpoolBrokenError:
+            raise
+        except Exception as error:
+            self._spool.rollback()
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def _write(self, waiting: list[Submission]) -> None:
+        started = time.perf_counter()
+        spool = self._spool
+        first_seq = spool.next_seq
+        batch = _Batch(time.time_ns() // 1000)
+        try:
+            spool.begin()
+            self._judge(waiting, batch)
+            if batch.rows:
+                spool.add(batch.rows, batch.now_us)
+                if batch.names:
+                    spool.remember(list(batch.names.values()), batch.now_us)
+                for account, n in batch.taken.items():
+                    spool.set_quota(account.project_id, account.period, account.granted, account.used + n)
+                failpoint.reached("spool.before_commit")
+                spool.commit()
+                failpoint.reached("spool.after_commit")
+            else:
+                spool.rollback()
+        except SpoolFullError as error:
+            spool.rollback()
+            spool.next_seq = first_seq
+            self._on_full()
+            log.warning("the disk is full; nothing is taken until there is room", extra={"reason": str(error)})
+            refusal = UnavailableError(
+                "The server's disk is full; nothing was stored. Try again later.", retry_after_s=5
+            )
+            resolve(waiting, refusal)
+            return
+        for account, n in batch.taken.items():
+            account.used += n
+        if batch.rows:
+            self._metrics.committed(len(batch.rows), time.perf_counter() - started)
+        resolve(batch.done, None)
+
+    def _judge(self, waiting: list[Submission], batch: _Batch) -> None:
+        """Fill `batch` with what may be stored, and give every submission but the parked ones its results."""
+        asked = [
+            (each.project_id, event.event_id)
+            for each in waiting
+            for event in each.events
+            if type(event) is Checked and event.is_named
+        ]
+        seen = self._spool.seen(asked) if asked else {}
+        now_s = batch.now_us / 1e6
+        for submission in waiting:
+            project_id = submission.project_id
+            account = self._ledger.account(project_id, now_s)
+            room = account.room(now_s) - batch.taken.get(account, 0)
+            if room < len(submission.events) and not submission.is_final and not account.is_closed(now_s):
+                needed = sum(
+                    1
+                    for event in submission.events
+                    if type(event) is Checked and not (event.is_named and (project_id, event.event_id) in seen)
+                )
+                if room < needed:
+                    # Too little is granted to this collector, but there may be more to be had.
+                    self._ledger.park(account, submission, needed)
+                    continue
+            results = submission.results = []
+            taken = 0
+            for event in submission.events:
+                if type(event) is not Checked:
+                    results.append(event)  # type: ignore[arg-type]
+                    continue
+                key = (project_id, event.event_id)
+                if event.is_named:
+                    first = seen.get(key) or batch.names.get(key)
+                    if first is not None:
+                        results.append(Stored(first.event_id, first.session_id, first.user_id, True))
+                        continue
+                if taken >= room:
+                    results.append(account.refusal(now_s))
+                    continue
+                taken += 1
+                event_id, session_id, user_id, name, timestamp_us, metadata, is_named = event
+                at = batch.now_us if timestamp_us is None else timestamp_us
+                batch.rows.append(Row(project_id, event_id, session_id, user_id, name, at, batch.now_us, metadata))
+                if is_named:
+                    batch.names[key] = Seen(project_id, event_id, session_id, user_id)
+                results.append(Stored(event_id, session_id, user_id, False))
+            if taken:
+                batch.taken[account] = batch.taken.get(account, 0) + taken
+            batch.done.append(submission)
+
+
+def resolve(submissions: list[Submission], error: ApiError | None) -> None:
+    """Give the submissions their results, or `error`; in one call into each event loop."""
+    if submissions:
+        submissions[0].loop.call_soon_threadsafe(_set_results, submissions, error)
+
+
+def _set_results(submissions: list[Submission], error: ApiError | None) -> None:
+    for submission in submissions:
+        if not submission.future.done():
+            if error is None:
+                submission.future.set_result(submission.results)
+            else:
+                submission.future.set_exception(error)

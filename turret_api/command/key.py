@@ -1,0 +1,79 @@
+"""`turret key`: make, list and revoke API keys."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import click
+
+from turret_api.command.accounts import open_accounts
+
+
+@click.group("key")
+def command() -> None:
+    """Create, list and revoke API keys."""
+
+
+@command.command("create")
+@click.option("--project", required=True, help="Id or name of the project.")
+@click.option(
+    "--scope",
+    type=click.Choice(["write", "read", "admin"]),
+    required=True,
+    help="write: send events; read: read; admin: read and change settings.",
+)
+@click.option("--days", type=click.IntRange(min=1, max=36_500), help="Days until the key expires; default: never.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def create(project: str, scope: str, days: int | None, as_json: bool) -> None:
+    """Make a key and print it; it cannot be shown again."""
+    expires_at = None if days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    with open_accounts() as accounts:
+        made = accounts.create_key(accounts.find_project(project).project_id, scope, expires_at)
+    row = {
+        "project_id": made.project_id,
+        "key_id": made.key_id,
+        "scope": made.scope,
+        "key": made.key,
+        "expires_at": None if made.expires_at is None else made.expires_at.isoformat(timespec="seconds"),
+    }
+    if as_json:
+        click.echo(json.dumps(row))
+        return
+    for field, value in row.items():
+        click.echo(f"{field:<11} {value if value is not None else 'never'}")
+    click.echo("The key is shown this once; only its hash is kept.", err=True)
+
+
+@command.command("list")
+@click.option("--project", help="Id or name of the project; default: all.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a key.")
+def list_(project: str | None, as_json: bool) -> None:
+    """Show keys by their first characters."""
+    with open_accounts() as accounts:
+        keys = accounts.keys(None if project is None else accounts.find_project(project).project_id)
+    now = dt.datetime.now(dt.UTC)
+    for key in keys:
+        state = "revoked" if key.revoked_at else "expired" if key.expires_at and key.expires_at <= now else "valid"
+        if as_json:
+            row = {
+                "key_id": key.key_id,
+                "project_id": key.project_id,
+                "scope": key.scope,
+                "hint": key.hint,
+                "state": state,
+                "created_at": key.created_at.isoformat(timespec="seconds"),
+                "expires_at": None if key.expires_at is None else key.expires_at.isoformat(timespec="seconds"),
+            }
+            click.echo(json.dumps(row))
+        else:
+            click.echo(f"{key.key_id}  {key.project_id:<30} {key.scope:<6} {key.hint}…  {state}")
+
+
+@command.command("revoke")
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Refuse KEY_ID from now on, everywhere within seconds."""
+    with open_accounts() as accounts:
+        accounts.revoke_key(key_id)
+    click.echo(f"{key_id} is revoked")

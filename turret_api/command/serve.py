@@ -1,0 +1,79 @@
+"""`turret serve`: the API alone."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+
+import click
+
+from turret_pipeline.lake.settings import Settings
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port; default: TURRET_PORT. 0 takes a free one.")
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Collector processes.")
+@click.option("--inherited-socket", type=int, hidden=True, help="Descriptor to listen on, from the parent process.")
+def command(host: str, port: int | None, workers: int, inherited_socket: int | None) -> None:
+    """Run the API: POST /track, the read routes and the dashboard.
+
+    Ends on Ctrl-C or SIGTERM, after what was taken is stored and in the lake.
+    """
+    from turret_api.collector.log import to_stderr
+    from turret_api.command.postgres import database
+
+    settings = Settings.from_environment()
+    to_stderr(logging.INFO)
+    if inherited_socket is not None:
+        _serve(settings, socket.socket(fileno=inherited_socket), str(settings.database_url))
+        return
+    listener = listen(host, settings.port if port is None else port)
+    address = "http://{}:{}".format(*listener.getsockname()[:2])
+    with database(settings) as url:
+        if workers > 1:
+            from turret_api.collector.workers import run_workers
+
+            click.echo(f"Turret listens on {address} with {workers} workers")
+            sys.exit(run_workers(workers, listener, url))
+        _serve(settings, listener, url, address)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on `host` and `port`; raise `click.ClickException` if it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        raise click.ClickException(
+            f"cannot listen on {host}:{port}: {error.strerror}; choose another port with TURRET_PORT or --port"
+        ) from error
+    return listener
+
+
+def _serve(settings: Settings, listener: socket.socket, url: str, address: str | None = None) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from turret_api.accounts import Accounts
+    from turret_api.collector.collector import Collector
+    from turret_api.collector.server import serve
+    from turret_api.collector.slots import SlotError
+    from turret_api.collector.spool import SpoolError
+
+    accounts = Accounts(url)
+    try:
+        accounts.migrate()
+    except SQLAlchemyError as error:
+        # Keys and plans as last seen are kept beside the spool, so events can be taken all the same.
+        logging.getLogger(__name__).warning("Postgres is away", extra={"reason": str(error)[:300]})
+    try:
+        collector = Collector(settings, accounts)
+    except (SlotError, SpoolError) as error:
+        raise click.ClickException(str(error)) from error
+    on_ready = (lambda: click.echo(f"Turret listens on {address}")) if address is not None else (lambda: None)
+    serve(settings, accounts, collector, listener, on_ready)
+    accounts.close()
