@@ -1,0 +1,163 @@
+"""The dashboard's addresses: its pages, its files, sign-in and sign-out.
+
+Every page is the same shell; which view it shows is in its address, and `static/app.js` draws it from `/v1`. Someone
+who is not signed in gets the sign-in page at the same address, so a shared link still leads where it should.
+"""
+
+from __future__ import annotations
+
+import urllib.parse
+
+import jinja2
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from turret_api.auth import Principal
+from turret_api.dashboard import files
+from turret_api.dashboard.sessions import Sessions, is_same_origin, load_secret
+from turret_api.errors import NotFoundError
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        # plotly sets style attributes and a style sheet of its own; scripts stay strict.
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+_LARGEST_FORM = 20_000
+PAGES = ("/", "/topics", "/topics/{topic_id}", "/journeys", "/settings")
+
+router = APIRouter(include_in_schema=False)
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(files.HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+)
+
+
+def install(app: FastAPI) -> None:
+    """After this call `app` serves the dashboard, and its read API takes the dashboard's sessions."""
+    app.state.sessions = Sessions(load_secret(app.state.settings.home), app.state.keys)
+    app.include_router(router)
+
+
+def page(request: Request) -> Response:
+    """The shell of the dashboard for who is signed in, else the sign-in page."""
+    principal = _sessions(request).principal(request)
+    if principal is None:
+        return _sign_in_page(request, destination=_relative(request))
+    return _html("dashboard.html", 200, _about(request, principal))
+
+
+for _path in PAGES:
+    router.add_api_route(_path, page, methods=["GET"])
+
+
+@router.get("/sign-in")
+def sign_in_page(request: Request) -> Response:
+    """The sign-in page; a key behind `#key=` in the address, which no server ever sees, is used at once."""
+    return _sign_in_page(request, destination="/")
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request) -> Response:
+    """Start a session with a read or admin key (form: `key`) and go to `destination`, a path of this server."""
+    form = await _form(request)
+    # Looking a key up may ask the database, and this is the event loop.
+    return await run_in_threadpool(_sign_in, request, form.get("key", "").strip(), form.get("destination", "/"))
+
+
+@router.post("/sign-out")
+def sign_out(request: Request) -> Response:
+    """End the session of this browser."""
+    response = RedirectResponse("/sign-in", status_code=303)
+    if is_same_origin(request):
+        _sessions(request).sign_out(response)
+    return response
+
+
+@router.get("/static/{version}/{name}")
+def static_file(request: Request, version: str, name: str) -> Response:
+    """One of the dashboard's files."""
+    found = files.load(name)
+    if found is None:
+        raise NotFoundError("There is no such file.")
+    # Under another version's address (a page from before an upgrade) the file must not be kept for good.
+    kept = "public, max-age=31536000, immutable" if version == files.version() else "no-cache"
+    headers = {"Cache-Control": kept, "Vary": "Accept-Encoding", "X-Content-Type-Options": "nosniff"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(found.packed, headers=headers | {"Content-Encoding": "gzip"}, media_type=found.content_type)
+    return Response(found.plain, headers=headers, media_type=found.content_type)
+
+
+def _sign_in(request: Request, key: str, destination: str) -> Response:
+    if not is_same_origin(request):
+        return _sign_in_page(request, destination="/", problem="Please sign in from this page.", status=403)
+    response = RedirectResponse(_own_path(destination), status_code=303)
+    if _sessions(request).sign_in(key, response, secure=request.url.scheme == "https") is None:
+        problem = (
+            "That is a write key: it sends events. Sign in with the project's read key (tr_…) or admin key (ta_…)."
+            if key.startswith("tw_")
+            else "No project has this key. Check that it is whole, and that it was not revoked."
+        )
+        return _sign_in_page(request, destination=_own_path(destination), problem=problem, status=401)
+    return response
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """Return the fields of a form as browsers send it by default; nothing of what is larger than `_LARGEST_FORM`."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_FORM:
+            return {}
+    return dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace")))
+
+
+def _sessions(request: Request) -> Sessions:
+    sessions: Sessions = request.app.state.sessions
+    return sessions
+
+
+def _about(request: Request, principal: Principal) -> dict[str, str]:
+    """What the shell says that `/v1` does not: the project's name and where events and the pipeline are."""
+    project = request.app.state.accounts.find_project(principal.project_id)
+    host = request.url.hostname or "localhost"
+    return {
+        "project": project.name if project is not None else principal.project_id,
+        "project_id": principal.project_id,
+        "scope": principal.scope,
+        "origin": f"{request.url.scheme}://{request.url.netloc}",
+        "dagster": f"http://{host}:{request.app.state.settings.dagster_port}",
+    }
+
+
+def _sign_in_page(request: Request, *, destination: str, problem: str = "", status: int = 200) -> Response:
+    return _html("sign_in.html", status, {"destination": destination, "problem": problem})
+
+
+def _html(template: str, status: int, values: dict[str, str]) -> Response:
+    text = _templates.get_template(template).render(values, version=files.version())
+    headers = {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return HTMLResponse(text, status, headers)
+
+
+def _relative(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def _own_path(destination: str) -> str:
+    """Return `destination` if it is a path of this server, else "/": `//host` and `/\\host` lead elsewhere."""
+    parts = urllib.parse.urlsplit(destination)
+    is_own = destination.startswith("/") and not destination.startswith(("//", "/\\"))
+    return destination if is_own and not parts.scheme and not parts.netloc and destination.isprintable() else "/"

@@ -1,0 +1,31 @@
+// Elements from data. Text always enters as text, never as markup, so what a user tracked cannot become a tag.
+
+export function h(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else if (key === "style") for (const [property, set] of Object.entries(value)) element.style.setProperty(property, set);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+export function svg(name, attributes = {}, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
+
+export function panel(title, size, { note = null, id = null } = {}, ...children) {
+  const heading = h("h2", id ? { id: `${id}-title` } : {}, title);
+  return h("section", { class: `panel ${size}`, id, "aria-labelledby": id ? `${id}-title` : null },
+    h("div", { class: "panel-head" }, heading, note ? h("p", { class: "fine" }, note) : null), ...children);
+}
+
+export function meter(share, kind = "") {
+  const width = `${Math.max(0, Math.min(1, share)) * 100}%`;
+  return h("div", { class: `meter ${kind}`, "aria-hidden": "true" }, h("i", { style: { width } }));
+}
