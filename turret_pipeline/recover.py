@@ -36,17 +36,18 @@ def recover(instance: dg.DagsterInstance, *, launched_here: bool = True) -> list
     found = []
     for run in instance.get_runs(dg.RunsFilter(statuses=CUT_OFF)):
         mark = run.tags.get(PROCESS_TAG)
-        if _lives(mark) if mark else not launched_here:
+        if lives(mark) if mark else not launched_here:
             continue
         if run.status == dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, message="Its process ended before it was asked to.")
         else:
             instance.report_run_failed(run, message="Its process ended without a word: the system stopped or crashed.")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         found.append(run.run_id)
     return found
 
 
-def _lives(mark: str) -> bool:
+def lives(mark: str) -> bool:
     """Whether the process that made this mark lives; a process of another host is taken to."""
     try:
         host, pid, created = mark.split(" ")

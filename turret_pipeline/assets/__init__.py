@@ -1,1 +1,8 @@
-"""The Dagster assets: each a call into `analysis` between a read from the lake and a write to it."""
+"""The assets: what people see in Dagster's UI. A body is a call of a stage and a line about what it did.
+
+    raw_events → events → field_profiles      by day of receipt and project   (room `events`)
+    field_types → messages → embeddings       by project                      (room `models`)
+      → topics, topic_assignments → journey_edges
+
+`room` is what they share: whose lake, the lock, what is shown of an outcome.
+"""

@@ -19,7 +19,7 @@ def bring_field_profiles(work: Work, days: Collection[dt.date] | None = None) ->
     """After this call each day of `events` (of `days`, default: of all) is profiled, one commit a day."""
     outcome = Outcome("field_profiles")
     events, table = work.open(EVENTS), work.open(FIELD_PROFILES)
-    wanted = {day: fingerprint(events.state(day)) for day in events.days()}
+    wanted = {day: profiles_inputs(events.state(day)) for day in events.days()}
     pending = [day for day in wanted if work.full_refresh or table.inputs(day) != wanted[day]]
     todo = [day for day in pending if days is None or day in days]
     for position, day in enumerate(todo, start=1):

@@ -6,6 +6,7 @@ seconds.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 
@@ -37,6 +38,7 @@ from turret_pipeline.stages.inputs import (
     journey_inputs,
     messages_inputs,
     parts_by_day,
+    parts_state,
     profiles_inputs,
     topics_inputs,
 )
@@ -55,31 +57,45 @@ STAGES = (
 """The tables in the order in which they are brought up to date."""
 
 
-def pending_stages(lake: Lake, model: str | None, projects: Collection[str] | None = None) -> dict[str, list[str]]:
-    """Return for each project (default: each with raw events) the stages that have something to do, in order.
+def pending_stages(
+    lake: Lake, model: str | None, projects: Collection[str] | None = None, parts: Collection[Part] | None = None
+) -> dict[str, dict[str, int]]:
+    """Return for each project the stages that have something to do, in order, with the fingerprint of their inputs.
 
-    A stage is named too when it did its work but was killed before `builds` said so. What a stage that is named will
-    change below it is not foreseen: a project is up to date when the list is empty.
+    A stage is named too when it did its work but was killed before `builds` said so. What will change below a stage
+    that is named is not foreseen: a project is up to date when there is nothing.
+
+    projects: default: each that has raw events. parts: all there are, if they are at hand.
     """
-    parts: defaultdict[str, list[Part]] = defaultdict(list)
-    for part in list_parts(lake):
-        parts[part.project_id].append(part)
+    by_project: defaultdict[str, list[Part]] = defaultdict(list)
+    for part in list_parts(lake) if parts is None else parts:
+        by_project[part.project_id].append(part)
     opened = {table.name: open_or_make(lake, table) for table in STAGES}
     model_name = model_key(model)
-    overrides = _rows(lake, FIELD_OVERRIDES)
-    builds = _rows(lake, BUILDS)
+    overrides, builds = _rows(lake, FIELD_OVERRIDES), _rows(lake, BUILDS)
     found = {}
-    for project in sorted(parts) if projects is None else projects:
+    for project in sorted(by_project) if projects is None else projects:
         tables = {table.name: ProjectTable(lake, table, project, opened[table.name]) for table in STAGES}
         mine = overrides.filter(pl.col("project_id") == project)
         recorded = builds.filter(pl.col("project_id") == project)
-        wanted = dict(_wanted(tables, parts[project], mine, model_name))
-        found[project] = [
-            name
+        wanted = dict(_wanted(tables, by_project[project], mine, model_name))
+        found[project] = {
+            name: inputs
             for name, inputs in wanted.items()
             if tables[name].inputs() != inputs or recorded_inputs(recorded, name) != str(inputs)
-        ]
+        }
     return found
+
+
+def pending_days(lake: Lake, project_id: str, parts: Collection[Part]) -> list[dt.date]:
+    """Return the days whose raw parts are not all in `events`, or whose events are not profiled, in order.
+
+    parts: those of the project. Where only a note in `builds` is missing that is the newest day.
+    """
+    events, profiles = ProjectTable(lake, EVENTS, project_id), ProjectTable(lake, FIELD_PROFILES, project_id)
+    found = {day for day, there in parts_by_day(parts).items() if events.inputs(day) != parts_state(there)}
+    found |= {day for day in events.days() if profiles.inputs(day) != profiles_inputs(events.state(day))}
+    return sorted(found) or sorted(parts_by_day(parts))[-1:]
 
 
 def _wanted(

@@ -1,0 +1,45 @@
+"""Everything that Dagster loads: `defs`. `build_definitions` assembles it, for tests and foreground builds too."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from turret_pipeline.assets.events import event_assets
+from turret_pipeline.assets.models import model_assets
+from turret_pipeline.assets.room import PROJECTS, RefreshResource, Workshop, day_and_project
+from turret_pipeline.automation import EVENTS_JOB, MODELS_JOB, new_events_sensor
+from turret_pipeline.lake.settings import Settings
+
+
+def build_definitions(workshop: Workshop) -> dg.Definitions:
+    """Return the assets, the two jobs that chain them and the sensor that starts these."""
+    partitions = day_and_project(workshop.lake)
+    by_day, by_project = event_assets(partitions), model_assets()
+    executable = [asset for asset in by_day if isinstance(asset, dg.AssetsDefinition)]
+    jobs = [
+        dg.define_asset_job(
+            EVENTS_JOB,
+            dg.AssetSelection.assets(*executable),
+            description="Raw events of some days become events and profiles of their fields.",
+            partitions_def=partitions,
+        ),
+        dg.define_asset_job(
+            MODELS_JOB,
+            dg.AssetSelection.assets(*by_project),
+            description="A project's field types, messages, vectors, topics and journeys are brought up to date.",
+            partitions_def=PROJECTS,
+        ),
+    ]
+    return dg.Definitions(
+        assets=[*by_day, *by_project],
+        jobs=jobs,
+        sensors=[new_events_sensor(workshop.settings, jobs)],
+        executor=dg.in_process_executor,
+        resources={"workshop": workshop, "refresh": RefreshResource.configure_at_launch()},
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Return the definitions for the environment's settings; called by Dagster when it loads this module."""
+    return build_definitions(Workshop(Settings.from_environment()))
