@@ -1,0 +1,183 @@
+"""A small lake, written as the pipeline would, and the API over it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from turret_api import errors
+from turret_api.auth import ADMIN, READ, WRITE, Principal
+from turret_api.read import routes
+from turret_pipeline.analysis.field_types import detect_types, extract_messages, profile_fields
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import (
+    BUILDS,
+    EVENTS,
+    FIELD_OVERRIDES,
+    FIELD_TYPES,
+    JOURNEY_EDGES,
+    MESSAGES,
+    TOPIC_ASSIGNMENTS,
+    TOPICS,
+    Table,
+)
+from turret_pipeline.lake.visits import journey_edges, visits
+
+T0 = dt.datetime(2026, 3, 1, 23, 50, tzinfo=dt.UTC)
+BUILT_AT = dt.datetime(2026, 3, 20, 1, 2, 3, tzinfo=dt.UTC)
+TOPIC_OF = {"Where is my parcel?": "t_parcel", "I want my money back.": "t_refund", "My card was declined.": "t_card"}
+LABELS = {"t_parcel": "Parcel tracking", "t_refund": "Refunds", "t_card": "Declined cards", "theme_shop": "Orders"}
+THEME = {"t_parcel": "theme_shop", "t_refund": "theme_shop", "t_card": None}
+
+P, R, C, N = (*TOPIC_OF, "Thanks and bye.")
+SESSIONS: dict[str, list[str]] = {
+    "s1": [P, P, R, P, N],
+    "s2": [P, R],
+    "s3": [C],
+    "s/4": [P, R, P, R, C],
+    "s5": [N, C],
+}
+"""What is said in each session, a minute apart; each session starts a day after the one before."""
+
+
+def topic_of(text: str) -> str | None:
+    return next((topic for start, topic in TOPIC_OF.items() if text.startswith(start)), None)
+
+
+def events(project_id: str, sessions: dict[str, list[str]]) -> pl.DataFrame:
+    rows = []
+    for s, (session, said) in enumerate(sessions.items()):
+        for i, text in enumerate(said):
+            at = T0 + dt.timedelta(days=s, minutes=i)
+            metadata = {
+                "prompt": f"{text} My order is {s}{i}.",
+                "plan": "pro" if s % 2 else "free",
+                "tokens": 10 * i + s,
+                "tags": ["x"],
+            }
+            rows.append(
+                {
+                    "project_id": project_id,
+                    "received_date": at.date(),
+                    "event_id": f"evt_{session}_{i}",
+                    "session_id": session,
+                    "user_id": f"u{s % 3}",
+                    "name": "chat" if s else "voice",
+                    "timestamp": at,
+                    "received_at": at,
+                    "seq": i,
+                    "metadata": json.dumps(metadata),
+                    "part": "a.parquet",
+                }
+            )
+    return pl.DataFrame(rows, schema=EVENTS.schema)
+
+
+def topics(project_id: str, model_version: int = 1) -> pl.DataFrame:
+    rows = []
+    for i, (topic_id, label) in enumerate(LABELS.items()):
+        rows.append(
+            {
+                "project_id": project_id,
+                "field": "prompt",
+                "topic_id": topic_id,
+                "level": int(topic_id.startswith("theme")),
+                "parent_id": THEME.get(topic_id),
+                "label": label,
+                "keywords": label.lower().split(),
+                "examples": [text for text, topic in TOPIC_OF.items() if topic == topic_id],
+                "n_messages": 0,
+                "n_texts": 1,
+                "x": float(i),
+                "y": 0.5,
+                "centroid": [1.0, i / 10, 0.0],
+                "radius": 0.5,
+                "model_version": model_version,
+                "fitted_texts": 4,
+            }
+        )
+    return pl.DataFrame(rows, schema=TOPICS.schema)
+
+
+def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], model_version: int = 1) -> None:
+    """After this call the project's tables are as the pipeline would build them from `sessions`."""
+
+    def write(table: Table, rows: pl.DataFrame) -> None:
+        named = rows.with_columns(project_id=pl.lit(project_id))
+        store.replace(lake, table, named.select(table.schema.names()), project_id)
+
+    sent = events(project_id, sessions)
+    profiles = profile_fields(sent).with_columns(received_date=pl.lit(T0.date()))
+    messages = extract_messages(sent, ["prompt"])
+    texts = messages.select("text_id", "text").unique(maintain_order=True)
+    assignments = texts.select(
+        "text_id",
+        field=pl.lit("prompt"),
+        topic_id=pl.Series([topic_of(text) for text in texts["text"]], dtype=pl.String),
+        similarity=pl.Series([0.9 if topic_of(text) else None for text in texts["text"]], dtype=pl.Float64),
+        model_version=pl.lit(model_version, dtype=pl.Int64),
+    )
+    edges = journey_edges(visits(messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")))
+    stages = ["events", "field_types", "messages", "topics", "topic_assignments", "journey_edges"]
+    builds = pl.DataFrame(
+        [(project_id, stage, None, BUILT_AT, "1", 1, 0.1) for stage in stages], schema=BUILDS.schema, orient="row"
+    )
+    write(EVENTS, sent)
+    write(FIELD_TYPES, detect_types(profiles, None, FIELD_OVERRIDES.empty()))
+    write(MESSAGES, messages)
+    write(TOPICS, topics(project_id, model_version))
+    write(TOPIC_ASSIGNMENTS, assignments)
+    write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
+    write(BUILDS, builds)
+
+
+class GivenKeys:
+    """Keys as the accounts know them, without a database: `project:scope`."""
+
+    def find(self, key: str) -> Principal | None:
+        project_id, _, scope = key.partition(":")
+        return Principal(project_id, scope, key) if scope in (READ, ADMIN, WRITE) else None
+
+
+def read_app(lake: Lake) -> FastAPI:
+    """The read API alone, over `lake`."""
+    app = FastAPI()
+    app.state.lake, app.state.keys = lake, GivenKeys()
+    errors.install(app)
+    app.include_router(routes.router)
+    return app
+
+
+@dataclass
+class Api:
+    """The read API over a lake with the projects `shop`, of `SESSIONS`, and `other`, of `OTHER_SESSIONS`."""
+
+    lake: Lake
+    client: TestClient
+
+    def get(self, path: str, *, key: str = "shop:read", status: int = 200, **params: object) -> dict:
+        answer = self.client.get(path, params=params, headers={"X-API-Key": key})
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+CANARY = "canary"
+OTHER_SESSIONS = {f"{CANARY}-session": [f"The {CANARY} sings at dawn", P, R]}
+
+
+@pytest.fixture
+def api(tmp_path: Path) -> Iterator[Api]:
+    lake = Lake(str(tmp_path / "a lake"))
+    write_lake(lake, "shop", SESSIONS)
+    write_lake(lake, "other", OTHER_SESSIONS)
+    with TestClient(read_app(lake)) as client:
+        yield Api(lake, client)

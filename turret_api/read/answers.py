@@ -1,0 +1,84 @@
+"""From a question to its bytes: one state of the tables, an ETag of it, and each answer made once while it holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import threading
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from turret_api.auth import Principal
+from turret_api.errors import invalid
+from turret_api.read.filters import SEGMENT, utc
+from turret_api.read.snapshot import Library, Snapshot
+from turret_pipeline.lake.tables import BUILDS, Table
+
+AsOf = Annotated[
+    dt.datetime | None, Query(description="answer from the tables as they were at this time (while its files are kept)")
+]
+_opening = threading.Lock()
+
+
+def library(request: Request) -> Library:
+    """Return the application's open tables; opened at the first question."""
+    state = request.app.state
+    with _opening:
+        if getattr(state, "library", None) is None:
+            state.library = Library(state.lake)
+    found: Library = state.library
+    return found
+
+
+def answer(
+    request: Request,
+    principal: Principal,
+    tables: tuple[Table, ...],
+    make: Callable[[Snapshot], dict[str, Any]],
+    as_of: dt.datetime | None = None,
+) -> Response:
+    """Return what `make` says of the project's `tables`, or 304 if the client has it already.
+
+    make: from a snapshot to the answer's body; run at most once for one URL and one state of `tables`.
+    """
+    opened = library(request)
+    snapshot = opened.snapshot(principal.project_id, utc(as_of))
+    state = snapshot.state(*tables, BUILDS)
+    url = f"{request.url.path}?{request.url.query}"
+    tag = f'"{hashlib.blake2b(f"{state} {url}".encode(), digest_size=12).hexdigest()}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "X-API-Key, Cookie"}
+    if _matches(request.headers.get("If-None-Match"), tag):
+        return Response(status_code=304, headers=headers)
+    body = opened.answers.get((state, url), lambda: orjson.dumps(make(snapshot)), len)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _matches(asked: str | None, tag: str) -> bool:
+    if asked is None:
+        return False
+    tags = [each.strip().removeprefix("W/") for each in asked.split(",")]
+    return "*" in tags or tag in tags
+
+
+def only_known_parameters(request: Request) -> None:
+    """Raise an `ApiError` if the query string has a key that the route does not know."""
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute):
+        return
+    known = _query_keys(route.dependant)
+    filtered = "from" in known
+    for key in request.query_params:
+        if key not in known and not (filtered and key.startswith(SEGMENT) and len(key) > len(SEGMENT)):
+            names = ", ".join(sorted(known | ({"segment.<field>"} if filtered else set())))
+            raise invalid(f"There is no parameter {key!r} here; there are: {names}.", field=key)
+
+
+def _query_keys(dependant: Dependant) -> set[str]:
+    keys = {param.alias for param in dependant.query_params}
+    return keys.union(*(_query_keys(each) for each in dependant.dependencies))

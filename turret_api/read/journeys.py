@@ -1,0 +1,161 @@
+"""Journeys: the graph of moves between topics, and what can be read off the visits behind it.
+
+The unfiltered graph of topics is a table that the pipeline keeps; every other is counted here from the messages that
+pass, by the same functions (`lake.visits`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from turret_api.read.filters import Filters
+from turret_api.read.messages import SOURCES, messages_of, topics_of
+from turret_api.read.snapshot import Snapshot
+from turret_pipeline.lake.tables import JOURNEY_EDGES
+from turret_pipeline.lake.visits import END, ORDER, START, UNASSIGNED, journey_edges, visits
+
+LABELS = {START: "Start", END: "End", UNASSIGNED: "No topic"}
+EDGE = ("from_topic", "to_topic", "count", "sessions", "probability", "median_gap_s")
+
+
+def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return the visits of the messages that pass, as `lake.visits.visits` does."""
+    columns = ("session_id", "topic_id", *(name for name in ORDER if name != "part"))
+    return snapshot.remember(
+        ("visits", field, filters, level),
+        SOURCES,
+        lambda: visits(messages_of(snapshot, field, filters, level).select(columns)),
+    )
+
+
+def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return the edges (columns `EDGE`) of the journeys of the messages that pass."""
+    if not filters and level == 0:
+        return snapshot.remember(
+            ("edges", field),
+            (JOURNEY_EDGES,),
+            lambda: snapshot.scan(JOURNEY_EDGES).filter(pl.col("field") == field).select(EDGE).collect(),
+        )
+    return snapshot.remember(
+        ("edges", field, filters, level), SOURCES, lambda: journey_edges(field_visits(snapshot, field, filters, level))
+    )
+
+
+def labels_of(snapshot: Snapshot, field: str) -> dict[str, str]:
+    """Return the label of every node that the field's journeys can have."""
+    rows = (topics_of(snapshot, field, level).select("topic_id", "label").iter_rows() for level in (0, 1))
+    return {**LABELS, **{topic_id: label for each in rows for topic_id, label in each}}
+
+
+def graph(snapshot: Snapshot, field: str, filters: Filters, level: int, limit: int) -> dict[str, Any]:
+    """Return the graph: all nodes, the `limit` largest edges, and in `rest` what the others add up to."""
+    edges = graph_edges(snapshot, field, filters, level)
+    labels = labels_of(snapshot, field)
+    into = dict(edges.group_by("to_topic").agg(pl.col("count").sum()).iter_rows())
+    out = dict(edges.group_by("from_topic").agg(pl.col("count").sum()).iter_rows())
+    nodes = [
+        {
+            "topic_id": name,
+            "label": labels.get(name, name),
+            "kind": name if name in LABELS else "topic",
+            "count": into.get(name, out.get(name, 0)),
+        }
+        for name in {*into, *out}
+    ]
+    nodes.sort(key=lambda node: (-node["count"], node["topic_id"]))
+    ordered = edges.sort(["count", "from_topic", "to_topic"], descending=[True, False, False])
+    shown, rest = ordered.head(limit), ordered.tail(max(ordered.height - limit, 0))
+    n_sessions = out.get(START, 0)
+    return {
+        "nodes": nodes,
+        "edges": [_edge(row) for row in shown.iter_rows(named=True)],
+        "rest": {"edges": rest.height, "count": int(rest["count"].sum())},
+        "n_sessions": n_sessions,
+        "n_visits": int(edges["count"].sum()) - n_sessions,
+    }
+
+
+def starts(snapshot: Snapshot, field: str, filters: Filters, level: int) -> dict[str, Any]:
+    """Return where sessions start: topics with how many sessions begin with them, most first."""
+    edges = graph_edges(snapshot, field, filters, level).filter(pl.col("from_topic") == START)
+    labels = labels_of(snapshot, field)
+    found = edges.sort(["count", "to_topic"], descending=[True, False])
+    data = [
+        {
+            "topic_id": row["to_topic"],
+            "label": _label(labels, row["to_topic"]),
+            "sessions": row["count"],
+            "share": row["probability"],
+        }
+        for row in found.iter_rows(named=True)
+    ]
+    return {"data": data, "n_sessions": int(edges["count"].sum())}
+
+
+def drop_offs(snapshot: Snapshot, field: str, filters: Filters, level: int) -> dict[str, Any]:
+    """Return where sessions end, most first: `share` of all ends, `rate` of the topic's visits that are the last."""
+    edges = graph_edges(snapshot, field, filters, level)
+    ends = edges.filter(pl.col("to_topic") == END).sort(["count", "from_topic"], descending=[True, False])
+    n_sessions = int(ends["count"].sum())
+    labels = labels_of(snapshot, field)
+    data = [
+        {
+            "topic_id": row["from_topic"],
+            "label": _label(labels, row["from_topic"]),
+            "sessions": row["count"],
+            "share": row["count"] / n_sessions,
+            "rate": row["probability"],
+        }
+        for row in ends.iter_rows(named=True)
+    ]
+    return {"data": data, "n_sessions": n_sessions}
+
+
+def loops(snapshot: Snapshot, field: str, filters: Filters, level: int, limit: int) -> dict[str, Any]:
+    """Return pairs of topics that sessions go back and forth between: runs A, B, A of visits, most first.
+
+    `count` counts the returns in either direction; `sessions` the distinct sessions with one.
+    """
+    found = (
+        field_visits(snapshot, field, filters, level)
+        .lazy()
+        .select(
+            "session_id",
+            a="topic_id",
+            b=pl.col("topic_id").shift(-1),
+            again=pl.col("topic_id").shift(-2),
+            same=pl.col("session_id") == pl.col("session_id").shift(-2),
+        )
+        .filter("same", pl.col("a") == pl.col("again"))
+        .group_by(first=pl.min_horizontal("a", "b"), second=pl.max_horizontal("a", "b"))
+        .agg(pl.len().alias("count"), pl.col("session_id").n_unique().alias("sessions"))
+        .sort(["count", "first", "second"], descending=[True, False, False])
+        .head(limit)
+        .collect()
+    )
+    labels = labels_of(snapshot, field)
+    return {
+        "data": [
+            {
+                "topics": [first, second],
+                "labels": [_label(labels, first), _label(labels, second)],
+                "count": count,
+                "sessions": sessions,
+            }
+            for first, second, count, sessions in found.iter_rows()
+        ]
+    }
+
+
+def _label(labels: dict[str, str], topic_id: str) -> str:
+    return labels.get(topic_id, topic_id)
+
+
+def _edge(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "from": row["from_topic"],
+        "to": row["to_topic"],
+        **{name: row[name] for name in ("count", "sessions", "probability", "median_gap_s")},
+    }

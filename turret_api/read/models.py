@@ -1,0 +1,273 @@
+"""The answers of the read API as types, from which the OpenAPI document is made.
+
+Routes answer with bytes made once and kept, so these are not run over every answer; the tests hold every answer of
+every route against them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FieldType = Literal["text", "enum", "number"]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Built(Model):
+    built_at: dt.datetime | None = Field(description="when the tables behind the answer were last built; null: never")
+
+
+class ByModel(Built):
+    model_version: int | None = Field(description="number of the fit that the topics come from; null: none yet")
+    field: str | None = Field(description="the text field that the answer is about; null: the project has none yet")
+
+
+class Page(Model):
+    next: str | None = Field(description="cursor of the next page; null: this is the last")
+
+
+class ValueCount(Model):
+    value: str
+    count: int
+
+
+class FieldRow(Model):
+    field: str
+    type: Literal["text", "enum", "number", "other"] = Field(description="in force: chosen by a person, else detected")
+    detected_type: Literal["text", "enum", "number", "other"]
+    overridden: bool
+    pending: bool = Field(description="whether a person's decision waits for the next build to take effect everywhere")
+    confidence: float = Field(ge=0, le=1)
+    reason: str
+    n_events: int
+    n_null: int
+    n_distinct: int
+    examples: list[str] | None = Field(description="of text and other")
+    values: list[ValueCount] | None = Field(description="of an enum: its values, most common first")
+    n_rest: int | None = Field(description="of an enum: events with a value that is not listed")
+    min: float | None
+    max: float | None
+    mean: float | None
+    quantiles: dict[str, float] | None = Field(description="of a number: by share, from 0.05 to 0.95")
+
+
+class Fields(Built, Page):
+    data: list[FieldRow]
+
+
+class TypeChoice(Model):
+    type: FieldType | None = Field(description="the type from now on; null takes the choice back")
+
+
+class DayCount(Model):
+    date: dt.date
+    count: int
+
+
+class TopicRow(Model):
+    topic_id: str
+    level: int = Field(description="0: topic; 1: theme, a group of topics")
+    parent_id: str | None = Field(description="the theme it belongs to")
+    label: str
+    keywords: list[str]
+    examples: list[str]
+    n_texts: int
+    x: float
+    y: float
+    size: int = Field(description="messages that have it and pass the filters")
+    share: float = Field(description="of all messages that pass, 0 to 1")
+    first_seen: dt.datetime | None = Field(description="its earliest message that passes")
+    trend: list[DayCount] = Field(description="messages a day, over the 90 days up to the newest message")
+    change: float | None = Field(description="the last 7 of these days against the 7 before: 0.5 is half as many again")
+
+
+class Topics(ByModel, Page):
+    data: list[TopicRow]
+    n_messages: int = Field(description="all messages that pass the filters")
+    n_unassigned: int = Field(description="of them, those without a topic")
+    messages_per_day: list[DayCount] = Field(
+        description="all messages that pass, by UTC day; days without are left out"
+    )
+
+
+class Day(Model):
+    date: dt.date
+    size: int
+    share: float
+
+
+class SegmentValue(Model):
+    value: str
+    size: int
+    share: float = Field(description="of the topic's messages that have the field")
+    share_of_all: float = Field(description="of all messages that have the field")
+
+
+class Segment(Model):
+    field: str
+    values: list[SegmentValue]
+
+
+class Neighbour(Model):
+    topic_id: str
+    label: str
+    similarity: float
+
+
+class Move(Model):
+    topic_id: str
+    label: str
+    count: int
+    share: float
+
+
+class Topic(TopicRow, ByModel):
+    field: str
+    series: list[Day]
+    segments: list[Segment]
+    neighbours: list[Neighbour]
+    before: list[Move] = Field(description="what sessions came from, most first")
+    after: list[Move] = Field(description="what sessions went on to, most first")
+
+
+class MessageRow(Model):
+    event_id: str
+    session_id: str
+    user_id: str
+    name: str
+    timestamp: dt.datetime
+    text: str
+    topic_id: str | None
+    topic_label: str | None
+    similarity: float | None
+
+
+class Messages(ByModel, Page):
+    data: list[MessageRow]
+
+
+class Node(Model):
+    topic_id: str
+    label: str
+    kind: Literal["topic", "start", "end", "unassigned"]
+    count: int = Field(description="visits; of start and end: sessions")
+
+
+class Edge(Model):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
+    count: int
+    sessions: int
+    probability: float
+    median_gap_s: float | None
+
+
+class Rest(Model):
+    edges: int
+    count: int
+
+
+class Journeys(ByModel):
+    nodes: list[Node]
+    edges: list[Edge]
+    rest: Rest = Field(description="edges that are not listed, and the moves on them")
+    n_sessions: int
+    n_visits: int
+
+
+class Path(Model):
+    topics: list[str]
+    labels: list[str]
+    count: int
+    sessions: int
+    share: float
+
+
+class RestPaths(Model):
+    paths: int
+    count: int
+
+
+class Paths(ByModel, Page):
+    data: list[Path]
+    n_paths: int
+    rest: RestPaths
+
+
+class Start(Model):
+    topic_id: str
+    label: str
+    sessions: int
+    share: float
+
+
+class Starts(ByModel, Page):
+    data: list[Start]
+    n_sessions: int
+
+
+class DropOff(Start):
+    rate: float = Field(description="share of the topic's visits that are the last of their session")
+
+
+class DropOffs(ByModel, Page):
+    data: list[DropOff]
+    n_sessions: int
+
+
+class Loop(Model):
+    topics: list[str]
+    labels: list[str]
+    count: int
+    sessions: int
+
+
+class Loops(ByModel, Page):
+    data: list[Loop]
+
+
+class Step(Model):
+    topic_id: str
+    label: str
+    sessions: int
+    share_of_first: float
+    share_of_previous: float
+    median_gap_s: float | None
+
+
+class Funnel(ByModel, Page):
+    data: list[Step]
+    n_sessions: int
+
+
+class SessionMessage(Model):
+    event_id: str
+    user_id: str
+    name: str
+    timestamp: dt.datetime
+    field: str
+    text: str
+    topic_id: str | None
+    topic_label: str | None
+    similarity: float | None
+
+
+class Session(Built, Page):
+    session_id: str
+    started_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    n_messages: int
+    data: list[SessionMessage]
+
+
+class UsageRow(Model):
+    plan: str
+    limit: int | None
+    used: int
+    resets_at: dt.datetime | None

@@ -1,0 +1,161 @@
+"""The lake as one request sees it: every table at one version, and what was computed from it remembered.
+
+A `Library` is opened once a process. It holds the tables open, looks for new commits before each request (on a local
+lake one look at a folder; on S3 at most once a second), and keeps answers and frames by the state of the project's own
+files. So repeated questions are answered from memory, another project's builds throw nothing of this one's away, and
+an answer never mixes two versions of a table.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TypeVar
+
+import deltalake
+import polars as pl
+
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import BUILDS, TABLES, Table
+
+CACHED_BYTES = 256 << 20
+REMOTE_CHECK_S = 1.0
+
+Result = TypeVar("Result")
+
+
+class Memory:
+    """What was computed, by key, least recently used first out; each key is computed by one thread at a time."""
+
+    def __init__(self, limit_bytes: int = CACHED_BYTES) -> None:
+        self._limit_bytes = limit_bytes
+        self._kept: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
+        self._size_bytes = 0
+        self._lock = threading.Lock()
+        self._busy: dict[Hashable, threading.Lock] = {}
+
+    def get(self, key: Hashable, compute: Callable[[], Result], size_bytes: Callable[[Result], int]) -> Result:
+        """Return what `compute` returned for `key`, now or earlier."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key][0]  # type: ignore[return-value]
+            busy = self._busy.setdefault(key, threading.Lock())
+        with busy:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key][0]  # type: ignore[return-value]
+            try:
+                result = compute()
+                self._keep(key, result, size_bytes(result))
+            finally:
+                with self._lock:
+                    self._busy.pop(key, None)
+        return result
+
+    def _keep(self, key: Hashable, result: object, size_bytes: int) -> None:
+        with self._lock:
+            if size_bytes > self._limit_bytes:
+                return
+            self._kept[key] = (result, size_bytes)
+            self._size_bytes += size_bytes
+            while self._size_bytes > self._limit_bytes:
+                _, (_, freed) = self._kept.popitem(last=False)
+                self._size_bytes -= freed
+
+
+class Library:
+    """The open tables of a lake, for any number of threads."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.answers = Memory(CACHED_BYTES // 4)
+        self.frames = Memory(CACHED_BYTES)
+        self._lock = threading.Lock()
+        self._open: dict[str, deltalake.DeltaTable] = {}
+        self._files: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._checked_at = -REMOTE_CHECK_S
+
+    def snapshot(self, project_id: str, at: dt.datetime | None = None) -> Snapshot:
+        """Return the project's tables as they are now, or as they were `at` an earlier time."""
+        if at is not None:
+            return Snapshot(
+                self, project_id, {name: self._files_at(table, project_id, at) for name, table in TABLES.items()}
+            )
+        with self._lock:
+            self._refresh()
+            return Snapshot(self, project_id, {name: self._files_now(name, project_id) for name in TABLES})
+
+    def _refresh(self) -> None:
+        remote = not self.lake.is_local
+        if remote and time.monotonic() - self._checked_at < REMOTE_CHECK_S:
+            return
+        for name, table in TABLES.items():
+            opened = self._open.get(name)
+            if opened is None:
+                found = store.open_table(self.lake, table)
+                if found is not None:
+                    self._open[name] = found
+            elif remote or self._has_newer(table, opened.version()):
+                opened.update_incremental()
+        self._checked_at = time.monotonic()
+
+    def _has_newer(self, table: Table, version: int) -> bool:
+        return (Path(self.lake.table(table.name)) / "_delta_log" / f"{version + 1:020d}.json").exists()
+
+    def _files_now(self, name: str, project_id: str) -> list[str]:
+        opened = self._open.get(name)
+        if opened is None:
+            return []
+        known = self._files.get((name, project_id))
+        if known is None or known[0] != opened.version():
+            known = (opened.version(), store.project_files(opened, project_id))
+            self._files[name, project_id] = known
+        return known[1]
+
+    def _files_at(self, table: Table, project_id: str, at: dt.datetime) -> list[str]:
+        opened = store.open_table(self.lake, table)
+        if opened is None:
+            return []
+        first = opened.history(limit=None)[-1]["timestamp"]
+        if at.timestamp() * 1000 < first:
+            return []
+        opened.load_as_version(at)
+        return store.project_files(opened, project_id)
+
+
+class Snapshot:
+    """One project's tables, each at one version, for the length of a request."""
+
+    def __init__(self, library: Library, project_id: str, files: dict[str, list[str]]) -> None:
+        self.library = library
+        self.project_id = project_id
+        self._files = files
+
+    def state(self, *tables: Table) -> str:
+        """Return a fingerprint of the project's rows in `tables`: equal while none of them was written."""
+        names = sorted(f"{table.name} {name}" for table in tables for name in self._files[table.name])
+        return hashlib.blake2b("\n".join((self.project_id, *names)).encode(), digest_size=12).hexdigest()
+
+    def scan(self, table: Table) -> pl.LazyFrame:
+        """Return the project's rows of `table`."""
+        return store.scan_files(self.library.lake, table, self._files[table.name])
+
+    def remember(self, key: Hashable, tables: tuple[Table, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """Return the frame that `compute` makes of `tables`, computed once while they do not change."""
+        return self.library.frames.get(
+            (self.state(*tables), key), compute, lambda frame: int(frame.estimated_size()) + 1000
+        )
+
+    def built_at(self, *stages: Table) -> dt.datetime | None:
+        """Return when the last of `stages` was last built for the project; None: never."""
+        names = [stage.name for stage in stages]
+        builds = self.remember("builds", (BUILDS,), lambda: self.scan(BUILDS).select("stage", "built_at").collect())
+        found = builds.filter(pl.col("stage").is_in(names))["built_at"].max()
+        return found if isinstance(found, dt.datetime) else None

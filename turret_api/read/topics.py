@@ -1,0 +1,213 @@
+"""Topics of a text field: how many messages each has, since when, and whether it grows.
+
+Sizes are counted from the messages that pass the filters, so topics and the messages without one add up to all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from turret_api.errors import NotFoundError
+from turret_api.read.filters import Filters, event_values
+from turret_api.read.journeys import graph_edges
+from turret_api.read.messages import SOURCES, messages_of, topics_of
+from turret_api.read.snapshot import Snapshot
+from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
+from turret_pipeline.lake.visits import UNASSIGNED
+
+TREND_DAYS = 90
+CHANGE_DAYS = 7
+SHOWN = ("topic_id", "level", "parent_id", "label", "keywords", "examples", "n_texts", "x", "y")
+
+
+def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return messages by topic and UTC day: `topic_id` (`unassigned`: none), `date`, `n`, `first_at`."""
+
+    def compute() -> pl.DataFrame:
+        return (
+            messages_of(snapshot, field, filters, level)
+            .group_by(pl.col("topic_id").fill_null(UNASSIGNED), pl.col("timestamp").dt.date().alias("date"))
+            .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("timestamp").min().alias("first_at"))
+            .sort("topic_id", "date")
+            .collect()
+        )
+
+    return snapshot.remember(("daily_counts", field, filters, level), SOURCES, compute)
+
+
+def list_topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> dict[str, Any]:
+    """Return all topics of the level, largest first, with `n_messages` and `n_unassigned` that complete their sizes.
+
+    With filters, only the topics that have messages that pass.
+    """
+    daily = daily_counts(snapshot, field, filters, level)
+    n_messages = int(daily["n"].sum())
+    newest = daily["date"].max()
+    counted = daily.group_by("topic_id").agg(
+        pl.col("n").sum().alias("size"), pl.col("first_at").min().alias("first_seen"), "date", "n"
+    )
+    sizes = {row["topic_id"]: row for row in counted.iter_rows(named=True)}
+    data = []
+    for topic in _topics(snapshot, field, level).iter_rows(named=True):
+        found = sizes.get(topic["topic_id"])
+        if found is None and filters:
+            continue
+        data.append(_row(topic, found, n_messages, newest))
+    data.sort(key=lambda row: (-row["size"], row["topic_id"]))
+    n_unassigned = sizes[UNASSIGNED]["size"] if UNASSIGNED in sizes else 0
+    per_day = daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date").to_dicts()
+    return {"data": data, "n_messages": n_messages, "n_unassigned": n_unassigned, "messages_per_day": per_day}
+
+
+def one_topic(snapshot: Snapshot, field: str, topic_id: str, filters: Filters) -> dict[str, Any]:
+    """Return one topic with its series, segments, neighbours, and the topics before and after it in sessions."""
+    level = topic_level(snapshot, field, topic_id)
+    listed = list_topics(snapshot, field, filters, level)
+    rows = {row["topic_id"]: row for row in listed["data"]}
+    topics = _topics(snapshot, field, level)
+    row = rows.get(topic_id) or _row(topics.row(by_predicate=pl.col("topic_id") == topic_id, named=True), None, 0, None)
+    daily = daily_counts(snapshot, field, filters, level)
+    per_day = daily.group_by("date").agg(pl.col("n").sum().alias("total"))
+    series = (
+        per_day.join(daily.filter(pl.col("topic_id") == topic_id).select("date", "n"), on="date", how="left")
+        .sort("date")
+        .select("date", size=pl.col("n").fill_null(0), share=pl.col("n").fill_null(0) / pl.col("total"))
+    )
+    labels = dict(topics.select("topic_id", "label").iter_rows())
+    edges = graph_edges(snapshot, field, filters, level)
+    return {
+        **row,
+        "field": field,
+        "series": series.to_dicts(),
+        "segments": _segments(snapshot, field, topic_id, filters, level),
+        "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
+        "before": _moves(edges, "to_topic", "from_topic", topic_id, labels),
+        "after": _moves(edges, "from_topic", "to_topic", topic_id, labels),
+    }
+
+
+def find_field(snapshot: Snapshot, topic_id: str, field: str | None) -> str:
+    """Return the field that has the topic (`field` itself, if it has); raise `NotFoundError` if there is none."""
+    found = snapshot.scan(TOPICS).filter(pl.col("topic_id") == topic_id).select("field").collect()["field"].sort()
+    if field in found.to_list() or (field is None and found.len()):
+        return field or str(found[0])
+    raise NotFoundError(f"There is no topic {topic_id!r}; GET /v1/topics lists them.", field="topic_id")
+
+
+def topic_level(snapshot: Snapshot, field: str, topic_id: str) -> int:
+    """Return 0 for a topic, 1 for a theme."""
+    return 0 if topic_id in topics_of(snapshot, field)["topic_id"] else 1
+
+
+def _topics(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
+    """Return the level's topics; at level 1 those topics too that belong to no theme."""
+    topics = topics_of(snapshot, field, level)
+    if level == 0:
+        return topics
+    alone = topics_of(snapshot, field).filter(pl.col("parent_id").is_null())
+    return pl.concat([topics, alone]).sort("topic_id")
+
+
+def _row(topic: dict[str, Any], counted: dict[str, Any] | None, n_messages: int, newest: object) -> dict[str, Any]:
+    size = counted["size"] if counted else 0
+    days = dict(zip(counted["date"], counted["n"], strict=True)) if counted else {}
+    return {
+        **{name: topic[name] for name in SHOWN},
+        "size": size,
+        "share": size / n_messages if n_messages else 0.0,
+        "first_seen": counted["first_seen"] if counted else None,
+        **_trend(days, newest),
+    }
+
+
+def _trend(days: dict[dt.date, int], newest: object) -> dict[str, Any]:
+    """Return `trend`, messages a day over the `TREND_DAYS` up to the newest message of any topic (from the topic's
+    first day on), and `change`, the last `CHANGE_DAYS` against as many before them.
+    """
+    if not isinstance(newest, dt.date) or not days:
+        return {"trend": [], "change": None}
+    first = max(min(days), newest - dt.timedelta(TREND_DAYS - 1))
+    dates = [first + dt.timedelta(i) for i in range((newest - first).days + 1)]
+    back = [days.get(newest - dt.timedelta(i), 0) for i in range(2 * CHANGE_DAYS)]
+    recent, before = sum(back[:CHANGE_DAYS]), sum(back[CHANGE_DAYS:])
+    return {
+        "trend": [{"date": date, "count": days.get(date, 0)} for date in dates],
+        "change": (recent - before) / before if before else None,
+    }
+
+
+def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[dict[str, Any]]:
+    """Return for each enum field how the topic's messages spread over its values, beside all messages."""
+    enums = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "enum").sort("field").collect()["field"].to_list()
+    is_this = pl.col("topic_id") == topic_id
+    found = []
+    for enum in enums:
+
+        def compute(enum: str = enum) -> pl.DataFrame:
+            return (
+                messages_of(snapshot, field, filters, level)
+                .select("event_id", pl.col("topic_id").fill_null(UNASSIGNED))
+                .join(event_values(snapshot, enum).lazy(), on="event_id")
+                .group_by("topic_id", "value")
+                .agg(pl.len().cast(pl.Int64).alias("n"))
+                .collect()
+            )
+
+        counts = snapshot.remember(("segment_counts", field, enum, filters, level), SOURCES, compute)
+        total, mine = counts["n"].sum(), counts.filter(is_this)["n"].sum()
+        values = (
+            counts.group_by("value")
+            .agg(pl.col("n").filter(is_this).sum().alias("size"), pl.col("n").sum().alias("all"))
+            .sort(["size", "all", "value"], descending=[True, True, False])
+            .head(50)
+            .select(
+                "value",
+                "size",
+                share=pl.col("size") / max(mine, 1),
+                share_of_all=pl.col("all") / max(total, 1),
+            )
+        )
+        if values.height:
+            found.append({"field": enum, "values": values.to_dicts()})
+    return found
+
+
+def _neighbours(
+    snapshot: Snapshot, field: str, topic_id: str, level: int, labels: dict[str, str], n: int = 5
+) -> list[dict[str, Any]]:
+    """Return the `n` topics of the level whose centroids point most nearly the same way."""
+    rows = (
+        snapshot.scan(TOPICS)
+        .filter(pl.col("field") == field, pl.col("level") == level)
+        .select("topic_id", "centroid")
+        .sort("topic_id")
+        .collect()
+    )
+    ids = rows["topic_id"].to_list()
+    if topic_id not in ids:
+        return []
+    vectors = np.array(rows["centroid"].to_list(), dtype=np.float32)
+    similarity = vectors @ vectors[ids.index(topic_id)]
+    order = [int(i) for i in np.argsort(-similarity, kind="stable") if ids[int(i)] != topic_id][:n]
+    return [{"topic_id": ids[i], "label": labels[ids[i]], "similarity": round(float(similarity[i]), 6)} for i in order]
+
+
+def _moves(
+    edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: dict[str, str], n: int = 10
+) -> list[dict[str, Any]]:
+    mine = edges.filter(pl.col(here) == topic_id)
+    total = mine["count"].sum()
+    top = mine.sort(["count", there], descending=[True, False]).head(n)
+    return [
+        {
+            "topic_id": row[there],
+            "label": labels.get(row[there], row[there]),
+            "count": row["count"],
+            "share": row["count"] / total,
+        }
+        for row in top.iter_rows(named=True)
+    ]
