@@ -41,6 +41,8 @@ USER = DATABASE = "turret"
 START_S = 120.0
 """Seconds that a start may take: the recovery after a crash replays what was written since the last checkpoint."""
 STOP_S = 30.0
+_keepers: list[subprocess.Popen[bytes]] = []
+"""Keepers that this process started: its children, to be waited for once they have ended."""
 
 
 class DatabaseError(click.ClickException):
@@ -94,18 +96,32 @@ def embedded_url(home: Path) -> str | None:
 def _find_or_start(home: Path) -> str:
     folder = home / "postgres"
     log = home / "logs" / "postgres.log"
+    deadline = time.monotonic() + START_S
+    keeper = None
+    reason = "it did not answer"
     with (folder / "start.lock").open("a") as start, (folder / "keeper.lock").open("a") as lock:
         fcntl.flock(start, fcntl.LOCK_EX)
-        keeper = None
-        if _take(lock.fileno()):
+        while time.monotonic() < deadline:
+            # Asked every time: a keeper that was there at the first look may have been on its way out.
+            if keeper is None and _take(lock.fileno()):
+                try:
+                    _make_cluster(folder)
+                    keeper = _start_keeper(folder, log, lock.fileno())
+                except (OSError, postgres_keeper.KeeperError) as error:
+                    raise DatabaseError(str(error)) from error
+            if keeper is not None and keeper.poll() is not None:
+                raise DatabaseError(f"the database does not start: see the end of {log}")
             try:
-                _make_cluster(folder)
-                keeper = _start_keeper(folder, log, lock.fileno())
-            except (OSError, postgres_keeper.KeeperError) as error:
-                raise DatabaseError(str(error)) from error
-        elif not os.access(folder / "password", os.R_OK):
-            raise DatabaseError(f"{folder / 'password'} is not ours to read: run as the user who made {home}")
-        return _wait_until_ready(home, keeper, log)
+                url = embedded_url(home)
+                if url is not None and embedded_server(home) is not None:
+                    _make_database(url.replace("+psycopg2", ""))
+                    return url
+            except PermissionError as error:
+                raise DatabaseError(f"{error.filename} is not ours to read: run as the user who made {home}") from error
+            except psycopg2.OperationalError as error:
+                reason = str(error).strip().splitlines()[-1].strip()
+            time.sleep(0.05)
+    raise DatabaseError(f"the database was not ready within {START_S:.0f} s ({reason}): see the end of {log}")
 
 
 def _take(lock: int) -> bool:
@@ -167,7 +183,7 @@ def _start_keeper(folder: Path, log: Path, lock: int) -> subprocess.Popen[bytes]
     command = [sys.executable, "-m", "turret_api.command.postgres_keeper", str(folder)]
     with log.open("a") as out:
         # A session of its own: Ctrl-C in a terminal reaches every process of the foreground group.
-        return subprocess.Popen(
+        keeper = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -175,24 +191,8 @@ def _start_keeper(folder: Path, log: Path, lock: int) -> subprocess.Popen[bytes]
             pass_fds=(lock,),
             start_new_session=True,
         )
-
-
-def _wait_until_ready(home: Path, keeper: subprocess.Popen[bytes] | None, log: Path) -> str:
-    deadline = time.monotonic() + START_S
-    reason = "it did not answer"
-    while time.monotonic() < deadline:
-        if keeper is not None and keeper.poll() is not None:
-            raise DatabaseError(f"the database does not start: see the end of {log}")
-        url = embedded_url(home)
-        if url is not None and embedded_server(home) is not None:
-            try:
-                _make_database(url.replace("+psycopg2", ""))
-            except psycopg2.OperationalError as error:
-                reason = str(error).strip().splitlines()[-1]
-            else:
-                return url
-        time.sleep(0.05)
-    raise DatabaseError(f"the database was not ready within {START_S:.0f} s ({reason}): see the end of {log}")
+    _keepers.append(keeper)
+    return keeper
 
 
 def _make_database(url: str) -> None:
@@ -221,6 +221,7 @@ def _leave(folder: Path, users: int) -> None:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(state["keeper_pid"], signal.SIGTERM)
             time.sleep(0.02)
+    _keepers[:] = [each for each in _keepers if each.poll() is None]
 
 
 def _fsync(folder: Path) -> None:

@@ -184,7 +184,7 @@ def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
 
     api = Component(
         "api",
-        [*python, "turret_api.command.serve"],
+        [*python, "turret_api", "serve"],
         turret_environment(settings, url),
         logs / "api.log",
         lambda: answers(f"http://{HOST}:{settings.port}/healthz"),
