@@ -21,16 +21,17 @@ from turret_api.collector.writer import Result, Stored
 from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, error_body
 
 _CHECKS_A_TURN = 50
+_MESSAGE = "Event tracked successfully"
 
 
 class Tracked(msgspec.Struct):
     """The answer to an event that is stored."""
 
+    success: bool
+    message: str
     event_id: str
     session_id: str
     user_id: str
-    success: bool = True
-    message: str = "Event tracked successfully"
 
 
 class TrackedBefore(Tracked):
@@ -102,9 +103,9 @@ class Track:
         if type(result) is Stored:
             if result.is_duplicate:
                 self._metrics.duplicates.inc()
-                return 200, _encode(TrackedBefore(result.event_id, result.session_id, result.user_id))
+                return 200, _encode(TrackedBefore(True, _MESSAGE, result.event_id, result.session_id, result.user_id))
             self._metrics.accepted.inc()
-            return 200, _encode(Tracked(result.event_id, result.session_id, result.user_id))
+            return 200, _encode(Tracked(True, _MESSAGE, result.event_id, result.session_id, result.user_id))
         assert type(result) is Refusal
         raise _limit_error(result)
 
@@ -134,9 +135,9 @@ class Track:
         if type(result) is Stored:
             if result.is_duplicate:
                 self._metrics.duplicates.inc()
-                return TrackedBefore(result.event_id, result.session_id, result.user_id)
+                return TrackedBefore(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
             self._metrics.accepted.inc()
-            return Tracked(result.event_id, result.session_id, result.user_id)
+            return Tracked(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
         error = _limit_error(result) if type(result) is Refusal else result
         assert isinstance(error, ApiError)
         self._metrics.refused.labels(error.code).inc()

@@ -1,0 +1,186 @@
+"""Historical events straight into the lake: the checks of `POST /track`, no quota, no server, nothing twice.
+
+What makes a repeated import harmless: an event without an id of its own gets one from its content and from how often
+the same content came before in the file, so the same file, or a longer one, gives the same ids; and events whose ids
+are in the lake already are left out. Each part is whole or not there, so an import that died goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import collections
+import datetime as dt
+import hashlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+
+from turret_api.collector.event import Checked, check
+from turret_api.collector.sources import Document
+from turret_api.errors import ApiError
+from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part
+from turret_pipeline.lake.paths import Lake
+
+ROWS_A_PART = 50_000
+_BYTES_A_PART = 64 * 1024 * 1024
+
+
+class RefusedRow(NamedTuple):
+    """One row that was not imported: its number in the file, the error's code and the reason."""
+
+    row: int
+    code: str
+    error: str
+
+
+@dataclass
+class Imported:
+    """What an import did: rows read, events imported, left out because they are there already, and refused."""
+
+    read: int = 0
+    imported: int = 0
+    duplicates: int = 0
+    refused: int = 0
+    parts: list[str] = field(default_factory=list)
+
+
+class KnownIds:
+    """The event ids of a project that are in the lake, as 128 bits each: 16 bytes an event in memory."""
+
+    def __init__(self, lake: Lake, project_id: str) -> None:
+        filesystem, root = lake.filesystem()
+        frames = [pl.Series("event_id", [], pl.String)]
+        for part in list_parts(lake, project_id):
+            folder = lake.events_folder(project_id, part.received_date).removeprefix(lake.root)
+            table = pq.read_table(
+                f"{root}{folder}/{part.name}", columns=["event_id"], filesystem=filesystem, partitioning=None
+            )
+            frames.append(pl.Series("event_id", table["event_id"]).cast(pl.String))
+        hashes = [_hashes(frame) for frame in frames]
+        first = np.concatenate([pair[0] for pair in hashes])
+        second = np.concatenate([pair[1] for pair in hashes])
+        order = np.argsort(first)
+        self._first, self._second = first[order], second[order]
+
+    def are_known(self, event_ids: pl.Series) -> pl.Series:
+        """Return for each id whether the lake has it."""
+        first, second = _hashes(event_ids)
+        if not len(self._first):
+            return pl.Series([False] * len(event_ids), dtype=pl.Boolean)
+        at = np.minimum(np.searchsorted(self._first, first), len(self._first) - 1)
+        return pl.Series((self._first[at] == first) & (self._second[at] == second))
+
+
+def _hashes(event_ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    return event_ids.hash(seed=1).to_numpy(), event_ids.hash(seed=2).to_numpy()
+
+
+def import_documents(
+    lake: Lake, project_id: str, documents: Iterable[Document], max_text: int, on_refused: Any
+) -> Imported:
+    """Bring `documents` into the lake as events of the project; what is there already is left out.
+
+    Args:
+        documents: (row number, document or `ApiError`).
+        max_text: longest text in characters.
+        on_refused: called with a `RefusedRow` for each that is not imported.
+    """
+    done = Imported()
+    known = KnownIds(lake, project_id)
+    received_us = time.time_ns() // 1000
+    received_date = dt.datetime.fromtimestamp(received_us // 1_000_000, dt.UTC).date()
+    lake.make()
+    events = _checked(documents, max_text, done, on_refused)
+    for number, batch in enumerate(_batches(events)):
+        frame = _frame(batch, received_us)
+        fresh = frame.filter(~known.are_known(frame["event_id"]))
+        done.duplicates += frame.height - fresh.height
+        if fresh.height:
+            name = f"import-{received_us}-{number:06d}.parquet"
+            write_part(lake, project_id, received_date, name, fresh)
+            done.parts.append(name)
+            done.imported += fresh.height
+    return done
+
+
+def _checked(
+    documents: Iterable[Document], max_text: int, done: Imported, on_refused: Any
+) -> Iterator[tuple[int, Checked]]:
+    """Yield the events that may be stored, once each, with ids that the same file always gets."""
+    occurrences: collections.Counter[bytes] = collections.Counter()
+    for number, document in documents:
+        done.read += 1
+        try:
+            if isinstance(document, ApiError):
+                raise document
+            event = check(document, max_text)
+        except ApiError as error:
+            done.refused += 1
+            on_refused(RefusedRow(number, error.code, error.message))
+            continue
+        key = _content(event, document)
+        occurrences[key] += 1
+        if event.is_named:
+            if occurrences[key] > 1:
+                done.duplicates += 1
+                continue
+            tail = key.hex()
+        else:
+            tail = hashlib.blake2b(key + str(occurrences[key]).encode(), digest_size=15).hexdigest()
+        yield (
+            number,
+            event._replace(
+                event_id=event.event_id if event.is_named else f"evt_{tail}",
+                session_id=event.session_id if document.get("session_id") is not None else f"ses_{tail}",
+                user_id=event.user_id if document.get("user_id") is not None else f"usr_{tail}",
+            ),
+        )
+
+
+def _content(event: Checked, document: dict[str, Any]) -> bytes:
+    """Return 15 bytes that stand for what the client said: the event's id if it has one, else all of it."""
+    if event.is_named:
+        said: Any = ["id", event.event_id]
+    else:
+        said = [
+            event.name,
+            document.get("session_id"),
+            document.get("user_id"),
+            event.timestamp_us,
+            msgspec.Raw(event.metadata),
+        ]
+    return hashlib.blake2b(msgspec.json.encode(said), digest_size=15).digest()
+
+
+def _batches(events: Iterable[tuple[int, Checked]]) -> Iterator[list[tuple[int, Checked]]]:
+    batch: list[tuple[int, Checked]] = []
+    size = 0
+    for number, event in events:
+        batch.append((number, event))
+        size += len(event.metadata)
+        if len(batch) >= ROWS_A_PART or size >= _BYTES_A_PART:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _frame(batch: list[tuple[int, Checked]], received_us: int) -> pl.DataFrame:
+    events = [event for _, event in batch]
+    times = [received_us if event.timestamp_us is None else event.timestamp_us for event in events]
+    columns = {
+        "event_id": [event.event_id for event in events],
+        "session_id": [event.session_id for event in events],
+        "user_id": [event.user_id for event in events],
+        "name": [event.name for event in events],
+        "timestamp": pl.Series(times, dtype=pl.Int64).cast(PART_SCHEMA["timestamp"]),
+        "received_at": pl.Series([received_us] * len(events), dtype=pl.Int64).cast(PART_SCHEMA["received_at"]),
+        "seq": [number for number, _ in batch],
+        "metadata": [event.metadata.decode() for event in events],
+    }
+    return pl.DataFrame(columns, schema_overrides=dict(PART_SCHEMA))

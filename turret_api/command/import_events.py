@@ -1,0 +1,154 @@
+"""`turret import`: historical events from a file."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+import click
+
+from turret_api.command.accounts import open_accounts
+from turret_pipeline.lake.settings import Settings
+
+if TYPE_CHECKING:
+    from turret_api.collector.history import RefusedRow
+
+_SHOWN = 10
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--project", required=True, help="Id or name of the project.")
+@click.option(
+    "--map",
+    "mapping",
+    multiple=True,
+    metavar="COLUMN=KEY",
+    help="Parquet and CSV: where a column goes: name, session_id, user_id, timestamp, event_id, metadata (a JSON "
+    "object whose keys are merged) or metadata.KEY; COLUMN= leaves it out. Default: by its name, else metadata.",
+)
+@click.option("--name", help="The events' name, where rows have none.")
+@click.option(
+    "--refused",
+    "refused_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write refused rows here, as NDJSON.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object.")
+def command(
+    file: Path, project: str, mapping: tuple[str, ...], name: str | None, refused_file: Path | None, as_json: bool
+) -> None:
+    """Import events from FILE (.ndjson, .parquet or .csv), outside the quota.
+
+    NDJSON holds the bodies of POST /track, one a line. The same file, or a longer one, can be imported again: nothing
+    is stored twice. Rows that are refused are reported with their numbers, and the command then exits with 1.
+    """
+    from turret_api.collector.history import import_documents
+    from turret_api.collector.sources import SourceError, read_documents
+
+    settings = Settings.from_environment()
+    with open_accounts(settings) as accounts:
+        project_id = accounts.find_project(project).project_id
+    started = time.monotonic()
+    refused: list[RefusedRow] = []
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_alone(settings, project_id))
+        report = stack.enter_context(_report(refused_file))
+
+        def on_refused(row: RefusedRow) -> None:
+            if len(refused) < _SHOWN:
+                refused.append(row)
+            if report is not None:
+                report.write(json.dumps(row._asdict(), ensure_ascii=False) + "\n")
+
+        progress = _Progress()
+        try:
+            documents = read_documents(file, _mapping(mapping), name, progress.show)
+            done = import_documents(settings.open_lake(), project_id, documents, settings.max_text, on_refused)
+        except SourceError as error:
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            raise click.ClickException(f"the lake cannot be written: {error}") from error
+        finally:
+            progress.end()
+    seconds = time.monotonic() - started
+    if as_json:
+        row = {
+            "project_id": project_id,
+            "read": done.read,
+            "imported": done.imported,
+            "duplicates": done.duplicates,
+            "refused": done.refused,
+            "seconds": round(seconds, 3),
+            "refused_rows": [each._asdict() for each in refused],
+        }
+        click.echo(json.dumps(row, ensure_ascii=False))
+    else:
+        click.echo(
+            f"{done.imported:,} events imported into {project_id}, {done.duplicates:,} were there already, "
+            f"{done.refused:,} refused, in {seconds:.1f} s"
+        )
+        for each in refused:
+            click.echo(f"  row {each.row}: {each.code}: {each.error}", err=True)
+    if done.refused:
+        where = f"; {refused_file} has them all" if refused_file else f"; the first {len(refused)} are shown"
+        raise click.ClickException(f"{done.refused:,} of {done.read:,} rows were refused{where}")
+
+
+def _mapping(words: tuple[str, ...]) -> dict[str, str]:
+    mapping = {}
+    for word in words:
+        column, equals, key = word.rpartition("=")
+        if not equals or not column:
+            raise click.ClickException(f"--map {word}: expected COLUMN=KEY")
+        mapping[column] = key
+    return mapping
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings, project_id: str) -> Iterator[None]:
+    """Keep a second import into the same project out: neither would see what the other writes."""
+    folder = settings.home / "imports"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{project_id}.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise click.ClickException(f"another import into {project_id} is running; wait for it to end") from None
+        yield
+
+
+@contextlib.contextmanager
+def _report(file: Path | None) -> Iterator[IO[str] | None]:
+    if file is None:
+        yield None
+        return
+    try:
+        stream = file.open("w", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from error
+    with stream:
+        yield stream
+
+
+class _Progress:
+    """How much of the file is read: on a terminal one line that grows, elsewhere nothing."""
+
+    def __init__(self) -> None:
+        self._is_shown = sys.stderr.isatty()
+
+    def show(self, permille: int) -> None:
+        """Show the share."""
+        if self._is_shown:
+            click.echo(f"\r{permille / 10:5.1f} % read", nl=False, err=True)
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._is_shown:
+            click.echo("\r" + " " * 20 + "\r", nl=False, err=True)
