@@ -90,9 +90,7 @@ class Topics(ByModel, Page):
     data: list[TopicRow]
     n_messages: int = Field(description="all messages that pass the filters")
     n_unassigned: int = Field(description="of them, those without a topic")
-    messages_per_day: list[DayCount] = Field(
-        description="all messages that pass, by UTC day; days without are left out"
-    )
+    messages_per_day: list[DayCount] = Field(description="all that pass, by UTC day; days without are left out")
 
 
 class Day(Model):

@@ -1,0 +1,79 @@
+"""`turret export`: the contract's columns in every format, and nothing that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from tests.read.conftest import Api
+from turret_api.command.export import FIELDS, flat, rows_of, write
+from turret_api.errors import ApiError
+from turret_api.read.models import FieldRow
+from turret_api.read.snapshot import Library
+from turret_pipeline.lake.tables import TABLES
+
+MESSAGES = ["event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity"]
+JOURNEYS = ["from_topic", "to_topic", "count", "sessions", "probability", "median_gap_s"]
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "ndjson"])
+@pytest.mark.parametrize(
+    ("table", "columns"), [("messages", MESSAGES), ("journeys", JOURNEYS), ("fields", list(FIELDS))]
+)
+def test_a_view_has_the_contracts_columns(api: Api, tmp_path: Path, table: str, columns: list[str], form: str) -> None:
+    out = tmp_path / f"x.{form}"
+    rows = rows_of(Library(api.lake).snapshot("shop"), table, None)
+    write(rows, out)
+    read = {"parquet": pl.read_parquet, "csv": pl.read_csv, "ndjson": pl.read_ndjson}[form](out)
+    assert read.columns == columns
+    assert read.height == rows.height > 0
+
+
+def test_exported_fields_are_those_of_the_api() -> None:
+    assert list(FIELDS) == list(FieldRow.model_fields)
+
+
+def test_messages_without_a_topic_have_none_and_counts_are_those_of_the_api(api: Api) -> None:
+    rows = rows_of(Library(api.lake).snapshot("shop"), "messages", "prompt")
+    sizes = {row["topic_id"]: row["size"] for row in api.get("/v1/topics")["data"]}
+    assert dict(rows.group_by("topic_id").len().iter_rows()) == sizes | {None: 2}
+    assert rows.filter(pl.col("topic_id").is_null())["topic_label"].to_list() == [None, None]
+
+
+@pytest.mark.parametrize("table", sorted(set(TABLES) - {"messages"}))
+def test_every_table_can_be_written_as_csv(api: Api, tmp_path: Path, table: str) -> None:
+    write(rows_of(Library(api.lake).snapshot("shop"), table, None), tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text().startswith(TABLES[table].schema.names()[1])
+
+
+def test_a_project_without_tables_exports_no_rows_and_the_same_columns(api: Api, tmp_path: Path) -> None:
+    nobody = Library(api.lake).snapshot("nobody")
+    for table, columns in (("messages", MESSAGES), ("journeys", JOURNEYS), ("fields", list(FIELDS))):
+        rows = rows_of(nobody, table, None)
+        assert (rows.columns, rows.height) == (columns, 0)
+        write(rows, tmp_path / "x.parquet")
+
+
+def test_a_cell_that_a_spreadsheet_would_run_gets_a_quote_before_it_and_a_number_does_not() -> None:
+    cells = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "1=1", "", None]
+    rows = pl.DataFrame({"text": cells, "n": [-1.5] * 9, "many": [["=a"]] * 9})
+    assert flat(rows)["text"].to_list() == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "1=1", "", None]
+    assert flat(rows)["n"].to_list() == [-1.5] * 9
+    assert json.loads(flat(rows)["many"][0]) == ["=a"]
+
+
+def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
+    out = tmp_path / "x.ndjson"
+    out.write_text("before")
+    with pytest.raises(TypeError):
+        write(pl.DataFrame({"x": [b"\xff"]}), out)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.ndjson"]
+    assert out.read_text() == "before"
+
+
+def test_a_field_that_is_not_text_has_no_messages_to_export(api: Api) -> None:
+    with pytest.raises(ApiError, match="only text fields"):
+        rows_of(Library(api.lake).snapshot("shop"), "messages", "plan")

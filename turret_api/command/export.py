@@ -1,0 +1,132 @@
+"""`turret export`: a table of one project as a Parquet, CSV or NDJSON file, with the contract's columns."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+import orjson
+import polars as pl
+
+from turret_api.command.accounts import open_accounts
+from turret_api.errors import ApiError
+from turret_api.read.fields import list_fields
+from turret_api.read.filters import Filters
+from turret_api.read.journeys import EDGE, graph_edges
+from turret_api.read.messages import choose_field, messages_of, topics_of
+from turret_api.read.snapshot import Library, Snapshot
+from turret_pipeline.lake.settings import Settings
+from turret_pipeline.lake.tables import TABLES
+
+VIEWS = ("messages", "journeys", "fields")
+MESSAGE = ("event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity")
+FORMATS = (".parquet", ".csv", ".ndjson")
+CONTAINERS = (pl.List, pl.Struct)
+FIELDS = pl.Schema(
+    {
+        "field": pl.String(),
+        "type": pl.String(),
+        "detected_type": pl.String(),
+        "overridden": pl.Boolean(),
+        "pending": pl.Boolean(),
+        "confidence": pl.Float64(),
+        "reason": pl.String(),
+        "n_events": pl.Int64(),
+        "n_null": pl.Int64(),
+        "n_distinct": pl.Int64(),
+        "examples": pl.List(pl.String()),
+        "values": pl.List(pl.Struct({"value": pl.String(), "count": pl.Int64()})),
+        "n_rest": pl.Int64(),
+        "min": pl.Float64(),
+        "max": pl.Float64(),
+        "mean": pl.Float64(),
+        "quantiles": pl.Struct({share: pl.Float64() for share in ("0.05", "0.25", "0.5", "0.75", "0.95")}),
+    }
+)
+"""Columns of `/v1/fields` (`turret_api.read.models.FieldRow`)."""
+
+
+@click.command("export")
+@click.argument("table", type=click.Choice([*VIEWS, *(name for name in TABLES if name not in VIEWS)]))
+@click.option("--project", "project", required=True, help="Id or name of the project.")
+@click.option("--field", help="Only this metadata field. messages, journeys: default is the largest text field.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="FILE.(parquet|csv|ndjson)")
+def command(table: str, project: str, field: str | None, out: Path) -> None:
+    """Write TABLE of a project to a file, replacing it.
+
+    messages has each message with its topic, journeys the edges of the graph, fields what /v1/fields shows; every other
+    name is a table of the lake as it is. In CSV a text that a spreadsheet would run as a formula gets a ' before it,
+    and lists and objects are JSON.
+    """
+    if out.suffix not in FORMATS:
+        raise click.ClickException(f"{out.name!r} does not end in {', '.join(FORMATS)}")
+    if not out.parent.is_dir():
+        raise click.ClickException(f"there is no folder {str(out.parent)!r} to write into")
+    settings = Settings.from_environment()
+    with open_accounts() as accounts:
+        project_id = accounts.find_project(project).project_id
+    try:
+        rows = rows_of(Library(settings.open_lake()).snapshot(project_id), table, field)
+    except ApiError as error:
+        raise click.ClickException(error.message) from error
+    write(rows, out)
+    click.echo(f"{rows.height:,} rows of {table} of {project_id} are in {out}")
+
+
+def rows_of(snapshot: Snapshot, table: str, field: str | None) -> pl.DataFrame:
+    """Return what `turret export` writes of a table or view; raise an `ApiError` for a field that it cannot have."""
+    if table == "fields":
+        rows = list_fields(snapshot)
+        kept = [row for row in rows if field in (None, row["field"])]
+        return pl.DataFrame(kept, schema=FIELDS)
+    if table == "journeys":
+        chosen = choose_field(snapshot, field)
+        return graph_edges(snapshot, chosen or "", Filters(), 0).select(EDGE)
+    if table == "messages":
+        chosen = choose_field(snapshot, field) or ""
+        labels = topics_of(snapshot, chosen).select("topic_id", topic_label="label").lazy()
+        found = messages_of(snapshot, chosen, Filters()).join(labels, on="topic_id", how="left")
+        return found.sort("timestamp", "received_at", "seq", "event_id").select(MESSAGE).collect()
+    declared = TABLES[table]
+    rows_of_table = snapshot.scan(declared).drop("project_id")
+    if field is not None:
+        if "field" not in declared.schema:
+            raise ApiError(400, "INVALID_REQUEST", f"The table {table} is not by field; leave --field out.")
+        rows_of_table = rows_of_table.filter(pl.col("field") == field)
+    return rows_of_table.sort([name for name in declared.key if name != "project_id"]).collect()
+
+
+def write(rows: pl.DataFrame, out: Path) -> None:
+    """After this call `out` holds `rows`, in the format that its name ends in; until then, what it held before."""
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    try:
+        if out.suffix == ".parquet":
+            rows.write_parquet(temporary)
+        elif out.suffix == ".ndjson":
+            with temporary.open("wb") as stream:
+                for batch in rows.iter_slices(50_000):
+                    stream.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in batch.to_dicts())
+        else:
+            flat(rows).write_csv(temporary, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ", date_format="%Y-%m-%d")
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def flat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `rows` as a spreadsheet may read them: no lists, and no text that would run as a formula.
+
+    See OWASP, "CSV Injection": a cell that begins with one of `= + - @`, tab or carriage return may be run.
+    """
+    columns = []
+    for name, dtype in rows.schema.items():
+        if isinstance(dtype, CONTAINERS):
+            texts = [None if value is None else orjson.dumps(value).decode() for value in rows[name].to_list()]
+            columns.append(pl.Series(name, texts, dtype=pl.String))
+        elif dtype == pl.String:
+            runs = pl.col(name).str.contains(r"^[=+\-@\t\r]")
+            columns.append(rows.select(pl.when(runs).then("'" + pl.col(name)).otherwise(name).alias(name)).to_series())
+        else:
+            columns.append(rows[name])
+    return pl.DataFrame(columns)
