@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,10 +175,25 @@ CANARY = "canary"
 OTHER_SESSIONS = {f"{CANARY}-session": [f"The {CANARY} sings at dawn", P, R]}
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a lake that is never written to again."""
+    folder = tmp_path_factory.mktemp("read") / "a lake"
+    write_lake(Lake(str(folder)), "shop", SESSIONS)
+    write_lake(Lake(str(folder)), "other", OTHER_SESSIONS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def api(written: Path) -> Iterator[Api]:
+    with TestClient(read_app(Lake(str(written)))) as client:
+        yield Api(Lake(str(written)), client)
+
+
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
+def own_api(written: Path, tmp_path: Path) -> Iterator[Api]:
+    """As `api`, over a copy of the lake that the test may write to."""
+    shutil.copytree(written, tmp_path / "a lake")
     lake = Lake(str(tmp_path / "a lake"))
-    write_lake(lake, "shop", SESSIONS)
-    write_lake(lake, "other", OTHER_SESSIONS)
     with TestClient(read_app(lake)) as client:
         yield Api(lake, client)

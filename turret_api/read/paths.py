@@ -78,39 +78,49 @@ def funnel(
 ) -> dict[str, Any]:
     """Return how many sessions visit `steps` in this order, other visits between them or not.
 
-    Each step is reached at the first visit to it that starts after the step before was reached; with `within_s`, the
-    last step counts only if it starts at most so many seconds after the first began.
+    Each step is reached at the first visit to it after the one that reached the step before. With `within_s` a step
+    counts only if it starts at most so many seconds after the first step's visit did, whichever visit to it that was;
+    without, it never pays to begin later than at the first. `median_gap_s` runs from step to step, at each session's
+    earliest way.
     """
     seen = field_visits(snapshot, field, filters, level).select("session_id", "visit", "topic_id", "started_at")
     labels = labels_of(snapshot, field)
-    n_sessions = seen["session_id"].n_unique()
-    reached: pl.DataFrame | None = None
+    begun = seen.filter(pl.col("topic_id") == steps[0])
+    if within_s is None:
+        begun = begun.unique("session_id", keep="first", maintain_order=True)
+    # One row for each way that is open: where it began, and the visit that it has come to.
+    ways = begun.select("session_id", began="visit", began_at="started_at", last="visit", reached_at="started_at")
     data: list[dict[str, Any]] = []
-    for topic in steps:
-        here = seen.filter(pl.col("topic_id") == topic)
-        if reached is not None:
-            here = here.join(reached, on="session_id").filter(pl.col("visit") > pl.col("last"))
+    for i, topic in enumerate(steps):
+        gap: float | None = None
+        if i:
+            here = seen.filter(pl.col("topic_id") == topic).drop("topic_id")
+            onward = ways.join(here, on="session_id").filter(pl.col("visit") > pl.col("last"))
             if within_s is not None:
-                seconds = (pl.col("started_at") - pl.col("began_at")).dt.total_microseconds() / 1e6
-                here = here.filter(seconds <= within_s)
-        else:
-            here = here.with_columns(began_at="started_at", reached_at="started_at")
-        found = here.sort("session_id", "visit").group_by("session_id", maintain_order=True).first()
-        gaps = (found["started_at"] - found["reached_at"]).dt.total_microseconds() / 1e6
-        first = data[0]["sessions"] if data else found.height
-        before = data[-1]["sessions"] if data else found.height
+                onward = onward.filter(
+                    (pl.col("started_at") - pl.col("began_at")).dt.total_microseconds() <= within_s * 1e6
+                )
+            onward = onward.sort("session_id", "began", "visit").unique(
+                ["session_id", "began"], keep="first", maintain_order=True
+            )
+            earliest = onward.unique("session_id", keep="first", maintain_order=True)
+            seconds = (earliest["started_at"] - earliest["reached_at"]).dt.total_microseconds() / 1e6
+            found = seconds.median()
+            gap = float(found) if isinstance(found, int | float) else None
+            ways = onward.select("session_id", "began", "began_at", last="visit", reached_at="started_at")
+        n = ways["session_id"].n_unique()
+        first, before = (data[0]["sessions"], data[-1]["sessions"]) if data else (n, n)
         data.append(
             {
                 "topic_id": topic,
                 "label": labels.get(topic, topic),
-                "sessions": found.height,
-                "share_of_first": found.height / first if first else 0.0,
-                "share_of_previous": found.height / before if before else 0.0,
-                "median_gap_s": gaps.median() if reached is not None else None,
+                "sessions": n,
+                "share_of_first": n / first if first else 0.0,
+                "share_of_previous": n / before if before else 0.0,
+                "median_gap_s": gap,
             }
         )
-        reached = found.select("session_id", "began_at", last="visit", reached_at="started_at")
-    return {"data": data, "n_sessions": n_sessions}
+    return {"data": data, "n_sessions": seen["session_id"].n_unique()}
 
 
 def _with_ends(visits: pl.DataFrame) -> pl.DataFrame:

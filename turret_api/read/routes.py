@@ -243,7 +243,7 @@ def get_funnel(
     chosen: Filtered,
     steps: Annotated[str, Query(description="topics in order, with commas between", min_length=1, max_length=2000)],
     field: FieldName = None,
-    within_s: Annotated[float | None, Query(description="most seconds from first to last step", gt=0)] = None,
+    within_s: Annotated[float | None, Query(description="most seconds from first to last step", gt=0, le=1e9)] = None,
     level: Level = 0,
     as_of: AsOf = None,
 ) -> Response:

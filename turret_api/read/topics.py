@@ -13,7 +13,7 @@ import polars as pl
 
 from turret_api.errors import NotFoundError
 from turret_api.read.filters import Filters, event_values
-from turret_api.read.journeys import graph_edges
+from turret_api.read.journeys import graph_edges, labels_of
 from turret_api.read.messages import SOURCES, messages_of, topics_of
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
@@ -77,7 +77,7 @@ def one_topic(snapshot: Snapshot, field: str, topic_id: str, filters: Filters) -
         .sort("date")
         .select("date", size=pl.col("n").fill_null(0), share=pl.col("n").fill_null(0) / pl.col("total"))
     )
-    labels = dict(topics.select("topic_id", "label").iter_rows())
+    labels = labels_of(snapshot, field)
     edges = graph_edges(snapshot, field, filters, level)
     return {
         **row,

@@ -1,0 +1,136 @@
+"""What holds for every route: types, tenants, ETags, earlier builds, and questions that make no sense."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+
+import pytest
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+
+from tests.read.conftest import CANARY, SESSIONS, Api, write_lake
+from turret_api.read.routes import router
+
+ROUTES: dict[str, dict[str, str]] = {
+    "/v1/fields": {},
+    "/v1/topics": {},
+    "/v1/topics/t_parcel": {},
+    "/v1/messages": {},
+    "/v1/journeys": {},
+    "/v1/journeys/paths": {},
+    "/v1/journeys/starts": {},
+    "/v1/journeys/drop-offs": {},
+    "/v1/journeys/loops": {},
+    "/v1/journeys/funnel": {"steps": "t_parcel,t_refund"},
+    "/v1/sessions/s1": {},
+}
+"""Every route that answers from tables, with what it must be asked."""
+
+every_route = pytest.mark.parametrize(("path", "params"), ROUTES.items(), ids=list(ROUTES))
+
+
+def model_of(path: str) -> TypeAdapter:
+    for route in router.routes:
+        if isinstance(route, APIRoute) and route.path_regex.match(path) and "GET" in route.methods:
+            return TypeAdapter(route.response_model)
+    raise LookupError(path)
+
+
+def test_every_route_that_answers_from_tables_is_asked_here() -> None:
+    asked = {route.path for route in router.routes if isinstance(route, APIRoute) and "GET" in route.methods}
+    assert len(asked - {"/v1/usage"}) == len(ROUTES)
+
+
+@every_route
+def test_an_answer_is_what_the_document_says(api: Api, path: str, params: dict) -> None:
+    model_of(path).validate_python(api.get(path, **params))
+
+
+@every_route
+def test_an_answer_for_a_project_without_tables_is_empty_and_what_the_document_says(
+    api: Api, path: str, params: dict
+) -> None:
+    if path in ("/v1/topics/t_parcel", "/v1/sessions/s1"):
+        api.get(path, key="nobody:read", status=404)
+        return
+    found = api.get(path, key="nobody:read", **params)
+    model_of(path).validate_python(found)
+    assert found.get("data", found.get("edges")) == []
+    assert found["built_at"] is None
+
+
+@every_route
+@pytest.mark.parametrize("key", ["shop:write", "shop:", "", "nobody"])
+def test_without_a_key_that_may_read_nothing_is_told(api: Api, path: str, params: dict, key: str) -> None:
+    answer = api.client.get(path, params=params, headers={"X-API-Key": key} if key else {})
+    assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_API_KEY")
+
+
+@every_route
+def test_no_project_hears_of_another(api: Api, path: str, params: dict) -> None:
+    """Own, foreign and absent ids: the foreign and the absent are told apart by nothing."""
+    for key, foreign in (("shop:read", f"{CANARY}-session"), ("other:read", "s1")):
+        headers = {"X-API-Key": key}
+        asked = api.client.get(path.replace("s1", foreign), params=params, headers=headers)
+        if key == "shop:read":
+            assert CANARY not in asked.text.replace(foreign, "")
+        if "sessions" in path:
+            absent = api.client.get("/v1/sessions/absent", headers=headers)
+            assert asked.status_code == absent.status_code == 404
+            assert asked.text.replace(foreign, "absent") == absent.text
+        else:
+            assert asked.status_code == (404 if key == "other:read" and "t_card" in path else 200)
+
+
+@every_route
+def test_what_has_not_changed_is_answered_304_until_it_changes(own_api: Api, path: str, params: dict) -> None:
+    headers = {"X-API-Key": "shop:read"}
+    first = own_api.client.get(path, params=params, headers=headers)
+    tag = first.headers["ETag"]
+    again = own_api.client.get(path, params=params, headers={**headers, "If-None-Match": f'"x", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+    assert own_api.client.get(path, params=params, headers={**headers, "If-None-Match": '"x"'}).content == first.content
+    write_lake(own_api.lake, "other", {"s9": ["Where is my parcel?"]})
+    assert own_api.client.get(path, params=params, headers=headers).headers["ETag"] == tag
+    write_lake(own_api.lake, "shop", {**SESSIONS, "s6": SESSIONS["s3"]}, model_version=2)
+    assert own_api.client.get(path, params=params, headers=headers).headers["ETag"] != tag
+
+
+def test_an_answer_follows_the_next_build_and_as_of_tells_the_one_before(own_api: Api) -> None:
+    before = own_api.get("/v1/journeys")
+    time.sleep(0.01)
+    then = dt.datetime.now(dt.UTC)
+    time.sleep(0.01)
+    write_lake(own_api.lake, "shop", {**SESSIONS, "s6": SESSIONS["s3"]}, model_version=2)
+    after = own_api.get("/v1/journeys")
+    assert (before["n_sessions"], after["n_sessions"], after["model_version"]) == (5, 6, 2)
+    assert own_api.get("/v1/journeys", as_of=then.isoformat()) == before
+    assert own_api.get("/v1/topics", as_of="2020-01-01")["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "field"),
+    [
+        ("/v1/topics", {"feild": "prompt"}, "feild"),
+        ("/v1/topics", {"segment.": "x"}, "segment."),
+        ("/v1/fields", {"segment.plan": "pro"}, "segment.plan"),
+        ("/v1/topics", {"limit": "0"}, "limit"),
+        ("/v1/topics", {"limit": "1001"}, "limit"),
+        ("/v1/topics", {"level": "2"}, "level"),
+        ("/v1/topics", {"from": "yesterday"}, "from"),
+        ("/v1/topics", {"from": "2026-03-02", "to": "2026-03-01"}, "from"),
+        ("/v1/topics", {f"segment.f{i}": "x" for i in range(17)}, "segment"),
+        ("/v1/journeys/paths", {"direction": "up"}, "direction"),
+        ("/v1/journeys/paths", {"depth": "11"}, "depth"),
+        ("/v1/journeys/funnel", {}, "steps"),
+        ("/v1/journeys/funnel", {"steps": "a,,b"}, "steps"),
+        ("/v1/journeys/funnel", {"steps": "a", "within_s": "0"}, "within_s"),
+        ("/v1/journeys/funnel", {"steps": "a", "within_s": "inf"}, "within_s"),
+        ("/v1/topics", {"from": "0001-01-01T00:00:00+14:00"}, None),
+    ],
+    ids=str,
+)
+def test_a_question_that_makes_no_sense_is_named(api: Api, path: str, params: dict, field: str | None) -> None:
+    found = api.get(path, status=400, **params)
+    assert (found["code"], found.get("field")) == ("INVALID_REQUEST", field)

@@ -1,0 +1,57 @@
+"""Fields over the API: what each shows by its type, and a person's choice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.read.conftest import Api
+from turret_pipeline.lake import store
+from turret_pipeline.lake.tables import FIELD_OVERRIDES
+
+
+def patch(api: Api, field: str, body: object, key: str = "shop:admin") -> tuple[int, dict]:
+    answer = api.client.patch(f"/v1/fields/{field}", json=body, headers={"X-API-Key": key})
+    return answer.status_code, answer.json()
+
+
+def fields(api: Api) -> dict[str, dict]:
+    return {row["field"]: row for row in api.get("/v1/fields")["data"]}
+
+
+def test_each_field_shows_what_its_type_has(api: Api) -> None:
+    found = fields(api)
+    assert {name: row["type"] for name, row in found.items()} == {
+        "plan": "enum",
+        "prompt": "text",
+        "tags": "other",
+        "tokens": "number",
+    }
+    assert found["plan"]["values"] == [{"value": "free", "count": 8}, {"value": "pro", "count": 7}]
+    assert (found["tokens"]["min"], found["tokens"]["max"], found["tokens"]["mean"]) == (0, 43, pytest.approx(247 / 15))
+    assert set(found["tokens"]["quantiles"]) == {"0.05", "0.25", "0.5", "0.75", "0.95"}
+    assert len(found["prompt"]["examples"]) == 8
+    assert found["prompt"]["n_events"] == 15
+    assert "sentences" in found["prompt"]["reason"]
+
+
+def test_a_choice_shows_at_once_and_can_be_taken_back(own_api: Api) -> None:
+    status, row = patch(own_api, "tokens", {"type": "enum"})
+    assert (status, row["type"], row["detected_type"]) == (200, "enum", "number")
+    assert fields(own_api)["tokens"] == row
+    assert (row["overridden"], row["pending"]) == (True, True)
+    assert patch(own_api, "tokens", {"type": None})[1]["overridden"] is False
+    assert (fields(own_api)["tokens"]["type"], fields(own_api)["tokens"]["pending"]) == ("number", False)
+    kept = store.read(own_api.lake, FIELD_OVERRIDES, "shop").sort("decided_at")
+    assert kept["type"].to_list() == ["enum", None]
+
+
+@pytest.mark.parametrize("body", [{}, {"type": "other"}, {"type": 1}, {"type": "enum", "x": 1}, [], None])
+def test_a_choice_that_is_none_is_refused(own_api: Api, body: object) -> None:
+    assert patch(own_api, "tokens", body)[0] == 400
+    assert fields(own_api)["tokens"]["overridden"] is False
+
+
+def test_a_read_key_may_not_choose_and_a_field_that_is_not_there_is_404(own_api: Api) -> None:
+    assert patch(own_api, "tokens", {"type": "enum"}, key="shop:read")[0] == 401
+    assert patch(own_api, "absent", {"type": "enum"})[0] == 404
+    assert store.read(own_api.lake, FIELD_OVERRIDES, "shop").is_empty()
