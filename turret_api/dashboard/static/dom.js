@@ -29,3 +29,14 @@ export function meter(share, kind = "") {
   const width = `${Math.max(0, Math.min(1, share)) * 100}%`;
   return h("div", { class: `meter ${kind}`, "aria-hidden": "true" }, h("i", { style: { width } }));
 }
+
+// A row of numbers as a line with its area; the words say the same to who cannot see it.
+export function spark(values, words) {
+  const width = 92, height = 24, top = Math.max(1, ...values);
+  const step = values.length > 1 ? width / (values.length - 1) : 0;
+  const points = values.map((value, i) => `${(i * step).toFixed(1)},${(height - 2 - (value / top) * (height - 5)).toFixed(1)}`);
+  if (points.length === 1) points.push(`${width},${points[0].split(",")[1]}`);
+  const line = `M${points.join("L")}`;
+  return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words },
+    svg("path", { class: "area", d: `${line}L${width},${height}L0,${height}Z` }), svg("path", { d: line }));
+}

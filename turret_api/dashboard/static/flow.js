@@ -5,8 +5,12 @@ import { filters } from "./data.js";
 import { plain } from "./charts.js";
 import { count, percent } from "./format.js";
 
-const SPECIAL = { start: "Start", end: "End", unassigned: "No topic", rest: "Other topics" };
+export const SPECIAL = { start: "Start", end: "End", unassigned: "No topic", rest: "Other topics" };
 const MOST_PATHS = 1000;
+const SMALLEST = 0.012; // of all sessions; a thinner node's label would lie on the next one's
+
+// How many visits a picture shows: fewer where it would be too narrow for their labels.
+export const depthFor = (wide) => (innerWidth < 760 ? 2 : wide);
 
 // The graph of moves; with every session's first `depth` visits where `depth` is given.
 export async function loadJourneys(field, query, depth = 0) {
@@ -28,7 +32,8 @@ export function sankeyOf(journeys, topics, { limit = 7 } = {}) {
   const name = (key) => SPECIAL[key] ?? label.get(key) ?? key;
   const paths = journeys.paths.data.map((path) => ({ keys: path.topics, count: path.count }));
   if (journeys.paths.rest.count) paths.push({ keys: ["start", "rest"], count: journeys.paths.rest.count });
-  const shown = columns(paths).map((sizes) => new Set([...sizes].filter(([key]) => !SPECIAL[key]).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+  const least = SMALLEST * paths.reduce((sum, path) => sum + path.count, 0);
+  const shown = columns(paths).map((sizes) => new Set([...sizes].filter(([key, size]) => !SPECIAL[key] && size >= least).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
     .slice(0, limit).map(([key]) => key)));
   const nodes = new Map(), links = new Map();
   const node = (step, key) => {

@@ -4,7 +4,7 @@ import { draw, picture, sankey } from "./charts.js";
 import { freshness, loadTopics, pageHead, topicLink } from "./data.js";
 import { h, meter, panel } from "./dom.js";
 import { filterBar } from "./filter_bar.js";
-import { loadJourneys, rank, sankeyOf } from "./flow.js";
+import { depthFor, loadJourneys, rank, sankeyOf } from "./flow.js";
 import { count, percent, plural } from "./format.js";
 import { namer } from "./overview.js";
 import { noTextField } from "./states.js";
@@ -12,7 +12,7 @@ import { movesTable } from "./tables.js";
 
 export async function journeys({ fields, texts, field, query }) {
   if (field === null) return noTextField(fields);
-  const [topics, found] = await Promise.all([loadTopics(field, query), loadJourneys(field, query, 5)]);
+  const [topics, found] = await Promise.all([loadTopics(field, query), loadJourneys(field, query, depthFor(4))]);
   const name = namer(topics);
   const flow = picture("Where sessions go, visit by visit, from their start to their end", "tall");
   const content = h("div", {},
@@ -23,7 +23,7 @@ export async function journeys({ fields, texts, field, query }) {
         ? [panel("Where sessions go", "", { id: "journeys", note: "Every session from its start, visit by visit; a column holds them all until they end" }, flow),
           panel("Sessions start with", "half", { id: "starts" }, endsTable(found, "start", name, field)),
           panel("Sessions end after", "half", { id: "drop-offs" }, endsTable(found, "end", name, field)),
-          panel("All moves", "", { id: "moves", note: `${plural(found.edges.length, "kind")} of moves` }, movesTable(found, name, field, { limit: 200, ends: true }))]
+          panel("All moves", "", { id: "moves", note: `${plural(found.edges.length, "kind")} of moves` }, movesTable(found, name, field, { limit: 25, ends: true, more: true }))]
         : panel("Journeys", "", { id: "journeys" }, h("p", { class: "empty" }, "No sessions for these filters."))));
   content.addEventListener("turret:shown", () => found.edges.length && draw(flow, sankey(sankeyOf(found, topics, { limit: 9 }))));
   return content;

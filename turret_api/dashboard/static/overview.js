@@ -6,15 +6,15 @@ import { draw, picture, sankey, topicMap, volume } from "./charts.js";
 import { freshness, loadTopics, pageHead, topicLink } from "./data.js";
 import { h, meter, panel } from "./dom.js";
 import { count, day, percent, plural } from "./format.js";
-import { loadJourneys, sankeyOf } from "./flow.js";
+import { SPECIAL, depthFor, loadJourneys, sankeyOf } from "./flow.js";
 import { noTextField } from "./states.js";
 import { fieldsTable } from "./fields.js";
 import { movesTable, topicsTable } from "./tables.js";
 
 export async function overview({ fields, texts, field, query }) {
   if (field === null) return noTextField(fields);
-  const [topics, journeys, usage] = await Promise.all([loadTopics(field, query), loadJourneys(field, query, 4), get("/v1/usage")]);
-  const days = topics.series;
+  const [topics, journeys, usage] = await Promise.all([loadTopics(field, query), loadJourneys(field, query, depthFor(3)), get("/v1/usage")]);
+  const days = topics.messages_per_day;
   const builtAt = topics.built_at ?? fields.built_at;
   const name = namer(topics);
 
@@ -48,7 +48,7 @@ export async function overview({ fields, texts, field, query }) {
 
 export const namer = (topics) => {
   const labels = new Map(topics.topics.map((topic) => [topic.topic_id, topic.label]));
-  return (key) => ({ start: "Start", end: "End", unassigned: "No topic", rest: "Other topics" })[key] ?? labels.get(key) ?? key;
+  return (key) => SPECIAL[key] ?? labels.get(key) ?? key;
 };
 
 function tiles(topics, journeys, usage, days) {
@@ -57,11 +57,11 @@ function tiles(topics, journeys, usage, days) {
   const tile = (id, title, value, note, below = null) => h("div", { class: "tile", id },
     h("dt", {}, title), h("dd", {}, value), below, note ? h("p", { class: "fine", title: note }, note) : null);
   return h("dl", { class: "tiles" },
-    tile("n-messages", "Messages", count(messages), days.length ? `${count(days.at(-1).size)} on ${day(days.at(-1).date)}` : null),
+    tile("n-messages", "Messages", count(messages), days.length ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}` : null),
     tile("n-sessions", "Sessions", count(sessions), sessions ? `${(messages / sessions).toFixed(1)} messages each` : null),
     tile("n-topics", "Topics", count(topics.topics.length), topics.themes.length ? `in ${plural(topics.themes.length, "theme")}` : null),
     tile("assigned", "With a topic", percent(messages ? assigned / messages : null), `${count(topics.n_unassigned)} without`),
-    tile("usage", "Plan", [usage.plan, " ", h("small", {}, usage.limit === null ? `${count(usage.used)} events` : `${count(usage.used)} of ${count(usage.limit)}`)], null,
+    tile("usage", "Plan", [usage.plan[0].toUpperCase() + usage.plan.slice(1), " ", h("small", {}, usage.limit === null ? `${count(usage.used)} events` : `${count(usage.used)} of ${count(usage.limit)}`)], null,
       usage.limit === null ? null : meter(share, share > 0.95 ? "bad" : share > 0.8 ? "warn" : "")));
 }
 

@@ -6,7 +6,8 @@ import { draw, picture, volume } from "./charts.js";
 import { filters, freshness, pageHead, topicLink } from "./data.js";
 import { h, meter, panel } from "./dom.js";
 import { filterBar } from "./filter_bar.js";
-import { count, moment, percent, plural } from "./format.js";
+import { count, day, moment, percent, plural } from "./format.js";
+import { SPECIAL } from "./flow.js";
 import { change } from "./tables.js";
 
 export async function topic({ fields, field, id, query }) {
@@ -25,7 +26,7 @@ export async function topic({ fields, field, id, query }) {
     h("div", { class: "grid" },
       filterBar(fields.data, query),
       h("dl", { class: "tiles four" }, tile("Messages", count(one.size)), tile("Of all messages", percent(one.share)),
-        tile("Last 7 days", [count(one.trend.recent), " ", change(one.trend)]), tile("First seen", one.first_seen ? moment(one.first_seen) : "–")),
+        tile("Last 7 days", change(one.change)), tile("First seen", one.first_seen ? day(one.first_seen) : "–")),
       panel("Messages a day", "", { id: "series" }, one.series.length ? bars : h("p", { class: "empty" }, "No messages for these filters.")),
       panel("What comes before", "half", { id: "before" }, moves(one.before, field)),
       panel("What comes after", "half", { id: "after" }, moves(one.after, field)),
@@ -34,7 +35,7 @@ export async function topic({ fields, field, id, query }) {
         h("td", {}, h("a", { class: "plain", href: topicLink(near.topic_id, field) }, near.label)), h("td", { class: "number" }, near.similarity.toFixed(2))))))),
       one.segments.map((segment) => panel(`By ${segment.field}`, "half", { id: `segment-${segment.field}`, note: "Beside its share of all messages" }, values(segment))),
       panel("Recent messages", "", { id: "messages", note: plural(one.size, "message") }, messages(recent.data))));
-  content.addEventListener("turret:shown", () => one.series.length && draw(bars, volume(one.series)));
+  content.addEventListener("turret:shown", () => one.series.length && draw(bars, volume(one.series.map((each) => ({ date: each.date, count: each.size })))));
   return content;
 }
 
@@ -46,7 +47,7 @@ const unknown = () => h("div", { class: "state" }, h("h1", {}, "There is no such
 function moves(edges, field) {
   if (!edges.length) return h("p", { class: "empty" }, "Nothing yet.");
   return h("table", {}, h("tbody", {}, edges.map((edge) => h("tr", { "data-topic": edge.topic_id },
-    h("td", {}, ["start", "end", "unassigned"].includes(edge.topic_id) ? h("span", { class: "muted" }, edge.label)
+    h("td", {}, SPECIAL[edge.topic_id] ? h("span", { class: "muted" }, SPECIAL[edge.topic_id])
       : h("a", { class: "plain", href: topicLink(edge.topic_id, field) }, edge.label)),
     h("td", { class: "number count" }, count(edge.count)), h("td", {}, shareBar(edge.share))))));
 }
