@@ -26,7 +26,8 @@ from turret_api.auth import Principal
 log = logging.getLogger(__name__)
 
 REFRESH_S = 1.0
-_LOOK_AGAIN_S = 0.2
+_PAUSE_S = 0.05
+_MOST_UNKNOWN = 10_000
 
 
 class _Copy(msgspec.Struct):
@@ -51,6 +52,7 @@ class Directory:
         self._copy = _Copy()
         self._checked_at = float("-inf")
         self._reached = False
+        self._unknown: dict[str, float] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -88,8 +90,15 @@ class Directory:
         return Principal(found[0], found[1], found[2])
 
     def may_be_new(self, key: str) -> bool:
-        """Tell whether `key` could be a real key that the copy does not know yet."""
-        return is_well_formed(key) and key_hash(key) not in self._copy.keys
+        """Tell whether `key` could be a real key that the copy does not know yet.
+
+        A key that was not known a moment ago is not looked for again until the copy has had its turn, so that made-up
+        keys do not keep Postgres busy.
+        """
+        if not is_well_formed(key):
+            return False
+        digest = key_hash(key)
+        return digest not in self._copy.keys and self._unknown.get(digest, float("-inf")) < time.monotonic() - REFRESH_S
 
     def find(self, key: str) -> Principal | None:
         """Return who `key` stands for; looks in Postgres if the copy is old or does not know it."""
@@ -98,9 +107,14 @@ class Directory:
         if self._thread is None:
             self.refresh(max_age_s=REFRESH_S)
         found = self.known(key)
-        if found is None and key_hash(key) not in self._copy.keys:
-            self.refresh(max_age_s=_LOOK_AGAIN_S)
+        if found is None and self.may_be_new(key):
+            # The copy may be a moment older than the key, so it must be looked at after now, however fresh it is.
+            self.refresh(since=time.monotonic())
             found = self.known(key)
+            if found is None:
+                if len(self._unknown) >= _MOST_UNKNOWN:
+                    self._unknown = {}
+                self._unknown[key_hash(key)] = time.monotonic()
         return found
 
     def find_hashed(self, digest: str) -> Principal | None:
@@ -117,21 +131,28 @@ class Directory:
         found = self._copy.plans.get(project_id)
         return None if found is None else Plan(found[0], found[1], dt.datetime.fromtimestamp(found[2], dt.UTC))
 
-    def refresh(self, max_age_s: float = 0.0) -> bool:
-        """Bring the copy up to date if it is older than `max_age_s`; tell whether Postgres answered."""
+    def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
+        """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
+
+        Tells whether Postgres answered. Those who ask at the same time share one look.
+        """
         with self._lock:
-            if time.monotonic() - self._checked_at <= max_age_s:
+            began = time.monotonic()
+            if began - self._checked_at <= max_age_s or (since is not None and self._checked_at >= since):
                 return self._reached
+            if since is not None and began - self._checked_at < _PAUSE_S:
+                time.sleep(_PAUSE_S)
+                began = time.monotonic()
             try:
                 changed = self._accounts.changed_since(self._copy.revision)
             except SQLAlchemyError as error:
                 if self._reached:
                     log.warning("Postgres is away; keys and plans stand as last seen", extra={"reason": str(error)})
                 self._reached = False
-                self._checked_at = time.monotonic()
+                self._checked_at = began
                 return False
             self._reached = True
-            self._checked_at = time.monotonic()
+            self._checked_at = began
             if changed is None:
                 return True
             revision, projects, keys = changed
