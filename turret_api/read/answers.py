@@ -55,7 +55,12 @@ def answer(
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "X-API-Key, Cookie"}
     if _matches(request.headers.get("If-None-Match"), tag):
         return Response(status_code=304, headers=headers)
-    body = opened.answers.get((state, url), lambda: orjson.dumps(make(snapshot)), len)
+
+    def work() -> bytes:
+        with opened.working():
+            return orjson.dumps(make(snapshot))
+
+    body = opened.answers.get((state, url), work, len)
     return Response(body, media_type="application/json", headers=headers)
 
 

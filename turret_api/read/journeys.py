@@ -21,13 +21,23 @@ EDGE = ("from_topic", "to_topic", "count", "sessions", "probability", "median_ga
 
 
 def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
-    """Return the visits of the messages that pass, as `lake.visits.visits` does."""
+    """Return the visits of the messages that pass, session after session, each in order.
+
+    Columns: `session_id` (a number here), `visit`, `topic_id` (categorical), `started_at`, `ended_at`: 28 bytes a
+    visit, so that the visits of ten million messages can be kept at hand.
+    """
     columns = ("session_id", "topic_id", *(name for name in ORDER if name != "part"))
-    return snapshot.remember(
-        ("visits", field, filters, level),
-        SOURCES,
-        lambda: visits(messages_of(snapshot, field, filters, level).select(columns)),
-    )
+
+    def compute() -> pl.DataFrame:
+        return visits(messages_of(snapshot, field, filters, level).select(columns)).select(
+            pl.col("session_id").rle_id(),
+            pl.col("visit").cast(pl.UInt32),
+            pl.col("topic_id").cast(pl.Categorical(pl.Categories.random())),
+            "started_at",
+            "ended_at",
+        )
+
+    return snapshot.remember(("visits", field, filters, level), SOURCES, compute)
 
 
 def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
@@ -38,9 +48,11 @@ def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) ->
             (JOURNEY_EDGES,),
             lambda: snapshot.scan(JOURNEY_EDGES).filter(pl.col("field") == field).select(EDGE).collect(),
         )
-    return snapshot.remember(
-        ("edges", field, filters, level), SOURCES, lambda: journey_edges(field_visits(snapshot, field, filters, level))
-    )
+
+    def compute() -> pl.DataFrame:
+        return journey_edges(field_visits(snapshot, field, filters, level).cast({"topic_id": pl.String}))
+
+    return snapshot.remember(("edges", field, filters, level), SOURCES, compute)
 
 
 def labels_of(snapshot: Snapshot, field: str) -> dict[str, str]:
@@ -129,6 +141,7 @@ def loops(snapshot: Snapshot, field: str, filters: Filters, level: int, limit: i
             same=pl.col("session_id") == pl.col("session_id").shift(-2),
         )
         .filter("same", pl.col("a") == pl.col("again"))
+        .cast({"a": pl.String, "b": pl.String})
         .group_by(first=pl.min_horizontal("a", "b"), second=pl.max_horizontal("a", "b"))
         .agg(pl.len().alias("count"), pl.col("session_id").n_unique().alias("sessions"))
         .sort(["count", "first", "second"], descending=[True, False, False])

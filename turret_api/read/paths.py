@@ -125,12 +125,16 @@ def funnel(
 
 def _with_ends(visits: pl.DataFrame) -> pl.DataFrame:
     """Return `session` (a number) and `topic_id` of every visit, with `start` before and `end` behind each session."""
-    numbered = visits.select("visit", "topic_id", session=pl.col("session_id").rle_id())
+    numbered = visits.select(pl.col("visit").cast(pl.Int64), "topic_id", session="session_id")
     sessions = numbered.select(pl.col("session").unique(maintain_order=True))
     last = numbered["visit"].max()
     behind = int(last) + 1 if isinstance(last, int) else 0
     ends = [
-        sessions.select(visit=pl.lit(place, dtype=pl.Int64), topic_id=pl.lit(name), session="session")
+        sessions.select(
+            visit=pl.lit(place, dtype=pl.Int64),
+            topic_id=pl.lit(name).cast(visits.schema["topic_id"]),
+            session="session",
+        )
         for place, name in ((-1, START), (behind, END))
     ]
     return pl.concat([numbered, *ends]).sort("session", "visit")

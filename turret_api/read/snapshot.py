@@ -8,23 +8,28 @@ an answer never mixes two versions of a table.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import deltalake
 import polars as pl
 
+from turret_api.errors import UnavailableError
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, TABLES, Table
 
-CACHED_BYTES = 256 << 20
+CACHED_BYTES = 512 << 20
+WORKERS = 2
+PATIENCE_S = 20.0
+"""At most so many questions are worked on at once; one that waits longer is told to come back, so none piles up."""
 REMOTE_CHECK_S = 1.0
 
 Result = TypeVar("Result")
@@ -47,17 +52,19 @@ class Memory:
                 self._kept.move_to_end(key)
                 return self._kept[key][0]  # type: ignore[return-value]
             busy = self._busy.setdefault(key, threading.Lock())
-        with busy:
+        if not busy.acquire(timeout=PATIENCE_S):
+            raise UnavailableError("This question is being worked on; ask again.", retry_after_s=5)
+        try:
             with self._lock:
                 if key in self._kept:
                     return self._kept[key][0]  # type: ignore[return-value]
-            try:
-                result = compute()
-                self._keep(key, result, size_bytes(result))
-            finally:
-                with self._lock:
-                    self._busy.pop(key, None)
-        return result
+            result = compute()
+            self._keep(key, result, size_bytes(result))
+            return result
+        finally:
+            with self._lock:
+                self._busy.pop(key, None)
+            busy.release()
 
     def _keep(self, key: Hashable, result: object, size_bytes: int) -> None:
         with self._lock:
@@ -77,10 +84,21 @@ class Library:
         self.lake = lake
         self.answers = Memory(CACHED_BYTES // 4)
         self.frames = Memory(CACHED_BYTES)
+        self._workers = threading.BoundedSemaphore(WORKERS)
         self._lock = threading.Lock()
         self._open: dict[str, deltalake.DeltaTable] = {}
         self._files: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self._checked_at = -REMOTE_CHECK_S
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold one of the places for work; raise `UnavailableError` if none gets free in time."""
+        if not self._workers.acquire(timeout=PATIENCE_S):
+            raise UnavailableError("Too many questions are being worked on; ask again.", retry_after_s=5)
+        try:
+            yield
+        finally:
+            self._workers.release()
 
     def snapshot(self, project_id: str, at: dt.datetime | None = None) -> Snapshot:
         """Return the project's tables as they are now, or as they were `at` an earlier time."""

@@ -96,7 +96,9 @@ def _in_order(rows: pl.DataFrame, order: list[str]) -> pl.DataFrame:
 def moves(visits: pl.DataFrame) -> pl.DataFrame:
     """Return every move of `visits` (as `visits` returns them, whole sessions): one row for each edge passed.
 
-    Columns: `session` (a number, in order), `session_id`, `from_topic`, `to_topic`, `at` (when it happened: the start
+    `session_id` may be of any type: only where it changes is looked at.
+
+    Columns: `session` (a number, in order), `from_topic`, `to_topic`, `at` (when it happened: the start
     of the visit moved to, or the end of the session), `gap_s` (seconds from the end of the one visit to the start of
     the next; null at start and end). Order: all moves into visits, then all to `end`.
     """
@@ -109,7 +111,6 @@ def moves(visits: pl.DataFrame) -> pl.DataFrame:
     )
     into = framed.select(
         "session",
-        "session_id",
         from_topic=pl.when("first").then(pl.lit(START)).otherwise("before"),
         to_topic="topic_id",
         at="started_at",
@@ -117,7 +118,6 @@ def moves(visits: pl.DataFrame) -> pl.DataFrame:
     )
     out = framed.filter("last").select(
         "session",
-        "session_id",
         from_topic="topic_id",
         to_topic=pl.lit(END),
         at="ended_at",
