@@ -68,7 +68,7 @@ class ProjectTable:
 
     def days(self) -> list[dt.date]:
         """Return the days of receipt that have rows, in order (tables partitioned by day only)."""
-        found = self._delta.partitions(partition_filters=[("project_id", "=", self.project_id)])
+        found = self._delta.partitions(file_pruning_predicate=[("project_id", "=", self.project_id)])
         return sorted({dt.date.fromisoformat(str(partition["received_date"])) for partition in found})
 
     def scan(self, at: int | None = None) -> pl.LazyFrame:

@@ -1,0 +1,168 @@
+"""A small lake with planted topics, taken through the whole pipeline once, and what the tests do with copies of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from turret_pipeline.lake import store
+from turret_pipeline.lake.parts import PART_SCHEMA, write_part
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.stages import embeddings
+from turret_pipeline.stages.embeddings import bring_embeddings
+from turret_pipeline.stages.events import bring_events
+from turret_pipeline.stages.fields import bring_field_profiles, bring_field_types
+from turret_pipeline.stages.journeys import bring_journey_edges
+from turret_pipeline.stages.messages import bring_messages
+from turret_pipeline.stages.topics import bring_topics
+from turret_pipeline.stages.work import Outcome, Work
+
+PROJECT = "shop"
+DAYS = [dt.date(2026, 10, 1), dt.date(2026, 10, 2), dt.date(2026, 10, 3)]
+CHUNK_TEXTS = 100
+"""Smaller than in the product, so that the small lake's texts come in several chunks."""
+
+STAGES: dict[str, Callable[[Work], Any]] = {
+    "events": bring_events,
+    "field_profiles": bring_field_profiles,
+    "field_types": bring_field_types,
+    "messages": bring_messages,
+    "embeddings": bring_embeddings,
+    "topics": bring_topics,
+    "journey_edges": bring_journey_edges,
+}
+
+THEMES = {
+    "refund": ["money back", "a refund", "my payment returned", "reimbursement", "the charge reversed"],
+    "delivery": ["my parcel", "the delivery van", "the courier", "the shipment", "the package"],
+    "password": ["my password", "the login code", "signing in", "account access", "two factor codes"],
+    "recipe": ["a soup recipe", "baking bread", "cooking pasta", "roasting vegetables", "a chocolate cake"],
+}
+FRAMES = [
+    "how do I get {} for order {}",
+    "tell me about {} please, case {}",
+    "there is a problem with {} since day {}",
+    "can you help with {} in step {}",
+]
+
+Row = dict[str, Any]
+
+
+def event(number: int, day: dt.date, text: str | None = None, **changes: Any) -> Row:
+    """Return one raw event, received `number` seconds into `day`; `changes` replace columns."""
+    at = dt.datetime.combine(day, dt.time(), dt.UTC) + dt.timedelta(seconds=number)
+    metadata: dict[str, Any] = {"plan": ("free", "pro", "team")[number % 3], "latency_ms": 100 + number * 7 % 900}
+    if text is not None:
+        metadata["prompt"] = text
+    row = {
+        "event_id": f"e{number}",
+        "session_id": f"s{number // 5}",
+        "user_id": f"u{number // 10}",
+        "name": "user_prompt",
+        "timestamp": at,
+        "received_at": at,
+        "seq": number,
+        "metadata": json.dumps(metadata),
+    }
+    return row | changes
+
+
+def put(lake: Lake, day: dt.date, part: str, rows: list[Row], project: str = PROJECT) -> None:
+    """Write raw events as the part `part` of a day of receipt."""
+    write_part(lake, project, day, f"{part}.parquet", pl.DataFrame(rows, schema=PART_SCHEMA))
+
+
+def planted_rows() -> list[Row]:
+    """Return 240 events of four themes over `DAYS`, 80 a day; sessions go from theme to theme."""
+    rows = []
+    themes = list(THEMES.values())
+    for number in range(240):
+        words = themes[(number + number // 5) % 4]
+        frame = FRAMES[number // 4 % len(FRAMES)]
+        rows.append(event(number, DAYS[number // 80], frame.format(words[number // 16 % 5], number)))
+    return rows
+
+
+def bring(
+    lake: Lake, project: str = PROJECT, *, until: str = "journey_edges", full_refresh: bool = False
+) -> dict[str, Outcome]:
+    """Take a project through all stages (up to `until`); return what each did."""
+    work = Work(lake, project, full_refresh=full_refresh)
+    outcomes: list[Outcome] = []
+    for name, stage in STAGES.items():
+        done = stage(work)
+        outcomes += done if isinstance(done, tuple) else (done,)
+        if name == until:
+            break
+    return {outcome.stage: outcome for outcome in outcomes}
+
+
+def tables(lake: Lake, project: str = PROJECT) -> dict[str, pl.DataFrame]:
+    """Return all rows of a project, by table; `builds`, which tells times, is left out."""
+    return {
+        name: store.read(lake, table, project).sort(*table.key) for name, table in TABLES.items() if name != "builds"
+    }
+
+
+def versions(lake: Lake) -> dict[str, int | None]:
+    """Return the newest version of each table."""
+    return {name: store.version(lake, table) for name, table in TABLES.items()}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _small_chunks() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embeddings, "CHUNK_TEXTS", CHUNK_TEXTS)
+        yield
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """An empty lake."""
+    made = Lake(str(tmp_path / "lake"))
+    made.make()
+    return made
+
+
+@pytest.fixture(scope="session")
+def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The small lake as it was before each stage, and at the `end`; not to be written to."""
+    folder = tmp_path_factory.mktemp("lakes")
+    lake = Lake(str(folder / "growing"))
+    lake.make()
+    rows = planted_rows()
+    for number, day in enumerate(DAYS):
+        of_day = rows[number * 80 : number * 80 + 80]
+        put(lake, day, f"a-{number}", of_day[:50])
+        # Another collector: the rest of the day, and some events that were sent to both.
+        put(lake, day, f"b-{number}", of_day[45:])
+    found = {}
+    for name, stage in STAGES.items():
+        found[name] = Path(shutil.copytree(lake.root, folder / name))
+        stage(Work(lake, PROJECT))
+    found["end"] = Path(lake.root)
+    return found
+
+
+@pytest.fixture
+def lake_before(before: dict[str, Path], tmp_path: Path) -> Callable[[str], Lake]:
+    """Return a copy of the small lake as it was before a stage (or at the `end`)."""
+
+    def copy(stage: str) -> Lake:
+        return Lake(str(shutil.copytree(before[stage], tmp_path / f"before-{stage}")))
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def undisturbed(before: dict[str, Path]) -> dict[str, pl.DataFrame]:
+    """All tables of the small lake as a build leaves them that nobody disturbs."""
+    return tables(Lake(str(before["end"])))
