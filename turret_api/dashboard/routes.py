@@ -32,7 +32,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 _LARGEST_FORM = 20_000
-PAGES = ("/", "/topics", "/topics/{topic_id}", "/journeys", "/settings")
+PAGES = ("/", "/topics", "/topics/{topic_id:path}", "/journeys", "/settings")
 
 router = APIRouter(include_in_schema=False)
 _templates = jinja2.Environment(

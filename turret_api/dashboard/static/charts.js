@@ -64,13 +64,18 @@ export function forgetPictures() {
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawn.forEach((redraw) => redraw()));
 
+// Loaded when the first picture is drawn, after the page's words and numbers are there.
+let loading = null;
+
 function library() {
-  if (window.Plotly) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const script = document.querySelector('script[src$="plotly.min.js"]');
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = document.getElementById("plotly").href;
     script.addEventListener("load", resolve);
     script.addEventListener("error", () => reject(new Error("The picture library did not load; reload the page.")));
+    document.head.append(script);
   });
+  return loading;
 }
 
 export const picture = (label, size = "") => h("div", { class: `picture ${size}`, role: "img", "aria-label": label });

@@ -1,0 +1,153 @@
+"""A real API process over a real lake, and a real browser to look at its pages with."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+from tests.dashboard import planted_lake
+from tests.dashboard.hostile import HOSTILE_LABELS, HOSTILE_NAME, hostile_sample
+from turret_api.accounts import Accounts, NewProject
+from turret_api.command.sample import make_sample
+from turret_pipeline.lake.settings import Settings
+
+CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+PATIENCE_MS = 40_000
+
+
+@dataclass(frozen=True)
+class Served:
+    """An API that runs: its address, its settings, and projects (one full, one with markup in every place)."""
+
+    url: str
+    settings: Settings
+    full: NewProject
+    empty: NewProject
+    hostile: NewProject
+    waiting: NewProject
+
+    def get(self, path: str, project: NewProject, **query: str) -> dict:
+        answer = httpx.get(self.url + path, params=query, headers={"X-API-Key": project.read_key}, timeout=60)
+        answer.raise_for_status()
+        found: dict = answer.json()
+        return found
+
+
+@pytest.fixture(scope="session")
+def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    home = tmp_path_factory.mktemp("dashboard")
+    port = _free_port()
+    settings = Settings.from_environment({"TURRET_HOME": str(home), "TURRET_PORT": str(port)})
+    accounts = Accounts(database_url)
+    accounts.migrate()
+    names = ("Travel app", "Empty", HOSTILE_NAME, "Waiting")
+    full, empty, hostile, waiting = (accounts.create_project(name) for name in names)
+    accounts.close()
+    lake = settings.open_lake()
+    lake.make()
+    sample = make_sample(dt.datetime.now(dt.UTC), n_sessions=120)
+    planted_lake.fill(lake, full.project_id, sample)
+    planted_lake.fill(lake, hostile.project_id, hostile_sample(sample), labels=HOSTILE_LABELS)
+    environment = {
+        **os.environ,
+        "TURRET_HOME": str(home),
+        "TURRET_PORT": str(port),
+        "TURRET_DATABASE_URL": database_url,
+    }
+    log = home / "api.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "turret_api", "serve"], env=environment, stdout=out, stderr=subprocess.STDOUT
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait(lambda: process.poll() is not None or _answers(url), f"the API did not start: {log}")
+        assert process.poll() is None, log.read_text()
+        yield Served(url, settings, full, empty, hostile, waiting)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[BrowserContext]:
+    if not CHROMIUM.exists():
+        pytest.fail(f"{CHROMIUM} is missing: install it with `apt-get install chromium` (or the like of your system)")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_OPTIONS)
+        # One context for all: what it caches (the picture library above all) is loaded once.
+        context = opened.new_context(viewport={"width": 1280, "height": 900})
+        context.set_default_timeout(PATIENCE_MS)
+        yield context
+        opened.close()
+
+
+@dataclass
+class Visitor:
+    """One tab of a browser that is not signed in. `problems` collects what the pages complain about."""
+
+    page: Page
+    url: str
+    problems: list[str]
+
+    def sign_in(self, key: str, path: str = "/") -> None:
+        self.page.request.post(f"{self.url}/sign-in", form={"key": key}, headers={"Origin": self.url}, max_redirects=0)
+        self.open(path)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.url + path)
+        self.page.wait_for_selector("#view[aria-busy=false]")
+
+    def wait_for_pictures(self) -> None:
+        expect(self.page.locator(".picture:not([data-drawn])")).to_have_count(0, timeout=PATIENCE_MS)
+
+
+@pytest.fixture
+def visitor(served: Served, browser: BrowserContext) -> Iterator[Visitor]:
+    browser.clear_cookies()
+    page = browser.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("console", lambda line: problems.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("request", lambda request: _check_host(request.url, served.url, problems))
+    page.on("dialog", lambda dialog: (problems.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    yield Visitor(page, served.url, problems)
+    page.close()
+
+
+def _check_host(address: str, own: str, problems: list[str]) -> None:
+    if not address.startswith((own, "data:", "blob:", "about:")):
+        problems.append(f"a request to another host: {address}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def _wait(what: Callable[[], bool], problem: str, seconds: float = 90.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, problem
+        time.sleep(0.1)

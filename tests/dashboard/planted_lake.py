@@ -1,0 +1,139 @@
+"""A lake with the demo's sample in it, whose topics are the planted ones: real tables, made without a model."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections import Counter
+
+import orjson
+import polars as pl
+
+from turret_api.command.sample import FIELD, SampleMessage, planted_labels
+from turret_pipeline.analysis.field_types import detect_types, profile_fields
+from turret_pipeline.analysis.field_types_messages import extract_messages
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import (
+    BUILDS,
+    EVENTS,
+    FIELD_OVERRIDES,
+    FIELD_TYPES,
+    JOURNEY_EDGES,
+    MESSAGES,
+    TABLES,
+    TOPIC_ASSIGNMENTS,
+    TOPICS,
+)
+from turret_pipeline.lake.visits import journey_edges, visits
+
+THEMES = {
+    "Planning": ("trip_ideas", "weather_packing", "visa", "restaurants"),
+    "Booking": ("flight_search", "hotel_search", "car_rental", "airport_transfer", "baggage", "loyalty_points"),
+    "Trouble": ("flight_status", "change_booking", "refund", "payment_problem"),
+}
+
+
+def fill(
+    lake: Lake,
+    project_id: str,
+    sample: list[SampleMessage],
+    *,
+    labels: dict[str, str] | None = None,
+    without_topic: str = "goodbye",
+) -> None:
+    """Write every table that the read API answers from; messages of the topic `without_topic` get none."""
+    names = planted_labels() | (labels or {})
+    events = _events(project_id, sample)
+    day = events["received_date"][0]
+    store.append(lake, EVENTS, events)
+    profiles = profile_fields(events).with_columns(received_date=pl.lit(day))
+    types = detect_types(profiles, None, FIELD_OVERRIDES.empty()).with_columns(project_id=pl.lit(project_id))
+    store.append(lake, FIELD_TYPES, types)
+    messages = extract_messages(events, [FIELD]).with_columns(project_id=pl.lit(project_id))
+    store.append(lake, MESSAGES, messages)
+
+    topic_of = {m.event["metadata"][FIELD]: m.topic for m in sample}
+    texts = messages.unique("text_id", maintain_order=True).select("text_id", "text")
+    planted = [topic_of[text] for text in texts["text"]]
+    assignments = texts.select("text_id").with_columns(
+        pl.lit(project_id).alias("project_id"),
+        pl.lit(FIELD).alias("field"),
+        pl.Series("topic_id", [None if topic == without_topic else f"t_{topic}" for topic in planted], pl.String),
+        pl.Series("similarity", [None if topic == without_topic else 0.8 for topic in planted], pl.Float64),
+        pl.lit(1, pl.Int64).alias("model_version"),
+    )
+    store.append(lake, TOPIC_ASSIGNMENTS, assignments)
+    store.append(lake, TOPICS, _topics(project_id, sample, names, without_topic))
+    found = journey_edges(visits(messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")))
+    extra = (pl.lit(project_id).alias("project_id"), pl.lit(FIELD).alias("field"))
+    store.append(lake, JOURNEY_EDGES, found.with_columns(*extra))
+    store.append(lake, BUILDS, _builds(project_id))
+
+
+def _events(project_id: str, sample: list[SampleMessage]) -> pl.DataFrame:
+    now = dt.datetime.now(dt.UTC)
+    rows = [
+        {
+            **{key: message.event[key] for key in ("event_id", "session_id", "user_id", "name")},
+            "project_id": project_id,
+            "received_date": now.date(),
+            "timestamp": dt.datetime.fromisoformat(message.event["timestamp"]),
+            "received_at": now,
+            "seq": i,
+            "metadata": orjson.dumps(message.event["metadata"]).decode(),
+            "part": "sample.parquet",
+        }
+        for i, message in enumerate(sample)
+    ]
+    return pl.DataFrame(rows, schema=EVENTS.schema)
+
+
+def _topics(project_id: str, sample: list[SampleMessage], names: dict[str, str], without_topic: str) -> pl.DataFrame:
+    sizes = Counter(message.topic for message in sample)
+    theme_of = {topic: theme for theme, topics in THEMES.items() for topic in topics}
+    rows = []
+    for i, topic in enumerate(sorted(topic for topic in sizes if topic != without_topic)):
+        texts = [m.event["metadata"][FIELD] for m in sample if m.topic == topic]
+        words = Counter(word for text in texts for word in text.lower().split() if len(word) > 4)
+        group = sorted(THEMES).index(theme_of[topic])
+        rows.append(
+            {
+                "topic_id": f"t_{topic}",
+                "level": 0,
+                "parent_id": f"theme_{theme_of[topic].lower()}",
+                "label": names[topic],
+                "keywords": [word for word, _ in words.most_common(8)],
+                "examples": texts[:3],
+                "n_messages": sizes[topic],
+                "x": 4 * math.cos(2.1 * group) + 1.9 * math.cos(2.4 * i),
+                "y": 4 * math.sin(2.1 * group) + 1.9 * math.sin(2.4 * i),
+                "centroid": [float(i == j) for j in range(16)],
+            }
+        )
+    for i, theme in enumerate(THEMES):
+        rows.append(
+            {
+                "topic_id": f"theme_{theme.lower()}",
+                "level": 1,
+                "label": theme,
+                "keywords": [theme.lower()],
+                "examples": [],
+                "n_messages": sum(sizes[topic] for topic in THEMES[theme]),
+                "x": float(i),
+                "y": float(i),
+                "centroid": [float(i == j) for j in range(16)],
+            }
+        )
+    common = {"project_id": project_id, "field": FIELD, "radius": 0.4, "model_version": 1, "fitted_texts": len(sample)}
+    return pl.DataFrame([{"n_texts": row["n_messages"], **row, **common} for row in rows], schema=TOPICS.schema)
+
+
+def _builds(project_id: str) -> pl.DataFrame:
+    built_at = dt.datetime.now(dt.UTC) - dt.timedelta(minutes=3)
+    stages = [name for name in TABLES if name not in ("builds", "field_overrides")]
+    rows = [
+        {"project_id": project_id, "stage": stage, "received_date": None, "built_at": built_at, "inputs": "test"}
+        for stage in stages
+    ]
+    return pl.DataFrame([{**row, "n_rows": 1, "seconds": 0.1} for row in rows], schema=BUILDS.schema)

@@ -1,0 +1,116 @@
+"""Who may look: sign-in with a read or admin key, the cookie that it gives, and how it ends."""
+
+from __future__ import annotations
+
+import stat
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import Served, Visitor
+from turret_api.accounts import Accounts
+from turret_api.dashboard.sessions import COOKIE
+
+SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
+
+
+def sign_in(served: Served, key: str, destination: str = "/") -> httpx.Response:
+    form = {"key": key, "destination": destination}
+    return httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, timeout=30)
+
+
+def test_who_is_not_signed_in_gets_the_sign_in_page_and_no_data(served: Served) -> None:
+    page = httpx.get(f"{served.url}/topics?field=prompt")
+    assert page.status_code == 200 and "Sign in to your project" in page.text
+    assert 'value="/topics?field=prompt"' in page.text
+    assert httpx.get(f"{served.url}/v1/topics").status_code == 401
+
+
+@pytest.mark.parametrize("scope", ["read_key", "admin_key"])
+def test_a_read_or_admin_key_signs_in_with_a_cookie_that_no_script_reads_and_that_is_no_key(
+    served: Served, scope: str
+) -> None:
+    key = getattr(served.full, scope)
+    answer = sign_in(served, f" {key}\n", "/journeys?field=prompt")
+    assert answer.status_code == 303 and answer.headers["location"] == "/journeys?field=prompt"
+    words = {word.strip().lower() for word in answer.headers["set-cookie"].split(";")}
+    assert {"httponly", "samesite=lax"} <= words
+    assert key not in answer.headers["set-cookie"]
+    cookies = {COOKIE: answer.cookies[COOKIE]}
+    assert httpx.get(f"{served.url}/v1/topics", cookies=cookies).json()["n_messages"] > 0
+    assert 'data-scope="' + scope.removesuffix("_key") in httpx.get(served.url, cookies=cookies).text
+
+
+def test_a_write_key_or_an_unknown_key_is_refused_in_words(served: Served) -> None:
+    refused = sign_in(served, served.full.write_key)
+    assert refused.status_code == 401 and "That is a write key" in refused.text
+    unknown = sign_in(served, "tr_" + "x" * 38)
+    assert unknown.status_code == 401 and "No project has this key" in unknown.text
+    assert COOKIE not in refused.cookies and COOKIE not in unknown.cookies
+
+
+@pytest.mark.parametrize(
+    "destination",
+    ["//elsewhere.example", "/\\elsewhere.example", "https://elsewhere.example/", "javascript:alert(1)", ""],
+)
+def test_sign_in_never_leads_to_another_host(served: Served, destination: str) -> None:
+    assert sign_in(served, served.full.read_key, destination).headers["location"] == "/"
+
+
+def test_a_changed_cookie_is_no_session(served: Served) -> None:
+    value = sign_in(served, served.full.read_key).cookies[COOKIE]
+    key_hash, deadline, mac = value.split(".")
+    other = "0" * 64
+    for changed in (
+        f"{other}.{deadline}.{mac}",
+        f"{key_hash}.{int(deadline) + 1}.{mac}",
+        f"{key_hash}.{deadline}.",
+        "x",
+        "",
+    ):
+        answer = httpx.get(f"{served.url}/v1/usage", cookies={COOKIE: changed})
+        assert answer.status_code == 401, changed
+
+
+def test_revoking_the_key_ends_its_sessions(served: Served, database_url: str) -> None:
+    accounts = Accounts(database_url)
+    key = accounts.create_key(served.full.project_id, "read")
+    cookies = {COOKIE: sign_in(served, key.key).cookies[COOKIE]}
+    assert httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == 200
+    accounts.revoke_key(key.key_id)
+    accounts.close()
+    for _ in range(100):
+        if httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == 401:
+            return
+    pytest.fail("the session outlived its key")
+
+
+def test_another_site_can_change_nothing_with_the_session(served: Served) -> None:
+    cookies = {COOKIE: sign_in(served, served.full.admin_key).cookies[COOKIE]}
+    path = f"{served.url}/v1/fields/plan"
+    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}, {}):
+        answer = httpx.patch(path, json={"type": "text"}, cookies=cookies, headers=headers)
+        assert answer.status_code == 401, headers
+    own = httpx.patch(path, json={"type": None}, cookies=cookies, headers={"Origin": served.url})
+    assert own.status_code == 200
+
+
+def test_the_secret_of_the_sessions_is_readable_by_its_owner_alone(served: Served) -> None:
+    assert stat.S_IMODE((served.settings.home / "dashboard.secret").stat().st_mode) == 0o600
+
+
+def test_a_sign_in_link_works_without_sending_the_key_in_an_address_and_sign_out_ends_it(
+    served: Served, visitor: Visitor
+) -> None:
+    addresses: list[str] = []
+    visitor.page.on("request", lambda request: addresses.append(request.url.split("#")[0]))
+    visitor.page.goto(f"{served.url}/sign-in#key={served.full.read_key}")
+    expect(visitor.page.locator("h1")).to_have_text("Overview")
+    assert not [address for address in addresses if served.full.read_key in address]
+    assert "key=" not in visitor.page.url
+    visitor.page.get_by_role("button", name="Sign out").click()
+    expect(visitor.page.locator("h1")).to_have_text("Sign in to your project")
+    visitor.page.goto(served.url)
+    expect(visitor.page.locator("h1")).to_have_text("Sign in to your project")
+    assert visitor.problems == []

@@ -1,0 +1,56 @@
+"""What the pages say when there is nothing to show, and when something is wrong."""
+
+from __future__ import annotations
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import Served, Visitor, _wait
+
+
+def test_without_events_the_page_says_how_to_send_the_first(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.empty.read_key)
+    expect(visitor.page.locator("h1")).to_have_text("No events yet")
+    line = visitor.page.locator("pre").first.inner_text()
+    assert line.startswith(f"curl {served.url}/track") and "X-API-Key" in line
+    for path in ("/topics", "/journeys"):
+        visitor.open(path)
+        expect(visitor.page.locator("h1")).to_have_text("No events yet")
+    visitor.open("/settings")
+    expect(visitor.page.locator("h1")).to_have_text("Settings")
+    assert visitor.problems == []
+
+
+def test_events_without_tables_are_not_built_yet(served: Served, visitor: Visitor) -> None:
+    event = {"name": "user_prompt", "metadata": {"prompt": "hello"}}
+    sent = httpx.post(f"{served.url}/track", json=event, headers={"X-API-Key": served.waiting.write_key})
+    assert sent.status_code == 200
+    _wait(lambda: served.get("/v1/usage", served.waiting)["used"] == 1, "the use of the plan did not show")
+    visitor.sign_in(served.waiting.read_key)
+    expect(visitor.page.locator("h1")).to_have_text("Your events are here; the tables are not built yet")
+    expect(visitor.page.locator("pre")).to_have_text(f"turret build --project {served.waiting.project_id}")
+
+
+def test_a_failing_answer_is_said_and_can_be_tried_again(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/settings")
+    visitor.page.route("**/v1/topics?*", lambda route: route.abort())
+    visitor.page.get_by_role("link", name="Topics").click()
+    expect(visitor.page.locator("h1")).to_have_text("This page could not be loaded")
+    expect(visitor.page.locator(".problem")).to_contain_text("cannot be reached")
+    visitor.page.unroute("**/v1/topics?*")
+    visitor.page.get_by_role("button", name="Try again").click()
+    expect(visitor.page.locator("h1")).to_have_text("Topics")
+
+
+def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/settings")
+    held = []
+    visitor.page.route("**/v1/topics?*", lambda route: held.append(route))
+    visitor.page.get_by_role("link", name="Topics").click()
+    expect(visitor.page.get_by_role("status")).to_have_text("Loading…")
+    expect(visitor.page.locator("#view")).to_have_attribute("aria-busy", "true")
+    visitor.page.unroute("**/v1/topics?*")
+    for route in held:
+        route.continue_()
+    expect(visitor.page.locator("#view")).to_have_attribute("aria-busy", "false")
+    expect(visitor.page.locator("#topics tbody tr").first).to_be_visible()
