@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters
 from turret_api.read.messages import SOURCES, messages_of, topics_of
 from turret_api.read.snapshot import Snapshot
@@ -42,7 +43,7 @@ def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -
 
 def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
     """Return the edges (columns `EDGE`) of the journeys of the messages that pass."""
-    if not filters and level == 0:
+    if not filters and level == 0 and not edits_of(snapshot, field).merged:
         return snapshot.remember(
             ("edges", field),
             (JOURNEY_EDGES,),

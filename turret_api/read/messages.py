@@ -9,13 +9,14 @@ import orjson
 import polars as pl
 
 from turret_api.errors import NotFoundError, invalid
+from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters
 from turret_api.read.pages import decode, encode
 from turret_api.read.snapshot import Snapshot
-from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, MESSAGES, TOPIC_ASSIGNMENTS, TOPICS
+from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
 from turret_pipeline.lake.visits import UNASSIGNED
 
-SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, FIELD_TYPES, EVENTS)
+SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, TOPIC_EDITS, FIELD_TYPES, EVENTS)
 """Tables that answers about messages, topics and journeys follow from."""
 
 
@@ -43,18 +44,25 @@ def choose_field(snapshot: Snapshot, field: str | None) -> str | None:
 
 
 def topics_of(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
-    """Return the rows of `TOPICS` of one field and level, without centroids, in order of the id."""
-    return snapshot.remember(
-        ("topics", field, level),
-        (TOPICS,),
-        lambda: (
+    """Return the rows of `TOPICS` of one field and level, without centroids, in order of the id.
+
+    Names are those that people gave; a topic that is merged into another is left out.
+    """
+
+    def compute() -> pl.DataFrame:
+        edits = edits_of(snapshot, field)
+        return (
             snapshot.scan(TOPICS)
-            .filter(pl.col("field") == field, pl.col("level") == level)
+            .filter(pl.col("field") == field, pl.col("level") == level, ~pl.col("topic_id").is_in(list(edits.merged)))
             .drop("project_id", "field", "centroid")
+            .with_columns(
+                label=pl.col("topic_id").replace_strict(edits.labels, default=pl.col("label"), return_dtype=pl.String)
+            )
             .sort("topic_id")
             .collect()
-        ),
-    )
+        )
+
+    return snapshot.remember(("topics", field, level), (TOPICS, TOPIC_EDITS), compute)
 
 
 def text_topics(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
@@ -65,11 +73,12 @@ def text_topics(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
 
     def compute() -> pl.DataFrame:
         topics = topics_of(snapshot, field).select("topic_id", "parent_id")
+        merged = edits_of(snapshot, field).merged
         # An assignment to a topic that the topics of this moment lack (a build is under way) counts as none.
         found = (
             snapshot.scan(TOPIC_ASSIGNMENTS)
             .filter(pl.col("field") == field)
-            .select("text_id", "topic_id", "similarity")
+            .select("text_id", pl.col("topic_id").replace(merged), "similarity")
             .collect()
             .join(topics, on="topic_id", how="inner")
         )
@@ -77,7 +86,7 @@ def text_topics(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
             found = found.with_columns(pl.coalesce("parent_id", "topic_id").alias("topic_id"))
         return found.drop("parent_id")
 
-    return snapshot.remember(("text_topics", field, level), (TOPICS, TOPIC_ASSIGNMENTS), compute)
+    return snapshot.remember(("text_topics", field, level), (TOPICS, TOPIC_EDITS, TOPIC_ASSIGNMENTS), compute)
 
 
 def messages_of(snapshot: Snapshot, field: str, filters: Filters, level: int = 0) -> pl.LazyFrame:
@@ -99,6 +108,7 @@ def page(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return up to `limit` messages, newest first, and the cursor of the next ones (None: there are no more)."""
     found = messages_of(snapshot, field, filters)
+    topic_id = edits_of(snapshot, field).merged.get(topic_id or "", topic_id)
     if topic_id == UNASSIGNED:
         found = found.filter(pl.col("topic_id").is_null())
     elif topic_id is not None:

@@ -90,7 +90,31 @@ class Topics(ByModel, Page):
     data: list[TopicRow]
     n_messages: int = Field(description="all messages that pass the filters")
     n_unassigned: int = Field(description="of them, those without a topic")
+    n_hidden: int = Field(description="of them, those of topics that people have hidden")
     messages_per_day: list[DayCount] = Field(description="all that pass, by UTC day; days without are left out")
+
+
+class Edit(Model):
+    field: str
+    topic_id: str
+    action: Literal["rename", "merge", "hide"]
+    value: str | None
+    decided_at: dt.datetime
+
+
+class Edits(Page):
+    data: list[Edit]
+
+
+class EditChoice(Model):
+    topic_id: str = Field(min_length=1, max_length=100)
+    action: Literal["rename", "merge", "hide"]
+    value: str | None = Field(
+        description="the new label; the topic to merge into; `true` to hide; null takes it back",
+        min_length=1,
+        max_length=200,
+    )
+    field: str | None = Field(default=None, description="the text field; needed only if two have a topic of this id")
 
 
 class Day(Model):

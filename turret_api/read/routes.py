@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from turret_api.auth import Admin, Reader
 from turret_api.errors import invalid
-from turret_api.read import fields, journeys, messages, models, paths, sessions, topics
+from turret_api.read import edits, fields, journeys, messages, models, paths, sessions, topics
 from turret_api.read.answers import AsOf, answer, library, only_known_parameters
 from turret_api.read.filters import Filters, filters
 from turret_api.read.pages import cut, offset_of
@@ -25,6 +25,7 @@ from turret_pipeline.lake.tables import (
     JOURNEY_EDGES,
     MESSAGES,
     TOPIC_ASSIGNMENTS,
+    TOPIC_EDITS,
     TOPICS,
     Table,
 )
@@ -83,8 +84,41 @@ def get_topics(
         data, following = cut(found.pop("data"), offset, limit)
         return {"data": data, "next": following, **found}
 
-    empty: dict[str, Any] = {"data": [], "next": None, "n_messages": 0, "n_unassigned": 0, "messages_per_day": []}
+    empty: dict[str, Any] = {
+        "data": [],
+        "next": None,
+        "n_messages": 0,
+        "n_unassigned": 0,
+        "n_hidden": 0,
+        "messages_per_day": [],
+    }
     return answer(request, principal, messages.SOURCES, _of_field(field, "topics", make, empty), as_of)
+
+
+@router.get("/topics/edits", response_model=models.Edits)
+def get_edits(
+    request: Request, principal: Reader, limit: Limit = 1000, cursor: Cursor = None, as_of: AsOf = None
+) -> Response:
+    """What people decided about topics, newest first."""
+    offset = offset_of(cursor)
+
+    def make(snapshot: Snapshot) -> dict[str, Any]:
+        rows = snapshot.scan(TOPIC_EDITS).drop("project_id").sort("decided_at", descending=True).collect()
+        data, following = cut(rows.to_dicts(), offset, limit)
+        return {"data": data, "next": following}
+
+    return answer(request, principal, (TOPIC_EDITS,), make, as_of)
+
+
+@router.post("/topics/edits", response_model=models.Edit)
+def post_edit(request: Request, principal: Admin, choice: models.EditChoice) -> models.Edit:
+    """Rename, merge or hide a topic, or (value null) take that back; in force at once and through every refit."""
+    if choice.action == edits.HIDE and choice.value not in ("true", None):
+        raise invalid("value is 'true' to hide a topic and null to show it again.", field="value")
+    opened = library(request)
+    snapshot = opened.snapshot(principal.project_id)
+    field = topics.find_field(snapshot, choice.topic_id, choice.field)
+    return models.Edit(**edits.decide(opened.lake, snapshot, field, choice.topic_id, choice.action, choice.value))
 
 
 @router.get("/topics/{topic_id}", response_model=models.Topic)
@@ -100,7 +134,8 @@ def get_topic(
 
     def make(snapshot: Snapshot) -> dict[str, Any]:
         name = topics.find_field(snapshot, topic_id, field)
-        return {**topics.one_topic(snapshot, name, topic_id, chosen), **_stamp(snapshot, name, "topics")}
+        now = edits.edits_of(snapshot, name).merged.get(topic_id, topic_id)
+        return {**topics.one_topic(snapshot, name, now, chosen), **_stamp(snapshot, name, "topics")}
 
     return answer(request, principal, _JOURNEYS, make, as_of)
 

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from turret_api.errors import NotFoundError
+from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters, event_values
 from turret_api.read.journeys import graph_edges, labels_of
 from turret_api.read.messages import SOURCES, messages_of, topics_of
@@ -40,37 +41,40 @@ def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -
 
 
 def list_topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> dict[str, Any]:
-    """Return all topics of the level, largest first, with `n_messages` and `n_unassigned` that complete their sizes.
+    """Return the topics of the level, largest first, with what completes their sizes to `n_messages`.
 
-    With filters, only the topics that have messages that pass.
+    Left out are the topics that people have hidden and, with filters, those without a message that passes.
     """
+    rows, daily = _counted(snapshot, field, filters, level)
+    hidden = edits_of(snapshot, field).hidden
+    data = [row for row in rows if row["topic_id"] not in hidden and (row["size"] or not filters)]
+    data.sort(key=lambda row: (-row["size"], row["topic_id"]))
+    return {
+        "data": data,
+        "n_messages": int(daily["n"].sum()),
+        "n_unassigned": int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum()),
+        "n_hidden": sum(row["size"] for row in rows if row["topic_id"] in hidden),
+        "messages_per_day": daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date").to_dicts(),
+    }
+
+
+def _counted(snapshot: Snapshot, field: str, filters: Filters, level: int) -> tuple[list[dict[str, Any]], pl.DataFrame]:
+    """Return a row for each topic of the level, and the daily counts behind them."""
     daily = daily_counts(snapshot, field, filters, level)
-    n_messages = int(daily["n"].sum())
-    newest = daily["date"].max()
+    n_messages, newest = int(daily["n"].sum()), daily["date"].max()
     counted = daily.group_by("topic_id").agg(
         pl.col("n").sum().alias("size"), pl.col("first_at").min().alias("first_seen"), "date", "n"
     )
     sizes = {row["topic_id"]: row for row in counted.iter_rows(named=True)}
-    data = []
-    for topic in _topics(snapshot, field, level).iter_rows(named=True):
-        found = sizes.get(topic["topic_id"])
-        if found is None and filters:
-            continue
-        data.append(_row(topic, found, n_messages, newest))
-    data.sort(key=lambda row: (-row["size"], row["topic_id"]))
-    n_unassigned = sizes[UNASSIGNED]["size"] if UNASSIGNED in sizes else 0
-    per_day = daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date").to_dicts()
-    return {"data": data, "n_messages": n_messages, "n_unassigned": n_unassigned, "messages_per_day": per_day}
+    topics = _topics(snapshot, field, level).iter_rows(named=True)
+    return [_row(topic, sizes.get(topic["topic_id"]), n_messages, newest) for topic in topics], daily
 
 
 def one_topic(snapshot: Snapshot, field: str, topic_id: str, filters: Filters) -> dict[str, Any]:
     """Return one topic with its series, segments, neighbours, and the topics before and after it in sessions."""
     level = topic_level(snapshot, field, topic_id)
-    listed = list_topics(snapshot, field, filters, level)
-    rows = {row["topic_id"]: row for row in listed["data"]}
-    topics = _topics(snapshot, field, level)
-    row = rows.get(topic_id) or _row(topics.row(by_predicate=pl.col("topic_id") == topic_id, named=True), None, 0, None)
-    daily = daily_counts(snapshot, field, filters, level)
+    rows, daily = _counted(snapshot, field, filters, level)
+    row = next(row for row in rows if row["topic_id"] == topic_id)
     per_day = daily.group_by("date").agg(pl.col("n").sum().alias("total"))
     series = (
         per_day.join(daily.filter(pl.col("topic_id") == topic_id).select("date", "n"), on="date", how="left")
@@ -182,7 +186,7 @@ def _neighbours(
     """Return the `n` topics of the level whose centroids point most nearly the same way."""
     rows = (
         snapshot.scan(TOPICS)
-        .filter(pl.col("field") == field, pl.col("level") == level)
+        .filter(pl.col("field") == field, pl.col("level") == level, pl.col("topic_id").is_in(list(labels)))
         .select("topic_id", "centroid")
         .sort("topic_id")
         .collect()

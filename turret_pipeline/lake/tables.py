@@ -192,6 +192,20 @@ FIELD_OVERRIDES = Table(
     ),
 )
 
+TOPIC_EDITS = Table(
+    "topic_edits",
+    "One decision of a person about a topic; the latest of its kind counts, through every refit.",
+    ("project_id", "field", "topic_id", "action", "decided_at"),
+    (
+        _PROJECT,
+        _FIELD,
+        Column("topic_id", pl.String, "the topic that it is about"),
+        Column("action", pl.String, "rename, merge or hide"),
+        Column("value", pl.String, "label; topic it is merged into; `true`; null takes it back", nullable=True),
+        Column("decided_at", TIME, "when"),
+    ),
+)
+
 BUILDS = Table(
     "builds",
     "One stage brought up to date for one project (and one day, where the stage works by day).",
@@ -219,6 +233,7 @@ TABLES: dict[str, Table] = {
         TOPIC_ASSIGNMENTS,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,
+        TOPIC_EDITS,
         BUILDS,
     )
 }
