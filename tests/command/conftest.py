@@ -29,7 +29,8 @@ def processes_of(home: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            words = [*process.cmdline(), process.environ().get("TURRET_UP", "")]
+            environment = process.environ()
+            words = [*process.cmdline(), environment.get("TURRET_UP", ""), environment.get("TURRET_HOME", "")]
             if any(str(home) in word for word in words) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except psutil.Error:

@@ -65,11 +65,13 @@ class Supervisor:
     Args:
         say: is told, in one line each, what a person may want to know.
         on_change: is called after the set of processes has changed, with names and pids.
+        grace_s: seconds from SIGTERM to SIGKILL at the end.
     """
 
     home: Path
     say: Callable[[str], None]
     on_change: Callable[[dict[str, int]], None] = lambda pids: None
+    grace_s: float = supervisor_guard.GRACE_S
     token: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __post_init__(self) -> None:
@@ -88,7 +90,7 @@ class Supervisor:
     def __exit__(self, *exc: object) -> None:
         self._ending.set()
         self._watcher.join()
-        supervisor_guard.end(self.home, self.token)
+        supervisor_guard.end(self.home, self.token, self.grace_s)
         for each in self._running.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 each.process.wait(1)

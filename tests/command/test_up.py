@@ -1,0 +1,206 @@
+"""`turret up` as a user runs it: one real system, used, hurt, killed and started again, test after test."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.command.conftest import processes_of, until
+from turret_api.command.dagster_home import dagster_environment
+from turret_api.command.postgres import embedded_url
+from turret_api.command.up import running
+from turret_pipeline.lake.settings import Settings
+
+START_S = 150
+CUT_OFF_RUN = """
+from dagster import DagsterInstance, DagsterRunStatus, job
+with DagsterInstance.get() as instance:
+    print(instance.create_run_for_job(job(name="cut_off")(lambda: None), status=DagsterRunStatus.STARTED).run_id)
+"""
+
+
+class Up:
+    """A `turret up` in a process group of its own, and what is needed to talk to it."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.port, self.dagster_port = free_ports(2)
+        self.environment = {
+            **os.environ,
+            "TURRET_HOME": str(home),
+            "TURRET_PORT": str(self.port),
+            "TURRET_DAGSTER_PORT": str(self.dagster_port),
+        }
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.output = home.with_suffix(".out")
+
+    def start(self) -> str:
+        """Start it; return what it shows once everything is healthy."""
+        with self.output.open("wb") as output:
+            process = subprocess.Popen(
+                turret("up"), env=self.environment, stdout=output, stderr=output, start_new_session=True
+            )
+        self.process = process
+        until(lambda: "Turret is up" in self.said() or process.poll() is not None, START_S)
+        assert process.poll() is None, self.said()
+        return self.said()
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def end(self) -> tuple[int, float]:
+        """Send SIGTERM; return the exit status and the seconds it took."""
+        assert self.process is not None
+        started = time.monotonic()
+        self.process.terminate()
+        return self.process.wait(60), time.monotonic() - started
+
+    def status(self) -> dict[str, object]:
+        done = subprocess.run(turret("status", "--json"), env=self.environment, capture_output=True, check=True)
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    def pids(self) -> dict[str, int]:
+        """The pids of the components that live, by name."""
+        found = (running(Settings.from_environment(self.environment)) or {}).get("pids")
+        return found if isinstance(found, dict) else {}
+
+    def is_healthy(self) -> bool:
+        """Whether all components answer."""
+        processes = self.status()["processes"]
+        return isinstance(processes, list) and [each["healthy"] for each in processes] == [True] * 4
+
+
+def turret(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "turret_api", *arguments]
+
+
+def free_ports(n: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    closed = tmp_path_factory.mktemp("closed")
+    closed.chmod(0o700)
+    folder = closed / ("a long name " + "x" * 100)
+    folder.mkdir()
+    up = Up(folder / "home")
+    up.start()
+    yield up
+    if up.process is not None and up.process.poll() is None:
+        up.end()
+    for process in processes_of(up.home):
+        process.kill()
+
+
+def test_the_first_start_shows_what_is_where_and_the_keys_of_a_first_project(up: Up) -> None:
+    said = up.said()
+    for name, value in (
+        ("Dashboard", up.url),
+        ("Track events", f"POST {up.url}/track"),
+        ("Dagster UI", f"http://127.0.0.1:{up.dagster_port}"),
+        ("Logs", str(up.home / "logs")),
+    ):
+        assert re.search(rf"^  {name} +{re.escape(value)}$", said, re.MULTILINE)
+    key = re.search(r"write key +(\S+)", said)
+    assert key is not None
+    event = {"name": "asked", "metadata": {"prompt": "how do I begin?"}, "session_id": "s"}
+    answer = httpx.post(f"{up.url}/track", json=event, headers={"X-API-Key": key[1]}, timeout=30)
+    assert answer.json()["success"] is True
+
+
+def test_everything_is_healthy_and_what_has_no_login_listens_on_this_machine_alone(up: Up) -> None:
+    status = up.status()
+    assert [each["name"] for each in status["processes"]] == ["api", "code", "dagster-ui", "daemon"]  # type: ignore[attr-defined]
+    assert up.is_healthy()
+    assert [project["project_id"] for project in status["projects"]] == ["default"]  # type: ignore[index]
+    listening = {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for process in processes_of(up.home)
+        for connection in process.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_whatever_is_killed_is_started_again(up: Up) -> None:
+    before = up.pids()
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: len(now := up.pids()) == 4 and not set(now.values()) & set(before.values()), 90)
+    until(up.is_healthy, 90)
+
+
+def test_the_database_comes_back_when_it_and_its_keeper_are_killed(up: Up) -> None:
+    database = [process for process in processes_of(up.home) if "postgres" in " ".join(process.cmdline()[:3])]
+    assert len(database) == 2
+    for process in database:
+        process.kill()
+    until(lambda: httpx.get(f"{up.url}/readyz", timeout=30).status_code == 200 and up.is_healthy(), 90)
+    assert up.process is not None and up.process.poll() is None
+
+
+def test_a_second_up_on_the_same_home_is_refused(up: Up) -> None:
+    environment = {**up.environment, "TURRET_PORT": str(free_ports(1)[0])}
+    done = subprocess.run(turret("up"), env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(r"Error: `turret up` already runs for .*/home \(pid \d+, http://127.*\n", done.stderr)
+    assert up.is_healthy()
+
+
+@pytest.mark.parametrize("variable", ["TURRET_PORT", "TURRET_DAGSTER_PORT"])
+def test_a_port_in_use_is_one_clear_line_and_leaves_nothing(up: Up, tmp_path: Path, variable: str) -> None:
+    ports = {"TURRET_PORT": free_ports(1)[0], "TURRET_DAGSTER_PORT": free_ports(1)[0]} | {variable: up.port}
+    environment = {**up.environment, "TURRET_HOME": str(tmp_path / "other")} | {k: str(v) for k, v in ports.items()}
+    done = subprocess.run(turret("up"), env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.fullmatch(rf"Error: port {up.port} cannot be used \(.*{variable} to another\n", done.stderr)
+    assert processes_of(tmp_path / "other") == []
+
+
+def test_after_a_kill_of_everything_nothing_stays_and_the_next_start_takes_up_what_was_cut_off(up: Up) -> None:
+    run_id = make_cut_off_run(up)
+    assert up.process is not None
+    os.killpg(up.process.pid, signal.SIGKILL)
+    up.process.wait()
+    until(lambda: not processes_of(up.home), 40)
+    assert "write key" not in up.start()
+    query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+    address = f"http://127.0.0.1:{up.dagster_port}/graphql"
+    answer = httpx.post(address, json={"query": query, "variables": {"id": run_id}}, timeout=60).json()
+    assert answer == {"data": {"runOrError": {"status": "FAILURE"}}}
+
+
+def test_sigterm_ends_everything_in_15_seconds(up: Up) -> None:
+    code, seconds = up.end()
+    assert (code, processes_of(up.home)) == (0, [])
+    assert seconds < 15
+    assert up.status()["up"] is False
+
+
+def make_cut_off_run(up: Up) -> str:
+    url = embedded_url(up.home)
+    assert url is not None
+    environment = dagster_environment(Settings.from_environment(up.environment), url)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", CUT_OFF_RUN], env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip().splitlines()[-1]
