@@ -37,6 +37,12 @@ def test_the_graph_has_every_move_of_every_session(api: Api) -> None:
     assert (nodes["unassigned"]["label"], nodes["unassigned"]["kind"]) == ("No topic", "unassigned")
 
 
+def test_lift_is_moves_over_those_that_chance_would_give(api: Api) -> None:
+    edge = next(e for e in api.get("/v1/journeys")["edges"] if (e["from"], e["to"]) == ("t_parcel", "t_refund"))
+    # 19 moves; 5 lead out of parcel, 4 into refund.
+    assert edge["lift"] == pytest.approx(4 / (5 * 4 / 19))
+
+
 def test_a_filter_that_lets_all_pass_changes_nothing(api: Api) -> None:
     table, counted = api.get("/v1/journeys"), api.get("/v1/journeys", **{"from": "1971-01-01"})
     assert table == counted

@@ -80,13 +80,16 @@ def graph(snapshot: Snapshot, field: str, filters: Filters, level: int, limit: i
     nodes.sort(key=lambda node: (-node["count"], node["topic_id"]))
     ordered = edges.sort(["count", "from_topic", "to_topic"], descending=[True, False, False])
     shown, rest = ordered.head(limit), ordered.tail(max(ordered.height - limit, 0))
-    n_sessions = out.get(START, 0)
+    n_sessions, n_moves = out.get(START, 0), int(edges["count"].sum())
     return {
         "nodes": nodes,
-        "edges": [_edge(row) for row in shown.iter_rows(named=True)],
+        "edges": [
+            _edge(row, row["count"] * n_moves / (out[row["from_topic"]] * into[row["to_topic"]]))
+            for row in shown.iter_rows(named=True)
+        ],
         "rest": {"edges": rest.height, "count": int(rest["count"].sum())},
         "n_sessions": n_sessions,
-        "n_visits": int(edges["count"].sum()) - n_sessions,
+        "n_visits": n_moves - n_sessions,
     }
 
 
@@ -167,9 +170,11 @@ def _label(labels: dict[str, str], topic_id: str) -> str:
     return labels.get(topic_id, topic_id)
 
 
-def _edge(row: dict[str, Any]) -> dict[str, Any]:
+def _edge(row: dict[str, Any], lift: float) -> dict[str, Any]:
+    """lift: moves on the edge, over those that there would be if where to did not depend on where from."""
     return {
         "from": row["from_topic"],
         "to": row["to_topic"],
         **{name: row[name] for name in ("count", "sessions", "probability", "median_gap_s")},
+        "lift": lift,
     }

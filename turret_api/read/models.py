@@ -188,6 +188,9 @@ class Edge(Model):
     sessions: int
     probability: float
     median_gap_s: float | None
+    lift: float = Field(
+        description="moves, over those expected if where to did not depend on where from; 1: as expected"
+    )
 
 
 class Rest(Model):
