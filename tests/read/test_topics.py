@@ -33,6 +33,9 @@ def test_topics_and_the_messages_without_one_add_up_to_all_messages(api: Api) ->
         ({"segment.plan": "gold"}, {}, 0),
         ({"segment.absent": "x"}, {}, 0),
         ({"segment.tokens": "14"}, {"t_card": 1}, 0),
+        ({"segment.tokens": "30..41"}, {"t_parcel": 1, "t_refund": 1}, 1),
+        ({"segment.tokens": ["..1", "43.."]}, {"t_parcel": 1, "t_card": 1}, 0),
+        ({"segment.tokens": "..", "segment.plan": "pro"}, {}, 0),
     ],
     ids=str,
 )
@@ -75,6 +78,23 @@ def test_one_topic_has_its_series_segments_neighbours_and_what_came_before_and_a
                 {"value": "pro", "size": 3, "share": 0.75, "share_of_all": pytest.approx(7 / 15)},
                 {"value": "free", "size": 1, "share": 0.25, "share_of_all": pytest.approx(8 / 15)},
             ],
+        }
+    ]
+    assert found["numbers"] == [
+        {
+            "field": "tokens",
+            "count": 4,
+            "min": 11.0,
+            "max": 33.0,
+            "mean": 19.25,
+            "quantiles": {
+                "0.05": pytest.approx(11.3),
+                "0.25": 12.5,
+                "0.5": 16.5,
+                "0.75": 23.25,
+                "0.95": pytest.approx(31.05),
+            },
+            "mean_of_all": pytest.approx(247 / 15),
         }
     ]
     assert [each["topic_id"] for each in found["neighbours"]] == ["t_card", "t_parcel"]

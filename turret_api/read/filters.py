@@ -1,13 +1,15 @@
 """The filters that topics, journeys and messages share, from the query string to a condition on messages.
 
 `from` and `to` bound the time that a message has happened (`from` included, `to` not), `name` is its event's name, and
-`segment.<field>=value` asks for events whose metadata has that value; of one field any of several values, of several
-fields all. A journey under filters is the journey of the messages that pass.
+`segment.<field>=value` asks for events whose metadata has that value, or (`10..20`, `10..`, `..20`) a number from the
+first on and below the second; of one field any of several values, of several fields all. A journey under filters is
+the journey of the messages that pass.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,10 +19,12 @@ from fastapi import Query, Request
 from turret_api.errors import invalid
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake.tables import EVENTS
-from turret_pipeline.lake.values import canonical_column, field_values
+from turret_pipeline.lake.values import canonical_column, field_values, number_column
 
 SEGMENT = "segment."
 MAX_SEGMENTS = 16
+_NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
+RANGE = re.compile(rf"(?:{_NUMBER})\.\.(?:{_NUMBER})?|\.\.(?:{_NUMBER})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,33 @@ class Filters:
         if self.name is not None:
             messages = messages.filter(pl.col("name") == self.name)
         for field, values in self.segments:
-            events = event_values(snapshot, field).filter(pl.col("value").is_in(values)).select("event_id")
+            events = event_values(snapshot, field).filter(_any_of(values)).select("event_id")
             messages = messages.join(events.lazy(), on="event_id", how="semi")
         return messages
 
 
+def _any_of(values: tuple[str, ...]) -> pl.Expr:
+    """Return whether a row's `value` is one of `values`, or its `number` lies in one of the ranges among them."""
+    found = pl.col("value").is_in([value for value in values if not RANGE.fullmatch(value)])
+    for value in values:
+        if RANGE.fullmatch(value):
+            least, _, most = value.partition("..")
+            inside = pl.col("number").is_not_null()
+            inside = inside & (pl.col("number") >= float(least)) if least else inside
+            found = found | (inside & (pl.col("number") < float(most)) if most else inside)
+    return found
+
+
 def event_values(snapshot: Snapshot, field: str) -> pl.DataFrame:
-    """Return `event_id` and `value` (in its one spelling, see `lake.values`) of every event that has one in `field`."""
+    """Return for every event that has a value in `field`: `event_id`, `value` (in its one spelling, see `lake.values`)
+    and `number`, if the value is one.
+    """
 
     def compute() -> pl.DataFrame:
         events = snapshot.scan(EVENTS).select("event_id", "metadata").collect()
         values = field_values(events["metadata"].to_list(), [field])[field]
-        return events.select("event_id").with_columns(canonical_column(values).alias("value")).drop_nulls("value")
+        rows = events.select("event_id").with_columns(canonical_column(values).alias("value")).drop_nulls("value")
+        return rows.with_columns(number_column(rows["value"]).alias("number"))
 
     return snapshot.remember(("event_values", field), (EVENTS,), compute)
 

@@ -135,6 +135,16 @@ class Segment(Model):
     values: list[SegmentValue]
 
 
+class Number(Model):
+    field: str
+    count: int
+    min: float
+    max: float
+    mean: float
+    quantiles: dict[str, float]
+    mean_of_all: float = Field(description="of all messages that pass")
+
+
 class Neighbour(Model):
     topic_id: str
     label: str
@@ -152,6 +162,7 @@ class Topic(TopicRow, ByModel):
     field: str
     series: list[Day]
     segments: list[Segment]
+    numbers: list[Number] = Field(description="each number field, over the topic's messages")
     neighbours: list[Neighbour]
     before: list[Move] = Field(description="what sessions came from, most first")
     after: list[Move] = Field(description="what sessions went on to, most first")

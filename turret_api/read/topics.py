@@ -22,6 +22,7 @@ from turret_pipeline.lake.visits import UNASSIGNED
 
 TREND_DAYS = 90
 CHANGE_DAYS = 7
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 SHOWN = ("topic_id", "level", "parent_id", "label", "keywords", "examples", "n_texts", "x", "y")
 
 
@@ -88,6 +89,7 @@ def one_topic(snapshot: Snapshot, field: str, topic_id: str, filters: Filters) -
         "field": field,
         "series": series.to_dicts(),
         "segments": _segments(snapshot, field, topic_id, filters, level),
+        "numbers": _numbers(snapshot, field, topic_id, filters, level),
         "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
         "before": _moves(edges, "to_topic", "from_topic", topic_id, labels),
         "after": _moves(edges, "from_topic", "to_topic", topic_id, labels),
@@ -177,6 +179,46 @@ def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, l
         )
         if values.height:
             found.append({"field": enum, "values": values.to_dicts()})
+    return found
+
+
+def _numbers(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[dict[str, Any]]:
+    """Return for each number field what the topic's messages have in it, beside the mean of all messages."""
+    names = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "number").sort("field").collect()["field"].to_list()
+    found = []
+    for name in names:
+
+        def compute(name: str = name) -> pl.DataFrame:
+            number = pl.col("number")
+            return (
+                messages_of(snapshot, field, filters, level)
+                .select("event_id", pl.col("topic_id").fill_null(UNASSIGNED))
+                .join(event_values(snapshot, name).lazy().drop_nulls("number"), on="event_id")
+                .group_by("topic_id")
+                .agg(
+                    pl.len().cast(pl.Int64).alias("n"),
+                    number.sum().alias("total"),
+                    number.min().alias("min"),
+                    number.max().alias("max"),
+                    *(number.quantile(share, "linear").alias(str(share)) for share in QUANTILES),
+                )
+                .collect()
+            )
+
+        by_topic = snapshot.remember(("number_counts", field, name, filters, level), SOURCES, compute)
+        mean_of_all = by_topic.select(pl.col("total").sum() / pl.col("n").sum()).item()
+        for row in by_topic.filter(pl.col("topic_id") == topic_id).iter_rows(named=True):
+            found.append(
+                {
+                    "field": name,
+                    "count": row["n"],
+                    "min": row["min"],
+                    "max": row["max"],
+                    "mean": row["total"] / row["n"],
+                    "quantiles": {str(share): row[str(share)] for share in QUANTILES},
+                    "mean_of_all": mean_of_all,
+                }
+            )
     return found
 
 

@@ -23,7 +23,7 @@ import orjson
 import polars as pl
 
 from turret_pipeline.analysis import field_types_shapes as shape
-from turret_pipeline.lake.values import canonical
+from turret_pipeline.lake.values import canonical, number_column
 
 EXACT_VALUES = 2_000
 EXACT_CHARS = 100_000
@@ -198,7 +198,7 @@ def _observe_texts(found: Evidence, texts: pl.Series) -> None:
     found.chars += int((distinct["value"].str.len_chars() * distinct["count"]).sum())
     said = distinct.filter(pl.col("shape").is_in(shape.NUMERIC))
     if said.height:
-        said = said.with_columns(shape.numbers(said["value"]).alias("number")).drop_nulls("number")
+        said = said.with_columns(number_column(said["value"]).alias("number")).drop_nulls("number")
         _observe_numbers(found, said["number"].to_numpy(), said["count"].to_numpy().astype(np.int64))
     for text, count, form in distinct.iter_rows():
         if form != shape.BLANK:

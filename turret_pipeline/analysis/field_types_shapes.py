@@ -9,6 +9,8 @@ from __future__ import annotations
 import orjson
 import polars as pl
 
+from turret_pipeline.lake.values import CURRENCY, UNSIGNED
+
 NUMBER, MONEY, PERCENT = "n", "m", "p"
 BOOLEAN, NULLISH, BLANK = "b", "0", "-"
 DATE, URL, EMAIL, UUID, HEX, CODE, JSON, VERSION = "d", "u", "e", "i", "h", "c", "j", "v"
@@ -39,8 +41,6 @@ NUMERIC = (NUMBER, MONEY, PERCENT)
 IDS = (DATE, URL, EMAIL, UUID, HEX, CODE, JSON)
 """Shapes of what neither counts, nor groups, nor speaks."""
 
-_UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?|\.\d+)"
-_CURRENCY = r"(?:[$€£¥₹₽₩]|(?:US|CA|AU)\$|(?i:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL))"
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _WORDS = rf"[{_UNSPACED}]{{1,2}}|[^\s{_UNSPACED}]+"
 
@@ -49,9 +49,9 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (NULLISH, r"(?i)^(?:n/?a|none|null|nil|nan|undefined|-{1,3}|\u2013|\u2014)$"),
     (BOOLEAN, r"(?i)^(?:true|false|yes|no|y|n|t|f|on|off)$"),
     (CODE, r"^(?:0\d+|\d{16,}|\+\d{7,15}|\d{1,3}(?:\.\d{1,3}){3})$"),
-    (NUMBER, rf"^[+-]?{_UNSIGNED}$"),
-    (MONEY, rf"^[+-]?\s?{_CURRENCY}\s?[+-]?{_UNSIGNED}$|^[+-]?{_UNSIGNED}\s?{_CURRENCY}$"),
-    (PERCENT, rf"^[+-]?{_UNSIGNED}\s?%$"),
+    (NUMBER, rf"^[+-]?{UNSIGNED}$"),
+    (MONEY, rf"^[+-]?\s?{CURRENCY}\s?[+-]?{UNSIGNED}$|^[+-]?{UNSIGNED}\s?{CURRENCY}$"),
+    (PERCENT, rf"^[+-]?{UNSIGNED}\s?%$"),
     (VERSION, r"(?i)^v?\d+\.\d+\.\d+(?:[.+-][\w.]+)*$|^v\d+(?:\.\d+)*(?:-\w+)?$"),
     (
         DATE,
@@ -107,26 +107,6 @@ def shapes(texts: pl.Series) -> pl.Series:
         return found["shape"]
     plain = shapes(found["value"][wrong].str.replace_all(r"[\[\]{}]", " "))
     return found["shape"].scatter(wrong, plain.to_list())
-
-
-def numbers(texts: pl.Series) -> pl.Series:
-    """Return the number that each of `texts` says (of shape number, money or percentage), as float64; else null.
-
-    A comma before exactly three digits parts thousands, any other comma the decimals.
-    """
-    found = (
-        pl.DataFrame({"value": texts})
-        .select(
-            pl.col("value")
-            .str.strip_chars()
-            .str.replace_all(rf"{_CURRENCY}|[%\s]", "")
-            .str.replace_all(r",(\d{3})", "$1")
-            .str.replace(",", ".", literal=True)
-            .cast(pl.Float64, strict=False)
-        )
-        .to_series()
-    )
-    return found.set(found.is_nan() | found.is_infinite(), None)
 
 
 def _is_json(text: str) -> bool:

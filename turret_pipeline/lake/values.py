@@ -12,7 +12,9 @@ import msgspec
 import orjson
 import polars as pl
 
-Scalar = str | int | float | bool | None
+UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?|\.\d+)"
+CURRENCY = r"(?:[$€£¥₹₽₩]|(?:US|CA|AU)\$|(?i:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL))"
+"""Patterns of a number without its sign, and of what may stand before or behind an amount of money."""
 
 
 def canonical(value: object) -> str | None:
@@ -57,3 +59,16 @@ def field_values(metadata: Sequence[str] | pl.Series, fields: Sequence[str]) -> 
 def canonical_column(values: Sequence[object]) -> pl.Series:
     """Return `values` in their one spelling, as a string column; null for null, lists and objects."""
     return pl.Series([value if type(value) is str else canonical(value) for value in values], dtype=pl.String)
+
+
+def number_column(texts: pl.Series) -> pl.Series:
+    """Return the number that each of `texts` says, as float64, also with a currency or a percent sign; else null.
+
+    A comma before exactly three digits parts thousands, any other comma the decimals.
+    """
+    value = pl.col("value").str.strip_chars()
+    is_number = value.str.contains(rf"^[+-]?\s?{CURRENCY}?\s?[+-]?{UNSIGNED}\s?(?:{CURRENCY}|%)?$")
+    plain = value.str.replace_all(rf"{CURRENCY}|[%\s]", "").str.replace_all(r",(\d{3})", "$1")
+    number = plain.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    found = pl.DataFrame({"value": texts}).select(pl.when(is_number & number.is_finite()).then(number))
+    return found.to_series().alias(texts.name)
