@@ -1,0 +1,122 @@
+"""`turret demo` as a newcomer runs it: it shows what was planted in the sample, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from tests.command.conftest import processes_of, until
+from turret_api.command.sample import CLEAR_MOVES, FIELD, make_sample, planted_topics
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.settings import Settings
+from turret_pipeline.lake.tables import EVENTS, JOURNEY_EDGES, MESSAGES, TOPIC_ASSIGNMENTS, TOPICS
+
+PROJECT = "demo"
+LIMIT_S = 170
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A finished `turret demo --once`: its home, its settings, what it printed, and how long it took."""
+
+    home: Path
+    lake: Lake
+    output: str
+    seconds: float
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+    home = tmp_path_factory.mktemp("demo") / "home"
+    started = time.perf_counter()
+    done = demo(home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lake = Settings.from_environment({"TURRET_HOME": str(home)}).open_lake()
+    return Shown(home, lake, done.stdout, time.perf_counter() - started)
+
+
+def demo(home: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TURRET_HOME": str(home), **free_ports(), **changes}
+    return subprocess.run(
+        [sys.executable, "-m", "turret_api", "demo", "--once"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_S,
+        check=False,
+    )
+
+
+def free_ports() -> dict[str, str]:
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        return {"TURRET_PORT": str(one.getsockname()[1]), "TURRET_DAGSTER_PORT": str(other.getsockname()[1])}
+
+
+@pytest.mark.timeout(300)
+def test_it_stores_the_whole_sample_once_and_prints_topics_journeys_and_addresses(shown: Shown) -> None:
+    sample = make_sample(dt.datetime.now(dt.UTC))
+    assert store.read(shown.lake, EVENTS, PROJECT)["event_id"].sort().to_list() == sorted(planted_topics(sample))
+    labels = store.read(shown.lake, TOPICS, PROJECT).filter(pl.col("level") == 0).sort("n_messages")["label"]
+    for words in ("Top topics", "Top journeys", "Field types", "/sign-in#key=tr_", "Write key", str(labels[-1])):
+        assert words in shown.output, shown.output
+    assert "\x1b" not in shown.output
+    assert max(map(len, shown.output.splitlines())) <= 200
+
+
+def test_the_planted_topics_are_found(shown: Shown) -> None:
+    planted = planted_topics(make_sample(dt.datetime.now(dt.UTC)))
+    found = topic_by_event(shown.lake)
+    events = sorted(planted)
+    assert adjusted_rand_score([planted[e] for e in events], [found.get(e) or "none" for e in events]) >= 0.8
+
+
+def test_the_planted_moves_are_the_top_edges(shown: Shown) -> None:
+    planted = planted_topics(make_sample(dt.datetime.now(dt.UTC)))
+    members: dict[str, Counter[str]] = defaultdict(Counter)
+    for event, topic in topic_by_event(shown.lake).items():
+        members[topic][planted[event]] += 1
+    meaning = {topic: counts.most_common(1)[0][0] for topic, counts in members.items()}
+    moves: Counter[tuple[str, str]] = Counter()
+    for edge in store.read(shown.lake, JOURNEY_EDGES, PROJECT).iter_rows(named=True):
+        a, b = meaning.get(edge["from_topic"]), meaning.get(edge["to_topic"])
+        if a and b and a != b:
+            moves[a, b] += edge["count"]
+    top = [move for move, _ in moves.most_common(len(CLEAR_MOVES))]
+    assert set(top) == set(CLEAR_MOVES)
+
+
+def test_it_leaves_no_process_behind_and_its_keys_to_their_owner_alone(shown: Shown) -> None:
+    until(lambda: not processes_of(shown.home), 20)
+    assert stat.S_IMODE((shown.home / "demo-keys.json").stat().st_mode) == 0o600
+
+
+def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = demo(tmp_path / "home", TURRET_PORT=port)
+    assert done.returncode != 0
+    assert f"port {port} cannot be used" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+    until(lambda: not processes_of(tmp_path), 20)
+
+
+def topic_by_event(lake: Lake) -> dict[str, str]:
+    messages = store.read(lake, MESSAGES, PROJECT).filter(pl.col("field") == FIELD)
+    topics = store.read(lake, TOPIC_ASSIGNMENTS, PROJECT, "text_id", "topic_id").drop_nulls("topic_id")
+    return dict(messages.join(topics, on="text_id").select("event_id", "topic_id").iter_rows())
