@@ -44,7 +44,7 @@ def commands(processes: Sequence[psutil.Process]) -> list[str]:
 def test_a_process_that_dies_is_started_again(home: Path) -> None:
     said: list[str] = []
     changes: list[dict[str, int]] = []
-    with Supervisor(home, said.append, changes.append) as supervisor:
+    with Supervisor(home, said.append, lambda: changes.append(supervisor.pids())) as supervisor:
         supervisor.start(component(home, SLEEP))
         supervisor.wait_until_healthy(["one"], 30)
         supervisor.all_are_healthy()

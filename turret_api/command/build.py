@@ -5,10 +5,12 @@ The work is `python -m turret_pipeline.build`, a process of its own, for nothing
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import signal
 import subprocess
 import sys
+import time
 from types import FrameType
 
 import click
@@ -18,6 +20,8 @@ from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.postgres import database
 from turret_pipeline.lake.settings import Settings
 
+SPOOL_S = 30.0
+"""Seconds to wait for running collectors to roll what they have taken; they do so every few seconds."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -27,6 +31,7 @@ def command(projects: tuple[str, ...]) -> None:
     """Bring every table up to date in the foreground; exits non-zero if anything failed."""
     settings = Settings.from_environment()
     with database(settings) as url:
+        bring_in_spools(settings, url)
         chosen = [f"--project={project_id}" for project_id in _project_ids(url, projects)]
         command = [sys.executable, "-m", "turret_pipeline.build", *chosen]
         code = run(command, dagster_environment(settings, url))
@@ -49,6 +54,45 @@ def run(command: list[str], environment: dict[str, str]) -> int:
         for each, handler in before.items():
             signal.signal(each, handler)
     return 128 - code if code < 0 else code
+
+
+def bring_in_spools(settings: Settings, url: str) -> None:
+    """After this call what was acknowledged before it is in the lake, where a build looks for events.
+
+    Spools that no process has are rolled here; for those of running collectors it waits, but not for ever.
+    """
+    from turret_api.collector.collector import Collector
+    from turret_api.collector.slots import left_slots
+
+    now_us = time.time_ns() // 1000
+    spools = settings.home / "spool"
+    accounts = Accounts(url)
+    try:
+        for slot in left_slots(spools):
+            left = Collector(settings, accounts, slot=slot)
+            left.start()
+            left.stop()
+    finally:
+        accounts.close()
+    deadline = time.monotonic() + SPOOL_S
+    while any(since is not None and since <= now_us for _, since in spooled(settings)):
+        if time.monotonic() > deadline:
+            click.echo("some events are still on their way into the lake; the next build takes them", err=True)
+            return
+        time.sleep(0.2)
+
+
+def spooled(settings: Settings) -> list[tuple[int, int | None]]:
+    """Return for each spool of this host how many events wait in it, at most, and since when (Unix microseconds)."""
+    from turret_api.collector.slots import SPOOL_FILE, slot_folders
+    from turret_api.collector.spool import SpoolReader
+
+    found = []
+    for folder in slot_folders(settings.home / "spool"):
+        with contextlib.closing(SpoolReader(folder / SPOOL_FILE)) as reader:
+            backlog = reader.backlog()
+            found.append((backlog.rows, backlog.oldest_us))
+    return found
 
 
 def _project_ids(url: str, names: tuple[str, ...]) -> list[str]:

@@ -13,8 +13,9 @@ import polars as pl
 import psutil
 
 from turret_api.accounts import Accounts
+from turret_api.command.build import spooled
 from turret_api.command.postgres import database, embedded_server
-from turret_api.command.up import answers, last_heartbeat, running
+from turret_api.command.up import accepts, answers, last_heartbeat, running
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
@@ -62,24 +63,26 @@ def status(settings: Settings) -> dict[str, Any]:
             "pid": server.pid if server else None,
         },
         "lake": {"root": settings.lake, "free_bytes": _free(settings.home)},
+        "spool": {"events": sum(waiting for waiting, _ in spooled(settings))},
         "projects": projects,
     }
 
 
 def _processes(up: dict[str, Any] | None, url: str) -> list[dict[str, Any]]:
     found = []
-    for name, pid in (up or {}).get("pids", {}).items():
+    up = up or {}
+    for name, pid in up.get("pids", {}).items():
         lives = psutil.pid_exists(pid)
-        assert up is not None
         healthy = (
             lives
             and {
                 "api": lambda: answers(f"{up['url']}/readyz"),
+                "code": lambda: accepts(up["ports"]["code"]),
                 "dagster-ui": lambda: answers(f"{up['dagster_url']}/server_info"),
                 "daemon": lambda: last_heartbeat(url) > time.time() - HEARTBEAT_S,
             }.get(name, lambda: True)()
         )
-        found.append({"name": name, "pid": pid, "healthy": healthy})
+        found.append({"name": name, "pid": pid, "port": up["ports"].get(name), "healthy": healthy})
     return found
 
 
@@ -110,11 +113,16 @@ def _text(found: dict[str, Any]) -> str:
     lines += [f"Lake       {found['lake']['root']}"]
     database = found["database"]
     state = f"runs, pid {database['pid']}" if database["pid"] else ("in use" if database["runs"] else "stopped")
-    lines += [f"Database   {database['kind']}, {state}", ""]
+    lines += [f"Database   {database['kind']}, {state}"]
+    lines += [f"Spool      {found['spool']['events']:,} events on their way into the lake", ""]
     for each in found["processes"]:
-        lines += [f"  {each['name']:<12} pid {each['pid']:<8} {'healthy' if each['healthy'] else 'NOT HEALTHY'}"]
-    lines += ["", f"  {'project':<24} {'plan':<11} {'events':>12} {'topics':>8}  built at"]
+        port = f"port {each['port']}" if each["port"] else ""
+        lines += [
+            f"  {each['name']:<12} pid {each['pid']:<8} {port:<11} {'healthy' if each['healthy'] else 'NOT HEALTHY'}"
+        ]
+    lines += [""] if found["processes"] else []
+    lines += [f"  {'project':<24} {'plan':<11} {'events':>12} {'topics':>8}  built at"]
     for each in found["projects"]:
         row = f"  {each['project_id']:<24} {each['plan']:<11} {each['events']:>12,} {each['topics']:>8}"
         lines += [f"{row}  {each['built_at'] or 'never'}"]
-    return "\n".join(lines if found["projects"] else [*lines[:-1], "There are no projects."])
+    return "\n".join(lines if found["projects"] else [*lines[:-1], "There are no projects yet."])

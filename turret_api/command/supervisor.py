@@ -64,13 +64,13 @@ class Supervisor:
 
     Args:
         say: is told, in one line each, what a person may want to know.
-        on_change: is called after the set of processes has changed, with names and pids.
+        on_change: is called after the set of processes has changed.
         grace_s: seconds from SIGTERM to SIGKILL at the end.
     """
 
     home: Path
     say: Callable[[str], None]
-    on_change: Callable[[dict[str, int]], None] = lambda pids: None
+    on_change: Callable[[], None] = lambda: None
     grace_s: float = supervisor_guard.GRACE_S
     token: str = field(default_factory=lambda: secrets.token_hex(8))
 
@@ -103,7 +103,7 @@ class Supervisor:
         with self._lock:
             for component in components:
                 self._running[component.name] = _Running(component, self._spawn(component), time.monotonic())
-        self._changed()
+        self.on_change()
 
     def wait_until_healthy(self, names: Sequence[str], timeout_s: float) -> None:
         """Return once each named component has been healthy; raise `StartError` when that does not come."""
@@ -137,6 +137,12 @@ class Supervisor:
         with self._lock:
             return {name: each.process.pid for name, each in self._running.items() if each.process.poll() is None}
 
+    def ports(self) -> dict[str, int]:
+        """Return the port of each component that has one."""
+        with self._lock:
+            components = [each.component for each in self._running.values()]
+        return {each.name: each.port for each in components if each.port is not None}
+
     def _spawn(self, component: Component) -> subprocess.Popen[bytes]:
         component.log.parent.mkdir(parents=True, exist_ok=True)
         if component.log.exists() and component.log.stat().st_size > MAX_LOG_BYTES:
@@ -157,7 +163,7 @@ class Supervisor:
             with self._lock:
                 changed = [self._look_after(each) for each in self._running.values()]
             if any(changed):
-                self._changed()
+                self.on_change()
 
     def _look_after(self, each: _Running) -> bool:
         now = time.monotonic()
@@ -186,9 +192,6 @@ class Supervisor:
         how = f"by signal {-code}" if code < 0 else f"with exit status {code}"
         self.say(f"{component.name} ended {how}; starting it again in {pause:g} s (log: {component.log})")
         return True
-
-    def _changed(self) -> None:
-        self.on_change(self.pids())
 
 
 def tail(log: Path, n_lines: int = 5) -> str:

@@ -115,7 +115,7 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         _check_ports(settings)
         with database(settings) as url:
             try:
-                with Supervisor(settings.home, say, lambda pids: _note(lock, settings, pids)) as supervisor:
+                with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor)) as supervisor:
                     accounts = Accounts(url)
                     accounts.migrate()
                     _start(supervisor, settings, url)
@@ -154,7 +154,10 @@ def _database_kept(supervisor: Supervisor, settings: Settings, url: str) -> Iter
 
 
 def running(settings: Settings) -> dict[str, object] | None:
-    """Return what the `up` of this home says of itself (`pid`, `url`, `dagster_url`, `pids`), or None: none runs."""
+    """Return what the `up` of this home says of itself, or None: none runs. It is empty until the first process is up.
+
+    `pid`, `url` and `dagster_url`; and of each component by its name `pids` (those that live) and `ports`.
+    """
     path = settings.home / "up.lock"
     if not path.exists():
         return None
@@ -195,7 +198,7 @@ def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
         [*python, "dagster", "api", "grpc", *host, str(code_port), "--module-name", "turret_pipeline.definitions"],
         dagster,
         logs / "code.log",
-        lambda: _accepts(code_port),
+        lambda: accepts(code_port),
         code_port,
     )
     web = Component(
@@ -274,12 +277,13 @@ def _lock(lock: IO[str]) -> bool:
     return False
 
 
-def _note(lock: IO[str], settings: Settings, pids: dict[str, int]) -> None:
+def _note(lock: IO[str], settings: Settings, supervisor: Supervisor) -> None:
     known = {
         "pid": os.getpid(),
         "url": f"http://{HOST}:{settings.port}",
         "dagster_url": f"http://{HOST}:{settings.dagster_port}",
-        "pids": pids,
+        "pids": supervisor.pids(),
+        "ports": supervisor.ports(),
     }
     lock.truncate(0)
     lock.write(json.dumps(known))
@@ -328,7 +332,7 @@ def answers(url: str) -> bool:
         return False
 
 
-def _accepts(port: int) -> bool:
+def accepts(port: int) -> bool:
     try:
         socket.create_connection((HOST, port), timeout=5).close()
     except OSError:
