@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 
 from tests.read.conftest import CANARY, SESSIONS, Api, write_lake
-from turret_api.read.routes import router
+from turret_api.read import journey_routes, routes
 
 ROUTES: dict[str, dict[str, str]] = {
     "/v1/fields": {},
@@ -31,16 +31,22 @@ ROUTES: dict[str, dict[str, str]] = {
 every_route = pytest.mark.parametrize(("path", "params"), ROUTES.items(), ids=list(ROUTES))
 
 
+def read_routes() -> dict[str, APIRoute]:
+    """The GET routes by path."""
+    all_routes = [("", each) for each in routes.router.routes] + [
+        ("/v1", each) for each in journey_routes.router.routes
+    ]
+    of_api = [(start, route) for start, route in all_routes if isinstance(route, APIRoute) and "GET" in route.methods]
+    return {start + route.path: route for start, route in of_api}
+
+
 def model_of(path: str) -> TypeAdapter:
-    for route in router.routes:
-        if isinstance(route, APIRoute) and route.path_regex.match(path) and "GET" in route.methods:
-            return TypeAdapter(route.response_model)
-    raise LookupError(path)
+    by_place = {"/v1/topics/t_parcel": "/v1/topics/{topic_id}", "/v1/sessions/s1": "/v1/sessions/{session_id:path}"}
+    return TypeAdapter(read_routes()[by_place.get(path, path)].response_model)
 
 
 def test_every_route_that_answers_from_tables_is_asked_here() -> None:
-    asked = {route.path for route in router.routes if isinstance(route, APIRoute) and "GET" in route.methods}
-    assert len(asked - {"/v1/usage"}) == len(ROUTES)
+    assert len(read_routes().keys() - {"/v1/usage"}) == len(ROUTES)
 
 
 @every_route
@@ -115,6 +121,8 @@ def test_an_answer_follows_the_next_build_and_as_of_tells_the_one_before(own_api
     [
         ("/v1/topics", {"feild": "prompt"}, "feild"),
         ("/v1/topics", {"segment.": "x"}, "segment."),
+        ("/v1/journeys/paths", {"topic": "t_card"}, "topic"),
+        ("/v1/usage", {"field": "prompt"}, "field"),
         ("/v1/fields", {"segment.plan": "pro"}, "segment.plan"),
         ("/v1/topics", {"limit": "0"}, "limit"),
         ("/v1/topics", {"limit": "1001"}, "limit"),

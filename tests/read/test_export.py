@@ -9,10 +9,11 @@ import polars as pl
 import pytest
 
 from tests.read.conftest import Api
-from turret_api.command.export import FIELDS, flat, rows_of, write
+from turret_api.command.export import FIELDS, rows_of, write
 from turret_api.errors import ApiError
 from turret_api.read.models import FieldRow
 from turret_api.read.snapshot import Library
+from turret_api.read.tabular import flat
 from turret_pipeline.lake.tables import TABLES
 
 MESSAGES = ["event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity"]

@@ -16,13 +16,13 @@ from turret_api.read.filters import Filters
 from turret_api.read.journeys import EDGE, graph_edges
 from turret_api.read.messages import choose_field, messages_of, topics_of
 from turret_api.read.snapshot import Library, Snapshot
+from turret_api.read.tabular import CSV_TIME, flat
 from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import TABLES
 
 VIEWS = ("messages", "journeys", "fields")
 MESSAGE = ("event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity")
 FORMATS = (".parquet", ".csv", ".ndjson")
-CONTAINERS = (pl.List, pl.Struct)
 FIELDS = pl.Schema(
     {
         "field": pl.String(),
@@ -108,25 +108,7 @@ def write(rows: pl.DataFrame, out: Path) -> None:
                 for batch in rows.iter_slices(50_000):
                     stream.writelines(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in batch.to_dicts())
         else:
-            flat(rows).write_csv(temporary, datetime_format="%Y-%m-%dT%H:%M:%S%.6fZ", date_format="%Y-%m-%d")
+            flat(rows).write_csv(temporary, datetime_format=CSV_TIME)
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def flat(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return `rows` as a spreadsheet may read them: no lists, and no text that would run as a formula.
-
-    See OWASP, "CSV Injection": a cell that begins with one of `= + - @`, tab or carriage return may be run.
-    """
-    columns = []
-    for name, dtype in rows.schema.items():
-        if isinstance(dtype, CONTAINERS):
-            texts = [None if value is None else orjson.dumps(value).decode() for value in rows[name].to_list()]
-            columns.append(pl.Series(name, texts, dtype=pl.String))
-        elif dtype == pl.String:
-            runs = pl.col(name).str.contains(r"^[=+\-@\t\r]")
-            columns.append(rows.select(pl.when(runs).then("'" + pl.col(name)).otherwise(name).alias(name)).to_series())
-        else:
-            columns.append(rows[name])
-    return pl.DataFrame(columns)

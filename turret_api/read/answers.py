@@ -12,14 +12,17 @@ import orjson
 from fastapi import Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from turret_api.auth import Principal
 from turret_api.errors import invalid
 from turret_api.read.filters import SEGMENT, utc
 from turret_api.read.snapshot import Library, Snapshot
+from turret_api.read.tabular import MEDIA, Format, encode
 from turret_pipeline.lake.tables import BUILDS, Table
 
+Form = Annotated[Format, Query(alias="format", description="csv and parquet give the list alone, as a file")]
 AsOf = Annotated[
     dt.datetime | None, Query(description="answer from the tables as they were at this time (while its files are kept)")
 ]
@@ -42,10 +45,15 @@ def answer(
     tables: tuple[Table, ...],
     make: Callable[[Snapshot], dict[str, Any]],
     as_of: dt.datetime | None = None,
+    *,
+    form: str = "json",
+    row: type[BaseModel] | None = None,
 ) -> Response:
     """Return what `make` says of the project's `tables`, or 304 if the client has it already.
 
     make: from a snapshot to the answer's body; run at most once for one URL and one state of `tables`.
+    form: csv or parquet for the body's list alone, whose rows are of the model `row`; the cursor of the next page is
+    then in the header `Next-Cursor`.
     """
     opened = library(request)
     snapshot = opened.snapshot(principal.project_id, utc(as_of))
@@ -56,12 +64,17 @@ def answer(
     if _matches(request.headers.get("If-None-Match"), tag):
         return Response(status_code=304, headers=headers)
 
-    def work() -> bytes:
+    def work() -> tuple[bytes, str | None]:
         with opened.working():
-            return orjson.dumps(make(snapshot))
+            body = make(snapshot)
+            if row is None or form == "json":
+                return orjson.dumps(body), None
+            return encode(body["data"] if "data" in body else body["edges"], row, form), body.get("next")
 
-    body = opened.answers.get((state, url), work, len)
-    return Response(body, media_type="application/json", headers=headers)
+    content, following = opened.answers.get((state, url), work, lambda made: len(made[0]))
+    if following is not None:
+        headers["Next-Cursor"] = following
+    return Response(content, media_type=MEDIA.get(form, "application/json"), headers=headers)
 
 
 def _matches(asked: str | None, tag: str) -> bool:
