@@ -20,7 +20,7 @@ import pytest
 from tests.command.conftest import processes_of, until
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.postgres import embedded_url
-from turret_api.command.up import running
+from turret_api.command.system import running
 from turret_pipeline.lake.settings import Settings
 
 START_S = 150

@@ -14,8 +14,9 @@ import psutil
 
 from turret_api.accounts import Accounts
 from turret_api.command.build import spooled
+from turret_api.command.health import accepts, answers, last_heartbeat
 from turret_api.command.postgres import database, embedded_server
-from turret_api.command.up import accepts, answers, last_heartbeat, running
+from turret_api.command.system import running
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings

@@ -1,0 +1,284 @@
+"""Everything that Turret consists of, on one machine, started and ended as one: what `turret up` and the demo run.
+
+    database     the embedded Postgres, unless TURRET_DATABASE_URL names one (see `postgres`)
+    api          `turret serve`: collector, read API, dashboard
+    code         Dagster's code server, shared by the two below and by every run
+    dagster-ui   Dagster's web server, on 127.0.0.1 only, for it knows no login
+    daemon       Dagster's daemon: sensors, automation, the queue of runs, retries
+
+One `up` at a time runs a home (`up.lock`); the file says what runs where as long as it does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import click
+
+from turret_api.accounts import Accounts, NewProject
+from turret_api.command import supervisor_guard
+from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
+from turret_api.command.health import accepts, answers, last_heartbeat
+from turret_api.command.postgres import DatabaseError, database, embedded_server, revive
+from turret_api.command.supervisor import Component, StartError, Supervisor, tail
+from turret_pipeline.lake.settings import Settings
+
+HOST = "127.0.0.1"
+DATABASE_S = 2.0
+"""Seconds between two looks at the embedded database."""
+API_S = 60.0
+DAGSTER_S = 180.0
+"""Seconds that a start may take on a busy machine, where it takes a tenth of that otherwise."""
+
+
+@dataclass(frozen=True)
+class System:
+    """Everything, running: addresses to use, and the project that a first start made, with its keys."""
+
+    settings: Settings
+    database_url: str
+    supervisor: Supervisor
+    first_project: NewProject | None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.settings.port}"
+
+    @property
+    def dagster_url(self) -> str:
+        return f"http://{HOST}:{self.settings.dagster_port}"
+
+    def wait(self) -> None:
+        """Serve until a signal raises KeyboardInterrupt, or the whole cannot go on (`StartError`)."""
+        while True:
+            self.supervisor.check()
+            time.sleep(0.5)
+
+
+@contextlib.contextmanager
+def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
+    """Yield everything, started and healthy; end all of it afterwards. Raise `click.ClickException` if it cannot start.
+
+    What a crashed `up` of this home left over is ended first, and runs that were under way are handed to Dagster's
+    retries before its daemon starts.
+    """
+    with _home(settings) as lock:
+        if left_over := supervisor_guard.end(settings.home):
+            say(f"ended {left_over} processes that an earlier `turret up` left over")
+        _check_ports(settings)
+        with database(settings) as url:
+            try:
+                with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor)) as supervisor:
+                    accounts = Accounts(url)
+                    accounts.migrate()
+                    _start(supervisor, settings, url)
+                    # Made last, for its keys are shown once, by whoever gets them from here.
+                    first = None if accounts.projects() else accounts.create_project("default")
+                    accounts.close()
+                    with _database_kept(supervisor, settings, url):
+                        yield System(settings, url, supervisor, first)
+            except StartError as error:
+                raise click.ClickException(str(error)) from error
+
+
+@contextlib.contextmanager
+def _database_kept(supervisor: Supervisor, settings: Settings, url: str) -> Iterator[None]:
+    """Inside the block the embedded database is started again should it and its keeper be killed."""
+    ending = threading.Event()
+
+    def watch() -> None:
+        while not ending.wait(DATABASE_S):
+            if embedded_server(settings.home) is None:
+                try:
+                    if revive(settings) == url:
+                        supervisor.say("the database was started again")
+                    else:
+                        supervisor.fail("the database had to move to another port: start again")
+                except DatabaseError as error:
+                    supervisor.fail(error.message)
+
+    watcher = threading.Thread(target=watch, name="database", daemon=True)
+    if settings.database_url is None:
+        watcher.start()
+    try:
+        yield
+    finally:
+        ending.set()
+
+
+def running(settings: Settings) -> dict[str, object] | None:
+    """Return what the `up` of this home says of itself, or None: none runs. It is empty until the first process is up.
+
+    `pid`, `url` and `dagster_url`; and of each component by its name `pids` (those that live) and `ports`.
+    """
+    path = settings.home / "up.lock"
+    if not path.exists():
+        return None
+    with path.open("r") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with contextlib.suppress(ValueError):
+                found = json.loads(lock.read())
+                if isinstance(found, dict):
+                    return found
+            return {}
+    return None
+
+
+def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
+    code_port = _code_port(settings)
+    dagster = dagster_environment(settings, url, code_port)
+    logs = settings.home / "logs"
+    python = [sys.executable, "-m"]
+    host = ["--host", HOST, "--port"]
+
+    api = Component(
+        "api",
+        [*python, "turret_api", "serve"],
+        turret_environment(settings, url),
+        logs / "api.log",
+        lambda: answers(f"http://{HOST}:{settings.port}/healthz"),
+        settings.port,
+    )
+    code = Component(
+        "code",
+        [*python, "dagster", "api", "grpc", *host, str(code_port), "--module-name", "turret_pipeline.definitions"],
+        dagster,
+        logs / "code.log",
+        lambda: accepts(code_port),
+        code_port,
+    )
+    web = Component(
+        "dagster-ui",
+        [*python, "dagster_webserver", *host, str(settings.dagster_port), "--workspace", str(WORKSPACE)],
+        dagster,
+        logs / "dagster-ui.log",
+        lambda: answers(f"http://{HOST}:{settings.dagster_port}/server_info"),
+        settings.dagster_port,
+    )
+    started_at = time.time()
+    daemon = Component(
+        "daemon",
+        [*python, "dagster._daemon", "run", "--workspace", str(WORKSPACE)],
+        dagster,
+        logs / "daemon.log",
+        lambda: last_heartbeat(url) > started_at,
+    )
+    # The first to come makes Dagster's tables, and two at once get in each other's way.
+    fresh = not has_tables(url)
+    supervisor.start(*([api] if fresh else [api, code]))
+    # Before the daemon, which would take runs that a crash cut off for living ones.
+    _recover(dagster, logs / "recover.log")
+    if fresh:
+        supervisor.start(code)
+    supervisor.wait_until_healthy(["api"], API_S)
+    supervisor.wait_until_healthy(["code"], DAGSTER_S)
+    supervisor.start(web, daemon)
+    supervisor.wait_until_healthy(["dagster-ui", "daemon"], DAGSTER_S)
+    supervisor.all_are_healthy()
+
+
+def _recover(environment: dict[str, str], log: Path) -> None:
+    with log.open("a") as out:
+        done = subprocess.run(
+            [sys.executable, "-m", "turret_pipeline.recover"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise StartError(f"unfinished runs could not be taken up: see {log}{tail(log)}")
+
+
+@contextlib.contextmanager
+def _home(settings: Settings) -> Iterator[IO[str]]:
+    """Hold the home for one `up`; yield the locked file."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        (settings.home / "logs").mkdir(exist_ok=True)
+        settings.open_lake().make()
+        lock = (settings.home / "up.lock").open("a+")
+    except OSError as error:
+        raise click.ClickException(f"cannot use the folder {error.filename}: {error.strerror}") from error
+    with lock:
+        if not _lock(lock):
+            other = running(settings) or {}
+            where = f" (pid {other['pid']}, {other['url']})" if "pid" in other else ""
+            raise click.ClickException(
+                f"`turret up` already runs for {settings.home}{where}: use that, end it, or choose another TURRET_HOME"
+            )
+        yield lock
+
+
+def _lock(lock: IO[str]) -> bool:
+    # `running` holds the lock for an instant when it looks.
+    for _ in range(10):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
+def _note(lock: IO[str], settings: Settings, supervisor: Supervisor) -> None:
+    known = {
+        "pid": os.getpid(),
+        "url": f"http://{HOST}:{settings.port}",
+        "dagster_url": f"http://{HOST}:{settings.dagster_port}",
+        "pids": supervisor.pids(),
+        "ports": supervisor.ports(),
+    }
+    lock.truncate(0)
+    lock.write(json.dumps(known))
+    lock.flush()
+
+
+def _check_ports(settings: Settings) -> None:
+    for variable, port, host in (
+        ("TURRET_PORT", settings.port, "0.0.0.0"),
+        ("TURRET_DAGSTER_PORT", settings.dagster_port, HOST),
+    ):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise click.ClickException(
+                    f"port {port} cannot be used ({error.strerror}): end what uses it, or set {variable} to another"
+                ) from error
+    if settings.port == settings.dagster_port:
+        raise click.ClickException(f"TURRET_PORT and TURRET_DAGSTER_PORT are both {settings.port}: change one")
+
+
+def _code_port(settings: Settings) -> int:
+    """Return a free port for the code server: that of last time where possible, as Dagster tells servers by it."""
+    file = settings.home / "dagster" / "code_port"
+    for port in (int(file.read_text()) if file.exists() else 0, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(str(found))
+            return found
+    raise StartError("there is no free TCP port on 127.0.0.1")
