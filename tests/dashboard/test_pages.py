@@ -87,3 +87,27 @@ def test_who_may_only_look_is_offered_no_change(served: Served, visitor: Visitor
     expect(visitor.page.locator("h1")).to_have_text("Settings")
     assert visitor.page.locator("#metadata select").count() == 0
     expect(visitor.page.locator("#plan")).to_contain_text("250,000")
+
+
+def test_an_admin_renames_merges_and_hides_a_topic_and_takes_it_back(served: Served, visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.sign_in(served.full.admin_key, "/topics/t_visa")
+    page.locator("#new-name").fill("Borders <i>")
+    page.get_by_role("button", name="Rename").click()
+    expect(page.locator("h1")).to_have_text("Borders <i>")
+    page.get_by_role("button", name="Hide from lists").click()
+    expect(page.locator(".decisions li")).to_have_count(2)
+    shown = [topic["label"] for topic in served.get("/v1/topics", served.full)["data"]]
+    assert "Borders <i>" not in shown and "Visa and passport rules" not in shown
+    page.locator('[data-action="hide"] button').click()
+    expect(page.locator(".decisions li")).to_have_count(1)
+    page.locator('[data-action="rename"] button').click()
+    expect(page.locator("h1")).to_have_text("Visa and passport rules")
+
+    sizes = {topic["topic_id"]: topic["size"] for topic in served.get("/v1/topics", served.full)["data"]}
+    page.locator("#merge-into").select_option("t_baggage")
+    page.wait_for_url("**/topics/t_baggage*")
+    expect(page.locator(".tile dd").first).to_have_text(f"{sizes['t_visa'] + sizes['t_baggage']:,}")
+    page.locator('[data-action="merge"] button').click()
+    expect(page.locator(".tile dd").first).to_have_text(f"{sizes['t_baggage']:,}")
+    assert visitor.problems == []

@@ -22,6 +22,7 @@ export function get(path, query = {}) {
 }
 
 export const patch = (path, body) => ask("PATCH", path, body);
+export const post = (path, body) => ask("POST", path, body);
 
 async function ask(method, address, body) {
   let answer;

@@ -132,12 +132,12 @@ function room(values) {
 }
 
 // nodes: [{ key, topic_id, label, kind, place }], links: [{ from, to (keys), count, words }]; made by flow.js.
-export const sankey = ({ nodes, links }) => () => {
+export const sankey = ({ nodes, links }) => (element) => {
   const index = new Map(nodes.map((node, i) => [node.key, i]));
   const fills = nodes.map((node) => (node.kind === "edge" ? css("--muted") : colour(node.place)));
   return [[{
     type: "sankey", arrangement: "snap", valueformat: ",d",
-    node: { align: "left", label: nodes.map((node) => plain(cut(node.label, 22))), color: fills, pad: 14, thickness: 12, line: { width: 0 },
+    node: { align: "left", label: nodes.map((node) => plain(cut(node.label, element.clientWidth < 500 ? 13 : 22))), color: fills, pad: 14, thickness: 12, line: { width: 0 },
       customdata: nodes.map((node) => node.topic_id),
       hovertemplate: "<b>%{label}</b><br>%{value} sessions<extra></extra>" },
     link: { source: links.map((link) => index.get(link.from)), target: links.map((link) => index.get(link.to)), value: links.map((link) => link.count),

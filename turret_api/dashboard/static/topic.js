@@ -9,13 +9,14 @@ import { filterBar } from "./filter_bar.js";
 import { count, day, moment, percent, plural } from "./format.js";
 import { SPECIAL } from "./flow.js";
 import { change } from "./tables.js";
+import { curation } from "./topic_edits.js";
 
-export async function topic({ fields, field, id, query }) {
+export async function topic({ fields, field, id, query, again }) {
   const path = `/v1/topics/${encodeURIComponent(id)}`;
   const asked = { field, ...filters(query) };
-  let one, recent;
+  let one, recent, curate;
   try {
-    [one, recent] = await Promise.all([get(path, asked), get("/v1/messages", { ...asked, topic_id: id, limit: 25 })]);
+    [one, recent, curate] = await Promise.all([get(path, asked), get("/v1/messages", { ...asked, topic_id: id, limit: 25 }), curation(id, field, again)]);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return unknown();
     throw error;
@@ -34,6 +35,7 @@ export async function topic({ fields, field, id, query }) {
       panel("Topics like it", "half", { id: "neighbours" }, h("table", {}, h("tbody", {}, one.neighbours.map((near) => h("tr", {},
         h("td", {}, h("a", { class: "plain", href: topicLink(near.topic_id, field) }, near.label)), h("td", { class: "number" }, near.similarity.toFixed(2))))))),
       one.segments.map((segment) => panel(`By ${segment.field}`, "half", { id: `segment-${segment.field}`, note: "Beside its share of all messages" }, values(segment))),
+      curate ? panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, curate) : null,
       panel("Recent messages", "", { id: "messages", note: plural(one.size, "message") }, messages(recent.data))));
   content.addEventListener("turret:shown", () => one.series.length && draw(bars, volume(one.series.map((each) => ({ date: each.date, count: each.size })))));
   return content;

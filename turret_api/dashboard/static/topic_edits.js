@@ -1,0 +1,52 @@
+// What an admin decides about a topic: its name, whether it is one with another, whether lists show it; and taking it back.
+
+import { get, list, post } from "./api.js";
+import { go } from "./address.js";
+import { topicLink } from "./data.js";
+import { h } from "./dom.js";
+
+const WORDS = { rename: "renamed", merge: "merged into", hide: "hidden from lists" };
+
+// The controls for one topic, or null for who may only look.
+export async function curation(id, field, again) {
+  if (document.body.dataset.scope !== "admin") return null;
+  const [edits, topics] = await Promise.all([list("/v1/topics/edits"), get("/v1/topics", { field })]);
+  const label = new Map(topics.data.map((topic) => [topic.topic_id, topic.label]));
+  const problem = h("p", { class: "problem", role: "alert" });
+  const decide = async (topic_id, action, value, then = again) => {
+    try {
+      await post("/v1/topics/edits", { topic_id, action, value, field });
+      then();
+    } catch (error) {
+      problem.textContent = error.message;
+    }
+  };
+  const name = h("input", { type: "text", id: "new-name", value: label.get(id) ?? "", maxlength: 200, "aria-label": "Name of the topic", required: true });
+  const rename = h("form", { onsubmit: (event) => { event.preventDefault(); decide(id, "rename", name.value.trim()); } }, name, h("button", { class: "button" }, "Rename"));
+  const others = topics.data.filter((topic) => topic.topic_id !== id);
+  const merge = h("select", { id: "merge-into", "aria-label": "Merge into another topic", onchange: (event) => {
+    const target = event.target.value;
+    if (target) decide(id, "merge", target, () => go(topicLink(target, field)));
+  } }, h("option", { value: "" }, "Merge into…"), others.map((topic) => h("option", { value: topic.topic_id }, topic.label)));
+  const mine = inForce(edits.data, field).filter((edit) => edit.topic_id === id || (edit.action === "merge" && edit.value === id));
+  const hide = mine.some((edit) => edit.action === "hide") ? null : h("button", { class: "button", onclick: () => decide(id, "hide", "true") }, "Hide from lists");
+  return [h("div", { class: "curate" }, rename, merge, hide), problem,
+    mine.length ? h("ul", { class: "decisions" }, mine.map((edit) => h("li", { "data-action": edit.action }, h("span", { class: "muted" }, sentence(edit, id, label)),
+      h("button", { class: "button", onclick: () => decide(edit.topic_id, edit.action, null) }, "Take back")))) : null];
+}
+
+function sentence(edit, id, label) {
+  if (edit.action === "rename") return `${WORDS.rename} “${edit.value}”`;
+  if (edit.action === "hide") return WORDS.hide;
+  return edit.topic_id === id ? `${WORDS.merge} “${label.get(edit.value) ?? edit.value}”` : `has the messages of ${edit.topic_id}, merged into it`;
+}
+
+// The latest decision of each kind about each topic, if it was not taken back; they come newest first.
+function inForce(edits, field) {
+  const latest = new Map();
+  for (const edit of edits) {
+    const key = `${edit.topic_id} ${edit.action}`;
+    if (edit.field === field && !latest.has(key)) latest.set(key, edit);
+  }
+  return [...latest.values()].filter((edit) => edit.value !== null);
+}
