@@ -35,7 +35,6 @@ from turret_pipeline.lake.tables import (
 )
 
 router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)])
-router.include_router(journey_routes.router)
 
 
 @router.get("/fields", responses=FILES, response_model=models.Fields)
@@ -189,6 +188,9 @@ def get_messages(
         form=form,
         row=models.MessageRow,
     )
+
+
+router.include_router(journey_routes.router)
 
 
 @router.get("/sessions/{session_id:path}", responses=FILES, response_model=models.Session)
