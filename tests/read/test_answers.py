@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 import time
 
 import pytest
@@ -11,6 +12,8 @@ from pydantic import TypeAdapter
 
 from tests.read.conftest import CANARY, SESSIONS, Api, write_lake
 from turret_api.read import journey_routes, routes
+from turret_pipeline.lake import store
+from turret_pipeline.lake.tables import TABLES
 
 ROUTES: dict[str, dict[str, str]] = {
     "/v1/fields": {},
@@ -143,3 +146,41 @@ def test_an_answer_follows_the_next_build_and_as_of_tells_the_one_before(own_api
 def test_a_question_that_makes_no_sense_is_named(api: Api, path: str, params: dict, field: str | None) -> None:
     found = api.get(path, status=400, **params)
     assert (found["code"], found.get("field")) == ("INVALID_REQUEST", field)
+
+
+def test_an_answer_is_of_one_build_while_builds_go_on(own_api: Api) -> None:
+    """Every build adds a session; no answer mixes two, though tables change while it is being made."""
+    stop = threading.Event()
+
+    def build() -> None:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            write_lake(own_api.lake, "shop", {**SESSIONS, **{f"n{i}": SESSIONS["s1"] for i in range(n)}})
+
+    builder = threading.Thread(target=build)
+    builder.start()
+    try:
+        for _ in range(25):
+            topics = own_api.get("/v1/topics")
+            assert sum(row["size"] for row in topics["data"]) + topics["n_unassigned"] == topics["n_messages"]
+            graph = own_api.get("/v1/journeys", name="chat")
+            out = sum(edge["count"] for edge in graph["edges"] if edge["from"] == "start")
+            into = sum(edge["count"] for edge in graph["edges"] if edge["to"] == "end")
+            assert out == into == graph["n_sessions"]
+    finally:
+        stop.set()
+        builder.join()
+
+
+def test_files_that_are_gone_are_no_error_of_the_server(own_api: Api) -> None:
+    then = dt.datetime.now(dt.UTC)
+    time.sleep(0.01)
+    write_lake(own_api.lake, "shop", SESSIONS, model_version=2)
+    own_api.get("/v1/topics")
+    for table in TABLES.values():
+        opened = store.open_table(own_api.lake, table)
+        if opened is not None:
+            opened.vacuum(0, dry_run=False, enforce_retention_duration=False)
+    assert own_api.get("/v1/journeys")["n_sessions"] == 5
+    assert own_api.get("/v1/topics", as_of=then.isoformat(), status=400)["field"] == "as_of"

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from turret_api.auth import Principal
-from turret_api.errors import invalid
+from turret_api.errors import UnavailableError, invalid
 from turret_api.read.filters import SEGMENT, utc
 from turret_api.read.snapshot import Library, Snapshot
 from turret_api.read.tabular import MEDIA, Format, encode
@@ -55,6 +55,27 @@ def answer(
     form: csv or parquet for the body's list alone, whose rows are of the model `row`; the cursor of the next page is
     then in the header `Next-Cursor`.
     """
+    try:
+        return _answer(request, principal, tables, make, as_of, form, row)
+    except FileNotFoundError:
+        # An old file was cleaned away between the look at the table and the look into it.
+        if as_of is not None:
+            raise invalid("The tables of that time are no longer kept; ask for a later one.", field="as_of") from None
+    try:
+        return _answer(request, principal, tables, make, as_of, form, row)
+    except FileNotFoundError:
+        raise UnavailableError("The tables are being cleaned up; ask again.") from None
+
+
+def _answer(
+    request: Request,
+    principal: Principal,
+    tables: tuple[Table, ...],
+    make: Callable[[Snapshot], dict[str, Any]],
+    as_of: dt.datetime | None,
+    form: str,
+    row: type[BaseModel] | None,
+) -> Response:
     opened = library(request)
     snapshot = opened.snapshot(principal.project_id, utc(as_of))
     state = snapshot.state(*tables, BUILDS)

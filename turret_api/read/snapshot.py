@@ -20,6 +20,7 @@ from typing import TypeVar
 
 import deltalake
 import polars as pl
+from deltalake.exceptions import DeltaError
 
 from turret_api.errors import UnavailableError
 from turret_pipeline.lake import store
@@ -144,7 +145,10 @@ class Library:
         first = opened.history(limit=None)[-1]["timestamp"]
         if at.timestamp() * 1000 < first:
             return []
-        opened.load_as_version(at)
+        try:
+            opened.load_as_version(at)
+        except DeltaError as error:
+            raise FileNotFoundError(str(error)) from error
         return store.project_files(opened, project_id)
 
 
