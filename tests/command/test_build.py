@@ -1,0 +1,101 @@
+"""`turret build` and `turret status`: what they do around the pipeline's own work."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.command.conftest import processes_of, until
+from turret_api.accounts import Accounts
+from turret_api.command.build import bring_in_spools, spooled
+from turret_api.command.postgres import database
+from turret_pipeline.lake.parts import list_parts, read_parts
+from turret_pipeline.lake.settings import Settings
+
+RUN = """
+import os, sys
+from turret_api.command.build import run
+sys.exit(run([sys.executable, "-c", sys.argv[1]], dict(os.environ)))
+"""
+
+
+def turret(home: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "turret_api", *arguments]
+    environment = {**os.environ, "TURRET_HOME": str(home), **environment}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def track(url: str, key: str, text: str) -> None:
+    event = {"name": "asked", "metadata": {"prompt": text}}
+    answer = httpx.post(f"{url}/track", json=event, headers={"X-API-Key": key}, timeout=30)
+    assert answer.status_code == 200, answer.text
+
+
+def prompts(settings: Settings) -> set[str]:
+    lake = settings.open_lake()
+    return {json.loads(text)["prompt"] for text in read_parts(lake, list_parts(lake))["metadata"]}
+
+
+def test_a_build_begins_with_what_running_and_killed_collectors_have_acknowledged(used_home: Path) -> None:
+    environment = {"TURRET_HOME": str(used_home), "TURRET_ROLL_SECONDS": "1"}
+    settings = Settings.from_environment(environment)
+    with database(settings) as url:
+        accounts = Accounts(url)
+        accounts.migrate()
+        project = accounts.create_project("shop")
+        accounts.close()
+        command = [sys.executable, "-u", "-m", "turret_api", "serve", "--port", "0"]
+        api = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+        with api:
+            assert api.stdout is not None
+            address = api.stdout.readline().split()[-1]
+            track(address, project.write_key, "from one that runs")
+            bring_in_spools(settings, url)
+            assert prompts(settings) == {"from one that runs"}
+            track(address, project.write_key, "from one that was killed")
+            api.kill()
+        bring_in_spools(settings, url)
+        assert prompts(settings) == {"from one that runs", "from one that was killed"}
+        assert [waiting for waiting, _ in spooled(settings)] == [0]
+
+
+def test_a_build_with_nothing_to_do_succeeds_and_leaves_nothing_running(used_home: Path) -> None:
+    done = turret(used_home, "build")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "up to date" in done.stdout
+    assert processes_of(used_home) == []
+
+
+def test_the_builder_gets_the_signals_that_we_get_and_its_exit_status_is_ours() -> None:
+    script = "import signal, time; signal.signal(15, lambda *_: exit(7)); print('on', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", RUN, script], stdout=subprocess.PIPE, text=True) as build:
+        assert build.stdout is not None and build.stdout.readline() == "on\n"
+        build.terminate()
+        assert build.wait() == 7
+
+
+def test_a_killed_build_leaves_no_builder_that_works_on() -> None:
+    script = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", RUN, script], stdout=subprocess.PIPE, text=True) as build:
+        assert build.stdout is not None
+        builder = psutil.Process(int(build.stdout.readline()))
+        build.send_signal(signal.SIGKILL)
+    until(lambda: not builder.is_running() or builder.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_status_of_a_home_that_nothing_runs_in_tells_what_there_is_and_leaves_nothing_running(used_home: Path) -> None:
+    assert turret(used_home, "project", "create", "shop", "--plan", "pro").returncode == 0
+    found = json.loads(turret(used_home, "status", "--json").stdout)
+    assert found["up"] is False and found["processes"] == []
+    assert found["database"] == {"kind": "embedded", "runs": False, "pid": None}
+    shop = {"project_id": "shop", "name": "shop", "plan": "pro", "limit": 1_000_000, "used": 0}
+    assert found["projects"] == [shop | {"events": 0, "topics": 0, "built_at": None}]
+    assert processes_of(used_home) == []
+    assert "`turret up` does not run for it." in turret(used_home, "status").stdout
