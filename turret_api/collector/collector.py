@@ -14,6 +14,7 @@ from turret_api.accounts.grants import Grants
 from turret_api.collector.broker import Broker
 from turret_api.collector.disk import DiskGuard
 from turret_api.collector.event import Checked
+from turret_api.collector.housekeeping import Housekeeping
 from turret_api.collector.ledger import Ledger
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.roller import Roller
@@ -41,6 +42,7 @@ class Collector:
     Args:
         settings: where things lie and what the limits are.
         accounts: projects, plans and keys.
+        slot: the locked folder of its spool; None: the first that is free.
         vfs: name of the apsw VFS that the spool is on; None: the default.
         on_broken: what to do when the spool fails; must not return control to the writer's thread.
     """
@@ -50,13 +52,15 @@ class Collector:
         settings: Settings,
         accounts: Accounts,
         *,
+        slot: Slot | None = None,
         vfs: str | None = None,
         on_broken: Callable[[Exception], None] = _end_at_once,
     ) -> None:
         self.settings = settings
+        self._accounts = accounts
         self.metrics = Metrics()
         self.lake = settings.open_lake()
-        self.slot: Slot = take_slot(settings.home / "spool")
+        self.slot: Slot = slot or take_slot(settings.home / "spool")
         self.keys = Directory(accounts, self.slot.folder / KEYS_FILE)
         self.lake.make()
         self._spool = Spool(self.slot.spool_file, vfs)
@@ -73,6 +77,7 @@ class Collector:
         self.roller = Roller(
             self.writer, self._reader, self.collector_id, self.lake, self.metrics, settings.roll_after_s
         )
+        self.house = Housekeeping(self.slot, self._spool.reader(), self.metrics, self._adopt)
         self.is_open = False
 
     def start(self) -> None:
@@ -88,11 +93,13 @@ class Collector:
             log.warning("the lake cannot be written yet; events stay in the spool", extra={"reason": str(error)[:300]})
         self.broker.start()
         self.roller.start()
+        self.house.start()
         self.is_open = True
 
     def stop(self) -> None:
         """After this call what was taken is in the lake (or, if that cannot be written, safe in the spool)."""
         self.is_open = False
+        self.house.stop()
         self.broker.stop()
         self.roller.stop()
         self.writer.stop()
@@ -101,6 +108,12 @@ class Collector:
         self._reader.close()
         self._spool.close()
         self.slot.release()
+
+    def _adopt(self, slot: Slot) -> None:
+        """Bring what is in a spool that nobody has to the lake, and give its grants back."""
+        left = Collector(self.settings, self._accounts, slot=slot)
+        left.start()
+        left.stop()
 
     @property
     def obstacle(self) -> str | None:

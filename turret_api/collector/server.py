@@ -114,9 +114,6 @@ def serve(
             sweep.cancel()
             await asyncio.to_thread(collector.stop)
 
-    # uvicorn raises the signal that ended it once more at the end; by then everything is done.
-    for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: None)
     app = create_app(settings, accounts, collector=collector, keys=collector.keys, lifespan=lifespan)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -131,6 +128,13 @@ def serve(
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
     )
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
+    # For a signal that comes before uvicorn takes over, and for the one that it raises again when all is done.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, end)
     collector.start()
     on_ready()
     server.run(sockets=[listener])

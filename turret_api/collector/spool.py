@@ -303,6 +303,16 @@ class SpoolReader:
         with translated():
             return bool(self._db.execute("SELECT EXISTS(SELECT 1 FROM seen WHERE received_us < ?)", (before_us,)).get)
 
+    def is_settled(self) -> bool:
+        """Tell whether nothing is left to do: no row, no pinned range, no unused grant."""
+        with translated():
+            return bool(
+                self._db.execute(
+                    "SELECT NOT EXISTS(SELECT 1 FROM batches) AND NOT EXISTS(SELECT 1 FROM rolls) "
+                    "AND NOT EXISTS(SELECT 1 FROM quota WHERE granted > used)"
+                ).get
+            )
+
     def collector_id(self) -> str:
         """Return the id of the collector whose spool it is."""
         with translated():

@@ -1,0 +1,75 @@
+"""What a collector does beside its work: leave its figures for others, and take up spools that nobody has."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from turret_api.collector.exposition import KEEP_EVERY_S, keep
+from turret_api.collector.metrics import Metrics
+from turret_api.collector.slots import Slot, left_slots
+from turret_api.collector.spool import SpoolError, SpoolReader
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 15.0
+
+
+class Housekeeping:
+    """A thread that does both, again and again.
+
+    Args:
+        slot: the collector's own folder.
+        reader: a view of its spool, of this thread alone.
+        adopt: brings what is in a left spool to the lake and gives its grants back; releases the slot.
+    """
+
+    def __init__(self, slot: Slot, reader: SpoolReader, metrics: Metrics, adopt: Callable[[Slot], None]) -> None:
+        self._slot = slot
+        self._reader = reader
+        self._metrics = metrics
+        self._adopt = adopt
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """From this call on house is kept."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """After this call the thread has ended."""
+        self._stop.set()
+        self._thread.join()
+        self._reader.close()
+
+    def _run(self) -> None:
+        # Not at once: the other workers of a restarted host take their own spools first.
+        looked_at = time.monotonic() - LOOK_EVERY_S + 2 * KEEP_EVERY_S
+        while not self._stop.wait(KEEP_EVERY_S):
+            try:
+                self._metrics.spool_bytes.set(self._reader.state().payload_bytes)
+                keep(self._metrics.registry, self._slot.folder)
+                if time.monotonic() - looked_at >= LOOK_EVERY_S:
+                    looked_at = time.monotonic()
+                    self._look_for_left_spools()
+            except (OSError, SpoolError) as error:
+                log.warning("housekeeping failed and is tried again", extra={"reason": str(error)[:300]})
+
+    def _look_for_left_spools(self) -> None:
+        for slot in left_slots(self._slot.folder.parent):
+            try:
+                reader = SpoolReader(slot.spool_file)
+                try:
+                    is_empty = reader.is_settled()
+                finally:
+                    reader.close()
+            except SpoolError as error:
+                log.error("a left spool cannot be read", extra={"spool": slot.folder.name, "reason": str(error)})
+                is_empty = True
+            if is_empty or self._stop.is_set():
+                slot.release()
+            else:
+                log.info("taking up a left spool", extra={"spool": slot.folder.name})
+                self._adopt(slot)
