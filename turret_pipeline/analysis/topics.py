@@ -13,14 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from turret_pipeline.analysis.labels import Embed, choose_labels
 from turret_pipeline.analysis.topics_ids import carry_ids, theme_id, topic_id
 from turret_pipeline.analysis.topics_map import find_themes, place_on_map
+from turret_pipeline.analysis.topics_refit import centroids_of, keep_topics, radius_of
 from turret_pipeline.lake.tables import TOPICS
 
 MIN_TEXTS = 20
 """Distinct texts below which there are no topics: fewer would be invention."""
 
-MAX_FIT_TEXTS = 200_000
+MAX_FIT_TEXTS = 100_000
 """Distinct texts past which a fit takes a sample and assigns the rest."""
 
 N_EXAMPLES = 8
@@ -48,49 +50,60 @@ def fit_topics(
     previous_topics: pl.DataFrame | None = None,
     previous_assignments: pl.DataFrame | None = None,
     seed: int = 0,
+    embed: Embed | None = None,
 ) -> TopicFit:
-    """Return the topics of `texts` and the topic of each; ids go on from the previous fit by shared texts.
+    """Return the topics of `texts` and the topic of each; topics, ids and labels of the last fit stay where they can.
 
     texts: text_id, text, vector (unit length), n_messages; one row a distinct text.
     previous_topics, previous_assignments: what the last fit and the assignments since left, or None for the first.
+    embed: the model behind the vectors, as `Embedder.embed`: labels are better with it.
     """
     texts = texts.unique("text_id").sort("text_id")
     usable = texts.filter(pl.col("text").str.strip_chars() != "")
     # text_id is a hash, so the first rows in its order are a random sample, and nearly the same one at the next fit.
     sample = usable.head(MAX_FIT_TEXTS)
+    nothing = TopicFit(TOPIC_SCHEMA.to_frame(), _assignments(texts["text_id"], [None] * texts.height, None))
     if sample.height < MIN_TEXTS:
-        return TopicFit(TOPIC_SCHEMA.to_frame(), _assignments(texts["text_id"], [None] * texts.height, None))
+        return nothing
 
     from turret_pipeline.analysis.topics_bertopic import find_topics
+    from turret_pipeline.analysis.topics_clusters import cluster_texts
 
     vectors = unit_matrix(sample["vector"])
-    found = find_topics(sample["text"].to_list(), vectors, seed=seed)
-    n_topics = len(found.labels)
+    words = sample["text"].to_list()
+    old = _old_clusters(sample, previous_assignments)
+
+    def find(rows: np.ndarray) -> np.ndarray:
+        fresh = cluster_texts(words, rows, seed=seed)
+        return _without_outliers(fresh.clusters if old is None else keep_topics(fresh, rows, old), rows)
+
+    clusters, keywords = find_topics(words, vectors, find)
+    n_topics = len(keywords)
     if n_topics == 0:
-        return TopicFit(TOPIC_SCHEMA.to_frame(), _assignments(texts["text_id"], [None] * texts.height, None))
-    centroids = topic_centroids(vectors, found.clusters, n_topics)
-    similarity = np.einsum("ij,ij->i", vectors, centroids[np.maximum(found.clusters, 0)]).astype(np.float64)
+        return nothing
+    centroids = centroids_of(vectors, clusters, n_topics)
     members = sample.select("text_id", "text", "n_messages").with_columns(
-        pl.Series("cluster", found.clusters), pl.Series("similarity", similarity)
+        pl.Series("cluster", clusters), pl.Series("similarity", _own_cosine(vectors, centroids, clusters))
     )
-    ids = carry_ids(
-        members.filter(pl.col("cluster") >= 0).select("text_id", "cluster"),
-        [topic_id(part["text_id"]) for part in _parts(members, n_topics)],
-        previous_assignments,
-    )
-    themes = find_themes(centroids, found.sizes)
-    rows = _topic_rows(members, ids, found.labels, found.keywords, centroids)
+    placed = members.filter(pl.col("cluster") >= 0).select("text_id", "cluster")
+    fresh_ids = [topic_id(part["text_id"]) for part in _parts(members, n_topics)]
+    ids = carry_ids(placed, fresh_ids, previous_assignments)
+    kept = _kept_labels(ids, previous_topics)
+    labels = choose_labels(words, vectors, clusters, centroids, kept=kept, embed=embed)
+
+    themes = find_themes(centroids, np.bincount(clusters[clusters >= 0], minlength=n_topics))
+    rows = _topic_rows(members, ids, labels, keywords, centroids)
     rows += _theme_rows(rows, themes, centroids)
     places = place_on_map(np.asarray([row["centroid"] for row in rows], dtype=np.float32))
     for row, (x, y) in zip(rows, places, strict=True):
         row |= {"x": float(x), "y": float(y), "fitted_texts": usable.height}
     topics = pl.DataFrame(rows, schema=TOPIC_SCHEMA)
 
-    chosen = [ids[cluster] if cluster >= 0 else None for cluster in found.clusters]
-    assignments = _assignments(sample["text_id"], chosen, similarity)
-    left_over = texts.join(assignments, on="text_id", how="anti")
+    chosen = [ids[cluster] if cluster >= 0 else None for cluster in clusters]
+    assignments = _assignments(sample["text_id"], chosen, members["similarity"].to_numpy())
+    left_over = texts.join(sample.select("text_id"), on="text_id", how="anti")
     assignments = pl.concat([assignments, assign_texts(left_over, topics)]).sort("text_id")
-    return TopicFit(topics, assignments)
+    return TopicFit(_count_messages(topics, assignments, texts), assignments)
 
 
 def assign_texts(texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
@@ -141,12 +154,66 @@ def unit_matrix(vectors: pl.Series) -> np.ndarray:
     return np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
 
 
-def topic_centroids(vectors: np.ndarray, clusters: np.ndarray, n_topics: int) -> np.ndarray:
-    """Return the mean direction of each cluster's vectors: float32 of shape (n_topics, n_dims), unit rows."""
-    sums = np.zeros((n_topics, vectors.shape[1]), dtype=np.float64)
+def _old_clusters(sample: pl.DataFrame, previous: pl.DataFrame | None) -> np.ndarray | None:
+    """Return the topic that each text had, numbered from 0, -1 for none; None where no text had one."""
+    if previous is None or previous.height == 0:
+        return None
+    known = previous.select("text_id", "topic_id").unique("text_id", keep="last")
+    old = sample.select("text_id").join(known, on="text_id", how="left", maintain_order="left")["topic_id"]
+    names = old.drop_nulls().unique().sort()
+    if len(names) == 0:
+        return None
+    numbers = pl.DataFrame({"topic_id": names, "number": np.arange(len(names))})
+    joined = old.to_frame("topic_id").join(numbers, on="topic_id", how="left", maintain_order="left")
+    return joined["number"].fill_null(-1).to_numpy().astype(np.int64)
+
+
+def _own_cosine(vectors: np.ndarray, centroids: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Return each text's cosine to its centroid, to the nearest where it has no topic: float64 of shape (n_texts,)."""
+    cosine = np.einsum("ij,ij->i", vectors, centroids[np.maximum(clusters, 0)]).astype(np.float64)
+    free = clusters < 0
+    cosine[free] = (vectors[free] @ centroids.T).max(axis=1)
+    return cosine
+
+
+def _without_outliers(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the clusters less the texts outside their radius, which are -1."""
+    n_topics = int(clusters.max(initial=-1)) + 1
+    if n_topics == 0:
+        return clusters
+    cosine = _own_cosine(vectors, centroids_of(vectors, clusters, n_topics), clusters)
+    found = clusters.copy()
     for cluster in range(n_topics):
-        sums[cluster] = vectors[clusters == cluster].sum(axis=0, dtype=np.float64)
-    return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
+        members = clusters == cluster
+        if members.any():
+            found[members & (cosine < radius_of(cosine[members]))] = -1
+    return found
+
+
+def _kept_labels(ids: list[str], previous: pl.DataFrame | None) -> dict[int, str]:
+    """Return the labels of those topics that the last fit had too."""
+    if previous is None or previous.height == 0:
+        return {}
+    labels = dict(previous.filter(pl.col("level") == 0).select("topic_id", "label").iter_rows())
+    return {cluster: labels[name] for cluster, name in enumerate(ids) if name in labels}
+
+
+def _count_messages(topics: pl.DataFrame, assignments: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """Return the topics with the counts of all their texts, those outside the sample too."""
+    if assignments["topic_id"].drop_nulls().len() == topics.filter(pl.col("level") == 0)["n_texts"].sum():
+        return topics
+    counted = assignments.join(texts.select("text_id", "n_messages"), on="text_id").drop_nulls("topic_id")
+    counted = counted.join(topics.select("topic_id", "parent_id"), on="topic_id")
+    totals = pl.concat(
+        counted.group_by(pl.col(level).alias("topic_id")).agg(
+            pl.col("n_messages").sum().cast(pl.Int64).alias("all_messages"), pl.len().cast(pl.Int64).alias("all_texts")
+        )
+        for level in ("topic_id", "parent_id")
+    ).drop_nulls("topic_id")
+    joined = topics.join(totals, on="topic_id", how="left", maintain_order="left")
+    return joined.with_columns(
+        pl.col("all_messages").fill_null(0).alias("n_messages"), pl.col("all_texts").fill_null(0).alias("n_texts")
+    ).select(topics.columns)
 
 
 def _parts(members: pl.DataFrame, n_topics: int) -> list[pl.DataFrame]:
@@ -172,7 +239,7 @@ def _topic_rows(
                 "n_messages": int(part["n_messages"].sum()),
                 "n_texts": part.height,
                 "centroid": centroids[cluster].tolist(),
-                "radius": float(part["similarity"].quantile(0.01, "lower") or 0.0),
+                "radius": radius_of(part["similarity"].to_numpy()),
             }
         )
     return rows

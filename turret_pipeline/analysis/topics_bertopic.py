@@ -1,4 +1,4 @@
-"""BERTopic with our parts in it: our clusters in place of UMAP and HDBSCAN, its c-TF-IDF for words, our labels.
+"""BERTopic with our parts in it: our clusters in place of UMAP and HDBSCAN, its c-TF-IDF for the keywords.
 
 Importing this module imports BERTopic, which takes seconds; so `topics` does it inside the fit.
 """
@@ -6,13 +6,12 @@ Importing this module imports BERTopic, which takes seconds; so `topics` does it
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
-from turret_pipeline.analysis.labels import choose_labels
-from turret_pipeline.analysis.topics_clusters import cluster_vectors
+from turret_pipeline.analysis.topics_neighbours import READ_CHARACTERS, WORD
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # BERTopic changes the process's warning filters when imported
@@ -24,51 +23,44 @@ with warnings.catch_warnings():
 N_KEYWORDS = 10
 
 
-@dataclass(frozen=True)
-class FoundTopics:
-    """clusters: int64 of shape (n_texts,), -1 for none, numbered from the largest; the rest one entry a cluster."""
-
-    clusters: np.ndarray
-    sizes: np.ndarray
-    keywords: list[list[str]]
-    labels: list[str]
-
-
-class GraphClusters:
+class GivenClusters:
     """BERTopic's `hdbscan_model`: fit leaves `labels_`, one cluster a vector, -1 for none."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, find: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._find = find
         self.labels_ = np.zeros(0, dtype=np.int64)
 
-    def fit(self, vectors: np.ndarray, y: np.ndarray | None = None) -> GraphClusters:
-        self.labels_ = cluster_vectors(vectors, seed=self.seed)
+    def fit(self, vectors: np.ndarray, y: np.ndarray | None = None) -> GivenClusters:
+        self.labels_ = self._find(vectors)
         return self
 
 
-def find_topics(texts: list[str], vectors: np.ndarray, *, seed: int) -> FoundTopics:
-    """Return the clusters of `vectors` with keywords and labels.
+class _KeywordsOnly(BERTopic):
+    def _save_representative_docs(self, documents: object) -> None:
+        """Leave out BERTopic's search for typical texts, half of its time: ours are those nearest the centroid."""
 
-    texts: distinct and not blank. vectors: float32 of shape (n_texts, n_dims), unit rows.
+
+def find_topics(
+    texts: list[str], vectors: np.ndarray, find: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, list[list[str]]]:
+    """Return (clusters, keywords of each): what `find` makes of the vectors, numbered from the largest, and its words.
+
+    texts: distinct and not blank. vectors: float32 of shape (n_texts, n_dims). clusters: int64 (n_texts,), -1 for none.
     """
-    model = BERTopic(
+    model = _KeywordsOnly(
         embedding_model=BaseEmbedder(),
         umap_model=BaseDimensionalityReduction(),
-        hdbscan_model=GraphClusters(seed),
-        vectorizer_model=CountVectorizer(token_pattern=r"(?u)\b\w[\w'\u2019]*\b"),
+        hdbscan_model=GivenClusters(find),
+        vectorizer_model=CountVectorizer(token_pattern=WORD),
         ctfidf_model=ClassTfidfTransformer(bm25_weighting=True, reduce_frequent_words=True),
         top_n_words=N_KEYWORDS,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found, _ = model.fit_transform(texts, embeddings=vectors)
+        found, _ = model.fit_transform([text[:READ_CHARACTERS] + " _" for text in texts], embeddings=vectors)
     clusters = np.asarray(found, dtype=np.int64)
-    n_topics = int(clusters.max()) + 1
     words = model.get_topics()
-    keywords = [[word for word, _ in words[topic] if word] for topic in range(n_topics)]
-    return FoundTopics(
-        clusters,
-        np.bincount(clusters[clusters >= 0], minlength=n_topics),
-        keywords,
-        choose_labels(texts, vectors, clusters),
-    )
+    keywords = [
+        [word for word, _ in words[topic] if word.strip("_")] for topic in range(int(clusters.max(initial=-1)) + 1)
+    ]
+    return clusters, keywords
