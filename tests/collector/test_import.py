@@ -1,0 +1,167 @@
+"""Historical events from files: the checks of `POST /track`, nothing twice, no server."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from turret_api.accounts import Accounts
+from turret_pipeline.lake.parts import list_parts, read_parts
+from turret_pipeline.lake.paths import Lake
+
+EVENTS = [
+    {"name": "n", "metadata": {"prompt": "one"}, "timestamp": "2026-01-01T00:00:00Z", "session_id": "s"},
+    {"name": "n", "metadata": {"prompt": "two"}},
+    {"name": "n", "metadata": {"prompt": "two"}},
+    {"name": "n", "metadata": {"prompt": "three"}, "event_id": "mine"},
+]
+
+
+@pytest.fixture
+def turret(tmp_path: Path, database_url: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the `turret` command on a home of its own."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", "from turret_api.command.main import main; main()", *arguments],
+            env={
+                **os.environ,
+                "TURRET_HOME": str(tmp_path / "home"),
+                "TURRET_DATABASE_URL": database_url.replace("+psycopg2", ""),
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return run
+
+
+def events_of(tmp_path: Path, project_id: str) -> pl.DataFrame:
+    lake = Lake(str(tmp_path / "home" / "lake"))
+    return read_parts(lake, list_parts(lake, project_id))
+
+
+def write_ndjson(file: Path, documents: list[object]) -> Path:
+    file.write_text("".join(json.dumps(each) + "\n" for each in documents))
+    return file
+
+
+def test_a_file_imported_again_or_grown_stores_nothing_twice(turret, new_project, accounts: Accounts, tmp_path) -> None:
+    project = new_project("enterprise", 1)
+    file = write_ndjson(tmp_path / "a.ndjson", [*EVENTS])
+    first = json.loads(turret("import", str(file), "--project", project.name, "--json").stdout)
+    again = json.loads(turret("import", str(file), "--project", project.project_id, "--json").stdout)
+    write_ndjson(file, [*EVENTS, EVENTS[1], EVENTS[3], {"name": "n", "metadata": {"prompt": "new"}}])
+    grown = json.loads(turret("import", str(file), "--project", project.project_id, "--json").stdout)
+
+    assert [(each["imported"], each["duplicates"]) for each in (first, again, grown)] == [(4, 0), (0, 4), (2, 5)]
+    events = events_of(tmp_path, project.project_id)
+    prompts = [json.loads(each)["prompt"] for each in events["metadata"]]
+    assert sorted(prompts) == ["new", "one", "three", "two", "two", "two"]
+    assert events["event_id"].n_unique() == 6
+    assert events["session_id"].n_unique() == 6
+    assert accounts.usage(project.project_id).used == 0
+
+
+def test_refused_rows_are_reported_by_number_and_the_rest_is_imported(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    file = tmp_path / "a.ndjson"
+    file.write_text('{"name":"n","metadata":{"a":1}}\n\nnonsense\n{"name":"n"}\n{"name":"n","metadata":{"a":2}}\n')
+    report = tmp_path / "refused.ndjson"
+
+    done = turret("import", str(file), "--project", project.project_id, "--json", "--refused", str(report))
+
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith("Error: 2 of 4 rows were refused")
+    assert [(row["row"], row["code"]) for row in json.loads(done.stdout)["refused_rows"]] == [
+        (3, "INVALID_REQUEST"),
+        (4, "MISSING_REQUIRED_FIELD"),
+    ]
+    assert [json.loads(line)["row"] for line in report.read_text().splitlines()] == [3, 4]
+    assert events_of(tmp_path, project.project_id).height == 2
+
+
+def test_columns_of_parquet_go_where_they_are_mapped(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    file = tmp_path / "a.parquet"
+    at = dt.datetime(2026, 1, 2, 3, 4, 5, 678901)
+    pl.DataFrame(
+        {
+            "ts": pl.Series([at, at], dtype=pl.Datetime("us", "UTC")),
+            "text": ["hello", None],
+            "extra": ['{"model":"x","n":2}', "{}"],
+            "gold": ["secret", "secret"],
+            "score": [0.5, 2.0],
+            "user_id": ["u", None],
+        }
+    ).write_parquet(file)
+    mapping = ["ts=timestamp", "text=metadata.prompt", "extra=metadata", "gold="]
+
+    done = turret(
+        "import", str(file), "--project", project.name, "--name", "chat", *(w for m in mapping for w in ("--map", m))
+    )
+
+    assert done.returncode == 0, done.stderr
+    rows = events_of(tmp_path, project.project_id).sort("seq").to_dicts()
+    assert [json.loads(row["metadata"]) for row in rows] == [
+        {"prompt": "hello", "model": "x", "n": 2, "score": 0.5},
+        {"score": 2.0},
+    ]
+    assert {row["name"] for row in rows} == {"chat"}
+    assert rows[0]["timestamp"].isoformat() == "2026-01-02T03:04:05.678901+00:00"
+    assert rows[0]["user_id"] == "u" and rows[1]["user_id"].startswith("usr_")
+
+
+def test_cells_of_csv_are_numbers_only_where_the_whole_column_is(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    file = tmp_path / "a.csv"
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows(
+            [
+                ["name", "count", "code", "flag", "note"],
+                ["n", "1", "007", "true", 'a "b", c'],
+                ["n", "2.5", "8", "FALSE", ""],
+            ]
+        )
+
+    assert turret("import", str(file), "--project", project.name).returncode == 0
+
+    rows = events_of(tmp_path, project.project_id).sort("seq")
+    assert [json.loads(each) for each in rows["metadata"]] == [
+        {"count": 1, "code": "007", "flag": True, "note": 'a "b", c'},
+        {"count": 2.5, "code": "8", "flag": False},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "reason"),
+    [
+        ("a.txt", "x", [], "is not one of *.ndjson"),
+        ("a.parquet", "x", [], "cannot be read"),
+        ("a.csv", "a,b\n1,2\n", ["--map", "c=name"], "there is no column 'c' to map"),
+        ("a.csv", "a,b\n1,2\n", ["--map", "a=nam"], "'nam' is no key of an event"),
+        ("a.csv", "", [], "has no header line"),
+        ("a.ndjson", "{}\n", ["--map", "a=name"], "NDJSON has no columns to map"),
+        ("a.ndjson", "{}\n", ["--project", "nobody"], "there is no project 'nobody'"),
+    ],
+)
+def test_what_cannot_be_imported_is_said_in_one_line(
+    turret, new_project, tmp_path, name, content, options, reason
+) -> None:
+    file = tmp_path / name
+    file.write_text(content)
+
+    done = turret("import", str(file), "--project", new_project().project_id, *options)
+
+    assert done.returncode == 1
+    assert reason in done.stderr and len(done.stderr.strip().splitlines()) == 1
