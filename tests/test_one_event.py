@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 import orjson
+import polars as pl
 import pytest
 
 from turret_api.accounts import Accounts
@@ -73,7 +74,7 @@ def test_one_event_from_the_request_to_a_topic_and_a_journey(home: Settings, dat
         build(home, database_url, project.project_id)
         events = store.read(lake, EVENTS, project.project_id)
         assert events.height == n_events
-        kept = events.row(by_predicate=events["event_id"] == "the-one-event", named=True)
+        kept = events.row(by_predicate=pl.col("event_id") == "the-one-event", named=True)
         assert orjson.loads(kept["metadata"]) == ONE_EVENT["metadata"]
 
         # read: what each field is, ...

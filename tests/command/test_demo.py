@@ -25,7 +25,7 @@ from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import EVENTS, JOURNEY_EDGES, MESSAGES, TOPIC_ASSIGNMENTS, TOPICS
 
 PROJECT = "demo"
-LIMIT_S = 170
+LIMIT_S = 280
 
 
 @dataclass(frozen=True)
