@@ -40,6 +40,9 @@ BUILDING_TAG = "turret/building"
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
+BY_DAY = {"events", "field_profiles"}
+"""Stages of `EVENTS_JOB`."""
+
 TICK_S = 5
 STREAM_GAP_S = 30.0
 RETRY_S, RETRY_MOST_S = 60.0, 3600.0
@@ -99,11 +102,13 @@ def look(instance: dg.DagsterInstance, settings: Settings, asked: dict[str, Aske
         if not stages or project in busy:
             continue
         last = asked.setdefault(project, Asked())
-        by_day = bool({"events", "field_profiles"} & stages.keys())
-        if by_day and now - last.events_at < STREAM_GAP_S and len(stages) > 2:
+        by_day = bool(BY_DAY & stages.keys())
+        if "events" in stages and "field_profiles" not in stages and now < last.events_at + STREAM_GAP_S:
             # Between two helpings of a stream what follows from the last one has its turn.
-            stages = {name: inputs for name, inputs in stages.items() if name not in ("events", "field_profiles")}
+            stages = {name: inputs for name, inputs in stages.items() if name != "events"}
             by_day = False
+        if not stages:
+            continue
         work = fingerprint(sorted(stages.items()))
         if now < _not_before(last, work, by_day):
             continue

@@ -8,7 +8,7 @@ import dagster as dg
 
 from turret_pipeline.assets.events import event_assets
 from turret_pipeline.assets.models import model_assets
-from turret_pipeline.assets.room import PROJECTS, RefreshResource, Workshop, day_and_project
+from turret_pipeline.assets.room import RefreshResource, Workshop, day_and_project
 from turret_pipeline.automation import EVENTS_JOB, MODELS_JOB, new_events_sensor
 from turret_pipeline.lake.settings import Settings
 
@@ -26,13 +26,11 @@ def build_definitions(workshop: Workshop) -> dg.Definitions:
             EVENTS_JOB,
             dg.AssetSelection.assets(*executable),
             description="Raw events of some days become events and profiles of their fields.",
-            partitions_def=partitions,
         ),
         dg.define_asset_job(
             MODELS_JOB,
             dg.AssetSelection.assets(*by_project),
             description="A project's field types, messages, vectors, topics and journeys are brought up to date.",
-            partitions_def=PROJECTS,
         ),
     ]
     return dg.Definitions(

@@ -73,7 +73,9 @@ class ProjectTable:
 
     def scan(self, at: int | None = None) -> pl.LazyFrame:
         """Return the project's rows (at the version `at`, default: the one that is open)."""
-        return store.scan(self.lake, self.table, self.project_id, at=self.version if at is None else at)
+        if at is not None:
+            return store.scan(self.lake, self.table, self.project_id, at=at)
+        return store.scan_files(self.lake, self.table, store.project_files(self._delta, self.project_id))
 
     def append(
         self,
