@@ -2,9 +2,9 @@
 
 The messages lie in memory with their topics; ours goes from them, in any order, to edges with counts, sessions,
 probabilities and median gaps. The yardstick discovers the directly-follows graph (counts alone) of our visits, in the
-order of time, and is given those visits ready-made: pm4py (format_dataframe, discover_dfg), which is AGPL and so no part of
-Turret, if `--pm4py` names a Python that has it; else pandas (sort, shift, count). Both graphs are compared; medians of
-the rounds count.
+order of time, and is given those visits ready-made: pm4py (format_dataframe, discover_dfg), which is AGPL and so no
+part of Turret, if `--pm4py` names a Python that has it; else pandas (sort, shift, count). Both graphs are compared;
+medians of the rounds count.
 
     python benchmarks/journeys.py [--events 1000000] [--sessions 100000] [--rounds 3] [--pm4py PYTHON] [--json]
 """

@@ -82,6 +82,17 @@ def test_a_late_message_falls_into_its_place_and_a_session_goes_on_over_midnight
     }
 
 
+def test_messages_millennia_apart_are_in_order_too() -> None:
+    """Session and time then no longer fit into one number to sort by."""
+    far = 6_000 * 365 * 86_400
+    rows = [(f"s{i}", at, topic) for i in range(100) for at, topic in ((far, "t3"), (5, "t2"), (0, "t1"))]
+    found = v.visits(messages(rows))
+    assert (
+        found.group_by("session_id", maintain_order=True).agg("topic_id")["topic_id"].to_list()
+        == [["t1", "t2", "t3"]] * 100
+    )
+
+
 def test_no_messages_have_no_edges_but_the_same_columns() -> None:
     found = v.journey_edges(v.visits(messages([])))
     assert found.schema == v.journey_edges(v.visits(messages([("a", 0, "t1")]))).schema

@@ -80,7 +80,7 @@ def _in_order(rows: pl.DataFrame, order: list[str]) -> pl.DataFrame:
     slim = rows.select(session=coded("session_id"), topic=coded("topic_id"), timestamp="timestamp").with_row_index(
         "row"
     )
-    ordered = slim.sort("session", "timestamp")
+    ordered = _by_session_and_time(slim)
     same = (pl.col("session") == pl.col("session").shift()) & (pl.col("timestamp") == pl.col("timestamp").shift())
     tied = ordered.select((same | same.shift(-1)).fill_null(False)).to_series()
     if tied.any():
@@ -91,6 +91,16 @@ def _in_order(rows: pl.DataFrame, order: list[str]) -> pl.DataFrame:
             ordered["row"].scatter(places, fixed["row"]), ordered["topic"].scatter(places, fixed["topic"])
         )
     return ordered
+
+
+def _by_session_and_time(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `rows` sorted by `session`, `timestamp`: by one number made of both where it fits into 63 bits."""
+    time = pl.col("timestamp").to_physical()
+    last, least, most = rows.select(pl.col("session").max(), time.min().alias("least"), time.max().alias("most")).row(0)
+    if last is None or (last + 1) * (most - least + 1) >= 1 << 63:
+        return rows.sort("session", "timestamp")
+    place = pl.col("session").cast(pl.Int64) * (most - least + 1) + (time - least)
+    return rows.with_columns(place=place).sort("place").drop("place")
 
 
 def moves(visits: pl.DataFrame) -> pl.DataFrame:
