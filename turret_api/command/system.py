@@ -38,7 +38,7 @@ from turret_pipeline.lake.settings import Settings
 HOST = "127.0.0.1"
 DATABASE_S = 2.0
 """Seconds between two looks at the embedded database."""
-API_S = 60.0
+API_S = 120.0
 DAGSTER_S = 180.0
 """Seconds that a start may take on a busy machine, where it takes a tenth of that otherwise."""
 
