@@ -16,7 +16,7 @@ from turret_api.collector.metrics import Metrics
 from turret_api.errors import UnavailableError, invalid
 
 MOST_REQUESTS = 2_000
-MOST_BYTES = 2 * MAX_BODY
+MOST_BYTES = MAX_BODY + MAX_BODY // 2
 _GUESS = 64 * 1024
 _WAIT_FOR_ROOM_S = 5.0
 _CHUNK_S = 10.0

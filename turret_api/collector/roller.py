@@ -24,7 +24,7 @@ from turret_pipeline.lake.paths import Lake
 log = logging.getLogger(__name__)
 
 MOST_ROWS = 50_000
-MOST_BYTES = 16 * 1024 * 1024
+MOST_BYTES = 8 * 1024 * 1024
 SEEN_FOR_DAYS = 8
 _LOOK_S = 0.2
 _LONGEST_PAUSE_S = 30.0

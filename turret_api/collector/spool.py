@@ -23,6 +23,7 @@ import apsw
 import msgspec
 
 LAYOUT = "1"
+_PIECE_BYTES = 2 * 1024 * 1024
 LEAST_SQLITE = (3, 51, 3)
 
 _TABLES = """
@@ -171,8 +172,10 @@ class Spool:
         """Add `rows`; they get the next numbers, in order."""
         first = self.next_seq
         with translated():
-            self._db.execute("INSERT INTO batches VALUES(?, ?, ?, ?)", (first, len(rows), received_us, _pack(rows)))
-        self.next_seq = first + len(rows)
+            for members in _pieces(rows):
+                values = (self.next_seq, len(members), received_us, _pack(members))
+                self._db.execute("INSERT INTO batches VALUES(?, ?, ?, ?)", values)
+                self.next_seq += len(members)
         return Range(first, self.next_seq - 1)
 
     def seen(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
@@ -317,6 +320,17 @@ class SpoolReader:
         """Return the id of the collector whose spool it is."""
         with translated():
             return str(self._db.execute("SELECT value FROM meta WHERE name = 'collector_id'").get)
+
+
+def _pieces(rows: list[Row]) -> Iterator[list[Row]]:
+    """Yield `rows` in pieces that are packed together: few bytes each, so that nobody ever holds much of a spool."""
+    start = size = 0
+    for n, row in enumerate(rows):
+        size += len(row.metadata)
+        if size > _PIECE_BYTES and n > start:
+            yield rows[start:n]
+            start, size = n, len(row.metadata)
+    yield rows[start:]
 
 
 def _connect(file: Path, vfs: str | None) -> apsw.Connection:

@@ -68,10 +68,14 @@ class Track:
                 if is_gzip:
                     body = bodies.unpack(body)
                     reservation.grow(len(body))
+                size = len(body)
                 if media_type == bodies.NDJSON or bodies.is_array(body):
-                    status, answer = await self._take_many(project_id, body, media_type, headers)
+                    events = await self._check_many(body, media_type)
+                    del body  # it may be large, and storing may take a while
+                    status, answer = await self._take_many(project_id, events, size, headers)
                 else:
-                    status, answer = await self._take_one(project_id, body)
+                    event = check(bodies.decode(body), self._max_text, may_have_nul=bodies.may_have_nul(body))
+                    status, answer = await self._take_one(project_id, event, size)
         except ApiError as error:
             self._metrics.refused.labels(error.code).inc()
             status, answer = error.status, _encode(error.body())
@@ -97,9 +101,8 @@ class Track:
             raise InvalidKeyError
         return principal.project_id
 
-    async def _take_one(self, project_id: str, body: bytes) -> tuple[int, bytes]:
-        event = check(bodies.decode(body), self._max_text, may_have_nul=bodies.may_have_nul(body))
-        (result,) = await self._collector.store(project_id, [event], len(body))
+    async def _take_one(self, project_id: str, event: Checked, size_bytes: int) -> tuple[int, bytes]:
+        (result,) = await self._collector.store(project_id, [event], size_bytes)
         if type(result) is Stored:
             if result.is_duplicate:
                 self._metrics.duplicates.inc()
@@ -109,9 +112,7 @@ class Track:
         assert type(result) is Refusal
         raise _limit_error(result)
 
-    async def _take_many(
-        self, project_id: str, body: bytes, media_type: str, headers: list[tuple[bytes, bytes]]
-    ) -> tuple[int, bytes]:
+    async def _check_many(self, body: bytes, media_type: str) -> list[Checked | ApiError]:
         documents: list[Any]
         documents = bodies.split_lines(body) if media_type == bodies.NDJSON else list(bodies.split_array(body))
         may_have_nul = bodies.may_have_nul(body)
@@ -123,8 +124,16 @@ class Track:
                 events.append(error)
             if n % _CHECKS_A_TURN == 0:
                 await asyncio.sleep(0)  # let other requests have their turn
-        documents.clear()
-        results = await self._collector.store(project_id, events, len(body))
+        return events
+
+    async def _take_many(
+        self,
+        project_id: str,
+        events: list[Checked | ApiError],
+        size_bytes: int,
+        headers: list[tuple[bytes, bytes]],
+    ) -> tuple[int, bytes]:
+        results = await self._collector.store(project_id, events, size_bytes)
         answers = [self._answer_of(result, headers) for result in results]
         accepted = sum(1 for result in results if type(result) is Stored)
         rejected = len(results) - accepted

@@ -14,6 +14,7 @@ import time
 log = logging.getLogger(__name__)
 
 STOP_S = 20.0
+_COMMAND = "from turret_api.command.main import main; main()"
 _LEAST_PAUSE_S, _MOST_PAUSE_S = 0.2, 10.0
 _HEALTHY_S = 10.0
 
@@ -54,7 +55,7 @@ class _Worker:
         descriptor = self._listener.fileno()
         self._started_at = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "turret_api.command.main", "serve", "--inherited-socket", str(descriptor)],
+            [sys.executable, "-c", _COMMAND, "serve", "--inherited-socket", str(descriptor)],
             pass_fds=[descriptor],
             env=self._environment,
             # Ctrl-C goes to the parent alone, which ends its workers in order.
