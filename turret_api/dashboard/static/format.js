@@ -11,6 +11,7 @@ export function percent(share) {
   if (share === null || share === undefined) return "–";
   const value = share * 100;
   if (value > 0 && value < 0.1) return "<0.1%";
+  if (value > 99 && value < 100) return `${Math.min(99.9, value).toFixed(1)}%`; // not quite all is not all
   return `${value.toFixed(value < 10 ? 1 : 0)}%`;
 }
 
