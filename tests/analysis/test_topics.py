@@ -1,4 +1,4 @@
-"""Topics of planted clusters: found, named, kept. Vectors lie around random directions, texts come from small lexica."""
+"""Topics of planted clusters: found, named, kept. Vectors lie around random directions, texts come from a lexicon."""
 
 from __future__ import annotations
 

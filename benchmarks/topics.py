@@ -1,0 +1,100 @@
+"""Fit and label, embeddings given: Turret beside stock BERTopic on the same vectors, in one run.
+
+    python benchmarks/topics.py GOLD.parquet [--explicit] [--no-stock] [--many 200000] [--assign 100000]
+
+GOLD has columns text and gold_topic (and gold_explicit). Prints one JSON object: seconds of both, topics found, and the
+adjusted Rand index with the labels over all texts. `--many N` also times N distinct vectors (repeats of the set with
+noise) and the memory peak; `--assign N` times assigning N vectors to 500 topics.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import resource
+import time
+
+import numpy as np
+import polars as pl
+from sklearn.metrics import adjusted_rand_score
+
+from turret_pipeline.analysis.embedding import open_embedder
+from turret_pipeline.analysis.topics import assign_texts, fit_topics
+
+
+def frame_of(texts: list[str], vectors: np.ndarray) -> pl.DataFrame:
+    ids = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
+    flat = pl.Series("vector", vectors.astype(np.float32).ravel()).reshape(vectors.shape).cast(pl.List(pl.Float32))
+    return pl.DataFrame({"text_id": ids, "text": texts, "vector": flat, "n_messages": np.ones(len(texts), np.int64)})
+
+
+def noisy(texts: list[str], vectors: np.ndarray, n: int) -> pl.DataFrame:
+    draw = np.random.default_rng(0)
+    rows = draw.integers(len(texts), size=n)
+    drawn = vectors[rows] + 0.02 * draw.normal(size=(n, vectors.shape[1])).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    return frame_of([f"{texts[row]} {number}" for number, row in enumerate(rows)], drawn)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("gold")
+    parser.add_argument("--explicit", action="store_true")
+    parser.add_argument("--no-stock", action="store_true")
+    parser.add_argument("--many", type=int, default=0)
+    parser.add_argument("--assign", type=int, default=0)
+    args = parser.parse_args()
+
+    gold = pl.read_parquet(args.gold).filter(pl.col("gold_topic").is_not_null())
+    if args.explicit and "gold_explicit" in gold.columns:
+        gold = gold.filter(pl.col("gold_explicit"))
+    gold = gold.unique("text", keep="first", maintain_order=True)
+    texts, truth = gold["text"].to_list(), gold["gold_topic"].to_list()
+    embedder = open_embedder(None)
+    vectors = embedder.embed(texts)
+    data = frame_of(texts, vectors)
+    fit_topics(data.head(200))  # imports and first calls are not what is timed, here or below
+
+    start = time.perf_counter()
+    fit = fit_topics(data, embed=embedder.embed)
+    seconds = time.perf_counter() - start
+    found = data.select("text_id").join(fit.assignments, on="text_id", how="left", maintain_order="left")["topic_id"]
+    figures: dict[str, float | int] = {
+        "n": len(texts),
+        "turret_s": round(seconds, 2),
+        "turret_k": fit.topics.filter(pl.col("level") == 0).height,
+        "turret_ari": round(float(adjusted_rand_score(truth, found.fill_null("-1").to_list())), 3),
+    }
+    if not args.no_stock:
+        from bertopic import BERTopic
+
+        BERTopic().fit_transform(texts[:200], vectors[:200])
+        start = time.perf_counter()
+        stock, _ = BERTopic().fit_transform(texts, vectors)
+        stock_s = time.perf_counter() - start
+        figures |= {
+            "stock_s": round(stock_s, 2),
+            "ratio": round(stock_s / seconds, 1),
+            "stock_k": len(set(stock) - {-1}),
+            "stock_ari": round(float(adjusted_rand_score(truth, stock)), 3),
+        }
+    if args.many:
+        many = noisy(texts, vectors, args.many)
+        start = time.perf_counter()
+        fit_topics(many)
+        figures |= {"many": args.many, "many_s": round(time.perf_counter() - start, 1)}
+        figures["peak_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    if args.assign:
+        new = noisy(texts, vectors, args.assign)
+        leaves = fit.topics.filter(pl.col("level") == 0)
+        topics = pl.concat([leaves] * (500 // leaves.height + 1)).head(500)
+        topics = topics.with_columns(pl.Series("topic_id", [f"t_{number}" for number in range(500)]))
+        start = time.perf_counter()
+        assign_texts(new, topics)
+        figures |= {"assign": args.assign, "assign_s": round(time.perf_counter() - start, 2)}
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
