@@ -218,7 +218,7 @@ def test_several_workers_share_a_port_and_each_has_a_spool(make_server: Callable
     assert len(children) == 2 and metrics.status == 200
     assert statuses[200] == 300 and statuses[429] == 100
     assert server.events(project.project_id).height == 300
-    assert sorted(folder.name for folder in (server.home / "spool").iterdir()) == ["0", "1"]
+    assert {folder.name for folder in (server.home / "spool").iterdir()} >= {"0", "1"}
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
 
 

@@ -86,7 +86,9 @@ class _Worker:
         if self._process is None:
             return 0
         try:
-            return abs(self._process.wait(max(0.1, deadline - time.monotonic())))
+            status = self._process.wait(max(0.1, deadline - time.monotonic()))
+            # A worker that was only just starting has nothing to finish, and ends by the signal itself.
+            return 0 if status == -signal.SIGTERM else abs(status)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
