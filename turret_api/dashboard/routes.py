@@ -6,13 +6,16 @@ who is not signed in gets the sign-in page at the same address, so a shared link
 
 from __future__ import annotations
 
+import contextlib
 import urllib.parse
 
 import jinja2
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.exc import SQLAlchemyError
 
+from turret_api.accounts import AccountError
 from turret_api.auth import Principal
 from turret_api.dashboard import files
 from turret_api.dashboard.sessions import Sessions, is_same_origin, load_secret
@@ -126,10 +129,13 @@ def _sessions(request: Request) -> Sessions:
 
 def _about(request: Request, principal: Principal) -> dict[str, str]:
     """What the shell says that `/v1` does not: the project's name and where events and the pipeline are."""
-    project = request.app.state.accounts.find_project(principal.project_id)
+    name = principal.project_id
+    # Without the database the pages still show what the lake has; they only lack the project's name.
+    with contextlib.suppress(AccountError, SQLAlchemyError):
+        name = request.app.state.accounts.find_project(principal.project_id).name
     host = request.url.hostname or "localhost"
     return {
-        "project": project.name if project is not None else principal.project_id,
+        "project": name,
         "project_id": principal.project_id,
         "scope": principal.scope,
         "origin": f"{request.url.scheme}://{request.url.netloc}",
