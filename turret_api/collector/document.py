@@ -26,6 +26,13 @@ EVENT: dict[str, Any] = {
             "minProperties": 1,
             "maxProperties": MAX_KEYS,
             "propertyNames": {"minLength": 1, "maxLength": 200},
+            "additionalProperties": {
+                "anyOf": [
+                    {"type": ["string", "boolean", "null", "array", "object"]},
+                    {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1},
+                    {"type": "number", "not": {"type": "integer"}},
+                ]
+            },
             "description": "your data: texts, numbers, booleans, nulls; lists and objects are kept, not typed",
         },
         "session_id": _ID | {"description": "missing or null: the server makes one"},
