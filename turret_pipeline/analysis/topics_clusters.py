@@ -4,9 +4,10 @@
 2. A ladder of partitions: Leiden communities (Traag, Waltman, van Eck 2019) by modularity at resolutions from coarse
    to fine. Each text is in one; nothing is left over as HDBSCAN leaves it.
 3. The rung to keep, without knowing how many topics there are: the one whose clusters are both apart, by the
-   simplified leave-one-out silhouette (Hruschka, de Castro, Campello 2004) of the centred vectors, and recognisable:
+   simplified leave-one-out silhouette (Hruschka, de Castro, Campello 2004) of the vectors, and recognisable:
    by how many texts a ridge classifier that was fitted on the other half puts where the clustering has them (the
-   idea of prediction strength, Tibshirani and Walther 2005). The product of both has its maximum inside the ladder.
+   idea of prediction strength, Tibshirani and Walther 2005). The product of both has its maximum inside the ladder;
+   of rungs within 2 % of it the middle one is taken.
 
 4. Where merging clusters makes this clearly better still, they are merged (`_merge`).
 
@@ -29,7 +30,10 @@ from turret_pipeline.analysis.topics_neighbours import neighbour_graph
 RESOLUTIONS = tuple(0.35 * 1.5625**step for step in range(9))
 """First pass, 0.35 to 12.4; the second looks halfway to both neighbours of the best."""
 
-MERGE_MARGIN = 1.05
+NEAR_TIE = 0.02
+"""Share of the best quality within which rungs are as good as each other: what other seeds and samples move it by."""
+
+MERGE_MARGIN = 1.1
 """Ratio of qualities that a merge has to reach; without a margin close topics of labelled sets are lost."""
 
 MIN_SIZE = 5
@@ -69,10 +73,16 @@ def cluster_texts(texts: list[str], vectors: np.ndarray, *, seed: int) -> Cluste
     climb(list(RESOLUTIONS))
     best = max(RESOLUTIONS, key=lambda resolution: scores[resolution])
     climb([best / 1.25, best * 1.25])
-    best = max(sorted(scores), key=lambda resolution: scores[resolution])
+    best = _middle_of_best(scores)
     finer = min((r for r in RESOLUTIONS if r >= 2.0 * best), default=RESOLUTIONS[-1])
     clusters, quality = _merge(rungs[best], scores[best], vectors, judge)
     return Clustering(_drop_small(clusters), rungs[finer], quality)
+
+
+def _middle_of_best(scores: dict[float, float]) -> float:
+    """Return the middle one of the resolutions whose score is within `NEAR_TIE` of the best."""
+    ties = [resolution for resolution in sorted(scores) if scores[resolution] >= max(scores.values()) * (1 - NEAR_TIE)]
+    return ties[len(ties) // 2]
 
 
 class Judge:
@@ -80,8 +90,7 @@ class Judge:
 
     def __init__(self, vectors: np.ndarray) -> None:
         centred = vectors[:SCORED_TEXTS] - vectors[:SCORED_TEXTS].mean(axis=0)
-        length = np.linalg.norm(centred, axis=1, keepdims=True)
-        self._vectors = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
+        self._vectors = vectors[:SCORED_TEXTS]
         self._inputs = np.hstack([centred, np.ones((len(centred), 1), dtype=np.float32)])
         self._halves = np.arange(len(centred)) % 2
         identity = np.eye(self._inputs.shape[1], dtype=np.float32)
