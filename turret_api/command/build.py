@@ -27,13 +27,15 @@ _PR_SET_PDEATHSIG = 1
 
 @click.command()
 @click.option("--project", "projects", metavar="P", multiple=True, help="Id or name of a project; default: all.")
-def command(projects: tuple[str, ...]) -> None:
+@click.option("--full-refresh", is_flag=True, help="Compute again what is up to date too; vectors are kept.")
+def command(projects: tuple[str, ...], full_refresh: bool) -> None:
     """Bring every table up to date in the foreground; exits non-zero if anything failed."""
     settings = Settings.from_environment()
     with database(settings) as url:
         bring_in_spools(settings, url)
         chosen = [f"--project={project_id}" for project_id in _project_ids(url, projects)]
-        command = [sys.executable, "-m", "turret_pipeline.build", *chosen]
+        again = ["--full-refresh"] if full_refresh else []
+        command = [sys.executable, "-m", "turret_pipeline.build", *chosen, *again]
         code = run(command, dagster_environment(settings, url))
     sys.exit(code)
 

@@ -30,7 +30,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TURRET_PORT", "8000", "port of the API and the dashboard"),
     Setting("TURRET_DAGSTER_PORT", "3000", "port of the Dagster UI"),
     Setting("TURRET_MODEL", "all-MiniLM-L6-v2", "sentence-transformers name or folder of the embedding model"),
-    Setting("TURRET_RAY_ADDRESS", "unset", "a Ray cluster to run the assets on; unset: local processes"),
+    Setting(
+        "TURRET_RAY_ADDRESS", "unset", "for a Ray cluster to run the assets on; not built yet, so any value is refused"
+    ),
     Setting("TURRET_MAX_TEXT", "100000", "longest text in an event's metadata, in characters"),
     Setting(
         "TURRET_ROLL_SECONDS",
@@ -56,7 +58,6 @@ class Settings:
         port: TCP port of the API.
         dagster_port: TCP port of the Dagster UI.
         model: name or folder of the embedding model, or None for the one that ships with Turret.
-        ray_address: address of a Ray cluster, or None.
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
         disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
@@ -68,7 +69,6 @@ class Settings:
     port: int = 8000
     dagster_port: int = 3000
     model: str | None = None
-    ray_address: str | None = None
     max_text: int = 100_000
     roll_after_s: float = 2.0
     disk_reserve_bytes: int | None = None
@@ -84,6 +84,8 @@ class Settings:
             if "%" in lake:
                 # deltalake reads a local folder as an address and decodes what looks like %20.
                 raise SettingError(f"the lake's folder {lake!r} has a '%' in its name; choose one without")
+        if env.get("TURRET_RAY_ADDRESS"):
+            raise SettingError("TURRET_RAY_ADDRESS is set, but this version runs assets as local processes; unset it")
         model = env.get("TURRET_MODEL") or None
         return cls(
             home=home,
@@ -92,7 +94,6 @@ class Settings:
             port=_integer(env, "TURRET_PORT", 8000, 1, 65535),
             dagster_port=_integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
             model=None if model in (None, "all-MiniLM-L6-v2") else model,
-            ray_address=env.get("TURRET_RAY_ADDRESS") or None,
             max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
             roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
             disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),
