@@ -66,7 +66,7 @@ def slot_folders(spools: Path) -> list[Path]:
 def try_slot(folder: Path) -> Slot | None:
     """Return `folder`, locked, or None if another process has it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_durable(folder)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise SlotError(f"the folder {folder} cannot be used: {error.strerror}") from error
@@ -76,3 +76,15 @@ def try_slot(folder: Path) -> Slot | None:
         os.close(descriptor)
         return None
     return Slot(folder, descriptor)
+
+
+def _make_durable(folder: Path) -> None:
+    """After this call `folder` is there; SQLite fsyncs it when it makes its log, but not the folders above it."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        descriptor = os.open(each.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
