@@ -1,68 +1,233 @@
-"""Short, unique names of topics in the words of their messages.
+"""Short, unique names of topics and themes in the words of their messages.
 
-A label is a phrase of one to six words, in the order in which people wrote them, from the topic's most typical texts.
-Many of these must hold it and few of other topics' (share times log ratio, as in c-TF-IDF); among the best of them the
-one is taken whose meaning is near the topic and not near its next neighbour. The meaning of a phrase is its embedding
-where the caller lends the model, else the mean vector of the texts that hold it. Not here: language models.
+A label is a phrase of the topic's own texts (`labels_phrases`), best of two or three telling words. Many of the topic's
+typical texts must hold it and few of other topics' (share and log ratio, as in c-TF-IDF); among the best of these the
+one is taken whose meaning is nearest the topic and not near its next neighbour, seen from the middle of all topics. The
+meaning of a phrase is its embedding where the caller lends the model, else the mean vector of the texts that hold it.
+A single word, or words that say little, are a last resort; a topic without any phrase is named by its most typical
+text. Not here: language models.
 """
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
-from sklearn.feature_extraction.text import CountVectorizer
 
-from turret_pipeline.analysis.topics_neighbours import READ_CHARACTERS, WORD
+from turret_pipeline.analysis.labels_phrases import (
+    FUNCTION_WORDS,
+    MAX_CHARACTERS,
+    WEAK,
+    may_be_label,
+    phrases,
+    proper_names,
+    singular,
+)
+from turret_pipeline.analysis.topics_neighbours import READ_CHARACTERS
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 
-N_TYPICAL = 80
+N_TYPICAL = 200
 """Texts of a topic that lend phrases, the most typical ones."""
 
+N_NAMES = 50
+"""Of these texts, those that tell which words are names of places and brands."""
+
 N_FINALISTS = 24
-MAX_WORDS = 6
-MAX_CHARACTERS = 60
+N_KEYWORDS = 10
 
-_EDGE_WORDS = """
-    a an the this that these those my your his her its our their i me you he she it we they them us myself one some
-    any all both each other another such same and or but if so as than then too very just also only even still of at by
-    for with about against between into through during before after above below to from in on off over under again out
-    up down is am are was were be been being do does did doing done has have had having can could will would shall
-    should may might must not no nor don't doesn't didn't can't couldn't won't isn't wasn't what which who whom when
-    where why how there here please want need like know hi hello hey thanks thank ok okay yes i'm i've i'd i'll it's
-    that's let's there's what's im ive let make sure tell going got way something someone anything now today really much
-    many more most s t m ve d ll re"""
-EDGE_WORDS = frozenset(_EDGE_WORDS.split())
-"""English words that a label neither begins nor ends with; in other languages the choice by meaning has to do."""
+SINGLE_WORD = 0.4
+"""Factor on the rank of a single word; two or more telling words say what about it."""
+
+WORD_RANK = 0.2
+NEXT_TOPIC = 0.3
+"""Weights of rank among the texts, and of the cosine to the next topic, beside the cosine to the topic."""
+
+THEME_SHARE = 0.15
+"""Least share of the texts in each of a theme's topics, or all but one in four, for a phrase to name the theme."""
 
 
-def choose_labels(
-    texts: list[str],
-    vectors: np.ndarray,
-    clusters: np.ndarray,
-    centroids: np.ndarray,
-    *,
-    kept: Mapping[int, str] | None = None,
-    embed: Embed | None = None,
-) -> list[str]:
-    """Return one label a topic, no two alike whatever their case.
+@dataclass(frozen=True)
+class _Lent:
+    """The phrases of a topic's typical texts.
 
-    texts, vectors, clusters: of n_texts; clusters -1 for none. centroids: float32 (n_topics, n_dims), unit rows.
-    kept: labels that topics have already; they stay. embed: the model that made `vectors`, as `Embedder.embed`.
+    share: by phrase in the singular, the share of these texts that hold it. rows: numbers of the texts that hold it.
     """
-    kept = kept or {}
-    labels = dict(kept)
-    taken = {label.lower() for label in kept.values()}
-    typical = [_typical(vectors, clusters, centroids, topic) for topic in range(len(centroids))]
-    ranked = _rank_phrases(texts, vectors, typical, centroids, embed) if len(kept) < len(centroids) else []
-    for topic in range(len(centroids)):
-        if topic not in labels:
-            label = _first_free([*ranked[topic], _clip(texts[typical[topic][0]])], taken)
-            labels[topic] = label
-            taken.add(label.lower())
-    return [labels[topic] for topic in range(len(centroids))]
+
+    share: dict[str, float]
+    rows: dict[str, list[int]]
+
+
+class Namer:
+    """Names the topics of one field and its themes; no name is given twice, whatever the case."""
+
+    def __init__(
+        self,
+        texts: list[str],
+        vectors: np.ndarray,
+        clusters: np.ndarray,
+        centroids: np.ndarray,
+        embed: Embed | None = None,
+    ) -> None:
+        """Hold what labels are made from.
+
+        texts, vectors, clusters: of n_texts; clusters -1 for none. centroids: float32 (n_topics, n_dims), unit rows.
+        embed: the model that made `vectors`, as `Embedder.embed`.
+        """
+        self._texts, self._vectors, self._centroids, self._embed = texts, vectors, centroids, embed
+        self._middle = vectors.mean(axis=0)
+        self._surfaces: dict[str, Counter[str]] = defaultdict(Counter)
+        self._typical = [_typical(vectors, clusters, centroids, topic) for topic in range(len(centroids))]
+        self._lent: list[_Lent] = []
+        self._names: frozenset[str] = frozenset()
+        self._taken: set[str] = set()
+
+    def topics(self, kept: Mapping[int, str] | None = None) -> list[str]:
+        """Return one label a topic. kept: labels that topics have already, which stay."""
+        labels = dict(kept or {})
+        self._taken |= {label.lower() for label in labels.values()}
+        missing = [topic for topic in range(len(self._centroids)) if topic not in labels]
+        if missing:
+            self._read()
+            ranked = self._by_meaning(_by_words([lent.share for lent in self._lent]), self._centroids)
+            for topic in missing:
+                labels[topic] = self._take([*ranked[topic], _clip(self._texts[self._typical[topic][0]])])
+        return [labels[topic] for topic in range(len(self._centroids))]
+
+    def themes(self, themes: np.ndarray, labels: list[str]) -> list[str]:
+        """Return one label a theme: a phrase that most of its topics share, else the labels of its first two topics.
+
+        themes: theme of each topic, 0 to n_themes-1. labels: of the topics, the largest topic first.
+        """
+        self._read()
+        n_themes = int(themes.max(initial=-1)) + 1
+        parts = [np.flatnonzero(themes == theme) for theme in range(n_themes)]
+        shares = [self._shared(topics) for topics in parts]
+        centroids = np.asarray([self._centroids[topics].mean(axis=0) for topics in parts])
+        ranked = self._by_meaning(_by_words(shares, single_word=1.0), centroids, single_word=0.0)
+        found = []
+        for topics, candidates in zip(parts, ranked, strict=True):
+            names = [labels[topic] for topic in topics[:2]]
+            found.append(self._take([*candidates, " / ".join(names) + (" …" if len(topics) != 2 else "")]))
+        return found
+
+    def _read(self) -> None:
+        """After this call the phrases of the typical texts are known."""
+        if self._lent:
+            return
+        self._names = proper_names(self._texts[row] for rows in self._typical for row in rows[:N_NAMES])
+        for rows in self._typical:
+            held: dict[str, list[int]] = defaultdict(list)
+            for row in rows:
+                for key, phrase in _phrases_of(self._texts[row]).items():
+                    held[key].append(int(row))
+                    self._surfaces[key][phrase] += 1
+            often = {key: found for key, found in held.items() if len(found) > 1}
+            self._lent.append(_Lent({key: len(found) / len(rows) for key, found in often.items()}, often))
+
+    def _shared(self, topics: np.ndarray) -> dict[str, float]:
+        """Return the mean shares of the phrases that most of these topics hold."""
+        if len(topics) == 1:
+            return {}
+        held = Counter(key for topic in topics for key, share in self._lent[topic].share.items() if share > THEME_SHARE)
+        enough = max(2.0, 0.75 * len(topics))
+        means = {
+            key: sum(self._lent[topic].share.get(key, 0.0) for topic in topics) / len(topics)
+            for key, n_topics in held.items()
+            if n_topics >= enough
+        }
+        return {key: share for key, share in means.items() if share > 2 * THEME_SHARE}
+
+    def _by_meaning(
+        self, finalists: list[list[tuple[float, str]]], centroids: np.ndarray, single_word: float = 0.15
+    ) -> list[list[str]]:
+        """Return each group's phrases, best first. finalists: (rank among the texts, phrase in the singular)."""
+        names = {key: self._surface(key) for found in finalists for _, key in found}
+        if not names:
+            return [[] for _ in finalists]
+        keys = sorted(names)
+        if self._embed is not None:
+            meaning = self._embed([names[key] for key in keys])
+        else:
+            rows: dict[str, list[int]] = defaultdict(list)
+            for lent in self._lent:
+                for key in names.keys() & lent.rows.keys():
+                    rows[key] += lent.rows[key]
+            meaning = np.asarray([self._vectors[rows[key]].mean(axis=0) for key in keys])
+        meaning = _unit(meaning - meaning.mean(axis=0))
+        aims = _unit(centroids - self._middle)
+        place = {key: number for number, key in enumerate(keys)}
+        ranked: list[list[str]] = []
+        for group, found in enumerate(finalists):
+            if not found:
+                ranked.append([])
+                continue
+            near = meaning[[place[key] for _, key in found]] @ aims.T
+            own = near[:, group].copy()
+            near[:, group] = -1.0
+            rank = np.asarray([value for value, _ in found]) / found[0][0]
+            burden = np.asarray([self._burden(names[key], single_word) for _, key in found])
+            score = own - NEXT_TOPIC * near.max(axis=1) + WORD_RANK * rank - burden
+            ranked.append([names[found[i][1]] for i in np.argsort(-score, kind="stable")])
+        return ranked
+
+    def _surface(self, key: str) -> str:
+        """Return the phrase as it is mostly written."""
+        return min(self._surfaces[key].items(), key=lambda item: (-item[1], item[0]))[0]
+
+    def _burden(self, phrase: str, single_word: float) -> float:
+        """Return what is taken off a phrase's score for being too short, too long, vague, or somebody's name."""
+        words = phrase.split()
+        length = single_word if len(words) == 1 else 0.06 if len(words) == 4 else 0.3 if len(words) > 4 else 0.0
+        return length + 0.1 * sum((word in WEAK) + (word in self._names) for word in words) / len(words)
+
+    def _take(self, candidates: list[str]) -> str:
+        """Return the first candidate that names nothing yet, with a number behind where all do."""
+        free = [label for label in candidates if label.lower() not in self._taken]
+        number = 2
+        while not free:
+            label = f"{candidates[-1]} ({number})"
+            free = [label] if label.lower() not in self._taken else []
+            number += 1
+        self._taken.add(free[0].lower())
+        return free[0]
+
+
+def clean_keywords(words: Sequence[str]) -> list[str]:
+    """Return the first `N_KEYWORDS` of `words` that say something, each once whatever its number (card, cards)."""
+    found: dict[str, str] = {}
+    for word in words:
+        if len(word) > 1 and word not in FUNCTION_WORDS and not word.isdigit() and word.strip("_"):
+            found.setdefault(singular(word), word)
+    return list(found.values())[:N_KEYWORDS]
+
+
+def _phrases_of(text: str) -> dict[str, str]:
+    found = {}
+    for phrase in phrases(text[:READ_CHARACTERS]):
+        found[" ".join(map(singular, phrase.split()))] = phrase
+    return found
+
+
+def _by_words(shares: list[dict[str, float]], single_word: float = SINGLE_WORD) -> list[list[tuple[float, str]]]:
+    """Return each group's (rank, phrase) for the phrases that tell it from the other groups, best first."""
+    total: dict[str, float] = defaultdict(float)
+    for group in shares:
+        for key, share in group.items():
+            total[key] += share
+    ranked = []
+    for group in shares:
+        scored = []
+        for key, share in group.items():
+            words = key.split()
+            if may_be_label(words):
+                elsewhere = (total[key] - share) / max(len(shares) - 1, 1)
+                score = share**0.7 * float(np.log1p(share / (elsewhere + 0.01)))
+                scored.append((score * (single_word if len(words) == 1 else 1.0), key))
+        ranked.append(sorted(scored, key=lambda item: (-item[0], item[1]))[:N_FINALISTS])
+    return ranked
 
 
 def _typical(vectors: np.ndarray, clusters: np.ndarray, centroids: np.ndarray, topic: int) -> np.ndarray:
@@ -70,63 +235,10 @@ def _typical(vectors: np.ndarray, clusters: np.ndarray, centroids: np.ndarray, t
     return members[np.argsort(-(vectors[members] @ centroids[topic]), kind="stable")][:N_TYPICAL]
 
 
-def _rank_phrases(
-    texts: list[str], vectors: np.ndarray, typical: list[np.ndarray], centroids: np.ndarray, embed: Embed | None
-) -> list[list[str]]:
-    """Return each topic's phrases, best first."""
-    rows = np.concatenate(typical)
-    counter = CountVectorizer(ngram_range=(1, MAX_WORDS), token_pattern=WORD, binary=True, min_df=2, dtype=np.float32)
-    try:
-        counts = counter.fit_transform([texts[row][:READ_CHARACTERS] for row in rows])
-    except ValueError:  # no word stands in two texts
-        return [[] for _ in typical]
-    phrases = counter.get_feature_names_out()
-    n_typical = np.asarray([len(members) for members in typical])
-    owner = np.repeat(np.arange(len(typical)), n_typical)
-    members = sp.csr_matrix((np.ones(len(rows), dtype=np.float32), (owner, np.arange(len(rows)))))
-    share = np.asarray((members @ counts).todense()) / n_typical[:, None]
-    elsewhere = (share.sum(axis=0) - share) / max(len(typical) - 1, 1)
-    fits = np.asarray([_may_be_label(phrase) for phrase in phrases], dtype=bool)
-    n_words = np.asarray([phrase.count(" ") + 1 for phrase in phrases])
-    score = np.where(fits & (share > 0), share * np.log1p(share / np.maximum(elsewhere, 1e-3)) * n_words**0.5, 0.0)
-    finalists = [
-        [int(column) for column in np.argsort(-row, kind="stable")[:N_FINALISTS] if row[column] > 0] for row in score
-    ]
-    columns = sorted({column for row in finalists for column in row})
-    if not columns:
-        return [[] for _ in typical]
-    if embed is not None:
-        meaning = embed([str(phrases[column]) for column in columns])
-    else:
-        meaning = np.asarray(counts[:, columns].T @ vectors[rows])
-        meaning /= np.maximum(np.linalg.norm(meaning, axis=1, keepdims=True), 1e-9)
-    place = {column: number for number, column in enumerate(columns)}
-    ranked = []
-    for topic, row in enumerate(finalists):
-        near = meaning[[place[column] for column in row]] @ centroids.T
-        own = near[:, topic].copy()
-        near[:, topic] = -1.0
-        contrast = own - 0.5 * near.max(axis=1) if len(centroids) > 1 else own
-        ranked.append([str(phrases[row[i]]) for i in np.argsort(-contrast, kind="stable")])
-    return ranked
-
-
-def _may_be_label(phrase: str) -> bool:
-    words = phrase.replace("\u2019", "'").split()
-    readable = len(phrase) <= MAX_CHARACTERS and any(character.isalpha() for character in phrase)
-    return readable and len(phrase) > 1 and words[0] not in EDGE_WORDS and words[-1] not in EDGE_WORDS
-
-
 def _clip(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 1].rstrip() + "…"
 
 
-def _first_free(candidates: list[str], taken: set[str]) -> str:
-    for label in candidates:
-        if label.lower() not in taken:
-            return label
-    number = 2
-    while f"{candidates[-1]} ({number})".lower() in taken:
-        number += 1
-    return f"{candidates[-1]} ({number})"
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)

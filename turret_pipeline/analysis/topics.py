@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from turret_pipeline.analysis.labels import Embed, choose_labels
+from turret_pipeline.analysis.labels import Embed, Namer, clean_keywords
 from turret_pipeline.analysis.topics_ids import carry_ids, theme_id, topic_id
 from turret_pipeline.analysis.topics_map import find_themes, place_on_map
 from turret_pipeline.analysis.topics_refit import centroids_of, keep_topics, radius_of
@@ -89,11 +89,13 @@ def fit_topics(
     fresh_ids = [topic_id(part["text_id"]) for part in _parts(members, n_topics)]
     ids = carry_ids(placed, fresh_ids, previous_assignments)
     kept = _kept_labels(ids, previous_topics)
-    labels = choose_labels(words, vectors, clusters, centroids, kept=kept, embed=embed)
+    namer = Namer(words, vectors, clusters, centroids, embed)
+    labels = namer.topics(kept)
+    keywords = [clean_keywords(found) for found in keywords]
 
     themes = find_themes(centroids, np.bincount(clusters[clusters >= 0], minlength=n_topics))
     rows = _topic_rows(members, ids, labels, keywords, centroids)
-    rows += _theme_rows(rows, themes, centroids)
+    rows += _theme_rows(rows, themes, centroids, namer.themes(themes, labels))
     places = place_on_map(np.asarray([row["centroid"] for row in rows], dtype=np.float32))
     for row, (x, y) in zip(rows, places, strict=True):
         row |= {"x": float(x), "y": float(y), "fitted_texts": usable.height}
@@ -245,7 +247,9 @@ def _topic_rows(
     return rows
 
 
-def _theme_rows(topics: list[dict[str, object]], themes: np.ndarray, centroids: np.ndarray) -> list[dict[str, object]]:
+def _theme_rows(
+    topics: list[dict[str, object]], themes: np.ndarray, centroids: np.ndarray, labels: list[str]
+) -> list[dict[str, object]]:
     """Return one row a theme, made from its topics, and name it as parent of these topics."""
     rows: list[dict[str, object]] = []
     for theme in range(int(themes.max()) + 1 if len(themes) else 0):
@@ -262,7 +266,7 @@ def _theme_rows(topics: list[dict[str, object]], themes: np.ndarray, centroids: 
                 "topic_id": name,
                 "level": 1,
                 "parent_id": None,
-                "label": " / ".join(str(row["label"]) for row in parts[:2]) + (" …" if len(parts) != 2 else ""),
+                "label": labels[theme],
                 "keywords": list(dict.fromkeys(keywords))[:10],
                 "examples": [str(row["examples"][0]) for row in parts][:N_EXAMPLES],  # type: ignore[index]
                 "n_messages": sum(int(row["n_messages"]) for row in parts),  # type: ignore[call-overload]

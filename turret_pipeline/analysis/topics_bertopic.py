@@ -20,7 +20,7 @@ with warnings.catch_warnings():
     from bertopic.dimensionality import BaseDimensionalityReduction
     from bertopic.vectorizers import ClassTfidfTransformer
 
-N_KEYWORDS = 10
+N_WORDS = 30
 
 
 class GivenClusters:
@@ -53,7 +53,7 @@ def find_topics(
         hdbscan_model=GivenClusters(find),
         vectorizer_model=CountVectorizer(token_pattern=WORD),
         ctfidf_model=ClassTfidfTransformer(bm25_weighting=True, reduce_frequent_words=True),
-        top_n_words=N_KEYWORDS,
+        top_n_words=N_WORDS,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-from turret_pipeline.analysis.embedding import model_key
+from turret_pipeline.analysis.embedding import Embedder, model_key, open_embedder
 from turret_pipeline.analysis.topics import MAX_FIT_TEXTS, assign_texts, fit_topics, refit_reason
 from turret_pipeline.lake import failpoint
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
@@ -89,6 +91,18 @@ class _Field:
         return pl.concat(frames)
 
 
+class _Lazily:
+    """The project's embedder, opened when a fit first has a phrase to embed."""
+
+    def __init__(self, model: str | None) -> None:
+        self._model = model
+        self._embedder: Embedder | None = None
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        self._embedder = self._embedder or open_embedder(self._model)
+        return self._embedder.embed(texts)
+
+
 def _bring_field(field: _Field, fitted: Outcome, assigned: Outcome) -> None:
     """Assign the field's texts that have no assignment yet, or fit its topics anew and assign all."""
     started = time.perf_counter()
@@ -134,6 +148,7 @@ def _fit(
         field.with_vectors(sample),
         previous_topics=previous_topics if previous_topics.height else None,
         previous_assignments=previous.join(sample, on="text_id", how="semi") if previous_topics.height else None,
+        embed=_Lazily(field.work.model),
     )
     field.work.tell("topics", texts.height, texts.height)
     rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)]).sort("text_id")
