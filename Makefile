@@ -33,7 +33,7 @@ up: $(READY)
 	@exec $(TURRET) up
 
 test: $(READY_DEV)
-	@.venv/bin/python -m pytest -m "not long" $(ARGS)
+	@.venv/bin/python -m pytest -m "not long" -n 2 --dist loadfile $(ARGS)
 
 test-long: $(READY_DEV)
 	@.venv/bin/python -m pytest -m long $(ARGS)

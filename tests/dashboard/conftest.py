@@ -81,7 +81,8 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         process.wait(30)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright's loop is open in this thread, nobody else can run one (Dagster does).
+@pytest.fixture(scope="module")
 def browser() -> Iterator[BrowserContext]:
     if not CHROMIUM.exists():
         pytest.fail(f"{CHROMIUM} is missing: install it with `apt-get install chromium` (or the like of your system)")
