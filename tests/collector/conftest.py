@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ import pytest
 from turret_api.accounts import Accounts, NewProject
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
+
+from .preloaded import Forked, Preloaded
 
 LAUNCH = Path(__file__).parent / "launch.py"
 START_S = 60.0
@@ -45,14 +48,15 @@ class Answer:
 
 @dataclass
 class Server:
-    """One `turret serve` process with a home of its own."""
+    """One `turret serve` process with a home of its own; without `preloaded` it starts from nothing."""
 
     home: Path
     database_url: str
+    preloaded: Preloaded | None = None
     launch: list[str] = field(default_factory=list)
     options: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
-    process: subprocess.Popen[str] | None = None
+    process: subprocess.Popen[str] | Forked | None = None
     port: int = 0
 
     def start(self) -> Server:
@@ -80,14 +84,18 @@ class Server:
             "PYTHONUNBUFFERED": "1",
             **self.environment,
         }
+        arguments = [*self.launch, "serve", "--port", str(self.port), *self.options]
         with (self.home / "serve.log").open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(LAUNCH), *self.launch, "serve", "--port", str(self.port), *self.options],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+            if self.preloaded is not None:
+                self.process = self.preloaded.start(arguments, environment, log.fileno())
+            else:
+                self.process = subprocess.Popen(
+                    [sys.executable, str(LAUNCH), *arguments],
+                    env=environment,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                )
 
     @property
     def pid(self) -> int:
@@ -168,6 +176,14 @@ def read_answer(connection: http.client.HTTPConnection) -> Answer:
 
 
 @pytest.fixture(scope="session")
+def preloaded() -> Iterator[Preloaded]:
+    """A process that servers and commands are forked from."""
+    process = Preloaded()
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope="session")
 def accounts(database_url: str) -> Iterator[Accounts]:
     opened = Accounts(database_url)
     opened.migrate()
@@ -186,12 +202,13 @@ def new_project(accounts: Accounts) -> Callable[..., NewProject]:
 
 
 @pytest.fixture
-def make_server(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Server]]:
+def make_server(tmp_path: Path, database_url: str, preloaded: Preloaded) -> Iterator[Callable[..., Server]]:
     """Makes servers, each with a home of its own unless told otherwise, and ends them."""
     made: list[Server] = []
 
     def make(**given: Any) -> Server:
         given.setdefault("home", tmp_path / f"home-{len(made)}")
+        given.setdefault("preloaded", preloaded)
         server = Server(database_url=given.pop("database_url", database_url), **given)
         made.append(server)
         return server
@@ -201,10 +218,31 @@ def make_server(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Ser
         server.kill()
 
 
+@pytest.fixture
+def turret(tmp_path: Path, database_url: str, preloaded: Preloaded) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs a `turret` command to its end, on a home of the test's own unless `home` says otherwise."""
+
+    def run(*arguments: str, home: Path | None = None) -> subprocess.CompletedProcess[str]:
+        environment = {
+            **os.environ,
+            "TURRET_HOME": str(home or tmp_path / "home"),
+            "TURRET_DATABASE_URL": database_url.replace("+psycopg2", ""),
+        }
+        with tempfile.TemporaryFile("w+") as errors:
+            process = preloaded.start(arguments, environment, errors.fileno())
+            with process.stdout:
+                said = process.stdout.read()
+            status = process.wait(START_S)
+            errors.seek(0)
+            return subprocess.CompletedProcess(arguments, status, said, errors.read())
+
+    return run
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Iterator[Server]:
+def server(tmp_path_factory: pytest.TempPathFactory, database_url: str, preloaded: Preloaded) -> Iterator[Server]:
     """A running server that the tests of a module share."""
-    running = Server(tmp_path_factory.mktemp("server"), database_url).start()
+    running = Server(tmp_path_factory.mktemp("server"), database_url, preloaded).start()
     yield running
     running.kill()
 

@@ -1,6 +1,7 @@
 """`turret` as the tests start it: with a failpoint, a file system that fails, or a safety taken away.
 
-    python launch.py [--die-at POINT [--after N]] [--vfs lossy:FOLDER] [--without pin|fsync|commit] serve …
+    python launch.py [--die-at POINT [--after N]] [--without pin|commit] [--fail-fsync-after N] [--disk-full-if FILE]
+                     [--clock FILE] [--sqlite VERSION] serve …
 
 There is no such switch in the product.
 """
@@ -10,19 +11,34 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import time
+from pathlib import Path
+
+import apsw
 
 from turret_pipeline.lake import failpoint
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--die-at")
     parser.add_argument("--after", type=int, default=1)
     parser.add_argument("--without", choices=["pin", "commit"])
     parser.add_argument("--clock", help="file that holds the seconds to add to the clock")
-    options, arguments = parser.parse_known_args()
+    parser.add_argument("--fail-fsync-after", type=int, help="fsyncs of the spool's log after which they fail")
+    parser.add_argument("--disk-full-if", help="file: while it is there, the spool's disk is full")
+    parser.add_argument("--sqlite", help="version that SQLite says it has")
+    options, arguments = parser.parse_known_args(words)
     if options.die_at:
         _die_at(options.die_at, options.after)
+    if options.clock:
+        _shift_clock(Path(options.clock))
+    if options.fail_fsync_after is not None:
+        _put_spools_on(FailingDisk("failing", options.fail_fsync_after))
+    if options.disk_full_if:
+        _fill_disk(Path(options.disk_full_if))
+    if options.sqlite:
+        _pretend_sqlite(options.sqlite)
     if options.without == "pin":
         _without_pin()
     elif options.without == "commit":
@@ -43,6 +59,101 @@ def _die_at(point: str, after: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     failpoint.on_reached = reached
+
+
+class FailingDisk(apsw.VFS):
+    """The default VFS, but that fsync of a log fails for ever after `n_left` of them."""
+
+    def __init__(self, name: str, n_left: int) -> None:
+        super().__init__(name, "")
+        self.name = name
+        self.n_left = n_left
+
+    def xOpen(self, name: apsw.URIFilename | str | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        return _FailingFile(self, name, flags)
+
+
+class _FailingFile(apsw.VFSFile):
+    def __init__(self, disk: FailingDisk, name: apsw.URIFilename | str | None, flags: list[int]) -> None:
+        super().__init__("", name, flags)
+        self._disk = disk
+        self._is_log = isinstance(name, str) and name.endswith("-wal")
+
+    def xSync(self, flags: int) -> None:  # noqa: N802
+        if self._is_log:
+            self._disk.n_left -= 1
+            if self._disk.n_left < 0:
+                raise apsw.IOError("the disk failed")
+        super().xSync(flags)
+
+
+class FullDisk(apsw.VFS):
+    """The default VFS, but that there is no room while `mark` is there."""
+
+    def __init__(self, name: str, mark: Path) -> None:
+        super().__init__(name, "")
+        self.name = name
+        self.mark = mark
+
+    def xOpen(self, name: apsw.URIFilename | str | None, flags: list[int]) -> apsw.VFSFile:  # noqa: N802
+        return _FullFile(self, name, flags)
+
+
+class _FullFile(apsw.VFSFile):
+    def __init__(self, disk: FullDisk, name: apsw.URIFilename | str | None, flags: list[int]) -> None:
+        super().__init__("", name, flags)
+        self._disk = disk
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802
+        if self._disk.mark.exists():
+            raise apsw.FullError("no room")
+        super().xWrite(data, offset)
+
+
+def _put_spools_on(disk: FailingDisk | FullDisk) -> None:
+    import functools
+
+    from turret_api.collector import collector
+    from turret_api.collector.spool import Spool
+
+    collector.Spool = functools.partial(Spool, vfs=disk.name)  # type: ignore[assignment, misc]
+    global _disk
+    _disk = disk  # the VFS lives as long as its object
+
+
+_disk: apsw.VFS | None = None
+
+
+def _fill_disk(mark: Path) -> None:
+    """A disk that fills without the right to mount one: writes of the spool find no room, and statvfs says so."""
+    from turret_api.collector import disk
+
+    _put_spools_on(FullDisk("full", mark))
+    real = disk.free_and_reserve
+
+    def free_and_reserve(folder: Path, reserve_bytes: int | None) -> tuple[int, int]:
+        free, reserve = real(folder, reserve_bytes)
+        return (0 if mark.exists() else free), reserve
+
+    disk.free_and_reserve = free_and_reserve
+
+
+def _shift_clock(file: Path) -> None:
+    """Adds the seconds in `file` to the wall clock, whenever it is asked for."""
+    real, real_ns = time.time, time.time_ns
+
+    def shift() -> float:
+        try:
+            return float(file.read_text() or 0)
+        except (OSError, ValueError):
+            return 0.0
+
+    time.time = lambda: real() + shift()
+    time.time_ns = lambda: real_ns() + int(shift() * 1e9)
+
+
+def _pretend_sqlite(version: str) -> None:
+    apsw.sqlite_lib_version = lambda: version
 
 
 def _without_pin() -> None:

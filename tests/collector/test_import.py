@@ -5,10 +5,6 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -24,26 +20,6 @@ EVENTS = [
     {"name": "n", "metadata": {"prompt": "two"}},
     {"name": "n", "metadata": {"prompt": "three"}, "event_id": "mine"},
 ]
-
-
-@pytest.fixture
-def turret(tmp_path: Path, database_url: str) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the `turret` command on a home of its own."""
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-c", "from turret_api.command.main import main; main()", *arguments],
-            env={
-                **os.environ,
-                "TURRET_HOME": str(tmp_path / "home"),
-                "TURRET_DATABASE_URL": database_url.replace("+psycopg2", ""),
-            },
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-
-    return run
 
 
 def events_of(tmp_path: Path, project_id: str) -> pl.DataFrame:
