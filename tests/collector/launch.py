@@ -161,7 +161,8 @@ def _without_pin() -> None:
     import itertools
 
     from turret_api.collector import roller
-    from turret_api.collector.spool import Range, Spool
+    from turret_api.collector.rows import Range
+    from turret_api.collector.spool import Spool
 
     numbers = itertools.count()
     real = roller.write_part

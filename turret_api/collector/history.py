@@ -134,7 +134,8 @@ def _checked(
             tail = hashlib.blake2b(key + str(occurrences[key]).encode(), digest_size=15).hexdigest()
         yield (
             number,
-            event._replace(
+            msgspec.structs.replace(
+                event,
                 event_id=event.event_id if event.is_named else f"evt_{tail}",
                 session_id=event.session_id if document.get("session_id") is not None else f"ses_{tail}",
                 user_id=event.user_id if document.get("user_id") is not None else f"usr_{tail}",

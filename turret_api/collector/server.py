@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -152,5 +153,8 @@ def serve(
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, end)
     collector.start()
+    # What is there now stays: left out, full collections need not walk it again and again under load.
+    gc.collect()
+    gc.freeze()
     on_ready()
     server.run(sockets=[listener])

@@ -24,7 +24,7 @@ _CHECKS_A_TURN = 50
 _MESSAGE = "Event tracked successfully"
 
 
-class Tracked(msgspec.Struct):
+class Tracked(msgspec.Struct, gc=False):
     """The answer to an event that is stored."""
 
     success: bool
@@ -34,7 +34,7 @@ class Tracked(msgspec.Struct):
     user_id: str
 
 
-class TrackedBefore(Tracked):
+class TrackedBefore(Tracked, gc=False):
     """The answer to an event that was stored before."""
 
     duplicate: bool = True
@@ -136,6 +136,9 @@ class Track:
         results = await self._collector.store(project_id, events, size_bytes)
         answers = [self._answer_of(result, headers) for result in results]
         accepted = sum(1 for result in results if type(result) is Stored)
+        duplicates = sum(1 for answer in answers if type(answer) is TrackedBefore)
+        self._metrics.accepted.inc(accepted - duplicates)
+        self._metrics.duplicates.inc(duplicates)
         rejected = len(results) - accepted
         answer = {"success": rejected == 0, "accepted": accepted, "rejected": rejected, "results": answers}
         return (207 if rejected else 200), _encode(answer)
@@ -143,9 +146,7 @@ class Track:
     def _answer_of(self, result: Result, headers: list[tuple[bytes, bytes]]) -> Tracked | dict[str, Any]:
         if type(result) is Stored:
             if result.is_duplicate:
-                self._metrics.duplicates.inc()
                 return TrackedBefore(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
-            self._metrics.accepted.inc()
             return Tracked(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
         error = _limit_error(result) if type(result) is Refusal else result
         assert isinstance(error, ApiError)

@@ -13,12 +13,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from turret_api.collector.event import Checked
 from turret_api.collector.ledger import Account, Ledger, Refusal
 from turret_api.collector.metrics import Metrics
-from turret_api.collector.spool import Row, Seen, Spool, SpoolBrokenError, SpoolFullError
+from turret_api.collector.rows import Row, Seen
+from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolFullError
 from turret_api.errors import ApiError, UnavailableError
 from turret_pipeline.lake import failpoint
 
@@ -30,7 +33,7 @@ MOST_BYTES_A_COMMIT = 8 * 1024 * 1024
 T = TypeVar("T")
 
 
-class Stored(NamedTuple):
+class Stored(msgspec.Struct, gc=False):
     """The ids of an event that is stored; `is_duplicate`: it was stored before, and these are the ids of then."""
 
     event_id: str
@@ -176,7 +179,8 @@ class Writer:
             self._spool.begin()
             result = function(self._spool)
             self._spool.commit()
-        except SpoolBrokenError:
+        except SpoolBrokenError as error:
+            future.set_exception(error)
             raise
         except Exception as error:
             self._spool.rollback()
@@ -228,7 +232,8 @@ class Writer:
             if type(event) is Checked and event.is_named
         ]
         seen = self._spool.seen(asked) if asked else {}
-        now_s = batch.now_us / 1e6
+        now_us, rows = batch.now_us, batch.rows
+        now_s = now_us / 1e6
         for submission in waiting:
             project_id = submission.project_id
             account = self._ledger.account(project_id, now_s)
@@ -249,8 +254,8 @@ class Writer:
                 if type(event) is not Checked:
                     results.append(event)  # type: ignore[arg-type]
                     continue
-                key = (project_id, event.event_id)
                 if event.is_named:
+                    key = (project_id, event.event_id)
                     first = seen.get(key) or batch.names.get(key)
                     if first is not None:
                         results.append(Stored(first.event_id, first.session_id, first.user_id, True))
@@ -259,10 +264,10 @@ class Writer:
                     results.append(account.refusal(now_s))
                     continue
                 taken += 1
-                event_id, session_id, user_id, name, timestamp_us, metadata, is_named = event
-                at = batch.now_us if timestamp_us is None else timestamp_us
-                batch.rows.append(Row(project_id, event_id, session_id, user_id, name, at, batch.now_us, metadata))
-                if is_named:
+                event_id, session_id, user_id = event.event_id, event.session_id, event.user_id
+                at = now_us if event.timestamp_us is None else event.timestamp_us
+                rows.append(Row(project_id, event_id, session_id, user_id, event.name, at, now_us, event.metadata))
+                if event.is_named:
                     batch.names[key] = Seen(project_id, event_id, session_id, user_id)
                 results.append(Stored(event_id, session_id, user_id, False))
             if taken:
