@@ -103,6 +103,41 @@ def test_a_refit_on_the_same_texts_changes_nothing(fit: TopicFit, texts: pl.Data
     assert again.topics.select(names).sort(names).equals(fit.topics.select(names).sort(names))
 
 
+def test_themes_keep_id_and_label_through_a_refit_that_adds_a_topic() -> None:
+    names = list(THEMES)
+    before = fit_topics(texts_of(names[:-1], 60))
+    grown = texts_of(names[:-1], 60).vstack(texts_of(names[-1:], 40))
+    after = fit_topics(grown, previous_topics=before.topics, previous_assignments=before.assignments)
+    themes = [fit.topics.filter(pl.col("level") == 1).select("topic_id", "label") for fit in (before, after)]
+    kept = themes[0].join(themes[1], on="topic_id")
+    assert kept.height >= 2
+    assert kept["label"].equals(kept["label_right"], check_names=False)
+
+
+def test_emoji_code_languages_one_word_replies_and_a_flood_make_sensible_topics() -> None:
+    kinds = {
+        "emoji": ["\U0001f600 {}", "\U0001f44d\U0001f44d {}", "\u2764\ufe0f {}"],
+        "code": ["def parse(row):\n    return row[{}]\n" * 80, "```python\nprint({})\n```" * 80],
+        "german": ["Wo ist mein Paket {}?", "Das Paket {} ist noch nicht da", "Paket {} verfolgen bitte"],
+        "spanish": ["\u00bfD\u00f3nde est\u00e1 mi factura {}?", "necesito la factura {}", "factura {} por favor"],
+        "replies": ["yes {}", "continue {}", "ok {}"],
+        "flood": ["BUY CHEAP WATCHES {}"],
+    }
+    frame = texts_of(list(THEMES)[: len(kinds)], 24)
+    texts = [kind[n % len(kind)].replace("{}", str(n)) for kind in kinds.values() for n in range(24)]
+    odd = frame.with_columns(pl.Series("text", texts))
+    flood = odd["text"].str.starts_with("BUY")
+    odd = odd.with_columns(n_messages=pl.when(flood).then(10_000).otherwise(1).cast(pl.Int64))
+    found = fit_topics(odd)
+    assert agreement(found, odd) > 0.95
+    labels = dict(leaves(found).select(pl.col("examples").list.first().str.slice(0, 3), "label").iter_rows())
+    assert labels["BUY"] in ("buy cheap watches", "cheap watches")
+    assert {label.lower() for label in labels.values()} & {"paket", "das paket"}
+    assert "factura" in labels.values()
+    assert all(0 < len(label) <= 60 and "\n" not in label for label in labels.values())
+    assert found.topics["n_messages"].max() >= 24 * 10_000
+
+
 def test_more_texts_of_the_same_kind_join_the_topics_there_are(fit: TopicFit, texts: pl.DataFrame) -> None:
     grown = pl.concat([texts, texts_of(list(THEMES), 6, seed=1)])
     again = fit_topics(grown, previous_topics=fit.topics, previous_assignments=fit.assignments)

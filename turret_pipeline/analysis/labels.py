@@ -29,13 +29,13 @@ from turret_pipeline.analysis.topics_neighbours import READ_CHARACTERS
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 
-N_TYPICAL = 200
+N_TYPICAL = 120
 """Texts of a topic that lend phrases, the most typical ones."""
 
 N_NAMES = 50
 """Of these texts, those that tell which words are names of places and brands."""
 
-N_FINALISTS = 24
+N_FINALISTS = 12
 N_KEYWORDS = 10
 
 SINGLE_WORD = 0.4
@@ -96,11 +96,16 @@ class Namer:
                 labels[topic] = self._take([*ranked[topic], _clip(self._texts[self._typical[topic][0]])])
         return [labels[topic] for topic in range(len(self._centroids))]
 
-    def themes(self, themes: np.ndarray, labels: list[str]) -> list[str]:
+    def themes(self, themes: np.ndarray, labels: list[str], kept: Mapping[int, str] | None = None) -> list[str]:
         """Return one label a theme: a phrase that most of its topics share, else the labels of its first two topics.
 
         themes: theme of each topic, 0 to n_themes-1. labels: of the topics, the largest topic first.
+        kept: labels that themes have already; they stay unless a topic has taken them.
         """
+        kept = {theme: label for theme, label in (kept or {}).items() if label.lower() not in self._taken}
+        self._taken |= {label.lower() for label in kept.values()}
+        if len(kept) == len(np.unique(themes)):
+            return [kept[theme] for theme in range(len(kept))]
         self._read()
         n_themes = int(themes.max(initial=-1)) + 1
         parts = [np.flatnonzero(themes == theme) for theme in range(n_themes)]
@@ -108,7 +113,10 @@ class Namer:
         centroids = np.asarray([self._centroids[topics].mean(axis=0) for topics in parts])
         ranked = self._by_meaning(_by_words(shares, single_word=1.0), centroids, single_word=0.0)
         found = []
-        for topics, candidates in zip(parts, ranked, strict=True):
+        for theme, (topics, candidates) in enumerate(zip(parts, ranked, strict=True)):
+            if theme in kept:
+                found.append(kept[theme])
+                continue
             names = [labels[topic] for topic in topics[:2]]
             found.append(self._take([*candidates, " / ".join(names) + (" …" if len(topics) != 2 else "")]))
         return found

@@ -29,6 +29,7 @@ N_EXAMPLES = 8
 
 _LEFT_TO_CALLER = ("project_id", "field", "model_version")
 TOPIC_SCHEMA = pl.Schema({name: dtype for name, dtype in TOPICS.schema.items() if name not in _LEFT_TO_CALLER})
+_MEMBER = {"text_id": pl.String, "cluster": pl.Int64}
 ASSIGNMENT_SCHEMA = pl.Schema({"text_id": pl.String, "topic_id": pl.String, "similarity": pl.Float64})
 
 
@@ -55,7 +56,8 @@ def fit_topics(
     """Return the topics of `texts` and the topic of each; topics, ids and labels of the last fit stay where they can.
 
     texts: text_id, text, vector (unit length), n_messages; one row a distinct text.
-    previous_topics, previous_assignments: what the last fit and the assignments since left, or None for the first.
+    previous_topics, previous_assignments: what the last fit left, or None for the first. Texts that came since are
+        best left out of the assignments: a topic is born only from texts that are not in them or have none there.
     embed: the model behind the vectors, as `Embedder.embed`: labels are better with it.
     """
     texts = texts.unique("text_id").sort("text_id")
@@ -95,7 +97,9 @@ def fit_topics(
 
     themes = find_themes(centroids, np.bincount(clusters[clusters >= 0], minlength=n_topics))
     rows = _topic_rows(members, ids, labels, keywords, centroids)
-    rows += _theme_rows(rows, themes, centroids, namer.themes(themes, labels))
+    theme_ids = _theme_ids(themes, ids, previous_topics)
+    theme_labels = namer.themes(themes, labels, _kept_labels(theme_ids, previous_topics, level=1))
+    rows += _theme_rows(rows, themes, centroids, theme_ids, theme_labels)
     places = place_on_map(np.asarray([row["centroid"] for row in rows], dtype=np.float32))
     for row, (x, y) in zip(rows, places, strict=True):
         row |= {"x": float(x), "y": float(y), "fitted_texts": usable.height}
@@ -192,11 +196,11 @@ def _without_outliers(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return found
 
 
-def _kept_labels(ids: list[str], previous: pl.DataFrame | None) -> dict[int, str]:
-    """Return the labels of those topics that the last fit had too."""
+def _kept_labels(ids: list[str], previous: pl.DataFrame | None, level: int = 0) -> dict[int, str]:
+    """Return the labels of those topics, or themes (level 1), that the last fit had too."""
     if previous is None or previous.height == 0:
         return {}
-    labels = dict(previous.filter(pl.col("level") == 0).select("topic_id", "label").iter_rows())
+    labels = dict(previous.filter(pl.col("level") == level).select("topic_id", "label").iter_rows())
     return {cluster: labels[name] for cluster, name in enumerate(ids) if name in labels}
 
 
@@ -247,15 +251,23 @@ def _topic_rows(
     return rows
 
 
+def _theme_ids(themes: np.ndarray, ids: list[str], previous: pl.DataFrame | None) -> list[str]:
+    """Return the id of each theme: that of the old theme with which it shares most topics, else its own."""
+    topics = pl.DataFrame({"text_id": ids if len(themes) else [], "cluster": themes}, schema_overrides=_MEMBER)
+    fresh = [theme_id(part["text_id"]) for _, part in topics.sort("cluster").group_by("cluster", maintain_order=True)]
+    leaves = None if previous is None else previous.filter(pl.col("level") == 0)
+    return carry_ids(topics, fresh, None if leaves is None else leaves.select(text_id="topic_id", topic_id="parent_id"))
+
+
 def _theme_rows(
-    topics: list[dict[str, object]], themes: np.ndarray, centroids: np.ndarray, labels: list[str]
+    topics: list[dict[str, object]], themes: np.ndarray, centroids: np.ndarray, ids: list[str], labels: list[str]
 ) -> list[dict[str, object]]:
     """Return one row a theme, made from its topics, and name it as parent of these topics."""
     rows: list[dict[str, object]] = []
     for theme in range(int(themes.max()) + 1 if len(themes) else 0):
         parts = [topics[i] for i in np.flatnonzero(themes == theme)]
         parts.sort(key=lambda row: (-int(row["n_messages"]), str(row["topic_id"])))  # type: ignore[call-overload]
-        name = theme_id([str(row["topic_id"]) for row in parts])
+        name = ids[theme]
         weights = np.asarray([row["n_texts"] for row in parts], dtype=np.float64)
         centroid = np.average(centroids[np.flatnonzero(themes == theme)], axis=0)
         for row in parts:

@@ -23,7 +23,6 @@ import graspologic_native
 import numpy as np
 import scipy.sparse as sp
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.linalg import cho_factor, cho_solve
 
 from turret_pipeline.analysis.topics_neighbours import neighbour_graph
 
@@ -89,48 +88,76 @@ class Judge:
     """Says how good a partition of `vectors` is; holds what all partitions share."""
 
     def __init__(self, vectors: np.ndarray) -> None:
-        centred = vectors[:SCORED_TEXTS] - vectors[:SCORED_TEXTS].mean(axis=0)
         self._vectors = vectors[:SCORED_TEXTS]
+        centred = self._vectors - self._vectors.mean(axis=0)
         self._inputs = np.hstack([centred, np.ones((len(centred), 1), dtype=np.float32)])
-        self._halves = np.arange(len(centred)) % 2
         identity = np.eye(self._inputs.shape[1], dtype=np.float32)
-        self._factors = [
-            cho_factor(self._inputs[self._halves != half].T @ self._inputs[self._halves != half] + identity)
-            for half in (0, 1)
-        ]
+        # The ridge classifier of one half, asked about the other, is this matrix times the sums of the first half.
+        self._asked = []
+        for half in (0, 1):
+            fitted = self._inputs[1 - half :: 2]
+            inverse = np.linalg.inv(fitted.T @ fitted + identity)
+            self._asked.append(self._inputs[half::2] @ inverse)
 
     def quality(self, clusters: np.ndarray) -> float:
         """Return silhouette times share recognised, -1 to 1; 0 for a single cluster. clusters: -1 counts as wrong."""
+        return self.measure(clusters).quality()
+
+    def measure(self, clusters: np.ndarray) -> Measure:
+        """Return what the quality of `clusters`, and of any merge of them, follows from."""
         clusters = clusters[: len(self._vectors)]
-        kept = clusters >= 0
+        kept = np.flatnonzero(clusters >= 0)
         names, numbers = np.unique(clusters[kept], return_inverse=True)
-        if len(names) < 2:
+        shape = (len(names), len(clusters))
+        membership = sp.csr_matrix((np.ones(len(kept), dtype=np.float32), (numbers, kept)), shape)
+        sums = np.asarray(membership @ self._vectors)
+        votes = np.empty((len(clusters), len(names)), dtype=np.float32)
+        for half, asked in enumerate(self._asked):
+            votes[half::2] = asked @ np.asarray(membership[:, 1 - half :: 2] @ self._inputs[1 - half :: 2]).T
+        votes = votes if len(kept) == len(clusters) else votes[kept]
+        vectors = self._vectors if len(kept) == len(clusters) else self._vectors[kept]
+        return Measure(names, numbers, sums, vectors @ sums.T, votes, len(clusters))
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A partition as its judge sees it. All but the sizes add up when clusters are merged, so merges cost little.
+
+    names: of the clusters, int64 (n_clusters,). numbers: place in `names` of each kept text's cluster, (n_kept,).
+    sums: of the clusters' vectors, float32 (n_clusters, n_dims). near: products of the texts with them.
+    votes: of the classifier for each cluster; both float32 (n_kept, n_clusters). n_texts: kept or not.
+    """
+
+    names: np.ndarray
+    numbers: np.ndarray
+    sums: np.ndarray
+    near: np.ndarray
+    votes: np.ndarray
+    n_texts: int
+
+    def quality(self) -> float:
+        """Return silhouette times share recognised."""
+        if len(self.names) < 2:
             return 0.0
-        membership = sp.csr_matrix(
-            (np.ones(len(numbers), dtype=np.float32), (np.flatnonzero(kept), numbers)), (len(clusters), len(names))
-        )
-        return self._silhouette(membership, kept, numbers) * self._recognised(membership, kept, numbers)
-
-    def _silhouette(self, membership: sp.csr_matrix, kept: np.ndarray, numbers: np.ndarray) -> float:
-        """Return the mean over all texts of (own - next) / max distance, in cosines to centroids without the text."""
-        sums = np.asarray(membership.T @ self._vectors)
-        vectors = self._vectors[kept]
-        cosine = vectors @ _unit(sums).T
-        own = np.einsum("ij,ij->i", _unit(sums[numbers] - vectors), vectors)
-        cosine[np.arange(len(vectors)), numbers] = -1.0
+        rows = np.arange(len(self.numbers))
+        square = np.einsum("ij,ij->i", self.sums, self.sums)
+        product = self.near[rows, self.numbers]
+        # Of a unit vector v and the sum s that it is part of: cosine of v and s - v.
+        rest = np.sqrt(np.maximum(square[self.numbers] - 2 * product + 1, 0))
+        own = np.divide(product - 1, rest, out=np.zeros_like(rest), where=rest > 1e-3)
+        cosine = self.near * (1 / np.sqrt(np.maximum(square, 1e-12)))
+        cosine[rows, self.numbers] = -1.0
         other = cosine.max(axis=1)
-        return float(((own - other) / np.maximum(np.maximum(1 - own, 1 - other), 1e-6)).sum() / len(kept))
+        apart = ((own - other) / np.maximum(np.maximum(1 - own, 1 - other), 1e-6)).sum() / self.n_texts
+        return float(apart * (self.votes.argmax(axis=1) == self.numbers).sum() / self.n_texts)
 
-    def _recognised(self, membership: sp.csr_matrix, kept: np.ndarray, numbers: np.ndarray) -> float:
-        """Return the share of all texts that a classifier fitted on the other half puts into their own cluster."""
-        right = 0
-        clusters = np.full(len(kept), -1)
-        clusters[kept] = numbers
-        for half, factor in zip((0, 1), self._factors, strict=True):
-            fitted, asked = self._halves != half, self._halves == half
-            weights = cho_solve(factor, np.asarray(membership[fitted].T @ self._inputs[fitted]).T)
-            right += int(((self._inputs[asked] @ weights).argmax(axis=1) == clusters[asked]).sum())
-        return right / len(kept)
+    def merged(self, into: np.ndarray) -> Measure:
+        """Return the measure after merging; into: the new cluster of each, int64 (n_clusters,)."""
+        names, places = np.unique(into, return_inverse=True)
+        table = np.zeros((len(self.names), len(names)), dtype=np.float32)
+        table[np.arange(len(places)), places] = 1.0
+        near, votes = self.near @ table, self.votes @ table
+        return Measure(names, places[self.numbers], table.T @ self.sums, near, votes, self.n_texts)
 
 
 def communities(graph: sp.csr_matrix, resolution: float, seed: int) -> np.ndarray:
@@ -161,11 +188,12 @@ def _merge(clusters: np.ndarray, quality: float, vectors: np.ndarray, judge: Jud
         counts = np.unique(np.round(n_clusters * 0.8 ** np.arange(1, 20)).astype(int))[::-1]
         counts = counts[counts >= 2]
     best, best_quality = clusters, quality * MERGE_MARGIN
+    measure = judge.measure(clusters)
     for count in counts:
-        merged = fcluster(tree, int(count), criterion="maxclust").astype(np.int64)[clusters] - 1
-        found = judge.quality(merged)
+        into = fcluster(tree, int(count), criterion="maxclust").astype(np.int64) - 1
+        found = measure.merged(into[measure.names]).quality()
         if found > best_quality:
-            best, best_quality = merged, found
+            best, best_quality = into[clusters], found
         elif found < 0.7 * best_quality:
             break
     return best, (quality if best is clusters else best_quality)

@@ -51,7 +51,7 @@ def carry_ids(members: pl.DataFrame, fresh: list[str], previous: pl.DataFrame | 
     old_ids = set(previous["topic_id"].drop_nulls())
     for row, name in enumerate(ids):
         if row not in taken and name in old_ids:  # born with the very texts of an old topic that lives on elsewhere
-            ids[row] = topic_id([name, str(row)])
+            ids[row] = f"{name.partition('_')[0]}_{_digest([name, str(row)])}"
     return ids
 
 

@@ -24,7 +24,9 @@ def place_on_map(centroids: np.ndarray) -> np.ndarray:
     middle = centroids - centroids.mean(axis=0)
     if len(centroids) < 3:
         return np.column_stack([np.linspace(-1, 1, len(centroids) + 2)[1:-1], np.zeros(len(centroids))])
-    _, _, axes = np.linalg.svd(middle.astype(np.float64), full_matrices=False)
-    axes = axes[:2] * np.sign(axes[:2].sum(axis=1, keepdims=True) + 1e-12)
-    places = middle @ axes.T
+    # By the products of the rows with one another: a small matrix, where that of the dimensions is a large one.
+    values, directions = np.linalg.eigh(middle.astype(np.float64) @ middle.T.astype(np.float64))
+    places = directions[:, [-1, -2]] * np.sqrt(np.maximum(values[[-1, -2]], 0))
+    largest = np.abs(places).argmax(axis=0)
+    places *= np.where(places[largest, [0, 1]] < 0, -1.0, 1.0)
     return places / max(float(np.abs(places).max()), 1e-12)

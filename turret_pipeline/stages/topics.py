@@ -63,13 +63,24 @@ class _Field:
         """Name of the mark in `topics` with the table's version before the field's newest fit."""
         return f"base of {fingerprint(self.name)}"
 
+    @property
+    def seen_mark(self) -> str:
+        """Name of the mark in `topics` with the time of receipt, in microseconds, up to which the newest fit read."""
+        return f"seen of {fingerprint(self.name)}"
+
+    @property
+    def seen_before_mark(self) -> str:
+        """Name of the mark in `topics` with the same of the fit before the newest."""
+        return f"seen before of {fingerprint(self.name)}"
+
     def rows(self, table: ProjectTable, at: int | None = None) -> pl.DataFrame:
         return table.scan(at).filter(pl.col("field") == self.name).drop("project_id", "field").collect()
 
     def texts(self) -> pl.DataFrame:
-        """Return `text_id` and `n_messages` of the field's distinct texts, in order of `text_id`."""
+        """Return `text_id`, `n_messages`, `first` (microseconds) of the field's distinct texts, by `text_id`."""
         grouped = self.messages.scan().filter(pl.col("field") == self.name).group_by("text_id")
-        return grouped.agg(n_messages=pl.len().cast(pl.Int64)).sort("text_id").collect()
+        first = pl.col("received_at").min().dt.epoch("us")
+        return grouped.agg(n_messages=pl.len().cast(pl.Int64), first=first).sort("text_id").collect()
 
     def with_vectors(self, texts: pl.DataFrame) -> pl.DataFrame:
         """Return `texts` with `text` and `vector`, in the same order."""
@@ -107,10 +118,10 @@ def _bring_field(field: _Field, fitted: Outcome, assigned: Outcome) -> None:
     """Assign the field's texts that have no assignment yet, or fit its topics anew and assign all."""
     started = time.perf_counter()
     texts, known, topics = field.texts(), field.rows(field.assignments), field.rows(field.topics)
-    fit = field.topics.mark(field.fit_mark) or 0
+    fit, seen = field.topics.mark(field.fit_mark) or 0, field.topics.mark(field.seen_mark)
     if fit != (field.assignments.mark(field.fit_mark) or 0):
         reason, base = "the last fit was interrupted", field.topics.mark(field.base_mark)
-        topics, fit = field.rows(field.topics, base), fit - 1
+        topics, fit, seen = field.rows(field.topics, base), fit - 1, field.topics.mark(field.seen_before_mark)
     else:
         new = texts.join(known, on="text_id", how="anti")
         added = field.assign(new, topics)
@@ -127,7 +138,7 @@ def _bring_field(field: _Field, fitted: Outcome, assigned: Outcome) -> None:
             return
         reason = why
     fitted.facts[f"why {field.name} was fitted"] = reason
-    _fit(field, texts, topics, known, fit + 1, fitted, assigned)
+    _fit(field, texts, topics, known, fit + 1, seen or 0, fitted, assigned)
 
 
 def _fit(
@@ -136,18 +147,24 @@ def _fit(
     previous_topics: pl.DataFrame,
     previous: pl.DataFrame,
     fit: int,
+    seen: int,
     fitted: Outcome,
     assigned: Outcome,
 ) -> None:
-    """Commit the field's topics as number `fit` finds them, then the assignments of all its texts."""
+    """Commit the field's topics as number `fit` finds them, then the assignments of all its texts.
+
+    Texts that came after `seen`, when the last fit was made, were given the nearest of the topics that there were. They
+    count as texts without a topic, or a theme that came up since could never become a topic of its own.
+    """
     started = time.perf_counter()
     field.work.tell("topics", 0, texts.height)
     # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
     sample, rest = texts.head(MAX_FIT_TEXTS), texts.slice(MAX_FIT_TEXTS)
+    fitted_before = sample.filter(pl.col("first") <= seen)
     found = fit_topics(
         field.with_vectors(sample),
         previous_topics=previous_topics if previous_topics.height else None,
-        previous_assignments=previous.join(sample, on="text_id", how="semi") if previous_topics.height else None,
+        previous_assignments=previous.join(fitted_before, on="text_id", how="semi") if previous_topics.height else None,
         embed=_Lazily(field.work.model),
     )
     field.work.tell("topics", texts.height, texts.height)
@@ -155,7 +172,8 @@ def _fit(
     topics = _counted(found.topics, rows, texts) if rest.height else found.topics
     topics = topics.with_columns(fitted_texts=pl.lit(texts.height, dtype=pl.Int64))
     failpoint.reached("topics.after_analysis")
-    base = {field.base_mark: field.topics.version, field.fit_mark: fit}
+    base = {field.base_mark: field.topics.version, field.fit_mark: fit, field.seen_before_mark: seen}
+    base[field.seen_mark] = int(texts["first"].max() or 0)  # type: ignore[arg-type]
     field.topics.replace(_with_others(field, field.topics, topics, fit), marks=base)
     n_topics = topics.filter(pl.col("level") == 0).height
     _account(fitted, topics.height, time.perf_counter() - started)

@@ -1,0 +1,58 @@
+"""A theme that comes up between two fits becomes a topic at the next, though its texts had the nearest old one."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import polars as pl
+
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import MESSAGES, TOPIC_ASSIGNMENTS, TOPICS
+from turret_pipeline.stages.work import Work
+
+from .conftest import FRAMES, PROJECT, THEMES, bring, event, put
+
+LATER = dt.date(2026, 10, 5)
+INVOICES = [
+    "an invoice copy",
+    "the invoice for taxes",
+    "a printed invoice",
+    "the company invoice",
+    "a corrected invoice",
+]
+
+
+def messages_about(words: list[str], count: int, start: int) -> list[dict[str, object]]:
+    return [
+        event(start + n, LATER, FRAMES[n % 4].format(words[n % 5], start + n) + (" today" if n % 3 else ""))
+        for n in range(count)
+    ]
+
+
+def assignments(lake: Lake) -> pl.DataFrame:
+    texts = store.read(lake, MESSAGES, PROJECT).select("text_id", "text").unique("text_id")
+    return store.read(lake, TOPIC_ASSIGNMENTS, PROJECT).join(texts, on="text_id")
+
+
+def test_a_theme_whose_texts_old_topics_took_in_is_born_at_the_next_fit(lake_before: Callable[[str], Lake]) -> None:
+    lake = lake_before("end")
+    about_invoices = pl.any_horizontal(pl.col("text").str.contains(words, literal=True) for words in INVOICES)
+    first = assignments(lake)
+    topics = Work(lake, PROJECT).open(TOPICS)
+    topics.replace(topics.scan().collect().with_columns(radius=pl.lit(-1.0)))  # so wide that they take in anything
+    put(lake, LATER, "invoices", messages_about(INVOICES, 36, 1000))
+    bring(lake)
+    taken_in = assignments(lake).filter(about_invoices)["topic_id"].is_in(first["topic_id"].drop_nulls().implode())
+    assert taken_in.mean() > 0.5
+    for number, words in enumerate(THEMES.values()):
+        put(lake, LATER, f"more{number}", messages_about(words, 15, 2000 + 100 * number))
+    bring(lake)
+    last = assignments(lake)
+    assert last["model_version"].max() > first["model_version"].max()
+    born = last.filter(about_invoices)["topic_id"].drop_nulls().unique().to_list()
+    assert len(born) >= 1
+    assert not set(born) & set(first["topic_id"])
+    both = first.join(last, on="text_id")
+    assert (both["topic_id"].fill_null("") != both["topic_id_right"].fill_null("")).mean() <= 0.02
