@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import os
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -62,6 +63,8 @@ def model_key(model: str | None) -> str:
 def open_embedder(model: str | None) -> Embedder:
     """Return the loaded model; raise `ModelError` where it is missing or its weights are not the published ones."""
     folder = _packaged_model() if model is None else None
+    # oneDNN keeps the code that it makes for a shape of matrix, by default for 1024 of them, some 100 kB each.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
     _quiet()
     import torch
     from sentence_transformers import SentenceTransformer
@@ -133,9 +136,17 @@ class Embedder:
                 step = max(1, budget // length)
                 for start in range(0, len(members), step):
                     batch = members[start : start + step]
-                    ids = torch.tensor([token_ids[row] for row in batch], device=self._device)
+                    # The last text again and again, up to a round number: a shape once seen costs memory for ever.
+                    filled = batch + batch[-1:] * (min(step, _round_up(len(batch))) - len(batch))
+                    ids = torch.tensor([token_ids[row] for row in filled], device=self._device)
                     features: dict[str, Any] = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
-                    yield np.asarray(batch), _unit(self._model(features)["sentence_embedding"])
+                    yield np.asarray(batch), _unit(self._model(features)["sentence_embedding"][: len(batch)])
+
+
+def _round_up(count: int) -> int:
+    """Return the next number with three binary digits before its zeros: 5, 6, 7, 8, 10, 12, 14, 16, 20 …"""
+    step = 1 << max(0, count.bit_length() - 3)
+    return -(-count // step) * step
 
 
 def _unit(vectors: torch.Tensor) -> np.ndarray:
