@@ -37,7 +37,7 @@ class Keys(Protocol):
 
 
 def reader(request: Request, key: Annotated[str | None, Security(_header)]) -> Principal:
-    """Return who asks, if they may read (a read or an admin key, or a signed-in browser); raise `InvalidKeyError` if not."""
+    """Return who asks, if they may read: by a read or an admin key, or signed in. Raises `InvalidKeyError` if not."""
     principal = _principal(request, key)
     if principal is None or principal.scope not in (READ, ADMIN):
         raise InvalidKeyError

@@ -149,7 +149,7 @@ class Server:
         return self.request("POST", "/track", body.encode() if isinstance(body, str) else body, sent)
 
     def lake(self) -> Lake:
-        return Lake(str(self.home / "lake"))
+        return Lake(self.environment.get("TURRET_LAKE") or str(self.home / "lake"))
 
     def events(self, project_id: str) -> pl.DataFrame:
         """Return the raw events of a project that are in the lake."""

@@ -1,7 +1,7 @@
 """`turret` as the tests start it: with a failpoint, a file system that fails, or a safety taken away.
 
     python launch.py [--die-at POINT [--after N]] [--without pin|commit] [--fail-fsync-after N] [--disk-full-if FILE]
-                     [--clock FILE] [--sqlite VERSION] serve …
+                     [--clock FILE] [--most-requests N] [--sqlite VERSION] serve …
 
 There is no such switch in the product.
 """
@@ -27,6 +27,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--clock", help="file that holds the seconds to add to the clock")
     parser.add_argument("--fail-fsync-after", type=int, help="fsyncs of the spool's log after which they fail")
     parser.add_argument("--disk-full-if", help="file: while it is there, the spool's disk is full")
+    parser.add_argument("--most-requests", type=int, help="requests that are taken at once")
     parser.add_argument("--sqlite", help="version that SQLite says it has")
     options, arguments = parser.parse_known_args(words)
     if options.die_at:
@@ -37,6 +38,8 @@ def main(words: list[str] | None = None) -> None:
         _put_spools_on(FailingDisk("failing", options.fail_fsync_after))
     if options.disk_full_if:
         _fill_disk(Path(options.disk_full_if))
+    if options.most_requests:
+        _limit_requests(options.most_requests)
     if options.sqlite:
         _pretend_sqlite(options.sqlite)
     if options.without == "pin":
@@ -111,12 +114,10 @@ class _FullFile(apsw.VFSFile):
 
 
 def _put_spools_on(disk: FailingDisk | FullDisk) -> None:
-    import functools
-
     from turret_api.collector import collector
     from turret_api.collector.spool import Spool
 
-    collector.Spool = functools.partial(Spool, vfs=disk.name)  # type: ignore[assignment, misc]
+    collector.Spool = lambda file, _: Spool(file, disk.name)  # type: ignore[assignment, misc]
     global _disk
     _disk = disk  # the VFS lives as long as its object
 
@@ -150,6 +151,12 @@ def _shift_clock(file: Path) -> None:
 
     time.time = lambda: real() + shift()
     time.time_ns = lambda: real_ns() + int(shift() * 1e9)
+
+
+def _limit_requests(most: int) -> None:
+    from turret_api.collector import intake
+
+    intake.MOST_REQUESTS = most
 
 
 def _pretend_sqlite(version: str) -> None:

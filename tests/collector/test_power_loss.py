@@ -27,7 +27,8 @@ from turret_api.collector.ledger import Ledger
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.roller import Roller
 from turret_api.collector.spool import Spool
-from turret_api.collector.writer import Submission, Writer
+from turret_api.collector.submission import Submission
+from turret_api.collector.writer import Writer
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
 

@@ -41,6 +41,38 @@ class Lease:
     silent_s: float
 
 
+@dataclass(frozen=True)
+class Holder:
+    """A collector with unused grants: how many events they are, and for how long it has not been heard of."""
+
+    collector_id: str
+    unused: int
+    silent_s: float
+
+
+def holders(accounts: Accounts) -> list[Holder]:
+    """Return the collectors that hold unused grants, those not heard of for longest first."""
+    table = QUOTA_GRANTS
+    silent = func.coalesce(func.extract("epoch", func.now() - COLLECTORS.c.seen_at), 1e9)
+    query = (
+        select(table.c.collector_id, func.sum(table.c.granted - table.c.used), func.max(silent))
+        .join(COLLECTORS, COLLECTORS.c.collector_id == table.c.collector_id, isouter=True)
+        .where(table.c.granted > table.c.used)
+        .group_by(table.c.collector_id)
+    )
+    with accounts.engine.connect() as connection:
+        found = [Holder(row[0], int(row[1]), float(row[2])) for row in connection.execute(query)]
+    return sorted(found, key=lambda holder: -holder.silent_s)
+
+
+def release(accounts: Accounts, collector_id: str) -> None:
+    """After this call the collector holds no unused grant. If it comes back all the same, it asks for new ones."""
+    with accounts.engine.begin() as connection:
+        connection.execute(
+            update(QUOTA_GRANTS).where(QUOTA_GRANTS.c.collector_id == collector_id).values(granted=QUOTA_GRANTS.c.used)
+        )
+
+
 class Grants:
     """The grants of one collector. Every method is one transaction and raises SQLAlchemy's errors."""
 

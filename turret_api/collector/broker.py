@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from turret_api.accounts.grants import Grants
 from turret_api.collector.ledger import Account, Ledger
 from turret_api.collector.spool import Spool, SpoolBrokenError
-from turret_api.collector.writer import Submission, Writer, resolve
+from turret_api.collector.submission import Submission, resolve
+from turret_api.collector.writer import Writer
 from turret_api.errors import UnavailableError
 
 log = logging.getLogger(__name__)
@@ -31,11 +32,10 @@ _Parked = tuple[Account, Submission, int]
 class Broker:
     """Keeps the grants of `ledger`'s accounts in step with Postgres."""
 
-    def __init__(self, grants: Grants, ledger: Ledger, writer: Writer, now_s: Callable[[], float] = time.time) -> None:
+    def __init__(self, grants: Grants, ledger: Ledger, writer: Writer) -> None:
         self._grants = grants
         self._ledger = ledger
         self._writer = writer
-        self._now_s = now_s
         self._inbox: queue.SimpleQueue[_Parked | None] = queue.SimpleQueue()
         self._parked: list[_Parked] = []
         self._reported: dict[Account, int] = {}
@@ -107,17 +107,17 @@ class Broker:
             by_account.setdefault(account, []).append((submission, needed))
         self._parked = []
         for account, waiting in by_account.items():
-            if self._ledger.account(account.project_id, self._now_s()) is not account:
+            if self._ledger.account(account.project_id, time.time()) is not account:
                 self._release(waiting)  # a new month has begun meanwhile
                 continue
             need = sum(needed for _, needed in waiting)
             before = account.granted
             elsewhere, silent_s = self._lease(account, need)
-            if account.granted > before or account.room(self._now_s()) >= waiting[0][1] or account.is_used_up:
+            if account.granted > before or account.room(time.time()) >= waiting[0][1] or account.is_used_up:
                 self._release(waiting)
             elif not elsewhere:
                 # All is granted and used but what this collector holds: as many of the events as fit are taken.
-                if account.room(self._now_s()):
+                if account.room(time.time()):
                     for submission, _ in waiting[:1]:
                         submission.is_final = True
                 else:
@@ -160,7 +160,7 @@ class Broker:
     def _reconcile(self) -> None:
         """Take over what Postgres says is granted: a lease may have been made just before this collector died."""
         for (project_id, period), granted in self._grants.all_granted().items():
-            account = self._ledger.account_of(project_id, period, self._now_s())
+            account = self._ledger.account_of(project_id, period, time.time())
             if granted != account.granted:
                 self._set_granted(account, lambda granted=granted: granted)  # type: ignore[misc]
         self._is_reconciled = True
@@ -174,7 +174,7 @@ class Broker:
         self._reported.update(changed)
         if not accounts:
             return
-        now_s = self._now_s()
+        now_s = time.time()
         by_name = {(account.project_id, account.period): account for account in accounts}
         for name, (used, granted) in self._grants.used_elsewhere(by_name).items():
             account = by_name[name]

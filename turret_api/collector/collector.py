@@ -17,10 +17,12 @@ from turret_api.collector.event import Checked
 from turret_api.collector.housekeeping import Housekeeping
 from turret_api.collector.ledger import Ledger
 from turret_api.collector.metrics import Metrics
+from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.roller import Roller
 from turret_api.collector.slots import KEYS_FILE, Slot, take_slot
 from turret_api.collector.spool import Spool
-from turret_api.collector.writer import Result, Submission, Writer
+from turret_api.collector.submission import Result, Submission
+from turret_api.collector.writer import Writer
 from turret_api.errors import ApiError, UnavailableError
 from turret_pipeline.lake.settings import Settings
 
@@ -71,7 +73,8 @@ class Collector:
         )
         self.ledger = Ledger(self.keys.plan, self._spool.quota())
         self.keys.on_change = self.ledger.plans_changed
-        self.writer = Writer(self._spool, self.ledger, self.metrics, self.disk.mark_full, on_broken)
+        self._neighbours = Neighbours(self.slot)
+        self.writer = Writer(self._spool, self.ledger, self.metrics, self.disk.mark_full, on_broken, self._neighbours)
         self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer)
         self._reader = self._spool.reader()
         self.roller = Roller(
@@ -105,6 +108,7 @@ class Collector:
         self.writer.stop()
         self.disk.stop()
         self.keys.stop()
+        self._neighbours.close()
         self._reader.close()
         self._spool.close()
         self.slot.release()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from turret_api.accounts.plans import ENTERPRISE, Plan
 
 if TYPE_CHECKING:
-    from turret_api.collector.writer import Submission
+    from turret_api.collector.submission import Submission
 
 NO_LIMIT = 2**53 - 1
 """What `RateLimit-Limit` says of a plan without a limit: the largest integer that every JSON reader keeps."""

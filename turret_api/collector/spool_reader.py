@@ -58,6 +58,11 @@ class SpoolReader:
         """Return, of these (project_id, event_id), those that were seen, with the ids of the first answer."""
         return find_seen(self._db, names)
 
+    def is_made(self) -> bool:
+        """Tell whether the tables are there already: another process may just be making them."""
+        with translated():
+            return bool(self._db.execute("SELECT EXISTS(SELECT 1 FROM sqlite_master WHERE name = 'seen')").get)
+
     def is_settled(self) -> bool:
         """Tell whether nothing is left to do: no row, no pinned range, no unused grant."""
         with translated():

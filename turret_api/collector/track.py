@@ -17,7 +17,7 @@ from turret_api.collector.collector import Collector
 from turret_api.collector.event import Checked, check
 from turret_api.collector.intake import ClientGoneError, Intake
 from turret_api.collector.ledger import Refusal
-from turret_api.collector.writer import Result, Stored
+from turret_api.collector.submission import Result, Stored
 from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, error_body
 
 _CHECKS_A_TURN = 50
@@ -69,6 +69,7 @@ class Track:
                     body = bodies.unpack(body)
                     reservation.grow(len(body))
                 size = len(body)
+                bodies.refuse_dust(body)
                 if media_type == bodies.NDJSON or bodies.is_array(body):
                     events = await self._check_many(body, media_type)
                     del body  # it may be large, and storing may take a while

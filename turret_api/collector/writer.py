@@ -6,7 +6,6 @@ arrive meanwhile. Duplicate keys, quota use and events are one transaction; answ
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import queue
 import threading
@@ -15,14 +14,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-import msgspec
-
 from turret_api.collector.event import Checked
-from turret_api.collector.ledger import Account, Ledger, Refusal
+from turret_api.collector.ledger import Account, Ledger
 from turret_api.collector.metrics import Metrics
+from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.rows import Row, Seen
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolFullError
-from turret_api.errors import ApiError, UnavailableError
+from turret_api.collector.submission import Stored, Submission, resolve
+from turret_api.errors import UnavailableError
 from turret_pipeline.lake import failpoint
 
 log = logging.getLogger(__name__)
@@ -31,43 +30,6 @@ MOST_EVENTS_A_COMMIT = 5_000
 MOST_BYTES_A_COMMIT = 8 * 1024 * 1024
 
 T = TypeVar("T")
-
-
-class Stored(msgspec.Struct, gc=False):
-    """The ids of an event that is stored; `is_duplicate`: it was stored before, and these are the ids of then."""
-
-    event_id: str
-    session_id: str
-    user_id: str
-    is_duplicate: bool
-
-
-Result = Stored | Refusal | ApiError
-
-
-class Submission:
-    """The events of one request on their way through the writer.
-
-    Args:
-        project_id: whose they are.
-        events: in the order of the request; an `ApiError` stands where an event was refused already.
-        size_bytes: of the request's body.
-        loop: where `future` lives; it gets a list of `Result` in the same order, or an `ApiError`.
-    """
-
-    __slots__ = ("events", "future", "is_final", "loop", "parked_at", "project_id", "results", "size_bytes")
-
-    def __init__(
-        self, project_id: str, events: list[Checked | ApiError], size_bytes: int, loop: asyncio.AbstractEventLoop
-    ) -> None:
-        self.project_id = project_id
-        self.events = events
-        self.size_bytes = size_bytes
-        self.loop = loop
-        self.future: asyncio.Future[list[Result]] = loop.create_future()
-        self.results: list[Result] = []
-        self.parked_at: float | None = None
-        self.is_final = False
 
 
 class _Batch:
@@ -93,6 +55,7 @@ class Writer:
         metrics: what is counted.
         on_full: called when the disk had no room.
         on_broken: called when a write or an fsync failed; must end the process.
+        neighbours: the other collectors of this host; None: there are none.
     """
 
     def __init__(
@@ -102,12 +65,14 @@ class Writer:
         metrics: Metrics,
         on_full: Callable[[], None],
         on_broken: Callable[[Exception], None],
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._spool = spool
         self._ledger = ledger
         self._metrics = metrics
         self._on_full = on_full
         self._on_broken = on_broken
+        self._neighbours = neighbours
         self._queue: queue.SimpleQueue[Submission | _Command | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._clock_us = 0
@@ -189,13 +154,29 @@ class Writer:
             future.set_result(result)
 
     def _write(self, waiting: list[Submission]) -> None:
+        names = [
+            (each.project_id, event.event_id)
+            for each in waiting
+            for event in each.events
+            if type(event) is Checked and event.is_named
+        ]
+        if names and self._neighbours is not None:
+            with self._neighbours:
+                self._write_knowing(waiting, names, self._neighbours.seen(names))
+        else:
+            self._write_knowing(waiting, names, {})
+
+    def _write_knowing(
+        self, waiting: list[Submission], names: list[tuple[str, str]], elsewhere: dict[tuple[str, str], Seen]
+    ) -> None:
+        """Write `waiting`, whose clients' ids are `names`, of which other collectors have stored those `elsewhere`."""
         started = time.perf_counter()
         spool = self._spool
         first_seq = spool.next_seq
         batch = _Batch(time.time_ns() // 1000)
         try:
             spool.begin()
-            self._judge(waiting, batch)
+            self._judge(waiting, batch, (elsewhere | spool.seen(names)) if names else {})
             if batch.rows:
                 spool.add(batch.rows, batch.now_us)
                 if batch.names:
@@ -223,15 +204,8 @@ class Writer:
             self._metrics.committed(len(batch.rows), time.perf_counter() - started)
         resolve(batch.done, None)
 
-    def _judge(self, waiting: list[Submission], batch: _Batch) -> None:
+    def _judge(self, waiting: list[Submission], batch: _Batch, seen: dict[tuple[str, str], Seen]) -> None:
         """Fill `batch` with what may be stored, and give every submission but the parked ones its results."""
-        asked = [
-            (each.project_id, event.event_id)
-            for each in waiting
-            for event in each.events
-            if type(event) is Checked and event.is_named
-        ]
-        seen = self._spool.seen(asked) if asked else {}
         now_us, rows = batch.now_us, batch.rows
         now_s = now_us / 1e6
         for submission in waiting:
@@ -273,18 +247,3 @@ class Writer:
             if taken:
                 batch.taken[account] = batch.taken.get(account, 0) + taken
             batch.done.append(submission)
-
-
-def resolve(submissions: list[Submission], error: ApiError | None) -> None:
-    """Give the submissions their results, or `error`; in one call into each event loop."""
-    if submissions:
-        submissions[0].loop.call_soon_threadsafe(_set_results, submissions, error)
-
-
-def _set_results(submissions: list[Submission], error: ApiError | None) -> None:
-    for submission in submissions:
-        if not submission.future.done():
-            if error is None:
-                submission.future.set_result(submission.results)
-            else:
-                submission.future.set_exception(error)

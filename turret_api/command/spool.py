@@ -9,6 +9,8 @@ import click
 
 from turret_pipeline.lake.settings import Settings
 
+_SILENT_S = 300.0
+
 
 @click.group("spool")
 def command() -> None:
@@ -55,3 +57,32 @@ def status(as_json: bool) -> None:
                 f"spool {folder.name:<3} {'in use' if slot is None else 'left':<7} {state.rows:>10,} events "
                 f"{state.payload_bytes:>14,} bytes  oldest {oldest}"
             )
+
+
+@command.command("forget")
+@click.argument("collector_id")
+def forget(collector_id: str) -> None:
+    """Release what plans have set aside for COLLECTOR_ID, whose spool was lost with its disk.
+
+    Only of a collector that has not been heard of for five minutes. Events that were in a lost spool are lost.
+    """
+    from turret_api.accounts.grants import holders, release
+    from turret_api.command.accounts import open_accounts
+
+    with open_accounts() as accounts:
+        known = {holder.collector_id: holder for holder in holders(accounts)}
+        holder = known.get(collector_id)
+        if holder is None:
+            listed = ", ".join(
+                f"{each.collector_id} ({each.unused:,} events, silent for {each.silent_s:,.0f} s)"
+                for each in known.values()
+            )
+            raise click.ClickException(
+                f"there is nothing set aside for a collector {collector_id!r}; there is for: {listed or 'none'}"
+            )
+        if holder.silent_s < _SILENT_S:
+            raise click.ClickException(
+                f"collector {collector_id} was heard of {holder.silent_s:,.0f} s ago; it gives back by itself"
+            )
+        release(accounts, collector_id)
+    click.echo(f"{holder.unused:,} events that were set aside for {collector_id} are free again")
