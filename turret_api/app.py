@@ -40,6 +40,8 @@ def create_app(
         version="0.1.0",
         description="Product analytics for LLM apps: track events, read topics, journeys and field types.",
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's pages load their scripts from another host
+        redoc_url=None,
         lifespan=lifespan or _nothing_to_start,
     )
     app.state.settings = settings
