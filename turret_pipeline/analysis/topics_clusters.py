@@ -187,16 +187,25 @@ def _merge(clusters: np.ndarray, quality: float, vectors: np.ndarray, judge: Jud
     if len(counts) > 30:
         counts = np.unique(np.round(n_clusters * 0.8 ** np.arange(1, 20)).astype(int))[::-1]
         counts = counts[counts >= 2]
-    best, best_quality = clusters, quality * MERGE_MARGIN
     measure = judge.measure(clusters)
+    sizes = np.bincount(clusters, minlength=n_clusters)
+    # Weighed by evenness: one giant and a splinter are far apart and easily told, and no use to anybody.
+    best, best_quality = clusters, quality * _evenness(sizes) * MERGE_MARGIN
     for count in counts:
         into = fcluster(tree, int(count), criterion="maxclust").astype(np.int64) - 1
-        found = measure.merged(into[measure.names]).quality()
+        even = _evenness(np.bincount(into, weights=sizes))
+        found = measure.merged(into[measure.names]).quality() * even
         if found > best_quality:
             best, best_quality = into[clusters], found
         elif found < 0.7 * best_quality:
             break
-    return best, (quality if best is clusters else best_quality)
+    return best, (quality if best is clusters else judge.quality(best))
+
+
+def _evenness(sizes: np.ndarray) -> float:
+    """Return exp(entropy) of the sizes by their number (Hill 1973): 1 for equal sizes, towards 0 for one giant."""
+    share = sizes[sizes > 0] / sizes.sum()
+    return float(np.exp(-(share * np.log(share)).sum()) / len(sizes))
 
 
 def _drop_small(clusters: np.ndarray) -> np.ndarray:
