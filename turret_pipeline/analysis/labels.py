@@ -35,7 +35,7 @@ N_TYPICAL = 120
 N_NAMES = 50
 """Of these texts, those that tell which words are names of places and brands."""
 
-N_FINALISTS = 12
+N_FINALISTS = 8
 N_KEYWORDS = 10
 
 SINGLE_WORD = 0.4
