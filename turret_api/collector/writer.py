@@ -11,7 +11,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from turret_api.collector.event import Checked
@@ -76,6 +76,7 @@ class Writer:
         self._queue: queue.SimpleQueue[Submission | _Command | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._clock_us = 0
+        self._ended = threading.Event()
 
     def start(self) -> None:
         """From this call on what is submitted is written."""
@@ -98,6 +99,9 @@ class Writer:
         """Return what `function` returns, run on the writer's thread in a transaction of its own. Blocks."""
         future: Future[T] = Future()
         self._queue.put((function, future))
+        while not wait([future], timeout=0.5).done:
+            if self._ended.is_set() and not future.done():
+                raise SpoolBrokenError("the writer has ended; nothing more is written")
         return future.result()
 
     def _run(self) -> None:
@@ -110,6 +114,8 @@ class Writer:
         except BaseException as error:
             log.critical("the writer failed", exc_info=error)
             self._on_broken(SpoolBrokenError(f"the writer failed: {error!r}"))
+        finally:
+            self._ended.set()
 
     def _turn(self, first: Submission | _Command | None) -> bool:
         """Do `first` and what waits behind it; tell whether to go on."""
@@ -148,8 +154,9 @@ class Writer:
             future.set_exception(error)
             raise
         except Exception as error:
-            self._spool.rollback()
+            # Before the rollback, which fails too when the file is damaged: nobody may be left waiting.
             future.set_exception(error)
+            self._spool.rollback()
         else:
             future.set_result(result)
 
