@@ -209,3 +209,12 @@ def test_a_refit_is_due_at_first_on_growth_and_on_misfits(fit: TopicFit) -> None
     ]
     for n_texts, n_unassigned, topics, due in cases:
         assert (refit_reason(n_texts, n_unassigned, topics) is not None) == due, (n_texts, n_unassigned)
+
+
+def test_every_text_has_its_place_on_the_map_and_keeps_it_through_a_refit(fit: TopicFit, texts: pl.DataFrame) -> None:
+    places = fit.assignments.select("text_id", "x", "y")
+    assert places.null_count().sum_horizontal().item() == 0
+    later = assign_texts(texts.head(9), fit.topics).join(places, on="text_id")
+    assert (later["x"] - later["x_right"]).abs().max() < 1e-5  # type: ignore[operator]
+    again = fit_topics(texts, previous_topics=fit.topics, previous_assignments=fit.assignments)
+    assert again.topics.select("topic_id", "x", "y").equals(fit.topics.select("topic_id", "x", "y"))

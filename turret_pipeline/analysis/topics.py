@@ -14,9 +14,19 @@ import numpy as np
 import polars as pl
 
 from turret_pipeline.analysis.labels import Embed, Namer, clean_keywords
-from turret_pipeline.analysis.topics_ids import carry_ids, theme_id, topic_id
-from turret_pipeline.analysis.topics_map import find_themes, place_on_map
+from turret_pipeline.analysis.topics_ids import carry_ids, topic_id
+from turret_pipeline.analysis.topics_map import find_themes, place_texts, place_topics
 from turret_pipeline.analysis.topics_refit import centroids_of, keep_topics, radius_of
+from turret_pipeline.analysis.topics_rows import (
+    count_messages,
+    kept_labels,
+    kept_places,
+    place_rows,
+    split_members,
+    theme_ids_of,
+    theme_rows,
+    topic_rows,
+)
 from turret_pipeline.lake.tables import TOPICS
 
 MIN_TEXTS = 20
@@ -25,12 +35,13 @@ MIN_TEXTS = 20
 MAX_FIT_TEXTS = 100_000
 """Distinct texts past which a fit takes a sample and assigns the rest."""
 
-N_EXAMPLES = 8
-
 _LEFT_TO_CALLER = ("project_id", "field", "model_version")
 TOPIC_SCHEMA = pl.Schema({name: dtype for name, dtype in TOPICS.schema.items() if name not in _LEFT_TO_CALLER})
-_MEMBER = {"text_id": pl.String, "cluster": pl.Int64}
-ASSIGNMENT_SCHEMA = pl.Schema({"text_id": pl.String, "topic_id": pl.String, "similarity": pl.Float64})
+ASSIGNMENT_SCHEMA = pl.Schema(
+    {"text_id": pl.String, "topic_id": pl.String, "similarity": pl.Float64, "x": pl.Float32, "y": pl.Float32}
+)
+"""topic_id: null for none. similarity: cosine to the (nearest) topic's centroid. x, y: place of the text on the map,
+outside the nearest topic where it has none; null where there are no topics."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class TopicFit:
     """The outcome of a fit.
 
     topics: one row a topic (level 0) or theme (level 1), as `TOPICS` without project_id, field and model_version.
-    assignments: text_id, topic_id (null: none), similarity; one row a distinct text of the fit, by text_id.
+    assignments: as `ASSIGNMENT_SCHEMA`; one row a distinct text of the fit, by text_id.
     """
 
     topics: pl.DataFrame
@@ -64,7 +75,7 @@ def fit_topics(
     usable = texts.filter(pl.col("text").str.strip_chars() != "")
     # text_id is a hash, so the first rows in its order are a random sample, and nearly the same one at the next fit.
     sample = usable.head(MAX_FIT_TEXTS)
-    nothing = TopicFit(TOPIC_SCHEMA.to_frame(), _assignments(texts["text_id"], [None] * texts.height, None))
+    nothing = TopicFit(TOPIC_SCHEMA.to_frame(), _unassigned(texts["text_id"]))
     if sample.height < MIN_TEXTS:
         return nothing
 
@@ -88,28 +99,25 @@ def fit_topics(
         pl.Series("cluster", clusters), pl.Series("similarity", _own_cosine(vectors, centroids, clusters))
     )
     placed = members.filter(pl.col("cluster") >= 0).select("text_id", "cluster")
-    fresh_ids = [topic_id(part["text_id"]) for part in _parts(members, n_topics)]
+    fresh_ids = [topic_id(part["text_id"]) for part in split_members(members, n_topics)]
     ids = carry_ids(placed, fresh_ids, previous_assignments)
-    kept = _kept_labels(ids, previous_topics)
+    kept = kept_labels(ids, previous_topics)
     namer = Namer(words, vectors, clusters, centroids, embed)
     labels = namer.topics(kept)
     keywords = [clean_keywords(found) for found in keywords]
 
     themes = find_themes(centroids, np.bincount(clusters[clusters >= 0], minlength=n_topics))
-    rows = _topic_rows(members, ids, labels, keywords, centroids)
-    theme_ids = _theme_ids(themes, ids, previous_topics)
-    theme_labels = namer.themes(themes, labels, _kept_labels(theme_ids, previous_topics, level=1))
-    rows += _theme_rows(rows, themes, centroids, theme_ids, theme_labels)
-    places = place_on_map(np.asarray([row["centroid"] for row in rows], dtype=np.float32))
-    for row, (x, y) in zip(rows, places, strict=True):
-        row |= {"x": float(x), "y": float(y), "fitted_texts": usable.height}
-    topics = pl.DataFrame(rows, schema=TOPIC_SCHEMA)
+    rows = topic_rows(members, ids, labels, keywords, centroids)
+    theme_ids = theme_ids_of(themes, ids, previous_topics)
+    theme_labels = namer.themes(themes, labels, kept_labels(theme_ids, previous_topics, level=1))
+    rows += theme_rows(rows, themes, centroids, theme_ids, theme_labels)
+    rows = place_rows(rows, place_topics(centroids, themes, kept_places(ids, previous_topics)))
+    topics = pl.DataFrame(rows, schema=TOPIC_SCHEMA).with_columns(fitted_texts=pl.lit(usable.height, dtype=pl.Int64))
 
-    chosen = [ids[cluster] if cluster >= 0 else None for cluster in clusters]
-    assignments = _assignments(sample["text_id"], chosen, members["similarity"].to_numpy())
+    assignments = _assignments(sample["text_id"], vectors, clusters, topics.filter(pl.col("level") == 0))
     left_over = texts.join(sample.select("text_id"), on="text_id", how="anti")
     assignments = pl.concat([assignments, assign_texts(left_over, topics)]).sort("text_id")
-    return TopicFit(_count_messages(topics, assignments, texts), assignments)
+    return TopicFit(count_messages(topics, assignments, texts), assignments)
 
 
 def assign_texts(texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
@@ -119,19 +127,16 @@ def assign_texts(texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
     """
     leaves = topics.filter(pl.col("level") == 0).sort("topic_id")
     if texts.height == 0 or leaves.height == 0:
-        return _assignments(texts["text_id"], [None] * texts.height, None)
-    centroids = unit_matrix(leaves["centroid"])
-    radius = leaves["radius"].to_numpy()
-    nearest = np.empty(texts.height, dtype=np.int64)
-    similarity = np.empty(texts.height, dtype=np.float64)
-    for start in range(0, texts.height, 20_000):
-        block = unit_matrix(texts["vector"].slice(start, 20_000)) @ centroids.T
-        nearest[start : start + len(block)] = block.argmax(axis=1)
-        similarity[start : start + len(block)] = block.max(axis=1)
-    names = leaves["topic_id"].to_numpy()
-    has_topic = (similarity >= radius[nearest]) & (texts["text"].str.strip_chars() != "").to_numpy()
-    chosen = [str(names[i]) if has else None for i, has in zip(nearest, has_topic, strict=True)]
-    return _assignments(texts["text_id"], chosen, similarity)
+        return _unassigned(texts["text_id"])
+    centroids, radius = unit_matrix(leaves["centroid"]), leaves["radius"].to_numpy()
+    frames = []
+    for block in texts.iter_slices(50_000):
+        vectors = unit_matrix(block["vector"])
+        cosine = vectors @ centroids.T
+        nearest = cosine.argmax(axis=1)
+        fits = (cosine.max(axis=1) >= radius[nearest]) & (block["text"].str.strip_chars() != "").to_numpy()
+        frames.append(_assignments(block["text_id"], vectors, np.where(fits, nearest, -1), leaves))
+    return pl.concat(frames)
 
 
 def refit_reason(n_texts: int, n_unassigned: int, topics: pl.DataFrame) -> str | None:
@@ -196,100 +201,28 @@ def _without_outliers(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     return found
 
 
-def _kept_labels(ids: list[str], previous: pl.DataFrame | None, level: int = 0) -> dict[int, str]:
-    """Return the labels of those topics, or themes (level 1), that the last fit had too."""
-    if previous is None or previous.height == 0:
-        return {}
-    labels = dict(previous.filter(pl.col("level") == level).select("topic_id", "label").iter_rows())
-    return {cluster: labels[name] for cluster, name in enumerate(ids) if name in labels}
+def _assignments(text_ids: pl.Series, vectors: np.ndarray, clusters: np.ndarray, topics: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of these texts; clusters: row of `topics` that each belongs to, -1 for none."""
+    centroids = unit_matrix(topics["centroid"])
+    nearest = clusters.copy()
+    free = clusters < 0
+    nearest[free] = (vectors[free] @ centroids.T).argmax(axis=1)
+    middles, sizes = topics.select("x", "y").to_numpy(), topics["n_texts"].to_numpy()
+    places = place_texts(vectors, nearest, ~free, centroids, middles, sizes)
+    own = pl.Series(np.where(free, 0, clusters))
+    return pl.DataFrame(
+        {
+            "text_id": text_ids,
+            "topic_id": pl.select(pl.when(pl.Series(~free)).then(topics["topic_id"].gather(own))).to_series(),
+            "similarity": np.einsum("ij,ij->i", vectors, centroids[nearest]).astype(np.float64),
+            "x": places[:, 0],
+            "y": places[:, 1],
+        },
+        schema=ASSIGNMENT_SCHEMA,
+    )
 
 
-def _count_messages(topics: pl.DataFrame, assignments: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
-    """Return the topics with the counts of all their texts, those outside the sample too."""
-    if assignments["topic_id"].drop_nulls().len() == topics.filter(pl.col("level") == 0)["n_texts"].sum():
-        return topics
-    counted = assignments.join(texts.select("text_id", "n_messages"), on="text_id").drop_nulls("topic_id")
-    counted = counted.join(topics.select("topic_id", "parent_id"), on="topic_id")
-    totals = pl.concat(
-        counted.group_by(pl.col(level).alias("topic_id")).agg(
-            pl.col("n_messages").sum().cast(pl.Int64).alias("all_messages"), pl.len().cast(pl.Int64).alias("all_texts")
-        )
-        for level in ("topic_id", "parent_id")
-    ).drop_nulls("topic_id")
-    joined = topics.join(totals, on="topic_id", how="left", maintain_order="left")
-    return joined.with_columns(
-        pl.col("all_messages").fill_null(0).alias("n_messages"), pl.col("all_texts").fill_null(0).alias("n_texts")
-    ).select(topics.columns)
-
-
-def _parts(members: pl.DataFrame, n_topics: int) -> list[pl.DataFrame]:
-    """Split `members` by cluster, most typical texts first."""
-    ordered = members.sort(["cluster", "similarity", "text_id"], descending=[False, True, False])
-    by_cluster = ordered.partition_by("cluster", as_dict=True)
-    return [by_cluster[(cluster,)] for cluster in range(n_topics)]
-
-
-def _topic_rows(
-    members: pl.DataFrame, ids: list[str], labels: list[str], keywords: list[list[str]], centroids: np.ndarray
-) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for cluster, part in enumerate(_parts(members, len(ids))):
-        rows.append(
-            {
-                "topic_id": ids[cluster],
-                "level": 0,
-                "parent_id": None,
-                "label": labels[cluster],
-                "keywords": keywords[cluster],
-                "examples": part["text"].head(N_EXAMPLES).to_list(),
-                "n_messages": int(part["n_messages"].sum()),
-                "n_texts": part.height,
-                "centroid": centroids[cluster].tolist(),
-                "radius": radius_of(part["similarity"].to_numpy()),
-            }
-        )
-    return rows
-
-
-def _theme_ids(themes: np.ndarray, ids: list[str], previous: pl.DataFrame | None) -> list[str]:
-    """Return the id of each theme: that of the old theme with which it shares most topics, else its own."""
-    topics = pl.DataFrame({"text_id": ids if len(themes) else [], "cluster": themes}, schema_overrides=_MEMBER)
-    fresh = [theme_id(part["text_id"]) for _, part in topics.sort("cluster").group_by("cluster", maintain_order=True)]
-    leaves = None if previous is None else previous.filter(pl.col("level") == 0)
-    return carry_ids(topics, fresh, None if leaves is None else leaves.select(text_id="topic_id", topic_id="parent_id"))
-
-
-def _theme_rows(
-    topics: list[dict[str, object]], themes: np.ndarray, centroids: np.ndarray, ids: list[str], labels: list[str]
-) -> list[dict[str, object]]:
-    """Return one row a theme, made from its topics, and name it as parent of these topics."""
-    rows: list[dict[str, object]] = []
-    for theme in range(int(themes.max()) + 1 if len(themes) else 0):
-        parts = [topics[i] for i in np.flatnonzero(themes == theme)]
-        parts.sort(key=lambda row: (-int(row["n_messages"]), str(row["topic_id"])))  # type: ignore[call-overload]
-        name = ids[theme]
-        weights = np.asarray([row["n_texts"] for row in parts], dtype=np.float64)
-        centroid = np.average(centroids[np.flatnonzero(themes == theme)], axis=0)
-        for row in parts:
-            row["parent_id"] = name
-        keywords = [word for words in zip(*(row["keywords"] for row in parts), strict=False) for word in words]
-        rows.append(
-            {
-                "topic_id": name,
-                "level": 1,
-                "parent_id": None,
-                "label": labels[theme],
-                "keywords": list(dict.fromkeys(keywords))[:10],
-                "examples": [str(row["examples"][0]) for row in parts][:N_EXAMPLES],  # type: ignore[index]
-                "n_messages": sum(int(row["n_messages"]) for row in parts),  # type: ignore[call-overload]
-                "n_texts": int(weights.sum()),
-                "centroid": (centroid / np.linalg.norm(centroid)).tolist(),
-                "radius": 1.0,
-            }
-        )
-    return rows
-
-
-def _assignments(text_ids: pl.Series, chosen: list[str | None], similarity: np.ndarray | None) -> pl.DataFrame:
-    values = [None] * len(text_ids) if similarity is None else similarity.tolist()
-    return pl.DataFrame({"text_id": text_ids, "topic_id": chosen, "similarity": values}, schema=ASSIGNMENT_SCHEMA)
+def _unassigned(text_ids: pl.Series) -> pl.DataFrame:
+    return text_ids.to_frame("text_id").with_columns(
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in ASSIGNMENT_SCHEMA.items() if name != "text_id"
+    )
