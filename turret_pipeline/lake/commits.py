@@ -19,6 +19,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import deltalake
 import polars as pl
@@ -26,6 +27,7 @@ import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from turret_pipeline.lake import store
+from turret_pipeline.lake.marks import MarkLog, ProjectMarks, mark_id
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
 
@@ -41,12 +43,14 @@ def fingerprint(*things: object) -> int:
 class ProjectTable:
     """One project's rows and marks in one table, open at the version of the moment; its commits move it forward."""
 
-    def __init__(self, lake: Lake, table: Table, project_id: str, opened: deltalake.DeltaTable | None = None) -> None:
-        """Open the table, making it if need be, or take `opened`, which then is for reading marks only."""
+    def __init__(self, lake: Lake, table: Table, project_id: str) -> None:
+        """Open the table, making it if need be."""
         self.lake = lake
         self.table = table
         self.project_id = check_project_id(project_id)
-        self._delta = opened or open_or_make(lake, table)
+        self._delta = open_or_make(lake, table)
+        log = MarkLog(lake, table)
+        self._marks: dict[str, int] | None = log.marks if log.catch_up(self.version) else None
 
     @property
     def version(self) -> int:
@@ -63,7 +67,9 @@ class ProjectTable:
 
     def mark(self, name: str, day: dt.date | None = None) -> int | None:
         """Return the mark `name` (of `day`, default: of the project), None if it was never set."""
-        found = self._delta.transaction_version(self._mark_id(name, day))
+        if self._marks is not None:
+            return ProjectMarks(self._marks, self.project_id).mark(name, day)
+        found = self._delta.transaction_version(mark_id(self.project_id, name, day))
         return None if found is None else int(found)
 
     def days(self) -> list[dt.date]:
@@ -92,13 +98,7 @@ class ProjectTable:
         touched: list[dt.date | None] = []
         if rows.height:
             touched = [None, *(rows["received_date"].unique() if self._by_day else ())]
-        deltalake.write_deltalake(
-            self._delta,
-            self._arrow(rows),
-            mode="append",
-            commit_properties=self._properties(touched, inputs, days, marks),
-            writer_properties=store.WRITER,
-        )
+        self._commit(rows, self._ids(touched, inputs, days, marks), mode="append")
 
     def replace(
         self,
@@ -116,14 +116,7 @@ class ProjectTable:
             touched += sorted(set(only))
             listed = ", ".join(f"'{day.isoformat()}'" for day in touched if day is not None)
             predicate += f" AND received_date IN ({listed})"
-        deltalake.write_deltalake(
-            self._delta,
-            self._arrow(rows),
-            mode="overwrite",
-            predicate=predicate,
-            commit_properties=self._properties(touched, inputs, days, marks),
-            writer_properties=store.WRITER,
-        )
+        self._commit(rows, self._ids(touched, inputs, days, marks), mode="overwrite", predicate=predicate)
 
     def set_inputs(self, inputs: int, days: dict[dt.date, int] | None = None) -> None:
         """After this call the marks are set; rows stay as they are. Does nothing when they are so already."""
@@ -140,27 +133,36 @@ class ProjectTable:
             raise store.SchemaError(f"{self.table.name}: rows of another project than {self.project_id}")
         return pa.table(checked.to_arrow(compat_level=pl.CompatLevel.oldest()))
 
-    def _mark_id(self, name: str, day: dt.date | None = None) -> str:
-        return f"{self.project_id}/{name}/{day.isoformat() if day else ''}"
+    def _commit(self, rows: pl.DataFrame, ids: dict[str, int], **how: Any) -> None:
+        """Write `rows` and set the marks `ids`, in one commit."""
+        transactions = [deltalake.Transaction(name, value) for name, value in ids.items()]
+        deltalake.write_deltalake(
+            self._delta,
+            self._arrow(rows),
+            commit_properties=deltalake.CommitProperties(app_transactions=transactions),
+            writer_properties=store.WRITER,
+            **how,
+        )
+        if self._marks is not None:
+            self._marks |= ids
 
-    def _properties(
+    def _ids(
         self,
         touched: Iterable[dt.date | None],
         inputs: int | None,
         days: dict[dt.date, int] | None,
         marks: dict[str, int] | None,
-    ) -> deltalake.CommitProperties:
+    ) -> dict[str, int]:
+        """Return the marks that a commit sets, by id."""
         # The table's own id too: a table that was deleted and made again starts its versions anew.
         state = fingerprint(str(self._delta.metadata().id), self.version)
         # Every commit of a project sets its `writer`, so that two at once collide whatever else they write.
-        ids = {self._mark_id("writer"): state} | {self._mark_id("state", day): state for day in touched}
-        ids |= {self._mark_id("inputs", day): value for day, value in (days or {}).items()}
-        ids |= {self._mark_id(name): value for name, value in (marks or {}).items()}
+        ids = {("writer", None): state} | {("state", day): state for day in touched}
+        ids |= {("inputs", day): value for day, value in (days or {}).items()}
+        ids |= {(name, None): value for name, value in (marks or {}).items()}
         if inputs is not None:
-            ids[self._mark_id("inputs")] = inputs
-        return deltalake.CommitProperties(
-            app_transactions=[deltalake.Transaction(name, value) for name, value in ids.items()]
-        )
+            ids["inputs", None] = inputs
+        return {mark_id(self.project_id, name, day): value for (name, day), value in ids.items()}
 
 
 def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:

@@ -6,10 +6,11 @@ receipt, so a past day closes. A part that is visible under its final name is wh
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,18 +86,33 @@ def write_part(lake: Lake, project_id: str, received_date: dt.date, name: str, e
 
 def list_parts(lake: Lake, project_id: str | None = None) -> list[Part]:
     """Return every whole part of one project (default: of all), in order."""
+    found = _local_files(lake, project_id) if lake.is_local else _files(lake, project_id)
+    return sorted(
+        Part(project, dt.date.fromisoformat(date.removeprefix("date=")), name, size)
+        for project, date, name, size in found
+        if PART_NAME.fullmatch(name) and date.startswith("date=") and PROJECT_ID.fullmatch(project)
+    )
+
+
+def _files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, int]]:
+    """Yield project, folder of the day, name and size of the files in the folders of raw events."""
     filesystem, root = lake.filesystem()
     base = f"{root}/events" + (f"/project={project_id}" if project_id else "")
-    selector = pyarrow.fs.FileSelector(base, recursive=True, allow_not_found=True)
-    found = []
-    for info in filesystem.get_file_info(selector):
-        if info.type != pyarrow.fs.FileType.File or not PART_NAME.fullmatch(info.base_name):
-            continue
-        date, project = info.path.split("/")[-2], info.path.split("/")[-3]
-        if date.startswith("date=") and PROJECT_ID.fullmatch(project.removeprefix("project=")):
-            day = dt.date.fromisoformat(date.removeprefix("date="))
-            found.append(Part(project.removeprefix("project="), day, info.base_name, info.size))
-    return sorted(found)
+    for info in filesystem.get_file_info(pyarrow.fs.FileSelector(base, recursive=True, allow_not_found=True)):
+        if info.type == pyarrow.fs.FileType.File:
+            *_, project, date, name = info.path.split("/")
+            yield project.removeprefix("project="), date, name, info.size
+
+
+def _local_files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, int]]:
+    """Yield the same, ten times as fast: the sensor lists all days of all projects every few seconds."""
+    projects = [project_id] if project_id else list_projects(lake)
+    for project in projects:
+        with contextlib.suppress(FileNotFoundError), os.scandir(f"{lake.root}/events/project={project}") as days:
+            for day in (each for each in days if each.is_dir()):
+                with os.scandir(day.path) as files:
+                    found = [(project, day.name, each.name, each.stat().st_size) for each in files if each.is_file()]
+                yield from found
 
 
 def list_projects(lake: Lake) -> list[str]:

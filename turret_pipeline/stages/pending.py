@@ -14,7 +14,8 @@ import polars as pl
 
 from turret_pipeline.analysis.embedding import model_key
 from turret_pipeline.lake import store
-from turret_pipeline.lake.commits import ProjectTable, open_or_make
+from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.marks import ProjectMarks, follow
 from turret_pipeline.lake.parts import Part, list_parts
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
@@ -42,7 +43,7 @@ from turret_pipeline.stages.inputs import (
     profiles_inputs,
     topics_inputs,
 )
-from turret_pipeline.stages.work import recorded_inputs
+from turret_pipeline.stages.work import recorded_mark
 
 STAGES = (
     EVENTS,
@@ -70,19 +71,18 @@ def pending_stages(
     by_project: defaultdict[str, list[Part]] = defaultdict(list)
     for part in list_parts(lake) if parts is None else parts:
         by_project[part.project_id].append(part)
-    opened = {table.name: open_or_make(lake, table) for table in STAGES}
+    marks = {table.name: follow(lake, table) for table in (*STAGES, BUILDS)}
     model_name = model_key(model)
-    overrides, builds = _rows(lake, FIELD_OVERRIDES), _rows(lake, BUILDS)
+    overrides = _rows(lake, FIELD_OVERRIDES)
     found = {}
     for project in sorted(by_project) if projects is None else projects:
-        tables = {table.name: ProjectTable(lake, table, project, opened[table.name]) for table in STAGES}
+        tables = {name: ProjectMarks(of, project) for name, of in marks.items()}
         mine = overrides.filter(pl.col("project_id") == project)
-        recorded = builds.filter(pl.col("project_id") == project)
         wanted = dict(_wanted(tables, by_project[project], mine, model_name))
         found[project] = {
             name: inputs
             for name, inputs in wanted.items()
-            if tables[name].inputs() != inputs or recorded_inputs(recorded, name) != str(inputs)
+            if tables[name].inputs() != inputs or tables[BUILDS.name].mark(recorded_mark(name)) != inputs
         }
     return found
 
@@ -99,7 +99,7 @@ def pending_days(lake: Lake, project_id: str, parts: Collection[Part]) -> list[d
 
 
 def _wanted(
-    tables: dict[str, ProjectTable], parts: list[Part], overrides: pl.DataFrame, model: str
+    tables: dict[str, ProjectMarks], parts: list[Part], overrides: pl.DataFrame, model: str
 ) -> Iterator[tuple[str, int]]:
     """Yield for each stage the fingerprint of its inputs as they are now."""
     state = {name: table.state() for name, table in tables.items()}

@@ -74,8 +74,7 @@ class Outcome:
 def record(work: Work, outcome: Outcome, inputs: int | None) -> None:
     """After this call `builds` says when each day, and the project, was built, unless it says so already."""
     table = work.open(BUILDS)
-    known = table.scan().collect()
-    if inputs is not None and not outcome.days and recorded_inputs(known, outcome.stage) == str(inputs):
+    if inputs is not None and not outcome.days and table.mark(recorded_mark(outcome.stage)) == inputs:
         return
     days: list[tuple[dt.date | None, int]] = [(day, rows) for day, rows in sorted(outcome.days.items())]
     if inputs is not None:
@@ -96,11 +95,11 @@ def record(work: Work, outcome: Outcome, inputs: int | None) -> None:
         schema=BUILDS.schema,
     )
     # The latest of each stage and day is enough; Dagster keeps the history of runs.
-    kept = known.join(rows, on=["stage", "received_date"], how="anti", nulls_equal=True)
-    table.replace(pl.concat([kept, rows]))
+    kept = table.scan().collect().join(rows, on=["stage", "received_date"], how="anti", nulls_equal=True)
+    marks = {} if inputs is None else {recorded_mark(outcome.stage): inputs}
+    table.replace(pl.concat([kept, rows]), marks=marks)
 
 
-def recorded_inputs(builds: pl.DataFrame, stage: str) -> str | None:
-    """Return the fingerprint that `builds` holds for a stage of the whole project, None if it holds none."""
-    found = builds.filter((pl.col("stage") == stage) & pl.col("received_date").is_null())["inputs"]
-    return found[0] if found.len() else None
+def recorded_mark(stage: str) -> str:
+    """Return the name of the mark in `builds` with the inputs that a stage of the whole project was recorded with."""
+    return f"recorded {stage}"

@@ -1,0 +1,120 @@
+"""Reading all marks of a table at once, from its log.
+
+A mark is a named whole number that a commit carries (see `commits`). `DeltaTable.transaction_version` tells one of them
+and replays the log for it, a millisecond each: with a hundred days behind a project, or fifty projects, that is most of
+what looking for new work costs. Here the log is read once, from its newest checkpoint on; a process that looks again
+and again (`follow`) reads only the commits that came since.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+import pyarrow.parquet as pq
+
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import Table
+
+
+def mark_id(project_id: str, name: str, day: dt.date | None = None) -> str:
+    """Return what the log calls the mark `name` of a project (of a day of it)."""
+    return f"{project_id}/{name}/{day.isoformat() if day else ''}"
+
+
+@dataclass(frozen=True)
+class ProjectMarks:
+    """One project's marks among `of`, those of a table by id."""
+
+    of: Mapping[str, int]
+    project_id: str
+
+    def inputs(self, day: dt.date | None = None) -> int | None:
+        """Return the fingerprint of what the rows (of `day`, default: all) were made from, None if never set."""
+        return self.mark("inputs", day)
+
+    def state(self, day: dt.date | None = None) -> int | None:
+        """Return the number of the state of the rows (of `day`, default: all), None if there never were any."""
+        return self.mark("state", day)
+
+    def mark(self, name: str, day: dt.date | None = None) -> int | None:
+        """Return the mark `name` (of `day`, default: of the project), None if it was never set."""
+        return self.of.get(mark_id(self.project_id, name, day))
+
+
+class MarkLog:
+    """The marks of one table as of the newest commit that was looked at; nothing before the first look."""
+
+    def __init__(self, lake: Lake, table: Table) -> None:
+        self.marks: dict[str, int] = {}
+        self.version = -1
+        self._filesystem, root = lake.filesystem()
+        self._folder = f"{root}/tables/{table.name}/_delta_log"
+        self._newest = b""
+        """The commit at `version`, as it stands in the log."""
+
+    def catch_up(self, until: int | None = None) -> bool:
+        """Read on to the commit `until` (default: to the newest); return whether it was reached.
+
+        It is not reached where the log before it is gone: a later checkpoint stands for it.
+        """
+        if self.version >= 0 and self._read(f"{self.version:020d}.json") != self._newest:
+            # Another table of the same name, or one whose old commits were cleaned away meanwhile.
+            self.version = -1
+        if self.version < 0:
+            self.marks = {}
+            self._start(until)
+        while until is None or self.version < until:
+            commit = self._read(f"{self.version + 1:020d}.json")
+            if commit is None:
+                break
+            self.version += 1
+            self._newest = commit
+            for line in commit.splitlines():
+                if line.startswith(b'{"txn"'):
+                    self._take(orjson.loads(line)["txn"])
+        return until is None or self.version == until
+
+    def _start(self, until: int | None) -> None:
+        """Take the marks of the newest checkpoint that is not past `until`."""
+        pointer = self._read("_last_checkpoint")
+        found = {} if pointer is None else orjson.loads(pointer)
+        if not found or "parts" in found or (until is not None and found["version"] > until):
+            return
+        name = f"{found['version']:020d}"
+        newest = self._read(f"{name}.json")
+        if newest is None:
+            return
+        rows = pq.read_table(f"{self._folder}/{name}.checkpoint.parquet", columns=["txn"], filesystem=self._filesystem)
+        for mark in rows["txn"].drop_null().to_pylist():
+            self._take(mark)
+        self.version, self._newest = int(found["version"]), newest
+
+    def _take(self, mark: dict[str, object]) -> None:
+        self.marks[str(mark["appId"])] = int(str(mark["version"]))
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            with self._filesystem.open_input_stream(f"{self._folder}/{name}") as stream:
+                content: bytes = stream.read()
+                return content
+        except FileNotFoundError:
+            return None
+
+
+_followed: dict[str, MarkLog] = {}
+_lock = threading.Lock()
+
+
+def follow(lake: Lake, table: Table) -> dict[str, int]:
+    """Return all marks of the table's newest commit, by id; none if it was never written.
+
+    What was read stays in memory until the next call, which then reads only what came since.
+    """
+    with _lock:
+        log = _followed.setdefault(lake.table(table.name), MarkLog(lake, table))
+        log.catch_up()
+        return dict(log.marks)
