@@ -7,25 +7,34 @@ from random import Random
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from turret_pipeline.analysis.field_types import detect_types, profile_fields
-from turret_pipeline.lake.tables import FIELD_OVERRIDES
+from turret_pipeline.analysis.field_types import detect_types, periods_to_read, profile_fields
+from turret_pipeline.analysis.field_types_evidence import Evidence, merge, observe
+from turret_pipeline.lake.tables import FIELD_OVERRIDES, TIME
 
 DAY = dt.date(2026, 3, 1)
 R = Random(7)
+
+
+def events_of(metadata: list[dict[str, object]], day: dt.date) -> pl.DataFrame:
+    at = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
+    rows = {"metadata": [json.dumps(each) for each in metadata], "timestamp": [at] * len(metadata)}
+    return pl.DataFrame(rows, schema={"metadata": pl.String, "timestamp": TIME})
 
 
 def days_of(*days: list[dict[str, object]]) -> pl.DataFrame:
     """Profiles of events that hold these metadata, day after day."""
     frames = []
     for i, metadata in enumerate(days):
-        events = pl.DataFrame({"metadata": [json.dumps(each) for each in metadata]}, schema={"metadata": pl.String})
-        frames.append(profile_fields(events).with_columns(received_date=pl.lit(DAY + dt.timedelta(days=i))))
+        day = DAY + dt.timedelta(days=i)
+        frames.append(profile_fields(events_of(metadata, day)).with_columns(received_date=pl.lit(day)))
     return pl.concat(frames)
 
 
 def detect(profiles: pl.DataFrame, previous: pl.DataFrame | None = None) -> dict[str, str]:
-    found = detect_types(profiles, previous, FIELD_OVERRIDES.empty())
+    found = detect_types(profiles, previous, FIELD_OVERRIDES.empty()).types
     return dict(found.select("field", "type").iter_rows())
 
 
@@ -42,6 +51,7 @@ def sentence(_: int = 0) -> str:
 
 
 LONG_OPTIONS = [" ".join(R.choices(WORDS, k=40)) for _ in range(6)]
+MANY_OPTIONS = [" ".join(R.choices(WORDS, k=40)) for _ in range(30)]
 
 Maker = Callable[[int], object]
 TRAPS: list[tuple[str, str, int, Maker]] = [
@@ -97,6 +107,50 @@ TRAPS: list[tuple[str, str, int, Maker]] = [
     ("half numbers, half words", "other", 200, lambda i: R.random() if i % 2 else sentence()),
     ("a first value that misleads", "text", 60, lambda i: "42" if i == 0 else sentence()),
     ("a number with a few words", "number", 100, lambda i: "unknown" if i % 25 == 0 else R.random()),
+    (
+        "prices in many currencies",
+        "number",
+        60,
+        lambda i: f"{R.choice(['EUR ', 'R$ ', 'kr ', '₹'])}{R.randint(1, 999)}.50",
+    ),
+    ("prices with thousands", "number", 60, lambda i: R.choice(["1.250,00 €", "₹1,25,000", "1'250.00 CHF"])),
+    ("prices of one length", "number", 60, lambda i: f"${R.randint(10000, 99999)}"),
+    ("compact dates", "other", 60, lambda i: 20260000 + 100 * R.randint(1, 12) + R.randint(1, 28)),
+    ("numbers of eight digits that are no dates", "number", 60, lambda i: R.randint(20, 50) * 10**6),
+    ("dates in words", "other", 60, lambda i: f"{R.choice(['Jan', 'March'])} {R.randint(1, 28)}, 2026"),
+    ("dates with points", "other", 60, lambda i: f"{R.randint(1, 28)}.{R.randint(1, 12)}.2026"),
+    ("a sentence with a date", "text", 60, lambda i: f"March 3, 2026 was when {sentence()}"),
+    (
+        "British postcodes",
+        "other",
+        60,
+        lambda i: f"S{R.choice('EW')}{R.randint(1, 9)} {R.randint(1, 9)}{R.choice('AB')}X",
+    ),
+    ("phone numbers with blanks", "other", 60, lambda i: f"+49 {R.randint(100, 999)} {R.randint(10**6, 10**7 - 1)}"),
+    ("card numbers", "other", 60, lambda i: " ".join(str(R.randint(1000, 9999)) for _ in range(4))),
+    ("ten ids of letters and digits", "other", 10, lambda i: f"cus_{R.getrandbits(60):x}Zq"),
+    ("hexadecimal colours", "other", 60, lambda i: f"#{R.getrandbits(24):06x}"),
+    (
+        "browsers",
+        "other",
+        60,
+        lambda i: f"Mozilla/5.0 (X11) Chrome/{R.randint(90, 130)}.0.{R.randint(1000, 9999)}.1 Safari/537",
+    ),
+    ("three browsers", "enum", 60, lambda i: f"Mozilla/5.0 (X11; Linux) Chrome/{120 + i % 3}.0.0.0 Safari/537.36"),
+    ("versions of two and three parts", "enum", 60, lambda i: R.choice(["1.2", "2.0"]) + R.choice(["", ".1"])),
+    ("many versions", "enum", 200, lambda i: f"{R.randint(1, 5)}.{R.randint(0, 9)}.{R.randint(0, 20)}"),
+    (
+        "answers of a survey",
+        "enum",
+        60,
+        lambda i: R.choice(["Strongly agree", "Neither agree nor disagree", "Disagree"]),
+    ),
+    ("searches", "text", 200, lambda i: " ".join(R.choices(WORDS, k=R.randint(1, 3)))),
+    ("thirty options of 40 words, few common", "enum", 100, lambda i: MANY_OPTIONS[min(int(R.expovariate(0.15)), 29)]),
+    ("sentences that are each sent twice", "text", 200, lambda i: f"{SPEECH} {i // 2}"),
+    ("half ids, half words", "other", 100, lambda i: sentence() if i % 2 else f"{R.getrandbits(64):016x}"),
+    ("mostly null texts", "text", 400, lambda i: sentence() if i % 20 == 0 else None),
+    ("mostly blank texts", "text", 400, lambda i: sentence() if i % 20 == 0 else ""),
 ]
 
 
@@ -115,26 +169,55 @@ def test_300_fields_and_keys_that_differ_by_case_are_each_their_own() -> None:
     assert (found["Plan"], found["plan"]) == ("enum", "number")
 
 
+FEBRUARY = [{"x": i % 90} for i in range(600)]
+MARCH = [{"x": f"{sentence()} {i}"} for i in range(600)]
+
+
 def test_a_field_that_changes_in_march_gets_its_new_type_and_does_not_waver_before() -> None:
-    february = [[{"x": R.randint(1, 90)} for _ in range(600)] for _ in range(3)]
-    march = [[{"x": sentence()} for _ in range(600)] for _ in range(3)]
-    previous, types = None, []
+    days = [FEBRUARY] * 3 + [MARCH] * 3
+    previous, types, changes = None, [], []
     for n in range(1, 7):
-        profiles = days_of(*(february + march)[:n])
-        previous = detect_types(profiles, previous, FIELD_OVERRIDES.empty())
+        found = detect_types(days_of(*days[:n]), previous, FIELD_OVERRIDES.empty())
+        previous = found.types
         types.append(previous["type"][0])
+        changes += found.changes.select("type", "seen_to").rows()
     assert types == ["number", "number", "number", "number", "text", "text"]
     assert previous is not None and previous["n_events"][0] == 3600
+    assert changes == [("number", DAY), ("text", DAY + dt.timedelta(days=4))]
+    at_once = detect_types(days_of(*days), None, FIELD_OVERRIDES.empty())
+    assert at_once.changes.select("type", "seen_to").rows() == changes
+    assert at_once.types.equals(previous)
+
+
+def test_a_change_in_march_is_seen_in_events_that_were_all_imported_in_june() -> None:
+    months = [events_of(each * 2, dt.date(2026, month, 10)) for month, each in ((2, FEBRUARY), (3, MARCH), (4, MARCH))]
+    profiles = profile_fields(pl.concat(months)).with_columns(received_date=pl.lit(dt.date(2026, 6, 7)))
+    found = detect_types(profiles, None, FIELD_OVERRIDES.empty())
+    assert found.types.select("type", "n_events").rows() == [("text", 3600)]
+    assert found.changes.select("type", "seen_to").rows() == [
+        ("number", dt.date(2026, 2, 28)),
+        ("text", dt.date(2026, 3, 31)),
+    ]
+
+
+def test_only_what_is_new_and_enough_before_it_is_read() -> None:
+    profiles = days_of(*[FEBRUARY] * 9)
+    previous = detect_types(profiles.head(8), None, FIELD_OVERRIDES.empty()).types
+    assert periods_to_read(profiles, None).height == 9
+    # The newest day, that before it (judged already, but not yet in the totals), and one more to have a thousand.
+    assert periods_to_read(profiles, previous)["received_date"].to_list() == [
+        DAY + dt.timedelta(days=day) for day in (5, 6, 7, 8)
+    ]
 
 
 def test_a_type_holds_until_another_is_clearly_better_and_judging_again_changes_nothing() -> None:
     sure = days_of([{"x": sentence()} for _ in range(50)])
-    first = detect_types(sure, None, FIELD_OVERRIDES.empty())
+    first = detect_types(sure, None, FIELD_OVERRIDES.empty()).types
     doubtful = days_of([{"x": "hello"}])
     assert detect(doubtful) == {"x": "enum"}
-    kept = detect_types(doubtful, first, FIELD_OVERRIDES.empty())
+    kept = detect_types(doubtful, first, FIELD_OVERRIDES.empty()).types
     assert kept["type"][0] == "text"
-    assert detect_types(doubtful, kept, FIELD_OVERRIDES.empty()).equals(kept)
+    assert detect_types(doubtful, kept, FIELD_OVERRIDES.empty()).types.equals(kept)
 
 
 def test_a_persons_choice_wins_and_can_be_taken_back() -> None:
@@ -144,11 +227,34 @@ def test_a_persons_choice_wins_and_can_be_taken_back() -> None:
         rows = [("p-1", "x", dt.datetime(2026, 1, 1 + i, tzinfo=dt.UTC), each) for i, each in enumerate(types)]
         return pl.DataFrame(rows, schema=FIELD_OVERRIDES.schema, orient="row")
 
-    chosen = detect_types(profiles, None, overrides("text", "enum")).row(0, named=True)
+    chosen = detect_types(profiles, None, overrides("text", "enum")).types.row(0, named=True)
     assert (chosen["type"], chosen["detected_type"], chosen["overridden"]) == ("enum", "number", True)
     assert json.loads(chosen["summary"])["values"][0] == {"value": "0", "count": 10}
-    back = detect_types(profiles, None, overrides("text", None)).row(0, named=True)
+    back = detect_types(profiles, None, overrides("text", None)).types.row(0, named=True)
     assert (back["type"], back["overridden"]) == ("number", False)
+
+
+SCALARS = st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(-1e9, 1e9) | st.text(max_size=600)
+MANY = st.builds(lambda start, n: [f"v{i}" for i in range(start, start + n)], st.integers(0, 900), st.integers(0, 2500))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.builds(lambda a, b: a + b, st.lists(SCALARS, max_size=12), MANY | st.just([])), min_size=3, max_size=3)
+)
+def test_evidence_is_the_same_however_it_is_added_up(groups: list[list[object]]) -> None:
+    """Associative and commutative, below the bound on distinct values and past it; only a sum of floats may round."""
+
+    def plain(evidence: Evidence) -> tuple[float, dict[str, object]]:
+        found = json.loads(evidence.to_json())
+        return found.pop("total"), found
+
+    a, b, c = map(observe, groups)
+    at_once = plain(observe([value for group in groups for value in group]))
+    for other in (merge([a, b, c]), merge([c, merge([b, a])]), merge([merge([Evidence(), b]), c, a])):
+        total, rest = plain(Evidence.from_json(other.to_json()))
+        assert rest == at_once[1]
+        assert total == pytest.approx(at_once[0], rel=1e-9, abs=1e-3)
 
 
 def test_evidence_of_days_adds_up_to_the_evidence_of_all() -> None:
@@ -158,15 +264,17 @@ def test_evidence_of_days_adds_up_to_the_evidence_of_all() -> None:
     apart = days_of(values[:300], values[300:600], values[600:])
     together = days_of(values)
     columns = ["type", "n_events", "n_null", "n_distinct", "summary", "reason"]
-    by_day, at_once = (detect_types(each, None, FIELD_OVERRIDES.empty()).select(columns) for each in (apart, together))
+    by_day, at_once = (
+        detect_types(each, None, FIELD_OVERRIDES.empty()).types.select(columns) for each in (apart, together)
+    )
     assert by_day.equals(at_once)
 
 
 def test_the_number_of_distinct_values_is_exact_while_small_and_close_when_large() -> None:
-    small = detect_types(days_of([{"x": f"v{i % 1500}"} for i in range(3000)]), None, FIELD_OVERRIDES.empty())
+    small = detect_types(days_of([{"x": f"v{i % 1500}"} for i in range(3000)]), None, FIELD_OVERRIDES.empty()).types
     assert small["n_distinct"][0] == 1500
     halves = days_of([{"x": sentence() + str(i)} for i in range(9000)], [{"x": str(i)} for i in range(9000)])
-    assert detect_types(halves, None, FIELD_OVERRIDES.empty())["n_distinct"][0] == pytest.approx(18_000, rel=0.15)
+    assert detect_types(halves, None, FIELD_OVERRIDES.empty()).types["n_distinct"][0] == pytest.approx(18_000, rel=0.15)
     assert halves["evidence"].str.len_bytes().max() < 30_000
 
 
@@ -174,7 +282,7 @@ def test_a_summary_shows_options_with_counts_or_the_distribution_of_numbers_or_e
     metadata: list[dict[str, object]] = [
         {"e": "ab"[i % 4 == 0], "n": i + 0.5, "t": f"{sentence()} {i}", "none": None} for i in range(1000)
     ]
-    found = detect_types(days_of(metadata), None, FIELD_OVERRIDES.empty())
+    found = detect_types(days_of(metadata), None, FIELD_OVERRIDES.empty()).types
     summary = {row["field"]: json.loads(row["summary"]) for row in found.iter_rows(named=True)}
     assert summary["e"] == {"values": [{"value": "a", "count": 750}, {"value": "b", "count": 250}], "n_rest": 0}
     assert (summary["n"]["min"], summary["n"]["max"], summary["n"]["mean"]) == (0.5, 999.5, 500.0)
@@ -186,4 +294,4 @@ def test_a_summary_shows_options_with_counts_or_the_distribution_of_numbers_or_e
 
 def test_no_events_have_no_fields() -> None:
     assert days_of([]).is_empty()
-    assert detect_types(days_of([]), None, FIELD_OVERRIDES.empty()).is_empty()
+    assert detect_types(days_of([]), None, FIELD_OVERRIDES.empty()).types.is_empty()

@@ -48,7 +48,7 @@ def fill(
     day = events["received_date"][0]
     store.append(lake, EVENTS, events)
     profiles = profile_fields(events).with_columns(received_date=pl.lit(day))
-    types = detect_types(profiles, None, FIELD_OVERRIDES.empty()).with_columns(project_id=pl.lit(project_id))
+    types = detect_types(profiles, None, FIELD_OVERRIDES.empty()).types.with_columns(project_id=pl.lit(project_id))
     store.append(lake, FIELD_TYPES, types)
     messages = extract_messages(events, [FIELD]).with_columns(project_id=pl.lit(project_id))
     store.append(lake, MESSAGES, messages)

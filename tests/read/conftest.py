@@ -23,6 +23,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
     BUILDS,
     EVENTS,
+    FIELD_HISTORY,
     FIELD_OVERRIDES,
     FIELD_TYPES,
     JOURNEY_EDGES,
@@ -133,7 +134,9 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
         [(project_id, stage, None, BUILT_AT, "1", 1, 0.1) for stage in stages], schema=BUILDS.schema, orient="row"
     )
     write(EVENTS, sent)
-    write(FIELD_TYPES, detect_types(profiles, None, FIELD_OVERRIDES.empty()))
+    detected = detect_types(profiles, None, FIELD_OVERRIDES.empty())
+    write(FIELD_TYPES, detected.types)
+    write(FIELD_HISTORY, detected.changes.with_columns(n=pl.lit(1, dtype=pl.Int64)))
     write(MESSAGES, messages)
     write(TOPICS, topics(project_id, model_version))
     write(TOPIC_ASSIGNMENTS, assignments)

@@ -17,6 +17,7 @@ from turret_pipeline.lake.tables import TABLES
 
 ROUTES: dict[str, dict[str, str]] = {
     "/v1/fields": {},
+    "/v1/fields/plan/history": {},
     "/v1/topics": {},
     "/v1/topics/t_parcel": {},
     "/v1/topics/edits": {},

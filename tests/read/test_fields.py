@@ -45,6 +45,22 @@ def test_a_choice_shows_at_once_and_can_be_taken_back(own_api: Api) -> None:
     assert kept["type"].to_list() == ["enum", None]
 
 
+def test_the_history_tells_what_was_found_and_what_people_decided(own_api: Api) -> None:
+    patch(own_api, "tokens", {"type": "enum"})
+    patch(own_api, "tokens", {"type": None})
+    found = own_api.get("/v1/fields/tokens/history")
+    assert [(row["by"], row["type"]) for row in found["data"]] == [
+        ("person", None),
+        ("person", "enum"),
+        ("detection", "number"),
+    ]
+    assert found["data"][-1]["reason"] == fields(own_api)["tokens"]["reason"]
+    first = own_api.get("/v1/fields/tokens/history", limit=1)
+    rest = own_api.get("/v1/fields/tokens/history", cursor=first["next"])
+    assert first["data"] + rest["data"] == found["data"]
+    assert own_api.get("/v1/fields/absent/history", status=404)["field"] == "field"
+
+
 @pytest.mark.parametrize("body", [{}, {"type": "other"}, {"type": 1}, {"type": "enum", "x": 1}, [], None])
 def test_a_choice_that_is_none_is_refused(own_api: Api, body: object) -> None:
     assert patch(own_api, "tokens", body)[0] == 400

@@ -12,7 +12,7 @@ from turret_api.errors import NotFoundError
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import FIELD_OVERRIDES, FIELD_TYPES
+from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES
 
 COUNTS = ("n_events", "n_null", "n_distinct")
 BY_TYPE = ("examples", "values", "n_rest", "min", "max", "mean", "quantiles")
@@ -23,6 +23,37 @@ def list_fields(snapshot: Snapshot) -> list[dict[str, Any]]:
     decided = latest_decisions(snapshot.scan(FIELD_OVERRIDES).collect())
     rows = snapshot.scan(FIELD_TYPES).sort("field").collect().iter_rows(named=True)
     return [_field(row, decided.get(row["field"])) for row in rows]
+
+
+def history(snapshot: Snapshot, field: str) -> list[dict[str, Any]]:
+    """Return what the field's type came to be and why, newest first: what its values showed, and what people decided.
+
+    A type that was detected stands at the end of the last day that it was judged by. Raise `NotFoundError` if the
+    project has no such field.
+    """
+    if snapshot.scan(FIELD_TYPES).filter(pl.col("field") == field).limit(1).collect().is_empty():
+        raise NotFoundError(f"There is no field {field!r}; GET /v1/fields lists them.", field="field")
+    found = snapshot.scan(FIELD_HISTORY).filter(pl.col("field") == field).sort("n", descending=True).collect()
+    detected = [
+        {
+            "at": dt.datetime.combine(row["seen_to"], dt.time.max, dt.UTC),
+            "by": "detection",
+            **{name: row[name] for name in ("type", "confidence", "reason")},
+        }
+        for row in found.iter_rows(named=True)
+    ]
+    chosen = snapshot.scan(FIELD_OVERRIDES).filter(pl.col("field") == field).sort("decided_at", descending=True)
+    decided = [
+        {
+            "at": row["decided_at"],
+            "by": "person",
+            "type": row["type"],
+            "confidence": None,
+            "reason": "a person chose it" if row["type"] else "a person took the choice back",
+        }
+        for row in chosen.collect().iter_rows(named=True)
+    ]
+    return sorted([*decided, *detected], key=lambda each: each["at"], reverse=True)
 
 
 def decide(lake: Lake, snapshot: Snapshot, field: str, chosen: str | None) -> dict[str, Any]:

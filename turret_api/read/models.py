@@ -64,6 +64,19 @@ class TypeChoice(Model):
     type: FieldType | None = Field(description="the type from now on; null takes the choice back")
 
 
+class FieldChange(Model):
+    at: dt.datetime = Field(description="when it was decided; of detection: end of the last day that it was judged by")
+    by: Literal["detection", "person"]
+    type: Literal["text", "enum", "number", "other"] | None = Field(description="null: a person's choice taken back")
+    confidence: float | None = Field(description="of detection, 0 to 1")
+    reason: str
+
+
+class FieldHistory(Built, Page):
+    field: str
+    data: list[FieldChange]
+
+
 class DayCount(Model):
     date: dt.date
     count: int

@@ -28,6 +28,7 @@ from turret_api.read.parameters import (
 )
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake.tables import (
+    FIELD_HISTORY,
     FIELD_OVERRIDES,
     FIELD_TYPES,
     MESSAGES,
@@ -54,6 +55,27 @@ def get_fields(
         return {"data": data, "next": following, "built_at": snapshot.built_at(FIELD_TYPES)}
 
     return answer(request, principal, (FIELD_TYPES, FIELD_OVERRIDES), make, as_of, form=form, row=models.FieldRow)
+
+
+@router.get("/fields/{field:path}/history", responses=FILES, response_model=models.FieldHistory)
+def get_field_history(
+    request: Request,
+    principal: Reader,
+    field: str,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+    as_of: AsOf = None,
+    form: Form = "json",
+) -> Response:
+    """What type a field was found to be or was chosen to be, when and why; newest first."""
+    offset = offset_of(cursor)
+
+    def make(snapshot: Snapshot) -> dict[str, Any]:
+        data, following = cut(fields.history(snapshot, field), offset, limit)
+        return {"field": field, "data": data, "next": following, "built_at": snapshot.built_at(FIELD_TYPES)}
+
+    tables = (FIELD_TYPES, FIELD_HISTORY, FIELD_OVERRIDES)
+    return answer(request, principal, tables, make, as_of, form=form, row=models.FieldChange)
 
 
 @router.patch("/fields/{field:path}", response_model=models.FieldRow)

@@ -49,8 +49,9 @@ class Evidence:
     """What `n` values of a field were like.
 
     `kinds` counts JSON types (null, boolean, number, text, list, object); `shapes` counts texts by shape. `numbers`
-    counts numbers, in whatever spelling, with their sum, least, greatest, how many are whole, by number of digits
-    before the point, and by bucket. `values` are the distinct scalar values, by hash, below `limit` of `HASH_SPACE`.
+    counts numbers, in whatever spelling, with their sum, least, greatest, how many are whole, how many of those read as
+    dates (20260301), by number of digits before the point, and by bucket. `values` are the distinct scalar values, by
+    hash, below `limit` of `HASH_SPACE`.
     """
 
     n: int = 0
@@ -59,6 +60,7 @@ class Evidence:
     chars: int = 0
     n_numbers: int = 0
     n_whole: int = 0
+    n_dates: int = 0
     total: float = 0.0
     least: float | None = None
     greatest: float | None = None
@@ -76,6 +78,7 @@ class Evidence:
         self.chars += other.chars
         self.n_numbers += other.n_numbers
         self.n_whole += other.n_whole
+        self.n_dates += other.n_dates
         self.total += other.total
         self.least = min((x for x in (self.least, other.least) if x is not None), default=None)
         self.greatest = max((x for x in (self.greatest, other.greatest) if x is not None), default=None)
@@ -84,7 +87,8 @@ class Evidence:
         self.limit = min(self.limit, other.limit)
         for key, value in other.values.items():
             mine = self.values.get(key)
-            self.values[key] = Value(value.count + (mine.count if mine else 0), value.shape, value.text)
+            form = min(value.shape, mine.shape) if mine else value.shape
+            self.values[key] = Value(value.count + (mine.count if mine else 0), form, value.text)
         self._bound()
         self.examples = sorted({*self.examples, *other.examples}, key=_hash)[:EXAMPLES]
 
@@ -135,6 +139,7 @@ class Evidence:
                 "chars": self.chars,
                 "n_numbers": self.n_numbers,
                 "n_whole": self.n_whole,
+                "n_dates": self.n_dates,
                 "total": self.total,
                 "least": self.least,
                 "greatest": self.greatest,
@@ -203,14 +208,15 @@ def _observe_texts(found: Evidence, texts: pl.Series) -> None:
     for text, count, form in distinct.iter_rows():
         if form != shape.BLANK:
             _keep(found, text, count, form)
-    lowest = heapq.nsmallest(EXAMPLES, ((key, value.text) for key, value in found.values.items() if value.text))
-    found.examples = sorted((text for _, text in lowest), key=_hash)
+    found.examples = heapq.nsmallest(EXAMPLES, {v.text for v in found.values.values() if v.text}, key=_hash)
 
 
 def _keep(found: Evidence, text: str, count: int, form: str) -> None:
     key = _hash(text)
     mine = found.values.get(key)
-    found.values[key] = Value(count + (mine.count if mine else 0), form, text[:KEPT_CHARS])
+    found.values[key] = Value(
+        count + (mine.count if mine else 0), min(form, mine.shape if mine else form), text[:KEPT_CHARS]
+    )
 
 
 def _hash(text: str) -> str:
@@ -224,6 +230,9 @@ def _observe_numbers(found: Evidence, numbers: np.ndarray, counts: np.ndarray) -
     found.n_numbers += int(counts.sum())
     whole = numbers == np.floor(numbers)
     found.n_whole += int(counts[whole].sum())
+    month, day = numbers // 100 % 100, numbers % 100
+    dates = whole & (numbers >= 1900_01_01) & (numbers < 2101_01_01) & (month >= 1) & (month <= 12) & (day >= 1)
+    found.n_dates += int(counts[dates & (day <= 31)].sum())
     found.total += float((numbers * counts).sum())
     found.least = float(min(numbers.min(), math.inf if found.least is None else found.least))
     found.greatest = float(max(numbers.max(), -math.inf if found.greatest is None else found.greatest))

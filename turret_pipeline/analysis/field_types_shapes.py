@@ -13,7 +13,7 @@ from turret_pipeline.lake.values import CURRENCY, UNSIGNED
 
 NUMBER, MONEY, PERCENT = "n", "m", "p"
 BOOLEAN, NULLISH, BLANK = "b", "0", "-"
-DATE, URL, EMAIL, UUID, HEX, CODE, JSON, VERSION = "d", "u", "e", "i", "h", "c", "j", "v"
+DATE, URL, EMAIL, UUID, HEX, CODE, JSON, VERSION, AGENT = "d", "u", "e", "i", "h", "c", "j", "v", "g"
 OPAQUE, WORD, PHRASE, SENTENCE = "o", "w", "f", "s"
 
 NAMES = {
@@ -29,6 +29,7 @@ NAMES = {
     UUID: "UUIDs",
     HEX: "hexadecimal ids",
     CODE: "codes of digits",
+    AGENT: "names of browsers and clients",
     JSON: "JSON",
     VERSION: "versions",
     OPAQUE: "tokens of letters and digits",
@@ -38,30 +39,41 @@ NAMES = {
 }
 
 NUMERIC = (NUMBER, MONEY, PERCENT)
-IDS = (DATE, URL, EMAIL, UUID, HEX, CODE, JSON)
+IDS = (DATE, URL, EMAIL, UUID, HEX, CODE, JSON, AGENT)
 """Shapes of what neither counts, nor groups, nor speaks."""
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
 _WORDS = rf"[{_UNSPACED}]{{1,2}}|[^\s{_UNSPACED}]+"
 
+_MONTH = r"(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?"
+_CLOCK = r"\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s?(?i:[ap]m))?"
+
 _PATTERNS: tuple[tuple[str, str], ...] = (
     (BLANK, r"^$"),
     (NULLISH, r"(?i)^(?:n/?a|none|null|nil|nan|undefined|-{1,3}|\u2013|\u2014)$"),
     (BOOLEAN, r"(?i)^(?:true|false|yes|no|y|n|t|f|on|off)$"),
-    (CODE, r"^(?:0\d+|\d{16,}|\+\d{7,15}|\d{1,3}(?:\.\d{1,3}){3})$"),
+    (
+        DATE,
+        r"^(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])$"
+        r"|^\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{2}\S*)?$"
+        rf"|^\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{4}}(?:,?\s{_CLOCK})?$|^\d{{1,2}}/\d{{1,2}}/\d{{2}}$|^{_CLOCK}$"
+        rf"|^(?:\w+,\s)?\d{{1,2}}\.?[\s-]{_MONTH}[\s-]\d{{4}}(?:\s\d{{1,2}}:\d{{2}}.{{0,20}})?$"
+        rf"|^(?:\w+,?\s)?{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s\d{{4}})?(?:,?\s{_CLOCK}.{{0,20}})?$",
+    ),
+    (
+        CODE,
+        r"^(?:0\d+|\d{16,}|\+\d{7,15}|\d{1,3}(?:\.\d{1,3}){3}|(?i:[a-f0-9]{0,4}:){2,7}[a-f0-9]{1,4}"
+        r"|\+[\d ()/.-]{7,22}|\(\d{2,5}\)[\d /-]{5,12}|\d{2,5}[ /-]\d{3,4}[ /-]\d{3,5}(?:[ /-]\d{1,5})?"
+        r"|[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}|[A-Z]\d[A-Z] \d[A-Z]\d|\d{5}-\d{4})$",
+    ),
     (NUMBER, rf"^[+-]?{UNSIGNED}$"),
     (MONEY, rf"^[+-]?\s?{CURRENCY}\s?[+-]?{UNSIGNED}$|^[+-]?{UNSIGNED}\s?{CURRENCY}$"),
     (PERCENT, rf"^[+-]?{UNSIGNED}\s?%$"),
     (VERSION, r"(?i)^v?\d+\.\d+\.\d+(?:[.+-][\w.]+)*$|^v\d+(?:\.\d+)*(?:-\w+)?$"),
-    (
-        DATE,
-        r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}(?:[T ]\d{1,2}:\d{2}\S*)?$"
-        r"|^\d{1,2}[./-]\d{1,2}[./-]\d{4}$|^\d{1,2}/\d{1,2}/\d{2}$"
-        r"|^\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:\s?(?i:[ap]m))?$",
-    ),
     (URL, r"(?i)^(?:[a-z][a-z0-9+.-]*://\S+|www\.\S+\.\S+|mailto:\S+)$"),
     (EMAIL, r"^[^\s@]+@[^\s@]+\.[^\s@]+$"),
     (UUID, r"(?i)^\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?$"),
+    (AGENT, r"(?i)^[a-z][\w.-]*/\d+(?:\.\d+)+(?:\s\(.*|(?:\s[\w.-]+/\d\S*)+)?$"),
 )
 
 
@@ -84,6 +96,8 @@ def shapes(texts: pl.Series) -> pl.Series:
     rest = (
         pl.when(hexadecimal)
         .then(pl.lit(HEX))
+        .when((words >= 2) & (value.str.count_matches(r"\S*\d\S*") == words))
+        .then(pl.lit(OPAQUE))
         .when((words >= 4) | ((words >= 2) & ends))
         .then(pl.lit(SENTENCE))
         .when(words >= 2)

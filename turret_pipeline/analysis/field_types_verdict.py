@@ -11,7 +11,7 @@ The constants are ours, set on the traps in the tests and on public conversation
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from turret_pipeline.analysis import field_types_shapes as shape
 from turret_pipeline.analysis.field_types_evidence import Evidence
@@ -63,6 +63,8 @@ def judge(field: str, seen: Evidence) -> Verdict:
     versions = share.get(shape.VERSION, 0)
     if numeric >= MOST and versions < 0.05:
         return _number(seen, n, numeric)
+    if numeric + versions >= MOST:
+        return Verdict(ENUM, _sure(numeric + versions, n), f"{numeric + versions:.0%} of the values are versions")
     yes_no = (seen.kinds["boolean"] + seen.shapes[shape.BOOLEAN]) / n
     if yes_no >= MOST and (seen.kinds["boolean"] or field.lower() not in SPOKEN_FIELDS or n >= 20):
         return Verdict(ENUM, _sure(yes_no, n), f"{yes_no:.0%} of the values are yes or no")
@@ -75,6 +77,8 @@ def judge(field: str, seen: Evidence) -> Verdict:
     words = 1 - numeric - ids - nested
     if numeric > 0.2 and words > 0.1 and not _is_small(seen, n):
         return Verdict(OTHER, _sure(0.7, n), f"mixed: {numeric:.0%} numbers, {words:.0%} words")
+    if min(ids, words) >= 0.4 and n >= 10 and not _is_small(seen, n):
+        return Verdict(OTHER, _sure(0.7, n), f"mixed: {ids:.0%} ids, dates or addresses, {words:.0%} words")
     return _enum_or_text(field, seen, n, share)
 
 
@@ -89,7 +93,13 @@ def _number(seen: Evidence, n: int, numeric: float) -> Verdict:
     never_again = seen.n_distinct >= 0.95 * n
     span = greatest - least + 1
     plain = "JSON numbers" if seen.kinds["number"] >= 0.5 * n else "texts that read as numbers"
-    if whole and n >= 5 and one_length and length in (10, 13) and 1e9 <= least / 10 ** (length - 10) <= 2.1e9:
+    money = (seen.shapes[shape.MONEY] + seen.shapes[shape.PERCENT]) / n
+    amounts = Verdict(NUMBER, _sure(numeric, n), f"{numeric:.0%} of the values are {plain}")
+    if money >= 0.5:
+        return replace(amounts, reason=f"{amounts.reason}, {money:.0%} with a currency or a percent sign")
+    if seen.n_dates >= MOST * n:
+        return Verdict(OTHER, _sure(0.8, n), "whole numbers that read as dates: year, month, day")
+    if n >= 5 and one_length and length in (10, 13) and 1e9 <= least / 10 ** (length - 10) <= 2.1e9:
         return Verdict(OTHER, _sure(0.8, n), f"{length} digits each, in the range of times since 1970")
     if whole and n >= 10 and one_length and length >= 8 and never_again:
         return Verdict(OTHER, _sure(0.8, n), f"whole numbers of {length} digits that never repeat: ids")
@@ -100,9 +110,7 @@ def _number(seen: Evidence, n: int, numeric: float) -> Verdict:
         return Verdict(
             OTHER, _sure(0.8, n), f"whole numbers that never repeat within a range of {span:.0f}: a sequence"
         )
-    money = (seen.shapes[shape.MONEY] + seen.shapes[shape.PERCENT]) / n
-    unit = f", {money:.0%} with a currency or a percent sign" if money else ""
-    return Verdict(NUMBER, _sure(numeric, n), f"{numeric:.0%} of the values are {plain}{unit}")
+    return amounts
 
 
 def _fills(seen: Evidence) -> bool:
@@ -135,13 +143,16 @@ def _enum_or_text(field: str, seen: Evidence, n: int, share: dict[str, float]) -
     odds = sum(weight * share.get(form, 0) for form, weight in _SHAPE_ODDS.items()) + 3 * seen.kinds["boolean"] / n
     known = 1 - seen.n_once() / n
     # A few values that do not repeat say little against an enum; many say all.
-    odds += 5 * min(math.log(n), 5) * (known - 0.6) if known > 0.6 else 5 * _above(math.log(n), 2.3) * (known - 0.6)
+    odds += 5 * min(math.log(n), 5) * (known - 0.6) if known > 0.6 else 5 * _above(math.log(n), 1.6) * (known - 0.6)
     once = seen.n_once(shape.SENTENCE)
     if once >= 3 and once >= 0.08 * n and 2 * once > share.get(shape.SENTENCE, 0) * n:
         odds -= 5.0
     most_values = 500 * (1 - spoken) + 200 * spoken
     if seen.n_distinct > most_values:
         odds -= 4 * math.log10(seen.n_distinct / most_values) + 1
+    if seen.n_distinct > max(50, 0.25 * n):
+        # Each sent twice, sentences never occur once; but options would by now have been seen many times.
+        odds -= 12.0 * spoken
     if field.lower() in SPOKEN_FIELDS and n < 20:
         odds -= 3.0
     confidence = _sure(1 / (1 + math.exp(-abs(odds))), n)

@@ -74,16 +74,25 @@ EVENTS = Table(
 
 FIELD_PROFILES = Table(
     "field_profiles",
-    "What one field held on one day of receipt: counts that add up over days.",
-    ("project_id", "received_date", "field"),
+    "What one field held in the events of one month that were received on one day: counts that add up.",
+    ("project_id", "received_date", "month", "field"),
     (
         _PROJECT,
         _DATE,
+        Column("month", pl.Date, "first day of the month in which the events happened (UTC)"),
         _FIELD,
         Column("n_events", pl.Int64, "events that have the field"),
+        Column("n_values", pl.Int64, "of them, with a value that is neither null nor blank"),
         Column("evidence", pl.String, "mergeable counts, a JSON object; see `analysis.field_types`"),
     ),
     ("project_id", "received_date"),
+)
+
+FIELD_TOTALS = Table(
+    "field_totals",
+    "What one field held on all days of receipt but the newest: the sum of `field_profiles`.",
+    ("project_id", "field"),
+    (_PROJECT, _FIELD, Column("evidence", pl.String, "mergeable counts, a JSON object; see `analysis.field_types`")),
 )
 
 FIELD_TYPES = Table(
@@ -102,6 +111,22 @@ FIELD_TYPES = Table(
         Column("n_null", pl.Int64, "of them, with the value null"),
         Column("n_distinct", pl.Int64, "distinct values (an estimate past some thousands)"),
         Column("summary", pl.String, "examples; or values with counts; or min, max, mean, quantiles: a JSON object"),
+        Column("seen_to", pl.Date, "last day whose events the type was judged by"),
+    ),
+)
+
+FIELD_HISTORY = Table(
+    "field_history",
+    "One type that a field's values came to show; what people chose stands in `field_overrides`.",
+    ("project_id", "field", "n"),
+    (
+        _PROJECT,
+        _FIELD,
+        Column("n", pl.Int64, "1 for the first type that was found, and so on"),
+        Column("type", pl.String, "text, enum, number or other: what the values show from then on"),
+        Column("seen_to", pl.Date, "last day whose events it was judged by"),
+        Column("confidence", pl.Float64, "of `type`, 0 to 1"),
+        Column("reason", pl.String, "why, in words"),
     ),
 )
 
@@ -226,7 +251,9 @@ TABLES: dict[str, Table] = {
     for table in (
         EVENTS,
         FIELD_PROFILES,
+        FIELD_TOTALS,
         FIELD_TYPES,
+        FIELD_HISTORY,
         MESSAGES,
         EMBEDDINGS,
         TOPICS,

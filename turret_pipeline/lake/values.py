@@ -12,8 +12,17 @@ import msgspec
 import orjson
 import polars as pl
 
-UNSIGNED = r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?|\.\d+)"
-CURRENCY = r"(?:[$€£¥₹₽₩]|(?:US|CA|AU)\$|(?i:USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|SEK|NOK|DKK|PLN|BRL))"
+_GROUPED = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?"
+_EUROPEAN = r"\d{1,3}(?:\.\d{3})+,\d+"
+_BLANKS = r"['\u2019\s]"
+UNSIGNED = (
+    rf"(?:{_GROUPED}|{_EUROPEAN}|\d{{1,3}}(?:['\u2019\u00a0\u202f]\d{{3}})+(?:[.,]\d+)?"
+    r"|\d+(?:[.,]\d+)?(?:[eE][+-]?\d{1,3})?|\.\d+)"
+)
+CURRENCY = (
+    r"(?:(?:US|CA|AU|NZ|HK|R|A|C|S)?\$|[€£¥₹₽₩₺₴฿₫₱₪]|zł|Kč|(?i:kr|Fr|USD|EUR|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|HKD|SGD"
+    r"|KRW|MXN|SEK|NOK|DKK|PLN|CZK|HUF|RON|TRY|ZAR|ILS|THB|IDR|PHP|BRL|RUB|UAH|AED|SAR)\.?)"
+)
 """Patterns of a number without its sign, and of what may stand before or behind an amount of money."""
 
 
@@ -64,11 +73,19 @@ def canonical_column(values: Sequence[object]) -> pl.Series:
 def number_column(texts: pl.Series) -> pl.Series:
     """Return the number that each of `texts` says, as float64, also with a currency or a percent sign; else null.
 
-    A comma before exactly three digits parts thousands, any other comma the decimals.
+    A comma before exactly three digits parts thousands (and before it, two as in India), any other comma the decimals,
+    and then dots before it part thousands. Apostrophes and narrow blanks do so too.
     """
     value = pl.col("value").str.strip_chars()
     is_number = value.str.contains(rf"^[+-]?\s?{CURRENCY}?\s?[+-]?{UNSIGNED}\s?(?:{CURRENCY}|%)?$")
-    plain = value.str.replace_all(rf"{CURRENCY}|[%\s]", "").str.replace_all(r",(\d{3})", "$1")
-    number = plain.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    plain = value.str.replace_all(rf"{CURRENCY}|%|{_BLANKS}", "")
+    number = (
+        pl.when(plain.str.contains(rf"^[+-]*{_GROUPED}$"))
+        .then(plain.str.replace_all(",", "", literal=True))
+        .when(plain.str.contains(rf"^[+-]*{_EUROPEAN}$"))
+        .then(plain.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True))
+        .otherwise(plain.str.replace(",", ".", literal=True))
+        .cast(pl.Float64, strict=False)
+    )
     found = pl.DataFrame({"value": texts}).select(pl.when(is_number & number.is_finite()).then(number))
     return found.to_series().alias(texts.name)
