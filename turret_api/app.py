@@ -33,7 +33,8 @@ def create_app(
     """Return the API over `settings` and `accounts`; with a `collector` it takes events too.
 
     `app.state` holds `settings`, `lake`, `accounts` and `keys`. Without `keys` the application looks keys up by
-    itself, at most a second old, and needs nothing to be started.
+    itself, at most a second old, and needs nothing to be started. With a `collector` questions are worked out in a
+    process of their own: `app.state.calculator`, to be closed at the end.
     """
     app = FastAPI(
         title="Turret",
@@ -51,7 +52,11 @@ def create_app(
     errors.install(app)
     if collector is not None:
         from turret_api.collector.routes import install
+        from turret_api.read.calculator import Calculator
+        from turret_api.read.front import Front
 
+        app.state.calculator = Calculator(app.state.lake, settings.question_s, settings.question_bytes)
+        app.add_middleware(Front)
         install(app, collector)
     for room in _ROOMS:
         if importlib.util.find_spec(room) is not None:

@@ -129,6 +129,7 @@ def serve(
             yield
         finally:
             sweep.cancel()
+            app.state.calculator.close()
             await asyncio.to_thread(collector.stop)
 
     app = create_app(settings, accounts, collector=collector, keys=collector.keys, lifespan=lifespan)

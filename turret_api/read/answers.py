@@ -17,7 +17,9 @@ from starlette.responses import Response
 
 from turret_api.auth import Principal
 from turret_api.errors import UnavailableError, invalid
+from turret_api.read.calculator import Calculator
 from turret_api.read.filters import SEGMENT, utc
+from turret_api.read.front import SLOT, Kept
 from turret_api.read.snapshot import Library, Snapshot
 from turret_api.read.tabular import MEDIA, Format, encode
 from turret_pipeline.lake.tables import BUILDS, Table
@@ -87,6 +89,10 @@ def _answer(
 
     def work() -> tuple[bytes, str | None]:
         with opened.working():
+            calculator: Calculator | None = getattr(request.app.state, "calculator", None)
+            if calculator is not None:
+                found = calculator.ask(principal.project_id, request.url.path, request.scope["query_string"])
+                return found.content, found.headers.get("next-cursor")
             body = make(snapshot)
             if row is None or form == "json":
                 return orjson.dumps(body), None
@@ -95,7 +101,11 @@ def _answer(
     content, following = opened.answers.get((state, url), work, lambda made: len(made[0]))
     if following is not None:
         headers["Next-Cursor"] = following
-    return Response(content, media_type=MEDIA.get(form, "application/json"), headers=headers)
+    response = Response(content, media_type=MEDIA.get(form, "application/json"), headers=headers)
+    if snapshot.generation is not None and SLOT in request.scope:
+        kept = Kept(snapshot.generation, principal.project_id, tag.encode(), response.raw_headers, content)
+        request.scope[SLOT].append(kept)
+    return response
 
 
 def _matches(asked: str | None, tag: str) -> bool:

@@ -83,6 +83,7 @@ def patch_field(request: Request, principal: Admin, field: str, choice: models.T
     """Choose a field's type, or (null) leave it to detection again; what depends on it follows with the next build."""
     opened = library(request)
     row = fields.decide(opened.lake, opened.snapshot(principal.project_id), field, choice.type)
+    opened.look_again()
     return models.FieldRow(**row)
 
 
@@ -153,7 +154,9 @@ def post_edit(request: Request, principal: Admin, choice: models.EditChoice) -> 
     opened = library(request)
     snapshot = opened.snapshot(principal.project_id)
     field = topics.find_field(snapshot, choice.topic_id, choice.field)
-    return models.Edit(**edits.decide(opened.lake, snapshot, field, choice.topic_id, choice.action, choice.value))
+    decided = edits.decide(opened.lake, snapshot, field, choice.topic_id, choice.action, choice.value)
+    opened.look_again()
+    return models.Edit(**decided)
 
 
 @router.get("/topics/{topic_id}", response_model=models.Topic)

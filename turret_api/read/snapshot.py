@@ -32,6 +32,7 @@ WORKERS = 2
 PATIENCE_S = 20.0
 """At most so many questions are worked on at once; one that waits longer is told to come back, so none piles up."""
 REMOTE_CHECK_S = 1.0
+CHECK_S = 0.005
 
 Result = TypeVar("Result")
 
@@ -90,6 +91,7 @@ class Library:
         self._open: dict[str, deltalake.DeltaTable] = {}
         self._files: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self._checked_at = -REMOTE_CHECK_S
+        self._generation = 0
 
     @contextlib.contextmanager
     def working(self) -> Iterator[None]:
@@ -109,7 +111,32 @@ class Library:
             )
         with self._lock:
             self._refresh()
-            return Snapshot(self, project_id, {name: self._files_now(name, project_id) for name in TABLES})
+            files = {name: self._files_now(name, project_id) for name in TABLES}
+            return Snapshot(self, project_id, files, self._generation)
+
+    def is_newest(self, generation: int) -> bool:
+        """Tell whether no table has a commit that a snapshot of this `generation` lacks. Takes no lock and waits for
+        nothing: a few looks at a folder, none within `CHECK_S` of the last; False where it takes more to know.
+        """
+        if generation != self._generation:
+            return False
+        now = time.monotonic()
+        if now - self._checked_at < (CHECK_S if self.lake.is_local else REMOTE_CHECK_S):
+            return True
+        if not self.lake.is_local:
+            return False
+        for name, table in TABLES.items():
+            opened = self._open.get(name)
+            if self._has_newer(table, -1 if opened is None else opened.version()):
+                return False
+        if generation != self._generation:
+            return False
+        self._checked_at = now
+        return True
+
+    def look_again(self) -> None:
+        """After this call nothing is taken to be the newest without a look: this process has just written."""
+        self._checked_at = float("-inf")
 
     def _refresh(self) -> None:
         remote = not self.lake.is_local
@@ -121,8 +148,11 @@ class Library:
                 found = store.open_table(self.lake, table)
                 if found is not None:
                     self._open[name] = found
+                    self._generation += 1
             elif remote or self._has_newer(table, opened.version()):
+                before = opened.version()
                 opened.update_incremental()
+                self._generation += opened.version() != before
         self._checked_at = time.monotonic()
 
     def _has_newer(self, table: Table, version: int) -> bool:
@@ -155,9 +185,13 @@ class Library:
 class Snapshot:
     """One project's tables, each at one version, for the length of a request."""
 
-    def __init__(self, library: Library, project_id: str, files: dict[str, list[str]]) -> None:
+    def __init__(
+        self, library: Library, project_id: str, files: dict[str, list[str]], generation: int | None = None
+    ) -> None:
+        """generation: of the library when it took the snapshot; None: of an earlier time."""
         self.library = library
         self.project_id = project_id
+        self.generation = generation
         self._files = files
 
     def state(self, *tables: Table) -> str:

@@ -44,6 +44,12 @@ SETTINGS: tuple[Setting, ...] = (
         "256, at most a tenth of the disk",
         "free MiB on the disks of spool and lake below which no event is taken",
     ),
+    Setting("TURRET_QUESTION_SECONDS", "30", "longest time that one question to the read API may take"),
+    Setting(
+        "TURRET_QUESTION_MEMORY_MB",
+        "half of the machine's",
+        "memory in MiB that the process which works out the read API's answers may hold",
+    ),
 )
 
 
@@ -61,6 +67,8 @@ class Settings:
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
         disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
+        question_s: seconds that one question to the read API may take.
+        question_bytes: memory that the process which answers them may hold; None: half of the machine's.
     """
 
     home: Path
@@ -72,6 +80,8 @@ class Settings:
     max_text: int = 100_000
     roll_after_s: float = 2.0
     disk_reserve_bytes: int | None = None
+    question_s: float = 30.0
+    question_bytes: int | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -97,6 +107,8 @@ class Settings:
             max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
             roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
             disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),
+            question_s=float(_integer(env, "TURRET_QUESTION_SECONDS", 30, 1, 3600)),
+            question_bytes=_mebibytes(env, "TURRET_QUESTION_MEMORY_MB"),
         )
 
     def open_lake(self) -> Lake:

@@ -1,0 +1,93 @@
+"""Questions worked out in a process of their own: the same answers, and none that the server does not survive."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.read.conftest import Api, read_app
+from tests.read.test_answers import ROUTES
+from turret_api.errors import ApiError, UnavailableError
+from turret_api.read.calculator import Calculator
+from turret_pipeline.lake.paths import Lake
+
+
+@pytest.fixture(scope="module")
+def calculator(written: Path) -> Iterator[Calculator]:
+    found = Calculator(Lake(str(written)))
+    yield found
+    found.close()
+
+
+def is_gone(process_id: int) -> bool:
+    for _ in range(100):
+        if not psutil.pid_exists(process_id):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_every_answer_is_the_same_as_without(api: Api, calculator: Calculator, written: Path) -> None:
+    app = read_app(Lake(str(written)))
+    app.state.calculator = calculator
+    with TestClient(app) as client:
+        for path, params in ROUTES.items():
+            for more in ({}, {"format": "csv"}) if path != "/v1/topics/t_parcel" else ({},):
+                asked = {**params, **more}
+                there = client.get(path, params=asked, headers={"X-API-Key": "shop:read"})
+                here = api.client.get(path, params=asked, headers={"X-API-Key": "shop:read"})
+                assert (there.status_code, there.content) == (200, here.content), path
+                assert there.headers == here.headers
+        for path, status in (
+            ("/v1/topics/absent", 404),
+            ("/v1/topics?field=plan", 400),
+            ("/v1/messages?cursor=x", 400),
+        ):
+            there, here = (each.get(path, headers={"X-API-Key": "shop:read"}) for each in (client, api.client))
+            assert (there.status_code, there.json()) == (status, here.json())
+
+
+def test_a_question_that_takes_too_long_is_ended_and_the_next_one_answered(written: Path) -> None:
+    calculator = Calculator(Lake(str(written)), limit_s=0.001)
+    with pytest.raises(UnavailableError, match="takes longer"):
+        calculator._ask_once("shop", "/v1/topics", b"")
+    assert calculator.process_id is None
+    calculator = Calculator(Lake(str(written)))
+    assert b"t_parcel" in calculator.ask("shop", "/v1/topics", b"").content
+    process_id = calculator.process_id
+    assert process_id is not None
+    calculator._limit_s = 0.0001
+    with pytest.raises(UnavailableError, match="takes longer"):
+        calculator.ask("shop", "/v1/topics", b"name=voice")
+    assert is_gone(process_id)
+    calculator._limit_s = 30.0
+    assert b"t_parcel" in calculator.ask("shop", "/v1/topics", b"").content
+    calculator.close()
+
+
+def test_a_question_that_takes_too_much_memory_is_ended_and_named(written: Path) -> None:
+    calculator = Calculator(Lake(str(written)), limit_bytes=1 << 20)
+    with pytest.raises(ApiError, match="more memory") as error:
+        calculator.ask("shop", "/v1/topics", b"")
+    assert error.value.status == 400
+    assert calculator.process_id is None
+
+
+def test_after_a_crash_the_next_question_is_answered_and_nothing_is_left_when_it_closes(written: Path) -> None:
+    calculator = Calculator(Lake(str(written)))
+    calculator.ask("shop", "/v1/fields", b"")
+    first = calculator.process_id
+    assert first is not None
+    os.kill(first, signal.SIGKILL)
+    assert b"plan" in calculator.ask("shop", "/v1/fields", b"").content
+    second = calculator.process_id
+    assert second is not None and second != first
+    calculator.close()
+    assert is_gone(second)

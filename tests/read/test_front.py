@@ -1,0 +1,81 @@
+"""Answers that are sent again: only to who may read them, and only while they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.read.conftest import SESSIONS, Api, GivenKeys, read_app, write_lake
+from turret_api.auth import Principal
+from turret_api.read.front import Front
+
+
+class RevocableKeys(GivenKeys):
+    """As `GivenKeys`, but keys can be revoked; counts how often the application itself looked one up."""
+
+    def __init__(self) -> None:
+        self.revoked: set[str] = set()
+        self.n_found = 0
+
+    def known(self, key: str) -> Principal | None:
+        return None if key in self.revoked else super().find(key)
+
+    def find(self, key: str) -> Principal | None:
+        self.n_found += 1
+        return self.known(key)
+
+
+@pytest.fixture
+def keys() -> RevocableKeys:
+    return RevocableKeys()
+
+
+@pytest.fixture
+def fronted(own_api: Api, keys: RevocableKeys) -> Iterator[Api]:
+    app = read_app(own_api.lake)
+    app.state.keys = keys
+    app.add_middleware(Front)
+    with TestClient(app) as client:
+        yield Api(own_api.lake, client)
+
+
+def ask(api: Api, path: str = "/v1/topics", **headers: str):
+    return api.client.get(path, headers={"X-API-Key": "shop:read", **headers})
+
+
+def test_the_same_question_gets_the_same_bytes_without_the_application(fronted: Api, keys: RevocableKeys) -> None:
+    first = ask(fronted)
+    assert keys.n_found == 1
+    again = ask(fronted)
+    assert (again.status_code, again.content, again.headers) == (200, first.content, first.headers)
+    same = ask(fronted, **{"If-None-Match": first.headers["ETag"]})
+    assert (same.status_code, same.content, same.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    assert keys.n_found == 1
+    assert ask(fronted, "/v1/topics?level=1").content != first.content
+    assert fronted.client.get("/v1/topics", headers={"X-API-Key": "other:read"}).content != first.content
+
+
+def test_a_commit_ends_what_was_kept(fronted: Api) -> None:
+    for n in range(1, 4):
+        assert ask(fronted).json()["n_messages"] == ask(fronted).json()["n_messages"] == 15 + n - 1
+        write_lake(fronted.lake, "shop", {**SESSIONS, **{f"n{i}": SESSIONS["s3"] for i in range(n)}})
+    found = fronted.client.patch("/v1/fields/plan", json={"type": "text"}, headers={"X-API-Key": "shop:admin"})
+    assert found.status_code == 200
+    assert {row["field"]: row["type"] for row in ask(fronted, "/v1/fields").json()["data"]}["plan"] == "text"
+
+
+def test_a_key_that_was_revoked_or_may_not_read_gets_nothing_that_was_kept(fronted: Api, keys: RevocableKeys) -> None:
+    assert ask(fronted).status_code == ask(fronted).status_code == 200
+    keys.revoked.add("shop:read")
+    assert ask(fronted).status_code == 401
+    assert fronted.client.get("/v1/topics", headers={"X-API-Key": "shop:write"}).status_code == 401
+    assert fronted.client.get("/v1/topics").status_code == 401
+
+
+def test_what_is_no_success_or_of_an_earlier_time_is_not_kept(fronted: Api, keys: RevocableKeys) -> None:
+    for path in ("/v1/topics/absent", "/v1/topics?as_of=2020-01-01", "/v1/topics?feild=x"):
+        before = keys.n_found
+        assert ask(fronted, path).content == ask(fronted, path).content
+        assert keys.n_found > before + 1 or path.endswith("feild=x")

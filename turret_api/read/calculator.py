@@ -1,0 +1,268 @@
+"""Questions are worked out in a process of their own, so that no question can take the server down.
+
+The server judges keys, remembers answers and takes events; what has to be computed it passes on to the calculator,
+which runs the same routes over the same lake. A question that takes too long, or that makes the calculator grow too
+large, ends with that process: the work stops, its memory is free, the asker is told, and the next question starts a
+new one.
+(A thread cannot be ended, and memory that a library has taken cannot be taken back from it.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import orjson
+import psutil
+
+from turret_api.errors import ApiError, UnavailableError, invalid
+from turret_pipeline.lake.paths import Lake
+
+log = logging.getLogger(__name__)
+
+THREADS = 8
+LOOK_S = 0.2
+LESS_URGENT = 5
+"""How nice the calculator is: events that come in are answered first."""
+_COMMAND = "from turret_api.read.calculator import main; main()"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What a route answered: its status, its headers (names in lower case) and its body."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+
+class _EndedError(Exception):
+    """The calculator ended before it had answered; `reason` is "memory", or "time" for a question that was not this."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass
+class _Process:
+    """One calculator process, and the questions that it has been asked."""
+
+    process: subprocess.Popen[bytes]
+    connection: Connection
+    waiting: dict[int, Future[Answered]] = field(default_factory=dict)
+    reason: str = "ended"
+
+
+class Calculator:
+    """Asks the calculator process, and starts it at the first question and whenever it has ended.
+
+    Args:
+        lake: what it answers from.
+        limit_s: longest time for one question.
+        limit_bytes: memory that the process may hold; None: half of what this machine (or container) has.
+    """
+
+    def __init__(self, lake: Lake, limit_s: float = 30.0, limit_bytes: int | None = None) -> None:
+        self._lake = lake
+        self._limit_s = limit_s
+        self._limit_bytes = limit_bytes or total_memory() // 2
+        self._lock = threading.Lock()
+        self._running: _Process | None = None
+        self._numbers = itertools.count()
+
+    def ask(self, project_id: str, path: str, query: bytes) -> Answered:
+        """Return what the read API answers the project's question; raise an `ApiError` if it is no success.
+
+        A question that was under way when another one's time was up is asked again, once.
+        """
+        for last in (False, True):
+            try:
+                answered = self._ask_once(project_id, path, query)
+            except _EndedError as error:
+                if error.reason == "memory":
+                    raise invalid(
+                        "This question takes more memory than one may have; narrow it with from, to, name or a segment."
+                    ) from None
+                if last:
+                    raise UnavailableError("The server had to begin anew; ask again.", retry_after_s=5) from None
+                continue
+            if answered.status == 200:
+                return answered
+            raise _as_error(answered)
+        raise AssertionError("not reached")
+
+    def close(self) -> None:
+        """End the process, if there is one."""
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None:
+            self._end(running, "closed")
+
+    @property
+    def process_id(self) -> int | None:
+        """Return the id of the process that runs now, if one does."""
+        running = self._running
+        return None if running is None else running.process.pid
+
+    def _ask_once(self, project_id: str, path: str, query: bytes) -> Answered:
+        number, answered = next(self._numbers), Future[Answered]()
+        with self._lock:
+            running = self._running or self._start()
+            self._running = running
+            running.waiting[number] = answered
+            with contextlib.suppress(OSError):  # it has just ended; its reader says so
+                running.connection.send((number, project_id, path, query))
+        try:
+            return answered.result(timeout=self._limit_s)
+        except TimeoutError:
+            running.waiting.pop(number, None)
+            self._end(running, "time")
+            raise UnavailableError(
+                f"This question takes longer than {self._limit_s:.0f} s; narrow it with from, to, name or a segment.",
+                retry_after_s=60,
+            ) from None
+
+    def _start(self) -> _Process:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-c", _COMMAND, str(theirs.fileno()), self._lake.root],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        running = _Process(process, Connection(ours.detach()))
+        threading.Thread(target=self._read, args=(running,), name="calculator", daemon=True).start()
+        threading.Thread(target=self._watch, args=(running,), name="calculator-memory", daemon=True).start()
+        return running
+
+    def _read(self, running: _Process) -> None:
+        """Hand on what the process answers until it ends; then tell all who wait."""
+        with contextlib.suppress(EOFError, OSError):
+            while True:
+                number, answered = running.connection.recv()
+                waiting = running.waiting.pop(number, None)
+                if waiting is not None:
+                    waiting.set_result(answered)
+        self._end(running, "ended")
+        running.process.wait()
+        running.connection.close()
+        for waiting in list(running.waiting.values()):
+            if not waiting.done():
+                waiting.set_exception(_EndedError(running.reason))
+
+    def _watch(self, running: _Process) -> None:
+        """End the process when it holds more memory than it may."""
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(running.process.pid)
+            while running.process.poll() is None:
+                if process.memory_info().rss > self._limit_bytes:
+                    log.warning("a question took too much memory and was ended", extra={"limit": self._limit_bytes})
+                    self._end(running, "memory")
+                    return
+                time.sleep(LOOK_S)
+
+    def _end(self, running: _Process, reason: str) -> None:
+        with self._lock:
+            if running.reason == "ended":
+                running.reason = reason
+            if self._running is running:
+                self._running = None
+        with contextlib.suppress(ProcessLookupError):
+            running.process.kill()
+
+
+def total_memory() -> int:
+    """Return the bytes of memory that this machine has, or that its container (cgroup v2) may use."""
+    total = int(psutil.virtual_memory().total)
+    with contextlib.suppress(OSError, ValueError):
+        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return total
+
+
+def _as_error(answered: Answered) -> ApiError:
+    body = orjson.loads(answered.content)
+    known = ("success", "error", "code", "field")
+    extra = {name: value for name, value in body.items() if name not in known}
+    headers = {"Retry-After": answered.headers["retry-after"]} if "retry-after" in answered.headers else {}
+    return ApiError(answered.status, body["code"], body["error"], field=body.get("field"), headers=headers, extra=extra)
+
+
+def main() -> None:
+    """Answer the questions that come over the given socket, until it closes."""
+    from fastapi import FastAPI
+
+    from turret_api import errors
+    from turret_api.auth import READ, Principal
+    from turret_api.read import routes
+
+    class Trusted:
+        """The server has judged the key; what comes here in its place is the project."""
+
+        def find(self, key: str) -> Principal:
+            return Principal(key, READ, "")
+
+    os.nice(LESS_URGENT)
+    with contextlib.suppress(OSError):  # should memory run out, the kernel is to end this process and no other
+        Path("/proc/self/oom_score_adj").write_text("1000")
+    connection = Connection(int(sys.argv[1]))
+    app = FastAPI(openapi_url=None)
+    app.state.lake, app.state.keys = Lake(sys.argv[2]), Trusted()
+    errors.install(app)
+    app.include_router(routes.router)
+    sending = threading.Lock()
+
+    def work(number: int, project_id: str, path: str, query: bytes) -> None:
+        answered = asyncio.run(_answer(app, project_id, path, query))
+        with sending:
+            connection.send((number, answered))
+
+    threads = ThreadPoolExecutor(THREADS)
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            threads.submit(work, *connection.recv())
+    os._exit(0)  # whoever asked is gone: nobody waits for what is still being worked out
+
+
+async def _answer(app: Any, project_id: str, path: str, query: bytes) -> Answered:
+    """Return what the application answers to GET."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": query,
+        "headers": [(b"x-api-key", project_id.encode())],
+        "client": None,
+        "server": None,
+    }
+    parts: list[dict[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        parts.append(message)
+
+    with contextlib.suppress(Exception):  # answered 500 and logged already; the framework raises it once more
+        await app(scope, receive, send)
+    headers = {name.decode().lower(): value.decode() for name, value in parts[0].get("headers", [])}
+    return Answered(parts[0]["status"], headers, b"".join(part.get("body", b"") for part in parts[1:]))

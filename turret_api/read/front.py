@@ -1,0 +1,81 @@
+"""The front of the read API: an answer that holds is sent again before the framework has looked at the request.
+
+A question that was answered (`answers`) is kept with the state of the tables that it was answered in; while no table
+has a newer commit, the same question by the same key gets the same bytes. The key is judged anew each time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from turret_api.accounts.directory import Directory
+from turret_api.auth import ADMIN, READ
+from turret_api.read.snapshot import Library
+
+SLOT = "turret.answered"
+"""Key of the request's scope under which `answers` leaves what may be sent again."""
+MOST_BYTES = 64 << 20
+MOST_ANSWERS = 10_000
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer that may be sent again: in which state of the lake and to whom, its tag, headers and body."""
+
+    generation: int
+    project_id: str
+    tag: bytes
+    headers: list[tuple[bytes, bytes]]
+    content: bytes
+
+
+class Front:
+    """ASGI middleware over an application whose `state` has `library` and `keys`, a `Directory` that renews itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._kept: dict[tuple[bytes, bytes, bytes], Kept] = {}
+        self._size_bytes = 0
+        self._generation = -1
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith("/v1/"):
+            await self._app(scope, receive, send)
+            return
+        key = tag = b""
+        for name, value in scope["headers"]:
+            if name == b"x-api-key":
+                key = value
+            elif name == b"if-none-match":
+                tag = value
+        place = (key, scope["raw_path"], scope["query_string"])
+        kept = self._kept.get(place) if key else None
+        state = scope["app"].state
+        if kept is not None and self._still_holds(kept, key, getattr(state, "library", None), state.keys):
+            await _send(kept, tag, send)
+            return
+        scope[SLOT] = []
+        await self._app(scope, receive, send)
+        if key and scope[SLOT]:
+            self._keep(place, scope[SLOT][0])
+
+    def _still_holds(self, kept: Kept, key: bytes, library: Library | None, keys: Directory) -> bool:
+        if library is None or not library.is_newest(kept.generation):
+            return False
+        principal = keys.known(key.decode("latin-1"))
+        return principal is not None and principal.scope in (READ, ADMIN) and principal.project_id == kept.project_id
+
+    def _keep(self, place: tuple[bytes, bytes, bytes], kept: Kept) -> None:
+        if kept.generation != self._generation or self._size_bytes > MOST_BYTES or len(self._kept) >= MOST_ANSWERS:
+            self._kept, self._size_bytes, self._generation = {}, 0, kept.generation
+        self._kept[place] = kept
+        self._size_bytes += len(kept.content) + 500
+
+
+async def _send(kept: Kept, tag: bytes, send: Send) -> None:
+    same = tag == kept.tag
+    headers = kept.headers if not same else [pair for pair in kept.headers if not pair[0].startswith(b"content-")]
+    await send({"type": "http.response.start", "status": 304 if same else 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if same else kept.content})
