@@ -55,6 +55,7 @@ def main() -> None:
             "embedding": [str(gold)],
             "topics": [str(gold), "--assign", "100000"],
             "journeys": ["--json"],
+            "read": ["--json"],
         }.items():
             for name, value in measure(script, *arguments).items():
                 shown = f"{value:,.2f}" if isinstance(value, float) else str(value)

@@ -81,6 +81,7 @@ class _Client(asyncio.Protocol):
         self._latencies = latencies
         self._until = until
         self._seen = b""
+        self._missing = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -92,19 +93,23 @@ class _Client(asyncio.Protocol):
         self._transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
-        self._seen += data
-        head, separator, body = self._seen.partition(b"\r\n\r\n")
-        if not separator:
-            return
-        length = int(re.search(rb"content-length: (\d+)", head, re.I)[1])  # type: ignore[index]
-        if len(body) < length:
-            return
-        if not head.startswith(b"HTTP/1.1 200"):
-            self.done.set_exception(RuntimeError(self._seen.decode()[:500]))
+        if self._missing:
+            self._missing -= len(data)
+        else:
+            self._seen += data
+            head, separator, body = self._seen.partition(b"\r\n\r\n")
+            if not separator:
+                return
+            if not head.startswith(b"HTTP/1.1 200"):
+                self.done.set_exception(RuntimeError(self._seen.decode()[:500]))
+                return
+            length = int(re.search(rb"content-length: (\d+)", head, re.I)[1])  # type: ignore[index]
+            self._missing = length - len(body)
+            self._seen = b""
+        if self._missing:
             return
         now = time.perf_counter()
         self._latencies.append(now - self._sent_at)
-        self._seen = b""
         if now < self._until:
             self._send()
         else:
@@ -112,20 +117,14 @@ class _Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def _load(port: int, body: bytes, key: str, clients: int, seconds: float) -> Round:
-    head = (
-        f"POST /track HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nx-api-key: {key}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-    )
+async def _drive(port: int, request: bytes, clients: int, seconds: float) -> Round:
     latencies: list[float] = []
     started = time.perf_counter()
     loop = asyncio.get_running_loop()
     connections = []
     for _ in range(clients):
         connections.append(
-            await loop.create_connection(
-                lambda: _Client(head.encode() + body, latencies, started + seconds), "127.0.0.1", port
-            )
+            await loop.create_connection(lambda: _Client(request, latencies, started + seconds), "127.0.0.1", port)
         )
     await asyncio.gather(*(client.done for _, client in connections))
     took = time.perf_counter() - started
@@ -135,7 +134,16 @@ async def _load(port: int, body: bytes, key: str, clients: int, seconds: float) 
 
 def load(port: int, body: bytes, key: str, clients: int, seconds: float) -> Round:
     """Return what `clients` connections got out of the server in `seconds`."""
-    return uvloop.run(_load(port, body, key, clients, seconds))
+    head = (
+        f"POST /track HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nx-api-key: {key}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return drive(port, head.encode() + body, clients, seconds)
+
+
+def drive(port: int, request: bytes, clients: int, seconds: float) -> Round:
+    """Return what `clients` connections that send `request` again and again got out of the server in `seconds`."""
+    return uvloop.run(_drive(port, request, clients, seconds))
 
 
 def metric(port: int, name: str) -> float:

@@ -1,0 +1,274 @@
+"""What the read API gives on large tables: topics, journeys and fields beside a bare JSON route of the same server.
+
+Messages are generated straight into the lake's tables, a day at a time, in a folder that is removed afterwards. `turret
+serve` answers from them as in production: one process with one calculator. Each route is driven by 50 connections of
+one client process that keeps one request under way on each; the yardstick is `/healthz`, a FastAPI route of the same
+server that answers two words of JSON, driven alike. Rounds alternate and medians count. Before that, each answer's
+first making (`…_first_s`), and questions that are all different, of 4 connections: paths and funnels, each with a
+filter of its own, so that none is answered from memory.
+
+    python benchmarks/read.py [--messages 1000000] [--seconds 4] [--rounds 3] [--clients 50] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+import psutil
+import uvloop
+from collector import Round, drive, start
+
+from turret_api.accounts import Accounts
+from turret_api.command.postgres import database
+from turret_pipeline.analysis.field_types import detect_types, profile_fields
+from turret_pipeline.lake.settings import Settings
+from turret_pipeline.lake.tables import (
+    EVENTS,
+    FIELD_OVERRIDES,
+    FIELD_TYPES,
+    MESSAGES,
+    TOPIC_ASSIGNMENTS,
+    TOPICS,
+    Table,
+)
+from turret_pipeline.stages.journeys import bring_journey_edges
+from turret_pipeline.stages.work import Work
+
+N_DAYS, N_TOPICS, N_TEXTS, SESSION = 30, 60, 200_000, 10
+FIRST_DAY = dt.date(2026, 3, 1)
+ROUTES = {"topics": "/v1/topics", "journeys": "/v1/journeys", "fields": "/v1/fields"}
+
+
+def day_of_events(number: int, n: int) -> pl.DataFrame:
+    """Return `n` events of day `number`, in sessions of `SESSION`: columns of `EVENTS` and `text`, `text_id`."""
+    random = np.random.default_rng(number)
+    day = FIRST_DAY + dt.timedelta(days=number)
+    at = np.sort(random.integers(0, 86_400_000_000, n)) + int(
+        dt.datetime(*day.timetuple()[:3], tzinfo=dt.UTC).timestamp() * 1e6
+    )
+    place = np.arange(n)
+    # Texts follow a power law, and sessions tend to stay near the text that they began with.
+    text = np.minimum((N_TEXTS * random.power(0.5, n)).astype(np.int64), N_TEXTS - 1)
+    frame = pl.DataFrame({"at": at, "i": place, "text_number": text, "tokens": random.integers(1, 4000, n)})
+    session = pl.col("i") % max(n // SESSION, 1)
+    metadata = pl.concat_str(
+        pl.lit('{"plan":"plan_'),
+        (session % 3).cast(pl.String),
+        pl.lit('","tokens":'),
+        pl.col("tokens").cast(pl.String),
+        pl.lit("}"),
+    )
+    text_id = pl.col("text_number").cast(pl.String).str.zfill(32)
+    return frame.select(
+        project_id=pl.lit(""),
+        received_date=pl.lit(day),
+        event_id=pl.concat_str(pl.lit(f"evt_{number:02d}"), pl.col("i").cast(pl.String).str.zfill(24)),
+        session_id=pl.concat_str(pl.lit(f"ses_{number:02d}"), session.cast(pl.String).str.zfill(24)),
+        user_id=pl.concat_str(pl.lit("usr_"), (session % 50_000).cast(pl.String)),
+        name=pl.lit("user_prompt"),
+        timestamp=pl.col("at").cast(pl.Datetime("us", "UTC")),
+        received_at=pl.col("at").cast(pl.Datetime("us", "UTC")),
+        seq="i",
+        metadata=metadata,
+        part=pl.lit("generated.parquet"),
+        text_id=text_id,
+        text=pl.concat_str(pl.lit("how do I get what I asked for in case "), pl.col("text_number").cast(pl.String)),
+    )
+
+
+def generate(work: Work, n_messages: int) -> None:
+    """After this call the project's tables hold `n_messages` messages of one text field, a day at a time."""
+
+    def write(table: Table, rows: pl.DataFrame) -> None:
+        named = rows.with_columns(project_id=pl.lit(work.project_id))
+        work.open(table).append(named.select(table.schema.names()))
+
+    for number in range(N_DAYS):
+        rows = day_of_events(number, n_messages // N_DAYS).with_columns(field=pl.lit("prompt"))
+        write(EVENTS, rows)
+        write(MESSAGES, rows)
+    sample = rows.head(10_000).with_columns(
+        metadata=pl.concat_str(pl.lit('{"prompt":"'), "text", pl.lit('",'), pl.col("metadata").str.slice(1))
+    )
+    profiles = profile_fields(sample).with_columns(received_date=pl.lit(FIRST_DAY))
+    write(FIELD_TYPES, detect_types(profiles, None, FIELD_OVERRIDES.empty()).types)
+    vectors = np.random.default_rng(0).normal(size=(N_TOPICS, 384)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    columns: dict[str, object] = {
+        "field": "prompt",
+        "level": 0,
+        "parent_id": None,
+        "keywords": ["case", "asked"],
+        "examples": ["how do I get what I asked for"] * 5,
+        "n_messages": 0,
+        "n_texts": N_TEXTS // N_TOPICS,
+        "x": 0.0,
+        "y": 0.0,
+        "radius": 0.5,
+        "model_version": 1,
+        "fitted_texts": N_TEXTS,
+    }
+    topics = [
+        {**columns, "topic_id": f"t_{i:02d}", "label": f"Topic {i}", "centroid": vectors[i].tolist()}
+        for i in range(N_TOPICS)
+    ]
+    known = {name: dtype for name, dtype in TOPICS.schema.items() if name != "project_id"}
+    write(TOPICS, pl.DataFrame([{name: row.get(name) for name in known} for row in topics], schema=known))
+    numbers = pl.DataFrame({"i": np.arange(N_TEXTS)})
+    assignments = numbers.select(
+        field=pl.lit("prompt"),
+        text_id=pl.col("i").cast(pl.String).str.zfill(32),
+        # One in 61 has no topic.
+        topic_id=pl.when(pl.col("i") % (N_TOPICS + 1) < N_TOPICS).then(
+            pl.concat_str(pl.lit("t_"), (pl.col("i") % (N_TOPICS + 1)).cast(pl.String).str.zfill(2))
+        ),
+        similarity=pl.lit(0.8),
+        model_version=pl.lit(1, dtype=pl.Int64),
+        x=pl.lit(0.0, dtype=pl.Float32),
+        y=pl.lit(0.0, dtype=pl.Float32),
+    )
+    write(TOPIC_ASSIGNMENTS, assignments)
+    bring_journey_edges(work)
+
+
+class Server:
+    """A server over the generated lake, and a read key for it."""
+
+    def __init__(self, port: int, key: str) -> None:
+        self.port = port
+        self.key = key
+
+    def request(self, path: str) -> bytes:
+        return f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{self.port}\r\nx-api-key: {self.key}\r\n\r\n".encode()
+
+    def drive(self, path: str, clients: int, seconds: float) -> Round:
+        return drive(self.port, self.request(path), clients, seconds)
+
+    def ask(self, path: str) -> float:
+        """Return the seconds that one question takes; infinity if it is not answered 200."""
+        return uvloop.run(self._ask(path))
+
+    async def _ask(self, path: str) -> float:
+        started = time.perf_counter()
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        writer.write(self.request(path).replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
+        answer = await reader.read()
+        writer.close()
+        if not answer.startswith(b"HTTP/1.1 200"):
+            # What takes too long or too much is refused; here that counts as never.
+            print(answer[-300:].decode(), file=sys.stderr)
+            return float("inf")
+        return time.perf_counter() - started
+
+    def ask_all(self, paths: list[str], at_once: int) -> list[float]:
+        """Return the seconds that each of `paths` takes, `at_once` under way at any time."""
+
+        async def ask() -> list[float]:
+            places = asyncio.Semaphore(at_once)
+
+            async def one(path: str) -> float:
+                async with places:
+                    return await self._ask(path)
+
+            return await asyncio.gather(*map(one, paths))
+
+        return uvloop.run(ask())
+
+
+def measure(
+    n_messages: int, seconds: float, rounds: int, clients: int, tell: Callable[[str], None]
+) -> dict[str, float]:
+    """Return all figures: rates in requests a second, times as their names say."""
+    with tempfile.TemporaryDirectory(prefix="turret-bench-") as home:
+        settings = Settings.from_environment({"TURRET_HOME": home})
+        environment = {**os.environ, "TURRET_HOME": home}
+        with database(settings) as url:
+            accounts = Accounts(url)
+            accounts.migrate()
+            made = accounts.create_project("bench", "business")
+            accounts.close()
+            lake = settings.open_lake()
+            lake.make()
+            started = time.perf_counter()
+            generate(Work(lake, made.project_id), n_messages)
+            tell(f"{n_messages:,} messages generated in {time.perf_counter() - started:.0f} s")
+            environment["TURRET_DATABASE_URL"] = url.replace("+psycopg2", "", 1)
+            turret = [sys.executable, "-c", "from turret_api.command.main import main; main()"]
+            process, port = start([*turret, "serve", "--port", "0"], environment)
+            try:
+                return _measure(Server(port, made.read_key), process.pid, seconds, rounds, clients, tell)
+            finally:
+                process.terminate()
+                process.wait()
+
+
+def _measure(
+    server: Server, pid: int, seconds: float, rounds: int, clients: int, tell: Callable[[str], None]
+) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for name, path in {
+        **ROUTES,
+        "topic": "/v1/topics/t_00",
+        "paths": "/v1/journeys/paths",
+        "messages": "/v1/messages",
+    }.items():
+        figures[f"{name}_first_s"] = server.ask(path)
+        tell(f"{name}: first answer after {figures[f'{name}_first_s']:.2f} s")
+    steps = [f"t_{i % N_TOPICS:02d},t_{(i + 1 + i // N_TOPICS) % N_TOPICS:02d}" for i in range(40)]
+    for name, paths in {
+        "funnels": [f"/v1/journeys/funnel?steps={each}&within_s={3600 + i}" for i, each in enumerate(steps)],
+        "paths": [f"/v1/journeys/paths?topic_id=t_{i % N_TOPICS:02d}&depth={2 + i // N_TOPICS}" for i in range(40)],
+    }.items():
+        times = server.ask_all(paths, at_once=4)
+        figures[f"{name}_p95_s"] = statistics.quantiles(times, n=20)[18]
+        tell(f"{name}: p95 {figures[f'{name}_p95_s']:.2f} s")
+    found: dict[str, list[Round]] = {name: [] for name in ("bare", *ROUTES)}
+    for _ in range(rounds):
+        for name, path in {"bare": "/healthz", **ROUTES}.items():
+            found[name].append(server.drive(path, clients, seconds))
+            tell(f"{name}: {found[name][-1]}")
+    bare = statistics.median(each.rate for each in found["bare"])
+    for name, measured in found.items():
+        figures[f"{name}_rate"] = statistics.median(each.rate for each in measured)
+        figures[f"{name}_p99_ms"] = statistics.median(each.p99_ms for each in measured)
+        if name != "bare":
+            figures[f"{name}_of_bare"] = figures[f"{name}_rate"] / bare
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    figures["memory_mb"] = sum(each.memory_info().rss for each in processes) / 1e6
+    return figures
+
+
+def main() -> None:
+    """Measure, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+
+    def tell(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    figures = measure(options.messages, options.seconds, options.rounds, options.clients, tell)
+    if options.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:<24} {value:>14,.2f}")
+
+
+if __name__ == "__main__":
+    main()
