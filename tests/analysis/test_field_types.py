@@ -292,6 +292,21 @@ def test_a_summary_shows_options_with_counts_or_the_distribution_of_numbers_or_e
     assert summary["none"] == {"examples": [], "mean_chars": None}
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(-50, 50) | st.floats(-1e6, 1e6), min_size=1, max_size=80))
+def test_bins_hold_every_number_once_and_lie_end_to_end(values: list[float]) -> None:
+    bins = observe(values).bins((0.1, 0.25, 0.5, 0.75, 0.9))
+    assert sum(count for _, _, count in bins) == len(values)
+    assert (bins[0][0], bins[-1][1]) == (None, None)
+    cuts = [least for least, _, _ in bins[1:]]
+    assert cuts == [most for _, most, _ in bins[:-1]] == sorted(set(cuts))
+
+
+def test_ratings_have_a_bin_each() -> None:
+    bins = observe([1, 2, 3, 4, 5] * 20).bins((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9))
+    assert bins == [(None, 2.0, 20), (2.0, 3.0, 20), (3.0, 4.0, 20), (4.0, 5.0, 20), (5.0, None, 20)]
+
+
 def test_no_events_have_no_fields() -> None:
     assert days_of([]).is_empty()
     assert detect_types(days_of([]), None, FIELD_OVERRIDES.empty()).types.is_empty()

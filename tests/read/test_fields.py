@@ -28,6 +28,8 @@ def test_each_field_shows_what_its_type_has(api: Api) -> None:
     }
     assert found["plan"]["values"] == [{"value": "free", "count": 8}, {"value": "pro", "count": 7}]
     assert (found["tokens"]["min"], found["tokens"]["max"], found["tokens"]["mean"]) == (0, 43, pytest.approx(247 / 15))
+    assert sum(each["count"] for each in found["tokens"]["bins"]) == 15
+    assert found["plan"]["bins"] is None
     assert set(found["tokens"]["quantiles"]) == {"0.05", "0.25", "0.5", "0.75", "0.95"}
     assert len(found["prompt"]["examples"]) == 8
     assert found["prompt"]["n_events"] == 15

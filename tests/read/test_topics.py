@@ -78,25 +78,33 @@ def test_one_topic_has_its_series_segments_neighbours_and_what_came_before_and_a
                 {"value": "pro", "size": 3, "share": 0.75, "share_of_all": pytest.approx(7 / 15)},
                 {"value": "free", "size": 1, "share": 0.25, "share_of_all": pytest.approx(8 / 15)},
             ],
+            "n_rest": 0,
+            "n_none": 0,
         }
     ]
-    assert found["numbers"] == [
-        {
-            "field": "tokens",
-            "count": 4,
-            "min": 11.0,
-            "max": 33.0,
-            "mean": 19.25,
-            "quantiles": {
-                "0.05": pytest.approx(11.3),
-                "0.25": 12.5,
-                "0.5": 16.5,
-                "0.75": 23.25,
-                "0.95": pytest.approx(31.05),
-            },
-            "mean_of_all": pytest.approx(247 / 15),
-        }
-    ]
+    (tokens,) = found["numbers"]
+    bins = tokens.pop("bins")
+    assert sum(each["count"] for each in bins) == tokens["count"] == found["size"] - tokens["n_none"]
+    assert [bins[0]["from"], bins[-1]["to"]] == [None, None]
+    for each in bins:
+        segment = "..".join("" if end is None else f"{end:g}" for end in (each["from"], each["to"]))
+        assert api.get("/v1/topics/t_refund", **{"segment.tokens": segment})["size"] == each["count"]
+    assert tokens == {
+        "field": "tokens",
+        "count": 4,
+        "n_none": 0,
+        "min": 11.0,
+        "max": 33.0,
+        "mean": 19.25,
+        "quantiles": {
+            "0.05": pytest.approx(11.3),
+            "0.25": 12.5,
+            "0.5": 16.5,
+            "0.75": 23.25,
+            "0.95": pytest.approx(31.05),
+        },
+        "mean_of_all": pytest.approx(247 / 15),
+    }
     assert [each["topic_id"] for each in found["neighbours"]] == ["t_card", "t_parcel"]
     assert [(each["topic_id"], each["count"]) for each in found["before"]] == [("t_parcel", 4)]
     assert [(each["topic_id"], each["count"], each["label"]) for each in found["after"]] == [

@@ -42,6 +42,7 @@ FIELDS = pl.Schema(
         "max": pl.Float64(),
         "mean": pl.Float64(),
         "quantiles": pl.Struct({share: pl.Float64() for share in ("0.05", "0.25", "0.5", "0.75", "0.95")}),
+        "bins": pl.List(pl.Struct({"from": pl.Float64(), "to": pl.Float64(), "count": pl.Int64()})),
     }
 )
 """Columns of `/v1/fields` (`turret_api.read.models.FieldRow`)."""

@@ -15,7 +15,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES
 
 COUNTS = ("n_events", "n_null", "n_distinct")
-BY_TYPE = ("examples", "values", "n_rest", "min", "max", "mean", "quantiles")
+BY_TYPE = ("examples", "values", "n_rest", "min", "max", "mean", "quantiles", "bins")
 
 
 def list_fields(snapshot: Snapshot) -> list[dict[str, Any]]:

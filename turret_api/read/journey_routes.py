@@ -11,6 +11,7 @@ from turret_api.auth import Reader
 from turret_api.errors import invalid
 from turret_api.read import journeys, messages, models, paths
 from turret_api.read.answers import AsOf, Form, answer
+from turret_api.read.numbers import edge_numbers
 from turret_api.read.parameters import FILES, JOURNEY_SOURCES, FieldName, Filtered, Level, Limit, TopicId, of_field
 from turret_api.read.snapshot import Snapshot
 
@@ -27,13 +28,21 @@ def get_journeys(
     limit: Annotated[
         int, Query(description="most edges in the answer; `rest` sums up the others", ge=1, le=100_000)
     ] = 5000,
+    number: Annotated[
+        str | None, Query(description="a number field to add up over the moves of each edge", max_length=200)
+    ] = None,
     as_of: AsOf = None,
     form: Form = "json",
 ) -> Response:
     """How sessions move from topic to topic: nodes and edges whose counts add up."""
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
-        return journeys.graph(snapshot, field, chosen, level, limit)
+        found = journeys.graph(snapshot, field, chosen, level, limit)
+        if number is not None:
+            by_edge = edge_numbers(snapshot, field, number, chosen, level)
+            for edge in found["edges"]:
+                edge["number"] = by_edge[edge["from"], edge["to"]]
+        return found
 
     empty: dict[str, Any] = {"nodes": [], "edges": [], "rest": {"edges": 0, "count": 0}, "n_sessions": 0, "n_visits": 0}
     return answer(

@@ -177,4 +177,5 @@ def _edge(row: dict[str, Any], lift: float) -> dict[str, Any]:
         "to": row["to_topic"],
         **{name: row[name] for name in ("count", "sessions", "probability", "median_gap_s")},
         "lift": lift,
+        "number": None,
     }

@@ -36,6 +36,13 @@ class ValueCount(Model):
     count: int
 
 
+class Bin(Model):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    least: float | None = Field(alias="from", description="included; null: no bound. `from..to` is also a segment")
+    most: float | None = Field(alias="to", description="not included; null: no bound")
+    count: int
+
+
 class FieldRow(Model):
     field: str
     type: Literal["text", "enum", "number", "other"] = Field(description="in force: chosen by a person, else detected")
@@ -54,6 +61,7 @@ class FieldRow(Model):
     max: float | None
     mean: float | None
     quantiles: dict[str, float] | None = Field(description="of a number: by share, from 0.05 to 0.95")
+    bins: list[Bin] | None = Field(description="of a number: about a tenth of them each; together all")
 
 
 class Fields(Built, Page):
@@ -146,16 +154,23 @@ class SegmentValue(Model):
 class Segment(Model):
     field: str
     values: list[SegmentValue]
+    n_rest: int = Field(description="the topic's messages with a value that is not listed")
+    n_none: int = Field(description="the topic's messages without a value")
 
 
-class Number(Model):
+class Numbers(Model):
+    count: int = Field(description="that have a number in the field")
+    n_none: int = Field(description="that have none")
+    min: float | None
+    max: float | None
+    mean: float | None
+    quantiles: dict[str, float] | None = Field(description="by share, from 0.05 to 0.95")
+    bins: list[Bin] = Field(description="those of the field in /v1/fields; together all that have a number")
+
+
+class Number(Numbers):
     field: str
-    count: int
-    min: float
-    max: float
-    mean: float
-    quantiles: dict[str, float]
-    mean_of_all: float = Field(description="of all messages that pass")
+    mean_of_all: float | None = Field(description="of all messages that pass")
 
 
 class Neighbour(Model):
@@ -214,6 +229,11 @@ class Edge(Model):
     median_gap_s: float | None
     lift: float = Field(
         description="moves, over those expected if where to did not depend on where from; 1: as expected"
+    )
+    number: Numbers | None = Field(
+        default=None,
+        description="with `number=<field>`: that field over the messages that begin the visits moved to (to `end`: the "
+        "last messages)",
     )
 
 

@@ -16,13 +16,14 @@ from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters, event_values
 from turret_api.read.journeys import graph_edges, labels_of
 from turret_api.read.messages import SOURCES, messages_of, topics_of
+from turret_api.read.numbers import topic_numbers
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
 from turret_pipeline.lake.visits import UNASSIGNED
 
 TREND_DAYS = 90
 CHANGE_DAYS = 7
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+SEGMENT_VALUES = 50
 SHOWN = ("topic_id", "level", "parent_id", "label", "keywords", "examples", "n_texts", "x", "y")
 
 
@@ -89,7 +90,7 @@ def one_topic(snapshot: Snapshot, field: str, topic_id: str, filters: Filters) -
         "field": field,
         "series": series.to_dicts(),
         "segments": _segments(snapshot, field, topic_id, filters, level),
-        "numbers": _numbers(snapshot, field, topic_id, filters, level),
+        "numbers": topic_numbers(snapshot, field, topic_id, filters, level),
         "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
         "before": _moves(edges, "to_topic", "from_topic", topic_id, labels),
         "after": _moves(edges, "from_topic", "to_topic", topic_id, labels),
@@ -147,7 +148,10 @@ def _trend(days: dict[dt.date, int], newest: object) -> dict[str, Any]:
 
 
 def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[dict[str, Any]]:
-    """Return for each enum field how the topic's messages spread over its values, beside all messages."""
+    """Return for each enum field how the topic's messages spread over its values, beside all messages.
+
+    The values that are listed, `n_rest` and `n_none` add up to the topic's messages.
+    """
     enums = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "enum").sort("field").collect()["field"].to_list()
     is_this = pl.col("topic_id") == topic_id
     found = []
@@ -157,19 +161,21 @@ def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, l
             return (
                 messages_of(snapshot, field, filters, level)
                 .select("event_id", pl.col("topic_id").fill_null(UNASSIGNED))
-                .join(event_values(snapshot, enum).lazy(), on="event_id")
+                .join(event_values(snapshot, enum).lazy(), on="event_id", how="left")
                 .group_by("topic_id", "value")
                 .agg(pl.len().cast(pl.Int64).alias("n"))
                 .collect()
             )
 
         counts = snapshot.remember(("segment_counts", field, enum, filters, level), SOURCES, compute)
+        n_none = counts.filter(is_this, pl.col("value").is_null())["n"].sum()
+        counts = counts.drop_nulls("value")
         total, mine = counts["n"].sum(), counts.filter(is_this)["n"].sum()
         values = (
             counts.group_by("value")
             .agg(pl.col("n").filter(is_this).sum().alias("size"), pl.col("n").sum().alias("all"))
             .sort(["size", "all", "value"], descending=[True, True, False])
-            .head(50)
+            .head(SEGMENT_VALUES)
             .select(
                 "value",
                 "size",
@@ -178,47 +184,8 @@ def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, l
             )
         )
         if values.height:
-            found.append({"field": enum, "values": values.to_dicts()})
-    return found
-
-
-def _numbers(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[dict[str, Any]]:
-    """Return for each number field what the topic's messages have in it, beside the mean of all messages."""
-    names = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "number").sort("field").collect()["field"].to_list()
-    found = []
-    for name in names:
-
-        def compute(name: str = name) -> pl.DataFrame:
-            number = pl.col("number")
-            return (
-                messages_of(snapshot, field, filters, level)
-                .select("event_id", pl.col("topic_id").fill_null(UNASSIGNED))
-                .join(event_values(snapshot, name).lazy().drop_nulls("number"), on="event_id")
-                .group_by("topic_id")
-                .agg(
-                    pl.len().cast(pl.Int64).alias("n"),
-                    number.sum().alias("total"),
-                    number.min().alias("min"),
-                    number.max().alias("max"),
-                    *(number.quantile(share, "linear").alias(str(share)) for share in QUANTILES),
-                )
-                .collect()
-            )
-
-        by_topic = snapshot.remember(("number_counts", field, name, filters, level), SOURCES, compute)
-        mean_of_all = by_topic.select(pl.col("total").sum() / pl.col("n").sum()).item()
-        for row in by_topic.filter(pl.col("topic_id") == topic_id).iter_rows(named=True):
-            found.append(
-                {
-                    "field": name,
-                    "count": row["n"],
-                    "min": row["min"],
-                    "max": row["max"],
-                    "mean": row["total"] / row["n"],
-                    "quantiles": {str(share): row[str(share)] for share in QUANTILES},
-                    "mean_of_all": mean_of_all,
-                }
-            )
+            n_rest = mine - int(values["size"].sum())
+            found.append({"field": enum, "values": values.to_dicts(), "n_rest": n_rest, "n_none": n_none})
     return found
 
 

@@ -35,6 +35,7 @@ MARGIN = 0.1
 
 SUMMARY_VALUES = 100
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BIN_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 _SEEN_TO = pl.min_horizontal(pl.col("month").dt.month_end(), "received_date").alias("seen_to")
 """Last day that the events of a period can be of."""
@@ -190,7 +191,8 @@ def summarise(type_in_force: str, seen: Evidence) -> dict[str, object]:
     """Return what `/v1/fields` shows of a field of this type.
 
     enum: `values` (each `value`, `count`; most common first) and `n_rest`, the events with values not listed. number:
-    `min`, `max`, `mean`, `quantiles` by share, each null without numbers. Otherwise: `examples`, `mean_chars`.
+    `min`, `max`, `mean`, `quantiles` by share, each null without numbers, and `bins` (each `from`, included, `to`, not,
+    null at the ends, and `count`), about a tenth of the numbers each. Otherwise: `examples`, `mean_chars`.
     """
     if type_in_force == ENUM:
         known = sorted((-v.count, v.text) for v in seen.values.values() if v.text is not None)[:SUMMARY_VALUES]
@@ -204,6 +206,7 @@ def summarise(type_in_force: str, seen: Evidence) -> dict[str, object]:
             "max": seen.greatest,
             "mean": seen.total / seen.n_numbers if seen.n_numbers else None,
             "quantiles": dict(zip(map(str, QUANTILES), quantiles, strict=True)) if quantiles else None,
+            "bins": [{"from": least, "to": most, "count": count} for least, most, count in seen.bins(BIN_SHARES)],
         }
     return {"examples": seen.examples, "mean_chars": seen.chars / seen.kinds[TEXT] if seen.kinds[TEXT] else None}
 

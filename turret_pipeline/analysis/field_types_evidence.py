@@ -11,6 +11,7 @@ Quantiles of numbers come from buckets 2 % wide (DDSketch; Masson et al., PVLDB 
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import heapq
 import math
@@ -128,6 +129,25 @@ class Evidence:
         at = np.searchsorted(ranks, np.array(shares) * (self.n_numbers - 1) + 1, side="left")
         result = np.clip(middles[np.minimum(at, len(middles) - 1)], self.least, self.greatest)
         return [float(round(x)) if self.n_whole == self.n_numbers and abs(x) < 100 else float(x) for x in result]
+
+    def bins(self, shares: Sequence[float]) -> list[tuple[float | None, float | None, int]]:
+        """Return (from, to, count) of bins of the numbers, cut at their quantiles, rounded to three digits.
+
+        The first is open below, the last above; counts are exact but for numbers within 1 % of a cut, and add up to
+        all. Cuts that fall together are one; nothing without numbers.
+        """
+        found = self.quantiles(shares)
+        if found is None or self.least is None:
+            return []
+        cuts = sorted({float(f"{cut:.3g}") for cut in found} - {self.least})
+        cuts = [cut for cut in cuts if self.least < cut <= (self.greatest or 0.0) and abs(cut) < 1e15]
+        places = Counter[int]()
+        for key, count in self.buckets.items():
+            value = min(max(_bucket_value(key), self.least), self.greatest or 0.0)
+            value = round(value) if self.n_whole == self.n_numbers and abs(value) < 100 else value
+            places[bisect.bisect_right(cuts, value)] += count
+        ends: list[float | None] = [None, *cuts, None]
+        return [(ends[i], ends[i + 1], places[i]) for i in range(len(cuts) + 1)]
 
     def to_json(self) -> str:
         keys = sorted(self.values)

@@ -1,0 +1,119 @@
+"""Number fields beside topics and journeys: what they come to for each, and how they spread over bins.
+
+The bins of a field are those of `/v1/fields`, cut at its values' quantiles; each is a segment too
+(`segment.<field>=10..20`). What has no number there is counted as well (`n_none`), so that everything adds up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import polars as pl
+
+from turret_api.errors import NotFoundError, invalid
+from turret_api.read.filters import Filters, event_values
+from turret_api.read.messages import SOURCES, messages_of
+from turret_api.read.snapshot import Snapshot
+from turret_pipeline.lake.tables import FIELD_TYPES
+from turret_pipeline.lake.visits import END, ORDER, START, UNASSIGNED
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def topic_numbers(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[dict[str, Any]]:
+    """Return what the topic's messages have in each number field, beside the mean of all messages, and by bin."""
+    found = []
+    for name, bins in number_fields(snapshot).items():
+
+        def compute(name: str = name, bins: list[dict[str, Any]] = bins) -> pl.DataFrame:
+            rows = (
+                messages_of(snapshot, field, filters, level)
+                .select("event_id", pl.col("topic_id").fill_null(UNASSIGNED))
+                .join(event_values(snapshot, name).select("event_id", "number").lazy(), on="event_id", how="left")
+            )
+            return rows.group_by("topic_id").agg(*_statistics(bins), pl.col("number").sum().alias("total")).collect()
+
+        by_topic = snapshot.remember(("number_counts", field, name, filters, level), SOURCES, compute)
+        mean_of_all = by_topic.select(pl.col("total").sum() / pl.col("count").sum()).item()
+        for row in by_topic.filter(pl.col("topic_id") == topic_id).iter_rows(named=True):
+            shown = {"field": name, **_shown(row, bins), "mean_of_all": mean_of_all}
+            found.append(shown)
+    return [each for each in found if each["count"]]
+
+
+def edge_numbers(
+    snapshot: Snapshot, field: str, name: str, filters: Filters, level: int
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return for each edge (from, to) what the number field `name` comes to over its moves.
+
+    A move has the number of the message that begins the visit moved to; one to `end`, that of the session's last
+    message. Raise `NotFoundError` if there is no such field, and an `ApiError` if it is no number.
+    """
+    known = dict(snapshot.scan(FIELD_TYPES).select("field", "type").collect().iter_rows())
+    if name not in known:
+        raise NotFoundError(f"There is no field {name!r}; GET /v1/fields lists them.", field="number")
+    if known[name] != "number":
+        raise invalid(f"The field {name!r} is of type {known[name]}; only numbers can be added up.", field="number")
+    bins = number_fields(snapshot)[name]
+    order = [each for each in ORDER if each != "part"]
+
+    def compute() -> pl.DataFrame:
+        topic, session = pl.col("topic_id"), pl.col("session_id")
+        messages = messages_of(snapshot, field, filters, level).select("session_id", "topic_id", *order)
+        ordered = (
+            messages.with_columns(topic.fill_null(UNASSIGNED))
+            .join(event_values(snapshot, name).select("event_id", "number").lazy(), on="event_id", how="left")
+            .sort("session_id", *order)
+            .with_columns(
+                first=(session != session.shift()).fill_null(True),
+                last=(session != session.shift(-1)).fill_null(True),
+                before=topic.shift(),
+            )
+        )
+        into = ordered.filter(pl.col("first") | (topic != pl.col("before"))).select(
+            pl.when("first").then(pl.lit(START)).otherwise("before").alias("from"), topic.alias("to"), "number"
+        )
+        out = ordered.filter("last").select(topic.alias("from"), pl.lit(END).alias("to"), "number")
+        return pl.concat([into, out]).group_by("from", "to").agg(*_statistics(bins)).collect()
+
+    edges = snapshot.remember(("edge_numbers", field, name, filters, level), SOURCES, compute)
+    return {(row["from"], row["to"]): _shown(row, bins) for row in edges.iter_rows(named=True)}
+
+
+def number_fields(snapshot: Snapshot) -> dict[str, list[dict[str, Any]]]:
+    """Return the bins (`from`, `to`, `count`) of each field whose type in force is number, in order of the field."""
+    rows = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "number").select("field", "summary").sort("field")
+    return {field: orjson.loads(summary).get("bins") or [] for field, summary in rows.collect().iter_rows()}
+
+
+def _statistics(bins: list[dict[str, Any]]) -> list[pl.Expr]:
+    number = pl.col("number")
+    return [
+        number.count().cast(pl.Int64).alias("count"),
+        number.null_count().cast(pl.Int64).alias("n_none"),
+        number.min().alias("min"),
+        number.max().alias("max"),
+        number.mean().alias("mean"),
+        *(number.quantile(share, "linear").alias(str(share)) for share in QUANTILES),
+        *(
+            number.filter(
+                (number >= (float("-inf") if each["from"] is None else each["from"]))
+                & (number < (float("inf") if each["to"] is None else each["to"]))
+            )
+            .count()
+            .cast(pl.Int64)
+            .alias(f"bin {place}")
+            for place, each in enumerate(bins)
+        ),
+    ]
+
+
+def _shown(row: dict[str, Any], bins: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        **{name: row[name] for name in ("count", "n_none", "min", "max", "mean")},
+        "quantiles": {str(share): row[str(share)] for share in QUANTILES} if row["count"] else None,
+        "bins": [
+            {"from": each["from"], "to": each["to"], "count": row[f"bin {place}"]} for place, each in enumerate(bins)
+        ],
+    }
