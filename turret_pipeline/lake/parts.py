@@ -20,6 +20,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from turret_pipeline.lake import failpoint
+from turret_pipeline.lake.files import fsync_folder, make_durable_folder
 from turret_pipeline.lake.paths import PROJECT_ID, Lake
 
 TIME = pl.Datetime("us", "UTC")
@@ -70,7 +71,7 @@ def write_part(lake: Lake, project_id: str, received_date: dt.date, name: str, e
             stream.write(sink.getvalue())
         return
     target = Path(folder)
-    _make_durable_folder(target)
+    make_durable_folder(target)
     temporary = target / f".{name}.tmp"
     with temporary.open("wb") as stream:
         pq.write_table(table, stream, compression="zstd")
@@ -80,7 +81,7 @@ def write_part(lake: Lake, project_id: str, received_date: dt.date, name: str, e
     temporary.replace(target / name)
     failpoint.reached("part.after_rename")
     # Without this the rename, and with it the part, may be lost with the power.
-    _fsync_folder(target)
+    fsync_folder(target)
     failpoint.reached("part.after_folder_fsync")
 
 
@@ -133,18 +134,3 @@ def read_parts(lake: Lake, parts: Iterable[Part]) -> pl.DataFrame:
         frame = pl.DataFrame(pl.from_arrow(table)).cast(PART_SCHEMA)
         frames.append(frame.with_columns(part=pl.lit(part.name)))
     return pl.concat(frames) if frames else pl.DataFrame(schema=PART_SCHEMA | {"part": pl.String})
-
-
-def _make_durable_folder(folder: Path) -> None:
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
-    for each in reversed(missing):
-        _fsync_folder(each.parent)
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -45,6 +45,10 @@ class Lake:
         """Address of one Delta table."""
         return f"{self.root}/tables/{name}"
 
+    def model(self, name: str) -> str:
+        """Address of the file of one converted embedding model; `name` is the server's own."""
+        return f"{self.root}/models/{name}.zip"
+
     def events_folder(self, project_id: str, received_date: dt.date) -> str:
         """Address of the folder that holds one project's raw parts of one UTC day of receipt."""
         return f"{self.root}/events/project={check_project_id(project_id)}/date={received_date.isoformat()}"

@@ -6,10 +6,11 @@ from functools import partial
 
 import polars as pl
 
-from turret_pipeline.analysis.embedding import model_key, open_embedder
+from turret_pipeline.analysis.embedding import model_key
 from turret_pipeline.lake import failpoint
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, VECTOR
+from turret_pipeline.stages.embedder import open_lake_embedder
 from turret_pipeline.stages.inputs import embeddings_inputs
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -46,7 +47,7 @@ def _missing(messages: ProjectTable, table: ProjectTable, model: str) -> pl.Data
 
 def _embed(work: Work, table: ProjectTable, model: str, missing: pl.DataFrame) -> None:
     work.tell("embeddings", 0, missing.height)
-    embedder = open_embedder(work.model)
+    embedder = open_lake_embedder(work.lake, work.model)
     for start in range(0, missing.height, CHUNK_TEXTS):
         chunk = missing.slice(start, CHUNK_TEXTS)
         vectors = embedder.embed(chunk["text"].to_list(), partial(_tell, work, start, missing.height))

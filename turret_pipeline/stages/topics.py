@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from turret_pipeline.analysis.embedding import Embedder, model_key, open_embedder
+from turret_pipeline.analysis.embedding import Embedder, model_key
 from turret_pipeline.analysis.topics import MAX_FIT_TEXTS, assign_texts, fit_topics, refit_reason
 from turret_pipeline.lake import failpoint
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.tables import EMBEDDINGS, FIELD_TYPES, MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, Table
+from turret_pipeline.stages.embedder import open_lake_embedder
 from turret_pipeline.stages.inputs import TEXT_FIELDS, topics_inputs
 from turret_pipeline.stages.messages import text_fields
 from turret_pipeline.stages.work import Outcome, Work
@@ -105,12 +106,12 @@ class _Field:
 class _Lazily:
     """The project's embedder, opened when a fit first has a phrase to embed."""
 
-    def __init__(self, model: str | None) -> None:
-        self._model = model
+    def __init__(self, work: Work) -> None:
+        self._work = work
         self._embedder: Embedder | None = None
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        self._embedder = self._embedder or open_embedder(self._model)
+        self._embedder = self._embedder or open_lake_embedder(self._work.lake, self._work.model)
         return self._embedder.embed(texts)
 
 
@@ -165,7 +166,7 @@ def _fit(
         field.with_vectors(sample),
         previous_topics=previous_topics if previous_topics.height else None,
         previous_assignments=previous.join(fitted_before, on="text_id", how="semi") if previous_topics.height else None,
-        embed=_Lazily(field.work.model),
+        embed=_Lazily(field.work),
     )
     field.work.tell("topics", texts.height, texts.height)
     rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)]).sort("text_id")

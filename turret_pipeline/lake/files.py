@@ -1,0 +1,61 @@
+"""Whole files in the lake: written so that nobody ever sees half of one, whatever is killed or loses power."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import pyarrow
+
+from turret_pipeline.lake import failpoint
+from turret_pipeline.lake.paths import Lake
+
+
+def write(lake: Lake, address: str, content: bytes | memoryview) -> None:
+    """After this call the file at `address` (one of the lake's) holds `content`, whole and durable.
+
+    On a local lake: a temporary file, fsync, rename, fsync of the folder; on S3 one put, which is atomic by itself.
+    """
+    if not lake.is_local:
+        filesystem, root = lake.filesystem()
+        with filesystem.open_output_stream(f"{root}{address.removeprefix(lake.root)}") as stream:
+            stream.write(content)
+        return
+    target = Path(address)
+    make_durable_folder(target.parent)
+    # Two processes may write the same file at once: each its own temporary one, and the last to rename wins.
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            failpoint.reached("file.mid_file")
+            os.fsync(stream.fileno())
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    fsync_folder(target.parent)
+
+
+def open_input(lake: Lake, address: str) -> pyarrow.NativeFile:
+    """Return the file at `address`, to be read at any place; raise `FileNotFoundError` if there is none."""
+    filesystem, root = lake.filesystem()
+    return filesystem.open_input_file(f"{root}{address.removeprefix(lake.root)}")
+
+
+def make_durable_folder(folder: Path) -> None:
+    """After this call the folder exists, and will after a loss of power."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in reversed(missing):
+        fsync_folder(each.parent)
+
+
+def fsync_folder(folder: Path) -> None:
+    """After this call the folder's names are on stable storage."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
