@@ -25,6 +25,7 @@ from turret_pipeline.lake.settings import Settings
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 PATIENCE_MS = 40_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Served:
     hostile: NewProject
     waiting: NewProject
 
-    def get(self, path: str, project: NewProject, **query: str) -> dict:
+    def get(self, path: str, project: NewProject, **query: str | list[str] | None) -> dict:
         answer = httpx.get(self.url + path, params=query, headers={"X-API-Key": project.read_key}, timeout=60)
         answer.raise_for_status()
         found: dict = answer.json()

@@ -2,27 +2,65 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import urllib.parse
 
 from tests.dashboard.conftest import Served, Visitor
 from tests.dashboard.hostile import HOSTILE_NAME, MARKUP
 
+FOREIGN = (
+    "main script, main iframe, main img, main style, main b b, main object, main embed, main base, main video, "
+    "main marquee, main math, main template, a[href^='javascript' i], [onerror], [onload], [onfocus], [ontoggle]"
+)
+"""What only a client's markup could have brought into a page."""
 
-def test_markup_in_names_labels_texts_ids_and_values_is_shown_and_never_runs(served: Served, visitor: Visitor) -> None:
+
+def test_markup_in_every_place_is_shown_on_every_page_and_never_runs(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.hostile.admin_key)
     page = visitor.page
     label = next(t for t in served.get("/v1/topics", served.hostile)["data"] if "<script>" in t["label"])
+    session = served.get("/v1/messages", served.hostile)["data"][0]["session_id"]
+    quoted = urllib.parse.quote(session, safe="")
     shown = ""
-    for path in ("/", "/topics", "/journeys", "/settings", f"/topics/{label['topic_id']}"):
+    for path in (
+        "/",
+        "/topics",
+        f"/topics/{label['topic_id']}",
+        "/journeys",
+        "/journeys?shape=graph",
+        "/journeys?view=paths",
+        f"/journeys?view=funnel&steps={label['topic_id']}",
+        f"/sessions/{quoted}",
+        "/settings",
+        "/settings/keys",
+        "/settings/usage",
+        "/settings/project",
+    ):
         visitor.open(path)
         visitor.wait_for_pictures()
-        shown += page.locator("body").inner_text()
-        assert page.locator(".project").inner_text() == HOSTILE_NAME
+        shown += page.evaluate("document.body.textContent")
+        assert page.locator("#projects option").all_inner_texts() == [HOSTILE_NAME]
         assert page.evaluate("window.pwned") is None, path
-        assert page.locator("main script, main iframe, main img, main style, main b b").count() == 0, path
+        assert page.locator(FOREIGN).count() == 0, path
         assert page.evaluate("getComputedStyle(document.body).display") == "block", path
     for markup in MARKUP:
         assert markup in shown, markup
+    assert visitor.problems == []
+
+
+def test_an_export_of_a_page_holds_no_formula_that_would_run(served: Served, visitor: Visitor) -> None:
+    topic = next(t for t in served.get("/v1/topics", served.hostile)["data"] if t["size"])
+    visitor.sign_in(served.hostile.read_key, f"/topics/{topic['topic_id']}")
+    page = visitor.page
+    for place in ("#messages", "#segment-plan"):
+        page.locator(f"{place} summary").click()
+        with page.expect_download() as download:
+            page.locator(place).get_by_role("button", name="CSV").click()
+        text = download.value.path().read_text()
+        cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+        assert not [cell for cell in cells if cell.startswith(("=", "+", "@", "-", "\t"))], place
+        assert any("HYPERLINK" in cell for cell in cells), place
     assert visitor.problems == []
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -18,26 +20,62 @@ def test_the_topics_page_lists_all_topics_and_finds_one_by_a_word(served: Served
     legend = " ".join(texts(page, ".legend li"))
     assert all(theme["label"] in legend for theme in themes)
     page.locator("#find").fill("refund")
-    assert texts(page, "#topics tbody tr:visible .topic-name") == ["Refunds"]
+    assert "Refunds" in texts(page, "#topics .topic-name") and len(texts(page, "#topics tbody tr")) < len(topics)
+    page.locator("#find").fill("")
+    page.get_by_role("button", name="Topic", exact=True).click()
+    assert page.locator("#topics th").first.get_attribute("aria-sort") == "ascending"
+    assert texts(page, "#topics .topic-name") == sorted((topic["label"] for topic in topics), key=str.lower)
+    assert "sort=topic" in page.url
     assert visitor.problems == []
 
 
 def test_filters_stand_in_the_address_and_narrow_the_numbers(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics")
     page = visitor.page
-    page.locator('select[name="segment.plan"]').select_option("plus")
+    page.get_by_role("checkbox", name="plus").check()
     page.wait_for_url("**segment.plan=plus**")
     expected = served.get("/v1/topics", served.full, **{"segment.plan": "plus"})["data"]
     expect(page.locator("#topics td.size").first).to_have_text(f"{expected[0]['size']:,}")
     assert numbers(page, "#topics td.size") == [topic["size"] for topic in expected]
-    # The same address shows the same view to someone else who may look.
+    page.get_by_role("checkbox", name="free").check()
+    page.wait_for_url("**segment.plan=plus&segment.plan=free**")
+    page.locator("select[name=name]").select_option("user_prompt")
+    page.wait_for_url("**name=user_prompt**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    # Numbers are filtered by bins: of the API's `least..most`, least included.
+    box = page.get_by_role("checkbox", name="below")
+    bin_ = box.first.get_attribute("value")
+    box.first.check()
+    page.wait_for_selector("#view[aria-busy=false]")
+    field = str(box.first.get_attribute("name")).removeprefix("segment.")
+    query = {"segment.plan": ["plus", "free"], "name": "user_prompt", f"segment.{field}": bin_}
+    narrowed = served.get("/v1/topics", served.full, **query)["data"]
+    assert 0 < sum(topic["size"] for topic in narrowed) < sum(topic["size"] for topic in expected) * 2
+    assert numbers(page, "#topics td.size") == [topic["size"] for topic in narrowed]
+    # The same address shows the same view to someone else who may look, and the journeys keep the filters.
     address = page.url.removeprefix(served.url)
     visitor.open(address)
-    assert numbers(page, "#topics td.size") == [topic["size"] for topic in expected]
+    assert numbers(page, "#topics td.size") == [topic["size"] for topic in narrowed]
+    page.get_by_role("link", name="Journeys").click()
+    page.wait_for_url("**/journeys?**segment.plan=plus**")
+    n_sessions = served.get("/v1/journeys", served.full, **query)["n_sessions"]
+    expect(page.locator(".page-head")).to_contain_text(f"{n_sessions:,} session")
     page.get_by_role("button", name="Clear filters").click()
-    expect(page.locator("#topics td.size").first).to_have_text(
-        f"{served.get('/v1/topics', served.full)['data'][0]['size']:,}"
-    )
+    n_sessions = served.get("/v1/journeys", served.full)["n_sessions"]
+    expect(page.locator(".page-head")).to_contain_text(f"{n_sessions:,} sessions")
+    assert visitor.problems == []
+
+
+def test_a_filter_of_time_names_its_last_day(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/topics")
+    page = visitor.page
+    days = served.get("/v1/topics", served.full)["messages_per_day"]
+    page.get_by_label("To", exact=True).fill(days[2]["date"])
+    page.wait_for_url("**to=**")
+    expect(page.get_by_label("To", exact=True)).to_have_value(days[2]["date"])
+    page.get_by_role("link", name="Overview").click()
+    n_messages = sum(day["count"] for day in days[:3])
+    expect(page.locator("#n-messages dd:not(.fine)")).to_have_text(f"{n_messages:,}")
     assert visitor.problems == []
 
 
@@ -52,6 +90,7 @@ def test_a_topics_page_shows_its_series_moves_and_messages(served: Served, visit
     assert numbers(page, "#before td.count") == [move["count"] for move in topic["before"]]
     assert numbers(page, "#after td.count") == [move["count"] for move in topic["after"]]
     assert texts(page, "#messages td.text") == [message["text"] for message in recent]
+    assert numbers(page, "#numbers td:nth-child(2)") == [number["count"] for number in topic["numbers"]]
     visitor.open("/topics/t_nothing")
     expect(page.locator("h1")).to_have_text("There is no such topic")
 
@@ -64,9 +103,75 @@ def test_the_journeys_page_shows_starts_ends_and_every_move(served: Served, visi
     ends = served.get("/v1/journeys/drop-offs", served.full)["data"]
     assert numbers(page, "#starts td.count") == [start["sessions"] for start in starts[:10]]
     assert numbers(page, "#drop-offs td.count") == [end["sessions"] for end in ends[:10]]
-    page.get_by_role("button", name="Show all").click()
+    page.locator("#moves").get_by_role("button", name="Show all").click()
     assert sum(numbers(page, "#moves td.count")) == sum(edge["count"] for edge in journeys["edges"])
     assert visitor.problems == []
+
+
+def test_the_graph_draws_every_move_between_its_nodes(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/journeys?shape=graph")
+    visitor.wait_for_pictures()
+    page = visitor.page
+    journeys = served.get("/v1/journeys", served.full)
+    nodes = page.evaluate("document.querySelector('#journeys .picture').data.at(-1).customdata")
+    assert {"start", "end", "unassigned"} <= set(nodes)
+    drawn = page.evaluate("document.querySelector('#journeys .picture').data.length") - 1
+    label = page.locator("#journeys .picture").get_attribute("aria-label")
+    assert f"{drawn} kinds of moves" in str(label)
+    assert len(nodes) == min(len(journeys["nodes"]), 14 + 4)
+    page.get_by_role("button", name="Flow").click()
+    expect(page.locator("#journeys .picture")).to_have_attribute("aria-label", re.compile("visit by visit"))
+    assert visitor.problems == []
+
+
+def test_paths_from_and_to_a_topic_are_those_of_the_api(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/journeys?view=paths")
+    page = visitor.page
+    query = {"topic_id": "start", "depth": "3", "direction": "from", "limit": "50"}
+    paths = served.get("/v1/journeys/paths", served.full, **query)
+    assert numbers(page, "#paths td.count") == [path["count"] for path in paths["data"]]
+    page.locator("select[name=topic_id]").select_option("t_refund")
+    page.wait_for_url("**topic_id=t_refund**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    page.locator("select[name=direction]").select_option("to")
+    page.wait_for_url("**direction=to**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    towards = served.get("/v1/journeys/paths", served.full, **{**query, "topic_id": "t_refund", "direction": "to"})
+    assert numbers(page, "#paths td.count") == [path["count"] for path in towards["data"]]
+    assert visitor.problems == []
+
+
+def test_a_funnel_is_built_step_by_step_and_stands_in_the_address(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/journeys?view=funnel")
+    page = visitor.page
+    expect(page.locator("#funnel")).to_contain_text("Choose the topic")
+    for step in ("t_flight_search", "t_hotel_search"):
+        page.get_by_label("Topic of step").last.select_option(step)
+        page.wait_for_url(f"**{step}**")
+        page.wait_for_selector("#view[aria-busy=false]")
+    page.get_by_label("Within").select_option("1 hour")
+    page.wait_for_url("**within_s=3600**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    query = {"steps": "t_flight_search,t_hotel_search", "within_s": "3600"}
+    found = served.get("/v1/journeys/funnel", served.full, **query)["data"]
+    assert numbers(page, "#funnel td.count") == [step["sessions"] for step in found]
+    page.get_by_role("button", name="Move step 2 up").click()
+    page.wait_for_url("**steps=t_hotel_search%2Ct_flight_search**")
+    page.get_by_role("button", name="Remove step 1").click()
+    page.wait_for_url(re.compile("steps=t_flight_search(&|$)"))
+    assert visitor.problems == []
+
+
+def test_a_session_is_read_message_by_message(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/topics/t_refund")
+    page = visitor.page
+    newest = served.get("/v1/messages", served.full, topic_id="t_refund", limit="1")["data"][0]
+    page.locator("#messages tbody a").first.click()
+    page.wait_for_url("**/sessions/**")
+    expected = served.get(f"/v1/sessions/{newest['session_id']}", served.full)["data"]
+    expect(page.locator(".talk .text")).to_have_text([message["text"] for message in expected])
+    visitor.open("/sessions/nothing")
+    expect(page.locator("h1")).to_have_text("There is no such session")
 
 
 def test_an_admin_overrides_a_type_in_the_settings_and_takes_it_back(served: Served, visitor: Visitor) -> None:
@@ -86,7 +191,17 @@ def test_who_may_only_look_is_offered_no_change(served: Served, visitor: Visitor
     visitor.sign_in(served.full.read_key, "/settings")
     expect(visitor.page.locator("h1")).to_have_text("Settings")
     assert visitor.page.locator("#metadata select").count() == 0
+    visitor.page.get_by_role("link", name="Usage").click()
     expect(visitor.page.locator("#plan")).to_contain_text("250,000")
+    events = served.get("/v1/events", served.full)
+    visitor.wait_for_pictures()
+    days = visitor.page.evaluate("document.querySelector('#received .picture').data[0].y")
+    assert sum(days) == events["n_events"] and numbers(visitor.page, "#names td.count") == [events["data"][0]["count"]]
+    visitor.page.get_by_role("link", name="Keys").click()
+    expect(visitor.page.locator("#keys")).to_contain_text("Only an admin key")
+    visitor.open("/topics/t_refund")
+    assert visitor.page.locator("#curate").count() == 0
+    assert visitor.problems == []
 
 
 def test_an_admin_renames_merges_and_hides_a_topic_and_takes_it_back(served: Served, visitor: Visitor) -> None:

@@ -73,6 +73,34 @@ def test_a_changed_cookie_is_no_session(served: Served) -> None:
         assert answer.status_code == 401, changed
 
 
+def test_one_browser_looks_at_several_projects_each_by_its_address(served: Served, visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.sign_in(served.empty.read_key)
+    page.goto(f"{served.url}/?project={served.full.project_id}")
+    expect(page.locator("h1")).to_have_text("Sign in to your project")
+    expect(page.locator(".problem")).to_contain_text(served.full.project_id)
+    page.get_by_label("Key").fill(served.full.read_key)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#n-messages")).to_be_visible()
+    assert page.locator("#projects option").all_inner_texts() == ["Empty", "Travel app"]
+    page.get_by_label("Project").select_option("Empty")
+    expect(page.locator("h1")).to_have_text("No events yet")
+    # Another tab goes on with its own project, whichever was chosen last.
+    visitor.open(f"/topics?project={served.full.project_id}")
+    expect(page.locator("#topics tbody tr").first).to_be_visible()
+    page.get_by_role("link", name="Journeys").click()
+    page.wait_for_url(f"**/journeys?project={served.full.project_id}")
+    expect(page.locator("#moves tbody tr").first).to_be_visible()
+    assert visitor.problems == []
+
+
+def test_a_session_of_one_project_asks_for_no_other(served: Served) -> None:
+    cookies = {COOKIE: sign_in(served, served.empty.admin_key).cookies[COOKIE]}
+    for project, status in ((served.empty.project_id, 200), (served.full.project_id, 401), ("absent", 401)):
+        answer = httpx.get(f"{served.url}/v1/topics", cookies=cookies, headers={"X-Project": project})
+        assert answer.status_code == status, project
+
+
 def test_revoking_the_key_ends_its_sessions(served: Served, database_url: str) -> None:
     accounts = Accounts(database_url)
     key = accounts.create_key(served.full.project_id, "read")

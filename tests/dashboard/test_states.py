@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import httpx
 from playwright.sync_api import Route, expect
 
@@ -13,11 +15,22 @@ def test_without_events_the_page_says_how_to_send_the_first(served: Served, visi
     expect(visitor.page.locator("h1")).to_have_text("No events yet")
     line = visitor.page.locator("pre").first.inner_text()
     assert line.startswith(f"curl {served.url}/track") and "X-API-Key" in line
+    assert visitor.page.get_by_role("button", name="Make a write key").count() == 0
     for path in ("/topics", "/journeys"):
         visitor.open(path)
         expect(visitor.page.locator("h1")).to_have_text("No events yet")
     visitor.open("/settings")
     expect(visitor.page.locator("h1")).to_have_text("Settings")
+    assert visitor.problems == []
+
+
+def test_an_admin_gets_the_line_of_the_first_event_with_a_key_that_works(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.empty.admin_key)
+    visitor.page.get_by_role("button", name="Make a write key").click()
+    line = visitor.page.locator("pre").first
+    expect(line).to_contain_text("tw_")
+    sent = subprocess.run(["bash", "-c", f"{line.inner_text()} -s"], capture_output=True, text=True, check=True)
+    assert '"success":true' in sent.stdout.replace(" ", "")
     assert visitor.problems == []
 
 
@@ -35,11 +48,17 @@ def test_a_failing_answer_is_said_and_can_be_tried_again(served: Served, visitor
     visitor.sign_in(served.full.read_key, "/settings")
     visitor.page.route("**/v1/topics?*", lambda route: route.abort())
     visitor.page.get_by_role("link", name="Topics").click()
-    expect(visitor.page.locator("h1")).to_have_text("This page could not be loaded")
-    expect(visitor.page.locator(".problem")).to_contain_text("cannot be reached")
+    expect(visitor.page.locator(".problem").first).to_contain_text("cannot be reached")
     visitor.page.unroute("**/v1/topics?*")
+    visitor.page.get_by_role("button", name="Try again").first.click()
+    expect(visitor.page.locator("#topics tbody tr").first).to_be_visible()
+    expect(visitor.page.locator(".problem")).to_have_count(0)
+    visitor.page.route("**/v1/fields*", lambda route: route.abort())
+    visitor.page.get_by_role("link", name="Journeys").click()
+    expect(visitor.page.locator("h1")).to_have_text("This page could not be loaded")
+    visitor.page.unroute("**/v1/fields*")
     visitor.page.get_by_role("button", name="Try again").click()
-    expect(visitor.page.locator("h1")).to_have_text("Topics")
+    expect(visitor.page.locator("h1")).to_have_text("Journeys")
 
 
 def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> None:
@@ -54,7 +73,8 @@ def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> No
 
     visitor.page.route("**/v1/topics?*", hold)
     visitor.page.get_by_role("link", name="Topics").click()
-    expect(visitor.page.get_by_role("status")).to_have_text("Loading…")
+    expect(visitor.page.locator("#said")).to_have_text("Loading…")
+    expect(visitor.page.locator(".skeleton").first).to_be_visible()
     expect(visitor.page.locator("#view")).to_have_attribute("aria-busy", "true")
     waiting, held = held or [], None
     for route in waiting:

@@ -16,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PLOTLY = "plotly.min.js"
 
+_ALONE = ("sign_in.js", "theme.js")
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -36,6 +37,12 @@ def version() -> str:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     digest.update(str(_plotly().stat().st_size).encode())
     return digest.hexdigest()[:12]
+
+
+@functools.cache
+def modules() -> tuple[str, ...]:
+    """Return the names of the dashboard's modules, so that a page can ask for all at once, not one behind another."""
+    return tuple(sorted(path.name for path in (HERE / "static").glob("*.js") if path.name not in _ALONE))
 
 
 @functools.cache

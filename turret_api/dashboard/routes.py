@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import urllib.parse
+from typing import Any
 
 import jinja2
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -25,8 +26,12 @@ CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        # plotly sets style attributes and a style sheet of its own; scripts stay strict.
-        "style-src 'self' 'unsafe-inline'",
+        # plotly sets style attributes, and has two style elements: an empty one that its script fills (the first hash
+        # is that of nothing), and the one of its maps. Any other style element is refused.
+        "style-src 'self'",
+        "style-src-elem 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' "
+        "'sha256-ji27qzEtxXZW+7dun6UwjHXJ18e6WAin1VvNtkzIE/o='",
+        "style-src-attr 'unsafe-inline'",
         "img-src 'self' data: blob:",
         "connect-src 'self'",
         "form-action 'self'",
@@ -35,7 +40,15 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 _LARGEST_FORM = 20_000
-PAGES = ("/", "/topics", "/topics/{topic_id:path}", "/journeys", "/settings")
+PAGES = (
+    "/",
+    "/topics",
+    "/topics/{topic_id:path}",
+    "/journeys",
+    "/sessions/{session_id:path}",
+    "/settings",
+    "/settings/{section}",
+)
 
 router = APIRouter(include_in_schema=False)
 _templates = jinja2.Environment(
@@ -50,10 +63,13 @@ def install(app: FastAPI) -> None:
 
 
 def page(request: Request) -> Response:
-    """The shell of the dashboard for who is signed in, else the sign-in page."""
-    principal = _sessions(request).principal(request)
+    """The shell of the dashboard for who is signed in to the project that the address names, else the sign-in page."""
+    wanted = request.query_params.get("project")
+    principal = _sessions(request).principal(request, wanted)
     if principal is None:
-        return _sign_in_page(request, destination=_relative(request))
+        elsewhere = wanted is not None and bool(_sessions(request).principals(request))
+        problem = f"You are not signed in to the project {wanted!r}; sign in with one of its keys." if elsewhere else ""
+        return _sign_in_page(request, destination=_relative(request), problem=problem)
     return _html("dashboard.html", 200, _about(request, principal))
 
 
@@ -102,7 +118,7 @@ def _sign_in(request: Request, key: str, destination: str) -> Response:
     if not is_same_origin(request):
         return _sign_in_page(request, destination="/", problem="Please sign in from this page.", status=403)
     response = RedirectResponse(_own_path(destination), status_code=303)
-    if _sessions(request).sign_in(key, response, secure=request.url.scheme == "https") is None:
+    if _sessions(request).sign_in(request, key, response, secure=request.url.scheme == "https") is None:
         problem = (
             "That is a write key: it sends events. Sign in with the project's read key (tr_…) or admin key (ta_…)."
             if key.startswith("tw_")
@@ -127,27 +143,37 @@ def _sessions(request: Request) -> Sessions:
     return sessions
 
 
-def _about(request: Request, principal: Principal) -> dict[str, str]:
-    """What the shell says that `/v1` does not: the project's name and where events and the pipeline are."""
-    name = principal.project_id
-    # Without the database the pages still show what the lake has; they only lack the project's name.
-    with contextlib.suppress(AccountError, SQLAlchemyError):
-        name = request.app.state.accounts.find_project(principal.project_id).name
+def _about(request: Request, principal: Principal) -> dict[str, Any]:
+    """What the shell says that `/v1` does not: the projects' names, and where events and the pipeline are."""
+    others = [each.project_id for each in _sessions(request).principals(request)]
+    names = _names(request, others)
     host = request.url.hostname or "localhost"
     return {
-        "project": name,
+        "project": names[principal.project_id],
         "project_id": principal.project_id,
+        "projects": sorted(names.items(), key=lambda each: each[1].lower()),
         "scope": principal.scope,
         "origin": f"{request.url.scheme}://{request.url.netloc}",
         "dagster": f"http://{host}:{request.app.state.settings.dagster_port}",
+        "modules": files.modules(),
     }
 
 
+def _names(request: Request, project_ids: list[str]) -> dict[str, str]:
+    """Return the names of projects by their ids; without the database, when pages still show the lake, the ids."""
+    names = {project_id: project_id for project_id in project_ids}
+    with contextlib.suppress(AccountError, SQLAlchemyError):
+        for project_id in project_ids:
+            names[project_id] = request.app.state.accounts.find_project(project_id).name
+    return names
+
+
 def _sign_in_page(request: Request, *, destination: str, problem: str = "", status: int = 200) -> Response:
-    return _html("sign_in.html", status, {"destination": destination, "problem": problem})
+    signed_in = bool(_sessions(request).principals(request))
+    return _html("sign_in.html", status, {"destination": destination, "problem": problem, "signed_in": signed_in})
 
 
-def _html(template: str, status: int, values: dict[str, str]) -> Response:
+def _html(template: str, status: int, values: dict[str, Any]) -> Response:
     text = _templates.get_template(template).render(values, version=files.version())
     headers = {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,

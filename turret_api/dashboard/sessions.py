@@ -1,9 +1,12 @@
-"""Who is signed in to the dashboard: a signed cookie that stands for a key, without being one.
+"""Who is signed in to the dashboard: a signed cookie that stands for keys, without being one.
 
-The cookie holds the SHA-256 of the project's key and a deadline, signed with a secret of this installation
-(`$TURRET_HOME/dashboard.secret`, mode 0600). Nothing is kept on the server, so any number of API processes of one home
-share the sessions; a revoked key ends its sessions at once, for the key is looked up in every request. Whoever steals a
-cookie has the session until its deadline, never the key.
+The cookie holds the SHA-256 of a key of each project that this browser is signed in to, the latest first, and a
+deadline, signed with a secret of this installation (`$TURRET_HOME/dashboard.secret`, mode 0600). Nothing is kept on the
+server, so any number of API processes of one home share the sessions; a revoked key ends its sessions at once, for the
+key is looked up in every request. Whoever steals a cookie has the session until its deadline, never the key.
+
+Which of its projects a request is about, it says: a page in its address (`project`), a question to `/v1` in the header
+`X-Project`; without, it is the one signed in to last. So two tabs may show two projects.
 
 Against forged requests from other sites the cookie is `SameSite=Lax`, and a request that changes anything counts as
 signed in only if the browser says that it comes from the same origin.
@@ -27,7 +30,9 @@ from fastapi import Request, Response
 from turret_api.auth import Principal
 
 COOKIE = "turret_session"
+PROJECT_HEADER = "X-Project"
 LIFETIME_S = 14 * 24 * 3600
+MOST_PROJECTS = 16
 _SECRET_BYTES = 32
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -54,12 +59,17 @@ class Sessions:
         self._secret = secret
         self._keys = keys
 
-    def sign_in(self, key: str, response: Response, *, secure: bool) -> Principal | None:
-        """Put a session on `response` if `key` may read (read or admin scope); return whose it is, or None."""
+    def sign_in(self, request: Request, key: str, response: Response, *, secure: bool) -> Principal | None:
+        """Put a session on `response` if `key` may read (read or admin scope); return whose it is, or None.
+
+        The browser stays signed in to the other projects that it was signed in to, up to `MOST_PROJECTS` in all.
+        """
         principal = self._keys.find(key)
         if principal is None or principal.scope == "write":
             return None
-        value = self._sign(hashlib.sha256(key.encode()).hexdigest(), int(time.time()) + LIFETIME_S)
+        others = [digest for digest, other in self._signed_in(request) if other.project_id != principal.project_id]
+        digests = [hashlib.sha256(key.encode()).hexdigest(), *others][:MOST_PROJECTS]
+        value = self._sign(".".join(digests), int(time.time()) + LIFETIME_S)
         response.set_cookie(COOKIE, value, max_age=LIFETIME_S, httponly=True, samesite="lax", secure=secure)
         return principal
 
@@ -67,24 +77,35 @@ class Sessions:
         """Take the session off the browser that gets `response`."""
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
 
-    def principal(self, request: Request) -> Principal | None:
-        """Return who is signed in, or None; None too for a change that does not come from our own pages."""
-        value = request.cookies.get(COOKIE)
-        if not value or (request.method not in _SAFE_METHODS and not is_same_origin(request)):
-            return None
-        key_hash = self._verify(value)
-        return None if key_hash is None else self._keys.find_hashed(key_hash)
+    def principal(self, request: Request, project_id: str | None = None) -> Principal | None:
+        """Return who is signed in, to the project `project_id` or the one that the request names; None if nobody.
 
-    def _sign(self, key_hash: str, deadline: int) -> str:
-        body = f"{key_hash}.{deadline}"
+        None too for a change that does not come from our own pages.
+        """
+        if request.method not in _SAFE_METHODS and not is_same_origin(request):
+            return None
+        wanted = project_id or request.headers.get(PROJECT_HEADER)
+        return next((each for each in self.principals(request) if wanted in (None, each.project_id)), None)
+
+    def principals(self, request: Request) -> list[Principal]:
+        """Return who is signed in, to each project, the latest first."""
+        return [principal for _, principal in self._signed_in(request)]
+
+    def _signed_in(self, request: Request) -> list[tuple[str, Principal]]:
+        found = [(digest, self._keys.find_hashed(digest)) for digest in self._verify(request.cookies.get(COOKIE, ""))]
+        return [(digest, principal) for digest, principal in found if principal is not None]
+
+    def _sign(self, digests: str, deadline: int) -> str:
+        body = f"{digests}.{deadline}"
         return f"{body}.{self._mac(body)}"
 
-    def _verify(self, value: str) -> str | None:
+    def _verify(self, value: str) -> list[str]:
+        """Return the hashes that a cookie's value holds; none if it is not one that we gave, or is too old."""
         body, _, mac = value.rpartition(".")
-        if not hmac.compare_digest(self._mac(body).encode(), mac.encode("utf-8", "replace")):
-            return None
-        key_hash, _, deadline = body.partition(".")
-        return key_hash if int(deadline) > time.time() else None
+        if not body or not hmac.compare_digest(self._mac(body).encode(), mac.encode("utf-8", "replace")):
+            return []
+        *digests, deadline = body.split(".")
+        return digests if int(deadline) > time.time() else []
 
     def _mac(self, body: str) -> str:
         digest = hmac.digest(self._secret, body.encode("utf-8", "replace"), "sha256")

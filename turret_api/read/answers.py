@@ -83,7 +83,7 @@ def _answer(
     state = snapshot.state(*tables, BUILDS)
     url = f"{request.url.path}?{request.url.query}"
     tag = f'"{hashlib.blake2b(f"{state} {url}".encode(), digest_size=12).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "X-API-Key, Cookie"}
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "X-API-Key, X-Project, Cookie"}
     if _matches(request.headers.get("If-None-Match"), tag):
         return Response(status_code=304, headers=headers)
 

@@ -1,4 +1,4 @@
-"""`GET /v1/…`: topics, journeys, messages, fields, sessions and use, from the tables alone; and the choice of a type.
+"""`GET /v1/…`: topics, journeys, messages, fields and sessions, from the tables alone; and the choice of a type.
 
 What each answers is in `models`; how it is counted in the module of its name.
 """
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from turret_api.auth import Admin, Reader
 from turret_api.errors import invalid
-from turret_api.read import edits, fields, journey_routes, messages, models, sessions, topics
+from turret_api.read import account_routes, edits, events, fields, journey_routes, messages, models, sessions, topics
 from turret_api.read.answers import AsOf, Form, answer, library, only_known_parameters
 from turret_api.read.pages import cut, offset_of
 from turret_api.read.parameters import (
@@ -28,6 +28,7 @@ from turret_api.read.parameters import (
 )
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake.tables import (
+    EVENTS,
     FIELD_HISTORY,
     FIELD_OVERRIDES,
     FIELD_TYPES,
@@ -36,6 +37,16 @@ from turret_pipeline.lake.tables import (
 )
 
 router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)])
+
+
+@router.get("/events", responses=FILES, response_model=models.EventNames)
+def get_events(request: Request, principal: Reader, as_of: AsOf = None, form: Form = "json") -> Response:
+    """The names that events have, most common first, and how many events came on each day."""
+
+    def make(snapshot: Snapshot) -> dict[str, Any]:
+        return {**events.names_and_days(snapshot), "next": None, "built_at": snapshot.built_at(EVENTS)}
+
+    return answer(request, principal, (EVENTS,), make, as_of, form=form, row=models.EventName)
 
 
 @router.get("/fields", responses=FILES, response_model=models.Fields)
@@ -240,8 +251,4 @@ def get_session(
     return answer(request, principal, messages.SOURCES, make, as_of, form=form, row=models.SessionMessage)
 
 
-@router.get("/usage", response_model=models.UsageRow)
-def get_usage(request: Request, principal: Reader) -> models.UsageRow:
-    """The project's plan, what it allows, what of it is used, and when the count begins anew."""
-    usage = request.app.state.accounts.usage(principal.project_id)
-    return models.UsageRow(plan=usage.plan, limit=usage.limit, used=usage.used, resets_at=usage.resets_at)
+router.include_router(account_routes.router)

@@ -1,21 +1,35 @@
-// The address bar holds the whole view: which page, which text field, which filters. Nothing else remembers anything.
+// The address bar holds the whole view: project, page, text field, filters, and what a page shows of them. Nothing else
+// remembers anything, so a view is shared by its address.
+
+export const isFilter = (key) => ["from", "to", "name"].includes(key) || key.startsWith("segment.");
+const isShared = (key) => key === "project" || key === "field" || isFilter(key);
 
 export function view() {
-  const [page = "", id = null] = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
-  return { page: page || "overview", id, query: new URLSearchParams(location.search) };
+  const [page = "", ...rest] = location.pathname.split("/").filter(Boolean);
+  return { page: page || "overview", id: rest.length ? decodeURIComponent(rest.join("/")) : null, query: new URLSearchParams(location.search) };
 }
 
-// The address of a page that keeps the text field and the filters of the present one.
+// The address of another page, with the project, the text field and the filters of the present one.
 export function link(path, changes = {}) {
-  const query = new URLSearchParams(location.search);
+  const query = new URLSearchParams([...new URLSearchParams(location.search)].filter(([key]) => isShared(key)));
+  return address(path, query, changes);
+}
+
+// The address of this page with something of its view changed.
+export const here = (changes) => address(location.pathname, new URLSearchParams(location.search), changes);
+
+function address(path, query, changes) {
   for (const [key, value] of Object.entries(changes)) {
-    if (value === null || value === "") query.delete(key);
-    else query.set(key, value);
+    query.delete(key);
+    for (const each of [value].flat()) if (each !== null && each !== undefined && each !== "") query.append(key, each);
   }
   return query.size ? `${path}?${query}` : path;
 }
 
-export function go(address) {
-  history.pushState(null, "", address);
+export function go(to) {
+  history.pushState(null, "", to);
   dispatchEvent(new Event("turret:view"));
 }
+
+// Notes in the address what the page shows already.
+export const note = (changes) => history.replaceState(null, "", here(changes));

@@ -1,5 +1,7 @@
 // The read API, with the session's cookie. One fetch per address and page view: panels that need the same answer share it.
 
+const project = document.body.dataset.projectId;
+
 export class ApiError extends Error {
   constructor(status, body) {
     super(body?.error || `The server answered ${status}.`);
@@ -14,23 +16,33 @@ export function forget() {
   answers = new Map();
 }
 
+// `query` holds texts or lists of texts; what is null or empty is left out.
+export function addressOf(path, query = {}) {
+  const pairs = Object.entries(query).flatMap(([key, value]) => [value].flat().map((each) => [key, each]));
+  const search = new URLSearchParams(pairs.filter(([, value]) => value !== null && value !== undefined && value !== ""));
+  return search.size ? `${path}?${search}` : path;
+}
+
 export function get(path, query = {}) {
-  const search = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== ""));
-  const address = search.size ? `${path}?${search}` : path;
+  const address = addressOf(path, query);
   if (!answers.has(address)) answers.set(address, ask("GET", address));
   return answers.get(address);
 }
 
 export const patch = (path, body) => ask("PATCH", path, body);
 export const post = (path, body) => ask("POST", path, body);
+export const remove = (path) => ask("DELETE", path);
 
 async function ask(method, address, body) {
+  const answer = await send(method, address, body);
+  return answer.json();
+}
+
+async function send(method, address, body) {
   let answer;
+  const type = body === undefined ? {} : { "Content-Type": "application/json" };
   try {
-    answer = await fetch(address, {
-      method, credentials: "same-origin", headers: body === undefined ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    answer = await fetch(address, { method, credentials: "same-origin", headers: { "X-Project": project, ...type }, body: body === undefined ? undefined : JSON.stringify(body) });
   } catch {
     throw new ApiError(0, { error: "The server cannot be reached. Is it still running?" });
   }
@@ -39,9 +51,8 @@ async function ask(method, address, body) {
     location.reload();
     return new Promise(() => {});
   }
-  const content = await answer.json().catch(() => null);
-  if (!answer.ok) throw new ApiError(answer.status, content);
-  return content;
+  if (!answer.ok) throw new ApiError(answer.status, await answer.json().catch(() => null));
+  return answer;
 }
 
 // Every item of a list, page after page.
@@ -56,3 +67,22 @@ export async function list(path, query = {}) {
   }
   return { ...first, data, next: null };
 }
+
+const MOST_PAGES = 100;
+
+// A table as the API's own file: CSV of all its pages (up to `MOST_PAGES`), or Parquet of the first.
+export async function file(path, query, format) {
+  const parts = [];
+  let cursor = null;
+  do {
+    const answer = await send("GET", addressOf(path, { ...query, format, cursor }));
+    const part = await answer.blob();
+    const headless = parts.length ? part.slice(await firstLine(part)) : part;
+    parts.push(headless);
+    cursor = format === "csv" ? answer.headers.get("Next-Cursor") : null;
+  } while (cursor && parts.length < MOST_PAGES);
+  return new Blob(parts);
+}
+
+// Where the first line of a CSV ends; a column's name has no line break.
+const firstLine = async (blob) => new Uint8Array(await blob.slice(0, 4096).arrayBuffer()).indexOf(10) + 1;

@@ -1,36 +1,48 @@
-// Shows the view that the address names: loads its data, draws it, or says what is missing and what to do next.
+// Shows the view that the address names. Pages are there at once, their panels as the answers come in; or the page says
+// what is missing and what to do next.
 
 import { ApiError, forget, get } from "./api.js";
-import { go, link, view } from "./address.js";
-import { forgetPictures } from "./charts.js";
+import { here, link, go, view } from "./address.js";
+import { drawPictures, forgetPictures } from "./charts.js";
 import { journeys } from "./journeys.js";
 import { overview } from "./overview.js";
+import { beginView } from "./panel.js";
+import { session } from "./session.js";
 import { settings } from "./settings.js";
-import { failed, firstEvent, loading, notBuilt } from "./states.js";
+import { failed, firstEvent, loading, noTextField, notBuilt } from "./states.js";
 import { topic } from "./topic.js";
 import { topics } from "./topics.js";
 
 const PAGES = {
-  overview: ["Overview", overview], topics: ["Topics", topics], journeys: ["Journeys", journeys], settings: ["Settings", settings],
+  overview: ["Overview", overview], topics: ["Topics", topics], topic: ["Topic", topic], journeys: ["Journeys", journeys],
+  sessions: ["Session", session], settings: ["Settings", settings],
 };
 const main = document.getElementById("view");
-const project = document.querySelector(".project").textContent;
-let drawing = 0;
+const said = document.getElementById("said");
+const projects = document.getElementById("projects");
+let drawing = 0, shown = null;
 
 async function show() {
   const turn = (drawing += 1);
   const { page, id, query } = view();
-  const [title, make] = page === "topics" && id ? ["Topic", topic] : PAGES[page] ?? PAGES.overview;
-  document.title = `${title} · ${project} · Turret`;
+  const [title, make] = PAGES[page === "topics" && id ? "topic" : page] ?? PAGES.overview;
+  const same = shown === location.pathname;
+  const focused = same ? focus() : null;
+  shown = location.pathname;
+  document.title = `${title} · ${projects.dataset.name} · Turret`;
   for (const item of document.querySelectorAll("#pages a")) {
-    item.toggleAttribute("aria-current", false);
+    item.removeAttribute("aria-current");
     if (item.dataset.page === page) item.setAttribute("aria-current", "page");
-    item.href = link(item.getAttribute("href").split("?")[0], { from: query.get("from"), to: query.get("to") });
+    item.href = link(item.getAttribute("href").split("?")[0]);
   }
   main.setAttribute("aria-busy", "true");
+  said.textContent = "Loading…";
   forgetPictures();
   forget();
-  main.replaceChildren(loading(title));
+  // The page keeps its height while it is drawn anew, so that what one looks at stays in place.
+  main.style.setProperty("min-height", same ? `${main.offsetHeight}px` : null);
+  const settled = beginView();
+  if (!same) main.replaceChildren(loading(title));
   let content;
   try {
     content = await content_of(make, id, query);
@@ -41,31 +53,55 @@ async function show() {
   // Meanwhile another view may have been asked for; the last one wins.
   if (turn !== drawing) return;
   main.replaceChildren(content);
+  drawPictures(main);
+  focused?.();
+  await settled();
+  if (turn !== drawing) return;
+  focused?.();
+  main.style.setProperty("min-height", null);
   main.setAttribute("aria-busy", "false");
-  content.dispatchEvent(new Event("turret:shown"));
+  said.textContent = `${main.querySelector("h1")?.textContent ?? title}: loaded`;
 }
 
 // What a page needs before it can be drawn: events, and a text field among their keys.
 async function content_of(make, id, query) {
   const fields = await get("/v1/fields");
   const texts = fields.data.filter((field) => field.type === "text").map((field) => field.field);
-  if (make !== settings && !fields.data.length) {
-    const usage = await get("/v1/usage");
-    return usage.used ? notBuilt(usage, show) : firstEvent(show);
-  }
   const asked = query.get("field");
-  return make({ fields, texts, field: texts.includes(asked) ? asked : texts[0] ?? null, asked, id, query, again: show });
+  const field = texts.includes(asked) ? asked : texts[0] ?? null;
+  if (make !== settings) {
+    if (!fields.data.length) {
+      const usage = await get("/v1/usage");
+      return usage.used ? notBuilt(usage, show) : firstEvent(show);
+    }
+    if (field === null) return noTextField(fields);
+  }
+  return make({ fields, texts, field, id, query, again: show });
+}
+
+// Who works with the keyboard stays where they were, though the page is drawn anew.
+function focus() {
+  const { id, name, value, type } = document.activeElement ?? {};
+  if (!id && !name) return null;
+  const choice = type === "checkbox" || type === "radio" ? `[value="${CSS.escape(value)}"]` : "";
+  return () => (id ? document.getElementById(id) : document.querySelector(`[name="${CSS.escape(name)}"]${choice}`))?.focus({ preventScroll: true });
 }
 
 document.addEventListener("click", (event) => {
   const anchor = event.target.closest("a[href]");
-  if (!anchor || anchor.target || anchor.origin !== location.origin || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  if (!anchor || anchor.target || anchor.download || anchor.origin !== location.origin || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
   if (anchor.hash && anchor.pathname === location.pathname) return;
+  if (anchor.pathname === "/sign-in") return;
   event.preventDefault();
+  const other = anchor.pathname !== location.pathname;
   go(anchor.href);
+  if (!other) return;
   scrollTo(0, 0);
+  main.focus({ preventScroll: true });
 });
+projects.addEventListener("change", () => { if (projects.value) location.href = `/?project=${encodeURIComponent(projects.value)}`; });
 addEventListener("popstate", show);
 addEventListener("turret:view", show);
+// A link to a view is a link to its project's view, whoever follows it.
+history.replaceState(null, "", here({ project: document.body.dataset.projectId }));
 show();
-

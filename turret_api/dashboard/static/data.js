@@ -1,22 +1,23 @@
 // What pages need in common from the answers of `/v1`, and how a page's head looks.
 
 import { list } from "./api.js";
-import { go, link } from "./address.js";
+import { here, go, isFilter, link } from "./address.js";
 import { h } from "./dom.js";
 import { ago, moment } from "./format.js";
+import { later } from "./panel.js";
 
-// The filters that topics and journeys take from the address.
-export function filters(query) {
-  const taken = [...query].filter(([key]) => ["from", "to", "name"].includes(key) || key.startsWith("segment."));
-  return Object.fromEntries(taken);
+// The text field and the filters that topics, journeys and messages take from the address.
+export function asked(field, query) {
+  const found = { field };
+  for (const key of new Set(query.keys())) if (isFilter(key)) found[key] = query.getAll(key);
+  return found;
 }
 
 export async function loadTopics(field, query) {
-  const asked = { field, ...filters(query) };
-  const [answer, coarse] = await Promise.all([list("/v1/topics", asked), list("/v1/topics", { ...asked, level: 1 })]);
+  const [answer, coarse] = await Promise.all([list("/v1/topics", asked(field, query)), list("/v1/topics", { ...asked(field, query), level: 1 })]);
   // At level 1 a topic without a theme stands for itself.
   const topics = answer.data, themes = coarse.data.filter((topic) => topic.level === 1);
-  return { ...answer, topics, themes, place: placing(topics, themes) };
+  return { ...answer, topics, themes, place: placing(topics, themes), name: naming(topics) };
 }
 
 // Which colour a topic has: its theme's, themes in order of size; without themes, its own rank.
@@ -33,18 +34,40 @@ function placing(topics, themes) {
   };
 }
 
-export const topicLink = (topic_id, field) => link(`/topics/${encodeURIComponent(topic_id)}`, { field });
+export const SPECIAL = { start: "Start", end: "End", unassigned: "No topic", rest: "Other topics" };
 
-export function pageHead(title, about, { texts = [], field = null } = {}, ...tools) {
-  const chooser = texts.length > 1
-    ? h("label", { class: "pick" }, "Text field", h("select", { id: "field", onchange: (event) => go(link(location.pathname, { field: event.target.value })) },
-      texts.map((each) => h("option", { value: each, selected: each === field }, each))))
-    : field && h("span", { class: "chip", id: "field" }, "Text field", h("strong", {}, field));
-  return h("div", { class: "page-head" }, h("div", {}, h("h1", {}, title), about ? h("p", { class: "fine" }, about) : null), h("div", { class: "tools" }, chooser, tools));
+// From a node of the journeys to its name.
+export function naming(topics) {
+  const labels = new Map(topics.map((topic) => [topic.topic_id, topic.label]));
+  return (key, label = key) => SPECIAL[key] ?? labels.get(key) ?? label;
 }
 
-export function freshness(builtAt) {
-  const old = !builtAt || Date.now() - new Date(builtAt) > 36 * 3600 * 1000;
-  return h("span", { class: "chip", id: "freshness", title: builtAt ? moment(builtAt) : "" },
-    h("i", { class: `dot ${old ? "warn" : "good"}` }), builtAt ? `Built ${ago(builtAt)}` : "Not built yet");
+export const topicLink = (topic_id, field) => link(`/topics/${encodeURIComponent(topic_id)}`, { field });
+export const sessionLink = (session_id, field) => link(`/sessions/${encodeURIComponent(session_id)}`, { field });
+
+// A node of the journeys, as a link where it is a topic.
+export const node = (key, label, field) => (SPECIAL[key] ? h("span", { class: "muted" }, SPECIAL[key]) : h("a", { class: "plain", href: topicLink(key, field) }, label));
+
+export function pageHead(title, about, ...tools) {
+  return h("div", { class: "page-head" }, h("div", {}, h("h1", {}, title), about ? h("p", { class: "fine" }, about) : null), h("div", { class: "tools" }, tools));
+}
+
+// Which text field a page is about; a choice where there are several.
+export function fieldChooser(texts, field) {
+  if (texts.length < 2) return h("span", { class: "chip", id: "field" }, "Text field", h("strong", {}, field));
+  return h("label", { class: "pick" }, "Text field", h("select", { id: "field", onchange: (event) => go(here({ field: event.target.value })) },
+    texts.map((each) => h("option", { value: each, selected: each === field }, each))));
+}
+
+// When what the page shows was built; `answer`: a promise of an answer with `built_at`.
+export function freshness(answer) {
+  return later(answer.catch(() => ({})), ({ built_at }) => {
+    const old = !built_at || Date.now() - new Date(built_at) > 36 * 3600 * 1000;
+    return h("span", { class: "chip", id: "freshness", title: built_at ? moment(built_at) : "" }, h("i", { class: `dot ${old ? "warn" : "good"}` }), built_at ? `Built ${ago(built_at)}` : "Not built yet");
+  }, 20);
+}
+
+// Tabs of a page: links, for each is an address.
+export function tabs(label, current, pairs) {
+  return h("nav", { class: "tabs", "aria-label": label }, pairs.map(([key, title, href]) => h("a", { href, "aria-current": key === current ? "page" : null }, title)));
 }

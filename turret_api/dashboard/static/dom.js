@@ -19,12 +19,6 @@ export function svg(name, attributes = {}, ...children) {
   return element;
 }
 
-export function panel(title, size, { note = null, id = null } = {}, ...children) {
-  const heading = h("h2", id ? { id: `${id}-title` } : {}, title);
-  return h("section", { class: `panel ${size}`, id, "aria-labelledby": id ? `${id}-title` : null },
-    h("div", { class: "panel-head" }, heading, note ? h("p", { class: "fine" }, note) : null), ...children);
-}
-
 export function meter(share, kind = "") {
   const width = `${Math.max(0, Math.min(1, share)) * 100}%`;
   return h("div", { class: `meter ${kind}`, "aria-hidden": "true" }, h("i", { style: { width } }));

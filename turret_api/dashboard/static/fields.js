@@ -1,21 +1,21 @@
-// The fields of the events' metadata with what their values show.
+// The fields of the events' metadata: the type of each (`edit` makes what shows or changes it), why, and what its values show.
 
 import { h, meter } from "./dom.js";
 import { count, measure, percent, plural } from "./format.js";
 
 const SHOWN = 5;
 
-export function fieldsTable(fields, { edit = null } = {}) {
+export function fieldsTable(fields, { edit, history }) {
   const rows = fields.map((field) => h("tr", { "data-field": field.field },
     h("td", {}, h("strong", { class: "field-name" }, field.field)),
-    h("td", {}, edit ? edit(field) : typeMark(field.type), field.overridden ? h("p", { class: "fine" }, `set by hand; values show ${field.detected_type}`) : null),
+    h("td", {}, edit(field), field.pending ? h("p", { class: "fine" }, "from the next build on") : null, field.overridden ? h("p", { class: "fine" }, `set by hand; values show ${field.detected_type}`) : null),
     h("td", { class: "number", title: field.reason ?? "" }, percent(field.confidence)),
     h("td", { class: "number events" }, count(field.n_events)),
-    edit ? h("td", { class: "whole muted reason" }, field.reason ?? "") : null,
+    h("td", { class: "whole muted reason" }, field.reason ?? "", history(field)),
     h("td", { class: "whole" }, contents(field))));
-  return h("div", { class: "scroll" }, h("table", { class: "fold fields" },
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Fields" }, h("table", { class: "fold fields" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Field"), h("th", { scope: "col" }, "Type"), h("th", { scope: "col", class: "number" }, "Confidence"),
-      h("th", { scope: "col", class: "number" }, "Events"), edit ? h("th", { scope: "col" }, "Why") : null, h("th", { scope: "col" }, "Values"))),
+      h("th", { scope: "col", class: "number" }, "Events"), h("th", { scope: "col" }, "Why"), h("th", { scope: "col" }, "Values"))),
     h("tbody", {}, rows)));
 }
 

@@ -1,25 +1,20 @@
-// Journeys as a picture: sessions from their start, visit by visit, each in one node of every column until it ends.
+// Journeys as a flow (a Sankey diagram): sessions from their start, visit by visit, each in one node of every column until
+// it ends.
 
 import { get } from "./api.js";
-import { filters } from "./data.js";
-import { plain } from "./charts.js";
+import { go, here } from "./address.js";
+import { colour, css, cut, faint, picture, plain } from "./charts.js";
+import { SPECIAL, asked } from "./data.js";
 import { count, percent } from "./format.js";
 
-export const SPECIAL = { start: "Start", end: "End", unassigned: "No topic", rest: "Other topics" };
 const MOST_PATHS = 1000;
 const SMALLEST = 0.012; // of all sessions; a thinner node's label would lie on the next one's
 
 // How many visits a picture shows: fewer where it would be too narrow for their labels.
 export const depthFor = (wide) => (innerWidth < 760 ? 2 : wide);
 
-// The graph of moves; with every session's first `depth` visits where `depth` is given.
-export async function loadJourneys(field, query, depth = 0) {
-  const asked = { field, ...filters(query) };
-  const [graph, paths] = await Promise.all([
-    get("/v1/journeys", asked), depth ? get("/v1/journeys/paths", { ...asked, topic_id: "start", depth, limit: MOST_PATHS }) : null,
-  ]);
-  return { ...graph, paths };
-}
+// The paths of all sessions' first `depth` visits.
+export const loadPaths = (field, query, depth) => get("/v1/journeys/paths", { ...asked(field, query), topic_id: "start", depth, limit: MOST_PATHS });
 
 export function rank(edges) {
   return [...edges].sort((a, b) => b.count - a.count || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1));
@@ -27,11 +22,10 @@ export function rank(edges) {
 
 // Columns of visits. In each the `limit` topics with most sessions have a node; the others share one, "Other topics",
 // and so do paths beyond those that the API lists, so what enters a column is what left the one before.
-export function sankeyOf(journeys, topics, { limit = 7 } = {}) {
-  const label = new Map(topics.topics.map((topic) => [topic.topic_id, topic.label]));
-  const name = (key) => SPECIAL[key] ?? label.get(key) ?? key;
-  const paths = journeys.paths.data.map((path) => ({ keys: path.topics, count: path.count }));
-  if (journeys.paths.rest.count) paths.push({ keys: ["start", "rest"], count: journeys.paths.rest.count });
+function sankeyOf(answer, topics, limit) {
+  const name = topics.name;
+  const paths = answer.data.map((path) => ({ keys: path.topics, count: path.count }));
+  if (answer.rest.count) paths.push({ keys: ["start", "rest"], count: answer.rest.count });
   const least = SMALLEST * paths.reduce((sum, path) => sum + path.count, 0);
   const shown = columns(paths).map((sizes) => new Set([...sizes].filter(([key, size]) => !SPECIAL[key] && size >= least).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
     .slice(0, limit).map(([key]) => key)));
@@ -40,7 +34,7 @@ export function sankeyOf(journeys, topics, { limit = 7 } = {}) {
     const folded = SPECIAL[key] || shown[step].has(key) ? key : "rest";
     const id = `${step} ${folded}`;
     if (!nodes.has(id)) {
-      nodes.set(id, { key: id, topic_id: SPECIAL[folded] ? "" : folded, label: name(folded), place: topics.place({ topic_id: folded }),
+      nodes.set(id, { key: id, topic_id: folded, label: name(folded), place: topics.place({ topic_id: folded }),
         kind: folded === "start" || folded === "end" ? "edge" : "topic" });
     }
     return id;
@@ -72,4 +66,31 @@ function columns(paths) {
     });
   }
   return sizes;
+}
+
+// The picture of `answer` (of `loadPaths`); a click on a link opens the sessions with that move.
+export function flow(answer, topics, { limit = 7 } = {}) {
+  const { nodes, links } = sankeyOf(answer, topics, limit);
+  const index = new Map(nodes.map((node, i) => [node.key, i]));
+  const make = (element) => {
+    const fills = nodes.map((node) => (node.kind === "edge" ? css("--muted") : colour(node.place)));
+    return [[{
+      type: "sankey", arrangement: "snap", valueformat: ",d",
+      node: { align: "left", label: nodes.map((node) => plain(cut(node.label, element.clientWidth < 500 ? 13 : 22))), color: fills, pad: 14, thickness: 12, line: { width: 0 },
+        customdata: nodes.map((node) => node.topic_id), hovertemplate: "<b>%{label}</b><br>%{value} sessions<extra></extra>" },
+      link: { source: links.map((link) => index.get(link.from)), target: links.map((link) => index.get(link.to)), value: links.map((link) => link.count),
+        color: links.map((link) => faint(fills[index.get(link.from)], 0.22)), customdata: links.map((link) => link.words), hovertemplate: "%{customdata}<extra></extra>" },
+    }], { margin: { l: 6, r: 6, t: 8, b: 8 } }];
+  };
+  return picture("Where sessions go, visit by visit, from their start to their end. The table of moves says the same in words.", "tall", make, (element) => {
+    element.on("plotly_click", ({ points: [point] }) => {
+      const link = point.source && links[point.pointNumber ?? point.index];
+      if (link) openMove(nodes[index.get(link.from)].topic_id, nodes[index.get(link.to)].topic_id);
+    });
+  });
+}
+
+// Opens the sessions behind a move, unless one end stands for several topics.
+export function openMove(from, to) {
+  if (from !== "rest" && to !== "rest") go(here({ move: `${from},${to}` }));
 }

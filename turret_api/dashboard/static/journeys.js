@@ -1,45 +1,69 @@
-// Where sessions start, go and end, narrowed by the filters; every move is in the picture and in the table.
+// Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, and as funnels.
 
-import { draw, picture, sankey } from "./charts.js";
-import { freshness, loadTopics, pageHead, topicLink } from "./data.js";
-import { h, meter, panel } from "./dom.js";
-import { filterBar } from "./filter_bar.js";
-import { depthFor, loadJourneys, rank, sankeyOf } from "./flow.js";
+import { get } from "./api.js";
+import { go, here } from "./address.js";
+import { asked, freshness, loadTopics, node, pageHead, tabs } from "./data.js";
+import { h } from "./dom.js";
+import { withFilters } from "./filters.js";
+import { depthFor, flow, loadPaths, rank } from "./flow.js";
 import { count, percent, plural } from "./format.js";
-import { namer } from "./overview.js";
-import { noTextField } from "./states.js";
-import { movesTable } from "./tables.js";
+import { funnel } from "./funnel.js";
+import { graph } from "./graph.js";
+import { later, panel } from "./panel.js";
+import { paths } from "./paths.js";
+import { movesTable, shareBar, table } from "./tables.js";
 
-export async function journeys({ fields, texts, field, query }) {
-  if (field === null) return noTextField(fields);
-  const [topics, found] = await Promise.all([loadTopics(field, query), loadJourneys(field, query, depthFor(4))]);
-  const name = namer(topics);
-  const flow = picture("Where sessions go, visit by visit, from their start to their end", "tall");
-  const content = h("div", {},
-    pageHead("Journeys", `${plural(found.n_sessions, "session")}, ${plural(found.n_visits, "visit")} to topics`, { texts, field }, freshness(found.built_at)),
-    h("div", { class: "grid" },
-      filterBar(fields.data, query),
-      found.edges.length
-        ? [panel("Where sessions go", "", { id: "journeys", note: "Every session from its start, visit by visit; a column holds them all until they end" }, flow),
-          panel("Sessions start with", "half", { id: "starts" }, endsTable(found, "start", name, field)),
-          panel("Sessions end after", "half", { id: "drop-offs" }, endsTable(found, "end", name, field)),
-          panel("All moves", "", { id: "moves", note: `${plural(found.edges.length, "kind")} of moves` }, movesTable(found, name, field, { limit: 25, ends: true, more: true }))]
-        : panel("Journeys", "", { id: "journeys" }, h("p", { class: "empty" }, "No sessions for these filters."))));
-  content.addEventListener("turret:shown", () => found.edges.length && draw(flow, sankey(sankeyOf(found, topics, { limit: 9 }))));
-  return content;
+const VIEWS = { flow: moves, paths, funnel };
+const TITLES = { flow: "Moves", paths: "Paths", funnel: "Funnel" };
+
+export function journeys(context) {
+  const { field, query } = context;
+  const current = VIEWS[query.get("view")] ? query.get("view") : "flow";
+  const topics = loadTopics(field, query), found = get("/v1/journeys", asked(field, query));
+  return h("div", {},
+    pageHead("Journeys", later(found.catch(() => null), (all) => (all ? `${plural(all.n_sessions, "session")}, ${plural(all.n_visits, "visit")} to topics` : ""), 20), freshness(found)),
+    tabs("Ways to look at journeys", current, Object.entries(TITLES).map(([key, title]) => [key, title, here({ view: key === "flow" ? null : key, move: null })])),
+    withFilters(context, VIEWS[current](context, topics, found)));
+}
+
+function moves(context, topics, found) {
+  const { field, query } = context;
+  const wanted = asked(field, query), shape = query.get("shape") === "graph" ? "graph" : "flow";
+  const paths = shape === "flow" ? loadPaths(field, query, depthFor(4)) : null;
+  const starts = get("/v1/journeys/starts", wanted), ends = get("/v1/journeys/drop-offs", wanted), loops = get("/v1/journeys/loops", wanted);
+  const source = (route) => ({ table: [`/v1/journeys/${route}`, wanted] });
+  const choose = h("div", { class: "segments" }, [["flow", "Flow"], ["graph", "Graph"]].map(([key, title]) => h("button", { class: "segment", type: "button", id: `shape-${key}`, "aria-pressed": String(key === shape), onclick: () => go(here({ shape: key === "flow" ? null : key })) }, title)));
+  return [
+    later(Promise.all([topics, found, paths]), ([all, { edges, nodes }, answer]) => {
+      if (!edges.length) return panel("Where sessions go", "", { id: "journeys" }, h("p", { class: "empty" }, "No sessions for these filters."));
+      const shown = shape === "flow" ? flow(answer, all, { limit: 9 }) : graph({ edges, nodes }, all);
+      const words = shape === "flow" ? "Every session from its start, visit by visit; a column holds them all until they end." : "From left to right: topics that sessions come to early, and late. Hover an edge for its numbers.";
+      return panel("Where sessions go", "", { id: "journeys", note: choose, exports: { picture: shown } }, shown, h("p", { class: "fine" }, words));
+    }, 520),
+    panel("Sessions start with", "half", { id: "starts", exports: source("starts") }, later(starts, ({ data }) => endsTable(data, field, "Sessions start with"), 260)),
+    panel("Sessions end after", "half", { id: "drop-offs", exports: source("drop-offs") }, later(ends, ({ data }) => endsTable(data, field, "Sessions end after"), 260)),
+    panel("Back and forth", "", { id: "loops", note: "From one topic to another and back again", exports: source("loops") }, later(loops, ({ data }) => loopsTable(data, field), 120)),
+    later(Promise.all([topics, found]), ([all, { edges, rest }]) => (edges.length ? panel("All moves", "", { id: "moves", note: `${plural(edges.length + rest.edges, "kind")} of moves`, exports: { table: ["/v1/journeys", { ...wanted, limit: 100_000 }] } },
+      movesTable(rank(edges), all.name, field, { limit: 25, full: true, sort: "sort" })) : null), 520),
+  ];
 }
 
 // Where sessions start, or after which topic they end: each session once.
-function endsTable(found, which, name, field) {
-  const edges = rank(found.edges.filter((edge) => (which === "start" ? edge.from : edge.to) === which));
-  const total = edges.reduce((sum, edge) => sum + edge.count, 0) || 1;
-  const rows = edges.slice(0, 10).map((edge) => {
-    const key = which === "start" ? edge.to : edge.from;
-    return h("tr", { "data-topic": key },
-      h("td", {}, key === "unassigned" ? name(key) : h("a", { class: "plain", href: topicLink(key, field) }, name(key))),
-      h("td", { class: "number count" }, count(edge.count)),
-      h("td", {}, h("div", { class: "share" }, h("span", { class: "number" }, percent(edge.count / total)), meter(edge.count / total))));
-  });
-  return h("div", { class: "scroll" }, h("table", {},
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Topic"), h("th", { scope: "col", class: "number" }, "Sessions"), h("th", { scope: "col" }, "Share"))), h("tbody", {}, rows)));
+function endsTable(rows, field, label) {
+  if (!rows.length) return h("p", { class: "empty" }, "No sessions for these filters.");
+  return table([
+    { title: "Topic", cell: (row) => node(row.topic_id, row.label, field) },
+    { title: "Sessions", cls: "number count", cell: (row) => count(row.sessions) },
+    { title: "Share", cell: (row) => shareBar(row.share) },
+    rows[0].rate !== undefined && { title: "Of its visits", hint: "Share of the topic's visits that are the last of their session", cls: "number", cell: (row) => percent(row.rate) },
+  ], rows, { limit: 10, label, attributes: (row) => ({ "data-topic": row.topic_id }) });
+}
+
+function loopsTable(rows, field) {
+  if (!rows.length) return h("p", { class: "empty" }, "No session goes back and forth between two topics.");
+  return table([
+    { title: "Topics", cell: ({ topics, labels }) => h("span", { class: "move" }, node(topics[0], labels[0], field), h("span", { class: "arrow", role: "img", "aria-label": "and" }, "⇄"), node(topics[1], labels[1], field)) },
+    { title: "Times", cls: "number count", cell: (row) => count(row.count) },
+    { title: "Sessions", cls: "number", cell: (row) => count(row.sessions) },
+  ], rows, { limit: 10, label: "Back and forth" });
 }

@@ -1,24 +1,35 @@
-// Settings → Metadata: each field's type with why, and an admin's word against it. Plan and usage below.
+// Settings: what the fields are (an admin's word wins), the project's keys, its use of the plan, and the project itself.
 
 import { get, patch } from "./api.js";
-import { freshness, pageHead } from "./data.js";
-import { h, meter, panel } from "./dom.js";
+import { link } from "./address.js";
+import { picture, volume } from "./charts.js";
+import { freshness, pageHead, tabs } from "./data.js";
+import { h, meter } from "./dom.js";
 import { fieldsTable, typeMark } from "./fields.js";
-import { count, moment } from "./format.js";
+import { ago, count, moment, percent, plural } from "./format.js";
+import { keys } from "./keys.js";
+import { later, panel } from "./panel.js";
+import { copyButton } from "./states.js";
+import { table } from "./tables.js";
 
 const TYPES = ["text", "enum", "number"];
-const isAdmin = document.body.dataset.scope === "admin";
+const about = document.body.dataset;
+const isAdmin = about.scope === "admin";
+const SECTIONS = { metadata: ["Metadata", metadata], keys: ["Keys", keys], usage: ["Usage", usage], project: ["Project", project] };
 
-export async function settings({ fields, again }) {
-  const usage = await get("/v1/usage");
-  const problem = h("p", { class: "problem", role: "alert" });
+export function settings(context) {
+  const section = SECTIONS[context.id] ? context.id : "metadata";
   return h("div", {},
-    pageHead("Settings", isAdmin ? null : "You look with a read key; an admin key may change things.", {}, freshness(fields.built_at)),
-    h("div", { class: "grid" },
-      panel("Metadata", "", { id: "metadata", note: "A type that you set counts from the next build on" }, problem,
-        fields.data.length ? fieldsTable(fields.data, { edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type) })
-          : h("p", { class: "empty" }, "No fields yet.")),
-      panel("Plan and usage", "half", { id: "plan" }, plan(usage))));
+    pageHead("Settings", isAdmin ? null : "You look with a read key; an admin key may change things.", section === "metadata" ? freshness(Promise.resolve(context.fields)) : null),
+    tabs("Settings", section, Object.entries(SECTIONS).map(([key, [title]]) => [key, title, link(`/settings/${key}`)])),
+    h("div", { class: "grid" }, SECTIONS[section][1](context)));
+}
+
+function metadata({ fields, again }) {
+  const problem = h("p", { class: "problem", role: "alert" });
+  return panel("Metadata", "", { id: "metadata", note: "A type that you set counts from the next build on", exports: { table: ["/v1/fields", { limit: 1000 }] } }, problem,
+    fields.data.length ? fieldsTable(fields.data, { edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type), history })
+      : h("p", { class: "empty" }, "No fields yet: they appear with the first events."));
 }
 
 function chooser(field, problem, again) {
@@ -37,8 +48,39 @@ function chooser(field, problem, again) {
     TYPES.map((type) => h("option", { value: type, selected: field.overridden && field.type === type }, type)));
 }
 
-function plan(usage) {
-  const fact = (name, value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
-  return [h("dl", { class: "facts" }, fact("Plan", usage.plan), fact("Used", count(usage.used)), fact("Limit", usage.limit === null ? "none" : count(usage.limit)),
-    fact("Resets", usage.resets_at ? moment(usage.resets_at) : "never")), usage.limit ? meter(usage.used / usage.limit) : null];
+// What a field was found, or chosen, to be over time; asked for when it is opened.
+function history({ field }) {
+  const place = h("div", {});
+  const open = () => place.childElementCount || place.append(later(get(`/v1/fields/${encodeURIComponent(field)}/history`), ({ data }) => (data.length
+    ? h("ol", { class: "history-list" }, data.map((each) => h("li", {}, each.type === null ? h("span", { class: "muted" }, "choice taken back") : typeMark(each.type),
+      h("span", { class: "fine" }, `${each.by === "person" ? "chosen by a person" : `found, ${percent(each.confidence)} sure`}, ${moment(each.at)}`), h("span", { class: "fine" }, each.reason))))
+    : h("p", { class: "fine" }, "It has been so since it was first seen.")), 20));
+  return h("details", { class: "history", ontoggle: open }, h("summary", { "aria-label": `History of ${field}` }, "History"), place);
+}
+
+function usage() {
+  const used = get("/v1/usage"), events = get("/v1/events");
+  const fact = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
+  return [
+    later(used, (found) => [h("dl", { class: "tiles four", id: "plan" }, fact("Plan", found.plan), fact("Used", count(found.used)), fact("Limit", found.limit === null ? "none" : count(found.limit)),
+      fact(found.plan === "trial" ? "Ends" : "Counts anew", found.resets_at ? moment(found.resets_at) : "never")),
+    found.limit ? panel("Used of the plan", "", { id: "used", note: percent(found.used / found.limit) }, meter(found.used / found.limit)) : null], 90),
+    panel("Events received a day", "", { id: "received", note: later(events.catch(() => null), (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""), 18) },
+      later(events, ({ received_per_day: days }) => (days.length ? picture(`Events received a day, ${days.length} days`, "short", volume(days, "events")) : h("p", { class: "empty" }, "No events yet.")), 132)),
+    panel("Events by name", "", { id: "names", exports: { table: ["/v1/events", {}] } }, later(events, ({ data }) => (data.length ? table([
+      { title: "Event", cell: (each) => h("strong", {}, each.name) }, { title: "Events", cls: "number count", cell: (each) => count(each.count) },
+      { title: "First", cls: "muted", cell: (each) => moment(each.first_seen) }, { title: "Latest", cls: "muted", cell: (each) => moment(each.last_seen) },
+    ], data, { limit: 50, label: "Events by name" }) : h("p", { class: "empty" }, "No events yet."))))];
+}
+
+function project() {
+  const found = get("/v1/project");
+  const line = (text) => h("div", { class: "line" }, h("pre", { class: "code", tabindex: "0" }, text), copyButton(() => text));
+  return [
+    panel("Project", "half", { id: "project" }, later(found, (all) => h("dl", { class: "pairs" }, h("dt", {}, "Name"), h("dd", {}, all.name), h("dt", {}, "Id"), h("dd", {}, h("code", {}, all.project_id)),
+      h("dt", {}, "Plan"), h("dd", {}, all.plan), h("dt", {}, "Made"), h("dd", {}, moment(all.created_at)), h("dt", {}, "Signed in with"), h("dd", {}, `${about.scope} key`)))),
+    panel("Tables", "half", { id: "tables", note: "When each was last built" }, later(found, ({ tables }) => (tables.length ? h("ul", { class: "fresh" }, tables.map((each) => h("li", {}, h("span", {}, each.table), h("span", { class: "muted", title: moment(each.built_at) }, ago(each.built_at)))))
+      : h("p", { class: "empty" }, "None was built yet.")))),
+    panel("From the command line", "", { id: "commands" }, h("p", { class: "fine" }, "On the server; each command has --help."),
+      line(`turret build --project ${about.projectId}`), line(`turret import events.ndjson --project ${about.projectId}`), line(`turret export messages --project ${about.projectId} --out messages.parquet`))];
 }

@@ -1,20 +1,20 @@
 // What a page shows when it has nothing to show, and what to do about it.
 
+import { post } from "./api.js";
 import { h } from "./dom.js";
 import { count } from "./format.js";
+import { skeleton } from "./panel.js";
 
 const about = document.body.dataset;
 
-const command = () => `curl ${about.origin}/track \\
-  -H 'X-API-Key: YOUR_WRITE_KEY' \\
+const curl = (key) => `curl ${about.origin}/track \\
+  -H 'X-API-Key: ${key}' \\
   -H 'Content-Type: application/json' \\
   -d '{"name": "user_prompt", "session_id": "s-1", "user_id": "u-1",
        "metadata": {"prompt": "Where is my order?", "plan": "free"}}'`;
 
 export function loading(title) {
-  const block = (height, span = 12) => h("div", { class: "skeleton", style: { height: `${height}px`, "grid-column": `span ${span}` } });
-  return h("div", {}, h("div", { class: "page-head" }, h("h1", {}, title), h("p", { class: "fine", role: "status" }, "Loading…")),
-    h("div", { class: "grid" }, block(86), block(260), block(420)));
+  return h("div", {}, h("div", { class: "page-head" }, h("h1", {}, title)), h("div", { class: "grid" }, [86, 260, 420].map((height) => h("div", { class: "whole-row" }, skeleton(height)))));
 }
 
 export function failed(error, again) {
@@ -24,30 +24,44 @@ export function failed(error, again) {
 }
 
 export function firstEvent(again) {
-  const text = command();
-  const copy = h("button", { class: "button", onclick: async (event) => {
-    await navigator.clipboard.writeText(text);
-    event.target.textContent = "Copied";
-  } }, "Copy");
+  const code = h("pre", { class: "code", tabindex: "0" }, curl("YOUR_WRITE_KEY"));
+  const problem = h("p", { class: "problem", role: "alert" });
+  const withKey = async (event) => {
+    try {
+      const { key } = await post("/v1/keys", { scope: "write" });
+      code.textContent = curl(key);
+      event.target.replaceWith(h("span", { class: "fine" }, "A new write key stands in the line. It is shown this once: keep it."));
+    } catch (error) {
+      problem.textContent = error.message;
+    }
+  };
   return h("div", { class: "state" }, h("h1", {}, "No events yet"),
     h("p", { class: "muted" }, "Topics, journeys and field types appear here by themselves once your app sends events."),
     h("ol", { class: "steps" },
-      h("li", {}, h("div", {}, h("h3", {}, "Send the first event"),
-        h("p", { class: "muted" }, "With the project's write key (tw_…), which was shown when the project was made."), h("pre", { class: "code" }, text), copy)),
-      h("li", {}, h("div", {}, h("h3", {}, "Send what you have"),
+      h("li", {}, h("div", {}, h("h2", {}, "Send the first event"),
+        h("p", { class: "muted" }, "With the project's write key (tw_…), which was shown when the project was made."), code,
+        h("div", { class: "controls" }, copyButton(() => code.textContent), about.scope === "admin" ? h("button", { class: "button", type: "button", onclick: withKey }, "Make a write key for it") : null), problem)),
+      h("li", {}, h("div", {}, h("h2", {}, "Send what you have"),
         h("p", { class: "muted" }, "Past conversations go in from a file, outside the quota."),
-        h("pre", { class: "code" }, `turret import events.ndjson --project ${about.projectId}`))),
-      h("li", {}, h("div", {}, h("h3", {}, "Wait a minute, or build at once"),
+        h("pre", { class: "code", tabindex: "0" }, `turret import events.ndjson --project ${about.projectId}`))),
+      h("li", {}, h("div", {}, h("h2", {}, "Wait a minute, or build at once"),
         h("p", { class: "muted" }, "The pipeline notices new events by itself."),
-        h("pre", { class: "code" }, `turret build --project ${about.projectId}`),
-        h("button", { class: "primary", onclick: again }, "Look again")))));
+        h("pre", { class: "code", tabindex: "0" }, `turret build --project ${about.projectId}`),
+        h("button", { class: "primary", type: "button", onclick: again }, "Look again")))));
+}
+
+export function copyButton(text) {
+  return h("button", { class: "button", type: "button", onclick: async (event) => {
+    await navigator.clipboard.writeText(text());
+    event.target.textContent = "Copied";
+  } }, "Copy");
 }
 
 export function notBuilt(usage, again) {
   return h("div", { class: "state" }, h("h1", {}, "Your events are here; the tables are not built yet"),
     h("p", { class: "muted" }, `${count(usage.used)} events were tracked. The pipeline notices new events within a minute and builds by itself; `
       + "with thousands of texts the first build takes a minute or two."),
-    h("p", {}, "To build at once, in the foreground:"), h("pre", { class: "code" }, `turret build --project ${about.projectId}`),
+    h("p", {}, "To build at once, in the foreground:"), h("pre", { class: "code", tabindex: "0" }, `turret build --project ${about.projectId}`),
     h("p", {}, h("button", { class: "primary", onclick: again }, "Look again"), " ",
       h("a", { class: "button", href: about.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗")));
 }

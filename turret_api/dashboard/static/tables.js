@@ -1,54 +1,96 @@
-// Topics and moves as tables.
+// Tables: one row, one thing; of topics and of moves, and what any table needs.
 
-import { go } from "./address.js";
+import { go, here, note } from "./address.js";
 import { colourName } from "./charts.js";
-import { topicLink } from "./data.js";
+import { node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, percent } from "./format.js";
-import { SPECIAL, rank } from "./flow.js";
 
-export function topicsTable(topics, field, { limit = Infinity } = {}) {
-  const largest = Math.max(0.0001, ...topics.topics.map((topic) => topic.share));
-  const full = limit === Infinity;
-  const rows = topics.topics.slice(0, limit).map((topic) => {
-    const address = topicLink(topic.topic_id, field);
-    return h("tr", { class: "link", "data-topic": topic.topic_id, onclick: (event) => { if (!event.target.closest("a")) go(address); } },
-      h("td", {}, h("span", { class: "topic-name" },
-        h("i", { class: "dot", style: { background: colourName(topics.place(topic)) } }), h("a", { href: address }, topic.label))),
-      h("td", { class: "number size" }, count(topic.size)),
-      h("td", { class: "whole" }, h("div", { class: "share" }, h("span", { class: "number" }, percent(topic.share)), meter(topic.share / largest))),
-      full ? h("td", {}, spark(topic.trend.map((each) => each.count), `Messages a day: ${topic.trend.map((each) => each.count).join(", ")}`)) : null,
-      h("td", { class: "number" }, change(topic.change)),
-      h("td", { class: "whole" }, h("div", { class: "words" }, (topic.keywords ?? []).slice(0, full ? 6 : 3).map((word) => h("span", { class: "word" }, word)))),
-      full ? h("td", { class: "whole" }, h("div", { class: "quote" }, (topic.examples ?? [])[0] ?? "")) : null);
-  });
-  return h("div", { class: "scroll" }, h("table", { class: "fold topics" },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Topic"), h("th", { scope: "col", class: "number" }, "Messages"), h("th", { scope: "col" }, "Share"),
-      full ? h("th", { scope: "col" }, "Trend") : null, h("th", { scope: "col", class: "number", title: "Last 7 days against the 7 days before" }, "7 days"), h("th", { scope: "col" }, "Keywords"), full ? h("th", { scope: "col" }, "A typical message") : null)),
-    h("tbody", {}, rows)));
+// columns: { title, hint, cls, value (to sort by), cell }, both from a row. sort: the key in the address that holds which
+// column sorts, "-" before it the other way round: numbers fall at first, words (`words`) rise. Without it rows stay as they
+// are given. `limit` rows are shown at first.
+export function table(columns, rows, { cls = "", attributes = () => ({}), limit = Infinity, sort = null, label = null } = {}) {
+  const shown = columns.filter(Boolean);
+  const body = h("tbody");
+  let all = limit === Infinity;
+  const more = h("button", { class: "button more-rows", type: "button", hidden: true, onclick: () => { all = true; fill(); } });
+  const fill = () => {
+    const ordered = sorted(rows, shown, sort);
+    const part = all ? ordered : ordered.slice(0, limit);
+    body.replaceChildren(...part.map((row) => h("tr", attributes(row), shown.map((column) => h("td", { class: column.cls }, column.cell(row))))));
+    more.textContent = `Show all ${count(rows.length)}`;
+    more.hidden = part.length === rows.length;
+  };
+  const heads = shown.map((column) => head(column, sort, () => { fill(); mark(); }));
+  const mark = () => shown.forEach((column, i) => column.value && sort && heads[i].setAttribute("aria-sort", direction(column, sort)));
+  fill();
+  mark();
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": label ?? "Table" }, h("table", { class: cls }, h("thead", {}, h("tr", {}, heads)), body), more);
 }
+
+function head(column, sort, again) {
+  const key = column.value && sort ? column.title.toLowerCase() : null;
+  const cls = column.cls?.split(" ").filter((each) => each === "number").join(" ") || null;
+  if (!key) return h("th", { scope: "col", class: cls, title: column.hint }, column.unseen ? h("span", { class: "unseen" }, column.title) : column.title);
+  return h("th", { scope: "col", class: cls, title: column.hint }, h("button", { type: "button", class: "sort", onclick: () => {
+    const now = new URLSearchParams(location.search).get(sort);
+    note({ [sort]: now === key ? `-${key}` : key });
+    again();
+  } }, column.title));
+}
+
+const direction = (column, sort) => {
+  const now = new URLSearchParams(location.search).get(sort), key = column.title.toLowerCase();
+  return now !== key && now !== `-${key}` ? "none" : (now === key) === Boolean(column.words) ? "ascending" : "descending";
+};
+
+function sorted(rows, columns, sort) {
+  const now = sort && new URLSearchParams(location.search).get(sort);
+  const column = now && columns.find((each) => each.value && each.title.toLowerCase() === now.replace(/^-/, ""));
+  if (!column) return rows;
+  const sign = now.startsWith("-") ? 1 : -1;
+  const compare = (a, b) => (typeof a === "string" ? b.localeCompare(a) : (a ?? -Infinity) - (b ?? -Infinity));
+  return [...rows].sort((a, b) => sign * compare(column.value(a), column.value(b)));
+}
+
+export const shareBar = (share, of = 1) => h("div", { class: "share" }, h("span", { class: "number" }, percent(share)), meter(share / of));
+export const words = (all, n) => h("div", { class: "words" }, (all ?? []).slice(0, n).map((word) => h("span", { class: "word" }, word)));
+
+export function topicsTable(found, field, { limit = Infinity, sort = null } = {}) {
+  const largest = Math.max(0.0001, ...found.topics.map((topic) => topic.share));
+  const full = sort !== null;
+  return table([
+    { title: "Topic", words: true, value: (topic) => topic.label, cell: (topic) => h("span", { class: "topic-name" },
+      h("i", { class: "dot", style: { background: colourName(found.place(topic)) } }), h("a", { href: topicLink(topic.topic_id, field) }, topic.label)) },
+    { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
+    { title: "Share", cls: "whole", cell: (topic) => shareBar(topic.share, largest) },
+    full && { title: "Days", cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`) },
+    { title: "7 days", hint: "Last 7 days against the 7 days before", cls: "number", value: (topic) => topic.change, cell: (topic) => change(topic.change) },
+    { title: full ? "What people write" : "Keywords", cls: "whole", cell: (topic) => [words(topic.keywords, full ? 5 : 3), full ? h("div", { class: "quote" }, topic.examples?.[0] ?? "") : null] },
+  ], found.topics.slice(0, full ? Infinity : limit), {
+    cls: "fold topics", sort, label: "Topics", limit: full ? 100 : Infinity,
+    attributes: (topic) => ({ class: "link", "data-topic": topic.topic_id, onclick: (event) => { if (!event.target.closest("a")) go(topicLink(topic.topic_id, field)); } }),
+  });
+}
+
+export const dayCounts = (topic) => topic.trend.map((each) => each.count);
 
 // The last week against the one before, as a sign and a number, not by colour alone; null: nothing was before.
 export function change(value) {
-  if (value === null) return h("span", { class: "muted" }, "–");
+  if (value === null || value === undefined) return h("span", { class: "muted" }, "–");
   const share = Math.round(value * 100);
-  return h("span", { class: `change ${share > 0 ? "up" : share < 0 ? "down" : ""}` }, share ? `${share > 0 ? "▲" : "▼"} ${Math.abs(share)}%` : "=");
+  return h("span", { class: `change ${share > 0 ? "up" : share < 0 ? "down" : ""}` }, share ? `${share > 0 ? "▲" : "▼"} ${count(Math.abs(share))}%` : "=");
 }
 
-// Moves between topics, most common first; starts and ends only where asked for.
-export function movesTable(journeys, name, field, { limit = 20, ends = false, more = false } = {}) {
-  const inner = ends ? journeys.edges : journeys.edges.filter((edge) => edge.from !== "start" && edge.to !== "end");
-  const place = (key) => (SPECIAL[key] ? name(key) : h("a", { href: topicLink(key, field) }, name(key)));
-  const rows = rank(inner).slice(0, more ? Infinity : limit).map((edge, i) => h("tr", { hidden: i >= limit, "data-from": edge.from, "data-to": edge.to },
-    h("td", {}, h("span", { class: "move" }, place(edge.from), h("span", { class: "arrow", "aria-label": "to" }, "→"), place(edge.to))),
-    h("td", { class: "number count" }, count(edge.count)),
-    h("td", { class: "number" }, percent(edge.probability)),
-    ends ? [h("td", { class: "number" }, count(edge.sessions)), h("td", { class: "number" }, gap(edge.median_gap_s))] : null));
-  const all = more && rows.length > limit && h("button", { class: "button", onclick: (event) => { rows.forEach((row) => { row.hidden = false; }); event.target.remove(); } },
-    `Show all ${count(rows.length)}`);
-  return h("div", { class: "scroll" }, h("table", { class: "moves" },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Move"), h("th", { scope: "col", class: "number" }, "Times"),
-      h("th", { scope: "col", class: "number", title: "Share of the moves out of the first topic" }, "Of moves out"),
-      ends ? [h("th", { scope: "col", class: "number" }, "Sessions"), h("th", { scope: "col", class: "number", title: "Median time between the two" }, "Gap")] : null)),
-    h("tbody", {}, rows)), all);
+// Moves from topic to topic; each opens the sessions behind it where `open` says how.
+export function movesTable(edges, name, field, { limit = 20, full = false, sort = null } = {}) {
+  return table([
+    { title: "Move", words: true, value: (edge) => `${name(edge.from)} ${name(edge.to)}`, cell: (edge) => h("span", { class: "move" }, node(edge.from, name(edge.from), field), h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"), node(edge.to, name(edge.to), field)) },
+    { title: "Times", cls: "number count", value: (edge) => edge.count, cell: (edge) => count(edge.count) },
+    { title: "Of moves out", hint: "Share of the moves out of the first topic", cls: "number", value: (edge) => edge.probability, cell: (edge) => percent(edge.probability) },
+    full && { title: "Sessions", cls: "number", value: (edge) => edge.sessions, cell: (edge) => count(edge.sessions) },
+    full && { title: "Gap", hint: "Median time between the two", cls: "number", value: (edge) => edge.median_gap_s, cell: (edge) => gap(edge.median_gap_s) },
+    full && { title: "Lift", hint: "Times, over those expected if where to did not depend on where from", cls: "number", value: (edge) => edge.lift, cell: (edge) => (edge.lift ? `${edge.lift.toFixed(edge.lift < 10 ? 1 : 0)}×` : "–") },
+    full && { title: "Sessions behind it", unseen: true, cls: "number", cell: (edge) => h("a", { class: "more", href: here({ move: `${edge.from},${edge.to}` }), "aria-label": `Read sessions with ${name(edge.from)} to ${name(edge.to)}` }, "Read") },
+  ], edges, { cls: "moves", limit, sort, label: "Moves", attributes: (edge) => ({ "data-from": edge.from, "data-to": edge.to }) });
 }

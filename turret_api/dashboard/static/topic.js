@@ -1,44 +1,51 @@
-// One topic: how much and when, who, what people wrote, what comes before and after, and what is like it.
+// One topic: how much and when, who, with which numbers, what people wrote, what comes before and after, what is like it.
 
 import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
-import { draw, picture, volume } from "./charts.js";
-import { filters, freshness, pageHead, topicLink } from "./data.js";
-import { h, meter, panel } from "./dom.js";
-import { filterBar } from "./filter_bar.js";
-import { count, day, moment, percent, plural } from "./format.js";
-import { SPECIAL } from "./flow.js";
-import { change } from "./tables.js";
+import { picture, volume } from "./charts.js";
+import { asked, freshness, node, pageHead, sessionLink, topicLink } from "./data.js";
+import { h } from "./dom.js";
+import { withFilters } from "./filters.js";
+import { count, day, measure, moment, percent, plural } from "./format.js";
+import { later, panel } from "./panel.js";
+import { change, shareBar, table } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
-export async function topic({ fields, field, id, query, again }) {
-  const path = `/v1/topics/${encodeURIComponent(id)}`;
-  const asked = { field, ...filters(query) };
-  let one, recent, curate;
+export async function topic(context) {
+  const { field, id, query, again } = context;
+  const wanted = asked(field, query);
+  const recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
+  recent.catch(() => null);
+  let one;
   try {
-    [one, recent, curate] = await Promise.all([get(path, asked), get("/v1/messages", { ...asked, topic_id: id, limit: 25 }), curation(id, field, again)]);
+    one = await get(`/v1/topics/${encodeURIComponent(id)}`, wanted);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return unknown();
     throw error;
   }
-  const bars = picture(`Messages a day of ${one.label}`, "short");
-  const content = h("div", {},
-    pageHead(one.label, one.keywords.slice(0, 6).join(", "), { field }, h("a", { class: "button", href: link("/topics") }, "All topics"), freshness(one.built_at)),
-    h("div", { class: "grid" },
-      filterBar(fields.data, query),
+  const bars = one.series.length ? picture(`Messages a day of ${one.label}`, "short", volume(one.series.map((each) => ({ date: each.date, count: each.size })))) : h("p", { class: "empty" }, "No messages for these filters.");
+  const rows = (list, ...keys) => () => [keys, ...list.map((each) => keys.map((key) => each[key]))];
+  return h("div", {},
+    pageHead(one.label, one.keywords.slice(0, 6).join(", "), h("a", { class: "button", href: link("/topics") }, "All topics"), freshness(Promise.resolve(one))),
+    withFilters(context,
       h("dl", { class: "tiles four" }, tile("Messages", count(one.size)), tile("Of all messages", percent(one.share)),
         tile("Last 7 days", change(one.change)), tile("First seen", one.first_seen ? day(one.first_seen) : "–")),
-      panel("Messages a day", "", { id: "series" }, one.series.length ? bars : h("p", { class: "empty" }, "No messages for these filters.")),
-      panel("What comes before", "half", { id: "before" }, moves(one.before, field)),
-      panel("What comes after", "half", { id: "after" }, moves(one.after, field)),
+      panel("Messages a day", "", { id: "series", exports: one.series.length ? { picture: bars, rows: rows(one.series, "date", "size", "share") } : null }, bars),
+      panel("What comes before", "half", { id: "before", exports: { rows: rows(one.before, "topic_id", "label", "count", "share") } }, moves(one.before, field, "Before")),
+      panel("What comes after", "half", { id: "after", exports: { rows: rows(one.after, "topic_id", "label", "count", "share") } }, moves(one.after, field, "After")),
       panel("Typical messages", "half", { id: "examples" }, h("ul", { class: "quotes" }, one.examples.map((text) => h("li", {}, text)))),
-      panel("Topics like it", "half", { id: "neighbours" }, h("table", {}, h("tbody", {}, one.neighbours.map((near) => h("tr", {},
-        h("td", {}, h("a", { class: "plain", href: topicLink(near.topic_id, field) }, near.label)), h("td", { class: "number" }, near.similarity.toFixed(2))))))),
-      one.segments.map((segment) => panel(`By ${segment.field}`, "half", { id: `segment-${segment.field}`, note: "Beside its share of all messages" }, values(segment))),
-      curate ? panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, curate) : null,
-      panel("Recent messages", "", { id: "messages", note: plural(one.size, "message") }, messages(recent.data))));
-  content.addEventListener("turret:shown", () => one.series.length && draw(bars, volume(one.series.map((each) => ({ date: each.date, count: each.size })))));
-  return content;
+      panel("Topics like it", "half", { id: "neighbours", exports: { rows: rows(one.neighbours, "topic_id", "label", "similarity") } }, table([
+        { title: "Topic", cell: (near) => h("a", { class: "plain", href: topicLink(near.topic_id, field) }, near.label) },
+        { title: "Alike", hint: "Cosine of the angle between the two: 1 is the same", cls: "number", cell: (near) => near.similarity.toFixed(2) },
+      ], one.neighbours, { label: "Topics like it" })),
+      one.segments.map((segment) => panel(`By ${segment.field}`, "half", { id: `segment-${segment.field}`, note: "Beside its share of all messages", exports: { rows: rows(segment.values, "value", "size", "share", "share_of_all") } }, table([
+        { title: segment.field, cell: (each) => each.value }, { title: "Messages", cls: "number", cell: (each) => count(each.size) },
+        { title: "Share", cell: (each) => shareBar(each.share) }, { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
+      ], segment.values, { limit: 8, label: `By ${segment.field}` }))),
+      one.numbers.length ? panel("Numbers", "", { id: "numbers", note: "Of this topic's messages", exports: { rows: rows(one.numbers, "field", "count", "min", "mean", "max", "mean_of_all") } }, numbers(one.numbers)) : null,
+      later(curation(one, field, again), (controls) => controls && panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, controls), 80),
+      panel("Recent messages", "", { id: "messages", note: plural(one.size, "message"), exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] } },
+        later(recent, (answer) => messages(answer.data, field), 320))));
 }
 
 const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
@@ -46,26 +53,21 @@ const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("
 const unknown = () => h("div", { class: "state" }, h("h1", {}, "There is no such topic"),
   h("p", { class: "muted" }, "It may belong to another text field or another project."), h("p", {}, h("a", { class: "primary", href: link("/topics") }, "All topics")));
 
-function moves(edges, field) {
+function moves(edges, field, label) {
   if (!edges.length) return h("p", { class: "empty" }, "Nothing yet.");
-  return h("table", {}, h("tbody", {}, edges.map((edge) => h("tr", { "data-topic": edge.topic_id },
-    h("td", {}, SPECIAL[edge.topic_id] ? h("span", { class: "muted" }, SPECIAL[edge.topic_id])
-      : h("a", { class: "plain", href: topicLink(edge.topic_id, field) }, edge.label)),
-    h("td", { class: "number count" }, count(edge.count)), h("td", {}, shareBar(edge.share))))));
+  return table([{ title: "Topic", cell: (edge) => node(edge.topic_id, edge.label, field) }, { title: "Times", cls: "number count", cell: (edge) => count(edge.count) },
+    { title: "Share", cell: (edge) => shareBar(edge.share) }], edges, { label, attributes: (edge) => ({ "data-topic": edge.topic_id }) });
 }
 
-const shareBar = (share) => h("div", { class: "share" }, h("span", { class: "number" }, percent(share)), meter(share));
-
-function values(segment) {
-  return h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, segment.field), h("th", { scope: "col", class: "number" }, "Messages"),
-    h("th", { scope: "col" }, "Share"), h("th", { scope: "col", class: "number" }, "Of all"))),
-  h("tbody", {}, segment.values.slice(0, 8).map((each) => h("tr", {}, h("td", {}, each.value), h("td", { class: "number" }, count(each.size)),
-    h("td", {}, shareBar(each.share)), h("td", { class: "number muted" }, percent(each.share_of_all))))));
+function numbers(all) {
+  const quantile = (share) => (number) => measure(number.quantiles[share]);
+  return table([{ title: "Field", cell: (number) => h("strong", {}, number.field) }, { title: "Messages", cls: "number", cell: (number) => count(number.count) },
+    { title: "Mean", cls: "number", cell: (number) => measure(number.mean) }, { title: "Mean of all", cls: "number muted", cell: (number) => measure(number.mean_of_all) },
+    { title: "5%", cls: "number", cell: quantile("0.05") }, { title: "Median", cls: "number", cell: quantile("0.5") }, { title: "95%", cls: "number", cell: quantile("0.95") }], all, { label: "Numbers" });
 }
 
-function messages(data) {
-  return h("div", { class: "scroll" }, h("table", { class: "fold messages" },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Message"), h("th", { scope: "col" }, "User"), h("th", { scope: "col" }, "When"))),
-    h("tbody", {}, data.map((message) => h("tr", { "data-event": message.event_id }, h("td", { class: "whole text" }, message.text),
-      h("td", { class: "muted" }, message.user_id), h("td", { class: "muted", title: message.session_id }, moment(message.timestamp)))))));
+function messages(data, field) {
+  return table([{ title: "Message", cls: "whole text", cell: (message) => message.text }, { title: "User", cls: "muted", cell: (message) => message.user_id },
+    { title: "When", cls: "muted", cell: (message) => h("a", { class: "plain", href: sessionLink(message.session_id, field), "aria-label": `Read the session of ${moment(message.timestamp)}` }, moment(message.timestamp)) }],
+  data, { cls: "fold messages", label: "Recent messages", attributes: (message) => ({ "data-event": message.event_id }) });
 }

@@ -1,6 +1,6 @@
 // What an admin decides about a topic: its name, whether it is one with another, whether lists show it; and taking it back.
 
-import { get, list, post } from "./api.js";
+import { list, post } from "./api.js";
 import { go } from "./address.js";
 import { topicLink } from "./data.js";
 import { h } from "./dom.js";
@@ -8,9 +8,9 @@ import { h } from "./dom.js";
 const WORDS = { rename: "renamed", merge: "merged into", hide: "hidden from lists" };
 
 // The controls for one topic, or null for who may only look.
-export async function curation(id, field, again) {
+export async function curation({ topic_id: id, label: present, level }, field, again) {
   if (document.body.dataset.scope !== "admin") return null;
-  const [edits, topics] = await Promise.all([list("/v1/topics/edits"), get("/v1/topics", { field })]);
+  const [edits, topics] = await Promise.all([list("/v1/topics/edits"), list("/v1/topics", { field })]);
   const label = new Map(topics.data.map((topic) => [topic.topic_id, topic.label]));
   const problem = h("p", { class: "problem", role: "alert" });
   const decide = async (topic_id, action, value, then = again) => {
@@ -21,10 +21,10 @@ export async function curation(id, field, again) {
       problem.textContent = error.message;
     }
   };
-  const name = h("input", { type: "text", id: "new-name", value: label.get(id) ?? "", maxlength: 200, "aria-label": "Name of the topic", required: true });
+  const name = h("input", { type: "text", id: "new-name", value: present, maxlength: 200, "aria-label": "Name of the topic", required: true });
   const rename = h("form", { onsubmit: (event) => { event.preventDefault(); decide(id, "rename", name.value.trim()); } }, name, h("button", { class: "button" }, "Rename"));
   const others = topics.data.filter((topic) => topic.topic_id !== id);
-  const merge = h("select", { id: "merge-into", "aria-label": "Merge into another topic", onchange: (event) => {
+  const merge = level ? null : h("select", { id: "merge-into", "aria-label": "Merge into another topic", onchange: (event) => {
     const target = event.target.value;
     if (target) decide(id, "merge", target, () => go(topicLink(target, field)));
   } }, h("option", { value: "" }, "Merge into…"), others.map((topic) => h("option", { value: topic.topic_id }, topic.label)));

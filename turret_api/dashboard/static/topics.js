@@ -1,43 +1,69 @@
-// All topics of a text field: the map and the list, narrowed by the filters.
+// All topics of a text field: the map, search by meaning, and the list, narrowed by the filters.
 
-import { draw, picture, topicMap } from "./charts.js";
-import { freshness, loadTopics, pageHead, topicLink } from "./data.js";
-import { go } from "./address.js";
-import { h, panel } from "./dom.js";
-import { filterBar } from "./filter_bar.js";
-import { count, percent, plural } from "./format.js";
-import { noTextField } from "./states.js";
-import { topicsTable } from "./tables.js";
+import { get } from "./api.js";
+import { go, here, note } from "./address.js";
+import { asked, freshness, loadTopics, node, pageHead, sessionLink } from "./data.js";
+import { h } from "./dom.js";
+import { withFilters } from "./filters.js";
+import { count, moment, percent, plural } from "./format.js";
+import { topicMap } from "./map.js";
+import { later, panel } from "./panel.js";
+import { table, topicsTable } from "./tables.js";
 
-export async function topics({ fields, texts, field, query }) {
-  if (field === null) return noTextField(fields);
-  const found = await loadTopics(field, query);
-  const map = picture(`Map of ${found.topics.length} topics`, "tall");
-  const search = h("input", { type: "search", id: "find", placeholder: "Find a topic…", "aria-label": "Find a topic by label or keyword" });
-  const table = topicsTable(found, field);
-  search.addEventListener("input", () => {
-    const wanted = search.value.trim().toLowerCase();
-    for (const row of table.querySelectorAll("tbody tr")) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-  });
-  const content = h("div", {},
-    pageHead("Topics", `${plural(found.topics.length, "topic")} of ${field}`, { texts, field }, freshness(found.built_at)),
-    h("div", { class: "grid" },
-      filterBar(fields.data, query),
-      found.topics.length
-        ? [panel("Map", "", { id: "map", note: "Drag to move, scroll to zoom, click to open" }, map, legend(found)),
-          panel("All topics", "", { id: "topics", note: search }, table)]
-        : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters."))));
-  content.addEventListener("turret:shown", () => {
-    if (found.topics.length) draw(map, topicMap(found.topics, found.place, found.themes), (point) => go(topicLink(point.customdata, field)));
-  });
-  return content;
+export function topics(context) {
+  const { field, query } = context;
+  const found = loadTopics(field, query);
+  const source = (level) => ["/v1/topics", { ...asked(field, query), level, limit: 1000 }];
+  const q = query.get("q") ?? "";
+  return h("div", {},
+    pageHead("Topics", later(found.catch(() => null), (all) => (all ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}` : ""), 20), freshness(found)),
+    withFilters(context,
+      search(q, field),
+      q ? panel(`Messages like “${q}”`, "", { id: "found", exports: { table: ["/v1/messages", { ...asked(field, query), q, limit: 100 }] } },
+        later(Promise.all([get("/v1/messages", { ...asked(field, query), q, limit: 25 }), found]), ([answer, all]) => hits(answer.data, all.name, field))) : null,
+      later(found, (all) => (all.topics.length ? mapPanel(all, field, query) : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters."))), 520),
+      later(found, (all) => (all.topics.length ? listPanel(all, field, query, source(0)) : null), 520)));
 }
 
-function legend(found) {
-  const size = (theme) => found.topics.filter((topic) => topic.parent_id === theme.topic_id).reduce((sum, topic) => sum + topic.size, 0);
-  const total = found.topics.reduce((sum, topic) => sum + topic.size, 0) || 1;
-  const themes = found.themes.map((theme) => [theme, size(theme)]).filter(([, n]) => n).sort((a, b) => b[1] - a[1]);
+function search(q, field) {
+  const input = h("input", { type: "search", id: "search", value: q, placeholder: "Search messages by meaning: “cannot pay with my card”", "aria-label": "Search messages by meaning", maxlength: 1000 });
+  return h("form", { class: "panel search", role: "search", onsubmit: (event) => { event.preventDefault(); go(here({ q: input.value.trim() })); } },
+    input, h("button", { class: "primary", type: "submit" }, "Search"), q ? h("button", { class: "button", type: "button", onclick: () => go(here({ q: null })) }, "Clear") : null);
+}
+
+function hits(data, name, field) {
+  if (!data.length) return h("p", { class: "empty" }, "No message is like it.");
+  return table([
+    { title: "Message", cls: "whole text", cell: (message) => message.text },
+    { title: "Topic", cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field) },
+    { title: "When", cls: "muted", cell: (message) => h("a", { class: "plain", href: sessionLink(message.session_id, field), "aria-label": `Read the session of ${moment(message.timestamp)}` }, moment(message.timestamp)) },
+  ], data, { cls: "fold messages", label: "Messages found" });
+}
+
+function mapPanel(all, field, query) {
+  const seen = query.get("map")?.split(",").map(Number);
+  const map = topicMap(all, null, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null, remember: true });
+  return panel("Map", "", { id: "map", note: "Drag to move, scroll to zoom, click to open", exports: { picture: map } }, map, legend(all));
+}
+
+function legend(all) {
+  const size = (theme) => all.topics.filter((topic) => topic.parent_id === theme.topic_id).reduce((sum, topic) => sum + topic.size, 0);
+  const total = all.topics.reduce((sum, topic) => sum + topic.size, 0) || 1;
+  const themes = all.themes.map((theme) => [theme, size(theme)]).filter(([, n]) => n).sort((a, b) => b[1] - a[1]);
   return h("ul", { class: "legend", "aria-label": "Themes" }, themes.map(([theme, n]) => h("li", {},
-    h("i", { class: "dot", style: { background: `var(--c${Math.max(0, found.place(theme)) % 8})` } }), theme.label,
+    h("i", { class: "dot", style: { background: `var(--c${Math.max(0, all.place(theme)) % 8})` } }), theme.label,
     h("span", { class: "muted", title: `${count(n)} messages` }, percent(n / total)))));
+}
+
+function listPanel(all, field, query, source) {
+  const place = h("div", {});
+  const input = h("input", { type: "search", id: "find", value: query.get("find") ?? "", placeholder: "Find a topic…", "aria-label": "Find a topic by label or keyword" });
+  const fill = () => {
+    const wanted = input.value.trim().toLowerCase();
+    const matching = all.topics.filter((topic) => [topic.label, ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted));
+    place.replaceChildren(matching.length ? topicsTable({ ...all, topics: matching }, field, { sort: "sort" }) : h("p", { class: "empty" }, "No topic has these words."));
+  };
+  input.addEventListener("input", () => { note({ find: input.value.trim() }); fill(); });
+  fill();
+  return panel("All topics", "", { id: "topics", note: input, exports: { table: source } }, place);
 }

@@ -1,0 +1,83 @@
+"""Everybody can use the pages: with a screen reader, with the keyboard alone, on a phone, in the dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import Served, Visitor
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+PAGES = (
+    "/",
+    "/topics",
+    "/topics/t_refund",
+    "/journeys",
+    "/journeys?shape=graph",
+    "/journeys?view=paths",
+    "/journeys?view=funnel&steps=t_flight_search,t_hotel_search",
+    "/settings",
+    "/settings/keys",
+    "/settings/usage",
+    "/settings/project",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_on_any_page(served: Served, visitor: Visitor, scheme: str) -> None:
+    page = visitor.page
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    visitor.sign_in(served.full.admin_key)
+    session = served.get("/v1/messages", served.full)["data"][0]["session_id"]
+    for path in (*PAGES, f"/sessions/{session}", "/sign-in"):
+        if path == "/sign-in":
+            page.goto(served.url + path)
+        else:
+            visitor.open(path)
+        page.evaluate(AXE)
+        found = page.evaluate("axe.run().then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html)]))")
+        assert found == [], path
+
+
+def test_the_keyboard_reaches_the_content_a_filter_and_an_export(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/topics")
+    page = visitor.page
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator("#search")).to_be_focused()
+    box = page.get_by_role("checkbox", name="plus")
+    box.focus()
+    page.keyboard.press("Space")
+    page.wait_for_url("**segment.plan=plus**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    expect(page.get_by_role("checkbox", name="plus")).to_be_focused()
+    page.locator("#topics summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#topics .menu-items")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#topics .menu-items")).to_be_hidden()
+    expect(page.locator("#topics summary")).to_be_focused()
+    assert visitor.problems == []
+
+
+def test_it_fits_a_phone_and_the_dark(served: Served, visitor: Visitor) -> None:
+    page = visitor.page
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.emulate_media(color_scheme="dark")
+    visitor.sign_in(served.full.admin_key)
+    for path in PAGES:
+        visitor.open(path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= 390, (path, wide)
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 16, 18)"
+    page.get_by_role("button", name="Light or dark").click()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(246, 246, 243)"
+    visitor.open("/")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(246, 246, 243)"
+    page.evaluate("localStorage.clear()")
+    assert visitor.problems == []
