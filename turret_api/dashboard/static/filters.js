@@ -50,7 +50,7 @@ function time(query) {
   // `to` is the first moment that no longer counts; a person names the last day that does.
   const last = to ? isoDay(new Date(to).getTime() - DAY_MS) : "";
   return [h("div", { class: "segments" }, preset("All", 0), preset("7 days", 7), preset("30 days", 30), preset("90 days", 90)),
-    h("div", { class: "pair" },
+    h("div", { class: "pair dates" },
       h("label", {}, "From", h("input", { type: "date", name: "from", value: from, max: last || null, onchange: (event) => put({ from: event.target.value }) })),
       h("label", {}, "To", h("input", { type: "date", name: "to", value: last, min: from || null, onchange: (event) => put({ to: event.target.value && isoDay(new Date(event.target.value).getTime() + DAY_MS) }) })))];
 }

@@ -73,7 +73,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
   });
 }
 
-export const dayCounts = (topic) => topic.trend.map((each) => each.count);
+export const dayCounts = ({ trend }) => (trend.days ?? trend).map((each) => each.count);
 
 // The last week against the one before, as a sign and a number, not by colour alone; null: nothing was before.
 export function change(value) {
