@@ -60,7 +60,7 @@ function moves(edges, field, label) {
 }
 
 function numbers(all) {
-  const quantile = (share) => (number) => measure(number.quantiles[share]);
+  const quantile = (share) => (number) => measure(number.quantiles?.[share]);
   return table([{ title: "Field", cell: (number) => h("strong", {}, number.field) }, { title: "Messages", cls: "number", cell: (number) => count(number.count) },
     { title: "Mean", cls: "number", cell: (number) => measure(number.mean) }, { title: "Mean of all", cls: "number muted", cell: (number) => measure(number.mean_of_all) },
     { title: "5%", cls: "number", cell: quantile("0.05") }, { title: "Median", cls: "number", cell: quantile("0.5") }, { title: "95%", cls: "number", cell: quantile("0.95") }], all, { label: "Numbers" });
