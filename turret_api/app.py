@@ -80,13 +80,18 @@ def _document(app: FastAPI) -> None:
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            for path in made.get("paths", {}).values():
-                for operation in path.values():
+            for place, path in made.get("paths", {}).items():
+                for method, operation in path.items():
                     responses = operation.get("responses", {})
                     if responses.pop("422", None) is not None:
                         responses.setdefault("400", {"description": "Bad request", "content": _ERROR_CONTENT})
                     if operation.get("security"):
                         responses.setdefault("401", {"description": "No valid key", "content": _ERROR_CONTENT})
+                    if place.startswith("/v1/"):
+                        for status, words in _READ_ERRORS.items():
+                            responses.setdefault(status, {"description": words, "content": _ERROR_CONTENT})
+                        if method == "get":
+                            responses.setdefault("304", {"description": "As it was; see the header If-None-Match"})
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -98,6 +103,10 @@ def _document(app: FastAPI) -> None:
 
 
 _ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+_READ_ERRORS = {
+    "404": "Not there, or not in this project",
+    "503": "Takes too long, or too much is asked at once; see the header Retry-After",
+}
 ERROR_SCHEMA = {
     "type": "object",
     "required": ["success", "error", "code"],

@@ -1,9 +1,9 @@
 """Questions are worked out in a process of their own, so that no question can take the server down.
 
 The server judges keys, remembers answers and takes events; what has to be computed it passes on to the calculator,
-which runs the same routes over the same lake. A question that takes too long, or that makes the calculator grow too
-large, ends with that process: the work stops, its memory is free, the asker is told, and the next question starts a
-new one.
+which runs the same routes over the same lake. Who has waited for `limit_s` is told to come back; what was found by
+then is kept, so a large lake is read once. A question that takes `PATIENCE` times as long, or that makes the calculator
+grow too large, ends with that process: the work stops, its memory is free, and the next question starts a new one.
 (A thread cannot be ended, and memory that a library has taken cannot be taken back from it.)
 """
 
@@ -35,8 +35,8 @@ log = logging.getLogger(__name__)
 
 THREADS = 8
 LOOK_S = 0.2
-LESS_URGENT = 5
-"""How nice the calculator is: events that come in are answered first."""
+PATIENCE = 4
+"""A question's work is ended when it has taken so many times as long as one waits for its answer."""
 _COMMAND = "from turret_api.read.calculator import main; main()"
 
 
@@ -64,6 +64,7 @@ class _Process:
     process: subprocess.Popen[bytes]
     connection: Connection
     waiting: dict[int, Future[Answered]] = field(default_factory=dict)
+    asked_at: dict[int, float] = field(default_factory=dict)
     reason: str = "ended"
 
 
@@ -72,7 +73,7 @@ class Calculator:
 
     Args:
         lake: what it answers from.
-        limit_s: longest time for one question.
+        limit_s: longest time that one waits for an answer.
         limit_bytes: memory that the process may hold; None: half of what this machine (or container) has.
     """
 
@@ -124,15 +125,16 @@ class Calculator:
             running = self._running or self._start()
             self._running = running
             running.waiting[number] = answered
+            running.asked_at[number] = time.monotonic()
             with contextlib.suppress(OSError):  # it has just ended; its reader says so
                 running.connection.send((number, project_id, path, query))
         try:
             return answered.result(timeout=self._limit_s)
         except TimeoutError:
             running.waiting.pop(number, None)
-            self._end(running, "time")
             raise UnavailableError(
-                f"This question takes longer than {self._limit_s:.0f} s; narrow it with from, to, name or a segment.",
+                f"This question takes longer than {self._limit_s:.0f} s; ask again in a minute, or narrow it with "
+                "from, to, name or a segment.",
                 retry_after_s=60,
             ) from None
 
@@ -155,6 +157,7 @@ class Calculator:
         with contextlib.suppress(EOFError, OSError):
             while True:
                 number, answered = running.connection.recv()
+                running.asked_at.pop(number, None)
                 waiting = running.waiting.pop(number, None)
                 if waiting is not None:
                     waiting.set_result(answered)
@@ -166,14 +169,19 @@ class Calculator:
                 waiting.set_exception(_EndedError(running.reason))
 
     def _watch(self, running: _Process) -> None:
-        """End the process when it holds more memory than it may."""
+        """End the process when it holds more memory than it may, or works on a question for too long."""
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(running.process.pid)
             while running.process.poll() is None:
-                if process.memory_info().rss > self._limit_bytes:
-                    log.warning("a question took too much memory and was ended", extra={"limit": self._limit_bytes})
-                    self._end(running, "memory")
-                    return
+                oldest = min(running.asked_at.copy().values(), default=float("inf"))
+                for reason, is_over in {
+                    "memory": process.memory_info().rss > self._limit_bytes,
+                    "time": time.monotonic() - oldest > PATIENCE * self._limit_s,
+                }.items():
+                    if is_over:
+                        log.warning("a question took too much and was ended", extra={"of": reason})
+                        self._end(running, reason)
+                        return
                 time.sleep(LOOK_S)
 
     def _end(self, running: _Process, reason: str) -> None:
@@ -216,7 +224,6 @@ def main() -> None:
         def find(self, key: str) -> Principal:
             return Principal(key, READ, "")
 
-    os.nice(LESS_URGENT)
     with contextlib.suppress(OSError):  # should memory run out, the kernel is to end this process and no other
         Path("/proc/self/oom_score_adj").write_text("1000")
     connection = Connection(int(sys.argv[1]))

@@ -44,7 +44,11 @@ SETTINGS: tuple[Setting, ...] = (
         "256, at most a tenth of the disk",
         "free MiB on the disks of spool and lake below which no event is taken",
     ),
-    Setting("TURRET_QUESTION_SECONDS", "30", "longest time that one question to the read API may take"),
+    Setting(
+        "TURRET_QUESTION_SECONDS",
+        "30",
+        "longest time to wait for one answer of the read API; its work is ended after four times that",
+    ),
     Setting(
         "TURRET_QUESTION_MEMORY_MB",
         "half of the machine's",
@@ -67,7 +71,7 @@ class Settings:
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
         disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
-        question_s: seconds that one question to the read API may take.
+        question_s: seconds that one waits for an answer of the read API; its work is ended after four times that.
         question_bytes: memory that the process which answers them may hold; None: half of the machine's.
     """
 
