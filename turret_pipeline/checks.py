@@ -21,6 +21,8 @@ from turret_pipeline.lake.tables import (
     FIELD_PROFILES,
     FIELD_TYPES,
     JOURNEY_EDGES,
+    JOURNEY_MOVES,
+    JOURNEY_STEPS,
     MESSAGES,
     TABLES,
     TOPIC_ASSIGNMENTS,
@@ -130,6 +132,28 @@ def every_text_is_assigned(lake: Lake, project_id: str) -> Finding:
     return _finding(texts, texts.join(there, on=["field", "text_id"], how="anti"))
 
 
+def every_message_is_a_step(lake: Lake, project_id: str) -> Finding:
+    """Each text field has as many steps as messages, on as many days as there are sessions one each."""
+    messages = store.scan(lake, MESSAGES, project_id).group_by("field").agg(messages=pl.len())
+    first = pl.col("place") == 0
+    steps = store.scan(lake, JOURNEY_STEPS, project_id).group_by("field")
+    counted = steps.agg(steps=pl.len(), begun=first.sum(), sessions=pl.col("session_id").n_unique())
+    met = messages.join(counted, on="field", how="full", coalesce=True).collect().fill_null(0)
+    wrong = met.filter((pl.col("messages") != pl.col("steps")) | (pl.col("begun") != pl.col("sessions")))
+    return _finding(met, wrong)
+
+
+def moves_balance(lake: Lake, project_id: str) -> Finding:
+    """On each day as many sessions leave `start` as enter `end`, and each move between visits has its gap."""
+    moves = store.scan(lake, JOURNEY_MOVES, project_id).with_columns(n_gaps=pl.col("gaps_s").list.len()).collect()
+    start, end = pl.col("from_topic") == START, pl.col("to_topic") == END
+    wrong = moves.filter(
+        pl.when(start | end).then(pl.col("n_gaps") != 0).otherwise(pl.col("n_gaps") != pl.col("count"))
+        | (pl.col("count").filter(start).sum() != pl.col("count").filter(end).sum()).over("received_date", "field")
+    )
+    return _finding(moves, wrong.drop("gaps_s"))
+
+
 def edges_balance(lake: Lake, project_id: str) -> Finding:
     """As many moves lead into a node as out of it, and each session starts and ends once."""
     edges = store.read(lake, JOURNEY_EDGES, project_id)
@@ -178,6 +202,10 @@ CHECKS: dict[str, dict[str, Check]] = {
         "topics_exist": Check("every topic that a text has is in `topics`", assignments_lead_to_topics),
         "every_text_is_assigned": Check("every text was looked at, with a topic or without", every_text_is_assigned),
     },
+    "journey_steps": _KEYS["journey_steps"]
+    | {"every_message_is_a_step": Check("every message has its place in its session", every_message_is_a_step)},
+    "journey_moves": _KEYS["journey_moves"]
+    | {"moves_balance": Check("sessions of a day start and end once; each move has its gap", moves_balance)},
     "journey_edges": _KEYS["journey_edges"]
     | {"edges_balance": Check("nodes are left as often as entered; sessions start and end once", edges_balance)},
 }

@@ -20,12 +20,13 @@ from turret_pipeline.lake.tables import (
     FIELD_OVERRIDES,
     FIELD_TYPES,
     JOURNEY_EDGES,
+    JOURNEY_STEPS,
     MESSAGES,
     TABLES,
     TOPIC_ASSIGNMENTS,
     TOPICS,
 )
-from turret_pipeline.lake.visits import journey_edges, visits
+from turret_pipeline.lake.visits import journey_edges, steps, visits
 
 THEMES = {
     "Planning": ("trip_ideas", "weather_packing", "visa", "restaurants"),
@@ -65,7 +66,14 @@ def fill(
     )
     store.append(lake, TOPIC_ASSIGNMENTS, assignments)
     store.append(lake, TOPICS, _topics(project_id, sample, names, without_topic))
-    found = journey_edges(visits(messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")))
+    with_topics = messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")
+    placed = steps(with_topics.with_columns(message_date="received_date"))
+    store.append(
+        lake,
+        JOURNEY_STEPS,
+        placed.with_columns(pl.lit(project_id).alias("project_id")).select(JOURNEY_STEPS.schema.names()),
+    )
+    found = journey_edges(visits(with_topics))
     extra = (pl.lit(project_id).alias("project_id"), pl.lit(FIELD).alias("field"))
     store.append(lake, JOURNEY_EDGES, found.with_columns(*extra))
     store.append(lake, BUILDS, _builds(project_id))

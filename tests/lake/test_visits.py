@@ -42,7 +42,7 @@ def messages(rows: list[tuple[str, int, str | None]]) -> pl.DataFrame:
 
 def edges(rows: list[tuple[str, int, str | None]]) -> dict[tuple[str, str], tuple[int, int, float, float | None]]:
     found = v.journey_edges(v.visits(messages(rows)))
-    return {(row[0], row[1]): row[2:] for row in found.iter_rows()}
+    return {(row[0], row[1]): row[2:6] for row in found.iter_rows()}
 
 
 def test_a_run_of_one_topic_is_one_visit_and_a_message_without_topic_visits_unassigned() -> None:

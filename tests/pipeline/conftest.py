@@ -20,8 +20,9 @@ from turret_pipeline.stages import embeddings
 from turret_pipeline.stages.embeddings import bring_embeddings
 from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.fields import bring_field_profiles, bring_field_types
-from turret_pipeline.stages.journeys import bring_journey_edges
+from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
+from turret_pipeline.stages.steps import bring_journey_steps
 from turret_pipeline.stages.topics import bring_topics
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -37,6 +38,8 @@ STAGES: dict[str, Callable[[Work], Any]] = {
     "messages": bring_messages,
     "embeddings": bring_embeddings,
     "topics": bring_topics,
+    "journey_steps": bring_journey_steps,
+    "journey_moves": bring_journey_moves,
     "journey_edges": bring_journey_edges,
 }
 

@@ -21,7 +21,7 @@ for name in ("sentence_transformers", "bertopic"):
 
 from turret_pipeline.lake import failpoint  # noqa: E402
 from turret_pipeline.lake.paths import Lake  # noqa: E402
-from turret_pipeline.stages import embeddings, events, fields, journeys, messages, topics  # noqa: E402
+from turret_pipeline.stages import embeddings, events, fields, journeys, messages, steps, topics  # noqa: E402
 from turret_pipeline.stages.work import Work  # noqa: E402
 
 STAGES = {
@@ -31,6 +31,8 @@ STAGES = {
     "messages": messages.bring_messages,
     "embeddings": embeddings.bring_embeddings,
     "topics": topics.bring_topics,
+    "journey_steps": steps.bring_journey_steps,
+    "journey_moves": journeys.bring_journey_moves,
     "journey_edges": journeys.bring_journey_edges,
 }
 
@@ -46,6 +48,7 @@ def obey(order: dict[str, str | int]) -> None:
 
     failpoint.on_reached = die_there
     embeddings.CHUNK_TEXTS = int(order["chunk_texts"])
+    steps.BATCH_ROWS = int(order["chunk_texts"])
     STAGES[str(order["stage"])](Work(Lake(str(order["lake"])), str(order["project"])))
 
 

@@ -36,6 +36,10 @@ TO_THE_END = [
     ("topics", "topics.after_analysis", 0),
     ("topics", "topics.after_commit", 0),
     ("topics", "topic_assignments.after_commit", 0),
+    ("journey_steps", "journey_steps.after_analysis", 1),
+    ("journey_steps", "journey_steps.after_days", 0),
+    ("journey_moves", "journey_moves.after_analysis", 1),
+    ("journey_moves", "journey_moves.after_days", 1),
     ("journey_edges", "journey_edges.after_analysis", 0),
     ("journey_edges", "journey_edges.after_commit", 0),
 ]

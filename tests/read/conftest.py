@@ -27,12 +27,13 @@ from turret_pipeline.lake.tables import (
     FIELD_OVERRIDES,
     FIELD_TYPES,
     JOURNEY_EDGES,
+    JOURNEY_STEPS,
     MESSAGES,
     TOPIC_ASSIGNMENTS,
     TOPICS,
     Table,
 )
-from turret_pipeline.lake.visits import journey_edges, visits
+from turret_pipeline.lake.visits import journey_edges, steps, visits
 
 T0 = dt.datetime(2026, 3, 1, 23, 50, tzinfo=dt.UTC)
 BUILT_AT = dt.datetime(2026, 3, 20, 1, 2, 3, tzinfo=dt.UTC)
@@ -128,8 +129,9 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
         similarity=pl.Series([0.9 if topic_of(text) else None for text in texts["text"]], dtype=pl.Float64),
         model_version=pl.lit(model_version, dtype=pl.Int64),
     )
-    edges = journey_edges(visits(messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")))
-    stages = ["events", "field_types", "messages", "topics", "topic_assignments", "journey_edges"]
+    with_topics = messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")
+    edges = journey_edges(visits(with_topics))
+    stages = ["events", "field_types", "messages", "topics", "topic_assignments", "journey_steps", "journey_edges"]
     builds = pl.DataFrame(
         [(project_id, stage, None, BUILT_AT, "1", 1, 0.1) for stage in stages], schema=BUILDS.schema, orient="row"
     )
@@ -140,6 +142,10 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
     write(MESSAGES, messages)
     write(TOPICS, topics(project_id, model_version))
     write(TOPIC_ASSIGNMENTS, assignments)
+    dated = with_topics.with_columns(
+        message_date="received_date", received_date=pl.col("received_date").min().over("session_id")
+    )
+    write(JOURNEY_STEPS, steps(dated))
     write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
     write(BUILDS, builds)
 

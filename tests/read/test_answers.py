@@ -30,6 +30,9 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/journeys/drop-offs": {},
     "/v1/journeys/loops": {},
     "/v1/journeys/funnel": {"steps": "t_parcel,t_refund"},
+    "/v1/journeys/sessions": {"from_topic": "t_parcel", "to_topic": "t_refund"},
+    "/v1/journeys/compare": {"a.segment.plan": "pro", "b.segment.plan": "free"},
+    "/v1/journeys/returns": {},
     "/v1/sessions/s1": {},
 }
 """Every route that answers from tables, with what it must be asked."""
@@ -92,7 +95,7 @@ def test_no_project_hears_of_another(api: Api, path: str, params: dict) -> None:
         asked = api.client.get(path.replace("s1", foreign), params=params, headers=headers)
         if key == "shop:read":
             assert CANARY not in asked.text.replace(foreign, "")
-        if "sessions" in path:
+        if "/v1/sessions" in path:
             absent = api.client.get("/v1/sessions/absent", headers=headers)
             assert asked.status_code == absent.status_code == 404
             assert asked.text.replace(foreign, "absent") == absent.text

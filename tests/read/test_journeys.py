@@ -94,6 +94,7 @@ def test_loops_are_runs_there_and_back(api: Api) -> None:
             "sessions": 2,
         }
     ]
+    assert api.get("/v1/journeys/loops")["rest"] == {"loops": 0, "count": 0}
 
 
 def test_paths_from_a_topic_stop_at_the_end_and_their_shares_add_up(api: Api) -> None:
@@ -147,3 +148,108 @@ def test_a_funnel_tells_shares_and_gaps(api: Api) -> None:
     last = api.get("/v1/journeys/funnel", steps="t_parcel,t_refund,t_card")["data"][-1]
     assert (last["share_of_first"], last["share_of_previous"]) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
     assert last["median_gap_s"] == 180.0
+
+
+@pytest.mark.parametrize(
+    ("ends", "sessions", "n_moves"),
+    [
+        ({"from_topic": "t_parcel", "to_topic": "t_refund"}, ["s/4", "s2", "s1"], 4),
+        ({"from_topic": "start", "to_topic": "t_parcel"}, ["s/4", "s2", "s1"], 3),
+        ({"from_topic": "t_refund", "to_topic": "end"}, ["s2"], 1),
+        ({"to_topic": "t_card"}, ["s5", "s/4", "s3"], 3),
+        ({"from_topic": "t_refund"}, ["s/4", "s2", "s1"], 4),
+        ({"from_topic": "start"}, ["s5", "s/4", "s3", "s2", "s1"], 5),
+        ({"to_topic": "end"}, ["s5", "s/4", "s3", "s2", "s1"], 5),
+        ({}, ["s5", "s/4", "s3", "s2", "s1"], 19),
+        ({"from_topic": "end"}, [], 0),
+        ({"from_topic": "t_card", "to_topic": "t_parcel"}, [], 0),
+    ],
+)
+def test_the_sessions_behind_an_edge_are_those_that_make_the_move(
+    api: Api, ends: dict[str, str], sessions: list[str], n_moves: int
+) -> None:
+    found = api.get("/v1/journeys/sessions", **ends)
+    assert [row["session_id"] for row in found["data"]] == sessions
+    assert sum(row["count"] for row in found["data"]) == found["n_moves"] == n_moves
+    assert found["n_sessions"] == len(sessions)
+
+
+def test_the_sessions_behind_an_edge_tell_who_when_and_come_in_pages(api: Api) -> None:
+    asked = {"from_topic": "t_parcel", "to_topic": "t_refund", "limit": 2}
+    first = api.get("/v1/journeys/sessions", **asked)
+    second = api.get("/v1/journeys/sessions", **asked, cursor=first["next"])
+    assert second["next"] is None
+    assert second["data"] == [
+        {
+            "session_id": "s1",
+            "user_id": "u0",
+            "at": "2026-03-01T23:52:00+00:00",
+            "count": 1,
+            "started_at": "2026-03-01T23:50:00+00:00",
+            "ended_at": "2026-03-01T23:54:00+00:00",
+            "n_visits": 4,
+        }
+    ]
+
+
+def test_segments_are_compared_by_the_sessions_that_make_a_move(api: Api) -> None:
+    sides = {"a.segment.plan": "pro", "b.segment.plan": "free"}
+    found = api.get("/v1/journeys/compare", **sides)
+    assert (found["n_sessions"], found["n_sessions_in_both"]) == ({"a": 2, "b": 3}, 0)
+    edges = {(row["from"], row["to"]): row for row in found["data"]}
+    assert {edge: row["a_count"] for edge, row in edges.items() if row["a_count"]} == by_hand(
+        [SESSIONS["s2"], SESSIONS["s/4"]]
+    )
+    row = edges["t_parcel", "t_refund"]
+    assert (row["a_sessions"], row["a_count"], row["b_sessions"], row["b_count"]) == (2, 3, 1, 1)
+    assert row["difference"] == pytest.approx(2 / 3)
+    assert row["low"] < row["difference"] < row["high"] <= 1
+    # 3 of 5 sessions make the move; that both of a's do has probability 3/10 by chance, of which the half counts.
+    assert row["p_value"] == pytest.approx(0.3)
+    assert found["data"] == sorted(found["data"], key=lambda each: each["p_value"])
+    cut = api.get("/v1/journeys/compare", **sides, limit=1)
+    assert cut["rest"]["edges"] == len(found["data"]) - 1
+
+
+def test_a_session_in_both_segments_is_on_neither_side(api: Api) -> None:
+    found = api.get("/v1/journeys/compare", **{"a.segment.tokens": "..20", "b.segment.tokens": "20.."})
+    assert found["n_sessions"] == {"a": 3, "b": 0}
+    assert found["n_sessions_in_both"] == 2
+    assert all(row["p_value"] is None for row in found["data"])
+
+
+@pytest.mark.parametrize("params", [{}, {"a.segment.plan": "pro"}, {"a.segment.plan": "pro", "b.segment.": "x"}])
+def test_a_comparison_needs_a_segment_on_each_side(api: Api, params: dict[str, str]) -> None:
+    api.get("/v1/journeys/compare", status=400, **params)
+
+
+def test_returns_are_the_later_sessions_of_a_user(api: Api) -> None:
+    found = api.get("/v1/journeys/returns")
+    # u0: s1, s/4 three days later; u1: s2, s5 likewise; u2: s3 alone.
+    assert (found["n_users"], found["n_returning_users"], found["n_sessions"], found["n_returns"]) == (3, 2, 5, 2)
+    assert found["interval_quantiles_s"]["0.5"] == 3 * 86_400
+    assert [each["count"] for each in found["intervals"]] == [0, 0, 2, 0, 0]
+    assert {(row["from"], row["to"]): row["count"] for row in found["data"]} == {
+        ("t_parcel", "t_parcel"): 1,
+        ("t_parcel", "unassigned"): 1,
+    }
+    assert {row["topic_id"]: (row["sessions"], row["returns"]) for row in found["topics"]} == {
+        "t_parcel": (3, 1),
+        "unassigned": (1, 1),
+        "t_card": (1, 0),
+    }
+    assert sum(row["share"] for row in found["topics"]) == pytest.approx(1)
+
+
+def test_a_merge_by_a_person_counts_in_paths_and_behind_edges_at_once(own_api: Api) -> None:
+    body = {"topic_id": "t_refund", "action": "merge", "value": "t_parcel"}
+    done = own_api.client.post("/v1/topics/edits", json=body, headers={"X-API-Key": "shop:admin"})
+    assert done.status_code == 200, done.text
+    found = own_api.get("/v1/journeys/paths", topic_id="t_parcel", depth=1)
+    assert {tuple(row["topics"]): row["count"] for row in found["data"]} == {
+        ("t_parcel", "end"): 1,
+        ("t_parcel", "t_card"): 1,
+        ("t_parcel", "unassigned"): 1,
+    }
+    behind = own_api.get("/v1/journeys/sessions", from_topic="t_refund", to_topic="t_card")
+    assert [row["session_id"] for row in behind["data"]] == ["s/4"]

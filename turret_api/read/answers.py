@@ -121,10 +121,11 @@ def only_known_parameters(request: Request) -> None:
     if not isinstance(route, APIRoute):
         return
     known = _query_keys(route.dependant)
-    filtered = "from" in known
+    known |= {f"{SEGMENT}<field>"} if "from" in known else set()
+    starts = [name.removesuffix("<field>") for name in known if name.endswith("<field>")]
     for key in request.query_params:
-        if key not in known and not (filtered and key.startswith(SEGMENT) and len(key) > len(SEGMENT)):
-            names = ", ".join(sorted(known | ({"segment.<field>"} if filtered else set())))
+        if key not in known and not any(key.startswith(start) and len(key) > len(start) for start in starts):
+            names = ", ".join(sorted(known))
             raise invalid(f"There is no parameter {key!r} here; there are: {names}.", field=key)
 
 

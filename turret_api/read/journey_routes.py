@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from turret_api.auth import Reader
 from turret_api.errors import invalid
-from turret_api.read import journeys, messages, models, paths
-from turret_api.read.answers import AsOf, Form, answer
+from turret_api.read import compare, journeys, models, moved, paths, returns
 from turret_api.read.numbers import edge_numbers
-from turret_api.read.parameters import FILES, JOURNEY_SOURCES, FieldName, Filtered, Level, Limit, TopicId, of_field
+from turret_api.read.pages import after, offset_of
+from turret_api.read.parameters import FILES, JOURNEY_SOURCES, Asked, Cursor, Level, Limit, TopicId
 from turret_api.read.snapshot import Snapshot
 
 router = APIRouter(tags=["journeys"])
@@ -20,10 +19,7 @@ router = APIRouter(tags=["journeys"])
 
 @router.get("/journeys", responses=FILES, response_model=models.Journeys)
 def get_journeys(
-    request: Request,
-    principal: Reader,
-    chosen: Filtered,
-    field: FieldName = None,
+    asked: Asked,
     level: Level = 0,
     limit: Annotated[
         int, Query(description="most edges in the answer; `rest` sums up the others", ge=1, le=100_000)
@@ -31,31 +27,24 @@ def get_journeys(
     number: Annotated[
         str | None, Query(description="a number field to add up over the moves of each edge", max_length=200)
     ] = None,
-    as_of: AsOf = None,
-    form: Form = "json",
 ) -> Response:
     """How sessions move from topic to topic: nodes and edges whose counts add up."""
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
-        found = journeys.graph(snapshot, field, chosen, level, limit)
+        found = journeys.graph(snapshot, field, asked.filters, level, limit)
         if number is not None:
-            by_edge = edge_numbers(snapshot, field, number, chosen, level)
+            by_edge = edge_numbers(snapshot, field, number, asked.filters, level)
             for edge in found["edges"]:
                 edge["number"] = by_edge[edge["from"], edge["to"]]
         return found
 
     empty: dict[str, Any] = {"nodes": [], "edges": [], "rest": {"edges": 0, "count": 0}, "n_sessions": 0, "n_visits": 0}
-    return answer(
-        request, principal, JOURNEY_SOURCES, of_field(field, "journeys", make, empty), as_of, form=form, row=models.Edge
-    )
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Edge)
 
 
 @router.get("/journeys/paths", responses=FILES, response_model=models.Paths)
 def get_paths(
-    request: Request,
-    principal: Reader,
-    chosen: Filtered,
-    field: FieldName = None,
+    asked: Asked,
     topic_id: TopicId = "start",
     direction: Annotated[
         str, Query(description="paths that leave the topic, or that arrive", pattern="^(from|to)$")
@@ -63,108 +52,130 @@ def get_paths(
     depth: Annotated[int, Query(description="most moves in a path", ge=1, le=10)] = 3,
     level: Level = 0,
     limit: Limit = 20,
-    as_of: AsOf = None,
-    form: Form = "json",
 ) -> Response:
     """The most common paths from or to a topic."""
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
         found = paths.paths(
-            snapshot, field, chosen, level, topic_id=topic_id, towards=direction == "to", depth=depth, limit=limit
+            snapshot,
+            field,
+            asked.filters,
+            level,
+            topic_id=topic_id,
+            towards=direction == "to",
+            depth=depth,
+            limit=limit,
         )
         return {**found, "next": None}
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_paths": 0, "rest": {"paths": 0, "count": 0}}
-    return answer(
-        request,
-        principal,
-        messages.SOURCES,
-        of_field(field, "journeys", make, empty),
-        as_of,
-        form=form,
-        row=models.Path,
-    )
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Path)
 
 
 @router.get("/journeys/starts", responses=FILES, response_model=models.Starts)
-def get_starts(
-    request: Request,
-    principal: Reader,
-    chosen: Filtered,
-    field: FieldName = None,
-    level: Level = 0,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+def get_starts(asked: Asked, level: Level = 0) -> Response:
     """Where sessions start."""
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
-        return {**journeys.starts(snapshot, field, chosen, level), "next": None}
+        return {**journeys.starts(snapshot, field, asked.filters, level), "next": None}
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_sessions": 0}
-    asked = of_field(field, "journeys", make, empty)
-    return answer(request, principal, JOURNEY_SOURCES, asked, as_of, form=form, row=models.Start)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Start)
 
 
 @router.get("/journeys/drop-offs", responses=FILES, response_model=models.DropOffs)
-def get_drop_offs(
-    request: Request,
-    principal: Reader,
-    chosen: Filtered,
-    field: FieldName = None,
-    level: Level = 0,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+def get_drop_offs(asked: Asked, level: Level = 0) -> Response:
     """Where sessions end."""
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
-        return {**journeys.drop_offs(snapshot, field, chosen, level), "next": None}
+        return {**journeys.drop_offs(snapshot, field, asked.filters, level), "next": None}
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_sessions": 0}
-    asked = of_field(field, "journeys", make, empty)
-    return answer(request, principal, JOURNEY_SOURCES, asked, as_of, form=form, row=models.DropOff)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.DropOff)
 
 
 @router.get("/journeys/loops", responses=FILES, response_model=models.Loops)
-def get_loops(
-    request: Request,
-    principal: Reader,
-    chosen: Filtered,
-    field: FieldName = None,
-    level: Level = 0,
-    limit: Limit = 20,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+def get_loops(asked: Asked, level: Level = 0, limit: Limit = 20) -> Response:
     """Pairs of topics that sessions go back and forth between."""
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
-        return {**journeys.loops(snapshot, field, chosen, level, limit), "next": None}
+        return {**journeys.loops(snapshot, field, asked.filters, level, limit), "next": None}
 
-    empty: dict[str, Any] = {"data": [], "next": None}
-    return answer(
-        request,
-        principal,
-        messages.SOURCES,
-        of_field(field, "journeys", make, empty),
-        as_of,
-        form=form,
-        row=models.Loop,
-    )
+    empty: dict[str, Any] = {"data": [], "next": None, "rest": {"loops": 0, "count": 0}}
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Loop)
+
+
+@router.get("/journeys/sessions", responses=FILES, response_model=models.EdgeSessions)
+def get_edge_sessions(
+    asked: Asked,
+    from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
+    to_topic: Annotated[str | None, Query(description="a topic, `end` or `unassigned`", max_length=100)] = None,
+    level: Level = 0,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """The sessions behind an edge, those that moved so last first; one end alone stands for all edges from or to it."""
+    offset = offset_of(cursor)
+
+    def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
+        found, more = moved.sessions(
+            snapshot,
+            field,
+            asked.filters,
+            level,
+            from_topic=from_topic,
+            to_topic=to_topic,
+            offset=offset,
+            limit=limit,
+        )
+        return {**found, "next": after(offset + limit) if more else None}
+
+    empty: dict[str, Any] = {"data": [], "next": None, "n_sessions": 0, "n_moves": 0}
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.EdgeSession)
+
+
+@router.get("/journeys/compare", responses=FILES, response_model=models.Comparison)
+def get_comparison(asked: Asked, segments: compare.Sides, level: Level = 0, limit: Limit = 100) -> Response:
+    """Which moves the sessions of one segment make more often than those of another, and how sure that is."""
+
+    def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
+        return {**compare.compare(snapshot, field, asked.filters, level, segments, limit), "next": None}
+
+    empty: dict[str, Any] = {
+        "data": [],
+        "next": None,
+        "n_sessions": {"a": 0, "b": 0},
+        "n_sessions_in_both": 0,
+        "rest": {"edges": 0, "count": 0},
+    }
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.EdgeDifference)
+
+
+@router.get("/journeys/returns", responses=FILES, response_model=models.Returns)
+def get_returns(asked: Asked, level: Level = 0, limit: Limit = 100) -> Response:
+    """How users come back: after how long, for what, and from which topic of one session to which of the next."""
+
+    def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
+        return {**returns.returns(snapshot, field, asked.filters, level, limit), "next": None}
+
+    empty: dict[str, Any] = {
+        "data": [],
+        "next": None,
+        "rest": {"pairs": 0, "count": 0},
+        "topics": [],
+        **dict.fromkeys(("n_users", "n_returning_users", "n_sessions", "n_returns"), 0),
+        "interval_quantiles_s": {},
+        "intervals": [],
+    }
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.ReturnPair)
 
 
 @router.get("/journeys/funnel", responses=FILES, response_model=models.Funnel)
 def get_funnel(
-    request: Request,
-    principal: Reader,
-    chosen: Filtered,
+    asked: Asked,
     steps: Annotated[str, Query(description="topics in order, with commas between", min_length=1, max_length=2000)],
-    field: FieldName = None,
     within_s: Annotated[float | None, Query(description="most seconds from first to last step", gt=0, le=1e9)] = None,
     level: Level = 0,
-    as_of: AsOf = None,
-    form: Form = "json",
 ) -> Response:
     """How many sessions go through the given topics in the given order."""
     wanted = [step.strip() for step in steps.split(",")]
@@ -172,15 +183,10 @@ def get_funnel(
         raise invalid("steps is 1 to 20 topic ids with commas between.", field="steps")
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
-        return {**paths.funnel(snapshot, field, chosen, level, steps=wanted, within_s=within_s), "next": None}
+        return {
+            **paths.funnel(snapshot, field, asked.filters, level, steps=wanted, within_s=within_s),
+            "next": None,
+        }
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_sessions": 0}
-    return answer(
-        request,
-        principal,
-        messages.SOURCES,
-        of_field(field, "journeys", make, empty),
-        as_of,
-        form=form,
-        row=models.Step,
-    )
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Step)

@@ -1,7 +1,7 @@
 """Journeys: the graph of moves between topics, and what can be read off the visits behind it.
 
-The unfiltered graph of topics is a table that the pipeline keeps; every other is counted here from the messages that
-pass, by the same functions (`lake.visits`).
+The unfiltered graph of topics is a table that the pipeline keeps; every other is counted here from the steps of the
+messages that pass, by the same functions (`lake.visits`).
 """
 
 from __future__ import annotations
@@ -12,48 +12,30 @@ import polars as pl
 
 from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters
-from turret_api.read.messages import SOURCES, messages_of, topics_of
+from turret_api.read.messages import topics_of
 from turret_api.read.snapshot import Snapshot
+from turret_api.read.steps import STEP_SOURCES, field_visits, numbered
 from turret_pipeline.lake.tables import JOURNEY_EDGES
-from turret_pipeline.lake.visits import END, ORDER, START, UNASSIGNED, journey_edges, visits
+from turret_pipeline.lake.visits import END, GAPS, START, UNASSIGNED, journey_edges
 
 LABELS = {START: "Start", END: "End", UNASSIGNED: "No topic"}
 EDGE = ("from_topic", "to_topic", "count", "sessions", "probability", "median_gap_s")
-
-
-def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
-    """Return the visits of the messages that pass, session after session, each in order.
-
-    Columns: `session_id` (a number here), `visit`, `topic_id` (categorical), `started_at`, `ended_at`: 28 bytes a
-    visit, so that the visits of ten million messages can be kept at hand.
-    """
-    columns = ("session_id", "topic_id", *(name for name in ORDER if name != "part"))
-
-    def compute() -> pl.DataFrame:
-        return visits(messages_of(snapshot, field, filters, level).select(columns)).select(
-            pl.col("session_id").rle_id(),
-            pl.col("visit").cast(pl.UInt32),
-            pl.col("topic_id").cast(pl.Categorical(pl.Categories.random())),
-            "started_at",
-            "ended_at",
-        )
-
-    return snapshot.remember(("visits", field, filters, level), SOURCES, compute)
+"""Columns of `turret export journeys`."""
 
 
 def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
-    """Return the edges (columns `EDGE`) of the journeys of the messages that pass."""
+    """Return the edges (columns `EDGE` and the further ones of `GAPS`) of the journeys of the messages that pass."""
     if not filters and level == 0 and not edits_of(snapshot, field).merged:
         return snapshot.remember(
             ("edges", field),
             (JOURNEY_EDGES,),
-            lambda: snapshot.scan(JOURNEY_EDGES).filter(pl.col("field") == field).select(EDGE).collect(),
+            lambda: snapshot.scan(JOURNEY_EDGES).filter(pl.col("field") == field).drop("project_id", "field").collect(),
         )
 
     def compute() -> pl.DataFrame:
-        return journey_edges(field_visits(snapshot, field, filters, level).cast({"topic_id": pl.String}))
+        return journey_edges(numbered(field_visits(snapshot, field, filters, level)))
 
-    return snapshot.remember(("edges", field, filters, level), SOURCES, compute)
+    return snapshot.remember(("edges", field, filters, level), STEP_SOURCES, compute)
 
 
 def labels_of(snapshot: Snapshot, field: str) -> dict[str, str]:
@@ -134,25 +116,23 @@ def loops(snapshot: Snapshot, field: str, filters: Filters, level: int, limit: i
 
     `count` counts the returns in either direction; `sessions` the distinct sessions with one.
     """
+    back = pl.col("session") == pl.col("session").shift(-2)
+    code = pl.col("topic_id").to_physical()
     found = (
         field_visits(snapshot, field, filters, level)
         .lazy()
-        .select(
-            "session_id",
-            a="topic_id",
-            b=pl.col("topic_id").shift(-1),
-            again=pl.col("topic_id").shift(-2),
-            same=pl.col("session_id") == pl.col("session_id").shift(-2),
-        )
-        .filter("same", pl.col("a") == pl.col("again"))
+        .select("session", a="topic_id", b=pl.col("topic_id").shift(-1), returns=back & (code == code.shift(-2)))
+        .filter("returns")
+        .group_by("a", "b", "session")
+        .agg(pl.len().cast(pl.Int64).alias("count"))
         .cast({"a": pl.String, "b": pl.String})
         .group_by(first=pl.min_horizontal("a", "b"), second=pl.max_horizontal("a", "b"))
-        .agg(pl.len().alias("count"), pl.col("session_id").n_unique().alias("sessions"))
+        .agg(pl.col("count").sum(), pl.col("session").n_unique().cast(pl.Int64).alias("sessions"))
         .sort(["count", "first", "second"], descending=[True, False, False])
-        .head(limit)
         .collect()
     )
     labels = labels_of(snapshot, field)
+    rest = found.tail(max(found.height - limit, 0))
     return {
         "data": [
             {
@@ -161,8 +141,9 @@ def loops(snapshot: Snapshot, field: str, filters: Filters, level: int, limit: i
                 "count": count,
                 "sessions": sessions,
             }
-            for first, second, count, sessions in found.iter_rows()
-        ]
+            for first, second, count, sessions in found.head(limit).iter_rows()
+        ],
+        "rest": {"loops": rest.height, "count": int(rest["count"].sum())},
     }
 
 
@@ -175,7 +156,7 @@ def _edge(row: dict[str, Any], lift: float) -> dict[str, Any]:
     return {
         "from": row["from_topic"],
         "to": row["to_topic"],
-        **{name: row[name] for name in ("count", "sessions", "probability", "median_gap_s")},
+        **{name: row[name] for name in ("count", "sessions", "probability", *GAPS)},
         "lift": lift,
         "number": None,
     }

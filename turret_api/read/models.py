@@ -227,6 +227,9 @@ class Edge(Model):
     sessions: int
     probability: float
     median_gap_s: float | None
+    p25_gap_s: float | None
+    p75_gap_s: float | None
+    p95_gap_s: float | None
     lift: float = Field(
         description="moves, over those expected if where to did not depend on where from; 1: as expected"
     )
@@ -297,8 +300,109 @@ class Loop(Model):
     sessions: int
 
 
+class RestLoops(Model):
+    loops: int
+    count: int
+
+
 class Loops(ByModel, Page):
     data: list[Loop]
+    rest: RestLoops = Field(description="pairs that are not listed, and the returns between them")
+
+
+class EdgeSession(Model):
+    session_id: str
+    user_id: str = Field(description="of its first message")
+    at: dt.datetime = Field(description="when it moved so first")
+    count: int = Field(description="how often it moves so")
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    n_visits: int
+
+
+class EdgeSessions(ByModel, Page):
+    data: list[EdgeSession]
+    n_sessions: int
+    n_moves: int
+
+
+class EdgeDifference(Model):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    source: str = Field(alias="from")
+    target: str = Field(alias="to")
+    labels: list[str]
+    a_sessions: int
+    a_share: float = Field(description="of a's sessions, those that make the move")
+    a_count: int
+    a_probability: float | None
+    a_median_gap_s: float | None
+    b_sessions: int
+    b_share: float
+    b_count: int
+    b_probability: float | None
+    b_median_gap_s: float | None
+    difference: float | None = Field(description="a_share less b_share; null: a side has no session")
+    low: float | None = Field(description="lower end of its 95% confidence interval (Newcombe)")
+    high: float | None
+    p_value: float | None = Field(description="that the shares are equal: Fisher's exact test, mid-p")
+    q_value: float | None = Field(description="adjusted over all edges (Benjamini-Hochberg)")
+
+
+class SideCounts(Model):
+    a: int
+    b: int
+
+
+class Comparison(ByModel, Page):
+    data: list[EdgeDifference] = Field(description="the surest differences first")
+    n_sessions: SideCounts
+    n_sessions_in_both: int = Field(description="sessions with messages in both segments; they count on neither side")
+    rest: Rest
+
+
+class ReturnPair(Model):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    source: str = Field(alias="from", description="topic of a session: the one with most of its messages")
+    target: str = Field(alias="to", description="topic of the same user's next session")
+    count: int
+    users: int
+    probability: float
+    lift: float
+    median_interval_s: float
+
+
+class ReturnTopic(Model):
+    topic_id: str
+    label: str
+    sessions: int
+    returns: int = Field(description="of them, sessions of users who had one before")
+    share: float = Field(description="of all returns")
+    lift: float | None = Field(
+        description="that share over the topic's share of users' first sessions; null: it has none"
+    )
+
+
+class Interval(Model):
+    from_s: int
+    below_s: int | None
+    count: int
+
+
+class RestPairs(Model):
+    pairs: int
+    count: int
+
+
+class Returns(ByModel, Page):
+    data: list[ReturnPair]
+    rest: RestPairs
+    topics: list[ReturnTopic] = Field(description="what users come back for, most first")
+    n_users: int
+    n_returning_users: int
+    n_sessions: int
+    n_returns: int
+    interval_quantiles_s: dict[str, float | None] = Field(description="from the start of a session to that of the next")
+    intervals: list[Interval]
 
 
 class Step(Model):

@@ -39,4 +39,9 @@ def offset_of(cursor: str | None) -> int:
 def cut(rows: list[Row], offset: int, limit: int) -> tuple[list[Row], str | None]:
     """Return the page of `rows` from `offset` on and the cursor of the next (None: there is none)."""
     end = offset + limit
-    return rows[offset:end], encode(f"after:{end}".encode()) if end < len(rows) else None
+    return rows[offset:end], after(end) if end < len(rows) else None
+
+
+def after(n_rows: int) -> str:
+    """Return the cursor of the page that begins behind so many rows."""
+    return encode(f"after:{n_rows}".encode())

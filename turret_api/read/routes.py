@@ -18,12 +18,12 @@ from turret_api.read.pages import cut, offset_of
 from turret_api.read.parameters import (
     FILES,
     JOURNEY_SOURCES,
+    Asked,
     Cursor,
     FieldName,
     Filtered,
     Level,
     Limit,
-    of_field,
     stamp,
 )
 from turret_api.read.snapshot import Snapshot
@@ -99,22 +99,12 @@ def patch_field(request: Request, principal: Admin, field: str, choice: models.T
 
 
 @router.get("/topics", responses=FILES, response_model=models.Topics)
-def get_topics(
-    request: Request,
-    principal: Reader,
-    chosen: Filtered,
-    field: FieldName = None,
-    level: Level = 0,
-    limit: Limit = 1000,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+def get_topics(asked: Asked, level: Level = 0, limit: Limit = 1000, cursor: Cursor = None) -> Response:
     """The topics of a text field, largest first; their sizes and `n_unassigned` add up to `n_messages`."""
     offset = offset_of(cursor)
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
-        found = topics.list_topics(snapshot, field, chosen, level)
+        found = topics.list_topics(snapshot, field, asked.filters, level)
         data, following = cut(found.pop("data"), offset, limit)
         return {"data": data, "next": following, **found}
 
@@ -126,15 +116,7 @@ def get_topics(
         "n_hidden": 0,
         "messages_per_day": [],
     }
-    return answer(
-        request,
-        principal,
-        messages.SOURCES,
-        of_field(field, "topics", make, empty),
-        as_of,
-        form=form,
-        row=models.TopicRow,
-    )
+    return asked.answer("topics", messages.SOURCES, make, empty, models.TopicRow)
 
 
 @router.get("/topics/edits", responses=FILES, response_model=models.Edits)
@@ -191,18 +173,13 @@ def get_topic(
 
 @router.get("/messages", responses=FILES, response_model=models.Messages)
 def get_messages(
-    request: Request,
-    principal: Reader,
-    chosen: Filtered,
-    field: FieldName = None,
+    asked: Asked,
     topic_id: Annotated[str | None, Query(description="a topic, or `unassigned`", max_length=100)] = None,
     q: Annotated[
         str | None, Query(description="search by meaning; not available yet, refused", max_length=1000)
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-    as_of: AsOf = None,
-    form: Form = "json",
 ) -> Response:
     """Messages with their topics, newest first."""
     if q is not None:
@@ -211,19 +188,11 @@ def get_messages(
         )
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
-        data, following = messages.page(snapshot, field, chosen, topic_id, limit, cursor)
+        data, following = messages.page(snapshot, field, asked.filters, topic_id, limit, cursor)
         return {"data": data, "next": following}
 
     empty: dict[str, Any] = {"data": [], "next": None}
-    return answer(
-        request,
-        principal,
-        messages.SOURCES,
-        of_field(field, "topics", make, empty),
-        as_of,
-        form=form,
-        row=models.MessageRow,
-    )
+    return asked.answer("topics", messages.SOURCES, make, empty, models.MessageRow)
 
 
 router.include_router(journey_routes.router)

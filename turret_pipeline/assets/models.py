@@ -22,6 +22,8 @@ from turret_pipeline.lake.tables import (
     FIELD_PROFILES,
     FIELD_TYPES,
     JOURNEY_EDGES,
+    JOURNEY_MOVES,
+    JOURNEY_STEPS,
     MESSAGES,
     TOPIC_ASSIGNMENTS,
     TOPICS,
@@ -29,8 +31,9 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.stages.embeddings import bring_embeddings
 from turret_pipeline.stages.fields import bring_field_types
-from turret_pipeline.stages.journeys import bring_journey_edges
+from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
+from turret_pipeline.stages.steps import bring_journey_steps
 from turret_pipeline.stages.topics import bring_topics
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -59,9 +62,23 @@ def model_assets() -> list[dg.AssetsDefinition]:
         ),
         _topics(),
         _asset(
+            bring_journey_steps,
+            JOURNEY_STEPS,
+            after=[MESSAGES, TOPIC_ASSIGNMENTS],
+            group="journeys",
+            kinds={"deltalake", "polars"},
+        ),
+        _asset(
+            bring_journey_moves,
+            JOURNEY_MOVES,
+            after=[JOURNEY_STEPS],
+            group="journeys",
+            kinds={"deltalake", "polars"},
+        ),
+        _asset(
             bring_journey_edges,
             JOURNEY_EDGES,
-            after=[MESSAGES, TOPIC_ASSIGNMENTS],
+            after=[JOURNEY_MOVES],
             group="journeys",
             kinds={"deltalake", "polars"},
         ),

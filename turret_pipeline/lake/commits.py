@@ -24,7 +24,7 @@ from typing import Any
 import deltalake
 import polars as pl
 import pyarrow as pa
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from turret_pipeline.lake import store
 from turret_pipeline.lake.marks import MarkLog, ProjectMarks, mark_id
@@ -82,6 +82,17 @@ class ProjectTable:
         if at is not None:
             return store.scan(self.lake, self.table, self.project_id, at=at)
         return store.scan_files(self.lake, self.table, store.project_files(self._delta, self.project_id))
+
+    def only_appended_since(self, version: int) -> bool:
+        """Return whether every row that the project had at `version` is there still, as it was.
+
+        False too where that cannot be told: that version is no longer kept, or its files were rewritten.
+        """
+        try:
+            then = deltalake.DeltaTable(self.lake.table(self.table.name), version=version)
+        except DeltaError:
+            return False
+        return set(store.project_files(then, self.project_id)) <= set(store.project_files(self._delta, self.project_id))
 
     def append(
         self,

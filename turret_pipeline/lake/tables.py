@@ -56,6 +56,12 @@ _EVENT = (
     Column("received_at", TIME, "when the collector took it"),
     Column("seq", pl.Int64, "order of receipt within its part"),
 )
+_EDGE = (
+    Column("from_topic", pl.String, "topic_id, `start` or `unassigned`"),
+    Column("to_topic", pl.String, "topic_id, `end` or `unassigned`"),
+    Column("count", pl.Int64, "moves"),
+    Column("sessions", pl.Int64, "distinct sessions that made the move"),
+)
 _TEXT_ID = Column("text_id", pl.String, "hash of the text: 32 hexadecimal digits of BLAKE2b")
 
 EVENTS = Table(
@@ -189,6 +195,43 @@ TOPIC_ASSIGNMENTS = Table(
     ),
 )
 
+JOURNEY_STEPS = Table(
+    "journey_steps",
+    "One message as a step of its session, in order, with its topic: what journeys are read off.",
+    ("project_id", "field", "session_id", "place"),
+    (
+        _PROJECT,
+        Column("received_date", pl.Date, "UTC day of receipt of the session's first message: all its steps lie there"),
+        _FIELD,
+        Column("session_id", pl.String, "the session"),
+        Column("place", pl.Int64, "0 for the session's first message of the field, and so on"),
+        Column("event_id", pl.String, "the event"),
+        Column("user_id", pl.String, "who did it"),
+        Column("name", pl.String, "the event's name"),
+        Column("timestamp", TIME, "when it happened"),
+        Column("received_at", TIME, "when the collector took it"),
+        Column("seq", pl.Int64, "order of receipt within its part"),
+        Column("message_date", pl.Date, "UTC day of receipt of this message"),
+        _TEXT_ID,
+        Column("topic_id", pl.String, "its topic; null where it has none", nullable=True),
+    ),
+    ("project_id", "received_date"),
+)
+
+JOURNEY_MOVES = Table(
+    "journey_moves",
+    "One kind of move of the sessions that began on one day of receipt; counts add up over days.",
+    ("project_id", "received_date", "field", "from_topic", "to_topic"),
+    (
+        _PROJECT,
+        Column("received_date", pl.Date, "UTC day of receipt of the sessions' first messages"),
+        _FIELD,
+        *_EDGE,
+        Column("gaps_s", pl.List(pl.Float64), "seconds between the two visits, in order of size; none at both ends"),
+    ),
+    ("project_id", "received_date"),
+)
+
 JOURNEY_EDGES = Table(
     "journey_edges",
     "One kind of move of sessions from topic to topic in a text field, over all time.",
@@ -196,12 +239,12 @@ JOURNEY_EDGES = Table(
     (
         _PROJECT,
         _FIELD,
-        Column("from_topic", pl.String, "topic_id, `start` or `unassigned`"),
-        Column("to_topic", pl.String, "topic_id, `end` or `unassigned`"),
-        Column("count", pl.Int64, "moves"),
-        Column("sessions", pl.Int64, "distinct sessions that made the move"),
+        *_EDGE,
         Column("probability", pl.Float64, "share of the moves out of `from_topic`, 0 to 1"),
         Column("median_gap_s", pl.Float64, "seconds between the two visits; null at start and end", nullable=True),
+        Column("p25_gap_s", pl.Float64, "a quarter of the gaps is no longer; null at start and end", nullable=True),
+        Column("p75_gap_s", pl.Float64, "three quarters are no longer; null at start and end", nullable=True),
+        Column("p95_gap_s", pl.Float64, "nineteen of twenty are no longer; null at start and end", nullable=True),
     ),
 )
 
@@ -258,6 +301,8 @@ TABLES: dict[str, Table] = {
         EMBEDDINGS,
         TOPICS,
         TOPIC_ASSIGNMENTS,
+        JOURNEY_STEPS,
+        JOURNEY_MOVES,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,
         TOPIC_EDITS,

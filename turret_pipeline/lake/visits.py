@@ -1,15 +1,22 @@
-"""Visits and edges: what a journey is, as pure functions over frames, for the pipeline and the read API alike.
+"""Steps, visits and edges: what a journey is, as pure functions over frames, for the pipeline and the read API alike.
 
-A visit is a run of consecutive messages of one session with one topic. Messages stand in order of `timestamp`, then
-of receipt: `received_at`, `part`, `seq`, and last `event_id`, so that the order never depends on how rows were read.
-Messages without a topic are visits to `unassigned`. Edges lead from visit to visit, from `start` to a session's first
-visit and from its last to `end`; so each session leaves `start` once and enters `end` once, and every other node is
-entered as often as it is left. Nothing is cut off here; a view that shows the largest only has to name the rest.
+A step is a message in its place in its session: by `timestamp`, then by receipt, which is `received_at`, `part`, `seq`,
+and last `event_id`, so that the order never depends on how rows were read. A visit is a run of consecutive steps with
+one topic; messages without a topic are visits to `unassigned`. Edges lead from visit to visit, from `start` to a
+session's first visit and from its last to `end`; so each session leaves `start` once and enters `end` once, and every
+other node is entered as often as it is left. Nothing is cut off here; a view that shows the largest only has to name
+the rest.
+
+Moves add up: those of two sets of sessions that have none in common are those of both, so edges are kept by day.
+Sorting numbers is several times faster than sorting or grouping texts, so whatever is sorted here is first made a
+number, and two numbers are packed into one where they fit.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 START, END, UNASSIGNED = "start", "end", "unassigned"
 
@@ -28,135 +35,198 @@ VISITS = pl.Schema(
 )
 """Columns of `visits`: `visit` counts from 0 in its session; the times are of its first and its last message."""
 
+MOVES = pl.Schema(
+    {
+        "from_topic": pl.String(),
+        "to_topic": pl.String(),
+        "count": pl.Int64(),
+        "sessions": pl.Int64(),
+        "gaps_s": pl.List(pl.Float64()),
+    }
+)
+"""Columns of `moves`: `sessions` are distinct, `gaps_s` runs from the end of the one visit to the start of the next, in
+order of size; it is empty at start and end."""
+
+GAPS = {"median_gap_s": 0.5, "p25_gap_s": 0.25, "p75_gap_s": 0.75, "p95_gap_s": 0.95}
+"""Columns of `journey_edges` about gaps, and the share of gaps that is no longer (linear between neighbours)."""
+
+MOST = 1 << 63
+
+
+def steps(messages: pl.DataFrame) -> pl.DataFrame:
+    """Return `messages` session after session (in no order of theirs), each in order, with a column `place` from 0.
+
+    messages: `session_id` and the columns of `ORDER`, of one field, in any order.
+    """
+    ordered = _in_order(messages)
+    session = ordered["session_id"].to_numpy()
+    return messages[ordered["row"]].with_columns(place=pl.Series(_since(_changes(session)), dtype=pl.Int64))
+
 
 def visits(messages: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """Return the visits (`VISITS`) of messages, session after session (in no order of theirs), each as it happened.
 
     messages: `session_id`, `topic_id` (null: none) and the columns of `ORDER`, of one field, in any order.
     """
-    columns = messages.lazy().collect_schema().names()
-    order = [name for name in ORDER if name in columns]
-    rows = messages.lazy().select("session_id", pl.col("topic_id").fill_null(UNASSIGNED), *order).collect()
-    ordered = _in_order(rows, order)
-    changed = pl.col("session") != pl.col("session").shift()
-    return (
-        ordered.lazy()
-        .with_columns(
-            new_session=changed.fill_null(True),
-            new_visit=(changed | (pl.col("topic") != pl.col("topic").shift())).fill_null(True),
-        )
-        .with_row_index("place")
-        .with_columns(last=pl.col("new_visit").shift(-1).fill_null(True))
-        # First rows and last rows of the visits come in one order, so they pair up without a group-by.
-        .select(
-            pl.col("row", "new_session", "timestamp", "place").filter(pl.col("new_visit")),
-            pl.col("timestamp").filter(pl.col("last")).alias("ended_at"),
-            pl.col("place").filter(pl.col("last")).alias("end"),
-        )
-        .with_row_index("index")
-        .select(
-            session_id=pl.lit(rows["session_id"]).gather(pl.col("row")),
-            visit=pl.col("index").cast(pl.Int64)
-            - pl.when("new_session").then(pl.col("index")).forward_fill().cast(pl.Int64),
-            topic_id=pl.lit(rows["topic_id"]).gather(pl.col("row")),
-            started_at="timestamp",
-            ended_at="ended_at",
-            n_messages=pl.col("end").cast(pl.Int64) - pl.col("place").cast(pl.Int64) + 1,
-        )
-        .collect()
-    )
+    lazy = messages.lazy()
+    order = [name for name in ORDER if name in lazy.collect_schema().names()]
+    rows = lazy.select("session_id", pl.col("topic_id").fill_null(UNASSIGNED), *order).collect()
+    ordered = _in_order(rows)
+    found = visits_of(ordered.with_columns(topic_id=_number(rows["topic_id"]).gather(ordered["row"])))
+    texts = rows.select("session_id", "topic_id")[found["row"]]
+    return found.with_columns(*texts.get_columns()).select(VISITS.names())
 
 
-def _in_order(rows: pl.DataFrame, order: list[str]) -> pl.DataFrame:
-    """Return `row` (place in `rows`), `session` and `topic` (as numbers) and `timestamp`, in order of journeys.
+def visits_of(steps: pl.DataFrame) -> pl.DataFrame:
+    """Return the visits of steps that are in order, as `visits` does, with `session_id` and `topic_id` as they are.
 
-    Sorting numbers is several times faster than sorting ids, and few messages of a session share a moment: the rest of
-    `order` is looked at for those alone.
+    steps: `session_id`, `topic_id` (of any type, none null), `timestamp`; further columns stay as at the visit's first.
     """
-
-    def coded(name: str) -> pl.Expr:
-        return pl.col(name).cast(pl.Categorical(pl.Categories.random())).to_physical()
-
-    slim = rows.select(session=coded("session_id"), topic=coded("topic_id"), timestamp="timestamp").with_row_index(
-        "row"
+    new_session = _changes(steps["session_id"])
+    firsts = np.flatnonzero(new_session | _changes(steps["topic_id"]))
+    behind = np.append(firsts[1:], steps.height)[: firsts.size]
+    found = steps if firsts.size == steps.height else steps[firsts]
+    return found.rename({"timestamp": "started_at"}).with_columns(
+        steps["timestamp"].gather(behind - 1).alias("ended_at"),
+        pl.Series("visit", _since(new_session[firsts]), dtype=pl.Int64),
+        pl.Series("n_messages", behind - firsts, dtype=pl.Int64),
     )
-    ordered = _by_session_and_time(slim)
-    same = (pl.col("session") == pl.col("session").shift()) & (pl.col("timestamp") == pl.col("timestamp").shift())
-    tied = ordered.select((same | same.shift(-1)).fill_null(False)).to_series()
-    if tied.any():
-        places = tied.arg_true()
-        among = ordered[places].with_columns(rows[ordered["row"][places]].select(order[1:]))
-        fixed = among.sort("session", *order).select("row", "topic")
-        ordered = ordered.with_columns(
-            ordered["row"].scatter(places, fixed["row"]), ordered["topic"].scatter(places, fixed["topic"])
-        )
-    return ordered
-
-
-def _by_session_and_time(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return `rows` sorted by `session`, `timestamp`: by one number made of both where it fits into 63 bits."""
-    time = pl.col("timestamp").to_physical()
-    last, least, most = rows.select(pl.col("session").max(), time.min().alias("least"), time.max().alias("most")).row(0)
-    if last is None or (last + 1) * (most - least + 1) >= 1 << 63:
-        return rows.sort("session", "timestamp")
-    place = pl.col("session").cast(pl.Int64) * (most - least + 1) + (time - least)
-    return rows.with_columns(place=place).sort("place").drop("place")
 
 
 def moves(visits: pl.DataFrame) -> pl.DataFrame:
-    """Return every move of `visits` (as `visits` returns them, whole sessions): one row for each edge passed.
+    """Return the moves (`MOVES`) of whole sessions' visits, one row for each kind, in no order.
 
-    `session_id` may be of any type: only where it changes is looked at.
-
-    Columns: `session` (a number, in order), `from_topic`, `to_topic`, `at` (when it happened: the start
-    of the visit moved to, or the end of the session), `gap_s` (seconds from the end of the one visit to the start of
-    the next; null at start and end). Order: all moves into visits, then all to `end`.
+    visits: `visit`, `topic_id` (text or categorical), `started_at`, `ended_at`, in order; `visit` is 0 where a session
+    begins, and nothing else says so.
     """
-    framed = visits.with_columns(
-        session=pl.col("session_id").rle_id(),
-        first=pl.col("visit") == 0,
-        last=(pl.col("session_id") != pl.col("session_id").shift(-1)).fill_null(True),
-        before=pl.col("topic_id").shift(),
-        left_at=pl.col("ended_at").shift(),
+    if visits.is_empty():
+        return MOVES.to_frame(eager=True)
+    topic = visits["topic_id"] if isinstance(visits.schema["topic_id"], pl.Categorical) else _coded(visits["topic_id"])
+    used = topic.unique()
+    names = dict(zip(used.to_physical(), used.cast(pl.String), strict=True))
+    start = max(names) + 1
+    end, width = start + 1, start + 2
+    names |= {start: START, end: END}
+    to = topic.to_physical().to_numpy().astype(np.int64)
+    first = visits["visit"].to_numpy() == 0
+    last = np.append(first[1:], True)
+    session = np.cumsum(first) - 1
+    inner = np.flatnonzero(~first)
+    from_ = np.full(to.size, start)
+    from_[inner] = to[inner - 1]
+    pairs, kind, count = np.unique(
+        np.concatenate([from_ * width + to, to[last] * width + end]), return_inverse=True, return_counts=True
     )
-    into = framed.select(
-        "session",
-        from_topic=pl.when("first").then(pl.lit(START)).otherwise("before"),
-        to_topic="topic_id",
-        at="started_at",
-        gap_s=pl.when(~pl.col("first")).then((pl.col("started_at") - pl.col("left_at")).dt.total_microseconds() / 1e6),
+    sessions, _ = _sorted_pairs(kind, np.concatenate([session, session[last]]), distinct=True)
+    started, ended = (visits[name].to_physical().to_numpy() for name in ("started_at", "ended_at"))
+    of_kind, gaps = _sorted_pairs(kind[inner], started[inner] - ended[inner - 1])
+    ends = np.append(0, np.cumsum(np.bincount(of_kind, minlength=pairs.size)))
+    lists = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(gaps / 1e6))
+    return pl.DataFrame(
+        {
+            "from_topic": [names[code] for code in (pairs // width).tolist()],
+            "to_topic": [names[code] for code in (pairs % width).tolist()],
+            "count": count,
+            "sessions": np.bincount(sessions, minlength=pairs.size),
+            "gaps_s": pl.Series(lists, dtype=MOVES["gaps_s"]),
+        },
+        schema=MOVES,
     )
-    out = framed.filter("last").select(
-        "session",
-        from_topic="topic_id",
-        to_topic=pl.lit(END),
-        at="ended_at",
-        gap_s=pl.lit(None, dtype=pl.Float64),
-    )
-    return pl.concat([into, out])
-
-
-def journey_edges(visits: pl.DataFrame) -> pl.DataFrame:
-    """Return the edges of whole sessions' visits, in order of `from_topic`, `to_topic`.
-
-    Columns: `from_topic`, `to_topic`, `count` (moves), `sessions` (distinct ones that made it), `probability` (share of
-    the moves out of `from_topic`), `median_gap_s` (null at start and end).
-    """
-    return edges_of(moves(visits))
 
 
 def edges_of(moves: pl.DataFrame) -> pl.DataFrame:
-    """Return the edges, as `journey_edges` does, that `moves` add up to."""
+    """Return the edges that `moves` (as `moves` returns them, of any number of days) add up to, in order.
+
+    Columns: `from_topic`, `to_topic`, `count` (moves), `sessions` (distinct ones that made it), `probability` (share of
+    the moves out of `from_topic`), and those of `GAPS` (null at start and end).
+    """
+    gaps = pl.col("gaps_s")
     return (
         moves.lazy()
         .group_by("from_topic", "to_topic")
-        .agg(
-            pl.len().cast(pl.Int64).alias("count"),
-            pl.col("session").n_unique().cast(pl.Int64).alias("sessions"),
-            pl.col("gap_s").median().alias("median_gap_s"),
-        )
+        .agg(pl.col("count", "sessions").sum(), gaps.explode(empty_as_null=False).sort())
+        .with_columns(_quantile(gaps, share).alias(name) for name, share in GAPS.items())
         .with_columns(probability=pl.col("count") / pl.col("count").sum().over("from_topic"))
-        .select("from_topic", "to_topic", "count", "sessions", "probability", "median_gap_s")
+        .select("from_topic", "to_topic", "count", "sessions", "probability", *GAPS)
         .sort("from_topic", "to_topic")
         .collect()
     )
+
+
+def journey_edges(visits: pl.DataFrame) -> pl.DataFrame:
+    """Return the edges, as `edges_of` does, of whole sessions' visits."""
+    return edges_of(moves(visits))
+
+
+def _quantile(ordered: pl.Expr, share: float) -> pl.Expr:
+    """Return of each list of numbers in order the quantile; null of an empty one."""
+    place = (ordered.list.len().cast(pl.Float64) - 1).clip(0) * share
+    below, above = place.floor(), place.ceil()
+    weight = place - below
+    get = [ordered.list.get(at.cast(pl.Int64), null_on_oob=True) for at in (below, above)]
+    return get[0] * (1 - weight) + get[1] * weight
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `row` (place in `rows`), `session_id` (as a number) and `timestamp`, in order of journeys.
+
+    Few messages of a session share a moment: what stands behind the time in `ORDER` is looked at for those alone.
+    """
+    order = [name for name in ORDER if name in rows.columns]
+    session, time = _number(rows["session_id"]), rows["timestamp"].to_physical()
+    row = _packed_order(session, time)
+    ordered = pl.DataFrame({"row": row, "session_id": session.gather(row), "timestamp": rows["timestamp"].gather(row)})
+    tied = ~(_changes(ordered["session_id"]) | _changes(ordered["timestamp"]))
+    tied[:-1] |= tied[1:]
+    if tied.any():
+        places = np.flatnonzero(tied)
+        among = ordered[places].with_columns(rows[ordered["row"].gather(places)].select(order[1:]))
+        ordered = ordered.with_columns(ordered["row"].scatter(places, among.sort("session_id", *order)["row"]))
+    return ordered
+
+
+def _packed_order(session: pl.Series, time: pl.Series) -> pl.Series:
+    """Return the places of rows in order of `session`, `time` (whole numbers)."""
+    if session.is_empty():
+        return pl.Series(dtype=pl.UInt32)
+    least, most = int(time.min()), int(time.max())  # type: ignore[arg-type]
+    if (int(session.max()) + 1) * (most - least + 1) >= MOST:  # type: ignore[arg-type]
+        return pl.DataFrame({"session": session, "time": time}).select(pl.arg_sort_by("session", "time")).to_series()
+    return (session.cast(pl.Int64) * (most - least + 1) + (time - least)).arg_sort()
+
+
+def _sorted_pairs(first: np.ndarray, second: np.ndarray, distinct: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return pairs of numbers, none below 0, in order of the first, then the second; each pair once if `distinct`."""
+    if not first.size:
+        return first, second
+    width = int(second.max()) + 1
+    if (int(first.max()) + 1) * width < MOST:
+        packed = np.sort(first.astype(np.int64) * width + second)
+        packed = packed[_changes(packed)] if distinct else packed
+        return packed // width, packed % width
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    kept = _changes(first) | _changes(second) if distinct else slice(None)
+    return first[kept], second[kept]
+
+
+def _changes(values: pl.Series | np.ndarray) -> np.ndarray:
+    """Return for each row whether its value differs from the row's before; true of the first."""
+    if isinstance(values, pl.Series):
+        return (values != values.shift()).fill_null(True).to_numpy(writable=True)
+    return np.append(np.ones(min(1, values.size), dtype=bool), values[1:] != values[:-1])
+
+
+def _since(new: np.ndarray) -> np.ndarray:
+    """Return for each row how many rows ago `new` was true."""
+    places = np.arange(new.size)
+    return places - np.maximum.accumulate(np.where(new, places, 0))
+
+
+def _coded(texts: pl.Series) -> pl.Series:
+    return texts.cast(pl.Categorical(pl.Categories.random()))
+
+
+def _number(texts: pl.Series) -> pl.Series:
+    """Return a number for each text, from 0, equal for equal texts."""
+    return _coded(texts).to_physical()

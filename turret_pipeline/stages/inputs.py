@@ -62,6 +62,16 @@ def topics_inputs(messages_state: int | None, embeddings_state: int | None, chos
     return fingerprint(messages_state, embeddings_state, chosen)
 
 
-def journey_inputs(messages_state: int | None, assignments_state: int | None, chosen: int | None) -> int:
-    """Return the fingerprint of what a project's edges follow from; `chosen` is the mark `TEXT_FIELDS`."""
+def steps_inputs(messages_state: int | None, assignments_state: int | None, chosen: int | None) -> int:
+    """Return the fingerprint of what a project's steps follow from; `chosen` is the mark `TEXT_FIELDS`."""
     return fingerprint(messages_state, assignments_state, chosen)
+
+
+def moves_inputs(steps_state: int | None) -> int:
+    """Return the fingerprint of what the moves (of a day, of a project) follow from."""
+    return fingerprint(steps_state)
+
+
+def edges_inputs(moves_state: int | None) -> int:
+    """Return the fingerprint of what a project's edges follow from."""
+    return fingerprint(moves_state)

@@ -26,6 +26,8 @@ from turret_pipeline.lake.tables import (
     FIELD_PROFILES,
     FIELD_TYPES,
     JOURNEY_EDGES,
+    JOURNEY_MOVES,
+    JOURNEY_STEPS,
     MESSAGES,
     TOPIC_ASSIGNMENTS,
     TOPICS,
@@ -34,13 +36,15 @@ from turret_pipeline.lake.tables import (
 from turret_pipeline.stages.inputs import (
     TEXT_FIELDS,
     all_parts_state,
+    edges_inputs,
     embeddings_inputs,
     field_types_inputs,
-    journey_inputs,
     messages_inputs,
+    moves_inputs,
     parts_by_day,
     parts_state,
     profiles_inputs,
+    steps_inputs,
     topics_inputs,
 )
 from turret_pipeline.stages.work import recorded_mark
@@ -53,6 +57,8 @@ STAGES = (
     EMBEDDINGS,
     TOPICS,
     TOPIC_ASSIGNMENTS,
+    JOURNEY_STEPS,
+    JOURNEY_MOVES,
     JOURNEY_EDGES,
 )
 """The tables in the order in which they are brought up to date."""
@@ -111,7 +117,9 @@ def _wanted(
     yield "embeddings", embeddings_inputs(state["messages"], model)
     for name in ("topics", "topic_assignments"):
         yield name, topics_inputs(state["messages"], state["embeddings"], chosen)
-    yield "journey_edges", journey_inputs(state["messages"], state["topic_assignments"], chosen)
+    yield "journey_steps", steps_inputs(state["messages"], state["topic_assignments"], chosen)
+    yield "journey_moves", moves_inputs(state["journey_steps"])
+    yield "journey_edges", edges_inputs(state["journey_moves"])
 
 
 def _rows(lake: Lake, table: Table) -> pl.DataFrame:

@@ -1,0 +1,132 @@
+"""`journey_steps`: each text field's messages in order of their sessions, with their topics.
+
+A session lies whole on the day on which its first message was received. A new day touches the sessions that go on in
+it, which are written anew with the days that they lie on, and no others; a refit joins the topics anew and changes no
+order. Days of `messages` go in one after the other: a commit says, in a mark by day, up to which state of that day its
+messages are in, so a build that was killed goes on from there, and to bring in a day again changes nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from turret_pipeline.lake import failpoint
+from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TOPIC_ASSIGNMENTS
+from turret_pipeline.lake.visits import steps
+from turret_pipeline.stages.inputs import TEXT_FIELDS, steps_inputs
+from turret_pipeline.stages.work import Outcome, Work
+
+BATCH_ROWS = 1_000_000
+"""Rows read at once, if they are of several days; what bounds the memory that a build takes."""
+
+JOINED = "topics joined at"
+"""Name of the mark with the version of `topic_assignments` that every row's topic agrees with."""
+
+SESSION = ("field", "session_id")
+COLUMNS = tuple(name for name in JOURNEY_STEPS.schema if name not in ("project_id", "received_date", "place"))
+MESSAGE = ("received_date", *(name for name in COLUMNS if name in MESSAGES.schema))
+"""Columns of `messages` that steps are made of."""
+
+
+def bring_journey_steps(work: Work) -> Outcome:
+    """After this call every message is a step of its session, in its place, with the topic that its text has."""
+    outcome = Outcome("journey_steps")
+    messages, assignments, table = work.open(MESSAGES), work.open(TOPIC_ASSIGNMENTS), work.open(JOURNEY_STEPS)
+    wanted = steps_inputs(messages.state(), assignments.state(), work.open(FIELD_TYPES).mark(TEXT_FIELDS))
+    if work.full_refresh or table.inputs() != wanted:
+        _bring(work, messages, assignments, table, outcome)
+    return outcome.finish(work, table, wanted)
+
+
+def _bring(
+    work: Work, messages: ProjectTable, assignments: ProjectTable, table: ProjectTable, outcome: Outcome
+) -> None:
+    brought = table.scan().select("message_date").unique().collect()["message_date"]
+    states = {day: messages.state(day) or 0 for day in {*messages.days(), *brought}}
+    todo = sorted(day for day in states if work.full_refresh or table.inputs(day) != states[day])
+    known = table.mark(JOINED) or 0
+    agrees = brought.is_empty() or (known > 0 and assignments.only_appended_since(known - 1))
+    done = 0
+    topics = assignments.scan().select("field", "text_id", "topic_id").collect()
+    for days, rows in batches(messages, todo, MESSAGE):
+        found = _with_topics(rows.rename({"received_date": "message_date"}), topics)
+        agrees = agrees and found["is_known"].all()
+        written, touched = _fitted_in(table, days, found.drop("is_known"))
+        failpoint.reached("journey_steps.after_analysis")
+        marks = {JOINED: assignments.version + 1 if agrees else known}
+        table.replace(_declared(work, written), touched, days={day: states[day] for day in days}, marks=marks)
+        outcome.n_rows += rows.height
+        done += len(days)
+        work.tell("journey_steps", done, len(todo))
+        failpoint.reached("journey_steps.after_days")
+    if not agrees:
+        outcome.n_rows += _join_anew(work, table, topics, assignments.version)
+
+
+def _fitted_in(table: ProjectTable, days: Sequence[dt.date], fresh: pl.DataFrame) -> tuple[pl.DataFrame, list[dt.date]]:
+    """Return all rows of the days of the table that messages of `days` touch, with those messages in, and those days.
+
+    fresh: all messages of `days`, with the columns `COLUMNS`; they take the place of those of `days` that are there.
+    """
+    of_days = pl.col("message_date").is_in(days)
+    gone = table.scan().filter(of_days).select(SESSION).collect()
+    touched = pl.concat([fresh.select(SESSION), gone]).unique()
+    first = table.scan().filter(pl.col("place") == 0).select("received_date", *SESSION)
+    lie = first.join(touched.lazy(), on=SESSION, how="semi").select("received_date").unique().collect()["received_date"]
+    there = table.scan().filter(pl.col("received_date").is_in(lie.implode())).drop("project_id").collect()
+    others = there.join(touched, on=SESSION, how="anti")
+    going_on = there.join(touched, on=SESSION, how="semi").filter(~of_days)
+    messages = pl.concat([going_on.select(COLUMNS), fresh.select(COLUMNS)])
+    frames = [others]
+    for _, of_field in messages.group_by("field"):
+        first_day = pl.col("message_date").min().over("session_id")
+        frames.append(steps(of_field).with_columns(received_date=first_day).select(others.columns))
+    rows = pl.concat(frames)
+    return rows, sorted({*lie, *rows["received_date"].unique()})
+
+
+def _join_anew(work: Work, table: ProjectTable, topics: pl.DataFrame, version: int) -> int:
+    """After this call every row has the topic that `topics` (of `version`) says; return how many rows were written."""
+    n_rows, all_known = 0, True
+    for _, rows in batches(table, table.days(), table.table.schema.names()):
+        found = _with_topics(rows.drop("topic_id"), topics)
+        all_known = all_known and bool(found["is_known"].all())
+        differs = found["topic_id"].ne_missing(rows["topic_id"])
+        changed = found["received_date"].filter(differs).unique().sort().to_list()
+        if changed:
+            written = found.filter(pl.col("received_date").is_in(changed)).select(rows.columns)
+            table.replace(written, changed)
+            n_rows += written.height
+        failpoint.reached("journey_steps.after_topics")
+    table.append(JOURNEY_STEPS.empty(), marks={JOINED: version + 1 if all_known else 0})
+    return n_rows
+
+
+def batches(
+    table: ProjectTable, days: list[dt.date], columns: Sequence[str]
+) -> Iterator[tuple[list[dt.date], pl.DataFrame]]:
+    """Yield `days` in order, some at a time, with `columns` of their rows, `BATCH_ROWS` at most or one day."""
+    day = pl.col("received_date")
+    counted = table.scan().filter(day.is_in(days)).group_by(day).len().collect()
+    sizes = dict(counted.iter_rows())
+    while days:
+        n, size = 0, 0
+        while n < len(days) and (not n or size + sizes.get(days[n], 0) <= BATCH_ROWS):
+            size, n = size + sizes.get(days[n], 0), n + 1
+        batch, days = days[:n], days[n:]
+        yield batch, table.scan().filter(day.is_in(batch)).select(columns).collect()
+
+
+def _with_topics(rows: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
+    """Return `rows` in their order with `topic_id`, and `is_known`: whether `topics` has their text at all."""
+    known = topics.with_columns(is_known=pl.lit(True))
+    found = rows.join(known, on=["field", "text_id"], how="left", maintain_order="left")
+    return found.with_columns(pl.col("is_known").fill_null(False))
+
+
+def _declared(work: Work, rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(project_id=pl.lit(work.project_id)).select(JOURNEY_STEPS.schema.names())
