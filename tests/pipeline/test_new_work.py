@@ -116,6 +116,48 @@ def test_a_field_that_becomes_text_is_extracted_for_all_days_and_goes_again_when
     assert after["topics"].filter(pl.col("field") == "prompt").equals(before["topics"])
 
 
+def test_a_changed_type_does_anew_what_depends_on_it_and_no_more(lake_before: Callable[[str], Lake]) -> None:
+    lake = lake_before("end")
+    before, at = tables(lake), versions(lake)
+
+    def done() -> dict[str, int]:
+        return {name: outcome.n_rows for name, outcome in bring(lake, until="topics").items() if outcome.n_rows}
+
+    # Of numbers and enums nothing is kept but what they are.
+    for kind in ("enum", None):
+        decide(lake, "latency_ms", kind)
+        assert done() == {"field_types": 3}
+        after = versions(lake)
+        assert {name for name in at if after[name] != at[name]} - {"field_types", "field_overrides", "builds"} == set()
+    # A text more is read from its events, embedded and assigned; the other's rows stay where they are.
+    decide(lake, "plan", "text")
+    assert done() == {"field_types": 3, "messages": 240, "embeddings": 3, "topic_assignments": 3}
+    # A text less is taken out, and nothing else happens.
+    decide(lake, "plan", None)
+    assert done() == {"field_types": 3, "messages": 240}
+    after = tables(lake)
+    for name in ("events", "field_profiles", "field_totals", "field_types", "field_history", "messages", "topics"):
+        assert after[name].equals(before[name]), name
+
+
+def test_one_more_day_costs_the_day(lake_before: Callable[[str], Lake]) -> None:
+    lake = lake_before("end")
+    read = []
+    for i in range(3):
+        day = LATER + dt.timedelta(days=i)
+        put(lake, day, "more", [event(1000 + 100 * i + n, day) for n in range(60)])
+        outcomes = bring(lake, until="field_types")
+        assert list(outcomes["field_profiles"].days) == [day]
+        read.append(outcomes["field_types"].facts["profiles read"])
+    # Three fields on the new day and the day before, and one field, which has fewer values, on all days.
+    assert tables(lake)["field_types"].select("field", "n_events").rows() == [
+        ("latency_ms", 420),
+        ("plan", 420),
+        ("prompt", 240),
+    ]
+    assert read == [11, 13, 15]
+
+
 def test_a_full_refresh_keeps_topic_ids_and_embeds_nothing_again(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     before, embedded = tables(lake), store.version(lake, EMBEDDINGS)

@@ -20,8 +20,8 @@ ORDER = ("field", "timestamp", "received_at", "seq", "event_id")
 def bring_messages(work: Work, days: Collection[dt.date] | None = None) -> Outcome:
     """After this call each day (of `days`, default: of all) has its events' values of all text fields, and no others.
 
-    One commit a day. Where the text fields are the same as before only events that are new are looked into; a field
-    that became text is extracted for all days, one that stopped being text goes from all days.
+    One commit a day. Only events that are new are looked into; a field that became text is extracted for all days, one
+    that stopped being text goes from all days, and the other fields' messages stay as they are.
     """
     outcome = Outcome("messages")
     events, table = work.open(EVENTS), work.open(MESSAGES)
@@ -48,23 +48,33 @@ def text_fields(field_types: ProjectTable) -> list[str]:
 def _bring_day(
     work: Work, events: ProjectTable, table: ProjectTable, day: dt.date, fields: list[str], inputs: int
 ) -> int:
-    """Commit one day; return the number of messages that were written."""
+    """Commit one day; return the number of messages that came or went.
+
+    Of fields that the day has messages of already only new events are looked into; what is there stays as it is.
+    """
     of_day = pl.col("received_date") == day
     current, there = events.scan().filter(of_day), table.scan().filter(of_day)
-    extracted_from = f"fields of {day.isoformat()}"
-    marks = {extracted_from: fingerprint(fields)}
-    if table.mark(extracted_from) == marks[extracted_from] and not work.full_refresh:
-        gone = there.join(current, on="event_id", how="anti").select(pl.len()).collect().item()
-        if not gone:
-            fresh = current.join(there.select("event_id").unique(), on="event_id", how="anti").collect()
-            rows = _extract(work, fresh, day, fields)
-            failpoint.reached("messages.after_analysis")
-            table.append(rows, days={day: inputs}, marks=marks)
-            return rows.height
-    rows = _extract(work, current.collect(), day, fields)
+    marks = {f"fields of {day.isoformat()}": fingerprint(fields)}
+    gone = there.join(current, on="event_id", how="anti").select(pl.len()).collect().item()
+    if gone or work.full_refresh:
+        rows = _extract(work, current.collect(), day, fields)
+        failpoint.reached("messages.after_analysis")
+        table.replace(rows, [day], days={day: inputs}, marks=marks)
+        return rows.height
+    known = set(there.select(pl.col("field").unique()).collect()["field"])
+    fresh = current.join(there.select("event_id").unique(), on="event_id", how="anti").collect()
+    frames = [_extract(work, fresh, day, sorted(known.intersection(fields)))]
+    if not known.issuperset(fields):
+        frames.append(_extract(work, current.collect(), day, sorted(set(fields) - known)))
+    rows = pl.concat(frames).sort(*ORDER)
     failpoint.reached("messages.after_analysis")
-    table.replace(rows, [day], days={day: inputs}, marks=marks)
-    return rows.height
+    if known.issubset(fields):
+        table.append(rows, days={day: inputs}, marks=marks)
+        return rows.height
+    kept = there.filter(pl.col("field").is_in(fields)).collect()
+    n_removed = there.select(pl.len()).collect().item() - kept.height
+    table.replace(pl.concat([kept, rows]).sort(*ORDER), [day], days={day: inputs}, marks=marks)
+    return rows.height + int(n_removed)
 
 
 def _extract(work: Work, events: pl.DataFrame, day: dt.date, fields: list[str]) -> pl.DataFrame:
