@@ -79,3 +79,17 @@ def test_what_is_no_success_or_of_an_earlier_time_is_not_kept(fronted: Api, keys
         before = keys.n_found
         assert ask(fronted, path).content == ask(fronted, path).content
         assert keys.n_found > before + 1 or path.endswith("feild=x")
+
+
+def test_large_answers_are_packed_for_who_takes_them_so_and_each_has_its_own_tag(fronted: Api) -> None:
+    plain = [ask(fronted, "/v1/fields", **{"Accept-Encoding": "identity"}) for _ in range(2)]
+    packed = [ask(fronted, "/v1/fields", **{"Accept-Encoding": "gzip, deflate"}) for _ in range(2)]
+    for answers, encoding in ((plain, None), (packed, "gzip")):
+        assert answers[0].headers == answers[1].headers
+        assert answers[0].headers.get("Content-Encoding") == encoding
+        assert answers[0].json() == plain[0].json()
+    assert int(packed[0].headers["Content-Length"]) < int(plain[0].headers["Content-Length"]) / 2
+    assert packed[0].headers["ETag"] != plain[0].headers["ETag"]
+    for answer in (plain[0], packed[0]):
+        tag = {"If-None-Match": answer.headers["ETag"]}
+        assert ask(fronted, "/v1/fields", **tag).status_code == 304

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import hashlib
 import threading
 from collections.abc import Callable
@@ -28,6 +29,8 @@ Form = Annotated[Format, Query(alias="format", description="csv and parquet give
 AsOf = Annotated[
     dt.datetime | None, Query(description="answer from the tables as they were at this time (while its files are kept)")
 ]
+PACKED_FROM, PACKING = 2_000, 5
+"""Bytes from which an answer is packed for who takes gzip, and how hard: a graph becomes a tenth in some 10 ms."""
 _opening = threading.Lock()
 
 
@@ -83,7 +86,9 @@ def _answer(
     state = snapshot.state(*tables, BUILDS)
     url = f"{request.url.path}?{request.url.query}"
     tag = f'"{hashlib.blake2b(f"{state} {url}".encode(), digest_size=12).hexdigest()}"'
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "X-API-Key, X-Project, Cookie"}
+    packed_tag = f'{tag[:-1]}-gzip"'
+    vary = "X-API-Key, X-Project, Cookie, Accept-Encoding"
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": vary}
     if _matches(request.headers.get("If-None-Match"), tag):
         return Response(status_code=304, headers=headers)
 
@@ -101,9 +106,13 @@ def _answer(
     content, following = opened.answers.get((state, url), work, lambda made: len(made[0]))
     if following is not None:
         headers["Next-Cursor"] = following
+    if len(content) >= PACKED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+        plain = content
+        content = opened.answers.get((packed_tag, principal.project_id), lambda: gzip.compress(plain, PACKING), len)
+        headers |= {"ETag": packed_tag, "Content-Encoding": "gzip"}
     response = Response(content, media_type=MEDIA.get(form, "application/json"), headers=headers)
     if snapshot.generation is not None and SLOT in request.scope:
-        kept = Kept(snapshot.generation, principal.project_id, tag.encode(), response.raw_headers, content)
+        kept = Kept(snapshot.generation, principal.project_id, headers["ETag"].encode(), response.raw_headers, content)
         request.scope[SLOT].append(kept)
     return response
 
@@ -111,7 +120,7 @@ def _answer(
 def _matches(asked: str | None, tag: str) -> bool:
     if asked is None:
         return False
-    tags = [each.strip().removeprefix("W/") for each in asked.split(",")]
+    tags = [each.strip().removeprefix("W/").replace('-gzip"', '"') for each in asked.split(",")]
     return "*" in tags or tag in tags
 
 

@@ -20,6 +20,10 @@ MOST_BYTES = 64 << 20
 MOST_ANSWERS = 10_000
 
 
+Place = tuple[bytes, bytes, bytes, bytes]
+"""Key, path, query, and the packing that the client takes."""
+
+
 @dataclass(frozen=True)
 class Kept:
     """An answer that may be sent again: in which state of the lake and to whom, its tag, headers and body."""
@@ -36,7 +40,7 @@ class Front:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._kept: dict[tuple[bytes, bytes, bytes], Kept] = {}
+        self._kept: dict[Place, Kept] = {}
         self._size_bytes = 0
         self._generation = -1
 
@@ -44,13 +48,15 @@ class Front:
         if scope["type"] != "http" or scope["method"] != "GET" or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
-        key = tag = b""
+        key = tag = packing = b""
         for name, value in scope["headers"]:
             if name == b"x-api-key":
                 key = value
             elif name == b"if-none-match":
                 tag = value
-        place = (key, scope["raw_path"], scope["query_string"])
+            elif name == b"accept-encoding":
+                packing = b"gzip" if b"gzip" in value else b""
+        place = (key, scope["raw_path"], scope["query_string"], packing)
         kept = self._kept.get(place) if key else None
         state = scope["app"].state
         if kept is not None and self._still_holds(kept, key, getattr(state, "library", None), state.keys):
@@ -67,7 +73,7 @@ class Front:
         principal = keys.known(key.decode("latin-1"))
         return principal is not None and principal.scope in (READ, ADMIN) and principal.project_id == kept.project_id
 
-    def _keep(self, place: tuple[bytes, bytes, bytes], kept: Kept) -> None:
+    def _keep(self, place: Place, kept: Kept) -> None:
         if kept.generation != self._generation or self._size_bytes > MOST_BYTES or len(self._kept) >= MOST_ANSWERS:
             self._kept, self._size_bytes, self._generation = {}, 0, kept.generation
         self._kept[place] = kept
@@ -75,7 +81,7 @@ class Front:
 
 
 async def _send(kept: Kept, tag: bytes, send: Send) -> None:
-    same = tag == kept.tag
+    same = tag.replace(b'-gzip"', b'"') == kept.tag.replace(b'-gzip"', b'"')
     headers = kept.headers if not same else [pair for pair in kept.headers if not pair[0].startswith(b"content-")]
     await send({"type": "http.response.start", "status": 304 if same else 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if same else kept.content})
