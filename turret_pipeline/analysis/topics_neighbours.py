@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 
 if TYPE_CHECKING:
     import torch
@@ -25,14 +25,14 @@ READ_CHARACTERS = 1_000
 """Of a text, from its beginning: what is read for words and phrases, as long prompts mostly carry material."""
 
 
-def neighbour_graph(texts: list[str], vectors: np.ndarray) -> sp.csr_matrix:
+def neighbour_graph(terms: sp.csr_matrix, vectors: np.ndarray) -> sp.csr_matrix:
     """Return the symmetric graph of each text's nearest others, weighted by meaning and shared words.
 
-    texts: n_texts strings. vectors: float32 of shape (n_texts, n_dims), unit rows.
+    terms: of `count_terms`. vectors: float32 of shape (n_texts, n_dims), unit rows.
     """
     n_texts = len(vectors)
     rows, weight = nearest_neighbours(vectors, min(N_CANDIDATES, n_texts - 1))
-    weight = weight + WORD_WEIGHT * shared_words(texts, rows)
+    weight = weight + WORD_WEIGHT * shared_words(terms, rows)
     # Few texts have few of their kind: 15 neighbours of 100 texts would tie everything to everything.
     k = int(np.clip(n_texts // 10, 5, min(N_NEIGHBOURS, rows.shape[1])))
     best = np.argsort(-weight, axis=1, kind="stable")[:, :k]
@@ -66,16 +66,27 @@ def nearest_neighbours(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndar
     return rows, cosines
 
 
-def shared_words(texts: list[str], rows: np.ndarray) -> np.ndarray:
-    """Return the tf-idf cosine (words and pairs of words) of each text and its candidates: float32, shape of `rows`."""
-    counter = TfidfVectorizer(sublinear_tf=True, min_df=2, ngram_range=(1, 2), token_pattern=WORD, dtype=np.float32)
+def count_terms(texts: list[str]) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Return (how often each text has each term, which terms are single words): float32 (n_texts, n_terms) and bool.
+
+    Terms are words and pairs of words that stand in two texts at least; there may be none.
+    """
+    counter = CountVectorizer(min_df=2, ngram_range=(1, 2), token_pattern=WORD, dtype=np.float32)
     try:
-        words = counter.fit_transform([text[:READ_CHARACTERS] for text in texts])
+        counts = counter.fit_transform([text[:READ_CHARACTERS] for text in texts])
     except ValueError:  # no word stands in two texts
+        return sp.csr_matrix((len(texts), 0), dtype=np.float32), np.zeros(0, dtype=bool)
+    return counts.tocsr(), np.array([" " not in term for term in counter.get_feature_names_out()])
+
+
+def shared_words(terms: sp.csr_matrix, rows: np.ndarray) -> np.ndarray:
+    """Return the tf-idf cosine of each text and its candidates: float32, shape of `rows`."""
+    if terms.shape[1] == 0:
         return np.zeros(rows.shape, dtype=np.float32)
+    weighed = TfidfTransformer(sublinear_tf=True).fit_transform(terms)
     found = np.empty(rows.shape, dtype=np.float32)
     for column in range(rows.shape[1]):
-        found[:, column] = np.asarray(words.multiply(words[rows[:, column]]).sum(axis=1)).ravel()
+        found[:, column] = np.asarray(weighed.multiply(weighed[rows[:, column]]).sum(axis=1)).ravel()
     return found
 
 

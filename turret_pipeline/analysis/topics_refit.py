@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from turret_pipeline.analysis.topics_clusters import Clustering, Judge
+from turret_pipeline.analysis.topics_clusters import Clustering
+from turret_pipeline.analysis.topics_judge import Judge
 
 BETTER = 1.15
 """Ratio of the qualities of fresh and kept clusters past which the fresh ones win."""
