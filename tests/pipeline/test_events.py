@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,10 +11,11 @@ from deltalake.exceptions import CommitFailedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from turret_pipeline.lake import store
+from turret_pipeline.lake import failpoint, store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS
+from turret_pipeline.stages import events
 from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.work import Work
 
@@ -87,6 +89,31 @@ def test_the_later_of_two_writers_of_a_project_is_refused(lake: Lake) -> None:
         second.set_inputs(3)
     assert ProjectTable(lake, EVENTS, PROJECT).inputs() == 1
     assert ProjectTable(lake, EVENTS, "another").inputs() == 2
+
+
+def test_a_day_that_comes_in_several_groups_is_the_same_also_when_the_build_stopped_between_two(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = Lake(str(tmp_path / "at once"))
+    for each in (lake, at_once):
+        for number in range(4):
+            put(each, MONDAY, f"p{number}", [event(number + k, MONDAY, seq=k) for k in range(3)])
+        put(each, MONDAY, "z-received-first", [event(2, MONDAY, received_at=event(0, MONDAY)["received_at"])])
+    bring_events(Work(at_once, PROJECT))
+    monkeypatch.setattr(events, "GROUP_BYTES", 1)
+
+    def stop(name: str) -> None:
+        if name == "events.after_group":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(failpoint, "on_reached", stop)
+        bring_events(Work(lake, PROJECT))
+    assert len(receipts(lake)) == 3
+    assert bring_events(Work(lake, PROJECT)).n_rows > 0
+    left, right = (store.read(each, EVENTS, PROJECT).sort("event_id") for each in (lake, at_once))
+    assert left.equals(right)
+    assert receipts(lake)["e2"] == (MONDAY, "z-received-first.parquet")
 
 
 arrivals = st.lists(

@@ -77,6 +77,18 @@ class ProjectTable:
         found = self._delta.partitions(file_pruning_predicate=[("project_id", "=", self.project_id)])
         return sorted({dt.date.fromisoformat(str(partition["received_date"])) for partition in found})
 
+    def sizes(self) -> pl.DataFrame:
+        """Return `received_date` (null in tables that know no days), `n_rows`, `n_files`, `n_bytes`, by day in order.
+
+        From the log alone: no file is opened.
+        """
+        files = pl.DataFrame(pl.from_arrow(pa.table(self._delta.get_add_actions(flatten=True))))
+        mine = files.filter(pl.col("partition.project_id") == self.project_id)
+        day = pl.col("partition.received_date") if self._by_day else pl.lit(None)
+        counts = {"n_rows": pl.col("num_records").sum(), "n_files": pl.len(), "n_bytes": pl.col("size_bytes").sum()}
+        found = mine.group_by(received_date=day.cast(pl.Date)).agg(**counts)
+        return found.cast({"n_files": pl.Int64}).sort("received_date")
+
     def scan(self, at: int | None = None) -> pl.LazyFrame:
         """Return the project's rows (at the version `at`, default: the one that is open)."""
         if at is not None:

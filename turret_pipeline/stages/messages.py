@@ -14,6 +14,9 @@ from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, MESSAGES
 from turret_pipeline.stages.inputs import TEXT_FIELDS, messages_inputs
 from turret_pipeline.stages.work import Outcome, Work
 
+CHUNK_EVENTS = 100_000
+"""Events whose metadata is taken apart at once: Python's objects take several times what the day itself does."""
+
 ORDER = ("field", "timestamp", "received_at", "seq", "event_id")
 
 
@@ -78,8 +81,9 @@ def _bring_day(
 
 
 def _extract(work: Work, events: pl.DataFrame, day: dt.date, fields: list[str]) -> pl.DataFrame:
-    if not fields or events.is_empty():
-        return MESSAGES.empty()
-    found = extract_messages(events, fields)
-    rows = found.with_columns(project_id=pl.lit(work.project_id), received_date=pl.lit(day, dtype=pl.Date))
-    return rows.select(MESSAGES.schema.names()).sort(*ORDER)
+    frames = [MESSAGES.empty()]
+    for start in range(0, events.height if fields else 0, CHUNK_EVENTS):
+        found = extract_messages(events.slice(start, CHUNK_EVENTS), fields)
+        rows = found.with_columns(project_id=pl.lit(work.project_id), received_date=pl.lit(day, dtype=pl.Date))
+        frames.append(rows.select(MESSAGES.schema.names()))
+    return pl.concat(frames).sort(*ORDER)
