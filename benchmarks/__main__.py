@@ -56,10 +56,11 @@ def main() -> None:
             "topics": [str(gold), "--assign", "100000"],
             "journeys": ["--json"],
             "read": ["--json"],
+            "growth": ["--json"],
         }.items():
             for name, value in measure(script, *arguments).items():
                 shown = f"{value:,.2f}" if isinstance(value, float) else str(value)
-                print(f"{script:<12} {name:<24} {shown:>14}", flush=True)
+                print(f"{script:<12} {name:<36} {shown:>14}", flush=True)
 
 
 if __name__ == "__main__":
