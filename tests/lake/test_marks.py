@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import shutil
 from pathlib import Path
@@ -91,3 +92,10 @@ def test_rows_and_marks_of_a_table_that_is_open_move_on_with_its_own_commits(lak
     assert table.state() != before
     assert ProjectTable(lake, BUILDS, "one").state() == table.state()
     assert open_or_make(lake, FIELD_TYPES).version() == 0
+
+
+def test_commits_that_are_older_than_the_table_keeps_them_leave_the_log(lake: Lake) -> None:
+    open_or_make(lake, dataclasses.replace(BUILDS, log_kept_h=0))
+    set_marks(lake, "one", range(110))
+    assert len(log_files(lake)) < 50
+    assert ProjectTable(lake, BUILDS, "one").inputs() == 109

@@ -196,6 +196,9 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
     if lake.is_local:
         Path(address).mkdir(parents=True, exist_ok=True)
     empty = pa.table(table.empty().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    kept = {"delta.logRetentionDuration": f"interval {table.log_kept_h} hours"}
     with contextlib.suppress(CommitFailedError):  # another process makes it at the same moment
-        deltalake.write_deltalake(address, empty, mode="ignore", partition_by=list(table.partition_by))
+        deltalake.write_deltalake(
+            address, empty, mode="ignore", partition_by=list(table.partition_by), configuration=kept
+        )
     return deltalake.DeltaTable(address)
