@@ -36,7 +36,8 @@ def bring_field_profiles(work: Work, days: Collection[dt.date] | None = None) ->
     pending = [day for day in wanted if work.full_refresh or table.inputs(day) != wanted[day]]
     todo = [day for day in pending if days is None or day in days]
     for position, day in enumerate(todo, start=1):
-        found = profile_fields(events.scan().filter(pl.col("received_date") == day).collect())
+        of_day = events.scan().filter(pl.col("received_date") == day).select("timestamp", "metadata")
+        found = profile_fields(of_day.collect())
         failpoint.reached("field_profiles.after_analysis")
         rows = found.with_columns(project_id=pl.lit(work.project_id), received_date=pl.lit(day, dtype=pl.Date))
         rows = rows.select(FIELD_PROFILES.schema.names()).sort("month", "field")
