@@ -57,6 +57,7 @@ def main() -> None:
             "journeys": ["--json"],
             "read": ["--json"],
             "growth": ["--json"],
+            "dashboard": ["--json"],
         }.items():
             for name, value in measure(script, *arguments).items():
                 shown = f"{value:,.2f}" if isinstance(value, float) else str(value)

@@ -21,7 +21,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import polars as pl
@@ -87,7 +88,7 @@ def day_of_events(number: int, n: int) -> pl.DataFrame:
     )
 
 
-def generate(work: Work, n_messages: int) -> None:
+def generate(work: Work, n_messages: int, n_topics: int = N_TOPICS) -> None:
     """After this call the project's tables hold `n_messages` messages of one text field, a day at a time."""
 
     def write(table: Table, rows: pl.DataFrame) -> None:
@@ -103,7 +104,7 @@ def generate(work: Work, n_messages: int) -> None:
     )
     profiles = profile_fields(sample).with_columns(received_date=pl.lit(FIRST_DAY))
     write(FIELD_TYPES, detect_types(profiles, None, FIELD_OVERRIDES.empty()).types)
-    vectors = np.random.default_rng(0).normal(size=(N_TOPICS, 384)).astype(np.float32)
+    vectors = np.random.default_rng(0).normal(size=(n_topics, 384)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     columns: dict[str, object] = {
         "field": "prompt",
@@ -112,31 +113,36 @@ def generate(work: Work, n_messages: int) -> None:
         "keywords": ["case", "asked"],
         "examples": ["how do I get what I asked for"] * 5,
         "n_messages": 0,
-        "n_texts": N_TEXTS // N_TOPICS,
-        "x": 0.0,
-        "y": 0.0,
+        "n_texts": N_TEXTS // n_topics,
         "radius": 0.5,
         "model_version": 1,
         "fitted_texts": N_TEXTS,
     }
     topics = [
-        {**columns, "topic_id": f"t_{i:02d}", "label": f"Topic {i}", "centroid": vectors[i].tolist()}
-        for i in range(N_TOPICS)
+        {
+            **columns,
+            "topic_id": f"t_{i:02d}",
+            "label": f"Topic {i}",
+            "centroid": vectors[i].tolist(),
+            "x": float(i % 17),
+            "y": float(i // 17),
+        }
+        for i in range(n_topics)
     ]
     known = {name: dtype for name, dtype in TOPICS.schema.items() if name != "project_id"}
     write(TOPICS, pl.DataFrame([{name: row.get(name) for name in known} for row in topics], schema=known))
     numbers = pl.DataFrame({"i": np.arange(N_TEXTS)})
+    number = pl.col("i") % (n_topics + 1)
+    around = np.random.default_rng(1).normal(scale=0.25, size=(2, N_TEXTS)).astype(np.float32)
     assignments = numbers.select(
         field=pl.lit("prompt"),
         text_id=pl.col("i").cast(pl.String).str.zfill(32),
-        # One in 61 has no topic.
-        topic_id=pl.when(pl.col("i") % (N_TOPICS + 1) < N_TOPICS).then(
-            pl.concat_str(pl.lit("t_"), (pl.col("i") % (N_TOPICS + 1)).cast(pl.String).str.zfill(2))
-        ),
+        # One in `n_topics` + 1 has no topic.
+        topic_id=pl.when(number < n_topics).then(pl.concat_str(pl.lit("t_"), number.cast(pl.String).str.zfill(2))),
         similarity=pl.lit(0.8),
         model_version=pl.lit(1, dtype=pl.Int64),
-        x=pl.lit(0.0, dtype=pl.Float32),
-        y=pl.lit(0.0, dtype=pl.Float32),
+        x=(number % 17).cast(pl.Float32) + pl.Series(around[0]),
+        y=(number // 17).cast(pl.Float32) + pl.Series(around[1]),
     )
     write(TOPIC_ASSIGNMENTS, assignments)
     bring_journey_edges(work)
@@ -187,10 +193,9 @@ class Server:
         return uvloop.run(ask())
 
 
-def measure(
-    n_messages: int, seconds: float, rounds: int, clients: int, tell: Callable[[str], None]
-) -> dict[str, float]:
-    """Return all figures: rates in requests a second, times as their names say."""
+@contextmanager
+def serving(n_messages: int, n_topics: int, tell: Callable[[str], None]) -> Iterator[tuple[Server, int]]:
+    """Serve a generated lake; give the server and the id of its process."""
     with tempfile.TemporaryDirectory(prefix="turret-bench-") as home:
         settings = Settings.from_environment({"TURRET_HOME": home})
         environment = {**os.environ, "TURRET_HOME": home}
@@ -202,16 +207,24 @@ def measure(
             lake = settings.open_lake()
             lake.make()
             started = time.perf_counter()
-            generate(Work(lake, made.project_id), n_messages)
+            generate(Work(lake, made.project_id), n_messages, n_topics)
             tell(f"{n_messages:,} messages generated in {time.perf_counter() - started:.0f} s")
             environment["TURRET_DATABASE_URL"] = url.replace("+psycopg2", "", 1)
             turret = [sys.executable, "-c", "from turret_api.command.main import main; main()"]
             process, port = start([*turret, "serve", "--port", "0"], environment)
             try:
-                return _measure(Server(port, made.read_key), process.pid, seconds, rounds, clients, tell)
+                yield Server(port, made.read_key), process.pid
             finally:
                 process.terminate()
                 process.wait()
+
+
+def measure(
+    n_messages: int, seconds: float, rounds: int, clients: int, tell: Callable[[str], None]
+) -> dict[str, float]:
+    """Return all figures: rates in requests a second, times as their names say."""
+    with serving(n_messages, N_TOPICS, tell) as (server, pid):
+        return _measure(server, pid, seconds, rounds, clients, tell)
 
 
 def _measure(

@@ -31,6 +31,8 @@ def test_markup_in_every_place_is_shown_on_every_page_and_never_runs(served: Ser
         "/journeys?shape=graph",
         "/journeys?view=paths",
         f"/journeys?view=funnel&steps={label['topic_id']}",
+        "/journeys?view=returns",
+        f"/journeys?move=start,{label['topic_id']}",
         f"/sessions/{quoted}",
         "/settings",
         "/settings/keys",

@@ -90,7 +90,9 @@ def test_a_topics_page_shows_its_series_moves_and_messages(served: Served, visit
     assert numbers(page, "#before td.count") == [move["count"] for move in topic["before"]]
     assert numbers(page, "#after td.count") == [move["count"] for move in topic["after"]]
     assert texts(page, "#messages td.text") == [message["text"] for message in recent]
-    assert numbers(page, "#numbers td:nth-child(2)") == [number["count"] for number in topic["numbers"]]
+    assert numbers(page, "#numbers td:nth-child(3)") == [number["count"] for number in topic["numbers"]]
+    ways = served.get("/v1/topics/t_refund", served.full)["lineage"]
+    assert page.locator("#lineage li").count() == len(ways)
     visitor.open("/topics/t_nothing")
     expect(page.locator("h1")).to_have_text("There is no such topic")
 
@@ -121,6 +123,94 @@ def test_the_graph_draws_every_move_between_its_nodes(served: Served, visitor: V
     assert len(nodes) == min(len(journeys["nodes"]), 14 + 4)
     page.get_by_role("button", name="Flow").click()
     expect(page.locator("#journeys .picture")).to_have_attribute("aria-label", re.compile("visit by visit"))
+    assert visitor.problems == []
+
+
+def test_a_move_leads_to_the_sessions_behind_it(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/journeys")
+    page = visitor.page
+    row = page.locator("#moves tbody tr:not([data-from=start]):not([data-to=end])").first
+    move = {"from_topic": row.get_attribute("data-from"), "to_topic": row.get_attribute("data-to")}
+    expected = served.get("/v1/journeys/sessions", served.full, **move, limit="25")
+    row.get_by_role("link", name="Read sessions").click()
+    ids = "rows => rows.map((row) => row.dataset.session)"
+    expect(page.locator("#behind tbody tr")).to_have_count(len(expected["data"]))
+    assert page.locator("#behind tbody tr").evaluate_all(ids) == [each["session_id"] for each in expected["data"]]
+    expect(page.locator("#behind")).to_contain_text(f"{expected['n_sessions']:,} session")
+    # A click on the picture's edge opens it too; the address holds which.
+    visitor.open("/journeys?shape=graph")
+    visitor.wait_for_pictures()
+    page.evaluate(
+        "(() => { const p = document.querySelector('#journeys .picture');"
+        " p.emit('plotly_click', { points: [{ data: p.data[0] }] }) })()"
+    )
+    page.wait_for_url("**move=**")
+    expect(page.locator("#behind tbody tr").first).to_be_visible()
+    page.locator("#behind tbody a").first.click()
+    expect(page.locator(".talk .text").first).to_be_visible()
+    assert visitor.problems == []
+
+
+def test_two_segments_stand_side_by_side_with_what_differs(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/journeys?view=compare")
+    page = visitor.page
+    expect(page.locator("#compare")).to_contain_text("Choose a segment for each side")
+    for side, value in (("a", "channel: web"), ("b", "channel: ios")):
+        page.locator(f"#side-{side}").select_option(label=value)
+        page.wait_for_url(f"**{side}.segment.channel=**")
+        page.wait_for_selector("#view[aria-busy=false]")
+    query = {"a.segment.channel": "web", "b.segment.channel": "ios"}
+    found = served.get("/v1/journeys/compare", served.full, **query, limit="100")
+    lead = page.locator("#compare .lead").inner_text()
+    assert f"{found['n_sessions']['a']:,} session" in lead and f"{found['n_sessions']['b']:,} of B" in lead
+    moves = page.locator("#compare tbody tr").evaluate_all("rows => rows.map((r) => [r.dataset.from, r.dataset.to])")
+    assert moves == [[edge["from"], edge["to"]] for edge in found["data"][:25]]
+    sure = [edge for edge in found["data"][:25] if edge["q_value"] < 0.05]
+    assert page.locator("#compare tr.sure").count() == len(sure)
+    assert visitor.problems == []
+
+
+def test_returns_tell_what_users_come_back_for(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/journeys?view=returns")
+    visitor.wait_for_pictures()
+    page = visitor.page
+    found = served.get("/v1/journeys/returns", served.full)
+    expect(page.locator("#returns .lead")).to_contain_text(f"of {found['n_users']:,} user")
+    assert numbers(page, "#return-topics td.count") == [topic["returns"] for topic in found["topics"][:10]]
+    bars = page.evaluate("document.querySelector('#returns .picture').data[0].y")
+    assert sum(bars) == found["n_returns"]
+    assert visitor.problems == []
+
+
+def test_the_map_shows_every_text_at_its_place_and_names_what_is_under_the_pointer(
+    served: Served, visitor: Visitor
+) -> None:
+    visitor.sign_in(served.full.read_key, "/topics")
+    page = visitor.page
+    columns = served.get("/v1/topics/map", served.full, limit="100000")
+    page.wait_for_selector(f'#map .picture[data-points="{len(columns["x"])}"]')
+    drawn = page.evaluate(
+        "document.querySelector('#map .picture').data.filter((t) => t.name === 'points')"
+        ".flatMap((t) => [...t.customdata].map((i, k) => [i, t.x[k]]))"
+    )
+    assert sorted(i for i, _ in drawn) == list(range(len(columns["x"])))
+    assert all(abs(columns["x"][i] - x) < 1e-3 for i, x in drawn)
+    page.evaluate(
+        "(() => { const p = document.querySelector('#map .picture'), t = p.data[0];"
+        " p.emit('plotly_hover', { points: [{ data: t, pointNumber: 0, customdata: t.customdata[0] }],"
+        " event: { clientX: 500, clientY: 300 } }) })()"
+    )
+    first = columns["text"][drawn[0][0]]
+    expect(page.locator(".tip")).to_contain_text(first[:60])
+    # Where one has moved to stands in the address, and is where the next one begins.
+    page.evaluate(
+        "window.Plotly.relayout(document.querySelector('#map .picture'),"
+        " { 'xaxis.range[0]': -1, 'xaxis.range[1]': 1, 'yaxis.range[0]': -2, 'yaxis.range[1]': 2 })"
+    )
+    page.wait_for_url("**map=-1%2C1%2C-2%2C2**")
+    visitor.open(page.url.removeprefix(served.url))
+    visitor.wait_for_pictures()
+    assert page.evaluate("document.querySelector('#map .picture').layout.xaxis.range") == [-1, 1]
     assert visitor.problems == []
 
 
@@ -210,6 +300,11 @@ def test_an_admin_renames_merges_and_hides_a_topic_and_takes_it_back(served: Ser
     page.locator("#new-name").fill("Borders <i>")
     page.get_by_role("button", name="Rename").click()
     expect(page.locator("h1")).to_have_text("Borders <i>")
+    page.get_by_role("button", name="Pin").click()
+    expect(page.locator(".decisions li")).to_have_count(2)
+    assert served.get("/v1/topics/t_visa", served.full)["pinned"]
+    page.locator('[data-action="pin"] button').click()
+    expect(page.locator(".decisions li")).to_have_count(1)
     page.get_by_role("button", name="Hide from lists").click()
     expect(page.locator(".decisions li")).to_have_count(2)
     shown = [topic["label"] for topic in served.get("/v1/topics", served.full)["data"]]

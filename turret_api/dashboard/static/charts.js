@@ -61,6 +61,9 @@ async function draw(element, make, ready) {
   element.dataset.drawn = "yes";
 }
 
+// Draws a picture anew, after what it shows has changed.
+export const redrawPicture = (element) => drawn.get(element)?.();
+
 export function forgetPictures() {
   for (const element of drawn.keys()) window.Plotly?.purge(element);
   drawn.clear();

@@ -25,7 +25,7 @@ export function withFilters({ fields, texts, field, query }, ...content) {
         group("Time", time(query)),
         group("Event", later(get("/v1/events"), (events) => names(events.data, query), 34)),
         fields.data.filter((each) => each.type === "enum" && (each.values?.length ?? 0) > 1).map((each) => group(each.field, values(each, query))),
-        fields.data.filter((each) => each.type === "number" && each.quantiles).map((each) => group(each.field, numbers(each, query))),
+        fields.data.filter((each) => each.type === "number" && each.bins?.length).map((each) => group(each.field, numbers(each, query))),
         set.length ? clear : null)));
 }
 
@@ -73,43 +73,36 @@ function values(field, query) {
   const key = `segment.${field.field}`, chosen = query.getAll(key);
   const all = field.values.slice(0, MANY).map((each) => [String(each.value), each.count]);
   for (const value of chosen) if (!all.some(([known]) => known === value)) all.push([value, null]);
-  const ticks = all.map(([value, n]) => tick(key, value, value, n, query));
-  if (ticks.length <= FEW + 1) return ticks;
-  const open = all.slice(FEW).some(([value]) => chosen.includes(value));
-  return [ticks.slice(0, FEW), h("details", { class: "more-values", open }, h("summary", {}, plural(ticks.length - FEW, "more value")), ticks.slice(FEW))];
+  return folded(all.map(([value, n]) => tick(key, value, value, n, query)), "more value", all.slice(FEW).some(([value]) => chosen.includes(value)), FEW);
 }
 
-// A number in four bins with about a quarter of the events each, or a range of one's own.
+// The first ones, and the others behind a word; open where one of them is chosen.
+function folded(ticks, word, open, first = 0) {
+  if (ticks.length <= first + 1) return ticks;
+  return [ticks.slice(0, first), h("details", { class: "more-values", open }, h("summary", {}, plural(ticks.length - first, word)), ticks.slice(first))];
+}
+
+// A number in the API's bins, or a range of one's own.
 function numbers(field, query) {
   const key = `segment.${field.field}`, chosen = query.getAll(key);
   const bins = binsOf(field);
-  const own = chosen.filter((value) => !bins.includes(value));
+  const own = chosen.filter((value) => !bins.some(([bin]) => bin === value));
   const range = own.map((value) => value.split("..")).find((ends) => ends.length === 2) ?? ["", ""];
   const apply = (event) => {
     const [low, high] = [...event.target.closest(".pair").querySelectorAll("input")].map((input) => input.value);
     put({ [key]: low || high ? `${low}..${high}` : null });
   };
-  return [bins.map((bin) => tick(key, bin, spoken(bin), null, query)),
-    h("div", { class: "pair" }, ["from", "to"].map((end, i) => h("label", {}, end === "from" ? "At least" : "Below",
-      h("input", { type: "number", step: "any", name: `${key} ${end}`, value: range[i], placeholder: i ? measure(field.max) : measure(field.min), onchange: apply }))))];
+  return [h("div", { class: "pair" }, ["from", "to"].map((end, i) => h("label", {}, end === "from" ? "At least" : "Below",
+    h("input", { type: "number", step: "any", name: `${key} ${end}`, value: range[i], placeholder: i ? measure(field.max) : measure(field.min), onchange: apply })))),
+  folded(bins.map(([bin, n]) => tick(key, bin, spoken(bin), n, query)), "bin", bins.some(([bin]) => chosen.includes(bin)))];
 }
 
-export function binsOf(field) {
-  const cuts = [0.25, 0.5, 0.75].map((share) => round(field.quantiles[String(share)]));
-  const unique = [...new Set(cuts)].filter((cut) => Number.isFinite(cut) && cut > field.min && cut <= field.max);
-  return unique.length ? [`..${unique[0]}`, ...unique.slice(1).map((cut, i) => `${unique[i]}..${cut}`), `${unique.at(-1)}..`] : [];
-}
-
-// Two digits that count: a bin's edge that one can say.
-function round(value) {
-  if (!value) return value;
-  const unit = 10 ** (Math.floor(Math.log10(Math.abs(value))) - 1);
-  return Number((Math.round(value / unit) * unit).toPrecision(12));
-}
+// The bins of a number field as segments (`10..20`), each with how many events it has.
+export const binsOf = (field) => (field.bins ?? []).map((bin) => [`${bin.from ?? ""}..${bin.to ?? ""}`, bin.count]).filter(([bin]) => bin !== "..");
 
 // A range in words: `10..20` takes numbers from 10 on and below 20.
 export function spoken(value) {
   const [low, high, more] = value.split("..");
-  if (high === undefined || more !== undefined || !/^-?[\d.]*$/.test(low + high) || low + high === "") return value;
+  if (high === undefined || more !== undefined || ![low, high].every((end) => /^-?[\d.]*$/.test(end)) || low + high === "") return value;
   return low && high ? `${measure(Number(low))} to ${measure(Number(high))}` : low ? `${measure(Number(low))} or more` : `below ${measure(Number(high))}`;
 }

@@ -1,7 +1,9 @@
-// Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, and as funnels.
+// Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, as funnels, of two
+// segments side by side, and over the sessions of a user.
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
+import { compare } from "./compare.js";
 import { asked, freshness, loadTopics, node, pageHead, tabs } from "./data.js";
 import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
@@ -9,12 +11,14 @@ import { depthFor, flow, loadPaths, rank } from "./flow.js";
 import { count, percent, plural } from "./format.js";
 import { funnel } from "./funnel.js";
 import { graph } from "./graph.js";
+import { sessionsBehind } from "./moved.js";
 import { later, panel } from "./panel.js";
 import { paths } from "./paths.js";
+import { returns } from "./returns.js";
 import { movesTable, shareBar, table } from "./tables.js";
 
-const VIEWS = { flow: moves, paths, funnel };
-const TITLES = { flow: "Moves", paths: "Paths", funnel: "Funnel" };
+const VIEWS = { flow: moves, paths, funnel, compare, returns };
+const TITLES = { flow: "Moves", paths: "Paths", funnel: "Funnel", compare: "Compare", returns: "Returns" };
 
 export function journeys(context) {
   const { field, query } = context;
@@ -37,9 +41,10 @@ function moves(context, topics, found) {
     later(Promise.all([topics, found, paths]), ([all, { edges, nodes }, answer]) => {
       if (!edges.length) return panel("Where sessions go", "", { id: "journeys" }, h("p", { class: "empty" }, "No sessions for these filters."));
       const shown = shape === "flow" ? flow(answer, all, { limit: 9 }) : graph({ edges, nodes }, all);
-      const words = shape === "flow" ? "Every session from its start, visit by visit; a column holds them all until they end." : "From left to right: topics that sessions come to early, and late. Hover an edge for its numbers.";
+      const words = shape === "flow" ? "Every session from its start, visit by visit; a column holds them all until they end. Click a move to read the sessions behind it." : "From left to right: topics that sessions come to early, and late. Click a move to read the sessions behind it.";
       return panel("Where sessions go", "", { id: "journeys", note: choose, exports: { picture: shown } }, shown, h("p", { class: "fine" }, words));
     }, 520),
+    query.get("move") ? sessionsBehind(query.get("move"), context, topics) : null,
     panel("Sessions start with", "half", { id: "starts", exports: source("starts") }, later(starts, ({ data }) => endsTable(data, field, "Sessions start with"), 260)),
     panel("Sessions end after", "half", { id: "drop-offs", exports: source("drop-offs") }, later(ends, ({ data }) => endsTable(data, field, "Sessions end after"), 260)),
     panel("Back and forth", "", { id: "loops", note: "From one topic to another and back again", exports: source("loops") }, later(loops, ({ data }) => loopsTable(data, field), 120)),

@@ -2,35 +2,43 @@
 // smoothly), every topic a circle whose area follows its size. From afar the themes are named, from near the topics.
 
 import { go, note } from "./address.js";
-import { colour, css, cut, faint, picture, plain } from "./charts.js";
+import { colour, css, cut, faint, picture, plain, redrawPicture } from "./charts.js";
 import { topicLink } from "./data.js";
 import { h } from "./dom.js";
 import { count, percent } from "./format.js";
 
 const LABEL = 28, LETTER = { fine: 6.4, coarse: 7.6 };
-const POINTS = 3; // trace of the first points, behind the circles
 
-// found: as `loadTopics` gives it; points: { x, y, topic_id, text } in columns, or null; seen: [x0, x1, y0, y1] or null.
-export function topicMap(found, points, field, { size = "tall", seen = null, remember = false } = {}) {
+// found: as `loadTopics` gives it; texts: a promise of columns { x, y, topic_id, text }, or null; seen: [x0, x1, y0, y1] or
+// null. The circles are there at once, the points as soon as they have come.
+export function topicMap(found, texts, field, { size = "tall", seen = null, remember = false } = {}) {
   const topics = found.topics.filter((topic) => Number.isFinite(topic.x) && Number.isFinite(topic.y));
   const themes = found.themes.filter((theme) => Number.isFinite(theme.x) && topics.some((topic) => topic.parent_id === theme.topic_id));
-  const home = seen ?? bounds(points?.x.length ? points : { x: topics.map((topic) => topic.x), y: topics.map((topic) => topic.y) });
+  const home = seen ?? bounds({ x: topics.map((topic) => topic.x), y: topics.map((topic) => topic.y) });
   const view = { x: [home[0], home[1]], y: [home[2], home[3]] };
-  const label = `Map of ${count(topics.length)} topics${points ? ` and ${count(points.x.length)} messages` : ""}: alike ones are near each other. The list of topics says the same in words.`;
-  const make = (element) => draw(element, topics, themes, found.place, points, view);
-  return picture(label, `map ${size}`, make, (element) => {
-    hovering(element, topics, points, found.name);
+  let points = null, moved = Boolean(seen);
+  const label = `Map of ${count(topics.length)} topics: alike ones are near each other. The list of topics says the same in words.`;
+  return picture(label, `map ${size}`, (element) => draw(element, topics, themes, found.place, points, view), (element) => {
+    hovering(element, topics, () => points, found.name);
     element.on("plotly_click", ({ points: [point] }) => {
       const topic_id = point.data.name === "topics" ? topics[point.pointNumber].topic_id : points.topic_id[point.customdata];
       if (topic_id) go(topicLink(topic_id, field));
     });
     element.on("plotly_relayout", (change) => {
       if (!("xaxis.range[0]" in change)) return;
+      moved = true;
       view.x = [change["xaxis.range[0]"], change["xaxis.range[1]"]];
       view.y = [change["yaxis.range[0]"], change["yaxis.range[1]"]];
       window.Plotly.relayout(element, { annotations: labels(element, topics, themes, view, points) });
       if (remember) note({ map: [...view.x, ...view.y].map((value) => Number(value.toPrecision(4))).join(",") });
     });
+    texts?.then(async (columns) => {
+      if (!columns.x.length || !element.isConnected) return;
+      points = columns;
+      if (!moved) [view.x[0], view.x[1], view.y[0], view.y[1]] = bounds(columns);
+      await redrawPicture(element);
+      element.dataset.points = columns.x.length;
+    }).catch(() => null);
   });
 }
 
@@ -57,7 +65,7 @@ function pointTraces(points, topics, place) {
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(i);
   });
-  const size = points.x.length > 20_000 ? 2.5 : points.x.length > 3000 ? POINTS : 4.5;
+  const size = points.x.length > 20_000 ? 2.5 : points.x.length > 3000 ? 3 : 4.5;
   return [...groups].map(([fill, members]) => ({
     type: "scattergl", mode: "markers", name: "points", hoverinfo: "none", customdata: members,
     x: Float32Array.from(members, (i) => points.x[i]), y: Float32Array.from(members, (i) => points.y[i]), marker: { size, color: fill, opacity: 0.55 },
@@ -65,11 +73,11 @@ function pointTraces(points, topics, place) {
 }
 
 // What is under the pointer, in our own box: as text, so nothing in a message can be markup.
-function hovering(element, topics, points, name) {
+function hovering(element, topics, columns, name) {
   const tip = h("div", { class: "tip", hidden: true });
   element.append(tip);
   element.on("plotly_hover", ({ points: [point], event }) => {
-    const isTopic = point.data.name === "topics";
+    const isTopic = point.data.name === "topics", points = columns();
     const topic = isTopic ? topics[point.pointNumber] : topics.find((each) => each.topic_id === points.topic_id[point.customdata]);
     const text = isTopic ? topic.examples?.[0] : points.text[point.customdata];
     tip.replaceChildren(h("strong", {}, topic ? topic.label : name("unassigned")), topic && isTopic ? h("span", { class: "muted" }, `${count(topic.size)} messages · ${percent(topic.share)}`) : "", text ? h("q", {}, cut(text, 160)) : "");

@@ -27,7 +27,7 @@ export function overview({ texts, field, query }) {
       panel("Messages a day", "two-thirds", { id: "volume" }, later(topics, ({ messages_per_day: days }) => (days.length
         ? picture(`Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`, "short", volume(days))
         : h("p", { class: "empty" }, "No messages in this time.")), 132)),
-      panel("What changes", "third", { id: "trends", note: "The last 7 days against the 7 before" }, later(topics, (found) => trends(found, field), 132)),
+      panel("What changes", "third", { id: "trends", note: "Beyond chance, in the last 7 days" }, later(topics, (found) => trends(found, field), 132)),
       later(topics, (found) => (found.topics.length
         ? [panel("Topics", "wide", { id: "topics", note: h("a", { href: link("/topics") }, `All ${plural(found.topics.length, "topic")}`) }, topicsTable(found, field, { limit: 8 })),
           panel("Topic map", "narrow", { id: "map", note: "Near means alike; colour is the theme" }, topicMap(found, null, field))]
@@ -53,20 +53,20 @@ function plan({ plan: name, limit, used }) {
     limit === null ? null : meter(share, share > 0.95 ? "bad" : share > 0.8 ? "warn" : "")];
 }
 
-const WEEK_MS = 7 * 86_400_000;
 const SHOWN = 4;
+const MARKS = { new: "New", growing: "Growing", fading: "Fading" };
 
-// New: first seen within the week before the newest message. Growing and fading: by the last week against the one before.
+// The topics whose share of the sessions has changed beyond chance, those that changed most first.
 function trends(found, field) {
-  const newest = found.messages_per_day.length ? new Date(found.messages_per_day.at(-1).date).getTime() : 0;
-  const oldest = found.messages_per_day.length ? new Date(found.messages_per_day[0].date).getTime() : 0;
-  const isNew = (topic) => topic.first_seen && new Date(topic.first_seen).getTime() > Math.max(newest - WEEK_MS, oldest + WEEK_MS);
-  const moved = found.topics.filter((topic) => !isNew(topic) && topic.change !== null && Math.abs(topic.change) >= 0.05).sort((a, b) => b.change - a.change);
-  const groups = [["New", found.topics.filter(isNew)], ["Growing", moved.filter((topic) => topic.change > 0)], ["Fading", moved.filter((topic) => topic.change < 0).reverse()]];
-  if (groups.every(([, topics]) => !topics.length)) return h("p", { class: "empty" }, "No topic is new, and none grows or fades.");
-  return h("div", { class: "trend-groups" }, groups.filter(([, topics]) => topics.length).map(([title, topics]) => h("div", {}, h("h3", {}, title),
+  const of = (mark) => found.topics.filter((topic) => topic.trend.mark === mark).sort((a, b) => Math.abs(b.trend.change ?? 0) - Math.abs(a.trend.change ?? 0));
+  const groups = Object.entries(MARKS).map(([mark, title]) => [mark, title, of(mark)]).filter(([, , topics]) => topics.length);
+  if (!groups.length) {
+    return h("p", { class: "empty" }, found.topics.some((topic) => topic.trend.mark === "steady") ? "All topics are steady: none is new, grows or fades beyond chance." : "Too few days or sessions yet to tell what grows or fades.");
+  }
+  return h("div", { class: "trend-groups" }, groups.map(([mark, title, topics]) => h("div", {}, h("h3", {}, title),
     h("ul", {}, topics.slice(0, SHOWN).map((topic) => h("li", { "data-topic": topic.topic_id }, h("a", { class: "plain", href: topicLink(topic.topic_id, field) }, topic.label),
-      title === "New" ? h("span", { class: "fine" }, `since ${day(topic.first_seen)}`) : change(topic.change)))))));
+      mark === "new" ? h("span", { class: "fine" }, `since ${day(topic.first_seen)}`) : change(topic.trend.change)))),
+    topics.length > SHOWN ? h("p", { class: "fine" }, `and ${plural(topics.length - SHOWN, "more topic")}`) : null)));
 }
 
 function freshnessOf(tables) {

@@ -61,7 +61,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
   const full = sort !== null;
   return table([
     { title: "Topic", words: true, value: (topic) => topic.label, cell: (topic) => h("span", { class: "topic-name" },
-      h("i", { class: "dot", style: { background: colourName(found.place(topic)) } }), h("a", { href: topicLink(topic.topic_id, field) }, topic.label)) },
+      h("i", { class: "dot", style: { background: colourName(found.place(topic)) } }), h("a", { href: topicLink(topic.topic_id, field) }, topic.label), trendMark(topic)) },
     { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
     { title: "Share", cls: "whole", cell: (topic) => shareBar(topic.share, largest) },
     full && { title: "Days", cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`) },
@@ -73,7 +73,13 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
   });
 }
 
-export const dayCounts = ({ trend }) => (trend.days ?? trend).map((each) => each.count);
+export const dayCounts = ({ trend }) => trend.days.map((each) => each.count);
+
+// What is said of a topic whose share of the sessions has changed beyond chance.
+export function trendMark({ trend }) {
+  if (!["new", "growing", "fading"].includes(trend.mark)) return null;
+  return h("span", { class: `mark ${trend.mark}`, title: trend.q_value === null ? null : `q = ${trend.q_value.toPrecision(2)}` }, trend.mark);
+}
 
 // The last week against the one before, as a sign and a number, not by colour alone; null: nothing was before.
 export function change(value) {

@@ -4,11 +4,11 @@ import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
 import { asked, freshness, node, pageHead, sessionLink, topicLink } from "./data.js";
-import { h } from "./dom.js";
+import { h, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel } from "./panel.js";
-import { change, shareBar, table } from "./tables.js";
+import { change, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
 export async function topic(context) {
@@ -26,7 +26,7 @@ export async function topic(context) {
   const bars = one.series.length ? picture(`Messages a day of ${one.label}`, "short", volume(one.series.map((each) => ({ date: each.date, count: each.size })))) : h("p", { class: "empty" }, "No messages for these filters.");
   const rows = (list, ...keys) => () => [keys, ...list.map((each) => keys.map((key) => each[key]))];
   return h("div", {},
-    pageHead(one.label, one.keywords.slice(0, 6).join(", "), h("a", { class: "button", href: link("/topics") }, "All topics"), freshness(Promise.resolve(one))),
+    pageHead(one.label, one.keywords.slice(0, 6).join(", "), trendMark(one), h("a", { class: "button", href: link("/topics") }, "All topics"), freshness(Promise.resolve(one))),
     withFilters(context,
       h("dl", { class: "tiles four" }, tile("Messages", count(one.size)), tile("Of all messages", percent(one.share)),
         tile("Last 7 days", change(one.change)), tile("First seen", one.first_seen ? day(one.first_seen) : "–")),
@@ -41,8 +41,9 @@ export async function topic(context) {
       one.segments.map((segment) => panel(`By ${segment.field}`, "half", { id: `segment-${segment.field}`, note: "Beside its share of all messages", exports: { rows: rows(segment.values, "value", "size", "share", "share_of_all") } }, table([
         { title: segment.field, cell: (each) => each.value }, { title: "Messages", cls: "number", cell: (each) => count(each.size) },
         { title: "Share", cell: (each) => shareBar(each.share) }, { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
-      ], segment.values, { limit: 8, label: `By ${segment.field}` }))),
+      ], segment.values, { limit: 8, label: `By ${segment.field}` }), without(segment.n_rest, segment.n_none))),
       one.numbers.length ? panel("Numbers", "", { id: "numbers", note: "Of this topic's messages", exports: { rows: rows(one.numbers, "field", "count", "min", "mean", "max", "mean_of_all") } }, numbers(one.numbers)) : null,
+      panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared" }, lineage(one, field)),
       later(curation(one, field, again), (controls) => controls && panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, controls), 80),
       panel("Recent messages", "", { id: "messages", note: plural(one.size, "message"), exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] } },
         later(recent, (answer) => messages(answer.data, field), 320))));
@@ -59,9 +60,23 @@ function moves(edges, field, label) {
     { title: "Share", cell: (edge) => shareBar(edge.share) }], edges, { label, attributes: (edge) => ({ "data-topic": edge.topic_id }) });
 }
 
+// What it was born from, split into or merged with, newest first.
+function lineage({ lineage: ways, topic_id }, field) {
+  if (!ways.length) return h("p", { class: "empty" }, "It has been itself since the first fit.");
+  const name = (id, label) => (id === topic_id ? h("strong", {}, "this topic") : h("a", { class: "plain", href: topicLink(id, field) }, label ?? id));
+  const words = { birth: "born", end: "ended", split: "split", merge: "merged" };
+  return h("ol", { class: "history-list" }, ways.map((way) => h("li", { "data-kind": way.kind }, h("span", { class: "type" }, words[way.kind]),
+    h("span", { class: "move" }, way.from_topic ? name(way.from_topic, way.from_label) : "new texts", h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"), way.to_topic ? name(way.to_topic, way.to_label) : "no topic"),
+    h("span", { class: "fine" }, `${plural(way.n_texts, "text")}, ${percent(way.share)}; fit ${way.model_version}`))));
+}
+
+// What a table of values leaves out.
+const without = (n_rest, n_none) => (n_rest || n_none ? h("p", { class: "fine rest" }, [n_rest ? `${plural(n_rest, "message")} with rarer values` : "", n_none ? `${plural(n_none, "message")} without one` : ""].filter(Boolean).join(", "), ".") : null);
+
 function numbers(all) {
   const quantile = (share) => (number) => measure(number.quantiles?.[share]);
-  return table([{ title: "Field", cell: (number) => h("strong", {}, number.field) }, { title: "Messages", cls: "number", cell: (number) => count(number.count) },
+  return table([{ title: "Field", cell: (number) => h("strong", {}, number.field) },
+    { title: "Spread", cell: (number) => spark(number.bins.map((bin) => bin.count), `By bins of all messages' numbers, from least to most: ${number.bins.map((bin) => bin.count).join(", ")}`) }, { title: "Messages", cls: "number", cell: (number) => count(number.count) },
     { title: "Mean", cls: "number", cell: (number) => measure(number.mean) }, { title: "Mean of all", cls: "number muted", cell: (number) => measure(number.mean_of_all) },
     { title: "5%", cls: "number", cell: quantile("0.05") }, { title: "Median", cls: "number", cell: quantile("0.5") }, { title: "95%", cls: "number", cell: quantile("0.95") }], all, { label: "Numbers" });
 }

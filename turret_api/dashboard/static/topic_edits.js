@@ -1,11 +1,12 @@
-// What an admin decides about a topic: its name, whether it is one with another, whether lists show it; and taking it back.
+// What an admin decides about a topic: its name, whether it is one with another, whether it stays through refits, whether
+// lists show it; and taking it back.
 
 import { list, post } from "./api.js";
 import { go } from "./address.js";
 import { topicLink } from "./data.js";
 import { h } from "./dom.js";
 
-const WORDS = { rename: "renamed", merge: "merged into", hide: "hidden from lists" };
+const WORDS = { rename: "renamed", merge: "merged into", hide: "hidden from lists", pin: "pinned: kept with its id and name through every refit" };
 
 // The controls for one topic, or null for who may only look.
 export async function curation({ topic_id: id, label: present, level }, field, again) {
@@ -29,15 +30,15 @@ export async function curation({ topic_id: id, label: present, level }, field, a
     if (target) decide(id, "merge", target, () => go(topicLink(target, field)));
   } }, h("option", { value: "" }, "Merge into…"), others.map((topic) => h("option", { value: topic.topic_id }, topic.label)));
   const mine = inForce(edits.data, field).filter((edit) => edit.topic_id === id || (edit.action === "merge" && edit.value === id));
-  const hide = mine.some((edit) => edit.action === "hide") ? null : h("button", { class: "button", onclick: () => decide(id, "hide", "true") }, "Hide from lists");
-  return [h("div", { class: "curate" }, rename, merge, hide), problem,
+  const button = (action, words) => (mine.some((edit) => edit.action === action && edit.topic_id === id) ? null : h("button", { class: "button", type: "button", onclick: () => decide(id, action, "true") }, words));
+  return [h("div", { class: "curate" }, rename, merge, level ? null : button("pin", "Pin"), button("hide", "Hide from lists")), problem,
     mine.length ? h("ul", { class: "decisions" }, mine.map((edit) => h("li", { "data-action": edit.action }, h("span", { class: "muted" }, sentence(edit, id, label)),
       h("button", { class: "button", onclick: () => decide(edit.topic_id, edit.action, null) }, "Take back")))) : null];
 }
 
 function sentence(edit, id, label) {
   if (edit.action === "rename") return `${WORDS.rename} “${edit.value}”`;
-  if (edit.action === "hide") return WORDS.hide;
+  if (edit.action === "hide" || edit.action === "pin") return WORDS[edit.action];
   return edit.topic_id === id ? `${WORDS.merge} “${label.get(edit.value) ?? edit.value}”` : `has the messages of ${edit.topic_id}, merged into it`;
 }
 

@@ -10,18 +10,21 @@ import { topicMap } from "./map.js";
 import { later, panel } from "./panel.js";
 import { table, topicsTable } from "./tables.js";
 
+const MOST_POINTS = 100_000;
+
 export function topics(context) {
   const { field, query } = context;
   const found = loadTopics(field, query);
   const source = (level) => ["/v1/topics", { ...asked(field, query), level, limit: 1000 }];
-  const q = query.get("q") ?? "";
+  const q = query.get("q") ?? "", texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
+  texts.catch(() => null);
   return h("div", {},
     pageHead("Topics", later(found.catch(() => null), (all) => (all ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}` : ""), 20), freshness(found)),
     withFilters(context,
       search(q, field),
       q ? panel(`Messages like “${q}”`, "", { id: "found", exports: { table: ["/v1/messages", { ...asked(field, query), q, limit: 100 }] } },
         later(Promise.all([get("/v1/messages", { ...asked(field, query), q, limit: 25 }), found]), ([answer, all]) => hits(answer.data, all.name, field))) : null,
-      later(found, (all) => (all.topics.length ? mapPanel(all, field, query) : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters."))), 520),
+      later(found, (all) => (all.topics.length ? mapPanel(all, texts, field, query) : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters."))), 520),
       later(found, (all) => (all.topics.length ? listPanel(all, field, query, source(0)) : null), 520)));
 }
 
@@ -36,13 +39,14 @@ function hits(data, name, field) {
   return table([
     { title: "Message", cls: "whole text", cell: (message) => message.text },
     { title: "Topic", cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field) },
+    { title: "Alike", hint: "Cosine of the angle between the message and what is searched for: 1 is the same", cls: "number", cell: (message) => message.similarity?.toFixed(2) ?? "–" },
     { title: "When", cls: "muted", cell: (message) => h("a", { class: "plain", href: sessionLink(message.session_id, field), "aria-label": `Read the session of ${moment(message.timestamp)}` }, moment(message.timestamp)) },
   ], data, { cls: "fold messages", label: "Messages found" });
 }
 
-function mapPanel(all, field, query) {
+function mapPanel(all, texts, field, query) {
   const seen = query.get("map")?.split(",").map(Number);
-  const map = topicMap(all, null, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null, remember: true });
+  const map = topicMap(all, texts, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null, remember: true });
   return panel("Map", "", { id: "map", note: "Drag to move, scroll to zoom, click to open", exports: { picture: map } }, map, legend(all));
 }
 

@@ -1,0 +1,126 @@
+"""How soon each page of the dashboard shows something on large tables, beside a page without data of the same server.
+
+The tables of `read` are generated with 300 topics and served by `turret serve`; Debian's chromium opens each page, over
+the network of this machine. Times run from the start of the navigation, by the browser's clock: `first` until the
+first panel has its numbers (a row of a table, a tile), `all` until every panel has, `drawn` until every picture is
+there too. `cold` is the first visit after the server's start, when every answer is worked out; else the medians of the
+rounds, with the answers worked out before. The yardstick is the sign-in page: the same shell of styles and scripts, without data.
+`map_frame_ms` is what one step of panning the map with all its points (100,000) takes, without a graphics card.
+
+    python benchmarks/dashboard.py [--messages 1000000] [--topics 300] [--rounds 3] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable
+
+from playwright.sync_api import Page, sync_playwright
+from read import Server, serving
+
+CHROMIUM = "/usr/bin/chromium"
+PAGES = {
+    "overview": "/",
+    "topics": "/topics",
+    "topic": "/topics/t_07",
+    "journeys": "/journeys",
+    "graph": "/journeys?shape=graph",
+    "paths": "/journeys?view=paths",
+    "funnel": "/journeys?view=funnel&steps=t_01,t_02",
+    "settings": "/settings",
+    "usage": "/settings/usage",
+}
+WATCH = """
+window.seen = {};
+const look = () => {
+  const main = document.getElementById('view');
+  const note = (name, is) => { if (is && !(name in window.seen)) window.seen[name] = performance.now() / 1000; };
+  if (main) {
+    const filled = main.querySelector('.grid td, .grid dd:not(:has(.skeleton))');
+    note('first', filled);
+    const all = filled && main.getAttribute('aria-busy') === 'false';
+    note('all', all);
+    note('drawn', all && !main.querySelector('.picture:not([data-drawn])'));
+  } else note('first', document.querySelector('.sign-in-card'));
+  requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
+PAN = """async () => {
+  const map = document.querySelector('.picture.map'), [low, high] = map.layout.xaxis.range, times = [];
+  for (let i = 1; i <= 10; i += 1) {
+    const started = performance.now(), by = (i * (high - low)) / 100;
+    await window.Plotly.relayout(map, { 'xaxis.range': [low + by, high + by] });
+    await new Promise(requestAnimationFrame);
+    times.push(performance.now() - started);
+  }
+  return times;
+}"""
+
+
+def visit(page: Page, address: str, until: str) -> dict[str, float]:
+    """Return the seconds to `first`, `all` and `drawn` of one visit that has come to `until`."""
+    page.goto(address)
+    page.wait_for_function(f"'{until}' in window.seen", timeout=120_000)
+    found: dict[str, float] = page.evaluate("window.seen")
+    return found
+
+
+def measure(n_messages: int, n_topics: int, rounds: int, tell: Callable[[str], None]) -> dict[str, float]:
+    """Return all figures in seconds, but for `map_frame_ms`."""
+    with serving(n_messages, n_topics, tell) as (server, _), sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = opened.new_context(viewport={"width": 1360, "height": 900}).new_page()
+        page.add_init_script(WATCH)
+        try:
+            return _measure(page, server, rounds, tell)
+        finally:
+            opened.close()
+
+
+def _measure(page: Page, server: Server, rounds: int, tell: Callable[[str], None]) -> dict[str, float]:
+    base = f"http://127.0.0.1:{server.port}"
+    figures: dict[str, float] = {}
+    visit(page, f"{base}/sign-in", "first")
+    bare = [visit(page, f"{base}/sign-in", "first")["first"] for _ in range(rounds)]
+    figures["bare_first_s"] = statistics.median(bare)
+    page.request.post(f"{base}/sign-in", form={"key": server.key}, headers={"Origin": base}, max_redirects=0)
+    for name, path in PAGES.items():
+        figures[f"{name}_cold_first_s"] = visit(page, base + path, "drawn")["first"]
+    for name, path in PAGES.items():
+        seen = [visit(page, base + path, "drawn") for _ in range(rounds)]
+        for what in ("first", "all", "drawn"):
+            figures[f"{name}_{what}_s"] = statistics.median(each[what] for each in seen)
+        tell(", ".join(f"{key} {value:.2f}" for key, value in figures.items() if key.startswith(f"{name}_")))
+    visit(page, f"{base}/topics", "drawn")
+    page.wait_for_selector(".picture.map[data-points]", timeout=120_000)
+    figures["map_points"] = float(page.locator(".picture.map").get_attribute("data-points") or 0)
+    figures["map_frame_ms"] = statistics.median(page.evaluate(PAN))
+    return figures
+
+
+def main() -> None:
+    """Measure, and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--messages", type=int, default=1_000_000)
+    parser.add_argument("--topics", type=int, default=300)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+
+    def tell(words: str) -> None:
+        print(words, file=sys.stderr, flush=True)
+
+    figures = measure(options.messages, options.topics, options.rounds, tell)
+    if options.json:
+        print(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        print(f"{name:<24} {value:>14,.2f}")
+
+
+if __name__ == "__main__":
+    main()
