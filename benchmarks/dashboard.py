@@ -4,7 +4,7 @@ The tables of `read` are generated with 300 topics and served by `turret serve`;
 the network of this machine. Times run from the start of the navigation, by the browser's clock: `first` until the
 first panel has its numbers (a row of a table, a tile), `all` until every panel has, `drawn` until every picture is
 there too. `cold` is the first visit after the server's start, when every answer is worked out; else the medians of the
-rounds, with the answers worked out before. The yardstick is the sign-in page: the same shell of styles and scripts, without data.
+rounds, with the answers worked out before. The yardstick is the sign-in page: the same styles, without data.
 `map_frame_ms` is what one step of panning the map with all its points (100,000) takes, without a graphics card.
 
     python benchmarks/dashboard.py [--messages 1000000] [--topics 300] [--rounds 3] [--json]
