@@ -43,6 +43,9 @@ def main() -> None:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--gold", type=Path, help="Parquet file with columns text and gold_topic")
+    parser.add_argument(
+        "--field-types", type=Path, help="JSON file with the type of each field, beside its event files"
+    )
     parser.add_argument("--sessions", type=int, default=2000, help="sessions of generated texts, without --gold")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="turret-bench-") as folder:
@@ -58,6 +61,7 @@ def main() -> None:
             "read": ["--json"],
             "growth": ["--json"],
             "dashboard": ["--json"],
+            **({"field_types": [str(options.field_types), "--json"]} if options.field_types else {}),
         }.items():
             for name, value in measure(script, *arguments).items():
                 shown = f"{value:,.2f}" if isinstance(value, float) else str(value)

@@ -5,7 +5,7 @@ serve` answers from them as in production: one process with one calculator. Each
 one client process that keeps one request under way on each and takes gzip, as browsers do; the yardstick is `/healthz`,
 a FastAPI route of the same server that answers two words of JSON, driven alike. Rounds alternate and medians count.
 Before that, each answer's first making (`…_first_s`), and questions that are all different, of 4 connections: paths and
-funnels, none of which is answered from memory. What is not answered at all counts as infinity.
+funnels, none of which is answered from memory. What is not answered within five minutes counts as infinity.
 
     python benchmarks/read.py [--messages 1000000] [--seconds 4] [--rounds 3] [--clients 50] [--json]
 """
@@ -48,6 +48,7 @@ from turret_pipeline.stages.work import Work
 
 N_DAYS, N_TOPICS, N_TEXTS, SESSION = 30, 60, 200_000, 10
 FIRST_DAY = dt.date(2026, 3, 1)
+MOST_S = 300.0
 ROUTES = {"topics": "/v1/topics", "journeys": "/v1/journeys", "fields": "/v1/fields"}
 
 
@@ -163,20 +164,23 @@ class Server:
         return drive(self.port, self.request(path), clients, seconds)
 
     def ask(self, path: str) -> float:
-        """Return the seconds that one question takes; infinity if it is not answered 200."""
+        """Return the seconds that one question takes, asked again while told to; infinity if it is not answered."""
         return uvloop.run(self._ask(path))
 
-    async def _ask(self, path: str) -> float:
-        started = time.perf_counter()
+    async def _ask(self, path: str, began: float | None = None) -> float:
+        began = time.perf_counter() if began is None else began
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         writer.write(self.request(path).replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n"))
         answer = await reader.read()
         writer.close()
+        if answer.startswith(b"HTTP/1.1 503") and time.perf_counter() - began < MOST_S:
+            # Told to come back: what was read by then is kept, so that the next one finds it.
+            await asyncio.sleep(1)
+            return await self._ask(path, began)
         if not answer.startswith(b"HTTP/1.1 200"):
-            # What takes too long or too much is refused; here that counts as never.
             print(answer[-300:].decode(), file=sys.stderr)
             return float("inf")
-        return time.perf_counter() - started
+        return time.perf_counter() - began
 
     def ask_all(self, paths: list[str], at_once: int) -> list[float]:
         """Return the seconds that each of `paths` takes, `at_once` under way at any time."""
