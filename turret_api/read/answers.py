@@ -89,8 +89,9 @@ def _answer(
     packed_tag = f'{tag[:-1]}-gzip"'
     vary = "X-API-Key, X-Project, Cookie, Accept-Encoding"
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": vary}
-    if _matches(request.headers.get("If-None-Match"), tag):
-        return Response(status_code=304, headers=headers)
+    known = _matching(request.headers.get("If-None-Match"), tag, packed_tag)
+    if known is not None:
+        return Response(status_code=304, headers={**headers, "ETag": known})
 
     def work() -> tuple[bytes, str | None]:
         with opened.working():
@@ -117,11 +118,12 @@ def _answer(
     return response
 
 
-def _matches(asked: str | None, tag: str) -> bool:
+def _matching(asked: str | None, *tags: str) -> str | None:
+    """Return the one of `tags` that the header `If-None-Match` names, if it does."""
     if asked is None:
-        return False
-    tags = [each.strip().removeprefix("W/").replace('-gzip"', '"') for each in asked.split(",")]
-    return "*" in tags or tag in tags
+        return None
+    named = [each.strip().removeprefix("W/") for each in asked.split(",")]
+    return tags[0] if "*" in named else next((tag for tag in tags if tag in named), None)
 
 
 def only_known_parameters(request: Request) -> None:

@@ -81,7 +81,10 @@ class Front:
 
 
 async def _send(kept: Kept, tag: bytes, send: Send) -> None:
-    same = tag.replace(b'-gzip"', b'"') == kept.tag.replace(b'-gzip"', b'"')
-    headers = kept.headers if not same else [pair for pair in kept.headers if not pair[0].startswith(b"content-")]
-    await send({"type": "http.response.start", "status": 304 if same else 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if same else kept.content})
+    if tag.replace(b'-gzip"', b'"') != kept.tag.replace(b'-gzip"', b'"'):
+        await send({"type": "http.response.start", "status": 200, "headers": kept.headers})
+        await send({"type": "http.response.body", "body": kept.content})
+        return
+    left = [pair for pair in kept.headers if not pair[0].startswith(b"content-") and pair[0] != b"etag"]
+    await send({"type": "http.response.start", "status": 304, "headers": [*left, (b"etag", tag)]})
+    await send({"type": "http.response.body", "body": b""})
