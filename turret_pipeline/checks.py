@@ -26,6 +26,9 @@ from turret_pipeline.lake.tables import (
     MESSAGES,
     TABLES,
     TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
+    TOPIC_FITS,
+    TOPIC_LINEAGE,
     TOPICS,
     Table,
 )
@@ -154,6 +157,30 @@ def moves_balance(lake: Lake, project_id: str) -> Finding:
     return _finding(moves, wrong.drop("gaps_s"))
 
 
+def every_fit_is_told(lake: Lake, project_id: str) -> Finding:
+    """Every fit that topics are of has its row."""
+    topics = store.scan(lake, TOPICS, project_id).select("field", "model_version").unique().collect()
+    fits = store.read(lake, TOPIC_FITS, project_id, "field", "model_version")
+    return _finding(topics, topics.join(fits, on=["field", "model_version"], how="anti"))
+
+
+def every_topic_comes_from_somewhere(lake: Lake, project_id: str) -> Finding:
+    """Every topic carried on, was born, or was split off at the fit that it is of."""
+    topics = store.scan(lake, TOPICS, project_id).filter(pl.col("level") == 0)
+    names = topics.select("field", "model_version", to_topic="topic_id").collect()
+    ways = store.read(lake, TOPIC_LINEAGE, project_id, "field", "model_version", "to_topic")
+    return _finding(names, names.join(ways, on=list(names.columns), how="anti"))
+
+
+def days_add_up(lake: Lake, project_id: str) -> Finding:
+    """As many messages are counted for each field and day of receipt as there are."""
+    sent = store.scan(lake, MESSAGES, project_id).group_by("field", "received_date").agg(there=pl.len())
+    days = store.scan(lake, TOPIC_DAYS, project_id).group_by("field", "received_date")
+    counted = days.agg(counted=pl.col("n_messages").sum())
+    met = sent.join(counted, on=["field", "received_date"], how="full", coalesce=True).fill_null(0).collect()
+    return _finding(met, met.filter(pl.col("there") != pl.col("counted")))
+
+
 def edges_balance(lake: Lake, project_id: str) -> Finding:
     """As many moves lead into a node as out of it, and each session starts and ends once."""
     edges = store.read(lake, JOURNEY_EDGES, project_id)
@@ -206,6 +233,11 @@ CHECKS: dict[str, dict[str, Check]] = {
     | {"every_message_is_a_step": Check("every message has its place in its session", every_message_is_a_step)},
     "journey_moves": _KEYS["journey_moves"]
     | {"moves_balance": Check("sessions of a day start and end once; each move has its gap", moves_balance)},
+    "topic_lineage": _KEYS["topic_lineage"]
+    | {"every_topic_has_one": Check("every topic comes from somewhere", every_topic_comes_from_somewhere)},
+    "topic_fits": _KEYS["topic_fits"]
+    | {"every_fit_is_told": Check("every fit that topics are of has its row", every_fit_is_told)},
+    "topic_days": _KEYS["topic_days"] | {"days_add_up": Check("every message is counted on its day", days_add_up)},
     "journey_edges": _KEYS["journey_edges"]
     | {"edges_balance": Check("nodes are left as often as entered; sessions start and end once", edges_balance)},
 }

@@ -24,8 +24,10 @@ from turret_pipeline.lake.tables import (
     MESSAGES,
     TABLES,
     TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
     TOPICS,
 )
+from turret_pipeline.lake.topic_days import topic_days
 from turret_pipeline.lake.visits import journey_edges, steps, visits
 
 THEMES = {
@@ -63,6 +65,7 @@ def fill(
         pl.Series("topic_id", [None if topic == without_topic else f"t_{topic}" for topic in planted], pl.String),
         pl.Series("similarity", [None if topic == without_topic else 0.8 for topic in planted], pl.Float64),
         pl.lit(1, pl.Int64).alias("model_version"),
+        *(pl.lit(None, pl.Float32).alias(name) for name in ("x", "y")),
     )
     store.append(lake, TOPIC_ASSIGNMENTS, assignments)
     store.append(lake, TOPICS, _topics(project_id, sample, names, without_topic))
@@ -74,6 +77,8 @@ def fill(
         placed.with_columns(pl.lit(project_id).alias("project_id")).select(JOURNEY_STEPS.schema.names()),
     )
     found = journey_edges(visits(with_topics))
+    days = topic_days(with_topics.lazy()).with_columns(project_id=pl.lit(project_id))
+    store.append(lake, TOPIC_DAYS, days.collect())
     extra = (pl.lit(project_id).alias("project_id"), pl.lit(FIELD).alias("field"))
     store.append(lake, JOURNEY_EDGES, found.with_columns(*extra))
     store.append(lake, BUILDS, _builds(project_id))

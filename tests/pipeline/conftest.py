@@ -23,6 +23,7 @@ from turret_pipeline.stages.fields import bring_field_profiles, bring_field_type
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
 from turret_pipeline.stages.steps import bring_journey_steps
+from turret_pipeline.stages.topic_days import bring_topic_days
 from turret_pipeline.stages.topics import bring_topics
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -40,6 +41,7 @@ STAGES: dict[str, Callable[[Work], Any]] = {
     "topics": bring_topics,
     "journey_steps": bring_journey_steps,
     "journey_moves": bring_journey_moves,
+    "topic_days": bring_topic_days,
     "journey_edges": bring_journey_edges,
 }
 

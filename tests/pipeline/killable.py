@@ -21,7 +21,7 @@ for name in ("sentence_transformers", "bertopic"):
 
 from turret_pipeline.lake import failpoint  # noqa: E402
 from turret_pipeline.lake.paths import Lake  # noqa: E402
-from turret_pipeline.stages import embeddings, events, fields, journeys, messages, steps, topics  # noqa: E402
+from turret_pipeline.stages import embeddings, events, fields, journeys, messages, steps, topic_days, topics  # noqa: E402
 from turret_pipeline.stages.work import Work  # noqa: E402
 
 STAGES = {
@@ -33,6 +33,7 @@ STAGES = {
     "topics": topics.bring_topics,
     "journey_steps": steps.bring_journey_steps,
     "journey_moves": journeys.bring_journey_moves,
+    "topic_days": topic_days.bring_topic_days,
     "journey_edges": journeys.bring_journey_edges,
 }
 

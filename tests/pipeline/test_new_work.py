@@ -21,6 +21,7 @@ from turret_pipeline.lake.tables import (
     JOURNEY_STEPS,
     MESSAGES,
     TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
     TOPICS,
 )
 from turret_pipeline.stages.pending import pending_stages
@@ -176,19 +177,20 @@ def test_a_project_without_text_has_types_and_empty_tables_and_loads_no_model(la
     script = (
         "import sys\n"
         "from turret_pipeline.lake.paths import Lake\n"
-        "from turret_pipeline.stages import embeddings, events, fields, journeys, messages, steps, topics\n"
+        "from turret_pipeline.stages import embeddings, events, fields, journeys, messages, steps, topic_days, topics\n"
         "from turret_pipeline.stages.work import Work\n"
         f"work = Work(Lake({lake.root!r}), {PROJECT!r})\n"
         "for stage in (events.bring_events, fields.bring_field_profiles, fields.bring_field_types,\n"
         "        messages.bring_messages, embeddings.bring_embeddings, topics.bring_topics,\n"
-        "        steps.bring_journey_steps, journeys.bring_journey_moves, journeys.bring_journey_edges):\n"
+        "        topic_days.bring_topic_days, steps.bring_journey_steps, journeys.bring_journey_moves,\n"
+        "        journeys.bring_journey_edges):\n"
         "    stage(work)\n"
         "print(*sorted({'torch', 'bertopic', 'sentence_transformers', 'dagster'} & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
     assert set(store.read(lake, FIELD_TYPES, PROJECT)["type"]) == {"enum", "number"}
-    for table in (MESSAGES, EMBEDDINGS, TOPICS, TOPIC_ASSIGNMENTS, JOURNEY_STEPS, JOURNEY_EDGES):
+    for table in (MESSAGES, EMBEDDINGS, TOPICS, TOPIC_ASSIGNMENTS, TOPIC_DAYS, JOURNEY_STEPS, JOURNEY_EDGES):
         assert store.read(lake, table, PROJECT).is_empty()
     assert pending_stages(lake, None) == {PROJECT: {}}
 

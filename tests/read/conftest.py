@@ -30,9 +30,11 @@ from turret_pipeline.lake.tables import (
     JOURNEY_STEPS,
     MESSAGES,
     TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
     TOPICS,
     Table,
 )
+from turret_pipeline.lake.topic_days import topic_days
 from turret_pipeline.lake.visits import journey_edges, steps, visits
 
 T0 = dt.datetime(2026, 3, 1, 23, 50, tzinfo=dt.UTC)
@@ -127,11 +129,14 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
         field=pl.lit("prompt"),
         topic_id=pl.Series([topic_of(text) for text in texts["text"]], dtype=pl.String),
         similarity=pl.Series([0.9 if topic_of(text) else None for text in texts["text"]], dtype=pl.Float64),
+        x=pl.Series([len(text) / 10 for text in texts["text"]], dtype=pl.Float32),
+        y=pl.lit(0.5, dtype=pl.Float32),
         model_version=pl.lit(model_version, dtype=pl.Int64),
     )
     with_topics = messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")
     edges = journey_edges(visits(with_topics))
-    stages = ["events", "field_types", "messages", "topics", "topic_assignments", "journey_steps", "journey_edges"]
+    stages = ["events", "field_types", "messages", "topics", "topic_assignments"]
+    stages += ["topic_days", "journey_steps", "journey_edges"]
     builds = pl.DataFrame(
         [(project_id, stage, None, BUILT_AT, "1", 1, 0.1) for stage in stages], schema=BUILDS.schema, orient="row"
     )
@@ -146,6 +151,7 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
         message_date="received_date", received_date=pl.col("received_date").min().over("session_id")
     )
     write(JOURNEY_STEPS, steps(dated))
+    write(TOPIC_DAYS, topic_days(with_topics.lazy()).collect())
     write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
     write(BUILDS, builds)
 

@@ -73,7 +73,9 @@ def test_a_hidden_topic_is_left_out_of_the_list_and_its_messages_are_still_count
         ("t_card", "merge", "theme_shop", 400),
         ("theme_shop", "merge", "t_card", 400),
         ("t_card", "hide", "yes", 400),
-        ("t_card", "pin", "true", 400),
+        ("t_card", "pin", "yes", 400),
+        ("theme_shop", "pin", "true", 400),
+        ("t_card", "nail", "true", 400),
     ],
 )
 def test_a_decision_that_makes_no_sense_is_refused(

@@ -61,8 +61,8 @@ def test_pages_of_topics_hold_each_once(api: Api) -> None:
 
 def test_the_trend_counts_every_day_up_to_the_newest_message_and_its_change(api: Api) -> None:
     refunds = api.get("/v1/topics")["data"][1]
-    assert [day["count"] for day in refunds["trend"]] == [1, 1, 0, 2, 0]
-    assert refunds["trend"][0]["date"] == "2026-03-01"
+    assert [day["count"] for day in refunds["trend"]["days"]] == [1, 1, 0, 2, 0]
+    assert refunds["trend"]["days"][0]["date"] == "2026-03-01"
     assert refunds["change"] is None
     assert refunds["first_seen"] == "2026-03-01T23:52:00+00:00"
 

@@ -1,8 +1,10 @@
-"""What people decided about topics: names, merges, and what is hidden.
+"""What people decided about topics: names, merges, what is hidden, and what is pinned.
 
 Decisions are rows of `topic_edits` and are laid over the tables when they are read. So they show at once, hold through
 every refit (a topic's id keeps its meaning), and can be taken back. A merged topic's messages are its target's, in
-sizes, journeys and the export alike; a hidden topic keeps its messages and is only left out of the list.
+sizes, journeys and the export alike; a hidden topic keeps its messages and is only left out of the list. A pinned
+topic is shown as it is, and every refit keeps it: its id, its label and its texts. So it does with the topics that any
+other decision in force is about, or the decision would be about nothing one day.
 """
 
 from __future__ import annotations
@@ -16,31 +18,30 @@ import polars as pl
 from turret_api.errors import NotFoundError, invalid
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake import store
+from turret_pipeline.lake.decisions import in_force
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TOPIC_EDITS, TOPICS
 
-RENAME, MERGE, HIDE = ACTIONS = ("rename", "merge", "hide")
+RENAME, MERGE, HIDE, PIN = ACTIONS = ("rename", "merge", "hide", "pin")
 
 
 @dataclass(frozen=True)
 class Edits:
     """The decisions in force for one field.
 
-    labels: by topic or theme. merged: from a topic to the topic that has its messages now. hidden: ids.
+    labels: by topic or theme. merged: from a topic to the topic that has its messages now. hidden, pinned: ids.
     """
 
     labels: dict[str, str] = field(default_factory=dict)
     merged: dict[str, str] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
+    pinned: frozenset[str] = frozenset()
 
 
 def edits_of(snapshot: Snapshot, text_field: str) -> Edits:
     """Return the decisions in force about the topics of a field."""
-    last = (
-        snapshot.remember("edits", (TOPIC_EDITS,), lambda: snapshot.scan(TOPIC_EDITS).sort("decided_at").collect())
-        .filter(pl.col("field") == text_field)
-        .unique(["topic_id", "action"], keep="last", maintain_order=True)
-        .drop_nulls("value")
+    last = snapshot.remember("edits", (TOPIC_EDITS,), lambda: in_force(snapshot.scan(TOPIC_EDITS).collect())).filter(
+        pl.col("field") == text_field
     )
     by_action = {
         action: dict(last.filter(pl.col("action") == action).select("topic_id", "value").iter_rows())
@@ -49,7 +50,7 @@ def edits_of(snapshot: Snapshot, text_field: str) -> Edits:
     merged = by_action[MERGE]
     ends = {topic: _end(merged, topic) for topic in merged}
     merged = {topic: end for topic, end in ends.items() if end != topic}
-    return Edits(by_action[RENAME], merged, frozenset(by_action[HIDE]))
+    return Edits(by_action[RENAME], merged, frozenset(by_action[HIDE]), frozenset(by_action[PIN]))
 
 
 def decide(
@@ -67,6 +68,8 @@ def decide(
             raise invalid(
                 f"Another topic of this field is called {value!r} already; choose another name.", field="value"
             )
+    if action == PIN and known[topic_id]["level"] != 0:
+        raise invalid("Themes follow from their topics and are not pinned; pin their topics.", field="topic_id")
     if action == MERGE:
         _check_merge(known, edits, topic_id, value)
     row = {

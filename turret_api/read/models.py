@@ -90,6 +90,26 @@ class DayCount(Model):
     count: int
 
 
+class Trend(Model):
+    mark: Literal["new", "growing", "fading", "steady"] | None = Field(
+        description="how its share of the sessions has changed; null: too few sessions or days to tell"
+    )
+    change: float | None = Field(description="of that share, the last 7 complete days against the 8 weeks before")
+    q_value: float | None = Field(description="share of false alarms among the marks that are as sure as this one")
+    days: list[DayCount] = Field(description="messages a day, over the 90 days up to the newest message")
+
+
+class Way(Model):
+    model_version: int = Field(description="number of the fit at which it happened")
+    kind: Literal["birth", "end", "split", "merge"]
+    from_topic: str | None
+    from_label: str | None
+    to_topic: str | None
+    to_label: str | None
+    n_texts: int = Field(description="distinct texts that went this way")
+    share: float = Field(description="of the texts of `from_topic`; at a birth, of the topic's own that had none")
+
+
 class TopicRow(Model):
     topic_id: str
     level: int = Field(description="0: topic; 1: theme, a group of topics")
@@ -103,8 +123,10 @@ class TopicRow(Model):
     size: int = Field(description="messages that have it and pass the filters")
     share: float = Field(description="of all messages that pass, 0 to 1")
     first_seen: dt.datetime | None = Field(description="its earliest message that passes")
-    trend: list[DayCount] = Field(description="messages a day, over the 90 days up to the newest message")
-    change: float | None = Field(description="the last 7 of these days against the 7 before: 0.5 is half as many again")
+    trend: Trend
+    change: float | None = Field(description="the last 7 days against the 7 before: 0.5 is half as many again")
+    pinned: bool = Field(description="whether a person asked to keep it through every refit")
+    lineage: list[Way] = Field(description="what it came from and what came from it, newest fit first")
 
 
 class Topics(ByModel, Page):
@@ -115,10 +137,38 @@ class Topics(ByModel, Page):
     messages_per_day: list[DayCount] = Field(description="all that pass, by UTC day; days without are left out")
 
 
+class TopicMap(ByModel):
+    x: list[float] = Field(description="one place a text, column by column")
+    y: list[float]
+    topic_id: list[str | None]
+    text: list[str] = Field(description="the first characters of each")
+    size: list[int] = Field(description="messages that pass and have the text")
+    n_texts: int = Field(description="distinct texts that pass; past the limit an even sample of them is shown")
+
+
+class Fit(Model):
+    field: str
+    model_version: int
+    reason: str
+    seen_until: dt.datetime | None = Field(description="time of receipt of the newest message that it knew")
+    n_texts: int
+    n_topics: int
+    coverage: float | None = Field(description="share of the messages that have a topic")
+    mean_similarity: float | None
+    sd_similarity: float | None
+    changed: float | None = Field(description="share of the messages known before whose topic is another now")
+    ari: float | None = Field(description="adjusted Rand index of both, over these messages")
+    kept_ids: float | None = Field(description="share of the topics before that there are still")
+
+
+class Fits(Built, Page):
+    data: list[Fit]
+
+
 class Edit(Model):
     field: str
     topic_id: str
-    action: Literal["rename", "merge", "hide"]
+    action: Literal["rename", "merge", "hide", "pin"]
     value: str | None
     decided_at: dt.datetime
 
@@ -129,9 +179,9 @@ class Edits(Page):
 
 class EditChoice(Model):
     topic_id: str = Field(min_length=1, max_length=100)
-    action: Literal["rename", "merge", "hide"]
+    action: Literal["rename", "merge", "hide", "pin"]
     value: str | None = Field(
-        description="the new label; the topic to merge into; `true` to hide; null takes it back",
+        description="the new label; the topic to merge into; `true` to hide or pin; null takes it back",
         min_length=1,
         max_length=200,
     )

@@ -18,7 +18,15 @@ from turret_api.read.filters import Filters, filters
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.steps import STEP_SOURCES
 from turret_api.read.tabular import MEDIA
-from turret_pipeline.lake.tables import JOURNEY_EDGES, JOURNEY_STEPS, TOPIC_ASSIGNMENTS, TOPICS, Table
+from turret_pipeline.lake.tables import (
+    JOURNEY_EDGES,
+    JOURNEY_STEPS,
+    TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
+    TOPIC_LINEAGE,
+    TOPICS,
+    Table,
+)
 
 FieldName = Annotated[str | None, Query(description="a text field; default: the one with most events", max_length=200)]
 Level = Annotated[int, Query(description="0: topics; 1: themes, groups of topics", ge=0, le=1)]
@@ -36,6 +44,7 @@ FILES: dict[int | str, dict[str, Any]] = {
 }
 JOURNEY_SOURCES = (*STEP_SOURCES, JOURNEY_EDGES)
 STAGES = {"topics": (TOPICS, TOPIC_ASSIGNMENTS), "journeys": (JOURNEY_STEPS, JOURNEY_EDGES)}
+TOPIC_SOURCES = (*messages.SOURCES, TOPIC_DAYS, TOPIC_LINEAGE)
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,25 @@ from starlette.responses import Response
 
 from turret_api.auth import Admin, Reader
 from turret_api.errors import invalid
-from turret_api.read import account_routes, edits, events, fields, journey_routes, messages, models, sessions, topics
+from turret_api.read import (
+    account_routes,
+    edits,
+    events,
+    fields,
+    journey_routes,
+    lineage,
+    messages,
+    models,
+    sessions,
+    topic_map,
+    topics,
+)
 from turret_api.read.answers import AsOf, Form, answer, library, only_known_parameters
 from turret_api.read.pages import cut, offset_of
 from turret_api.read.parameters import (
     FILES,
     JOURNEY_SOURCES,
+    TOPIC_SOURCES,
     Asked,
     Cursor,
     FieldName,
@@ -34,6 +47,8 @@ from turret_pipeline.lake.tables import (
     FIELD_TYPES,
     MESSAGES,
     TOPIC_EDITS,
+    TOPIC_FITS,
+    TOPICS,
 )
 
 router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)])
@@ -116,7 +131,7 @@ def get_topics(asked: Asked, level: Level = 0, limit: Limit = 1000, cursor: Curs
         "n_hidden": 0,
         "messages_per_day": [],
     }
-    return asked.answer("topics", messages.SOURCES, make, empty, models.TopicRow)
+    return asked.answer("topics", TOPIC_SOURCES, make, empty, models.TopicRow)
 
 
 @router.get("/topics/edits", responses=FILES, response_model=models.Edits)
@@ -141,15 +156,47 @@ def get_edits(
 
 @router.post("/topics/edits", response_model=models.Edit)
 def post_edit(request: Request, principal: Admin, choice: models.EditChoice) -> models.Edit:
-    """Rename, merge or hide a topic, or (value null) take that back; in force at once and through every refit."""
-    if choice.action == edits.HIDE and choice.value not in ("true", None):
-        raise invalid("value is 'true' to hide a topic and null to show it again.", field="value")
+    """Rename, merge, hide or pin a topic, or (value null) take that back; in force at once and through every refit."""
+    if choice.action in (edits.HIDE, edits.PIN) and choice.value not in ("true", None):
+        raise invalid(f"value is 'true' to {choice.action} a topic and null to take that back.", field="value")
     opened = library(request)
     snapshot = opened.snapshot(principal.project_id)
     field = topics.find_field(snapshot, choice.topic_id, choice.field)
     decided = edits.decide(opened.lake, snapshot, field, choice.topic_id, choice.action, choice.value)
     opened.look_again()
     return models.Edit(**decided)
+
+
+@router.get("/topics/map", response_model=models.TopicMap)
+def get_topic_map(
+    asked: Asked, limit: Annotated[int, Query(description="most texts in one answer", ge=1, le=100_000)] = 20_000
+) -> Response:
+    """A place on the topic map for each distinct text, column by column; past the limit, for an even sample."""
+    empty: dict[str, Any] = {**{name: [] for name in topic_map.COLUMNS}, "n_texts": 0}
+
+    def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
+        return topic_map.topic_map(snapshot, field, asked.filters, limit)
+
+    return asked.answer("topics", messages.SOURCES, make, empty)
+
+
+@router.get("/topics/fits", responses=FILES, response_model=models.Fits)
+def get_fits(
+    request: Request,
+    principal: Reader,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+    as_of: AsOf = None,
+    form: Form = "json",
+) -> Response:
+    """Every fit of topics, newest first: why it was made, what it found, and how far it moved what there was."""
+    offset = offset_of(cursor)
+
+    def make(snapshot: Snapshot) -> dict[str, Any]:
+        data, following = cut(lineage.list_fits(snapshot), offset, limit)
+        return {"data": data, "next": following, "built_at": snapshot.built_at(TOPICS)}
+
+    return answer(request, principal, (TOPIC_FITS,), make, as_of, form=form, row=models.Fit)
 
 
 @router.get("/topics/{topic_id}", response_model=models.Topic)
@@ -161,14 +208,14 @@ def get_topic(
     field: FieldName = None,
     as_of: AsOf = None,
 ) -> Response:
-    """One topic: its series by day, its segments, its neighbours, what came before it and what after."""
+    """One topic: its series by day, its segments, its neighbours, what came before it and after it, and its lineage."""
 
     def make(snapshot: Snapshot) -> dict[str, Any]:
         name = topics.find_field(snapshot, topic_id, field)
         now = edits.edits_of(snapshot, name).merged.get(topic_id, topic_id)
         return {**topics.one_topic(snapshot, name, now, chosen), **stamp(snapshot, name, "topics")}
 
-    return answer(request, principal, JOURNEY_SOURCES, make, as_of)
+    return answer(request, principal, (*JOURNEY_SOURCES, *TOPIC_SOURCES), make, as_of)
 
 
 @router.get("/messages", responses=FILES, response_model=models.Messages)

@@ -1,6 +1,7 @@
 """Topics of a text field: how many messages each has, since when, and whether it grows.
 
-Sizes are counted from the messages that pass the filters, so topics and the messages without one add up to all.
+Sizes are counted from the messages that pass the filters, or without any are those that the pipeline counted by day, so
+topics and the messages without one add up to all.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from turret_api.errors import NotFoundError
 from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters, event_values
 from turret_api.read.journeys import graph_edges, labels_of
+from turret_api.read.lineage import became, ways
 from turret_api.read.messages import SOURCES, messages_of, topics_of
 from turret_api.read.numbers import topic_numbers
 from turret_api.read.snapshot import Snapshot
-from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
+from turret_pipeline.lake.tables import FIELD_TYPES, TOPIC_DAYS, TOPIC_EDITS, TOPICS
+from turret_pipeline.lake.trends import topic_trends
 from turret_pipeline.lake.visits import UNASSIGNED
 
 TREND_DAYS = 90
@@ -28,18 +31,47 @@ SHOWN = ("topic_id", "level", "parent_id", "label", "keywords", "examples", "n_t
 
 
 def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
-    """Return messages by topic and UTC day: `topic_id` (`unassigned`: none), `date`, `n`, `first_at`."""
+    """Return messages by topic and UTC day: `topic_id` (`unassigned`: none), `date`, `n`, `n_sessions`, `first_at`."""
+    if not filters:
+        return _counted_by_day(snapshot, field, level)
 
     def compute() -> pl.DataFrame:
         return (
             messages_of(snapshot, field, filters, level)
             .group_by(pl.col("topic_id").fill_null(UNASSIGNED), pl.col("timestamp").dt.date().alias("date"))
-            .agg(pl.len().cast(pl.Int64).alias("n"), pl.col("timestamp").min().alias("first_at"))
+            .agg(
+                pl.len().cast(pl.Int64).alias("n"),
+                pl.col("session_id").n_unique().cast(pl.Int64).alias("n_sessions"),
+                pl.col("timestamp").min().alias("first_at"),
+            )
             .sort("topic_id", "date")
             .collect()
         )
 
     return snapshot.remember(("daily_counts", field, filters, level), SOURCES, compute)
+
+
+def _counted_by_day(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
+    """Return what `daily_counts` does of all messages, from the pipeline's counts."""
+
+    def compute() -> pl.DataFrame:
+        topics = topics_of(snapshot, field).select("topic_id", "parent_id")
+        found = (
+            snapshot.scan(TOPIC_DAYS)
+            .filter(pl.col("field") == field)
+            .with_columns(pl.col("topic_id").replace(edits_of(snapshot, field).merged))
+            .join(topics.lazy().with_columns(there=True), on="topic_id", how="left")
+        )
+        # Counts of a topic that the topics of this moment lack (a build is under way) are of none.
+        name = pl.when("there").then(pl.coalesce("parent_id", "topic_id") if level else "topic_id")
+        return (
+            found.group_by(name.fill_null(UNASSIGNED).alias("topic_id"), "date")
+            .agg(pl.col("n_messages").sum().alias("n"), pl.col("n_sessions").sum(), pl.col("first_at").min())
+            .sort("topic_id", "date")
+            .collect()
+        )
+
+    return snapshot.remember(("counted_by_day", field, level), (TOPIC_DAYS, TOPICS, TOPIC_EDITS), compute)
 
 
 def list_topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> dict[str, Any]:
@@ -68,8 +100,14 @@ def _counted(snapshot: Snapshot, field: str, filters: Filters, level: int) -> tu
         pl.col("n").sum().alias("size"), pl.col("first_at").min().alias("first_seen"), "date", "n"
     )
     sizes = {row["topic_id"]: row for row in counted.iter_rows(named=True)}
-    topics = _topics(snapshot, field, level).iter_rows(named=True)
-    return [_row(topic, sizes.get(topic["topic_id"]), n_messages, newest) for topic in topics], daily
+    trends = {row["topic_id"]: row for row in topic_trends(daily).iter_rows(named=True)}
+    pinned, lineage = edits_of(snapshot, field).pinned, ways(snapshot, field)
+    rows = []
+    for topic in _topics(snapshot, field, level).iter_rows(named=True):
+        name = topic["topic_id"]
+        row = _row(topic, sizes.get(name), n_messages, newest, trends.get(name))
+        rows.append({**row, "pinned": name in pinned, "lineage": lineage.get(name, [])})
+    return rows, daily
 
 
 def one_topic(snapshot: Snapshot, field: str, topic_id: str, filters: Filters) -> dict[str, Any]:
@@ -102,7 +140,7 @@ def find_field(snapshot: Snapshot, topic_id: str, field: str | None) -> str:
     found = snapshot.scan(TOPICS).filter(pl.col("topic_id") == topic_id).select("field").collect()["field"].sort()
     if field in found.to_list() or (field is None and found.len()):
         return field or str(found[0])
-    raise NotFoundError(f"There is no topic {topic_id!r}; GET /v1/topics lists them.", field="topic_id")
+    raise NotFoundError(f"There is no topic {topic_id!r}; {became(snapshot, topic_id)}.", field="topic_id")
 
 
 def topic_level(snapshot: Snapshot, field: str, topic_id: str) -> int:
@@ -119,7 +157,9 @@ def _topics(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
     return pl.concat([topics, alone]).sort("topic_id")
 
 
-def _row(topic: dict[str, Any], counted: dict[str, Any] | None, n_messages: int, newest: object) -> dict[str, Any]:
+def _row(
+    topic: dict[str, Any], counted: dict[str, Any] | None, n_messages: int, newest: object, trend: dict[str, Any] | None
+) -> dict[str, Any]:
     size = counted["size"] if counted else 0
     days = dict(zip(counted["date"], counted["n"], strict=True)) if counted else {}
     return {
@@ -127,22 +167,23 @@ def _row(topic: dict[str, Any], counted: dict[str, Any] | None, n_messages: int,
         "size": size,
         "share": size / n_messages if n_messages else 0.0,
         "first_seen": counted["first_seen"] if counted else None,
-        **_trend(days, newest),
+        **_course(days, newest, trend or {}),
     }
 
 
-def _trend(days: dict[dt.date, int], newest: object) -> dict[str, Any]:
-    """Return `trend`, messages a day over the `TREND_DAYS` up to the newest message of any topic (from the topic's
-    first day on), and `change`, the last `CHANGE_DAYS` against as many before them.
+def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> dict[str, Any]:
+    """Return `trend`, with the messages a day over the `TREND_DAYS` up to the newest message of any topic (from the
+    topic's first day on), and `change`, the last `CHANGE_DAYS` against as many before them.
     """
+    told = {"mark": trend.get("trend"), "change": trend.get("change"), "q_value": trend.get("q_value")}
     if not isinstance(newest, dt.date) or not days:
-        return {"trend": [], "change": None}
+        return {"trend": {**told, "days": []}, "change": None}
     first = max(min(days), newest - dt.timedelta(TREND_DAYS - 1))
     dates = [first + dt.timedelta(i) for i in range((newest - first).days + 1)]
     back = [days.get(newest - dt.timedelta(i), 0) for i in range(2 * CHANGE_DAYS)]
     recent, before = sum(back[:CHANGE_DAYS]), sum(back[CHANGE_DAYS:])
     return {
-        "trend": [{"date": date, "count": days.get(date, 0)} for date in dates],
+        "trend": {**told, "days": [{"date": date, "count": days.get(date, 0)} for date in dates]},
         "change": (recent - before) / before if before else None,
     }
 

@@ -11,7 +11,7 @@ text. Not here: language models.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,11 +70,13 @@ class Namer:
         clusters: np.ndarray,
         centroids: np.ndarray,
         embed: Embed | None = None,
+        *,
+        taken: Collection[str] = (),
     ) -> None:
         """Hold what labels are made from.
 
         texts, vectors, clusters: of n_texts; clusters -1 for none. centroids: float32 (n_topics, n_dims), unit rows.
-        embed: the model that made `vectors`, as `Embedder.embed`.
+        embed: the model that made `vectors`, as `Embedder.embed`. taken: labels that are not to be given.
         """
         self._texts, self._vectors, self._centroids, self._embed = texts, vectors, centroids, embed
         self._middle = vectors.mean(axis=0)
@@ -82,7 +84,7 @@ class Namer:
         self._typical = [_typical(vectors, clusters, centroids, topic) for topic in range(len(centroids))]
         self._lent: list[_Lent] = []
         self._names: frozenset[str] = frozenset()
-        self._taken: set[str] = set()
+        self._taken = {label.lower() for label in taken}
 
     def topics(self, kept: Mapping[int, str] | None = None) -> list[str]:
         """Return one label a topic. kept: labels that topics have already, which stay."""

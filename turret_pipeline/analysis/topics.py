@@ -8,6 +8,7 @@ the rows come. How topics are found stands in `topics_clusters`, how they are na
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from turret_pipeline.analysis.topics_rows import (
     count_messages,
     kept_labels,
     kept_places,
+    lost_topics,
     place_rows,
     split_members,
     theme_ids_of,
@@ -61,6 +63,8 @@ def fit_topics(
     *,
     previous_topics: pl.DataFrame | None = None,
     previous_assignments: pl.DataFrame | None = None,
+    held: Collection[str] = (),
+    given_labels: Collection[str] = (),
     seed: int = 0,
     embed: Embed | None = None,
 ) -> TopicFit:
@@ -69,6 +73,8 @@ def fit_topics(
     texts: text_id, text, vector (unit length), n_messages; one row a distinct text.
     previous_topics, previous_assignments: what the last fit left, or None for the first. Texts that came since are
         best left out of the assignments: a topic is born only from texts that are not in them or have none there.
+    held: old topics that go on whatever is found: with id and label, most of their texts, and if need be with none.
+    given_labels: labels that people gave, which are not given again.
     embed: the model behind the vectors, as `Embedder.embed`: labels are better with it.
     """
     texts = texts.unique("text_id").sort("text_id")
@@ -84,11 +90,12 @@ def fit_topics(
 
     vectors = unit_matrix(sample["vector"])
     words = sample["text"].to_list()
-    old = _old_clusters(sample, previous_assignments)
+    old, old_ids = _old_clusters(sample, previous_assignments)
+    old_held = [number for number, name in enumerate(old_ids) if name in held]
 
     def find(rows: np.ndarray) -> np.ndarray:
         fresh = cluster_texts(words, rows, seed=seed)
-        return _without_outliers(fresh.clusters if old is None else keep_topics(fresh, rows, old), rows)
+        return _without_outliers(fresh.clusters if old is None else keep_topics(fresh, rows, old, old_held), rows)
 
     clusters, keywords = find_topics(words, vectors, find)
     n_topics = len(keywords)
@@ -100,9 +107,10 @@ def fit_topics(
     )
     placed = members.filter(pl.col("cluster") >= 0).select("text_id", "cluster")
     fresh_ids = [topic_id(part["text_id"]) for part in split_members(members, n_topics)]
-    ids = carry_ids(placed, fresh_ids, previous_assignments)
+    ids = carry_ids(placed, fresh_ids, previous_assignments, held)
     kept = kept_labels(ids, previous_topics)
-    namer = Namer(words, vectors, clusters, centroids, embed)
+    lost = lost_topics(ids, previous_topics, held)
+    namer = Namer(words, vectors, clusters, centroids, embed, taken=[*given_labels, *lost["label"]])
     labels = namer.topics(kept)
     keywords = [clean_keywords(found) for found in keywords]
 
@@ -112,7 +120,8 @@ def fit_topics(
     theme_labels = namer.themes(themes, labels, kept_labels(theme_ids, previous_topics, level=1))
     rows += theme_rows(rows, themes, centroids, theme_ids, theme_labels)
     rows = place_rows(rows, place_topics(centroids, themes, kept_places(ids, previous_topics)))
-    topics = pl.DataFrame(rows, schema=TOPIC_SCHEMA).with_columns(fitted_texts=pl.lit(usable.height, dtype=pl.Int64))
+    topics = pl.concat([pl.DataFrame(rows, schema=TOPIC_SCHEMA), lost.select(TOPIC_SCHEMA.names())])
+    topics = topics.with_columns(fitted_texts=pl.lit(usable.height, dtype=pl.Int64))
 
     assignments = _assignments(sample["text_id"], vectors, clusters, topics.filter(pl.col("level") == 0))
     left_over = texts.join(sample.select("text_id"), on="text_id", how="anti")
@@ -165,18 +174,18 @@ def unit_matrix(vectors: pl.Series) -> np.ndarray:
     return np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
 
 
-def _old_clusters(sample: pl.DataFrame, previous: pl.DataFrame | None) -> np.ndarray | None:
-    """Return the topic that each text had, numbered from 0, -1 for none; None where no text had one."""
+def _old_clusters(sample: pl.DataFrame, previous: pl.DataFrame | None) -> tuple[np.ndarray | None, list[str]]:
+    """Return the topic that each text had, -1 for none, as its place in the list; None where no text had one."""
     if previous is None or previous.height == 0:
-        return None
+        return None, []
     known = previous.select("text_id", "topic_id").unique("text_id", keep="last")
     old = sample.select("text_id").join(known, on="text_id", how="left", maintain_order="left")["topic_id"]
     names = old.drop_nulls().unique().sort()
     if len(names) == 0:
-        return None
+        return None, []
     numbers = pl.DataFrame({"topic_id": names, "number": np.arange(len(names))})
     joined = old.to_frame("topic_id").join(numbers, on="topic_id", how="left", maintain_order="left")
-    return joined["number"].fill_null(-1).to_numpy().astype(np.int64)
+    return joined["number"].fill_null(-1).to_numpy().astype(np.int64), names.to_list()
 
 
 def _own_cosine(vectors: np.ndarray, centroids: np.ndarray, clusters: np.ndarray) -> np.ndarray:

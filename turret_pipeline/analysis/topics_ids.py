@@ -7,7 +7,7 @@ which it shares most texts, one to one, so that ids keep their meaning though bo
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import polars as pl
@@ -27,10 +27,13 @@ def theme_id(topic_ids: Iterable[str]) -> str:
     return f"theme_{_digest(topic_ids)}"
 
 
-def carry_ids(members: pl.DataFrame, fresh: list[str], previous: pl.DataFrame | None) -> list[str]:
+def carry_ids(
+    members: pl.DataFrame, fresh: list[str], previous: pl.DataFrame | None, held: Collection[str] = ()
+) -> list[str]:
     """Return the id of each cluster: the old topic's that it continues, else its own of `fresh`.
 
-    members: text_id, cluster (0 to n-1). previous: text_id, topic_id of the last assignments, or None.
+    members: text_id, cluster (0 to n-1). previous: text_id, topic_id of the last assignments, or None. held: old topics
+    whose ids go on in any case, to the cluster that has most of their texts.
     """
     if previous is None or previous.height == 0 or not fresh:
         return fresh
@@ -43,9 +46,16 @@ def carry_ids(members: pl.DataFrame, fresh: list[str], previous: pl.DataFrame | 
     np.add.at(table, (rows, columns), 1)
     union = table.sum(axis=1, keepdims=True) + table.sum(axis=0, keepdims=True) - table
     ids = list(fresh)
-    taken = set()
-    for row, column in zip(*linear_sum_assignment(-table), strict=True):
-        if table[row, column] >= MIN_SHARED * union[row, column] and table[row, column] > 0:
+    taken: set[int] = set()
+    free = table.copy()
+    for column, name in enumerate(old):
+        if name in held and free[:, column].any():
+            row = int(free[:, column].argmax())
+            ids[row] = name
+            taken.add(row)
+            free[row], free[:, column] = 0, 0
+    for row, column in zip(*linear_sum_assignment(-free), strict=True):
+        if free[row, column] >= MIN_SHARED * union[row, column] and free[row, column] > 0:
             ids[row] = old[int(column)]
             taken.add(row)
     old_ids = set(previous["topic_id"].drop_nulls())

@@ -7,9 +7,11 @@ better by a margin, or the field has grown to twice what it was, they replace th
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
-from turret_pipeline.analysis.topics_clusters import Clustering
+from turret_pipeline.analysis.topics_clusters import MIN_SIZE, Clustering
 from turret_pipeline.analysis.topics_judge import Judge
 
 BETTER = 1.15
@@ -26,17 +28,18 @@ LEAST_RADIUS = 0.15
 """Cosine below which two texts have nothing in common, with sentence embeddings."""
 
 
-def keep_topics(fresh: Clustering, vectors: np.ndarray, old: np.ndarray) -> np.ndarray:
+def keep_topics(fresh: Clustering, vectors: np.ndarray, old: np.ndarray, held: Collection[int] = ()) -> np.ndarray:
     """Return the clusters after a refit: int64 of shape (n_texts,), those of `old` where they may stay.
 
     vectors: float32 of shape (n_texts, n_dims), unit rows. old: the topic of each text so far, from 0, -1 for none.
+    held: of these topics, those that a person decided about: they keep their texts whatever replaces the others.
     """
     known = old >= 0
     if known.sum() < 0.5 * len(old):
-        return fresh.clusters
+        return hold_topics(fresh.clusters, vectors, old, held)
     kept = _join_nearest(old, vectors)
     if fresh.quality > BETTER * max(Judge(vectors).quality(kept), 0.0):
-        return fresh.clusters
+        return hold_topics(fresh.clusters, vectors, old, held)
     births = old.copy()
     for clusters in (fresh.clusters, fresh.finer):
         for cluster in range(int(clusters.max(initial=-1)) + 1):
@@ -45,6 +48,29 @@ def keep_topics(fresh: Clustering, vectors: np.ndarray, old: np.ndarray) -> np.n
             if free.sum() >= max(MIN_BIRTH, MIN_BIRTH_SHARE * members.sum()):
                 births[free] = births.max() + 1
     return _join_nearest(births, vectors)
+
+
+def hold_topics(clusters: np.ndarray, vectors: np.ndarray, old: np.ndarray, held: Collection[int]) -> np.ndarray:
+    """Return the clusters with each of the `held` old topics as one of them, the others numbered on from 0.
+
+    A held topic keeps its texts, and takes in the new texts of clusters of which it had most of the old ones. What is
+    left of a cluster that it took most of, and is too small for a topic, joins the nearest.
+    """
+    found = clusters.copy()
+    known, of_held = old >= 0, np.isin(old, list(held))
+    for place, topic in enumerate(sorted(held)):
+        members, number = old == topic, int(clusters.max(initial=-1)) + 1 + place
+        for cluster in np.unique(clusters[members & (clusters >= 0)]):
+            inside = clusters == cluster
+            if (inside & members).sum() > 0.5 * (inside & known).sum():
+                found[inside & ~of_held] = number
+        found[members] = number
+    sizes = np.bincount(found[found >= 0])
+    small = (found >= 0) & ~of_held & (sizes[found] < MIN_SIZE)
+    if small.any() and not small.all():
+        found[small] = _join_nearest(np.where(small, -1, found), vectors)[small]
+    names = np.unique(found[found >= 0])
+    return np.where(found >= 0, np.searchsorted(names, found), -1)
 
 
 def radius_of(similarity: np.ndarray) -> float:

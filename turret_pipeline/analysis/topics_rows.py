@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 
 from turret_pipeline.analysis.topics_ids import carry_ids, theme_id
 from turret_pipeline.analysis.topics_refit import radius_of
+from turret_pipeline.lake.tables import TOPICS
 
 N_EXAMPLES = 8
 
@@ -19,6 +22,15 @@ def kept_labels(ids: list[str], previous: pl.DataFrame | None, level: int = 0) -
         return {}
     labels = dict(previous.filter(pl.col("level") == level).select("topic_id", "label").iter_rows())
     return {cluster: labels[name] for cluster, name in enumerate(ids) if name in labels}
+
+
+def lost_topics(ids: list[str], previous: pl.DataFrame | None, held: Collection[str]) -> pl.DataFrame:
+    """Return the rows of the `held` topics of the last fit that none of `ids` continues, as topics without texts."""
+    if previous is None:
+        return TOPICS.empty()
+    lost = previous.filter(pl.col("level") == 0, pl.col("topic_id").is_in(list(held)), ~pl.col("topic_id").is_in(ids))
+    nothing = pl.lit(0, dtype=pl.Int64)
+    return lost.with_columns(parent_id=pl.lit(None, dtype=pl.String), n_messages=nothing, n_texts=nothing)
 
 
 def kept_places(ids: list[str], previous: pl.DataFrame | None) -> np.ndarray:

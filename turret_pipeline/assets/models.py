@@ -26,6 +26,9 @@ from turret_pipeline.lake.tables import (
     JOURNEY_STEPS,
     MESSAGES,
     TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
+    TOPIC_FITS,
+    TOPIC_LINEAGE,
     TOPICS,
     Table,
 )
@@ -34,11 +37,16 @@ from turret_pipeline.stages.fields import bring_field_types
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
 from turret_pipeline.stages.steps import bring_journey_steps
+from turret_pipeline.stages.topic_days import bring_topic_days
 from turret_pipeline.stages.topics import bring_topics
 from turret_pipeline.stages.work import Outcome, Work
 
 MODELS_POOL = "models"
 """Steps that hold a model in memory; the instance lets one at a time run."""
+
+
+OF_A_FIT = (TOPICS, TOPIC_ASSIGNMENTS, TOPIC_LINEAGE, TOPIC_FITS)
+"""Tables that one step writes."""
 
 
 def model_assets() -> list[dg.AssetsDefinition]:
@@ -61,6 +69,13 @@ def model_assets() -> list[dg.AssetsDefinition]:
             pool=MODELS_POOL,
         ),
         _topics(),
+        _asset(
+            bring_topic_days,
+            TOPIC_DAYS,
+            after=[MESSAGES, TOPIC_ASSIGNMENTS],
+            group="topics",
+            kinds={"deltalake", "polars"},
+        ),
         _asset(
             bring_journey_steps,
             JOURNEY_STEPS,
@@ -125,7 +140,7 @@ def _asset(
 
 
 def _topics() -> dg.AssetsDefinition:
-    """Return the two assets that one step makes: a fit gives both the topics and who has them."""
+    """Return the assets that one step makes: a fit gives the topics, who has them, and what became of the old ones."""
 
     def spec(table: Table) -> dg.AssetSpec:
         return dg.AssetSpec(
@@ -141,10 +156,10 @@ def _topics() -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="fit_and_assign",
-        specs=[spec(TOPICS), spec(TOPIC_ASSIGNMENTS)],
+        specs=[spec(table) for table in OF_A_FIT],
         partitions_def=PROJECTS,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        check_specs=check_specs(TOPICS, TOPIC_ASSIGNMENTS),
+        check_specs=check_specs(*OF_A_FIT),
         pool=MODELS_POOL,
     )
     def topics(
@@ -157,7 +172,7 @@ def _topics() -> dg.AssetsDefinition:
             for outcome in outcomes:
                 workshop.done(project, outcome)
                 show(context, outcome, project, outcome.stage)
-        for table in (TOPICS, TOPIC_ASSIGNMENTS):
+        for table in OF_A_FIT:
             results = list(check_results(workshop.lake, table.name, wanted))
             yield dg.MaterializeResult(asset_key=table.name, check_results=results)
 

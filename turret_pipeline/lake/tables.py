@@ -196,6 +196,8 @@ TOPIC_ASSIGNMENTS = Table(
         _TEXT_ID,
         Column("topic_id", pl.String, "its topic; null where it has none", nullable=True),
         Column("similarity", pl.Float64, "cosine of the text and the topic's centroid, -1 to 1", nullable=True),
+        Column("x", pl.Float32, "place of the text on the topic map; null where it has none", nullable=True),
+        Column("y", pl.Float32, "place of the text on the topic map; null where it has none", nullable=True),
         Column("model_version", pl.Int64, "number of the fit that the assignment was made with"),
     ),
 )
@@ -237,6 +239,64 @@ JOURNEY_MOVES = Table(
     ("project_id", "received_date"),
 )
 
+TOPIC_LINEAGE = Table(
+    "topic_lineage",
+    "What became of one topic, or what one came from, at one fit: births, ends, splits, merges, and what carried on.",
+    ("project_id", "field", "model_version", "kind", "from_topic", "to_topic"),
+    (
+        _PROJECT,
+        _FIELD,
+        Column("model_version", pl.Int64, "number of the fit at which it happened"),
+        Column("kind", pl.String, "carry, birth, end, split (off `from_topic`) or merge (into `to_topic`)"),
+        Column("from_topic", pl.String, "topic before the fit; null at a birth", nullable=True),
+        Column("to_topic", pl.String, "topic after the fit; null at an end", nullable=True),
+        Column("from_label", pl.String, "its label then", nullable=True),
+        Column("to_label", pl.String, "its label then", nullable=True),
+        Column("n_texts", pl.Int64, "distinct texts that went this way; at a birth or end: all that the topic had"),
+        Column(
+            "share", pl.Float64, "of the texts of `from_topic`; at a birth, of `to_topic` that had no topic; 0 to 1"
+        ),
+    ),
+)
+
+TOPIC_FITS = Table(
+    "topic_fits",
+    "One fit of a field's topics: why it was made, what it found, and how far it moved what there was.",
+    ("project_id", "field", "model_version"),
+    (
+        _PROJECT,
+        _FIELD,
+        Column("model_version", pl.Int64, "number of the fit, 1 for the first"),
+        Column("reason", pl.String, "why it was made, in words"),
+        Column("seen_until", TIME, "time of receipt of the newest message it knew", nullable=True),
+        Column("n_texts", pl.Int64, "distinct texts of the field"),
+        Column("n_topics", pl.Int64, "topics found"),
+        Column("coverage", pl.Float64, "share of the messages that have a topic, 0 to 1", nullable=True),
+        Column("mean_similarity", pl.Float64, "of the texts that have a topic, to its centroid", nullable=True),
+        Column("sd_similarity", pl.Float64, "standard deviation of the same", nullable=True),
+        Column("changed", pl.Float64, "share of the messages known before whose topic is another now", nullable=True),
+        Column("ari", pl.Float64, "adjusted Rand index of both, over these messages", nullable=True),
+        Column("kept_ids", pl.Float64, "share of the topics before that there are still", nullable=True),
+    ),
+)
+
+TOPIC_DAYS = Table(
+    "topic_days",
+    "How often one topic came up on one day, among what was received on one day: counts that add up.",
+    ("project_id", "received_date", "field", "date", "topic_id"),
+    (
+        _PROJECT,
+        _DATE,
+        _FIELD,
+        Column("date", pl.Date, "UTC day on which the messages were sent"),
+        Column("topic_id", pl.String, "the topic, or `unassigned`"),
+        Column("n_messages", pl.Int64, "messages"),
+        Column("n_sessions", pl.Int64, "distinct sessions among them"),
+        Column("first_at", TIME, "the earliest of them"),
+    ),
+    ("project_id", "received_date"),
+)
+
 JOURNEY_EDGES = Table(
     "journey_edges",
     "One kind of move of sessions from topic to topic in a text field, over all time.",
@@ -273,7 +333,7 @@ TOPIC_EDITS = Table(
         _PROJECT,
         _FIELD,
         Column("topic_id", pl.String, "the topic that it is about"),
-        Column("action", pl.String, "rename, merge or hide"),
+        Column("action", pl.String, "rename, merge, hide or pin"),
         Column("value", pl.String, "label; topic it is merged into; `true`; null takes it back", nullable=True),
         Column("decided_at", TIME, "when"),
     ),
@@ -307,6 +367,9 @@ TABLES: dict[str, Table] = {
         EMBEDDINGS,
         TOPICS,
         TOPIC_ASSIGNMENTS,
+        TOPIC_LINEAGE,
+        TOPIC_FITS,
+        TOPIC_DAYS,
         JOURNEY_STEPS,
         JOURNEY_MOVES,
         JOURNEY_EDGES,

@@ -67,6 +67,11 @@ def steps_inputs(messages_state: int | None, assignments_state: int | None, chos
     return fingerprint(messages_state, assignments_state, chosen)
 
 
+def topic_days_inputs(messages_state: int | None, assignments_state: int | None, chosen: int | None) -> int:
+    """Return the fingerprint of what a project's counts by day follow from; `chosen` is the mark `TEXT_FIELDS`."""
+    return fingerprint("topic_days", messages_state, assignments_state, chosen)
+
+
 def moves_inputs(steps_state: int | None) -> int:
     """Return the fingerprint of what the moves (of a day, of a project) follow from."""
     return fingerprint(steps_state)

@@ -30,6 +30,7 @@ from turret_pipeline.lake.tables import (
     JOURNEY_STEPS,
     MESSAGES,
     TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
     TOPICS,
     Table,
 )
@@ -45,6 +46,7 @@ from turret_pipeline.stages.inputs import (
     parts_state,
     profiles_inputs,
     steps_inputs,
+    topic_days_inputs,
     topics_inputs,
 )
 from turret_pipeline.stages.work import recorded_mark
@@ -57,6 +59,7 @@ STAGES = (
     EMBEDDINGS,
     TOPICS,
     TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
     JOURNEY_STEPS,
     JOURNEY_MOVES,
     JOURNEY_EDGES,
@@ -120,6 +123,7 @@ def _wanted(
     yield "journey_steps", steps_inputs(state["messages"], state["topic_assignments"], chosen)
     yield "journey_moves", moves_inputs(state["journey_steps"])
     yield "journey_edges", edges_inputs(state["journey_moves"])
+    yield "topic_days", topic_days_inputs(state["messages"], state["topic_assignments"], chosen)
 
 
 def _rows(lake: Lake, table: Table) -> pl.DataFrame:

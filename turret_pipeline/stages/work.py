@@ -59,6 +59,11 @@ class Outcome:
     facts: dict[str, int | float | str] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
+    def add(self, n_rows: int, seconds: float) -> None:
+        """Count rows that were written, and the time that it took."""
+        self.n_rows += n_rows
+        self.seconds += seconds
+
     def finish(self, work: Work, table: ProjectTable, inputs: int | None) -> Outcome:
         """Mark the project as built from `inputs`, take the time and record it in `builds`; return self.
 

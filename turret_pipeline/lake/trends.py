@@ -1,0 +1,191 @@
+"""Which topics are new, grow or fade: marks of which at most one in twenty is a false alarm, as a pure function.
+
+Two windows of whole weeks are compared, so that the rhythm of the week says nothing: the last `RECENT_DAYS` complete
+days (the newest day may still be filling) and up to `BEFORE_WEEKS` weeks before them. What is compared is a topic's
+share, not its count, so that a project that grows as a whole has no growing topics; and its share of what behaves as
+most topics do (a trimmed ratio, after Robinson and Oshlack 2010), so that one topic that booms does not make all others
+fade. What is counted is sessions, so that one talkative session is one.
+
+How much a share varies from day to day by itself is taken from the topic's own days: they hold users that come back,
+sessions that come in bunches, events that everybody asks about for a day. The variance is a multiple of the binomial
+one (quasi-likelihood); the multiples of all topics are shrunk towards their common course, and the test has the degrees
+of freedom that this gives (Smyth 2004; Lund, Nettleton, McCarthy, Smyth 2012). Days that hang together beyond that (the
+same users for a week) show in the variance between weeks, which scales it for all topics. Few counts are judged by the
+binomial tail itself. Marks are those of Benjamini and Hochberg (1995) at `FALSE_ALARMS`, over all topics at once.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import polars as pl
+from scipy.special import betainc, ndtri, polygamma, psi, stdtr
+
+RECENT_DAYS = 7
+BEFORE_WEEKS = 8
+NEW_DAYS = 14
+"""Complete days within which a topic must have been seen first to be new."""
+
+FALSE_ALARMS = 0.05
+LEAST_CHANGE = 0.2
+"""Change of the share below which no mark is set, however certain it is: nobody needs to know."""
+
+LEAST_SESSIONS = 10
+"""Sessions of a topic in both windows together below which nothing can be said."""
+
+TRIMMED = 0.25
+"""Share of the sessions at either end of the order of changes that say nothing about how most topics behave."""
+
+TRENDS = pl.Schema(
+    {
+        "topic_id": pl.String(),
+        "trend": pl.String(),
+        "change": pl.Float64(),
+        "p_value": pl.Float64(),
+        "q_value": pl.Float64(),
+    }
+)
+
+
+def topic_trends(days: pl.DataFrame) -> pl.DataFrame:
+    """Return one row (`TRENDS`) a topic, by id: `new`, `growing`, `fading` or `steady`, null where too little is known.
+
+    days: topic_id, date, n_sessions; days without sessions may be left out. Of `unassigned` there may be rows too.
+    change: of the topic's share of sessions, recent against before, less 0 (1: twice as much); null from nothing.
+    q_value: share of false alarms among the marks down to this one, 0 to 1.
+    """
+    topics = days["topic_id"].unique().sort()
+    counts, first = _by_day(days, topics)
+    n_weeks = min(BEFORE_WEEKS, counts.shape[1] // 7 - 1)
+    unknown = topics.to_frame("topic_id").select(
+        *(pl.lit(None, kind).alias(name) if name != "topic_id" else name for name, kind in TRENDS.items())
+    )
+    if n_weeks < 1:
+        return unknown
+    recent, before = counts[:, -RECENT_DAYS:], counts[:, -RECENT_DAYS - 7 * n_weeks : -RECENT_DAYS]
+    now, then = recent.sum(axis=1), before.sum(axis=1)
+    told = now + then >= LEAST_SESSIONS
+    if not told.any() or not then.any() or not now.any():
+        return unknown
+    ratio = _common_ratio(now, then)
+    scale, freedom = _dispersion(before[told])
+    p_value = np.full(len(topics), np.nan)
+    p_value[told] = _p_values(now[told], then[told], ratio, scale, freedom)
+    q_value = np.full(len(topics), np.nan)
+    q_value[told] = _q_values(p_value[told])
+    change = np.divide(now, then * ratio, out=np.full(len(topics), np.nan), where=then > 0) - 1
+    marks: list[str | None] = []
+    for topic in range(len(topics)):
+        sure = q_value[topic] <= FALSE_ALARMS
+        seen_late = first[topic] >= max(counts.shape[1] - NEW_DAYS, 7)
+        if np.isnan(q_value[topic]):
+            marks.append(None)
+        elif sure and seen_late and now[topic] > then[topic] * ratio:
+            marks.append("new")
+        elif sure and not change[topic] <= LEAST_CHANGE:
+            marks.append("growing")
+        elif sure and change[topic] < -LEAST_CHANGE:
+            marks.append("fading")
+        else:
+            marks.append("steady")
+    columns = {"topic_id": topics, "trend": marks, "change": change, "p_value": p_value, "q_value": q_value}
+    return pl.DataFrame(columns, schema=TRENDS, nan_to_null=True)
+
+
+def _by_day(days: pl.DataFrame, topics: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return sessions, float64 (n_topics, n_days) over all days but the newest, and the day each topic came up."""
+    if days.is_empty():
+        return np.zeros((0, 0)), np.zeros(0)
+    start, newest = days["date"].min(), days["date"].max()
+    assert isinstance(start, dt.date)
+    assert isinstance(newest, dt.date)
+    counts = np.zeros((len(topics), (newest - start).days + 1))
+    places = (days["date"] - start).dt.total_days().to_numpy()
+    np.add.at(counts, (topics.search_sorted(days["topic_id"]).to_numpy(), places), days["n_sessions"].to_numpy())
+    return counts[:, :-1], (counts > 0).argmax(axis=1)
+
+
+def _common_ratio(now: np.ndarray, then: np.ndarray) -> float:
+    """Return how many sessions most topics have now for one before: without those that changed most, by sessions."""
+    if (now > 0).sum() < 4:
+        return float(now.sum() / then.sum())
+    order = np.argsort(now / (now + then + 1e-9), kind="stable")
+    weight = (now + then)[order]
+    upper = np.cumsum(weight) / weight.sum()
+    lower = upper - weight / weight.sum()
+    kept = np.clip(np.minimum(upper, 1 - TRIMMED) - np.maximum(lower, TRIMMED), 0, None) / np.maximum(
+        upper - lower, 1e-12
+    )
+    some_now, some_then = (kept * now[order]).sum(), (kept * then[order]).sum()
+    return float(some_now / some_then) if some_now and some_then else float(now.sum() / then.sum())
+
+
+def _dispersion(before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return by how much each topic's counts vary more than binomial ones, at least 1, and the degrees of freedom.
+
+    before: sessions, float64 (n_topics, 7 * n_weeks).
+    """
+    n_topics, n_days = before.shape
+    n_weeks = n_days // 7
+    exposure = before.sum(axis=0)
+    total = np.maximum(before.sum(axis=1), 0.5)
+    if n_weeks >= 3:  # each weekday has a share of its own
+        by_weekday = before.reshape(n_topics, n_weeks, 7).sum(axis=1)
+        share = by_weekday / np.maximum(exposure.reshape(n_weeks, 7).sum(axis=0), 1)
+        expected, freedom = np.tile(share, n_weeks) * exposure, n_days - 7
+    else:
+        expected, freedom = np.outer(total / exposure.sum(), exposure), n_days - 1
+    rest = np.maximum(1 - total / exposure.sum(), 0.05)  # a share of nearly all cannot vary much
+    raw = ((before - expected) ** 2).sum(axis=1) / total / rest * n_days / freedom
+    scale, freedoms = _shrunk(np.maximum(raw, 0.05), freedom, np.log(total))
+    if n_weeks >= 4:
+        weeks, of_weeks = before.reshape(n_topics, n_weeks, 7).sum(axis=2), exposure.reshape(n_weeks, 7).sum(axis=1)
+        expected = np.outer(total / of_weeks.sum(), of_weeks)
+        between = ((weeks - expected) ** 2).sum(axis=1) / total / rest * n_weeks / (n_weeks - 1)
+        middle = (1 - 2 / (9 * (n_weeks - 1))) ** 3  # median of chi square over its degrees of freedom
+        scale = scale * max(1.0, float(np.median(between / scale)) / middle)
+    return np.maximum(scale, 1.0), freedoms
+
+
+def _shrunk(raw: np.ndarray, freedom: int, log_total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the estimates drawn towards a common line over the log of the total, and their degrees of freedom."""
+    if len(raw) < 4:
+        return raw, np.full(len(raw), float(freedom))
+    level = np.log(raw) - psi(freedom / 2) + np.log(freedom / 2)
+    design = np.column_stack([np.ones(len(raw)), log_total - log_total.mean()])
+    course = design @ np.linalg.lstsq(design, level, rcond=None)[0]
+    spread = ((level - course) ** 2).sum() / max(len(raw) - 2, 1) - polygamma(1, freedom / 2)
+    prior = 1000.0 if spread <= 0 else min(1000.0, 2 * _trigamma_inverse(float(spread)))
+    return (prior * np.exp(course) + freedom * raw) / (prior + freedom), np.full(len(raw), prior + freedom)
+
+
+def _trigamma_inverse(value: float) -> float:
+    """Return x with trigamma(x) = value, by Newton's method as in Smyth (2004)."""
+    x = 0.5 + 1 / value
+    for _ in range(50):
+        now = float(polygamma(1, x))
+        step = now * (1 - now / value) / float(polygamma(2, x))
+        x += step
+        if -step / x < 1e-8:
+            break
+    return x
+
+
+def _p_values(now: np.ndarray, then: np.ndarray, ratio: float, scale: np.ndarray, freedom: np.ndarray) -> np.ndarray:
+    """Return two-sided p-values that `now` is what the common ratio lets expect, given the sum of both."""
+    share = ratio / (1 + ratio)
+    hits, misses = now / scale, then / scale
+    up = np.where(hits > 0, betainc(np.maximum(hits, 1e-9), misses + 1, share), 1.0)
+    down = np.where(misses > 0, betainc(np.maximum(misses, 1e-9), hits + 1, 1 - share), 1.0)
+    tail = np.clip(np.minimum(up, down), 1e-300, 0.5)
+    return np.minimum(1.0, 2 * stdtr(freedom, ndtri(tail)))
+
+
+def _q_values(p_value: np.ndarray) -> np.ndarray:
+    """Return the p-values as Benjamini and Hochberg adjust them."""
+    order = np.argsort(p_value)
+    ranked = p_value[order] * len(p_value) / np.arange(1, len(p_value) + 1)
+    adjusted = np.empty_like(p_value)
+    adjusted[order] = np.minimum(1.0, np.minimum.accumulate(ranked[::-1])[::-1])
+    return adjusted

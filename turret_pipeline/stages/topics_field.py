@@ -1,0 +1,195 @@
+"""One text field of a project: the tables that its topics are made from and go to, and what their marks say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+
+from turret_pipeline.analysis.embedding import model_key
+from turret_pipeline.analysis.topics import assign_texts
+from turret_pipeline.lake.commits import ProjectTable, fingerprint
+from turret_pipeline.lake.tables import (
+    EMBEDDINGS,
+    FIELD_TYPES,
+    MESSAGES,
+    TOPIC_ASSIGNMENTS,
+    TOPIC_EDITS,
+    TOPIC_FITS,
+    TOPIC_LINEAGE,
+    TOPICS,
+    Table,
+)
+from turret_pipeline.stages.work import Work
+
+_LEFT_TO_FIELD = ("project_id", "field", "model_version")
+ASSIGNED = pl.Schema({name: kind for name, kind in TOPIC_ASSIGNMENTS.schema.items() if name not in _LEFT_TO_FIELD})
+
+ASSIGN_TEXTS = 65_536
+"""Texts whose vectors are in memory at once when they are assigned to topics."""
+
+MICRO = 1_000_000
+"""Marks are whole numbers: similarities are kept in millionths."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one project that have to do with topics, open."""
+
+    types: ProjectTable
+    messages: ProjectTable
+    embeddings: ProjectTable
+    topics: ProjectTable
+    assignments: ProjectTable
+    lineage: ProjectTable
+    fits: ProjectTable
+    edits: ProjectTable
+
+    @classmethod
+    def of(cls, work: Work) -> Tables:
+        names = (FIELD_TYPES, MESSAGES, EMBEDDINGS, TOPICS, TOPIC_ASSIGNMENTS, TOPIC_LINEAGE, TOPIC_FITS, TOPIC_EDITS)
+        return cls(*(work.open(table) for table in names))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How the assignments of a field stand, so that nobody has to count them all.
+
+    n_texts: assigned or known to have no topic. n_without: of them, those without one. n_since: texts that came since
+    the last fit. near_since: sum of their similarities to the nearest topic.
+    """
+
+    n_texts: int = 0
+    n_without: int = 0
+    n_since: int = 0
+    near_since: float = 0.0
+
+    def with_texts(self, added: pl.DataFrame) -> Tally:
+        """Return the tally with the rows (`ASSIGNED`) of texts that came since the last fit."""
+        near = float(added["similarity"].sum())
+        return Tally(
+            self.n_texts + added.height,
+            self.n_without + added["topic_id"].null_count(),
+            self.n_since + added["similarity"].count(),
+            self.near_since + near,
+        )
+
+
+@dataclass(frozen=True)
+class Field:
+    """One text field of a project, with the tables that its topics are made from and go to."""
+
+    work: Work
+    name: str
+    tables: Tables
+
+    def mark_id(self, mark: str) -> str:
+        """Return the name of the field's own mark, in `topics` or `topic_assignments`."""
+        return f"{mark} of {fingerprint(self.name)}"
+
+    def _mark(self, table: ProjectTable, mark: str) -> int:
+        return table.mark(self.mark_id(mark)) or 0
+
+    @property
+    def model(self) -> int:
+        """What stands for the embedding model in a mark."""
+        return fingerprint(model_key(self.work.model))
+
+    @property
+    def fit(self) -> int:
+        """Number of the fit that the field's topics are of, 0 before the first."""
+        return self._mark(self.tables.topics, "fit")
+
+    @property
+    def assigned_fit(self) -> int:
+        """Number of the fit that the field's assignments are of; less than `fit` where that was interrupted."""
+        return self._mark(self.tables.assignments, "fit")
+
+    @property
+    def base_version(self) -> int:
+        """Version of `topics` that the newest fit was made from."""
+        return self._mark(self.tables.topics, "base")
+
+    @property
+    def seen(self) -> int:
+        """Time of receipt, in microseconds, up to which the newest fit read."""
+        return self._mark(self.tables.topics, "seen")
+
+    @property
+    def seen_before(self) -> int:
+        """The same of the fit before the newest."""
+        return self._mark(self.tables.topics, "seen before")
+
+    @property
+    def fitted_model(self) -> int:
+        """What stands for the embedding model of the newest fit."""
+        return self._mark(self.tables.topics, "model")
+
+    def tally(self) -> Tally:
+        """Return how the assignments stand, as their marks say."""
+        n_texts, n_without, n_since, near = (self._mark(self.tables.assignments, name) for name in TALLY)
+        return Tally(n_texts, n_without, n_since, near / MICRO)
+
+    def tally_marks(self, tally: Tally) -> dict[str, int]:
+        """Return the marks that say `tally`, for the commit that makes it true."""
+        values = (tally.n_texts, tally.n_without, tally.n_since, round(tally.near_since * MICRO))
+        return {self.mark_id(name): value for name, value in zip(TALLY, values, strict=True)}
+
+    def reason_of(self, fit: int) -> str:
+        """Return why fit number `fit` was made, as it wrote down before it wrote topics."""
+        found = self.rows(self.tables.fits).filter(pl.col("model_version") == fit)["reason"]
+        return str(found[0]) if len(found) else "the last fit was interrupted"
+
+    def rows(self, table: ProjectTable, at: int | None = None) -> pl.DataFrame:
+        """Return the field's rows of `table` (at the version `at`, default: the one that is open)."""
+        return table.scan(at).filter(pl.col("field") == self.name).drop("project_id", "field").collect()
+
+    def texts(self) -> pl.DataFrame:
+        """Return `text_id`, `n_messages`, `first` (microseconds) of all the field's distinct texts, by `text_id`."""
+        grouped = self._messages().group_by("text_id")
+        first = pl.col("received_at").min().dt.epoch("us")
+        return grouped.agg(n_messages=pl.len().cast(pl.Int64), first=first).sort("text_id").collect()
+
+    def new_texts(self, days: Collection[dt.date]) -> pl.DataFrame:
+        """Return `text_id` of the distinct texts received on `days` that have no assignment, in order."""
+        said = self._messages().filter(pl.col("received_date").is_in(list(days))).select("text_id").unique()
+        known = self.tables.assignments.scan().filter(pl.col("field") == self.name).select("text_id")
+        return said.join(known, on="text_id", how="anti").sort("text_id").collect()
+
+    def with_vectors(self, texts: pl.DataFrame) -> pl.DataFrame:
+        """Return those of `texts` that have a vector, with `text` and `vector`, in the same order."""
+        # A filter, not a join: the reader then decodes the vectors of these texts only, not those of the whole table.
+        wanted = (pl.col("model") == model_key(self.work.model)) & pl.col("text_id").is_in(texts["text_id"].implode())
+        found = self.tables.embeddings.scan().filter(wanted).select("text_id", "text", "vector").collect()
+        return texts.join(found, on="text_id", how="inner", maintain_order="left")
+
+    def assign(self, texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows (`ASSIGNED`) of `texts`: the nearest topic, null where none is near or there is none."""
+        frames = [ASSIGNED.to_frame(eager=True)]
+        for start in range(0, texts.height, ASSIGN_TEXTS):
+            chunk = self.with_vectors(texts.slice(start, ASSIGN_TEXTS)).select("text_id", "text", "vector")
+            frames.append(assign_texts(chunk, topics).select(ASSIGNED.names()))
+            self.work.tell("topic_assignments", min(start + ASSIGN_TEXTS, texts.height), texts.height)
+        return pl.concat(frames)
+
+    def _messages(self) -> pl.LazyFrame:
+        return self.tables.messages.scan().filter(pl.col("field") == self.name)
+
+
+def fit_marks(assignments: ProjectTable, fields: Collection[str]) -> list[tuple[str, int | None]]:
+    """Return each field with the number of the fit that its assignments are of."""
+    return [(name, assignments.mark(f"fit of {fingerprint(name)}")) for name in sorted(fields)]
+
+
+TALLY = ("texts", "without topic", "since fit", "near since fit")
+"""Names of the marks in `topic_assignments` that make up a `Tally`."""
+
+
+def declared(field: Field, table: Table, rows: pl.DataFrame, fit: int) -> pl.DataFrame:
+    """Return `rows` with the columns that the table declares: those of fit number `fit` of the field."""
+    named = rows.with_columns(
+        project_id=pl.lit(field.work.project_id), field=pl.lit(field.name), model_version=pl.lit(fit, dtype=pl.Int64)
+    )
+    return named.select(table.schema.names())
