@@ -65,7 +65,11 @@ def fill(
         pl.Series("topic_id", [None if topic == without_topic else f"t_{topic}" for topic in planted], pl.String),
         pl.Series("similarity", [None if topic == without_topic else 0.8 for topic in planted], pl.Float64),
         pl.lit(1, pl.Int64).alias("model_version"),
-        *(pl.lit(None, pl.Float32).alias(name) for name in ("x", "y")),
+        # A ring around its topic; a text without one lies in the middle of the map.
+        *(
+            pl.Series(name, [_at(topic)[i] + 0.8 * turn(0.7 * n) for n, topic in enumerate(planted)], pl.Float32)
+            for i, (name, turn) in enumerate((("x", math.cos), ("y", math.sin)))
+        ),
     )
     store.append(lake, TOPIC_ASSIGNMENTS, assignments)
     store.append(lake, TOPICS, _topics(project_id, sample, names, without_topic))
@@ -102,6 +106,15 @@ def _events(project_id: str, sample: list[SampleMessage]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=EVENTS.schema)
 
 
+def _at(topic: str) -> tuple[float, float]:
+    """Return where a topic lies on the map: the topics of a theme around the theme's place."""
+    for number, topics in enumerate(THEMES[theme] for theme in sorted(THEMES)):
+        if topic in topics:
+            theme, turn = 2.1 * number, 2 * math.pi * topics.index(topic) / len(topics)
+            return 4 * math.cos(theme) + 1.9 * math.cos(turn), 4 * math.sin(theme) + 1.9 * math.sin(turn)
+    return 0.0, 0.0
+
+
 def _topics(project_id: str, sample: list[SampleMessage], names: dict[str, str], without_topic: str) -> pl.DataFrame:
     sizes = Counter(message.topic for message in sample)
     theme_of = {topic: theme for theme, topics in THEMES.items() for topic in topics}
@@ -109,7 +122,6 @@ def _topics(project_id: str, sample: list[SampleMessage], names: dict[str, str],
     for i, topic in enumerate(sorted(topic for topic in sizes if topic != without_topic)):
         texts = [m.event["metadata"][FIELD] for m in sample if m.topic == topic]
         words = Counter(word for text in texts for word in text.lower().split() if len(word) > 4)
-        group = sorted(THEMES).index(theme_of[topic])
         rows.append(
             {
                 "topic_id": f"t_{topic}",
@@ -119,8 +131,8 @@ def _topics(project_id: str, sample: list[SampleMessage], names: dict[str, str],
                 "keywords": [word for word, _ in words.most_common(8)],
                 "examples": texts[:3],
                 "n_messages": sizes[topic],
-                "x": 4 * math.cos(2.1 * group) + 1.9 * math.cos(2.4 * i),
-                "y": 4 * math.sin(2.1 * group) + 1.9 * math.sin(2.4 * i),
+                "x": _at(topic)[0],
+                "y": _at(topic)[1],
                 "centroid": [float(i == j) for j in range(16)],
             }
         )
@@ -133,8 +145,8 @@ def _topics(project_id: str, sample: list[SampleMessage], names: dict[str, str],
                 "keywords": [theme.lower()],
                 "examples": [],
                 "n_messages": sum(sizes[topic] for topic in THEMES[theme]),
-                "x": float(i),
-                "y": float(i),
+                "x": 4 * math.cos(2.1 * sorted(THEMES).index(theme)),
+                "y": 4 * math.sin(2.1 * sorted(THEMES).index(theme)),
                 "centroid": [float(i == j) for j in range(16)],
             }
         )

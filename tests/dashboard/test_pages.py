@@ -91,6 +91,8 @@ def test_a_topics_page_shows_its_series_moves_and_messages(served: Served, visit
     assert numbers(page, "#after td.count") == [move["count"] for move in topic["after"]]
     assert texts(page, "#messages td.text") == [message["text"] for message in recent]
     assert numbers(page, "#numbers td:nth-child(3)") == [number["count"] for number in topic["numbers"]]
+    ways = served.get("/v1/topics/t_refund", served.full)["lineage"]
+    assert page.locator("#lineage li").count() == len(ways)
     visitor.open("/topics/t_nothing")
     expect(page.locator("h1")).to_have_text("There is no such topic")
 
@@ -180,6 +182,38 @@ def test_returns_tell_what_users_come_back_for(served: Served, visitor: Visitor)
     assert visitor.problems == []
 
 
+def test_the_map_shows_every_text_at_its_place_and_names_what_is_under_the_pointer(
+    served: Served, visitor: Visitor
+) -> None:
+    visitor.sign_in(served.full.read_key, "/topics")
+    page = visitor.page
+    columns = served.get("/v1/topics/map", served.full, limit="100000")
+    page.wait_for_selector(f'#map .picture[data-points="{len(columns["x"])}"]')
+    drawn = page.evaluate(
+        "document.querySelector('#map .picture').data.filter((t) => t.name === 'points')"
+        ".flatMap((t) => [...t.customdata].map((i, k) => [i, t.x[k]]))"
+    )
+    assert sorted(i for i, _ in drawn) == list(range(len(columns["x"])))
+    assert all(abs(columns["x"][i] - x) < 1e-3 for i, x in drawn)
+    page.evaluate(
+        "(() => { const p = document.querySelector('#map .picture'), t = p.data[0];"
+        " p.emit('plotly_hover', { points: [{ data: t, pointNumber: 0, customdata: t.customdata[0] }],"
+        " event: { clientX: 500, clientY: 300 } }) })()"
+    )
+    first = columns["text"][drawn[0][0]]
+    expect(page.locator(".tip")).to_contain_text(first[:60])
+    # Where one has moved to stands in the address, and is where the next one begins.
+    page.evaluate(
+        "window.Plotly.relayout(document.querySelector('#map .picture'),"
+        " { 'xaxis.range[0]': -1, 'xaxis.range[1]': 1, 'yaxis.range[0]': -2, 'yaxis.range[1]': 2 })"
+    )
+    page.wait_for_url("**map=-1%2C1%2C-2%2C2**")
+    visitor.open(page.url.removeprefix(served.url))
+    visitor.wait_for_pictures()
+    assert page.evaluate("document.querySelector('#map .picture').layout.xaxis.range") == [-1, 1]
+    assert visitor.problems == []
+
+
 def test_paths_from_and_to_a_topic_are_those_of_the_api(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys?view=paths")
     page = visitor.page
@@ -266,6 +300,11 @@ def test_an_admin_renames_merges_and_hides_a_topic_and_takes_it_back(served: Ser
     page.locator("#new-name").fill("Borders <i>")
     page.get_by_role("button", name="Rename").click()
     expect(page.locator("h1")).to_have_text("Borders <i>")
+    page.get_by_role("button", name="Pin").click()
+    expect(page.locator(".decisions li")).to_have_count(2)
+    assert served.get("/v1/topics/t_visa", served.full)["pinned"]
+    page.locator('[data-action="pin"] button').click()
+    expect(page.locator(".decisions li")).to_have_count(1)
     page.get_by_role("button", name="Hide from lists").click()
     expect(page.locator(".decisions li")).to_have_count(2)
     shown = [topic["label"] for topic in served.get("/v1/topics", served.full)["data"]]

@@ -73,7 +73,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
   });
 }
 
-export const dayCounts = ({ trend }) => (trend.days ?? trend).map((each) => each.count);
+export const dayCounts = ({ trend }) => trend.days.map((each) => each.count);
 
 // What is said of a topic whose share of the sessions has changed beyond chance.
 export function trendMark({ trend }) {

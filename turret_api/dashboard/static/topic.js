@@ -43,7 +43,7 @@ export async function topic(context) {
         { title: "Share", cell: (each) => shareBar(each.share) }, { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
       ], segment.values, { limit: 8, label: `By ${segment.field}` }), without(segment.n_rest, segment.n_none))),
       one.numbers.length ? panel("Numbers", "", { id: "numbers", note: "Of this topic's messages", exports: { rows: rows(one.numbers, "field", "count", "min", "mean", "max", "mean_of_all") } }, numbers(one.numbers)) : null,
-      one.lineage && panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared" }, lineage(one, field)),
+      panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared" }, lineage(one, field)),
       later(curation(one, field, again), (controls) => controls && panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, controls), 80),
       panel("Recent messages", "", { id: "messages", note: plural(one.size, "message"), exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] } },
         later(recent, (answer) => messages(answer.data, field), 320))));

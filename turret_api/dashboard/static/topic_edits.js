@@ -31,7 +31,7 @@ export async function curation({ topic_id: id, label: present, level }, field, a
   } }, h("option", { value: "" }, "Merge into…"), others.map((topic) => h("option", { value: topic.topic_id }, topic.label)));
   const mine = inForce(edits.data, field).filter((edit) => edit.topic_id === id || (edit.action === "merge" && edit.value === id));
   const button = (action, words) => (mine.some((edit) => edit.action === action && edit.topic_id === id) ? null : h("button", { class: "button", type: "button", onclick: () => decide(id, action, "true") }, words));
-  return [h("div", { class: "curate" }, rename, merge, button("hide", "Hide from lists")), problem,
+  return [h("div", { class: "curate" }, rename, merge, level ? null : button("pin", "Pin"), button("hide", "Hide from lists")), problem,
     mine.length ? h("ul", { class: "decisions" }, mine.map((edit) => h("li", { "data-action": edit.action }, h("span", { class: "muted" }, sentence(edit, id, label)),
       h("button", { class: "button", onclick: () => decide(edit.topic_id, edit.action, null) }, "Take back")))) : null];
 }

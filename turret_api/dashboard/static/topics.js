@@ -10,11 +10,14 @@ import { topicMap } from "./map.js";
 import { later, panel } from "./panel.js";
 import { table, topicsTable } from "./tables.js";
 
+const MOST_POINTS = 100_000;
+
 export function topics(context) {
   const { field, query } = context;
   const found = loadTopics(field, query);
   const source = (level) => ["/v1/topics", { ...asked(field, query), level, limit: 1000 }];
-  const q = query.get("q") ?? "", texts = null;
+  const q = query.get("q") ?? "", texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
+  texts.catch(() => null);
   return h("div", {},
     pageHead("Topics", later(found.catch(() => null), (all) => (all ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}` : ""), 20), freshness(found)),
     withFilters(context,
