@@ -62,6 +62,7 @@ def main() -> None:
             "growth": ["--json"],
             "dashboard": ["--json"],
             **({"field_types": [str(options.field_types), "--json"]} if options.field_types else {}),
+            "search": [],
         }.items():
             for name, value in measure(script, *arguments).items():
                 shown = f"{value:,.2f}" if isinstance(value, float) else str(value)

@@ -61,7 +61,7 @@ def test_an_earlier_version_can_still_be_read(lake: Lake) -> None:
 
 
 def test_vectors_come_back_as_they_went_in(lake: Lake) -> None:
-    row = {"project_id": "shop", "model": "m", "text_id": "t", "text": "x", "vector": [0.6, 0.8]}
+    row = {"project_id": "shop", "model": "m", "text_id": "t", "text": "x", "vector": [0.6, 0.8], "quantized": b"_\x7f"}
     frame = pl.DataFrame([row], schema=EMBEDDINGS.schema)
     store.append(lake, EMBEDDINGS, frame)
     assert store.read(lake, EMBEDDINGS, "shop").equals(frame)

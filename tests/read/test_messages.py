@@ -37,15 +37,6 @@ def test_filters_hold_for_messages_too(api: Api) -> None:
     assert [row["text"] for row in rows] == ["I want my money back. My order is 02."]
 
 
-def test_search_by_meaning_is_refused_and_not_faked(api: Api) -> None:
-    assert api.get("/v1/messages", q="refund", status=400) == {
-        "success": False,
-        "error": "Search by meaning (q) is not available; filter by topic_id, name, from, to or segment.",
-        "code": "INVALID_REQUEST",
-        "field": "q",
-    }
-
-
 @pytest.mark.parametrize("cursor", ["x", "!", "AAAA", "WzFd", "bnVsbA", "e30", "WyJ4IiwieSJd", "é"])
 def test_a_made_up_cursor_is_told_so(api: Api, cursor: str) -> None:
     for path in ("/v1/messages", "/v1/topics", "/v1/fields"):

@@ -57,8 +57,8 @@ def command(table: str, project: str, field: str | None, out: Path) -> None:
     """Write TABLE of a project to a file, replacing it.
 
     messages has each message with its topic, journeys the edges of the graph, fields what /v1/fields shows; every other
-    name is a table of the lake as it is. In CSV a text that a spreadsheet would run as a formula gets a ' before it,
-    and lists and objects are JSON.
+    name is a table of the lake, without the bytes that search goes by. In CSV a text that a spreadsheet would run as a
+    formula gets a ' before it, and lists and objects are JSON.
     """
     if out.suffix not in FORMATS:
         raise click.ClickException(f"{out.name!r} does not end in {', '.join(FORMATS)}")
@@ -90,7 +90,7 @@ def rows_of(snapshot: Snapshot, table: str, field: str | None) -> pl.DataFrame:
         found = messages_of(snapshot, chosen, Filters()).join(labels, on="topic_id", how="left")
         return found.sort("timestamp", "received_at", "seq", "event_id").select(MESSAGE).collect()
     declared = TABLES[table]
-    rows_of_table = snapshot.scan(declared).drop("project_id")
+    rows_of_table = snapshot.scan(declared).drop("project_id").select(pl.all().exclude(pl.Binary))
     if field is not None:
         if "field" not in declared.schema:
             raise ApiError(400, "INVALID_REQUEST", f"The table {table} is not by field; leave --field out.")

@@ -20,6 +20,9 @@ SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, TOPIC_EDITS, FIELD_TYPES, EVENTS
 """Tables that answers about messages, topics and journeys follow from."""
 
 
+COLUMNS = ("event_id", "session_id", "user_id", "name", "timestamp", "text", "topic_id", "similarity")
+
+
 def text_fields(snapshot: Snapshot) -> list[str]:
     """Return the fields that have messages in force: those of type text, the one with most events first."""
     found = (
@@ -103,16 +106,19 @@ def model_version(snapshot: Snapshot, field: str | None) -> int | None:
     return found if isinstance(found, int) else None
 
 
+def of_topic(snapshot: Snapshot, field: str, messages: pl.LazyFrame, topic_id: str | None) -> pl.LazyFrame:
+    """Return those of `messages` that have the topic, or (`unassigned`) none; all if no topic is asked for."""
+    topic_id = edits_of(snapshot, field).merged.get(topic_id or "", topic_id)
+    if topic_id == UNASSIGNED:
+        return messages.filter(pl.col("topic_id").is_null())
+    return messages if topic_id is None else messages.filter(pl.col("topic_id") == topic_id)
+
+
 def page(
     snapshot: Snapshot, field: str, filters: Filters, topic_id: str | None, limit: int, cursor: str | None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return up to `limit` messages, newest first, and the cursor of the next ones (None: there are no more)."""
-    found = messages_of(snapshot, field, filters)
-    topic_id = edits_of(snapshot, field).merged.get(topic_id or "", topic_id)
-    if topic_id == UNASSIGNED:
-        found = found.filter(pl.col("topic_id").is_null())
-    elif topic_id is not None:
-        found = found.filter(pl.col("topic_id") == topic_id)
+    found = of_topic(snapshot, field, messages_of(snapshot, field, filters), topic_id)
     if cursor is not None:
         before, event_id = _read_cursor(cursor)
         at = pl.col("timestamp")
@@ -120,7 +126,7 @@ def page(
     labels = topics_of(snapshot, field).select("topic_id", topic_label="label")
     rows = (
         found.top_k(limit + 1, by=["timestamp", "event_id"])
-        .select("event_id", "session_id", "user_id", "name", "timestamp", "text", "topic_id", "similarity")
+        .select(COLUMNS)
         .join(labels.lazy(), on="topic_id", how="left")
         .sort("timestamp", "event_id", descending=True)
         .collect()

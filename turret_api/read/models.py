@@ -255,7 +255,7 @@ class MessageRow(Model):
     text: str
     topic_id: str | None
     topic_label: str | None
-    similarity: float | None
+    similarity: float | None = Field(description="cosine with the topic's centre; with `q`: with what is searched for")
 
 
 class Messages(ByModel, Page):

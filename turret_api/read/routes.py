@@ -21,6 +21,7 @@ from turret_api.read import (
     lineage,
     messages,
     models,
+    search,
     sessions,
     topic_map,
     topics,
@@ -41,6 +42,7 @@ from turret_api.read.parameters import (
 )
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake.tables import (
+    EMBEDDINGS,
     EVENTS,
     FIELD_HISTORY,
     FIELD_OVERRIDES,
@@ -223,23 +225,24 @@ def get_messages(
     asked: Asked,
     topic_id: Annotated[str | None, Query(description="a topic, or `unassigned`", max_length=100)] = None,
     q: Annotated[
-        str | None, Query(description="search by meaning; not available yet, refused", max_length=1000)
+        str | None,
+        Query(description="search by meaning: messages most similar to this text first", min_length=1, max_length=1000),
     ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """Messages with their topics, newest first."""
-    if q is not None:
-        raise invalid(
-            "Search by meaning (q) is not available; filter by topic_id, name, from, to or segment.", field="q"
-        )
+    """Messages with their topics, newest first; with `q` those most similar to it in meaning first."""
 
     def make(snapshot: Snapshot, field: str) -> dict[str, Any]:
+        if q is not None:
+            data, following = search.page(snapshot, field, asked.filters, topic_id, q, limit, cursor)
+            return {"data": data, "next": following}
         data, following = messages.page(snapshot, field, asked.filters, topic_id, limit, cursor)
         return {"data": data, "next": following}
 
+    sources = messages.SOURCES if q is None else (*messages.SOURCES, EMBEDDINGS)
     empty: dict[str, Any] = {"data": [], "next": None}
-    return asked.answer("topics", messages.SOURCES, make, empty, models.MessageRow)
+    return asked.answer("topics", sources, make, empty, models.MessageRow)
 
 
 router.include_router(journey_routes.router)

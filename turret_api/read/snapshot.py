@@ -199,6 +199,10 @@ class Snapshot:
         names = sorted(f"{table.name} {name}" for table in tables for name in self._files[table.name])
         return hashlib.blake2b("\n".join((self.project_id, *names)).encode(), digest_size=12).hexdigest()
 
+    def files(self, table: Table) -> list[str]:
+        """Return the addresses of the files that hold the project's rows of `table`."""
+        return self._files[table.name]
+
     def scan(self, table: Table) -> pl.LazyFrame:
         """Return the project's rows of `table`."""
         return store.scan_files(self.library.lake, table, self._files[table.name])

@@ -159,6 +159,7 @@ EMBEDDINGS = Table(
         _TEXT_ID,
         Column("text", pl.String, "the text"),
         Column("vector", VECTOR, "its embedding, float32, of unit length"),
+        Column("quantized", pl.Binary, "the vector for search: a byte a component, the largest scaled to 127"),
     ),
 )
 

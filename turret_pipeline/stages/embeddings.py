@@ -12,6 +12,7 @@ from turret_pipeline.analysis.embedding import Embedder, model_key
 from turret_pipeline.lake import failpoint
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, VECTOR
+from turret_pipeline.lake.vectors import pack, quantize
 from turret_pipeline.stages.embedder import open_lake_embedder
 from turret_pipeline.stages.inputs import embeddings_inputs
 from turret_pipeline.stages.work import Outcome, Work
@@ -87,6 +88,7 @@ def _embed(work: Work, table: ProjectTable, embedder: Embedder, missing: pl.Data
             project_id=pl.lit(work.project_id),
             model=pl.lit(embedder.key),
             vector=pl.Series(vectors).cast(VECTOR),
+            quantized=pack(quantize(vectors)),
         )
         table.append(rows.select(EMBEDDINGS.schema.names()))
         failpoint.reached("embeddings.after_chunk")

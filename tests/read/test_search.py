@@ -1,0 +1,180 @@
+"""Search by meaning: every message once, the most similar first, under all filters, of one's own project alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.read.conftest import CANARY, OTHER_SESSIONS, SESSIONS, Api, read_app, write_lake
+from tests.read.test_messages import every_page
+from turret_api.read import search
+from turret_pipeline.analysis.embedding import Embedder, open_embedder
+from turret_pipeline.lake import store
+from turret_pipeline.lake.models import write_model
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
+from turret_pipeline.lake.vectors import pack, quantize, unpack
+
+Q = "Has my package been shipped already?"
+
+
+@pytest.fixture(scope="module")
+def embedder() -> Embedder:
+    return open_embedder(None)
+
+
+def write_vectors(lake: Lake, project_id: str, embedder: Embedder) -> None:
+    """After this call every text of the project has its vector, as the pipeline would write it."""
+    texts = store.read(lake, MESSAGES, project_id, "text_id", "text").unique(maintain_order=True)
+    vectors = embedder.embed(texts["text"].to_list())
+    rows = texts.with_columns(
+        project_id=pl.lit(project_id),
+        model=pl.lit(embedder.key),
+        vector=pl.Series(vectors).cast(EMBEDDINGS.schema["vector"]),
+        quantized=pack(quantize(vectors)),
+    )
+    store.replace(lake, EMBEDDINGS, rows.select(EMBEDDINGS.schema.names()), project_id)
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory, embedder: Embedder) -> Iterator[Api]:
+    lake = Lake(str(tmp_path_factory.mktemp("search") / "a lake"))
+    assert embedder.converted is not None
+    write_model(lake, embedder.key, embedder.converted)
+    for project, sessions in (("shop", SESSIONS), ("other", OTHER_SESSIONS)):
+        write_lake(lake, project, sessions)
+        write_vectors(lake, project, embedder)
+    with TestClient(read_app(lake)) as client:
+        yield Api(lake, client)
+
+
+def test_the_most_similar_message_comes_first_whatever_its_words(api: Api) -> None:
+    rows = api.get("/v1/messages", q=Q, limit=5)["data"]
+    assert {row["topic_label"] for row in rows} == {"Parcel tracking"}
+    rows = api.get("/v1/messages", q="reimbursement please", limit=4)["data"]
+    assert {row["topic_label"] for row in rows} == {"Refunds"}
+    assert 1 >= rows[0]["similarity"] >= rows[-1]["similarity"] > 0.2
+
+
+def test_similarity_is_the_cosine_of_query_and_text(api: Api, embedder: Embedder) -> None:
+    rows = api.get("/v1/messages", q=Q)["data"]
+    expected = embedder.embed([row["text"] for row in rows]) @ embedder.embed([Q])[0]
+    assert np.abs(np.array([row["similarity"] for row in rows]) - expected).max() < 0.01
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7, 15, 100])
+@pytest.mark.parametrize("first_texts", [1, 1024])
+def test_the_pages_hold_every_message_once_in_order(
+    api: Api, monkeypatch: pytest.MonkeyPatch, limit: int, first_texts: int
+) -> None:
+    monkeypatch.setattr(search, "FIRST_TEXTS", first_texts)
+    rows = every_page(api, "/v1/messages", q=f"{Q} {first_texts}", limit=limit)
+    assert len({row["event_id"] for row in rows}) == len(rows) == 15
+    keys = [(row["similarity"], row["timestamp"], row["event_id"]) for row in rows]
+    assert keys == sorted(keys, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"topic_id": "t_refund"},
+        {"topic_id": "unassigned"},
+        {"topic_id": "t_none"},
+        {"name": "voice"},
+        {"from": "2026-03-02T23:51:00Z", "to": "2026-03-04T23:52:00Z"},
+        {"segment.plan": "pro"},
+        {"segment.tokens": "10..20", "topic_id": "t_parcel"},
+    ],
+)
+def test_filters_leave_the_order_and_take_away_the_rest(api: Api, chosen: dict) -> None:
+    passing = {row["event_id"] for row in api.get("/v1/messages", **chosen)["data"]}
+    expected = [row for row in api.get("/v1/messages", q=Q)["data"] if row["event_id"] in passing]
+    assert api.get("/v1/messages", q=Q, **chosen)["data"] == expected
+    assert every_page(api, "/v1/messages", q=Q, limit=1, **chosen) == expected
+
+
+def test_no_project_finds_messages_of_another(api: Api) -> None:
+    q = f"The {CANARY} sings at dawn"
+    assert api.get("/v1/messages", q=q, key="other:read", limit=1)["data"][0]["text"].startswith(q)
+    assert CANARY not in str([row["text"] for row in api.get("/v1/messages", q=q)["data"]])
+
+
+@pytest.mark.parametrize("q", ["", " \n\t", "x" * 1001, "x" * 60_000])
+def test_a_query_that_says_nothing_or_too_much_is_told_so(api: Api, q: str) -> None:
+    assert api.get("/v1/messages", q=q, status=400)["field"] == "q"
+
+
+@pytest.mark.parametrize(
+    "q",
+    ["😀", "\x00", "\x00parcel\x00", "包裹在哪里", "أين طردي", "z̷̢̛a̵l̴g̶o̷", "a" * 1000, "%", "' OR 1=1", "\ufeff\u200d"],
+)
+def test_odd_queries_are_searched_for_like_any_other(api: Api, q: str) -> None:
+    rows = api.get("/v1/messages", q=q)["data"]
+    assert len(rows) == 15
+    assert all(-1 <= row["similarity"] <= 1 for row in rows)
+
+
+@pytest.mark.parametrize("cursor", ["x", "AAAA", "bnVsbA", "e30", "WzFd", "WzFlOTk5LCIyMDI2IiwieCJd"])
+def test_a_made_up_cursor_is_told_so(api: Api, cursor: str) -> None:
+    assert api.get("/v1/messages", q=Q, cursor=cursor, status=400)["field"] == "cursor"
+
+
+def test_the_cursor_of_a_plain_list_is_told_so(api: Api) -> None:
+    cursor = api.get("/v1/messages", limit=1)["next"]
+    assert api.get("/v1/messages", q=Q, cursor=cursor, status=400)["field"] == "cursor"
+
+
+def test_before_anything_is_embedded_nothing_is_found(api: Api, tmp_path: Path) -> None:
+    assert api.get("/v1/messages", q=Q, key="nobody:read")["data"] == []
+    lake = Lake(str(tmp_path / "new"))
+    write_lake(lake, "shop", SESSIONS)
+    with TestClient(read_app(lake)) as client:
+        assert Api(lake, client).get("/v1/messages", q=Q)["data"] == []
+
+
+def test_a_model_that_the_api_cannot_run_is_named(tmp_path: Path, embedder: Embedder) -> None:
+    lake = Lake(str(tmp_path / "without the model"))
+    write_lake(lake, "shop", SESSIONS)
+    write_vectors(lake, "shop", embedder)
+    with TestClient(read_app(lake)) as client:
+        told = Api(lake, client).get("/v1/messages", q=Q, status=400)
+    assert embedder.key in told["error"]
+    assert told["field"] == "q"
+
+
+def test_what_is_new_is_found_and_as_of_tells_the_time_before(tmp_path: Path, embedder: Embedder) -> None:
+    lake = Lake(str(tmp_path / "growing"))
+    assert embedder.converted is not None
+    write_model(lake, embedder.key, embedder.converted)
+    write_lake(lake, "shop", SESSIONS)
+    write_vectors(lake, "shop", embedder)
+    with TestClient(read_app(lake)) as client:
+        api = Api(lake, client)
+        before = api.get("/v1/messages", q=Q)
+        time.sleep(0.01)
+        then = dt.datetime.now(dt.UTC)
+        time.sleep(0.01)
+        write_lake(lake, "shop", {**SESSIONS, "s6": [Q]}, model_version=2)
+        write_vectors(lake, "shop", embedder)
+        assert api.get("/v1/messages", q=Q)["data"][0]["text"].startswith(Q)
+        assert api.get("/v1/messages", q=Q, as_of=then.isoformat()) == before
+
+
+def test_eight_bits_find_what_floats_find() -> None:
+    random = np.random.default_rng(5)
+    centres = random.normal(size=(50, 384))
+    vectors = (centres[random.integers(50, size=5000)] + 0.7 * random.normal(size=(5000, 384))).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    queries = vectors[:50] + 0.02 * random.normal(size=(50, 384)).astype(np.float32)
+    packed = unpack(pack(quantize(vectors))).astype(np.float32)
+    packed /= np.linalg.norm(packed, axis=1, keepdims=True)
+    exact, found = (np.argsort(-(queries @ rows.T), axis=1)[:, :10] for rows in (vectors, packed))
+    same = [len(set(a) & set(b)) for a, b in zip(exact.tolist(), found.tolist(), strict=True)]
+    assert np.mean(same) / 10 > 0.93
