@@ -23,6 +23,7 @@ from turret_pipeline.lake.values import canonical_column, field_values, number_c
 
 SEGMENT = "segment."
 MAX_SEGMENTS = 16
+CHUNK_EVENTS = 200_000
 _NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
 RANGE = re.compile(rf"(?:{_NUMBER})\.\.(?:{_NUMBER})?|\.\.(?:{_NUMBER})", re.ASCII)
 
@@ -72,9 +73,15 @@ def event_values(snapshot: Snapshot, field: str) -> pl.DataFrame:
 
     def compute() -> pl.DataFrame:
         events = snapshot.scan(EVENTS).select("event_id", "metadata").collect()
-        values = field_values(events["metadata"].to_list(), [field])[field]
-        rows = events.select("event_id").with_columns(canonical_column(values).alias("value")).drop_nulls("value")
-        return rows.with_columns(number_column(rows["value"]).alias("number"))
+        frames = [pl.DataFrame(schema={"event_id": pl.String, "value": pl.String})]
+        # In pieces: as Python's objects the metadata of all events would take several times their memory.
+        for chunk in events.iter_slices(CHUNK_EVENTS):
+            values = canonical_column(field_values(chunk["metadata"].to_list(), [field])[field])
+            frames.append(chunk.select("event_id", values.alias("value")).drop_nulls("value"))
+        rows = pl.concat(frames)
+        distinct = rows.select(pl.col("value").unique())
+        numbers = distinct.with_columns(number_column(distinct["value"]).alias("number"))
+        return rows.join(numbers, on="value", how="left", maintain_order="left")
 
     return snapshot.remember(("event_values", field), (EVENTS,), compute)
 
