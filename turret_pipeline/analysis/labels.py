@@ -35,15 +35,29 @@ N_TYPICAL = 120
 N_NAMES = 50
 """Of these texts, those that tell which words are names of places and brands."""
 
-N_FINALISTS = 8
+N_FINALISTS = 24
+"""Phrases of a topic, the most telling ones, that are ranked by their meaning as the texts that hold them tell it."""
+
+N_EMBEDDED = 8
+"""Of these, those whose meaning is asked of the model."""
+
+N_JOINED = 6
+"""Of these, those that are tried in pairs."""
+
+MAX_JOINED = 5
+"""Words of such a pair."""
+
 N_KEYWORDS = 10
 
 SINGLE_WORD = 0.4
 """Factor on the rank of a single word; two or more telling words say what about it."""
 
-WORD_RANK = 0.2
-NEXT_TOPIC = 0.3
+WORD_RANK = 0.1
+NEXT_TOPIC = 0.6
 """Weights of rank among the texts, and of the cosine to the next topic, beside the cosine to the topic."""
+
+LONG = 0.03
+"""What each word past the third takes off a score."""
 
 THEME_SHARE = 0.15
 """Least share of the texts in each of a theme's topics, or all but one in four, for a phrase to name the theme."""
@@ -97,6 +111,12 @@ class Namer:
             for topic in missing:
                 labels[topic] = self._take([*ranked[topic], _clip(self._texts[self._typical[topic][0]])])
         return [labels[topic] for topic in range(len(self._centroids))]
+
+    def renamed(self, labels: list[str], names: Mapping[int, str]) -> list[str]:
+        """Return the topics' labels with `names` for some of them; labels that are free again may name themes."""
+        self._taken -= {labels[topic].lower() for topic in names}
+        self._taken |= {name.lower() for name in names.values()}
+        return [names.get(topic, label) for topic, label in enumerate(labels)]
 
     def themes(self, themes: np.ndarray, labels: list[str], kept: Mapping[int, str] | None = None) -> list[str]:
         """Return one label a theme: a phrase that most of its topics share, else the labels of its first two topics.
@@ -157,31 +177,86 @@ class Namer:
         names = {key: self._surface(key) for found in finalists for _, key in found}
         if not names:
             return [[] for _ in finalists]
-        keys = sorted(names)
-        if self._embed is not None:
-            meaning = self._embed([names[key] for key in keys])
-        else:
-            rows: dict[str, list[int]] = defaultdict(list)
-            for lent in self._lent:
-                for key in names.keys() & lent.rows.keys():
-                    rows[key] += lent.rows[key]
-            meaning = np.asarray([self._vectors[rows[key]].mean(axis=0) for key in keys])
-        meaning = _unit(meaning - meaning.mean(axis=0))
         aims = _unit(centroids - self._middle)
-        place = {key: number for number, key in enumerate(keys)}
-        ranked: list[list[str]] = []
-        for group, found in enumerate(finalists):
-            if not found:
-                ranked.append([])
+        ranks = [{key: rank / found[0][0] for rank, key in found} for found in finalists]
+        of_texts = self._meaning_in_texts(sorted(names))
+        ranked = self._in_order(ranks, names, of_texts, aims, single_word)
+        if self._embed is None:
+            return [[names[key] for key in found] for found in ranked]
+        ranks = [{key: rank[key] for key in found[:N_EMBEDDED]} for rank, found in zip(ranks, ranked, strict=True)]
+        keys = sorted({key for rank in ranks for key in rank})
+        vectors = self._embed([names[key] for key in keys])
+        middle = vectors.mean(axis=0)
+        meaning = dict(zip(keys, _unit(vectors - middle), strict=True))
+        ranked = self._in_order(ranks, names, meaning, aims, single_word)
+        if len(finalists) == len(self._lent) and single_word:
+            joined = [self._joined(topic, found[:N_JOINED]) for topic, found in enumerate(ranked)]
+            fresh = sorted({key for found in joined for key in found} - meaning.keys())
+            if fresh:
+                meaning |= dict(zip(fresh, _unit(self._embed(fresh) - middle), strict=True))
+                names |= {key: key for key in fresh}
+                for rank, found in zip(ranks, joined, strict=True):
+                    for key, parts in found.items():
+                        rank.setdefault(key, min(rank[part] for part in parts))
+                ranked = self._in_order(ranks, names, meaning, aims, single_word)
+        return [[names[key] for key in found] for found in ranked]
+
+    def _meaning_in_texts(self, keys: list[str]) -> dict[str, np.ndarray]:
+        """Return what each phrase means as far as the texts tell: the mean of the vectors of those that hold it."""
+        rows: dict[str, list[int]] = {key: [] for key in keys}
+        for lent in self._lent:
+            for key in rows.keys() & lent.rows.keys():
+                rows[key] += lent.rows[key]
+        meaning = np.asarray([self._vectors[rows[key]].mean(axis=0) for key in keys])
+        return dict(zip(keys, _unit(meaning - meaning.mean(axis=0)), strict=True))
+
+    def _in_order(
+        self,
+        ranks: list[dict[str, float]],
+        names: dict[str, str],
+        meaning: dict[str, np.ndarray],
+        aims: np.ndarray,
+        single_word: float,
+    ) -> list[list[str]]:
+        """Return each group's keys, best first: near its own aim, far from the next, and telling among the texts.
+
+        ranks: by key, 0 to 1. meaning: by key, unit rows. aims: float32 (n_groups, n_dims), unit rows.
+        """
+        ordered: list[list[str]] = []
+        for group, rank in enumerate(ranks):
+            if not rank:
+                ordered.append([])
                 continue
-            near = meaning[[place[key] for _, key in found]] @ aims.T
+            keys = list(rank)
+            near = np.asarray([meaning[key] for key in keys]) @ aims.T
             own = near[:, group].copy()
             near[:, group] = -1.0
-            rank = np.asarray([value for value, _ in found]) / found[0][0]
-            burden = np.asarray([self._burden(names[key], single_word) for _, key in found])
-            score = own - NEXT_TOPIC * near.max(axis=1) + WORD_RANK * rank - burden
-            ranked.append([names[found[i][1]] for i in np.argsort(-score, kind="stable")])
-        return ranked
+            burden = np.asarray([self._burden(names[key], single_word) for key in keys])
+            score = own - NEXT_TOPIC * near.max(axis=1) + WORD_RANK * np.asarray(list(rank.values())) - burden
+            ordered.append([keys[i] for i in np.argsort(-score, kind="stable")])
+        return ordered
+
+    def _joined(self, topic: int, keys: list[str]) -> dict[str, tuple[str, str]]:
+        """Return what two of a topic's phrases say together, with the two: "top up" and "failed" are "top up failed".
+
+        Only phrases that stand in that order in at least two of its typical texts, and most of those that hold both.
+        """
+        found: dict[str, tuple[str, str]] = {}
+        held = self._lent[topic].rows
+        for first in keys:
+            for second in keys:
+                one, two = first.split(), second.split()
+                overlap = set(one) & set(two)
+                chained = one[-1] == two[0]
+                both = set(held[first]) & set(held[second])
+                if first == second or (overlap and not (chained and len(overlap) == 1)) or len(both) < 2:
+                    continue
+                words = self._surface(first).split() + self._surface(second).split()[chained:]
+                texts = [self._texts[row][:READ_CHARACTERS].lower() for row in both]
+                in_order = sum(text.find(one[0]) < text.find(two[0]) for text in texts)
+                if len(words) <= MAX_JOINED and 2 * in_order >= len(both):
+                    found.setdefault(" ".join(words), (first, second))
+        return found
 
     def _surface(self, key: str) -> str:
         """Return the phrase as it is mostly written."""
@@ -190,7 +265,7 @@ class Namer:
     def _burden(self, phrase: str, single_word: float) -> float:
         """Return what is taken off a phrase's score for being too short, too long, vague, or somebody's name."""
         words = phrase.split()
-        length = single_word if len(words) == 1 else 0.06 if len(words) == 4 else 0.3 if len(words) > 4 else 0.0
+        length = single_word if len(words) == 1 else LONG * max(0, len(words) - 3)
         return length + 0.1 * sum((word in WEAK) + (word in self._names) for word in words) / len(words)
 
     def _take(self, candidates: list[str]) -> str:
