@@ -15,10 +15,12 @@ import numpy as np
 import polars as pl
 
 from turret_pipeline.analysis.labels import Embed, Namer, clean_keywords
+from turret_pipeline.analysis.labels_llm import Asked, Suggest
 from turret_pipeline.analysis.topics_ids import carry_ids, topic_id
 from turret_pipeline.analysis.topics_map import find_themes, place_texts, place_topics
 from turret_pipeline.analysis.topics_refit import centroids_of, keep_topics, radius_of
 from turret_pipeline.analysis.topics_rows import (
+    N_EXAMPLES,
     count_messages,
     kept_labels,
     kept_places,
@@ -67,6 +69,7 @@ def fit_topics(
     given_labels: Collection[str] = (),
     seed: int = 0,
     embed: Embed | None = None,
+    suggest: Suggest | None = None,
 ) -> TopicFit:
     """Return the topics of `texts` and the topic of each; topics, ids and labels of the last fit stay where they can.
 
@@ -75,7 +78,8 @@ def fit_topics(
         best left out of the assignments: a topic is born only from texts that are not in them or have none there.
     held: old topics that go on whatever is found: with id and label, most of their texts, and if need be with none.
     given_labels: labels that people gave, which are not given again.
-    embed: the model behind the vectors, as `Embedder.embed`: labels are better with it.
+    embed: the model behind the vectors, as `Embedder.embed`: labels are better with it. suggest: a language model that
+        may give new topics other names (`labels_llm`).
     """
     texts = texts.unique("text_id").sort("text_id")
     usable = texts.filter(pl.col("text").str.strip_chars() != "")
@@ -113,6 +117,11 @@ def fit_topics(
     namer = Namer(words, vectors, clusters, centroids, embed, taken=[*given_labels, *lost["label"]])
     labels = namer.topics(kept)
     keywords = [clean_keywords(found) for found in keywords]
+    if suggest is not None:
+        parts = split_members(members, n_topics)
+        new = [topic for topic in range(n_topics) if topic not in kept]
+        asked = [Asked(topic, keywords[topic], parts[topic]["text"].head(N_EXAMPLES).to_list()) for topic in new]
+        labels = namer.renamed(labels, suggest(asked, [*given_labels, *lost["label"], *labels]))
 
     themes = find_themes(centroids, np.bincount(clusters[clusters >= 0], minlength=n_topics))
     rows = topic_rows(members, ids, labels, keywords, centroids)

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from turret_pipeline.analysis.labels_llm import LanguageModel
 from turret_pipeline.checks import CHECKS, Finding
 from turret_pipeline.lake.parts import list_parts
 from turret_pipeline.lake.paths import Lake
@@ -52,6 +53,12 @@ class Workshop:
     def lake(self) -> Lake:
         return self.settings.open_lake()
 
+    def _suggest(self) -> LanguageModel | None:
+        found = self.settings
+        if found.llm_url is None or found.llm_model is None:
+            return None
+        return LanguageModel(found.llm_url, found.llm_model, found.llm_key)
+
     @contextmanager
     def work(self, project_id: str, refresh: bool, say: Callable[[str], None]) -> Iterator[Work]:
         """Yield the project's work while no other process brings the project up to date."""
@@ -62,6 +69,7 @@ class Workshop:
             project_id,
             self.settings.model,
             refresh,
+            self._suggest(),
             lambda stage, done, total: self.tell(project_id, stage, done, total),
         )
 

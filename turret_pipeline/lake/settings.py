@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from turret_pipeline.lake.paths import Lake
@@ -30,6 +30,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TURRET_PORT", "8000", "port of the API and the dashboard"),
     Setting("TURRET_DAGSTER_PORT", "3000", "port of the Dagster UI"),
     Setting("TURRET_MODEL", "all-MiniLM-L6-v2", "sentence-transformers name or folder of the embedding model"),
+    Setting(
+        "TURRET_LLM_URL",
+        "unset",
+        "OpenAI-compatible address (`http://127.0.0.1:11434/v1`) of a language model that names new topics; it is sent "
+        "some of their messages",
+    ),
+    Setting("TURRET_LLM_MODEL", "unset", "the model's name there; has to be set with `TURRET_LLM_URL`"),
+    Setting("TURRET_LLM_KEY", "unset", "bearer token for that address, if it wants one"),
     Setting(
         "TURRET_RAY_ADDRESS", "unset", "for a Ray cluster to run the assets on; not built yet, so any value is refused"
     ),
@@ -68,6 +76,7 @@ class Settings:
         port: TCP port of the API.
         dagster_port: TCP port of the Dagster UI.
         model: name or folder of the embedding model, or None for the one that ships with Turret.
+        llm_url, llm_model, llm_key: language model that names topics; None: none does.
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
         disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
@@ -81,6 +90,9 @@ class Settings:
     port: int = 8000
     dagster_port: int = 3000
     model: str | None = None
+    llm_url: str | None = None
+    llm_model: str | None = None
+    llm_key: str | None = field(default=None, repr=False)
     max_text: int = 100_000
     roll_after_s: float = 2.0
     disk_reserve_bytes: int | None = None
@@ -101,6 +113,11 @@ class Settings:
         if env.get("TURRET_RAY_ADDRESS"):
             raise SettingError("TURRET_RAY_ADDRESS is set, but this version runs assets as local processes; unset it")
         model = env.get("TURRET_MODEL") or None
+        llm_url, llm_model = env.get("TURRET_LLM_URL") or None, env.get("TURRET_LLM_MODEL") or None
+        if llm_url and not (llm_url.startswith(("http://", "https://")) and llm_model):
+            raise SettingError(
+                "TURRET_LLM_URL has to be an http(s) address, and TURRET_LLM_MODEL to name a model there"
+            )
         return cls(
             home=home,
             lake=lake,
@@ -108,6 +125,9 @@ class Settings:
             port=_integer(env, "TURRET_PORT", 8000, 1, 65535),
             dagster_port=_integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
             model=None if model in (None, "all-MiniLM-L6-v2") else model,
+            llm_url=llm_url,
+            llm_model=llm_model,
+            llm_key=env.get("TURRET_LLM_KEY") or None,
             max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
             roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
             disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),

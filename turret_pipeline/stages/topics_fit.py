@@ -57,6 +57,7 @@ def fit_field(
         held=held_topics(decisions),
         given_labels=given_labels(decisions),
         embed=_Lazily(field.work),
+        suggest=field.work.suggest,
     )
     field.work.tell("topics", texts.height, texts.height)
     rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)]).sort("text_id")

@@ -6,12 +6,16 @@ import datetime as dt
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, Table
+
+if TYPE_CHECKING:
+    from turret_pipeline.analysis.labels_llm import Suggest
 
 
 def _silent(stage: str, done: int, total: int) -> None:
@@ -27,6 +31,7 @@ class Work:
         project_id: whose.
         model: embedding model as in the settings, None for the one that ships with Turret.
         full_refresh: compute again what is up to date. Vectors are kept: they depend on text and model alone.
+        suggest: a language model that names new topics, None for none.
         tell: called with (stage, done, total) as a long stage goes on.
     """
 
@@ -34,6 +39,7 @@ class Work:
     project_id: str
     model: str | None = None
     full_refresh: bool = False
+    suggest: Suggest | None = field(default=None, compare=False)
     tell: Callable[[str, int, int], None] = field(default=_silent, compare=False)
 
     def open(self, table: Table) -> ProjectTable:
