@@ -49,6 +49,8 @@ def obey(order: dict[str, str | int]) -> None:
 
     failpoint.on_reached = die_there
     embeddings.CHUNK_TEXTS = int(order["chunk_texts"])
+    # A part at a time, so that there are steps between the parts of a day.
+    events.GROUP_BYTES = 1
     steps.BATCH_ROWS = int(order["chunk_texts"])
     STAGES[str(order["stage"])](Work(Lake(str(order["lake"])), str(order["project"])))
 

@@ -21,6 +21,8 @@ Kill = Callable[[Lake, str, str, int], int]
 BEFORE_MODELS = [
     ("events", "events.after_read", 0),
     ("events", "events.after_read", 1),
+    ("events", "events.after_group", 0),
+    ("events", "events.after_group", 2),
     ("events", "events.after_day", 2),
     ("field_profiles", "field_profiles.after_analysis", 1),
     ("field_profiles", "field_profiles.after_day", 1),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 
@@ -97,6 +99,21 @@ def test_events_of_a_past_day_that_come_late_are_taken_in(lake_before: Callable[
     assert outcomes["messages"].days == {DAYS[0]: 1}
     assert store.read(lake, MESSAGES, PROJECT).filter(pl.col("event_id") == "e950").height == 1
     assert pending_stages(lake, None) == {PROJECT: {}}
+
+
+def test_days_that_were_built_as_they_came_are_those_of_one_build_also_out_of_order_and_over_again(
+    lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame], tmp_path: Path
+) -> None:
+    raw, lake = lake_before("events"), Lake(str(tmp_path / "as they came"))
+    for day in (DAYS[2], DAYS[0], DAYS[0], DAYS[1]):
+        came = Path(raw.events_folder(PROJECT, day))
+        shutil.copytree(came, lake.events_folder(PROJECT, day), dirs_exist_ok=True)
+        bring(lake, until="messages")
+        bring(lake, until="messages", full_refresh=day == DAYS[0])
+    left = tables(lake)
+    for name in ("events", "field_profiles", "messages"):
+        assert left[name].equals(undisturbed[name]), name
+    assert left["field_types"]["type"].equals(undisturbed["field_types"]["type"])
 
 
 def test_a_field_that_becomes_text_is_extracted_for_all_days_and_goes_again_when_it_stops(
