@@ -6,7 +6,7 @@ Dagster's own seconds, which do not grow with a project (`turret build` tells th
 embedding model: the vectors of the texts are made up and lie in `embeddings` before the build, whose stage finds
 nothing missing (what writing the day's vectors took is told). Labels are made with the real model.
 
-    python benchmarks/growth.py [--sizes 100000 1000000] [--day 10000] [--folder DIR] [--json]
+    python benchmarks/growth.py [--sizes 100000 1000000] [--day 10000] [--new-texts 0.4] [--folder DIR] [--json]
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ from turret_pipeline.lake.tables import EMBEDDINGS, VECTOR
 from turret_pipeline.stages.embeddings import CHUNK_TEXTS, bring_embeddings
 from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.fields import bring_field_profiles, bring_field_types
-from turret_pipeline.stages.journeys import bring_journey_edges
+from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
 from turret_pipeline.stages.pending import pending_stages
+from turret_pipeline.stages.steps import bring_journey_steps
 from turret_pipeline.stages.topics import bring_topics
 from turret_pipeline.stages.work import Work
 
@@ -47,18 +48,20 @@ STAGES = {
     "messages": bring_messages,
     "embeddings": bring_embeddings,
     "topics": bring_topics,
+    "journey_steps": bring_journey_steps,
+    "journey_moves": bring_journey_moves,
     "journey_edges": bring_journey_edges,
 }
 PARTS_A_DAY = 4
 
 
-def write_days(lake: Lake, days: range, n: int) -> float:
+def write_days(lake: Lake, days: range, n: int, share_new: float) -> float:
     """Write the raw parts of `days`, `n` messages each, and the vectors of their texts; return the seconds of these."""
     lake.make()
-    n_new = round(n * SHARE_NEW)
+    n_new = round(n * share_new)
     texts = make_texts(days.stop * n_new)
     for number in days:
-        events = make_day(texts, number, n)
+        events = make_day(texts, number, n, share_new)
         rows = -(-n // PARTS_A_DAY)
         day = events["received_at"][0].date()
         for part in range(PARTS_A_DAY):
@@ -124,13 +127,13 @@ def _peak_mib() -> int:
     return next(int(line.split()[1]) // 1024 for line in status if line.startswith("VmHWM"))
 
 
-def measure(folder: Path, size: int, n: int) -> dict[str, dict[str, Any]]:
+def measure(folder: Path, size: int, n: int, share_new: float) -> dict[str, dict[str, Any]]:
     """Return what the first build of `size` messages took (`full`), and that of the next `n` (`day`)."""
     lake, n_days = folder / f"lake-{size}", size // n
     shutil.rmtree(lake, ignore_errors=True)
-    _step("write", lake, 0, n_days, n)
+    _step("write", lake, 0, n_days, n, share_new)
     full = _step("build", lake)
-    written = _step("write", lake, n_days, n_days + 1, n)
+    written = _step("write", lake, n_days, n_days + 1, n, share_new)
     return {"full": full, "day": _step("build", lake) | written}
 
 
@@ -175,6 +178,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--day", type=int, default=10_000)
+    parser.add_argument("--new-texts", type=float, default=SHARE_NEW, help="share of messages that bring a new text")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--step", nargs="+", help=argparse.SUPPRESS)
@@ -182,14 +186,15 @@ def main() -> None:
     if options.step:
         step, lake, *numbers = options.step
         if step == "write":
-            first, last, n = map(int, numbers)
-            print(json.dumps({"writing_vectors": write_days(Lake(lake), range(first, last), n)}))
+            first, last, n = map(int, numbers[:3])
+            spent = write_days(Lake(lake), range(first, last), n, float(numbers[3]))
+            print(json.dumps({"writing_vectors": spent}))
         else:
             print(json.dumps(build(Lake(lake))))
         return
     with tempfile.TemporaryDirectory(prefix="turret-bench-") as temporary:
         folder = options.folder or Path(temporary)
-        found = {size: measure(folder, size, options.day) for size in options.sizes}
+        found = {size: measure(folder, size, options.day, options.new_texts) for size in options.sizes}
     shown = figures(found)
     if options.json:
         print(json.dumps(shown))

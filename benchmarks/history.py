@@ -46,13 +46,13 @@ def make_vectors(topics: np.ndarray, seed: int = 0) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def make_day(texts: pl.DataFrame, day: int, n: int) -> pl.DataFrame:
+def make_day(texts: pl.DataFrame, day: int, n: int, share_new: float = SHARE_NEW) -> pl.DataFrame:
     """Return the `n` raw events (`PART_SCHEMA`) of day number `day`, in order of receipt.
 
-    texts: as `make_texts`, with those of this day and of all before: `SHARE_NEW * n` new ones a day.
+    texts: as `make_texts`, with those of this day and of all before: `share_new * n` new ones a day.
     """
     dice = np.random.default_rng([day, n])
-    n_new = round(n * SHARE_NEW)
+    n_new = round(n * share_new)
     said = np.concatenate([np.arange(day * n_new, (day + 1) * n_new), dice.integers(0, (day + 1) * n_new, n - n_new)])
     session, topic = _sessions(random.Random(day), n)
     # Texts and places in sessions are both put in order of topic and paired, so that sessions walk as the chain says.
