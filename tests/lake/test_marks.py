@@ -98,4 +98,8 @@ def test_commits_that_are_older_than_the_table_keeps_them_leave_the_log(lake: La
     open_or_make(lake, dataclasses.replace(BUILDS, log_kept_h=0))
     set_marks(lake, "one", range(110))
     assert len(log_files(lake)) < 50
+    checkpoint = next(path for path in log_files(lake) if path.name.endswith(".checkpoint.parquet"))
+    checkpoint.with_name(checkpoint.name.replace(".checkpoint.parquet", ".json")).unlink()
+    assert ProjectMarks(follow(lake, BUILDS), "one").inputs() == 109
+    assert ProjectMarks(follow(lake, BUILDS), "one").inputs() == 109
     assert ProjectTable(lake, BUILDS, "one").inputs() == 109

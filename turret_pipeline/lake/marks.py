@@ -54,14 +54,14 @@ class MarkLog:
         self._filesystem, root = lake.filesystem()
         self._folder = f"{root}/tables/{table.name}/_delta_log"
         self._newest = b""
-        """The commit at `version`, as it stands in the log."""
+        """The commit at `version`, as it stands in the log; empty where only its checkpoint is left."""
 
     def catch_up(self, until: int | None = None) -> bool:
         """Read on to the commit `until` (default: to the newest); return whether it was reached.
 
         It is not reached where the log before it is gone: a later checkpoint stands for it.
         """
-        if self.version >= 0 and self._read(f"{self.version:020d}.json") != self._newest:
+        if self.version >= 0 and (self._read(f"{self.version:020d}.json") or b"") != self._newest:
             # Another table of the same name, or one whose old commits were cleaned away meanwhile.
             self.version = -1
         if self.version < 0:
@@ -85,13 +85,10 @@ class MarkLog:
         if not found or "parts" in found or (until is not None and found["version"] > until):
             return
         name = f"{found['version']:020d}"
-        newest = self._read(f"{name}.json")
-        if newest is None:
-            return
         rows = pq.read_table(f"{self._folder}/{name}.checkpoint.parquet", columns=["txn"], filesystem=self._filesystem)
         for mark in rows["txn"].drop_null().to_pylist():
             self._take(mark)
-        self.version, self._newest = int(found["version"]), newest
+        self.version, self._newest = int(found["version"]), self._read(f"{name}.json") or b""
 
     def _take(self, mark: dict[str, object]) -> None:
         self.marks[str(mark["appId"])] = int(str(mark["version"]))
