@@ -37,6 +37,7 @@ from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_m
 from turret_pipeline.stages.messages import bring_messages
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.steps import bring_journey_steps
+from turret_pipeline.stages.topic_days import bring_topic_days
 from turret_pipeline.stages.topics import bring_topics
 from turret_pipeline.stages.work import Work
 
@@ -48,6 +49,7 @@ STAGES = {
     "messages": bring_messages,
     "embeddings": bring_embeddings,
     "topics": bring_topics,
+    "topic_days": bring_topic_days,
     "journey_steps": bring_journey_steps,
     "journey_moves": bring_journey_moves,
     "journey_edges": bring_journey_edges,
