@@ -43,7 +43,9 @@ from turret_pipeline.lake.tables import (
     TOPICS,
     Table,
 )
-from turret_pipeline.stages.journeys import bring_journey_edges
+from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
+from turret_pipeline.stages.steps import bring_journey_steps
+from turret_pipeline.stages.topic_days import bring_topic_days
 from turret_pipeline.stages.work import Work
 
 N_DAYS, N_TOPICS, N_TEXTS, SESSION = 30, 60, 200_000, 10
@@ -146,7 +148,8 @@ def generate(work: Work, n_messages: int, n_topics: int = N_TOPICS) -> None:
         y=(number // 17).cast(pl.Float32) + pl.Series(around[1]),
     )
     write(TOPIC_ASSIGNMENTS, assignments)
-    bring_journey_edges(work)
+    for stage in (bring_topic_days, bring_journey_steps, bring_journey_moves, bring_journey_edges):
+        stage(work)
 
 
 class Server:

@@ -28,7 +28,7 @@ def list_fields(snapshot: Snapshot) -> list[dict[str, Any]]:
 def history(snapshot: Snapshot, field: str) -> list[dict[str, Any]]:
     """Return what the field's type came to be and why, newest first: what its values showed, and what people decided.
 
-    A type that was detected stands at the end of the last day that it was judged by. Raise `NotFoundError` if the
+    A type that was detected stands at the beginning of the last day that it was judged by. Raise `NotFoundError` if the
     project has no such field.
     """
     if snapshot.scan(FIELD_TYPES).filter(pl.col("field") == field).limit(1).collect().is_empty():
@@ -36,7 +36,7 @@ def history(snapshot: Snapshot, field: str) -> list[dict[str, Any]]:
     found = snapshot.scan(FIELD_HISTORY).filter(pl.col("field") == field).sort("n", descending=True).collect()
     detected = [
         {
-            "at": dt.datetime.combine(row["seen_to"], dt.time.max, dt.UTC),
+            "at": dt.datetime.combine(row["seen_to"], dt.time(), dt.UTC),
             "by": "detection",
             **{name: row[name] for name in ("type", "confidence", "reason")},
         }

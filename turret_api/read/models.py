@@ -73,7 +73,7 @@ class TypeChoice(Model):
 
 
 class FieldChange(Model):
-    at: dt.datetime = Field(description="when it was decided; of detection: end of the last day that it was judged by")
+    at: dt.datetime = Field(description="when it was decided; of detection: the last day that it was judged by")
     by: Literal["detection", "person"]
     type: Literal["text", "enum", "number", "other"] | None = Field(description="null: a person's choice taken back")
     confidence: float | None = Field(description="of detection, 0 to 1")
