@@ -3,8 +3,8 @@
 The messages lie in memory with their topics; ours goes from them, in any order, to edges with counts, sessions,
 probabilities and median gaps. The yardstick discovers the directly-follows graph (counts alone) of our visits, in the
 order of time, and is given those visits ready-made: pm4py (format_dataframe, discover_dfg), which is AGPL and so no
-part of Turret, if `--pm4py` names a Python that has it; else pandas (sort, shift, count). Both graphs are compared;
-medians of the rounds count.
+part of Turret, if this Python has it (`make bench` sees to it) or `--pm4py` names one that has; else pandas (sort,
+shift, count). Both graphs are compared; ours and theirs take turns, and medians of the rounds count.
 
     python benchmarks/journeys.py [--events 1000000] [--sessions 100000] [--rounds 3] [--pm4py PYTHON] [--json]
 """
@@ -12,33 +12,37 @@ medians of the rounds count.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
+import resource
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import polars as pl
 
-from turret_pipeline.lake.visits import journey_edges, visits
+from turret_pipeline.lake.visits import coded_visits, journey_edges, visits
 
 N_TOPICS = 60
 
 PM4PY = """
 import sys, time, json, pandas, pm4py
 log = pandas.read_parquet(sys.argv[1])
-times = []
-for _ in range(int(sys.argv[2])):
-    started = time.perf_counter()
-    keys = dict(activity_key="topic_id", timestamp_key="at")
-    ready = pm4py.format_dataframe(log, case_id="session_id", **keys)
-    graph, starts, ends = pm4py.discover_dfg(ready, case_id_key="session_id", **keys)
-    times.append(time.perf_counter() - started)
+wall, cpu = time.perf_counter(), time.process_time()
+keys = dict(activity_key="topic_id", timestamp_key="at")
+ready = pm4py.format_dataframe(log, case_id="session_id", **keys)
+graph, starts, ends = pm4py.discover_dfg(ready, case_id_key="session_id", **keys)
+times = [time.perf_counter() - wall, time.process_time() - cpu]
 print(json.dumps({"times": times, "graph": [[a, b, n] for (a, b), n in graph.items()]}))
 """
+
+Result = TypeVar("Result")
 
 
 def generate(n_events: int, n_sessions: int, seed: int = 0) -> pl.DataFrame:
@@ -63,53 +67,68 @@ def generate(n_events: int, n_sessions: int, seed: int = 0) -> pl.DataFrame:
 def measure(n_events: int, n_sessions: int, rounds: int, pm4py: str | None) -> dict[str, float | str]:
     """Return the figures; raise `AssertionError` if the two graphs differ."""
     messages = generate(n_events, n_sessions)
-    of_visits = statistics.median(_timed(lambda: visits(messages)) for _ in range(rounds))
     seen = visits(messages)
-    of_edges = statistics.median(_timed(lambda: journey_edges(seen)) for _ in range(rounds))
-    inner = journey_edges(seen).filter(pl.col("from_topic") != "start", pl.col("to_topic") != "end")
-    ours = {(a, b): n for a, b, n in inner.select("from_topic", "to_topic", "count").iter_rows()}
     # Two visits of one moment keep their order only if the times differ: the yardsticks know no order of receipt.
     log = seen.select("session_id", "topic_id", at=pl.col("started_at") + pl.duration(microseconds="visit"))
-    theirs, graph = _pm4py(log, rounds, pm4py) if pm4py else _pandas(log, rounds)
-    assert graph == ours, "the graphs differ"
-    return {
-        "events": n_events,
-        "sessions": n_sessions,
-        "visits_s": of_visits,
-        "edges_s": of_edges,
-        "ours_s": of_visits + of_edges,
-        "yardstick": "pm4py" if pm4py else "pandas",
-        "yardstick_s": theirs,
-        "times_faster": theirs / (of_visits + of_edges),
-    }
-
-
-def _timed(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
-def _pm4py(log: pl.DataFrame, rounds: int, python: str) -> tuple[float, dict[tuple[str, str], int]]:
+    timed: list[tuple[Times, Times, Times]] = []
     with tempfile.TemporaryDirectory(prefix="turret-bench-") as folder:
         path = Path(folder) / "log.parquet"
         log.write_parquet(path)
-        ran = subprocess.run([python, "-c", PM4PY, str(path), str(rounds)], capture_output=True, text=True, check=True)
+        for _ in range(rounds):
+            # In turn, so that what else the machine does falls on both alike.
+            found, of_visits = _timed(lambda: coded_visits(messages))
+            edges, of_edges = _timed(lambda found=found: journey_edges(found))
+            graph, theirs = _pm4py(pm4py, path) if pm4py else _pandas(log)
+            timed.append((of_visits, of_edges, theirs))
+    inner = edges.filter(pl.col("from_topic") != "start", pl.col("to_topic") != "end")
+    ours = {(a, b): n for a, b, n in inner.select("from_topic", "to_topic", "count").iter_rows()}
+    assert graph == ours, "the graphs differ"
+    wall, cpu = (
+        [statistics.median(getattr(each[i], kind) for each in timed) for i in range(3)] for kind in ("wall_s", "cpu_s")
+    )
+    return {
+        "events": n_events,
+        "sessions": n_sessions,
+        "visits_s": wall[0],
+        "edges_s": wall[1],
+        "ours_s": wall[0] + wall[1],
+        "yardstick": "pm4py" if pm4py else "pandas",
+        "yardstick_s": wall[2],
+        "times_faster": wall[2] / (wall[0] + wall[1]),
+        "times_less_cpu": cpu[2] / (cpu[0] + cpu[1]),
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+
+
+class Times(NamedTuple):
+    """What a piece of work took by the clock, and on all processors together."""
+
+    wall_s: float
+    cpu_s: float
+
+
+def _timed(work: Callable[[], Result]) -> tuple[Result, Times]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    result = work()
+    return result, Times(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def _pm4py(python: str, log: Path) -> tuple[dict[tuple[str, str], int], Times]:
+    ran = subprocess.run([python, "-W", "ignore", "-c", PM4PY, str(log)], capture_output=True, text=True, check=True)
     found = json.loads(ran.stdout.splitlines()[-1])
-    return statistics.median(found["times"]), {(a, b): n for a, b, n in found["graph"]}
+    return {(a, b): n for a, b, n in found["graph"]}, Times(*found["times"])
 
 
-def _pandas(log: pl.DataFrame, rounds: int) -> tuple[float, dict[tuple[str, str], int]]:
+def _pandas(log: pl.DataFrame) -> tuple[dict[tuple[str, str], int], Times]:
     frame = log.to_pandas()
 
-    def discover() -> object:
+    def discover() -> dict[tuple[str, str], int]:
         ordered = frame.sort_values(["session_id", "at"])
         following = ordered.groupby("session_id")["topic_id"].shift(-1)
-        return ordered.assign(following=following).dropna().groupby(["topic_id", "following"]).size()
+        counted = ordered.assign(following=following).dropna().groupby(["topic_id", "following"]).size()
+        return dict(counted.items())  # type: ignore[arg-type]
 
-    times = [_timed(discover) for _ in range(rounds)]
-    counted = discover()
-    return statistics.median(times), dict(counted.items())  # type: ignore[attr-defined]
+    return _timed(discover)
 
 
 def main() -> None:
@@ -118,7 +137,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--sessions", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--pm4py", help="a Python interpreter that has pm4py")
+    here = sys.executable if importlib.util.find_spec("pm4py") else None
+    parser.add_argument("--pm4py", default=here, help="a Python interpreter that has pm4py")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     report = measure(options.events, options.sessions, options.rounds, options.pm4py)
@@ -130,6 +150,8 @@ def main() -> None:
     print(f"  visits to edges        {report['edges_s']:8.2f} s")
     print(f"  {report['yardstick']}, counts alone   {report['yardstick_s']:8.2f} s")
     print(f"  times faster           {report['times_faster']:8.1f}")
+    print(f"  times less processor   {report['times_less_cpu']:8.1f}")
+    print(f"  most memory            {report['peak_gib']:8.1f} GiB")
 
 
 if __name__ == "__main__":

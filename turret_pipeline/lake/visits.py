@@ -68,13 +68,20 @@ def visits(messages: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
     messages: `session_id`, `topic_id` (null: none) and the columns of `ORDER`, of one field, in any order.
     """
-    lazy = messages.lazy()
-    order = [name for name in ORDER if name in lazy.collect_schema().names()]
-    rows = lazy.select("session_id", pl.col("topic_id").fill_null(UNASSIGNED), *order).collect()
-    ordered = _in_order(rows)
-    found = visits_of(ordered.with_columns(topic_id=_number(rows["topic_id"]).gather(ordered["row"])))
-    texts = rows.select("session_id", "topic_id")[found["row"]]
-    return found.with_columns(*texts.get_columns()).select(VISITS.names())
+    rows = messages.lazy().collect()
+    found = coded_visits(rows)
+    session = rows["session_id"].gather(found["row"])
+    return found.with_columns(session, pl.col("topic_id").cast(pl.String)).select(VISITS.names())
+
+
+def coded_visits(messages: pl.DataFrame) -> pl.DataFrame:
+    """Return the same visits with `session_id` a number and `topic_id` categorical, which is all that `moves` needs.
+
+    `row` is the place in `messages` of the visit's first.
+    """
+    ordered = _in_order(messages)
+    topic = _coded(messages["topic_id"].fill_null(UNASSIGNED))
+    return visits_of(ordered.with_columns(topic.gather(ordered["row"])))
 
 
 def visits_of(steps: pl.DataFrame) -> pl.DataFrame:
@@ -114,9 +121,7 @@ def moves(visits: pl.DataFrame) -> pl.DataFrame:
     inner = np.flatnonzero(~first)
     from_ = np.full(to.size, start)
     from_[inner] = to[inner - 1]
-    pairs, kind, count = np.unique(
-        np.concatenate([from_ * width + to, to[last] * width + end]), return_inverse=True, return_counts=True
-    )
+    pairs, kind, count = _kinds(np.concatenate([from_ * width + to, to[last] * width + end]), width * width)
     sessions, _ = _sorted_pairs(kind, np.concatenate([session, session[last]]), distinct=True)
     started, ended = (visits[name].to_physical().to_numpy() for name in ("started_at", "ended_at"))
     of_kind, gaps = _sorted_pairs(kind[inner], started[inner] - ended[inner - 1])
@@ -193,6 +198,17 @@ def _packed_order(session: pl.Series, time: pl.Series) -> pl.Series:
     if (int(session.max()) + 1) * (most - least + 1) >= MOST:  # type: ignore[arg-type]
         return pl.DataFrame({"session": session, "time": time}).select(pl.arg_sort_by("session", "time")).to_series()
     return (session.cast(pl.Int64) * (most - least + 1) + (time - least)).arg_sort()
+
+
+def _kinds(keys: np.ndarray, n_possible: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the distinct `keys` in order, for each key its place among them, and how often each is there."""
+    if n_possible > max(keys.size, 1 << 20):
+        return np.unique(keys, return_inverse=True, return_counts=True)
+    counts = np.bincount(keys, minlength=n_possible)
+    pairs = np.flatnonzero(counts)
+    place = np.empty(n_possible, dtype=np.int64)
+    place[pairs] = np.arange(pairs.size)
+    return pairs, place[keys], counts[pairs]
 
 
 def _sorted_pairs(first: np.ndarray, second: np.ndarray, distinct: bool = False) -> tuple[np.ndarray, np.ndarray]:
