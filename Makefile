@@ -8,6 +8,7 @@ TURRET = .venv/bin/turret
 # interrupted is done again. Tests and checks need more than the product does: they have a stamp of their own.
 READY = .venv/.ready
 READY_DEV = .venv/.ready-dev
+READY_LONG = .venv/.ready-long
 # pip compiles every module of every package by default, most of which nobody imports: half a minute for nothing.
 INSTALL = $(PIP) install --quiet --no-compile --constraint constraints.txt --editable
 
@@ -17,7 +18,7 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	@echo "Setting up .venv (about a minute)"
-	@rm -f $(READY) $(READY_DEV)
+	@rm -f $(READY) $(READY_DEV) $(READY_LONG)
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@$(INSTALL) .
 	@touch $(READY)
@@ -25,6 +26,10 @@ $(READY): pyproject.toml constraints.txt
 $(READY_DEV): $(READY)
 	@$(INSTALL) ".[dev]"
 	@touch $(READY_DEV)
+
+$(READY_LONG): $(READY_DEV)
+	@$(INSTALL) ".[dev,long]"
+	@touch $(READY_LONG)
 
 demo: $(READY)
 	@$(TURRET) demo $(if $(ONCE),--once)
@@ -35,10 +40,10 @@ up: $(READY)
 test: $(READY_DEV)
 	@.venv/bin/python -m pytest -m "not long" -n 2 --dist loadfile $(ARGS)
 
-test-long: $(READY_DEV)
+test-long: $(READY_LONG)
 	@.venv/bin/python -m pytest -m long $(ARGS)
 
-bench: $(READY_DEV)
+bench: $(READY_LONG)
 	@.venv/bin/python -m benchmarks
 
 lint: $(READY_DEV)

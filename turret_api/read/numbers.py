@@ -15,8 +15,9 @@ from turret_api.errors import NotFoundError, invalid
 from turret_api.read.filters import Filters, event_values
 from turret_api.read.messages import SOURCES, messages_of
 from turret_api.read.snapshot import Snapshot
+from turret_api.read.steps import STEP_SOURCES, field_steps
 from turret_pipeline.lake.tables import FIELD_TYPES
-from turret_pipeline.lake.visits import END, ORDER, START, UNASSIGNED
+from turret_pipeline.lake.visits import END, START, UNASSIGNED
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -56,28 +57,24 @@ def edge_numbers(
     if known[name] != "number":
         raise invalid(f"The field {name!r} is of type {known[name]}; only numbers can be added up.", field="number")
     bins = number_fields(snapshot)[name]
-    order = [each for each in ORDER if each != "part"]
 
     def compute() -> pl.DataFrame:
-        topic, session = pl.col("topic_id"), pl.col("session_id")
-        messages = messages_of(snapshot, field, filters, level).select("session_id", "topic_id", *order)
-        ordered = (
-            messages.with_columns(topic.fill_null(UNASSIGNED))
-            .join(event_values(snapshot, name).select("event_id", "number").lazy(), on="event_id", how="left")
-            .sort("session_id", *order)
-            .with_columns(
-                first=(session != session.shift()).fill_null(True),
-                last=(session != session.shift(-1)).fill_null(True),
-                before=topic.shift(),
-            )
+        steps = field_steps(snapshot, field, filters, level, name).lazy()
+        topic, session = pl.col("topic_id"), pl.col("session")
+        ordered = steps.with_columns(
+            first=(session != session.shift()).fill_null(True),
+            last=(session != session.shift(-1)).fill_null(True),
+            before=topic.shift(),
         )
         into = ordered.filter(pl.col("first") | (topic != pl.col("before"))).select(
-            pl.when("first").then(pl.lit(START)).otherwise("before").alias("from"), topic.alias("to"), "number"
+            pl.when(~pl.col("first")).then("before").alias("from"), topic.alias("to"), "number"
         )
-        out = ordered.filter("last").select(topic.alias("from"), pl.lit(END).alias("to"), "number")
-        return pl.concat([into, out]).group_by("from", "to").agg(*_statistics(bins)).collect()
+        out = ordered.filter("last").select(topic.alias("from"), pl.when(False).then(topic).alias("to"), "number")
+        counted = pl.concat([into, out]).group_by("from", "to").agg(*_statistics(bins))
+        named = counted.cast({"from": pl.String, "to": pl.String})
+        return named.with_columns(pl.col("from").fill_null(START), pl.col("to").fill_null(END)).collect()
 
-    edges = snapshot.remember(("edge_numbers", field, name, filters, level), SOURCES, compute)
+    edges = snapshot.remember(("edge_numbers", field, name, filters, level), STEP_SOURCES, compute)
     return {(row["from"], row["to"]): _shown(row, bins) for row in edges.iter_rows(named=True)}
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from turret_api.read.edits import edits_of
-from turret_api.read.filters import Filters
+from turret_api.read.filters import Filters, event_values
 from turret_api.read.messages import SOURCES, topics_of
 from turret_api.read.snapshot import Snapshot
-from turret_pipeline.lake.tables import JOURNEY_STEPS
+from turret_pipeline.lake.tables import EVENTS, JOURNEY_STEPS
 from turret_pipeline.lake.visits import UNASSIGNED, visits_of
 
 STEP_SOURCES = (*SOURCES, JOURNEY_STEPS)
@@ -36,9 +36,14 @@ def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -
     return snapshot.remember(("visits", field, filters, level), STEP_SOURCES, compute)
 
 
-def field_steps(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
-    """Return the steps of the messages that pass, in order: `session`, `topic_id`, `name`, `timestamp`."""
-    steps = _passing(snapshot, field, filters)
+def field_steps(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, number: str | None = None
+) -> pl.DataFrame:
+    """Return the steps of the messages that pass, in order: `session`, `topic_id`, `name`, `timestamp`.
+
+    number: a field of which each step has the `number`, null where its event has none.
+    """
+    steps = _passing(snapshot, field, filters, number)
     return steps.with_columns(_renamed(snapshot, field, level, steps["topic_id"]))
 
 
@@ -68,9 +73,22 @@ def _steps(snapshot: Snapshot, field: str) -> pl.DataFrame:
     return snapshot.remember(("steps", field), (JOURNEY_STEPS,), compute)
 
 
-def _passing(snapshot: Snapshot, field: str, filters: Filters) -> pl.DataFrame:
+def _numbers(snapshot: Snapshot, field: str, number: str) -> pl.DataFrame:
+    """Return the `number` that each step's event has in the field `number`."""
+
+    def compute() -> pl.DataFrame:
+        values = event_values(snapshot, number).select("event_id", "number")
+        ids = _read(snapshot, field, "event_id")
+        return ids.join(values, on="event_id", how="left", maintain_order="left").select("number")
+
+    return snapshot.remember(("step numbers", field, number), (JOURNEY_STEPS, EVENTS), compute)
+
+
+def _passing(snapshot: Snapshot, field: str, filters: Filters, number: str | None) -> pl.DataFrame:
     """Return the steps of the messages that pass."""
     steps = _steps(snapshot, field)
+    if number is not None:
+        steps = steps.with_columns(_numbers(snapshot, field, number)["number"])
     if filters.segments:
         of_segments = Filters(segments=filters.segments)
 
