@@ -70,6 +70,10 @@ def topic_trends(days: pl.DataFrame) -> pl.DataFrame:
         return unknown
     ratio = _common_ratio(now, then)
     scale, freedom = _dispersion(before[told])
+    # What comes in bunches varies by more than in proportion: where days are fuller now, so is what is beyond chance.
+    exposure = before.sum(axis=0)
+    fuller = now.sum() / RECENT_DAYS / ((exposure**2).sum() / exposure.sum())
+    scale = 1 + (scale - 1) * max(1.0, float(fuller))
     p_value = np.full(len(topics), np.nan)
     p_value[told] = _p_values(now[told], then[told], ratio, scale, freedom)
     q_value = np.full(len(topics), np.nan)
@@ -139,13 +143,15 @@ def _dispersion(before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rest = np.maximum(1 - total / exposure.sum(), 0.05)  # a share of nearly all cannot vary much
     raw = ((before - expected) ** 2).sum(axis=1) / total / rest * n_days / freedom
     scale, freedoms = _shrunk(np.maximum(raw, 0.05), freedom, np.log(total))
+    scale = np.maximum(scale, raw)  # a topic that is seen to vary more than most is given no discount
     if n_weeks >= 4:
         weeks, of_weeks = before.reshape(n_topics, n_weeks, 7).sum(axis=2), exposure.reshape(n_weeks, 7).sum(axis=1)
         expected = np.outer(total / of_weeks.sum(), of_weeks)
         between = ((weeks - expected) ** 2).sum(axis=1) / total / rest * n_weeks / (n_weeks - 1)
         middle = (1 - 2 / (9 * (n_weeks - 1))) ** 3  # median of chi square over its degrees of freedom
         scale = scale * max(1.0, float(np.median(between / scale)) / middle)
-    return np.maximum(scale, 1.0), freedoms
+    # Sudden days have heavy tails: no more certainty than the topic's own days give.
+    return np.maximum(scale, 1.0), np.minimum(freedoms, freedom)
 
 
 def _shrunk(raw: np.ndarray, freedom: int, log_total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
