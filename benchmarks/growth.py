@@ -29,8 +29,8 @@ from turret_pipeline.analysis.field_types import text_id
 from turret_pipeline.checks import CHECKS
 from turret_pipeline.lake.parts import write_part
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EMBEDDINGS, VECTOR
-from turret_pipeline.stages.embeddings import CHUNK_TEXTS, bring_embeddings
+from turret_pipeline.lake.tables import EMBEDDINGS
+from turret_pipeline.stages.embeddings import CHUNK_TEXTS, bring_embeddings, embedding_rows
 from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.fields import bring_field_profiles, bring_field_types
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
@@ -73,14 +73,10 @@ def write_days(lake: Lake, days: range, n: int, share_new: float) -> float:
     for start in range(0, fresh.height, CHUNK_TEXTS):
         chunk = fresh.slice(start, CHUNK_TEXTS)
         vectors = make_vectors(chunk["topic"].to_numpy(), days.start * n_new + start)
-        rows_of = pl.DataFrame(
-            {"text_id": [text_id(text) for text in chunk["text"]], "text": chunk["text"], "vector": pl.Series(vectors)}
-        )
-        rows_of = rows_of.with_columns(
-            pl.col("vector").cast(VECTOR), project_id=pl.lit(PROJECT), model=pl.lit(model_key(None))
-        )
+        ids = pl.Series([text_id(text) for text in chunk["text"]], dtype=pl.String)
+        rows_of = embedding_rows(PROJECT, model_key(None), chunk.select("text", text_id=ids), vectors)
         started = time.perf_counter()
-        embeddings.append(rows_of.select(EMBEDDINGS.schema.names()))
+        embeddings.append(rows_of)
         spent += time.perf_counter() - started
     return spent
 

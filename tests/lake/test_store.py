@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake, ProjectIdError
 from turret_pipeline.lake.tables import EMBEDDINGS, FIELD_OVERRIDES, TABLES, Table
 
@@ -92,3 +93,12 @@ def test_every_declared_table_can_be_made_and_read_from_outside(tmp_path: Path, 
     address = str(tmp_path / table.name)
     deltalake.DeltaTable.create(address, schema=table.empty().to_arrow().schema, partition_by=list(table.partition_by))
     assert pl.scan_delta(address).collect().is_empty()
+
+
+def test_rows_that_have_one_of_some_values_are_found_in_whichever_commit_they_came(lake: Lake) -> None:
+    table = ProjectTable(lake, FIELD_OVERRIDES, "shop")
+    for rows in ({"a": "enum", "b": "text"}, {"c": "number"}, {"d": "text"}):
+        table.append(overrides("shop", **rows))
+    found = table.having("field", pl.Series(["b", "d", "e"])).collect()
+    assert sorted(found["field"]) == ["b", "d"]
+    assert table.having("field", pl.Series([], dtype=pl.String)).collect().is_empty()

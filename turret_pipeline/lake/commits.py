@@ -106,6 +106,17 @@ class ProjectTable:
             return False
         return set(store.project_files(then, self.project_id)) <= set(store.project_files(self._delta, self.project_id))
 
+    def having(self, column: str, values: pl.Series) -> pl.LazyFrame:
+        """Return the rows whose `column` is one of `values`.
+
+        Of files that hold none of them only that column is read: what came together mostly lies together.
+        """
+        wanted = pl.col(column).is_in(values.implode())
+        files = store.project_files(self._delta, self.project_id)
+        each = [store.scan_files(self.lake, self.table, [file]).filter(wanted).select(pl.len()) for file in files]
+        found = [file for file, n in zip(files, pl.collect_all(each), strict=True) if n.item()]
+        return store.scan_files(self.lake, self.table, found).filter(wanted)
+
     def append(
         self,
         rows: pl.DataFrame,

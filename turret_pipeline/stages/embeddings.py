@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
 import polars as pl
 
 from turret_pipeline.analysis.embedding import Embedder, model_key
@@ -84,14 +85,19 @@ def _embed(work: Work, table: ProjectTable, embedder: Embedder, missing: pl.Data
         chunk = missing.slice(start, CHUNK_TEXTS)
         vectors = embedder.embed(chunk["text"].to_list(), partial(_tell, work, start, missing.height))
         failpoint.reached("embeddings.after_analysis")
-        rows = chunk.with_columns(
-            project_id=pl.lit(work.project_id),
-            model=pl.lit(embedder.key),
-            vector=pl.Series(vectors).cast(VECTOR),
-            quantized=pack(quantize(vectors)),
-        )
-        table.append(rows.select(EMBEDDINGS.schema.names()))
+        table.append(embedding_rows(work.project_id, embedder.key, chunk, vectors))
         failpoint.reached("embeddings.after_chunk")
+
+
+def embedding_rows(project_id: str, model: str, texts: pl.DataFrame, vectors: np.ndarray) -> pl.DataFrame:
+    """Return the rows of `embeddings` for `texts` (`text_id`, `text`) with these unit vectors, one a text."""
+    rows = texts.with_columns(
+        project_id=pl.lit(project_id),
+        model=pl.lit(model),
+        vector=pl.Series(vectors).cast(VECTOR),
+        quantized=pack(quantize(vectors)),
+    )
+    return rows.select(EMBEDDINGS.schema.names())
 
 
 def _tell(work: Work, before: int, total: int, done: int) -> None:

@@ -161,8 +161,9 @@ class Field:
     def with_vectors(self, texts: pl.DataFrame) -> pl.DataFrame:
         """Return those of `texts` that have a vector, with `text` and `vector`, in the same order."""
         # A filter, not a join: the reader then decodes the vectors of these texts only, not those of the whole table.
-        wanted = (pl.col("model") == model_key(self.work.model)) & pl.col("text_id").is_in(texts["text_id"].implode())
-        found = self.tables.embeddings.scan().filter(wanted).select("text_id", "text", "vector").collect()
+        of_model = pl.col("model") == model_key(self.work.model)
+        there = self.tables.embeddings.having("text_id", texts["text_id"]).filter(of_model)
+        found = there.select("text_id", "text", "vector").collect()
         return texts.join(found, on="text_id", how="inner", maintain_order="left")
 
     def assign(self, texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
