@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,6 +130,20 @@ def test_every_text_is_in_one_batch_and_few_shapes_come_up(token_ids: list[list[
         assert ids.shape[1] <= max(1.125 * mask.sum(axis=1).min() + 1, 8)
         assert bin(ids.shape[1]).rstrip("0").count("") <= 8
     assert sorted(seen) == list(range(len(token_ids)))
+
+
+@pytest.mark.long
+def test_memory_stays_where_it_is_however_many_shapes_come(embedder: Embedder) -> None:
+    random = np.random.default_rng(1)
+
+    def embed(rounds: int) -> int:
+        for _ in range(rounds):
+            lengths = [*random.integers(1, 250, size=random.integers(1, 6)), *random.integers(1, 25, size=30)]
+            embedder.embed([f"{place} " + "how are you " * (length // 3) for place, length in enumerate(lengths)])
+        return psutil.Process().memory_info().rss
+
+    before = embed(20)
+    assert embed(60) - before < 60 << 20
 
 
 def test_progress_counts_every_text_once(embedder: Embedder) -> None:
