@@ -46,6 +46,12 @@ def main() -> None:
     parser.add_argument(
         "--field-types", type=Path, help="JSON file with the type of each field, beside its event files"
     )
+    parser.add_argument(
+        "--journeys",
+        type=Path,
+        nargs=2,
+        help="labelled conversations and their transitions, as `journeys_gold` takes them",
+    )
     parser.add_argument("--sessions", type=int, default=2000, help="sessions of generated texts, without --gold")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="turret-bench-") as folder:
@@ -61,6 +67,7 @@ def main() -> None:
             "read": ["--json"],
             "growth": ["--json"],
             "dashboard": ["--json"],
+            **({"journeys_gold": list(map(str, options.journeys))} if options.journeys else {}),
             **({"field_types": [str(options.field_types), "--json"]} if options.field_types else {}),
             "search": [],
         }.items():

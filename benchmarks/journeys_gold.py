@@ -13,6 +13,7 @@ clusters by k-means. `--vectors` spares the embedding: float32, one row a distin
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from pathlib import Path
 
@@ -20,7 +21,6 @@ import numpy as np
 import polars as pl
 from sklearn.cluster import KMeans
 
-from benchmarks.topics import frame_of
 from turret_pipeline.analysis.embedding import open_embedder
 from turret_pipeline.analysis.topics import fit_topics
 from turret_pipeline.lake.visits import END, START, journey_edges, visits
@@ -70,7 +70,9 @@ def main() -> None:
     texts = events["text"].unique(maintain_order=True)
     vectors = np.load(options.vectors) if options.vectors else open_embedder(None).embed(texts.to_list())
     n_messages = texts.to_frame().join(counts, on="text", how="left", maintain_order="left")["count"].cast(pl.Int64)
-    data = frame_of(texts.to_list(), vectors).with_columns(n_messages.alias("n_messages"))
+    ids = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
+    flat = pl.Series(vectors.astype(np.float32).ravel()).reshape(vectors.shape).cast(pl.List(pl.Float32))
+    data = pl.DataFrame({"text_id": ids, "text": texts, "vector": flat, "n_messages": n_messages})
     fit = fit_topics(data)
     topics = data.select("text_id", "text").join(fit.assignments, on="text_id").select("text", "topic_id")
     n_topics = fit.topics.filter(pl.col("level") == 0).height

@@ -35,7 +35,8 @@ def get_journeys(
         if number is not None:
             by_edge = edge_numbers(snapshot, field, number, asked.filters, level)
             for edge in found["edges"]:
-                edge["number"] = by_edge[edge["from"], edge["to"]]
+                # Null while a build is between the steps and the edges, and the one lacks a move of the other.
+                edge["number"] = by_edge.get((edge["from"], edge["to"]))
         return found
 
     empty: dict[str, Any] = {"nodes": [], "edges": [], "rest": {"edges": 0, "count": 0}, "n_sessions": 0, "n_visits": 0}
