@@ -1,0 +1,32 @@
+"""Search by meaning on the topics page: what one searches for stands in the address, what is found in the list."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import Served, Visitor
+from tests.dashboard.test_overview import texts
+from tests.read.test_search import write_vectors
+from turret_pipeline.analysis.embedding import open_embedder
+from turret_pipeline.lake.models import write_model
+
+
+def test_messages_are_found_by_meaning_nearest_first_and_clearing_leads_back(served: Served, visitor: Visitor) -> None:
+    lake, embedder = served.settings.open_lake(), open_embedder(None)
+    assert embedder.converted is not None
+    write_model(lake, embedder.key, embedder.converted)
+    write_vectors(lake, served.full.project_id, embedder)
+    q = "I want my money back"
+    visitor.sign_in(served.full.read_key, "/topics")
+    page = visitor.page
+    page.locator("#search").fill(q)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=I+want+my+money+back**")
+    found = served.get("/v1/messages", served.full, q=q, limit="25")["data"]
+    expect(page.locator("#found tbody tr")).to_have_count(len(found))
+    assert texts(page, "#found td.text") == [message["text"] for message in found]
+    expect(page.locator("#found tbody tr").first).to_contain_text("Refunds")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#found")).to_have_count(0)
+    expect(page.locator("#topics tbody tr").first).to_be_visible()
+    assert visitor.problems == []
