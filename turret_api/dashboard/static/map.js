@@ -1,4 +1,4 @@
-// The map of topics: alike texts are near each other. Every text is a point (drawn by the graphics card, so 100,000 move
+// The map of topics: alike texts are near each other. Every text is a point (drawn by WebGL, so that 100,000 move
 // smoothly), every topic a circle whose area follows its size. From afar the themes are named, from near the topics.
 
 import { go, note } from "./address.js";
@@ -7,6 +7,7 @@ import { topicLink } from "./data.js";
 import { h } from "./dom.js";
 import { count, percent } from "./format.js";
 
+const MOST_SLOW = 3000;
 const LABEL = 28, LETTER = { fine: 6.4, coarse: 7.6 };
 
 // found: as `loadTopics` gives it; texts: a promise of columns { x, y, topic_id, text }, or null; seen: [x0, x1, y0, y1] or
@@ -16,9 +17,9 @@ export function topicMap(found, texts, field, { size = "tall", seen = null, reme
   const themes = found.themes.filter((theme) => Number.isFinite(theme.x) && topics.some((topic) => topic.parent_id === theme.topic_id));
   const home = seen ?? bounds({ x: topics.map((topic) => topic.x), y: topics.map((topic) => topic.y) });
   const view = { x: [home[0], home[1]], y: [home[2], home[3]] };
-  let points = null, moved = Boolean(seen);
+  let points = null, moved = Boolean(seen), fast = true;
   const label = `Map of ${count(topics.length)} topics: alike ones are near each other. The list of topics says the same in words.`;
-  return picture(label, `map ${size}`, (element) => draw(element, topics, themes, found.place, points, view), (element) => {
+  return picture(label, `map ${size}`, (element) => draw(element, topics, themes, found.place, points, view, fast), (element) => {
     hovering(element, topics, () => points, found.name);
     element.on("plotly_click", ({ points: [point] }) => {
       const topic_id = point.data.name === "topics" ? topics[point.pointNumber].topic_id : points.topic_id[point.customdata];
@@ -37,12 +38,17 @@ export function topicMap(found, texts, field, { size = "tall", seen = null, reme
       points = columns;
       if (!moved) [view.x[0], view.x[1], view.y[0], view.y[1]] = bounds(columns);
       await redrawPicture(element);
+      if (element.querySelector(".no-webgl")) {
+        // The browser has no WebGL: fewer points, drawn without it.
+        [points, fast] = [evenly(columns), false];
+        await redrawPicture(element);
+      }
       element.dataset.points = columns.x.length;
     }).catch(() => null);
   });
 }
 
-function draw(element, topics, themes, place, points, view) {
+function draw(element, topics, themes, place, points, view, fast) {
   const fills = topics.map((topic) => colour(place(topic)));
   const circles = {
     type: "scatter", mode: "markers", name: "topics", x: topics.map((topic) => topic.x), y: topics.map((topic) => topic.y), hoverinfo: "none",
@@ -50,14 +56,14 @@ function draw(element, topics, themes, place, points, view) {
     marker: { size: topics.map(diameter(topics)), color: fills.map((fill) => faint(fill, points ? 0.12 : 0.3)), line: { color: fills, width: 1.5 }, opacity: 1 },
   };
   const hidden = { showgrid: false, showline: false, showticklabels: false, fixedrange: false, ticks: "" };
-  return [[...(points ? pointTraces(points, topics, place) : []), circles], {
+  return [[...(points ? pointTraces(points, topics, place, fast) : []), circles], {
     margin: { l: 2, r: 2, t: 2, b: 2 }, dragmode: "pan", annotations: labels(element, topics, themes, view, points), hovermode: "closest", hoverdistance: 12,
     xaxis: { ...hidden, range: view.x }, yaxis: { ...hidden, range: view.y },
   }, { scrollZoom: true }];
 }
 
 // The points in one trace for each colour; `customdata` is a point's place in the columns.
-function pointTraces(points, topics, place) {
+function pointTraces(points, topics, place, fast) {
   const placeOf = new Map(topics.map((topic) => [topic.topic_id, place(topic)]));
   const groups = new Map();
   points.topic_id.forEach((topic_id, i) => {
@@ -67,10 +73,13 @@ function pointTraces(points, topics, place) {
   });
   const size = points.x.length > 20_000 ? 2.5 : points.x.length > 3000 ? 3 : 4.5;
   return [...groups].map(([fill, members]) => ({
-    type: "scattergl", mode: "markers", name: "points", hoverinfo: "none", customdata: members,
+    type: fast ? "scattergl" : "scatter", mode: "markers", name: "points", hoverinfo: "none", customdata: members,
     x: Float32Array.from(members, (i) => points.x[i]), y: Float32Array.from(members, (i) => points.y[i]), marker: { size, color: fill, opacity: 0.55 },
   }));
 }
+
+// At most `MOST_SLOW` of the points; they come in order of hashes, so the first ones are an even sample.
+const evenly = (columns) => Object.fromEntries(["x", "y", "topic_id", "text"].map((name) => [name, columns[name].slice(0, MOST_SLOW)]));
 
 // What is under the pointer, in our own box: as text, so nothing in a message can be markup.
 function hovering(element, topics, columns, name) {
