@@ -43,6 +43,7 @@ def test_filters_stand_in_the_address_and_narrow_the_numbers(served: Served, vis
     page.wait_for_url("**name=user_prompt**")
     page.wait_for_selector("#view[aria-busy=false]")
     # Numbers are filtered by bins: of the API's `least..most`, least included.
+    page.locator("summary", has_text="bins").first.click()
     box = page.get_by_role("checkbox", name="below")
     bin_ = box.first.get_attribute("value")
     box.first.check()

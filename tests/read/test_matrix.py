@@ -95,7 +95,9 @@ def filled(path: str, kind: int) -> str:
 
 
 def required(parameters: list[dict[str, Any]]) -> dict[str, str]:
-    return {each["name"]: "t_parcel" for each in parameters if each["in"] == "query" and each.get("required")}
+    asked = {each["name"]: "t_parcel" for each in parameters if each["in"] == "query" and each.get("required")}
+    sides = [each["name"].split(".")[0] for each in parameters if each["name"].endswith(".segment.<field>")]
+    return {**asked, **{f"{side}.segment.plan": plan for side, plan in zip(sides, ("free", "pro"), strict=False)}}
 
 
 def test_only_keys_that_may_read_are_told_anything_and_only_admin_keys_change_anything(tenants: Tenants) -> None:

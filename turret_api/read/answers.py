@@ -60,6 +60,8 @@ def answer(
     form: csv or parquet for the body's list alone, whose rows are of the model `row`; the cursor of the next page is
     then in the header `Next-Cursor`.
     """
+    if row is None and form != "json":
+        raise invalid("This answer is no list, so it comes as JSON alone.", field="format")
     try:
         return _answer(request, principal, tables, make, as_of, form, row)
     except FileNotFoundError:
