@@ -20,7 +20,8 @@ const PAGES = {
 const main = document.getElementById("view");
 const said = document.getElementById("said");
 const projects = document.getElementById("projects");
-let drawing = 0, shown = null;
+const placed = () => location.pathname + location.search;
+let drawing = 0, shown = null, address = null;
 
 async function show() {
   const turn = (drawing += 1);
@@ -29,6 +30,7 @@ async function show() {
   const same = shown === location.pathname;
   const focused = same ? focus() : null;
   shown = location.pathname;
+  address = placed();
   document.title = `${title} · ${projects.dataset.name} · Turret`;
   for (const item of document.querySelectorAll("#pages a")) {
     item.removeAttribute("aria-current");
@@ -100,7 +102,8 @@ document.addEventListener("click", (event) => {
   main.focus({ preventScroll: true });
 });
 projects.addEventListener("change", () => { if (projects.value) location.href = `/?project=${encodeURIComponent(projects.value)}`; });
-addEventListener("popstate", show);
+// Not for a step to a place within the page, as the skip link's.
+addEventListener("popstate", () => { if (placed() !== address) show(); });
 addEventListener("turret:view", show);
 // A link to a view is a link to its project's view, whoever follows it.
 history.replaceState(null, "", here({ project: document.body.dataset.projectId }));
