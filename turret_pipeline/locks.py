@@ -8,6 +8,7 @@ restarted), the lake still refuses the later of two commits (`lake.commits`).
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -19,13 +20,21 @@ from turret_pipeline.lake.paths import Lake
 POLL_S = 0.2
 
 
+class BusyError(Exception):
+    """Another process has had the project's lock for longer than we would wait."""
+
+
 @contextlib.contextmanager
 def sole_writer(
-    database_url: str, lake: Lake, project_id: str, waiting: Callable[[], None] | None = None
+    database_url: str,
+    lake: Lake,
+    project_id: str,
+    waiting: Callable[[], None] | None = None,
+    patience_s: float = math.inf,
 ) -> Iterator[None]:
     """Hold the project's lock for the block; wait for it as long as it takes, calling `waiting` once if it is not free.
 
-    database_url: as SQLAlchemy takes it.
+    database_url: as SQLAlchemy takes it. patience_s: seconds after which `BusyError` is raised instead.
     """
     key = fingerprint("turret", lake.root, project_id)
     connection = psycopg2.connect(
@@ -37,7 +46,10 @@ def sole_writer(
         connection.autocommit = True
         with connection.cursor() as cursor:
             # Asked again and again rather than waited for: a process that waits in the driver hears no Ctrl-C.
+            deadline = time.monotonic() + patience_s
             while not _taken(cursor, key):
+                if time.monotonic() > deadline:
+                    raise BusyError(f"another process is building {project_id}")
                 if waiting is not None:
                     waiting()
                     waiting = None
