@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import signal
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from turret_api.accounts import Accounts
+from turret_api.collector.history import ROWS_A_PART
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
 
@@ -119,6 +121,49 @@ def test_cells_of_csv_are_numbers_only_where_the_whole_column_is(turret, new_pro
     ]
 
 
+def test_keys_of_foreign_ndjson_go_where_they_are_mapped(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    rows = [
+        {"ts": "2026-01-02T03:04:05Z", "question": "where?", "who": "u", "model": "x"},
+        {"question": "when?", "metadata.question": "twice"},
+        ["no", "object"],
+        {"ts": "2026-01-02T03:04:06Z", "question": "why?"},
+    ]
+    file = write_ndjson(tmp_path / "a.ndjson", rows)
+    mapping = ["ts=timestamp", "question=metadata.prompt", "who=user_id"]
+
+    words = (word for each in mapping for word in ("--map", each))
+    done = turret("import", str(file), "--project", project.name, "--name", "chat", "--json", *words)
+
+    assert [row["row"] for row in json.loads(done.stdout)["refused_rows"]] == [3]
+    events = events_of(tmp_path, project.project_id).sort("seq")
+    assert [json.loads(each) for each in events["metadata"]] == [
+        {"prompt": "where?", "model": "x"},
+        {"prompt": "when?", "metadata.question": "twice"},
+        {"prompt": "why?"},
+    ]
+    assert events["user_id"][0] == "u"
+    assert events["timestamp"][2].isoformat() == "2026-01-02T03:04:06+00:00"
+
+
+@pytest.mark.parametrize("point", ["part.mid_file", "part.after_rename"])
+def test_an_import_that_is_killed_goes_on_where_it_was(turret, new_project, tmp_path, point) -> None:
+    project = new_project()
+    file = tmp_path / "a.csv"
+    n_rows = ROWS_A_PART + 10
+    file.write_text("name,prompt\n" + "".join(f"n,what is {number % 40_000}?\n" for number in range(n_rows)))
+
+    killed = turret("import", str(file), "--project", project.name, "--die-at", point)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    there = events_of(tmp_path, project.project_id).height
+    assert there == (0 if point == "part.mid_file" else ROWS_A_PART)
+    done = json.loads(turret("import", str(file), "--project", project.name, "--json").stdout)
+
+    assert (done["imported"], done["duplicates"]) == (n_rows - there, there)
+    events = events_of(tmp_path, project.project_id)
+    assert events.height == events["event_id"].n_unique() == n_rows
+
+
 @pytest.mark.parametrize(
     ("name", "content", "options", "reason"),
     [
@@ -127,7 +172,7 @@ def test_cells_of_csv_are_numbers_only_where_the_whole_column_is(turret, new_pro
         ("a.csv", "a,b\n1,2\n", ["--map", "c=name"], "there is no column 'c' to map"),
         ("a.csv", "a,b\n1,2\n", ["--map", "a=nam"], "'nam' is no key of an event"),
         ("a.csv", "", [], "has no header line"),
-        ("a.ndjson", "{}\n", ["--map", "a=name"], "NDJSON has no columns to map"),
+        ("a.ndjson", "{}\n", ["--map", "a=nam"], "'nam' is no key of an event"),
         ("a.ndjson", "{}\n", ["--project", "nobody"], "there is no project 'nobody'"),
     ],
 )

@@ -1,8 +1,9 @@
-"""Rows of a file as the documents that `POST /track` would get: NDJSON as it is, Parquet and CSV by their columns.
+"""Rows of a file as the documents that `POST /track` would get: Parquet and CSV by their columns, NDJSON as it is.
 
 A column called as a key of an event becomes that key; `metadata` holds a JSON object; every other column becomes a key
 of the metadata. A mapping changes that: `text=metadata.prompt`, `ts=timestamp`, `extra=metadata` (a JSON object whose
-keys are merged in), `internal=` (left out). Nulls and, in CSV, empty cells are left out.
+keys are merged in), `internal=` (left out). Nulls and, in CSV, empty cells are left out. With a mapping the keys of an
+NDJSON object count as columns, too.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ def read_documents(
 
     Args:
         file: its suffix, one of `SUFFIXES`, says what it is.
-        mapping: column to key, for Parquet and CSV.
+        mapping: column to key; NDJSON without one holds the bodies of POST /track.
         name: the name of events whose row has none.
         on_progress: called with the share of the file that is read, 0 to 1, times 1000.
     """
@@ -57,7 +58,7 @@ def read_documents(
         elif suffix == ".csv":
             documents = _from_csv(file, mapping, on_progress)
         elif mapping:
-            raise SourceError("NDJSON has no columns to map; it holds the bodies of POST /track, one a line")
+            documents = _by_keys(_from_ndjson(file, on_progress), mapping)
         else:
             documents = _from_ndjson(file, on_progress)
         for number, document in documents:
@@ -89,6 +90,22 @@ def _from_ndjson(file: Path, on_progress: Callable[[int], None]) -> Iterator[Doc
                 yield number, bodies.decode(line)
             except ApiError as error:
                 yield number, error
+
+
+def _by_keys(rows: Iterator[Document], mapping: Mapping[str, str]) -> Iterator[Document]:
+    """Yield rows that are objects as documents, their keys taken for columns; a key may be missing from a row."""
+    _places(list(mapping), mapping)
+    for number, row in rows:
+        if isinstance(row, ApiError):
+            yield number, row
+        elif type(row) is not dict:
+            yield number, invalid("The line must be a JSON object.")
+        else:
+            try:
+                there = {key: place for key, place in mapping.items() if key in row}
+                yield number, _document(row, _places(list(row), there))
+            except SourceError as error:
+                yield number, invalid(f"{str(error)[0].upper()}{str(error)[1:]}.")
 
 
 def _from_parquet(file: Path, mapping: Mapping[str, str], on_progress: Callable[[int], None]) -> Iterator[Document]:

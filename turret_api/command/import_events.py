@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from turret_api.collector.history import RefusedRow
 
 _SHOWN = 10
+_LINE_S = 10.0
+"""Seconds between two lines about the progress, where no terminal shows it all the time."""
 
 
 @click.command("import")
@@ -30,7 +32,7 @@ _SHOWN = 10
     "mapping",
     multiple=True,
     metavar="COLUMN=KEY",
-    help="Parquet and CSV: where a column goes: name, session_id, user_id, timestamp, event_id, metadata (a JSON "
+    help="Where a column (NDJSON: a key) goes: name, session_id, user_id, timestamp, event_id, metadata (a JSON "
     "object whose keys are merged) or metadata.KEY; COLUMN= leaves it out. Default: by its name, else metadata.",
 )
 @click.option("--name", help="The events' name, where rows have none.")
@@ -46,8 +48,9 @@ def command(
 ) -> None:
     """Import events from FILE (.ndjson, .parquet or .csv), outside the quota.
 
-    NDJSON holds the bodies of POST /track, one a line. The same file, or a longer one, can be imported again: nothing
-    is stored twice. Rows that are refused are reported with their numbers, and the command then exits with 1.
+    NDJSON holds the bodies of POST /track, one a line, or any objects with --map. The same file, or a longer one, can
+    be imported again, also after an import that was killed: nothing is stored twice. Rows that are refused are reported
+    with their numbers, and the command then exits with 1.
     """
     from turret_api.collector.history import import_documents
     from turret_api.collector.sources import SourceError, read_documents
@@ -138,15 +141,19 @@ def _report(file: Path | None) -> Iterator[IO[str] | None]:
 
 
 class _Progress:
-    """How much of the file is read: on a terminal one line that grows, elsewhere nothing."""
+    """How much of the file is read: on a terminal one line that grows, elsewhere a line now and then."""
 
     def __init__(self) -> None:
         self._is_shown = sys.stderr.isatty()
+        self._next_line_at = time.monotonic() + _LINE_S
 
     def show(self, permille: int) -> None:
         """Show the share."""
         if self._is_shown:
             click.echo(f"\r{permille / 10:5.1f} % read", nl=False, err=True)
+        elif time.monotonic() >= self._next_line_at:
+            click.echo(f"{permille / 10:.1f} % read", err=True)
+            self._next_line_at = time.monotonic() + _LINE_S
 
     def end(self) -> None:
         """Leave the line."""
