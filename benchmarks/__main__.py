@@ -61,6 +61,7 @@ def main() -> None:
             write_gold(gold, options.sessions)
         for script, arguments in {
             "collector": ["--json"],
+            "automation": ["--json"],
             "embedding": [str(gold)],
             "topics": [str(gold), "--assign", "100000"],
             "journeys": ["--json"],
