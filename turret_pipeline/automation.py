@@ -6,8 +6,9 @@ The lake knows what is not done yet (`stages.pending`), whoever did the rest: a 
 process that was killed.
 
 A project has one run at a time. First the days with new parts (`EVENTS_JOB`), then what follows (`MODELS_JOB`). While
-events stream in, `STREAM_GAP_S` lies between two runs over new parts; work that a run did not get done, because it
-failed for good, is asked for again after `RETRY_S`, then after twice as long, up to `RETRY_MOST_S`.
+events stream in, `STREAM_GAP_S` lies between two runs over new parts. Work that a run did not get done, because it
+failed for good, is asked for again after `RETRY_S`, then after twice as long, up to `RETRY_MOST_S`; meanwhile what
+follows from the days that are good has its turn: their profiles first, then the rest.
 """
 
 from __future__ import annotations
@@ -15,20 +16,21 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import dagster as dg
 
-from turret_pipeline.assets.events import RAW_EVENTS
-from turret_pipeline.assets.room import DAY, PROJECT, PROJECTS
+from turret_pipeline.assets.columns import RAW_EVENTS
+from turret_pipeline.assets.room import PROJECT, PROJECTS, day_key
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.parts import Part, list_parts
 from turret_pipeline.lake.settings import Settings
-from turret_pipeline.recover import PROCESS_TAG, lives
+from turret_pipeline.lake.tables import FIELD_PROFILES
+from turret_pipeline.recover import PROCESS_TAG, lives, recover
 from turret_pipeline.stages.inputs import parts_by_day
-from turret_pipeline.stages.pending import pending_days, pending_stages
+from turret_pipeline.stages.pending import BY_DAY, pending_days, pending_stages, unprofiled_days
 
 EVENTS_JOB = "events_of_days"
 MODELS_JOB = "models_of_project"
@@ -40,8 +42,7 @@ BUILDING_TAG = "turret/building"
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
-BY_DAY = {"events", "field_profiles"}
-"""Stages of `EVENTS_JOB`."""
+KINDS = ("events", "field_profiles", "rest")
 
 TICK_S = 5
 STREAM_GAP_S = 30.0
@@ -58,19 +59,32 @@ UNFINISHED = [
 
 @dataclass
 class Asked:
-    """What was asked for last, for one project.
+    """What was asked for last of one kind, for one project.
 
     Args:
         work: fingerprint of what was to be done.
         tries: how often just that was asked for.
         at: when, in seconds since 1970.
-        events_at: when a run over new parts was asked for last.
     """
 
     work: int = 0
     tries: int = 0
     at: float = 0.0
-    events_at: float = 0.0
+
+    def may_be_asked(self, work: int, gap_s: float, now: float) -> bool:
+        """Whether it is time for `work`: `gap_s` after other work, ever longer after the same."""
+        if work == self.work:
+            return now >= self.at + min(RETRY_S * 2 ** (self.tries - 1), RETRY_MOST_S)
+        return now >= self.at + gap_s
+
+    def ask(self, work: int, now: float) -> None:
+        """Note that `work` is asked for now."""
+        self.tries = self.tries + 1 if work == self.work else 1
+        self.work, self.at = work, now
+
+
+Memory = dict[str, dict[str, Asked]]
+"""What was asked for last, by project and kind: `events` (with their profiles), `field_profiles` alone, or the rest."""
 
 
 def new_events_sensor(settings: Settings, jobs: Sequence[Any]) -> dg.SensorDefinition:
@@ -84,50 +98,53 @@ def new_events_sensor(settings: Settings, jobs: Sequence[Any]) -> dg.SensorDefin
         description="Brings up to date whatever is not: new events first, then what follows from them.",
     )
     def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        asked = {name: Asked(**known) for name, known in json.loads(context.cursor or "{}").items()}
-        return look(context.instance, settings, asked, time.time())
+        known = json.loads(context.cursor or "{}")
+        memory = {project: {kind: Asked(**last) for kind, last in kinds.items()} for project, kinds in known.items()}
+        for run_id in recover(context.instance, launched_here=False):
+            context.log.info(f"run {run_id} has no process any more and is handed to the retries")
+        return look(context.instance, settings, memory, time.time())
 
     return new_events
 
 
-def look(instance: dg.DagsterInstance, settings: Settings, asked: dict[str, Asked], now: float) -> dg.SensorResult:
-    """Return the runs to start now, with what is to be remembered of them; changes `asked`."""
+def look(instance: dg.DagsterInstance, settings: Settings, memory: Memory, now: float) -> dg.SensorResult:
+    """Return the runs to start now, with what is to be remembered of them; changes `memory`."""
     lake = settings.open_lake()
     parts = list_parts(lake)
     pending = pending_stages(lake, settings.model, parts=parts)
     busy = busy_projects(instance) if any(pending.values()) else set()
+    today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     runs: list[dg.RunRequest] = []
     seen: list[dg.AssetMaterialization] = []
     for project, stages in pending.items():
         if not stages or project in busy:
             continue
-        last = asked.setdefault(project, Asked())
-        by_day = bool(BY_DAY & stages.keys())
-        if "events" in stages and "field_profiles" not in stages and now < last.events_at + STREAM_GAP_S:
-            # Between two helpings of a stream what follows from the last one has its turn.
-            stages = {name: inputs for name, inputs in stages.items() if name != "events"}
-            by_day = False
-        if not stages:
+        last = memory.setdefault(project, {kind: Asked() for kind in KINDS})
+        work = {kind: fingerprint(sorted(of.items())) for kind, of in _by_kind(stages).items()}
+        if "events" in work and last["events"].may_be_asked(work["events"], STREAM_GAP_S, now):
+            last["events"].ask(work["events"], now)
+            mine = [part for part in parts if part.project_id == project]
+            # A day that has not begun here is the work of a collector whose clock is ahead: it is taken when it comes.
+            if days := [day for day in pending_days(lake, project, mine) if day <= today]:
+                runs.append(days_request(project, days))
+                seen.extend(_reports(mine, days))
             continue
-        work = fingerprint(sorted(stages.items()))
-        if now < _not_before(last, work, by_day):
-            continue
-        mine = [part for part in parts if part.project_id == project]
-        days = pending_days(lake, project, mine) if by_day else []
-        if by_day and days:
-            runs.append(events_request(project, days))
-            seen.extend(_reports(mine, days))
-        else:
+        if "field_profiles" in work and last["field_profiles"].may_be_asked(work["field_profiles"], 0.0, now):
+            last["field_profiles"].ask(work["field_profiles"], now)
+            if days := unprofiled_days(lake, project):
+                runs.append(days_request(project, days, [FIELD_PROFILES.name]))
+                continue
+        if "rest" in work and last["rest"].may_be_asked(work["rest"], 0.0, now):
+            last["rest"].ask(work["rest"], now)
             runs.append(dg.RunRequest(job_name=MODELS_JOB, partition_key=project, tags={PROJECT_TAG: project}))
-        tries = last.tries + 1 if work == last.work else 1
-        asked[project] = Asked(work, tries, now, now if by_day else last.events_at)
     known = set(instance.get_dynamic_partitions(PROJECT))
     new = [project for project in pending if project not in known]
+    kept = {project: {kind: asdict(each) for kind, each in kinds.items()} for project, kinds in memory.items()}
     return dg.SensorResult(
         run_requests=runs,
         asset_events=seen,
         dynamic_partitions_requests=[PROJECTS.build_add_request(new)] if new else [],
-        cursor=json.dumps({name: asdict(each) for name, each in asked.items()}),
+        cursor=json.dumps(kept),
         skip_reason=None if runs else _why_not(pending, busy),
     )
 
@@ -143,28 +160,26 @@ def busy_projects(instance: dg.DagsterInstance) -> set[str]:
     return found
 
 
-def events_request(project: str, days: Sequence[dt.date]) -> dg.RunRequest:
-    """Return the request of one run over the days of receipt from the first to the last of `days`."""
+def _by_kind(stages: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for name, inputs in stages.items():
+        found.setdefault(name if name in BY_DAY else "rest", {})[name] = inputs
+    return found
+
+
+def days_request(project: str, days: Sequence[dt.date], tables: Sequence[str] = ()) -> dg.RunRequest:
+    """Return the request of one run (over `tables` only) over the days of receipt from the first to the last."""
     tags = {PROJECT_TAG: project}
+    assets = [dg.AssetKey(name) for name in tables] or None
     if len(days) == 1:
-        return dg.RunRequest(job_name=EVENTS_JOB, partition_key=day_key(days[0], project), tags=tags)
-    return dg.RunRequest(job_name=EVENTS_JOB, tags=tags | range_tags(project, days))
+        key = day_key(days[0], project)
+        return dg.RunRequest(job_name=EVENTS_JOB, partition_key=key, tags=tags, asset_selection=assets)
+    return dg.RunRequest(job_name=EVENTS_JOB, tags=tags | range_tags(project, days), asset_selection=assets)
 
 
 def range_tags(project: str, days: Sequence[dt.date]) -> dict[str, str]:
     """Return the tags that give a run all of a project's partitions from the first to the last of `days`."""
     return {RANGE_START: str(day_key(min(days), project)), RANGE_END: str(day_key(max(days), project))}
-
-
-def day_key(day: dt.date, project: str) -> dg.MultiPartitionKey:
-    """Return the key of one day of receipt of one project."""
-    return dg.MultiPartitionKey({DAY: day.isoformat(), PROJECT: project})
-
-
-def _not_before(last: Asked, work: int, by_day: bool) -> float:
-    if work == last.work:
-        return last.at + min(RETRY_S * 2 ** (last.tries - 1), RETRY_MOST_S)
-    return last.events_at + STREAM_GAP_S if by_day else 0.0
 
 
 def _reports(parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.AssetMaterialization]:

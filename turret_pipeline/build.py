@@ -10,6 +10,7 @@ Exits with 0 when all is up to date, 1 when something failed, 2 for a call that 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from rich.console import Console
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.lake.paths import PROJECT_ID
 from turret_pipeline.lake.settings import SettingError, Settings
+from turret_pipeline.plan import Wanted, plan
 from turret_pipeline.stages.pending import pending_stages
 
 
@@ -29,6 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser("turret_pipeline.build", description="Bring every table up to date.")
     parser.add_argument("--project", action="append", default=[], help="id of a project; may be repeated; default: all")
+    parser.add_argument("--from", dest="first", type=dt.date.fromisoformat, help="first day of receipt, YYYY-MM-DD")
+    parser.add_argument("--to", dest="last", type=dt.date.fromisoformat, help="last day of receipt, YYYY-MM-DD")
+    parser.add_argument("--asset", action="append", default=[], help="name of a table; may be repeated; default: all")
+    parser.add_argument("--days-per-run", type=int, default=0, help="days of receipt in one run; default: all in one")
     parser.add_argument("--full-refresh", action="store_true", help="compute again what is up to date")
     options = parser.parse_args(arguments)
     console = Console(highlight=False, soft_wrap=True)
@@ -36,38 +42,42 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _build(console, options.project, options.full_refresh)
+        wanted = Wanted(
+            options.first, options.last, frozenset(options.asset), options.full_refresh, options.days_per_run
+        )
+        return _build(console, options.project, wanted)
     except KeyboardInterrupt:
         return _fail(console, "interrupted; what is done is done, the next build goes on from there", 130)
     except SettingError as error:
         return _fail(console, str(error), 2)
 
 
-def _build(console: Console, wanted: list[str], full_refresh: bool) -> int:
+def _build(console: Console, named: list[str], wanted: Wanted) -> int:
     started = time.perf_counter()
     settings = Settings.from_environment()
     lake = settings.open_lake()
-    strange = [project for project in wanted if not PROJECT_ID.fullmatch(project)]
+    strange = [project for project in named if not PROJECT_ID.fullmatch(project)]
     if strange:
         return _fail(console, f"{strange[0]!r} is not the id of a project", 2)
+    if reason := wanted.contradiction():
+        return _fail(console, reason, 2)
     known = list_projects(lake)
-    projects = list(dict.fromkeys(wanted or known))
+    projects = list(dict.fromkeys(named or known))
     for project in projects:
         if project not in known:
             console.print(f"{project}: no events yet")
     projects = [project for project in projects if project in known]
     pending = pending_stages(lake, settings.model, projects)
-    if full_refresh:
-        pending = {project: pending[project] or {"events": 0} for project in projects}
-    todo = [project for project in projects if pending[project]]
-    if not todo:
+    plans = {project: plan(lake, project, pending[project], wanted) for project in projects}
+    plans = {project: todo for project, todo in plans.items() if todo.by_day or todo.by_project}
+    if not plans:
         console.print(f"everything is up to date ({len(projects)} projects, {time.perf_counter() - started:.1f} s)")
         return 0
     if settings.database_url is None or not os.environ.get("DAGSTER_HOME"):
         return _fail(console, "TURRET_DATABASE_URL and DAGSTER_HOME must be set; `turret build` sets them", 2)
     from turret_pipeline.foreground import build
 
-    failures = build(console, settings, {project: pending[project] for project in todo}, full_refresh)
+    failures = build(console, settings, plans)
     for project, reason in failures.items():
         _fail(console, f"{project}: {reason}", 1)
     return 1 if failures else 0

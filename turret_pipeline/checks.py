@@ -1,19 +1,27 @@
 """What must be true of each table, as questions to the lake; the assets ask them after every run.
 
-A check looks at one project. `blocking` ones stop what lies downstream: rows that are counted twice would spoil all
-of it. No Dagster here, so that a test, or a person at a prompt, can ask the same.
+A check looks at one project; where a table is kept by day of receipt, at the days that were worked on, so that it costs
+what the work did and not what the history would. `blocking` ones stop what lies downstream: rows that are counted twice
+would spoil all of it. No Dagster here, so that a test, or a person at a prompt, can ask the same.
+
+From stage to stage the counts add up: raw parts to events, events to messages, messages to vectors and assignments,
+sessions to journeys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime as dt
+import json
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
+from turret_pipeline.analysis.field_types_shapes import BLANK
 from turret_pipeline.lake import store
-from turret_pipeline.lake.parts import list_parts, read_parts
+from turret_pipeline.lake.parts import count_rows, list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
     EMBEDDINGS,
@@ -47,62 +55,115 @@ class Finding:
     example: str = ""
 
 
+Days = Collection[dt.date] | None
+"""The days of receipt to look at, in tables that know them; None: all."""
+
+
 @dataclass(frozen=True)
 class Check:
     """One check: what it makes sure of, in words, and the function that looks."""
 
     meaning: str
-    find: Callable[[Lake, str], Finding]
+    find: Callable[[Lake, str, Days], Finding]
     blocking: bool = False
 
 
 def unique_key(table: Table) -> Check:
-    """Return the check that the table's key names each row once."""
+    """Return the check that the table's key names each row once, also over days."""
 
-    def find(lake: Lake, project_id: str) -> Finding:
-        keys = store.scan(lake, table, project_id).group_by(table.key).agg(n=pl.len())
-        counted = keys.select(rows=pl.col("n").sum(), keys=pl.len()).collect().row(0)
-        n_rows, n_keys = int(counted[0] or 0), int(counted[1])
-        example = "" if n_rows == n_keys else str(keys.filter(pl.col("n") > 1).first().collect().row(0))
-        return Finding(n_rows, n_rows - n_keys, example)
+    def find(lake: Lake, project_id: str, days: Days = None) -> Finding:
+        rows = store.scan(lake, table, project_id).select(*table.key, *_day_of(table))
+        if days is not None and _day_of(table):
+            of_days = rows.filter(pl.col("received_date").is_in(days))
+            rows = rows.join(of_days, on=table.key, how="semi") if "received_date" not in table.key else of_days
+        # By hash: the ids of millions of rows need not be in memory to be counted.
+        n_rows, n_keys = rows.select(pl.len(), pl.struct(table.key).hash().n_unique()).collect().row(0)
+        if n_rows == n_keys:
+            return Finding(n_rows, 0)
+        twice = rows.group_by(table.key).agg(n=pl.len()).filter(pl.col("n") > 1).first().collect()
+        return Finding(n_rows, n_rows - n_keys, str(twice.row(0)) if twice.height else "")
 
     return Check(f"{', '.join(table.key)} names each row once", find, blocking=True)
 
 
-def nothing_lost(lake: Lake, project_id: str) -> Finding:
-    """Every event of the newest day's raw parts is in `events`."""
+def declared_types(table: Table) -> Check:
+    """Return the check that the columns in the lake have the types that the table declares."""
+
+    def find(lake: Lake, project_id: str, days: Days = None) -> Finding:
+        opened = store.open_table(lake, table)
+        if opened is None:
+            return Finding(0, 0)
+        empty = pa.schema(opened.schema().to_arrow()).empty_table()
+        found = pl.DataFrame(pl.from_arrow(empty)).schema
+        wrong = {name: dtype for name, dtype in table.schema.items() if found.get(name) != dtype}
+        example = "; ".join(f"{name} is {found.get(name)}, not {dtype}" for name, dtype in wrong.items())
+        return Finding(len(table.schema), len(wrong), example)
+
+    return Check("every column has the type that is declared", find)
+
+
+def nothing_lost(lake: Lake, project_id: str, days: Days = None) -> Finding:
+    """Every event of the days' raw parts (default: of the newest day's) is in `events`."""
     parts = list_parts(lake, project_id)
-    newest = [part for part in parts if part.received_date == max(each.received_date for each in parts)]
-    raw = read_parts(lake, newest).select("event_id").unique()
-    there = store.scan(lake, EVENTS, project_id).select("event_id").collect()
-    return _all_in(raw, there, "event_id")
+    newest = {max((part.received_date for part in parts), default=None)} if days is None else set(days)
+    raw = read_parts(lake, [part for part in parts if part.received_date in newest]).select("event_id").unique()
+    there = store.scan(lake, EVENTS, project_id).select("event_id")
+    return _finding(raw, raw.lazy().join(there, on="event_id", how="anti").collect())
 
 
-def profiles_reconcile(lake: Lake, project_id: str) -> Finding:
+def nothing_made_up(lake: Lake, project_id: str, days: Days = None) -> Finding:
+    """No part gave more events than it has rows, and none came from a part that is not there."""
+    parts = [part for part in list_parts(lake, project_id) if days is None or part.received_date in days]
+    rows = {"part": [part.name for part in parts], "received_date": [part.received_date for part in parts]}
+    there = pl.DataFrame(rows, schema={"part": pl.String, "received_date": pl.Date})
+    there = there.with_columns(rows=pl.Series(count_rows(lake, parts), dtype=pl.UInt32))
+    events = _of_days(store.scan(lake, EVENTS, project_id), days).group_by("part", "received_date").agg(n=pl.len())
+    met = events.join(there.lazy(), on=["part", "received_date"], how="left").collect()
+    return _finding(met, met.filter(pl.col("n") > pl.col("rows").fill_null(0)))
+
+
+def profiles_reconcile(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """No field of a day is in more events than the day has."""
-    events = store.scan(lake, EVENTS, project_id).group_by("received_date").agg(there=pl.len())
-    profiles = store.scan(lake, FIELD_PROFILES, project_id).select("received_date", "field", "n_events")
+    events = _of_days(store.scan(lake, EVENTS, project_id), days).group_by("received_date").agg(there=pl.len())
+    by_field = _of_days(store.scan(lake, FIELD_PROFILES, project_id), days).group_by("received_date", "field")
+    profiles = by_field.agg(pl.col("n_events").sum())
     met = profiles.join(events, on="received_date", how="left").collect()
     wrong = met.filter(pl.col("n_events") > pl.col("there").fill_null(0))
     return _finding(met, wrong)
 
 
-def every_field_has_a_type(lake: Lake, project_id: str) -> Finding:
+def every_field_has_a_type(lake: Lake, project_id: str, days: Days = None) -> Finding:
     fields = store.scan(lake, FIELD_PROFILES, project_id).select("field").unique().collect()
     return _all_in(fields, store.read(lake, FIELD_TYPES, project_id, "field"), "field")
 
 
-def messages_have_events(lake: Lake, project_id: str) -> Finding:
-    messages = store.scan(lake, MESSAGES, project_id).select("event_id").unique().collect()
-    return _all_in(messages, store.read(lake, EVENTS, project_id, "event_id"), "event_id")
+def messages_have_events(lake: Lake, project_id: str, days: Days = None) -> Finding:
+    messages = _of_days(store.scan(lake, MESSAGES, project_id), days).select("event_id").unique()
+    there = _of_days(store.scan(lake, EVENTS, project_id), days).select("event_id")
+    return _finding(messages.collect(), messages.join(there, on="event_id", how="anti").collect())
 
 
-def every_text_has_a_vector(lake: Lake, project_id: str) -> Finding:
+def messages_add_up(lake: Lake, project_id: str, days: Days = None) -> Finding:
+    """Each day has as many messages of a text field as its profile says that the field had texts that are not blank."""
+    text = store.scan(lake, FIELD_TYPES, project_id).filter(pl.col("type") == "text").select("field")
+    profiles = _of_days(store.scan(lake, FIELD_PROFILES, project_id), days).join(text, on="field", how="semi").collect()
+    counts = []
+    for evidence in profiles["evidence"]:
+        found = json.loads(evidence)
+        counts.append(found["kinds"].get("text", 0) - found["shapes"].get(BLANK, 0))
+    texts = profiles.select("received_date", "field", texts=pl.Series(counts, dtype=pl.Int64))
+    wanted = texts.group_by("received_date", "field").sum()
+    messages = _of_days(store.scan(lake, MESSAGES, project_id), days).group_by("received_date", "field")
+    met = wanted.join(messages.agg(n=pl.len()).collect(), on=["received_date", "field"], how="left")
+    return _finding(met, met.filter(pl.col("n").fill_null(0) != pl.col("texts")))
+
+
+def every_text_has_a_vector(lake: Lake, project_id: str, days: Days = None) -> Finding:
     texts = store.scan(lake, MESSAGES, project_id).select("text_id").unique().collect()
     return _all_in(texts, store.read(lake, EMBEDDINGS, project_id, "text_id"), "text_id")
 
 
-def vectors_are_of_unit_length(lake: Lake, project_id: str) -> Finding:
+def vectors_are_of_unit_length(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """Of a sample: all of them are checked before they are written."""
     sample = store.scan(lake, EMBEDDINGS, project_id).select("text_id", "vector").head(SAMPLE_VECTORS).collect()
     if sample.is_empty():
@@ -117,25 +178,33 @@ def not_unit(vectors: np.ndarray) -> np.ndarray:
     return ~np.isfinite(lengths) | (np.abs(lengths - 1) > UNIT_TOLERANCE)
 
 
-def labels_are_distinct(lake: Lake, project_id: str) -> Finding:
+def centroids_are_of_unit_length(lake: Lake, project_id: str, days: Days = None) -> Finding:
+    topics = store.read(lake, TOPICS, project_id, "topic_id", "centroid")
+    if topics.is_empty():
+        return Finding(0, 0)
+    wrong = topics.filter(pl.Series(not_unit(np.vstack(topics["centroid"].to_list()))))
+    return _finding(topics.select("topic_id"), wrong.select("topic_id"))
+
+
+def labels_are_distinct(lake: Lake, project_id: str, days: Days = None) -> Finding:
     topics = store.scan(lake, TOPICS, project_id).select("field", "level", "label").collect()
     return _finding(topics, topics.filter(topics.is_duplicated()))
 
 
-def assignments_lead_to_topics(lake: Lake, project_id: str) -> Finding:
+def assignments_lead_to_topics(lake: Lake, project_id: str, days: Days = None) -> Finding:
     assigned = store.scan(lake, TOPIC_ASSIGNMENTS, project_id).filter(pl.col("topic_id").is_not_null())
     used = assigned.select("field", "topic_id").unique().collect()
     topics = store.read(lake, TOPICS, project_id, "field", "topic_id")
     return _finding(used, used.join(topics, on=["field", "topic_id"], how="anti"))
 
 
-def every_text_is_assigned(lake: Lake, project_id: str) -> Finding:
+def every_text_is_assigned(lake: Lake, project_id: str, days: Days = None) -> Finding:
     texts = store.scan(lake, MESSAGES, project_id).select("field", "text_id").unique().collect()
     there = store.read(lake, TOPIC_ASSIGNMENTS, project_id, "field", "text_id")
     return _finding(texts, texts.join(there, on=["field", "text_id"], how="anti"))
 
 
-def every_message_is_a_step(lake: Lake, project_id: str) -> Finding:
+def every_message_is_a_step(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """Each text field has as many steps as messages, on as many days as there are sessions one each."""
     messages = store.scan(lake, MESSAGES, project_id).group_by("field").agg(messages=pl.len())
     first = pl.col("place") == 0
@@ -146,7 +215,7 @@ def every_message_is_a_step(lake: Lake, project_id: str) -> Finding:
     return _finding(met, wrong)
 
 
-def moves_balance(lake: Lake, project_id: str) -> Finding:
+def moves_balance(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """On each day as many sessions leave `start` as enter `end`, and each move between visits has its gap."""
     moves = store.scan(lake, JOURNEY_MOVES, project_id).with_columns(n_gaps=pl.col("gaps_s").list.len()).collect()
     start, end = pl.col("from_topic") == START, pl.col("to_topic") == END
@@ -157,14 +226,14 @@ def moves_balance(lake: Lake, project_id: str) -> Finding:
     return _finding(moves, wrong.drop("gaps_s"))
 
 
-def every_fit_is_told(lake: Lake, project_id: str) -> Finding:
+def every_fit_is_told(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """Every fit that topics are of has its row."""
     topics = store.scan(lake, TOPICS, project_id).select("field", "model_version").unique().collect()
     fits = store.read(lake, TOPIC_FITS, project_id, "field", "model_version")
     return _finding(topics, topics.join(fits, on=["field", "model_version"], how="anti"))
 
 
-def every_topic_comes_from_somewhere(lake: Lake, project_id: str) -> Finding:
+def every_topic_comes_from_somewhere(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """Every topic carried on, was born, or was split off at the fit that it is of."""
     topics = store.scan(lake, TOPICS, project_id).filter(pl.col("level") == 0)
     names = topics.select("field", "model_version", to_topic="topic_id").collect()
@@ -172,16 +241,16 @@ def every_topic_comes_from_somewhere(lake: Lake, project_id: str) -> Finding:
     return _finding(names, names.join(ways, on=list(names.columns), how="anti"))
 
 
-def days_add_up(lake: Lake, project_id: str) -> Finding:
+def days_add_up(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """As many messages are counted for each field and day of receipt as there are."""
     sent = store.scan(lake, MESSAGES, project_id).group_by("field", "received_date").agg(there=pl.len())
-    days = store.scan(lake, TOPIC_DAYS, project_id).group_by("field", "received_date")
-    counted = days.agg(counted=pl.col("n_messages").sum())
+    by_day = store.scan(lake, TOPIC_DAYS, project_id).group_by("field", "received_date")
+    counted = by_day.agg(counted=pl.col("n_messages").sum())
     met = sent.join(counted, on=["field", "received_date"], how="full", coalesce=True).fill_null(0).collect()
     return _finding(met, met.filter(pl.col("there") != pl.col("counted")))
 
 
-def edges_balance(lake: Lake, project_id: str) -> Finding:
+def edges_balance(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """As many moves lead into a node as out of it, and each session starts and ends once."""
     edges = store.read(lake, JOURNEY_EDGES, project_id)
     out = edges.group_by("field", node="from_topic").agg(left=pl.col("count").sum())
@@ -206,39 +275,55 @@ def _finding(rows: pl.DataFrame, wrong: pl.DataFrame) -> Finding:
     return Finding(rows.height, wrong.height, str(wrong.row(0)) if wrong.height else "")
 
 
-_KEYS = {name: {"unique_key": unique_key(table)} for name, table in TABLES.items()}
+def _day_of(table: Table) -> tuple[str, ...]:
+    return ("received_date",) if "received_date" in table.partition_by and "received_date" not in table.key else ()
 
-CHECKS: dict[str, dict[str, Check]] = {
-    "events": _KEYS["events"]
-    | {"nothing_lost": Check("every event of the newest raw day is in the table", nothing_lost)},
-    "field_profiles": _KEYS["field_profiles"]
-    | {"counts_reconcile": Check("no field is in more events than the day has", profiles_reconcile)},
-    "field_types": _KEYS["field_types"]
-    | {"every_field_has_a_type": Check("every field that was seen has a type", every_field_has_a_type)},
-    "messages": _KEYS["messages"]
-    | {"every_message_has_its_event": Check("every message comes from an event", messages_have_events)},
-    "embeddings": _KEYS["embeddings"]
-    | {
+
+def _of_days(rows: pl.LazyFrame, days: Days) -> pl.LazyFrame:
+    return rows if days is None else rows.filter(pl.col("received_date").is_in(list(days)))
+
+
+_OWN: dict[str, dict[str, Check]] = {
+    "events": {
+        "nothing_lost": Check("every event of the raw parts is in the table", nothing_lost),
+        "nothing_made_up": Check("no raw part gave more events than it has rows", nothing_made_up),
+    },
+    "field_profiles": {"counts_reconcile": Check("no field is in more events than the day has", profiles_reconcile)},
+    "field_types": {"every_field_has_a_type": Check("every field that was seen has a type", every_field_has_a_type)},
+    "messages": {
+        "every_message_has_its_event": Check("every message comes from an event", messages_have_events),
+        "counts_reconcile": Check("as many messages as the fields' profiles count texts", messages_add_up),
+    },
+    "embeddings": {
         "unit_length": Check("vectors are finite and of unit length (a sample)", vectors_are_of_unit_length),
         "every_text_has_a_vector": Check("every text of a message has a vector", every_text_has_a_vector),
     },
-    "topics": _KEYS["topics"]
-    | {"labels_are_distinct": Check("a label names one topic of a field", labels_are_distinct)},
-    "topic_assignments": _KEYS["topic_assignments"]
-    | {
+    "topics": {
+        "labels_are_distinct": Check("a label names one topic of a field", labels_are_distinct),
+        "unit_length": Check("centroids are finite and of unit length", centroids_are_of_unit_length),
+    },
+    "topic_assignments": {
         "topics_exist": Check("every topic that a text has is in `topics`", assignments_lead_to_topics),
         "every_text_is_assigned": Check("every text was looked at, with a topic or without", every_text_is_assigned),
     },
-    "journey_steps": _KEYS["journey_steps"]
-    | {"every_message_is_a_step": Check("every message has its place in its session", every_message_is_a_step)},
-    "journey_moves": _KEYS["journey_moves"]
-    | {"moves_balance": Check("sessions of a day start and end once; each move has its gap", moves_balance)},
-    "topic_lineage": _KEYS["topic_lineage"]
-    | {"every_topic_has_one": Check("every topic comes from somewhere", every_topic_comes_from_somewhere)},
-    "topic_fits": _KEYS["topic_fits"]
-    | {"every_fit_is_told": Check("every fit that topics are of has its row", every_fit_is_told)},
-    "topic_days": _KEYS["topic_days"] | {"days_add_up": Check("every message is counted on its day", days_add_up)},
-    "journey_edges": _KEYS["journey_edges"]
-    | {"edges_balance": Check("nodes are left as often as entered; sessions start and end once", edges_balance)},
+    "topic_lineage": {
+        "every_topic_has_one": Check("every topic comes from somewhere", every_topic_comes_from_somewhere)
+    },
+    "topic_fits": {"every_fit_is_told": Check("every fit that topics are of has its row", every_fit_is_told)},
+    "topic_days": {"days_add_up": Check("every message is counted on its day", days_add_up)},
+    "journey_steps": {
+        "every_message_is_a_step": Check("every message has its place in its session", every_message_is_a_step)
+    },
+    "journey_moves": {
+        "moves_balance": Check("sessions of a day start and end once; each move has its gap", moves_balance)
+    },
+    "journey_edges": {
+        "edges_balance": Check("nodes are left as often as entered; sessions start and end once", edges_balance)
+    },
+}
+
+CHECKS: dict[str, dict[str, Check]] = {
+    name: {"unique_key": unique_key(table), "declared_types": declared_types(table)} | _OWN.get(name, {})
+    for name, table in TABLES.items()
 }
 """Checks by table and name."""

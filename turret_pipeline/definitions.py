@@ -7,19 +7,19 @@ import warnings
 import dagster as dg
 
 from turret_pipeline.assets.events import event_assets
+from turret_pipeline.assets.maintenance import MAINTENANCE, maintenance_jobs, maintenance_schedules
 from turret_pipeline.assets.models import model_assets
-from turret_pipeline.assets.room import RefreshResource, Workshop, day_and_project
+from turret_pipeline.assets.room import RefreshResource, Workshop
 from turret_pipeline.automation import EVENTS_JOB, MODELS_JOB, new_events_sensor
 from turret_pipeline.lake.settings import Settings
 
 
 def build_definitions(workshop: Workshop) -> dg.Definitions:
-    """Return the assets, the two jobs that chain them and the sensor that starts these."""
-    partitions = day_and_project(workshop.lake)
+    """Return the assets, the two jobs that chain them, the sensor that starts these, and what looks after the rest."""
     with warnings.catch_warnings():
         # `backfill_policy` is called beta with each asset; the pinned version has what is used here.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        by_day, by_project = event_assets(partitions), model_assets()
+        by_day, by_project = event_assets(), model_assets()
     executable = [asset for asset in by_day if isinstance(asset, dg.AssetsDefinition)]
     jobs = [
         dg.define_asset_job(
@@ -34,8 +34,9 @@ def build_definitions(workshop: Workshop) -> dg.Definitions:
         ),
     ]
     return dg.Definitions(
-        assets=[*by_day, *by_project],
-        jobs=jobs,
+        assets=[*by_day, *by_project, *MAINTENANCE],
+        jobs=[*jobs, *maintenance_jobs()],
+        schedules=maintenance_schedules(),
         sensors=[new_events_sensor(workshop.settings, jobs)],
         executor=dg.in_process_executor,
         resources={"workshop": workshop, "refresh": RefreshResource.configure_at_launch()},

@@ -6,7 +6,8 @@ import datetime as dt
 import os
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
@@ -18,39 +19,50 @@ from rich.table import Table
 from turret_pipeline.assets.room import PROJECT, Workshop
 from turret_pipeline.automation import BUILDING_TAG, EVENTS_JOB, MODELS_JOB, range_tags
 from turret_pipeline.definitions import build_definitions
-from turret_pipeline.lake.parts import list_parts
 from turret_pipeline.lake.settings import Settings
+from turret_pipeline.plan import Plan
 from turret_pipeline.recover import PROCESS_TAG, process_mark, recover
-from turret_pipeline.stages.pending import STAGES, pending_days
+from turret_pipeline.stages.pending import STAGES
 from turret_pipeline.stages.work import Outcome
 
 NO_CAPTURE = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 
 
-def build(
-    console: Console, settings: Settings, pending: Mapping[str, Mapping[str, int]], full_refresh: bool
-) -> dict[str, str]:
-    """Bring the projects in `pending` (stages by project) up to date; return why, for those that failed."""
+def build(console: Console, settings: Settings, plans: Mapping[str, Plan]) -> dict[str, str]:
+    """Bring the projects in `plans` up to date; return why, for those where something failed."""
     watch = _Watch(console)
     with watch.progress, _instance() as instance:
         recover(instance, launched_here=False)
         definitions = build_definitions(Workshop(settings, watch.tell, watch.done, watch.say))
         jobs = {name: definitions.resolve_job_def(name) for name in (EVENTS_JOB, MODELS_JOB)}
-        instance.add_dynamic_partitions(PROJECT, list(pending))
+        instance.add_dynamic_partitions(PROJECT, list(plans))
         failures = {}
-        for project, stages in pending.items():
-            parts = list_parts(settings.open_lake(), project)
-            days: list[dt.date] = []
-            if full_refresh:
-                days = sorted({part.received_date for part in parts})
-            elif {"events", "field_profiles"} & stages.keys():
-                days = pending_days(settings.open_lake(), project, parts)
-            reason = _run(instance, jobs[EVENTS_JOB], project, full_refresh, days) if days else None
-            reason = reason or _run(instance, jobs[MODELS_JOB], project, full_refresh)
-            if reason is not None:
-                failures[project] = reason
+        for project, plan in plans.items():
+            reasons = list(_failures(instance, jobs, project, plan))
+            if reasons:
+                failures[project] = "; ".join(reasons)
     watch.summary()
     return failures
+
+
+def _failures(
+    instance: dg.DagsterInstance, jobs: Mapping[str, dg.JobDefinition], project: str, plan: Plan
+) -> Iterator[str]:
+    """Do what is planned for one project; yield why, for each run that failed."""
+    for days in plan.runs:
+        failure = _run(instance, jobs[EVENTS_JOB], project, plan.by_day, plan.refresh_days, days)
+        if failure is not None:
+            yield failure.reason
+            if failure.is_of_a_check:
+                # Rows that are counted twice, say, would spoil all that follows.
+                return
+            if "field_profiles" in plan.by_day:
+                # The run ended with `events`; the days that are good go on.
+                _run(instance, jobs[EVENTS_JOB], project, {"field_profiles"}, plan.refresh_days, days)
+    if plan.by_project:
+        failure = _run(instance, jobs[MODELS_JOB], project, plan.by_project, plan.refresh_project)
+        if failure is not None:
+            yield failure.reason
 
 
 def _instance() -> dg.DagsterInstance:
@@ -59,15 +71,24 @@ def _instance() -> dg.DagsterInstance:
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=overrides))
 
 
+@dataclass(frozen=True)
+class _Failure:
+    """Why a run failed, in one line, and whether a blocking check stopped it."""
+
+    reason: str
+    is_of_a_check: bool
+
+
 def _run(
     instance: dg.DagsterInstance,
     job: dg.JobDefinition,
     project: str,
+    tables: Collection[str],
     full_refresh: bool,
-    days: list[dt.date] | None = None,
-) -> str | None:
-    """Execute one job for one project (and `days`); return None, or why it failed."""
-    tags = {PROCESS_TAG: process_mark(), BUILDING_TAG: project, "dagster/max_retries": "0"}
+    days: Sequence[dt.date] = (),
+) -> _Failure | None:
+    """Execute one job for some tables of one project (and `days`); return None, or why it failed."""
+    tags = {PROCESS_TAG: process_mark(), BUILDING_TAG: project, "dagster/max_retries": "0", "dagster/max_runtime": "0"}
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if full_refresh:
         config["resources"] = {"refresh": {"config": {"full": True}}}
@@ -76,6 +97,7 @@ def _run(
         instance=instance,
         partition_key=None if days else project,
         tags=tags | (range_tags(project, days) if days else {}),
+        asset_selection=_selection(job, tables),
         raise_on_error=False,
     )
     if result.success:
@@ -84,9 +106,23 @@ def _run(
         if event.is_step_failure:
             error = event.step_failure_data.error
             cause = (error.cause or error) if error is not None else None
-            return f"{event.step_key}: {cause.message if cause else 'no reason given'} (run {result.run_id})"
+            told = (
+                cause.message.removeprefix("dagster._core.definitions.events.Failure: ") if cause else "no reason given"
+            )
+            reason = f"{event.step_key}: {told} (run {result.run_id})"
+            return _Failure(reason, error is not None and error.cls_name == "DagsterAssetCheckFailedError")
     failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
-    return f"{', '.join(failed) or 'no reason given'} (run {result.run_id})"
+    return _Failure(f"{', '.join(failed) or 'no reason given'} (run {result.run_id})", bool(failed))
+
+
+def _selection(job: dg.JobDefinition, tables: Collection[str]) -> list[dg.AssetKey]:
+    """Return the assets of the job that make `tables`; a step that makes several makes them together."""
+    selected: set[dg.AssetKey] = set()
+    for definition in job.asset_layer.asset_graph.assets_defs:
+        names = {key.to_user_string() for key in definition.keys}
+        if names & set(tables) and definition.is_executable:
+            selected |= definition.keys
+    return sorted(selected)
 
 
 class _Watch:

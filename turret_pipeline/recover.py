@@ -4,8 +4,10 @@ To be run before the daemon starts. Dagster sees the end of a run's process only
 of everything its runs therefore stay STARTED for ever, hold their place in the queue, and are never tried again.
 Reported as failed they are: `run_retries` starts a new run for each, which does what is left to do.
 
-Only runs of processes on this machine can be judged so. A living foreground build tells who it is in `PROCESS_TAG`;
-runs on a cluster have a launcher that watches them, and are left to it.
+A crash of the code server alone leaves such runs too: nobody then watches their processes. So the sensor asks as well.
+
+Only runs of processes on this machine can be judged so. A living foreground build tells who it is in `PROCESS_TAG`, a
+run of the daemon's in `WORKER_TAG` as soon as it works; a run on a cluster has a launcher that watches it, too.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import psutil
 
 PROCESS_TAG = "turret/process"
 """Tag of a run that is executed by the process that made it: `process_mark()`."""
+WORKER_TAG = "turret/worker"
+"""Tag of a run that is executed by a process of its own: the run's id, for retries inherit tags, and the mark."""
 
 CUT_OFF = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
@@ -35,7 +39,7 @@ def recover(instance: dg.DagsterInstance, *, launched_here: bool = True) -> list
     """
     found = []
     for run in instance.get_runs(dg.RunsFilter(statuses=CUT_OFF)):
-        mark = run.tags.get(PROCESS_TAG)
+        mark = run.tags.get(PROCESS_TAG) or _worker(run)
         if lives(mark) if mark else not launched_here:
             continue
         if run.status == dg.DagsterRunStatus.CANCELING:
@@ -45,6 +49,17 @@ def recover(instance: dg.DagsterInstance, *, launched_here: bool = True) -> list
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         found.append(run.run_id)
     return found
+
+
+def mark_worker(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """After this call the run says that we execute it."""
+    if PROCESS_TAG not in run.tags:
+        instance.add_run_tags(run.run_id, {WORKER_TAG: f"{run.run_id} {process_mark()}"})
+
+
+def _worker(run: dg.DagsterRun) -> str | None:
+    run_id, _, mark = run.tags.get(WORKER_TAG, "").partition(" ")
+    return mark if run_id == run.run_id else None
 
 
 def lives(mark: str) -> bool:

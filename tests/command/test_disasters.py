@@ -26,13 +26,14 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.stages.pending import STAGES, pending_stages
 
 PROJECT = "default"
-BUILT_S = 240.0
+BUILT_S = 900.0
 
 DEADLY = [
     "events.after_read",
     "events.after_day",
     "field_profiles.after_analysis",
     "field_types.after_analysis",
+    "field_types.after_history",
     "field_types.after_commit",
     "messages.after_analysis",
     "embeddings.after_analysis",
@@ -40,6 +41,10 @@ DEADLY = [
     "topics.after_analysis",
     "topics.after_commit",
     "topic_assignments.after_commit",
+    "journey_steps.after_analysis",
+    "journey_steps.after_days",
+    "journey_moves.after_analysis",
+    "journey_moves.after_days",
     "journey_edges.after_analysis",
     "journey_edges.after_commit",
 ]
@@ -146,7 +151,7 @@ def kill_everything(up: Up) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(2400)
+@pytest.mark.timeout(5400)
 def test_after_every_kind_of_kill_the_tables_are_those_of_an_undisturbed_build_and_readers_saw_no_half(
     up: Up, tmp_path: Path
 ) -> None:
@@ -199,7 +204,7 @@ def test_after_every_kind_of_kill_the_tables_are_those_of_an_undisturbed_build_a
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_build_in_the_foreground_and_the_daemon_take_turns(up: Up) -> None:
     if up.process is None or up.process.poll() is not None:
         up.start()

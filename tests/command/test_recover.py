@@ -10,7 +10,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from turret_pipeline.recover import PROCESS_TAG, process_mark, recover
+from turret_pipeline.recover import PROCESS_TAG, WORKER_TAG, mark_worker, process_mark, recover
 
 
 @dg.job
@@ -71,3 +71,17 @@ def test_runs_on_a_cluster_are_left_to_their_launcher(instance: dg.DagsterInstan
     built = make_run(instance, dg.DagsterRunStatus.STARTED, f"{process_mark().split(' ')[0]} 1 1.00")
     assert recover(instance, launched_here=False) == [built]
     assert status(instance, launched) == "STARTED"
+
+
+def test_a_run_whose_process_is_gone_is_over_whoever_asks_but_not_for_a_tag_that_a_retry_inherited(
+    instance: dg.DagsterInstance,
+) -> None:
+    host = process_mark().split(" ")[0]
+    dead, retried, living = (make_run(instance, dg.DagsterRunStatus.STARTED) for _ in range(3))
+    for run_id, mark in ((dead, f"{dead} {host} 1 1.00"), (retried, f"{dead} {host} 1 1.00")):
+        instance.add_run_tags(run_id, {WORKER_TAG: mark})
+    run = instance.get_run_by_id(living)
+    assert run is not None
+    mark_worker(instance, run)
+    assert recover(instance, launched_here=False) == [dead]
+    assert [status(instance, run_id) for run_id in (retried, living)] == ["STARTED", "STARTED"]

@@ -67,8 +67,9 @@ def test_small_files_become_one_and_rows_marks_and_other_projects_stay(lake: Lak
 def test_only_the_days_with_many_files_are_compacted(lake: Lake) -> None:
     table = ProjectTable(lake, FIELD_PROFILES, "shop")
     for number, day in enumerate([MONDAY] * 4 + [TUESDAY]):
-        row = {"project_id": ["shop"], "received_date": [day], "field": [f"f{number}"], "n_events": [1]}
-        table.append(pl.DataFrame(row | {"evidence": ["{}"]}, schema=FIELD_PROFILES.schema), days={day: number})
+        known = {"project_id": ["shop"], "received_date": [day], "month": [day], "field": [f"f{number}"]}
+        row = known | {"n_events": [1], "n_values": [1], "evidence": ["{}"]}
+        table.append(pl.DataFrame(row, schema=FIELD_PROFILES.schema), days={day: number})
     compact(lake, FIELD_PROFILES, "shop", most_files=3)
     after = ProjectTable(lake, FIELD_PROFILES, "shop")
     assert after.sizes().rows() == [(MONDAY, 4, 1, after.sizes()["n_bytes"][0]), (TUESDAY, 1, 1, table.sizes()[1, 3])]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import signal
@@ -16,9 +17,9 @@ import dagster as dg
 import polars as pl
 import pytest
 
+from turret_pipeline.assets.room import DAYS_BY_PROJECT, Workshop
 from turret_pipeline.assets.room import PROJECT as PROJECT_DIMENSION
-from turret_pipeline.assets.room import Workshop, day_and_project
-from turret_pipeline.automation import EVENTS_JOB, MODELS_JOB, range_tags
+from turret_pipeline.automation import EVENTS_JOB, MODELS_JOB, days_request, range_tags
 from turret_pipeline.definitions import build_definitions
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
@@ -67,6 +68,12 @@ def test_every_table_that_is_built_is_an_asset_with_columns_words_and_checks(lak
         assert asset.description and asset.group_name != "default" and asset.owners and asset.kinds
         columns = asset.metadata["dagster/column_schema"].columns
         assert [column.name for column in columns] == list(TABLES[table.name].schema)
+        lineage = asset.metadata["dagster/column_lineage"].deps_by_column
+        assert len(lineage) > len(columns) / 2
+        for source in (each for sources in lineage.values() for each in sources):
+            assert source.asset_key in asset.parent_keys or source.asset_key.path == ["messages"], (table.name, source)
+            known = graph.get(source.asset_key).metadata.get("dagster/column_schema")
+            assert known is None or source.column_name in [column.name for column in known.columns]
         assert any(key.asset_key == asset.key for key in graph.asset_check_keys)
     assert not graph.get(dg.AssetKey("raw_events")).is_executable
 
@@ -79,6 +86,8 @@ def test_a_run_over_a_range_of_days_materializes_each_of_them_and_its_checks_pas
     made = [each for each in result.get_asset_materialization_events() if each.asset_key.path == ["events"]]
     assert sorted(str(each.partition) for each in made) == [f"{day}|{PROJECT}" for day in DAYS]
     assert all(check.passed for check in result.get_asset_check_evaluations())
+    rows = [each.materialization.metadata["dagster/partition_row_count"].value for each in made]
+    assert rows == [80, 80, 80]
 
 
 def test_a_project_run_brings_the_rest_and_a_second_one_writes_nothing(
@@ -91,6 +100,13 @@ def test_a_project_run_brings_the_rest_and_a_second_one_writes_nothing(
     job = definitions(lake, database_url).resolve_job_def(MODELS_JOB)
     result = job.execute_in_process(QUIET, instance, partition_key=PROJECT)
     assert [check.check_name for check in result.get_asset_check_evaluations() if not check.passed] == []
+    shown = {
+        each.asset_key.path[0]: each.materialization.metadata for each in result.get_asset_materialization_events()
+    }
+    assert shown["messages"]["dagster/partition_row_count"].value == 240
+    assert shown["topics"]["map of prompt"].value.startswith("![topics of a field](data:image/svg+xml;base64,")
+    assert shown["topics"]["top topics"].records[0].data["n_messages"] > 0
+    assert shown["journey_edges"]["sessions"].value == 48
     left = tables(lake)
     assert all(left[name].equals(rows) for name, rows in undisturbed.items())
     before = versions(lake)
@@ -107,11 +123,35 @@ def test_an_empty_range_of_days_is_a_failure_and_not_a_success_over_nothing(
     assert not job.execute_in_process(QUIET, instance, tags=backwards, raise_on_error=False).success
 
 
-def test_the_partitions_reach_back_to_before_the_first_raw_event(lake: Lake) -> None:
-    put(lake, DAYS[0], "a", [event(1, DAYS[0])])
-    days = day_and_project(lake).get_partitions_def_for_dimension("date")
-    assert days.has_partition_key(str(DAYS[0]))
-    assert days.has_partition_key("2026-08-02")
+def test_any_day_is_a_partition_whenever_the_definitions_were_loaded(
+    instance: dg.DagsterInstance, lake: Lake, database_url: str
+) -> None:
+    job = definitions(lake, database_url).resolve_job_def(EVENTS_JOB)
+    old, unset_clock = dt.date(2021, 3, 4), dt.date(1970, 1, 1)
+    put(lake, old, "a", [event(1, old)])
+    put(lake, unset_clock, "b", [event(2, unset_clock)])
+    for day in (old, unset_clock):
+        request = days_request(PROJECT, [day])
+        assert job.execute_in_process(QUIET, instance, partition_key=request.partition_key).success
+    assert set(tables(lake)["events"]["received_date"]) == {old, unset_clock}
+    assert pending_stages(lake, None)[PROJECT].keys() & {"events", "field_profiles"} == set()
+    today = dt.datetime.now(dt.UTC).date()
+    assert DAYS_BY_PROJECT.get_partitions_def_for_dimension("date").has_partition_key(today.isoformat())
+
+
+def test_a_day_that_cannot_be_read_fails_alone_and_the_others_are_materialized(
+    instance: dg.DagsterInstance, lake_before: Callable[[str], Lake], database_url: str
+) -> None:
+    lake = lake_before("events")
+    next(Path(lake.root).rglob("a-1.parquet")).write_bytes(b"not a Parquet file at all")
+    job = definitions(lake, database_url).resolve_job_def(EVENTS_JOB)
+    result = job.execute_in_process(QUIET, instance, tags=range_tags(PROJECT, DAYS), raise_on_error=False)
+    assert not result.success
+    keys = [f"{day}|{PROJECT}" for day in DAYS]
+    found = instance.get_status_by_partition(dg.AssetKey("events"), keys, DAYS_BY_PROJECT)
+    assert found is not None
+    assert [str(found[key].value) for key in keys] == ["MATERIALIZED", "FAILED", "MATERIALIZED"]
+    assert set(tables(lake)["events"]["received_date"]) == {DAYS[0], DAYS[2]}
 
 
 def build(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -175,6 +215,7 @@ def test_a_build_with_nothing_to_do_starts_neither_dagster_nor_a_model(
     [
         (["--project", "No Such"], 2, "is not the id of a project"),
         (["--project", "nobody"], 0, "no events yet"),
+        (["--asset", "eventz"], 2, "'eventz' is not the name of a table"),
     ],
 )
 def test_a_build_of_what_is_not_there_says_so(
@@ -193,7 +234,26 @@ def test_a_build_that_fails_says_why_in_one_line_and_exits_non_zero(
     done = build(environment | {"TURRET_LAKE": lake.root})
     assert done.returncode == 1
     last = done.stdout.strip().splitlines()[-1]
-    assert last.startswith(f"build failed: {PROJECT}: events:"), done.stdout + done.stderr
+    assert last.startswith(f"build failed: {PROJECT}: events: 1 of 3 partitions failed: {DAYS[1]}|{PROJECT}:"), (
+        done.stdout + done.stderr
+    )
+    assert set(tables(lake)["messages"]["received_date"]) == {DAYS[0], DAYS[2]}
+
+
+def test_two_backfills_of_the_same_days_leave_equal_tables(
+    environment: dict[str, str], lake_before: Callable[[str], Lake]
+) -> None:
+    lake = lake_before("end")
+    before = tables(lake)
+    environment |= {"TURRET_LAKE": lake.root}
+    days = ["--from", str(DAYS[0]), "--to", str(DAYS[1]), "--asset", "events", "--asset", "field_profiles"]
+    for _ in range(2):
+        done = build(environment, *days, "--days-per-run", "1", "--full-refresh")
+        assert done.returncode == 0, done.stdout + done.stderr
+        after = tables(lake)
+        assert all(after[name].equals(rows) for name, rows in before.items())
+    assert done.stdout.count(f"{PROJECT}  events ") == 2
+    assert set(pending_stages(lake, None)[PROJECT]) <= {"field_profiles", "field_types", "messages"}
 
 
 def test_a_project_is_built_by_one_process_at_a_time_until_that_one_dies(lake: Lake, database_url: str) -> None:

@@ -19,11 +19,15 @@ from turret_pipeline.automation import (
     RETRY_S,
     STREAM_GAP_S,
     Asked,
+    Memory,
     look,
 )
 from turret_pipeline.definitions import build_definitions
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
+from turret_pipeline.stages.events import bring_events
+from turret_pipeline.stages.fields import bring_field_profiles
+from turret_pipeline.stages.work import Work
 
 from .conftest import DAYS, PROJECT, bring, event, put
 
@@ -87,19 +91,45 @@ def test_work_that_was_not_done_is_asked_for_again_after_longer_and_longer_waits
     instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake]
 ) -> None:
     settings = over(settings, lake_before("events"))
-    asked: dict[str, Asked] = {}
+    asked: Memory = {}
     now, times = NOW, []
     while len(times) < 4:
-        if requests(look(instance, settings, asked, now)):
+        if EVENTS_JOB in dict(requests(look(instance, settings, asked, now))):
             times.append(now - NOW)
         now += RETRY_S / 2
     assert times == [0, RETRY_S, 3 * RETRY_S, 7 * RETRY_S]
 
 
+def test_while_a_day_cannot_be_read_the_others_go_on(
+    instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake]
+) -> None:
+    lake = lake_before("events")
+    memory: Memory = {}
+    good = [DAYS[0], DAYS[2]]
+    asked = []
+    for second in range(0, 20, 5):
+        result = look(instance, over(settings, lake), memory, NOW + second)
+        asked.append(
+            [
+                (job, key, run.asset_selection)
+                for (job, key), run in zip(requests(result), result.run_requests or [], strict=True)
+            ]
+        )
+        bring_events(Work(lake, PROJECT), good)
+        if second:
+            bring_field_profiles(Work(lake, PROJECT), good)
+    first = f"{DAYS[0]}|{PROJECT}"
+    assert asked[:3] == [
+        [(EVENTS_JOB, first, None)],
+        [(EVENTS_JOB, first, [dg.AssetKey("field_profiles")])],
+        [(MODELS_JOB, PROJECT, None)],
+    ]
+
+
 def test_a_stream_of_parts_does_not_start_a_run_a_second(
     instance: dg.DagsterInstance, settings: Settings, lake: Lake
 ) -> None:
-    asked: dict[str, Asked] = {}
+    asked: Memory = {}
     runs = []
     for second in range(0, 60, 5):
         put(lake, DAYS[0], f"p{second}", [event(second, DAYS[0])])
@@ -119,7 +149,7 @@ def test_what_the_sensor_remembers_survives_in_its_cursor(
     first = sensor(dg.build_sensor_context(instance=instance, definitions=definitions))
     assert isinstance(first, dg.SensorResult)
     assert requests(first) == [(EVENTS_JOB, f"{DAYS[0]}|{PROJECT}")]
-    assert Asked(**json.loads(first.cursor or "")[PROJECT]).tries == 1
+    assert Asked(**json.loads(first.cursor or "")[PROJECT]["events"]).tries == 1
     again = sensor(dg.build_sensor_context(instance=instance, cursor=first.cursor, definitions=definitions))
     assert isinstance(again, dg.SensorResult)
-    assert requests(again) == []
+    assert EVENTS_JOB not in dict(requests(again))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import datetime as dt
 import signal
 import subprocess
 import sys
@@ -23,19 +24,38 @@ from turret_pipeline.lake.settings import Settings
 SPOOL_S = 30.0
 """Seconds to wait for running collectors to roll what they have taken; they do so every few seconds."""
 _PR_SET_PDEATHSIG = 1
+_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
 @click.option("--project", "projects", metavar="P", multiple=True, help="Id or name of a project; default: all.")
+@click.option("--from", "first", metavar="DAY", type=_DAY, help="First day of receipt (UTC), as 2026-10-01.")
+@click.option("--to", "last", metavar="DAY", type=_DAY, help="Last day of receipt.")
+@click.option("--asset", "tables", metavar="TABLE", multiple=True, help="Table to bring up to date; default: all.")
+@click.option("--days-per-run", type=click.IntRange(min=1), help="Days of receipt in one run; default: all in one.")
 @click.option("--full-refresh", is_flag=True, help="Compute again what is up to date too; vectors are kept.")
-def command(projects: tuple[str, ...], full_refresh: bool) -> None:
-    """Bring every table up to date in the foreground; exits non-zero if anything failed."""
+def command(
+    projects: tuple[str, ...],
+    first: dt.datetime | None,
+    last: dt.datetime | None,
+    tables: tuple[str, ...],
+    days_per_run: int | None,
+    full_refresh: bool,
+) -> None:
+    """Bring every table up to date in the foreground; exits non-zero if anything failed.
+
+    A range of days of receipt, tables and projects leave out the rest: a backfill of a week of events is
+    `turret build --from 2026-10-01 --to 2026-10-07 --asset events --full-refresh`.
+    """
     settings = Settings.from_environment()
     with database(settings) as url:
         bring_in_spools(settings, url)
-        chosen = [f"--project={project_id}" for project_id in _project_ids(url, projects)]
-        again = ["--full-refresh"] if full_refresh else []
-        command = [sys.executable, "-m", "turret_pipeline.build", *chosen, *again]
+        words = [f"--project={project_id}" for project_id in _project_ids(url, projects)]
+        words += [f"--asset={table}" for table in tables]
+        words += [f"--{name}={day:%Y-%m-%d}" for name, day in (("from", first), ("to", last)) if day is not None]
+        words += [f"--days-per-run={days_per_run}"] if days_per_run else []
+        words += ["--full-refresh"] if full_refresh else []
+        command = [sys.executable, "-m", "turret_pipeline.build", *words]
         code = run(command, dagster_environment(settings, url))
     sys.exit(code)
 

@@ -1,10 +1,15 @@
 """Assets by project: what the fields are, the messages in them, their vectors and topics, and the journeys."""
 
 # No `from __future__ import annotations`: Dagster reads the annotations of an asset's function as objects.
+import datetime as dt
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import dagster as dg
 
+from turret_pipeline.assets.attempts import Attempts
+from turret_pipeline.assets.columns import COLUMN_LINEAGE, described, lineage
+from turret_pipeline.assets.pictures import pictures
 from turret_pipeline.assets.room import (
     OWNERS,
     PROJECTS,
@@ -12,14 +17,14 @@ from turret_pipeline.assets.room import (
     Workshop,
     check_results,
     check_specs,
-    described,
-    projects,
-    show,
+    row_count,
 )
 from turret_pipeline.lake.tables import (
     EMBEDDINGS,
     EVENTS,
+    FIELD_HISTORY,
     FIELD_PROFILES,
+    FIELD_TOTALS,
     FIELD_TYPES,
     JOURNEY_EDGES,
     JOURNEY_MOVES,
@@ -45,135 +50,161 @@ MODELS_POOL = "models"
 """Steps that hold a model in memory; the instance lets one at a time run."""
 
 
-OF_A_FIT = (TOPICS, TOPIC_ASSIGNMENTS, TOPIC_LINEAGE, TOPIC_FITS)
-"""Tables that one step writes."""
+@dataclass(frozen=True)
+class Step:
+    """One step of a project's run: the tables that it brings up to date, and what a person is told of each.
+
+    Args:
+        makes: table to what it is good for, in words that need no knowledge of the code.
+        after: tables that the step reads.
+        bring: the stage; the outcomes it gives bear the names of the tables.
+        pool: the pool that limits how many such steps run at once, or None.
+    """
+
+    name: str
+    makes: dict[Table, str]
+    after: tuple[Table, ...]
+    bring: Callable[[Work], Outcome | tuple[Outcome, ...]]
+    group: str
+    kinds: set[str] = field(default_factory=lambda: {"deltalake", "polars"})
+    pool: str | None = None
+
+
+STEPS = (
+    Step(
+        "field_types",
+        {
+            FIELD_TYPES: "What each metadata field is: text that people wrote, a choice among few values, or a number. "
+            "A person's decision wins over what the values show.",
+            FIELD_HISTORY: "When the type of a field changed, from what to what, and why.",
+            FIELD_TOTALS: "What all days but the latest show about each field, summed up, so that a new day is cheap.",
+        },
+        (FIELD_PROFILES,),
+        bring_field_types,
+        "fields",
+    ),
+    Step(
+        "messages",
+        {MESSAGES: "What people wrote: one row for each value of a text field. Topics and journeys are about these."},
+        (EVENTS, FIELD_TYPES),
+        bring_messages,
+        "fields",
+    ),
+    Step(
+        "embeddings",
+        {
+            EMBEDDINGS: "The meaning of each distinct text as a vector, so that texts that mean the same lie close "
+            "together. Each text is embedded once."
+        },
+        (MESSAGES,),
+        bring_embeddings,
+        "topics",
+        {"deltalake", "huggingface"},
+        MODELS_POOL,
+    ),
+    Step(
+        "fit_and_assign",
+        {
+            TOPICS: "What people talk about: topics with a name, key words and examples, and themes over them. "
+            "Found anew only when there is reason to; a topic keeps its id.",
+            TOPIC_ASSIGNMENTS: "Which topic each distinct text belongs to, or that it fits none.",
+            TOPIC_LINEAGE: "What became of topics when they were found anew: carried on, split, merged, born, ended.",
+            TOPIC_FITS: "Each time topics were found anew: why, from how much, and how much changed.",
+        },
+        (MESSAGES, EMBEDDINGS),
+        bring_topics,
+        "topics",
+        {"deltalake", "bertopic"},
+        MODELS_POOL,
+    ),
+    Step(
+        "topic_days",
+        {TOPIC_DAYS: "How many messages and sessions each topic had on each day: the series that trends follow from."},
+        (MESSAGES, TOPIC_ASSIGNMENTS),
+        bring_topic_days,
+        "topics",
+    ),
+    Step(
+        "journey_steps",
+        {JOURNEY_STEPS: "Each message in its place in its session, with its topic: who went where, one by one."},
+        (MESSAGES, TOPIC_ASSIGNMENTS),
+        bring_journey_steps,
+        "journeys",
+    ),
+    Step(
+        "journey_moves",
+        {JOURNEY_MOVES: "The moves from topic to topic of each day's sessions, so that a new day touches no other."},
+        (JOURNEY_STEPS,),
+        bring_journey_moves,
+        "journeys",
+    ),
+    Step(
+        "journey_edges",
+        {JOURNEY_EDGES: "How sessions move from topic to topic, with start, end and how long it takes."},
+        (JOURNEY_MOVES,),
+        bring_journey_edges,
+        "journeys",
+    ),
+)
+"""The steps in the order in which they run."""
 
 
 def model_assets() -> list[dg.AssetsDefinition]:
     """Return the assets of this room."""
-    return [
-        _asset(
-            bring_field_types,
-            FIELD_TYPES,
-            after=[FIELD_PROFILES],
-            group="fields",
-            kinds={"deltalake", "polars"},
-        ),
-        _asset(bring_messages, MESSAGES, after=[EVENTS, FIELD_TYPES], group="fields", kinds={"deltalake", "polars"}),
-        _asset(
-            bring_embeddings,
-            EMBEDDINGS,
-            after=[MESSAGES],
-            group="topics",
-            kinds={"deltalake", "huggingface"},
-            pool=MODELS_POOL,
-        ),
-        _topics(),
-        _asset(
-            bring_topic_days,
-            TOPIC_DAYS,
-            after=[MESSAGES, TOPIC_ASSIGNMENTS],
-            group="topics",
-            kinds={"deltalake", "polars"},
-        ),
-        _asset(
-            bring_journey_steps,
-            JOURNEY_STEPS,
-            after=[MESSAGES, TOPIC_ASSIGNMENTS],
-            group="journeys",
-            kinds={"deltalake", "polars"},
-        ),
-        _asset(
-            bring_journey_moves,
-            JOURNEY_MOVES,
-            after=[JOURNEY_STEPS],
-            group="journeys",
-            kinds={"deltalake", "polars"},
-        ),
-        _asset(
-            bring_journey_edges,
-            JOURNEY_EDGES,
-            after=[JOURNEY_MOVES],
-            group="journeys",
-            kinds={"deltalake", "polars"},
-        ),
-    ]
+    return [_assets(step) for step in STEPS]
 
 
-def _asset(
-    stage: Callable[[Work], Outcome],
-    table: Table,
-    *,
-    after: list[Table],
-    group: str,
-    kinds: set[str],
-    pool: str | None = None,
-) -> dg.AssetsDefinition:
-    """Return the asset that brings one table up to date, project after project."""
-
-    @dg.asset(
-        name=table.name,
-        deps=[each.name for each in after],
-        partitions_def=PROJECTS,
-        backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name=group,
-        kinds=kinds,
-        owners=OWNERS,
-        description=table.meaning,
-        metadata=described(table),
-        check_specs=check_specs(table),
-        pool=pool,
-        code_version="1",
-    )
-    def asset(
-        context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop], refresh: RefreshResource
-    ) -> dg.MaterializeResult:
-        wanted = projects(context)
-        for project in wanted:
-            with workshop.work(project, refresh.full, context.log.info) as work:
-                outcome = stage(work)
-            workshop.done(project, outcome)
-            show(context, outcome, project)
-        return dg.MaterializeResult(check_results=list(check_results(workshop.lake, table.name, wanted)))
-
-    return asset
-
-
-def _topics() -> dg.AssetsDefinition:
-    """Return the assets that one step makes: a fit gives the topics, who has them, and what became of the old ones."""
-
-    def spec(table: Table) -> dg.AssetSpec:
-        return dg.AssetSpec(
-            table.name,
-            deps=[MESSAGES.name, EMBEDDINGS.name],
-            group_name="topics",
-            kinds={"deltalake", "bertopic"},
-            owners=OWNERS,
-            description=table.meaning,
-            metadata=described(table),
-            code_version="1",
-        )
+def _assets(step: Step) -> dg.AssetsDefinition:
+    """Return the assets that one step brings up to date, project after project."""
+    tables = {table.name: table for table in step.makes}
+    after = tuple(each.name for each in step.after)
 
     @dg.multi_asset(
-        name="fit_and_assign",
-        specs=[spec(table) for table in OF_A_FIT],
+        name=step.name,
+        specs=[
+            dg.AssetSpec(
+                table.name,
+                deps=list(after),
+                group_name=step.group,
+                kinds=step.kinds,
+                owners=OWNERS,
+                description=about,
+                metadata=described(table, after),
+                code_version="1",
+            )
+            for table, about in step.makes.items()
+        ],
         partitions_def=PROJECTS,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        check_specs=check_specs(*OF_A_FIT),
-        pool=MODELS_POOL,
+        check_specs=check_specs(*step.makes),
+        pool=step.pool,
     )
-    def topics(
+    def assets(
         context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop], refresh: RefreshResource
     ) -> Iterator[dg.MaterializeResult]:
-        wanted = projects(context)
-        for project in wanted:
-            with workshop.work(project, refresh.full, context.log.info) as work:
-                outcomes = bring_topics(work)
-            for outcome in outcomes:
-                workshop.done(project, outcome)
-                show(context, outcome, project, outcome.stage)
-        for table in OF_A_FIT:
-            results = list(check_results(workshop.lake, table.name, wanted))
-            yield dg.MaterializeResult(asset_key=table.name, check_results=results)
+        attempts = Attempts(context)
+        days: dict[str, dict[str, list[dt.date] | None]]
+        days = {name: dict.fromkeys(context.partition_keys) for name in tables}
+        for project in context.partition_keys:
+            with attempts.at(project), workshop.work(project, refresh.full, context.log.info) as work:
+                done = step.bring(work)
+                for outcome in done if isinstance(done, tuple) else (done,):
+                    workshop.done(project, outcome)
+                    facts = {"rows written": outcome.n_rows, "seconds": round(outcome.seconds, 3), **outcome.facts}
+                    attempts.show(project, outcome.stage, facts)
+                    days[outcome.stage][project] = _days(tables[outcome.stage], outcome)
+                for name, table in tables.items():
+                    attempts.show(project, name, row_count(work.open(table)))
+                    attempts.show(project, name, pictures(work, table) | {COLUMN_LINEAGE: lineage(table, after)})
+        attempts.settle()
+        for name in tables:
+            results = list(check_results(workshop.lake, name, days[name]))
+            yield dg.MaterializeResult(asset_key=name, check_results=results)
 
-    return topics
+    return assets
+
+
+def _days(table: Table, outcome: Outcome) -> list[dt.date] | None:
+    """Return the days of receipt that the step worked on; None (all) where it did not tell."""
+    tells = "received_date" in table.partition_by and (outcome.days or not outcome.n_rows)
+    return list(outcome.days) if tells else None

@@ -1,9 +1,9 @@
-"""What the assets share: partitions, resources, the lock around a stage, and how an outcome is shown."""
+"""What the assets share: partitions, resources, the lock around a stage, checks, and what is shown of a table."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ import dagster as dg
 
 from turret_pipeline.analysis.labels_llm import LanguageModel
 from turret_pipeline.checks import CHECKS, Finding
-from turret_pipeline.lake.parts import list_parts
+from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import Table
@@ -59,11 +59,15 @@ class Workshop:
             return None
         return LanguageModel(found.llm_url, found.llm_model, found.llm_key)
 
+    @property
+    def database_url(self) -> str:
+        if self.settings.database_url is None:
+            raise dg.Failure("TURRET_DATABASE_URL is not set; the lock that keeps two builds apart is there")
+        return self.settings.database_url
+
     @contextmanager
     def work(self, project_id: str, refresh: bool, say: Callable[[str], None]) -> Iterator[Work]:
         """Yield the project's work while no other process brings the project up to date."""
-        if self.settings.database_url is None:
-            raise dg.Failure("TURRET_DATABASE_URL is not set; the lock that keeps two builds apart is there")
         work = Work(
             self.lake,
             project_id,
@@ -77,58 +81,31 @@ class Workshop:
             for hear in (say, self.waits):
                 hear(f"another process is building {project_id}; waiting for it")
 
-        with sole_writer(self.settings.database_url, self.lake, project_id, wait):
+        with sole_writer(self.database_url, self.lake, project_id, wait):
             yield work
 
 
-def day_and_project(lake: Lake) -> dg.MultiPartitionsDefinition:
-    """Return the partitions of what is about events: UTC day of receipt by project.
+FIRST_DAY = dt.date(2026, 1, 1)
+"""The first partition by day; no Turret is older. It stands for the days before it too: an unset clock stops nobody."""
+DAYS_BY_PROJECT = dg.MultiPartitionsDefinition(
+    {DAY: dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1), PROJECT: PROJECTS}
+)
+"""The partitions of what is about events: UTC day of receipt, up to today whenever that is, by project."""
 
-    The days begin a month before the first raw event that is there when the definitions are loaded, or before today.
-    """
-    first = min((part.received_date for part in list_parts(lake)), default=dt.datetime.now(dt.UTC).date())
-    start = (first - dt.timedelta(days=31)).replace(day=1)
-    days = dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=1)
-    return dg.MultiPartitionsDefinition({DAY: days, PROJECT: PROJECTS})
+
+def day_key(day: dt.date, project: str) -> dg.MultiPartitionKey:
+    """Return the key of the partition that holds one day of receipt of one project."""
+    return dg.MultiPartitionKey({DAY: max(day, FIRST_DAY).isoformat(), PROJECT: project})
 
 
 def days_by_project(keys: Sequence[str]) -> dict[str, list[dt.date]]:
-    """Return the days of receipt of each project among multi-partition keys; raise `Failure` where there are none."""
+    """Return the days of receipt of each project among multi-partition keys."""
     found: dict[str, list[dt.date]] = {}
     for key in keys:
         # Dimensions stand in order of their names, `date` before `project`.
         day, _, project = key.partition("|")
         found.setdefault(project, []).append(dt.date.fromisoformat(day))
-    if not found:
-        # A range whose end is before its start has no keys, and would otherwise succeed.
-        raise dg.Failure("the range of partitions is empty: is its start after its end?")
     return found
-
-
-def projects(context: dg.AssetExecutionContext) -> list[str]:
-    """Return the projects of a run; raise `Failure` where there are none."""
-    if not context.partition_keys:
-        raise dg.Failure("the range of partitions is empty: is its start after its end?")
-    return list(context.partition_keys)
-
-
-def described(table: Table) -> dict[str, Any]:
-    """Return the metadata of an asset that follows from its table's declaration: the columns and their meaning."""
-    columns = [
-        dg.TableColumn(
-            column.name,
-            str(column.dtype),
-            column.meaning,
-            dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == (column.name,)),
-        )
-        for column in table.columns
-    ]
-    key = ", ".join(table.key)
-    return {
-        "dagster/column_schema": dg.TableSchema(columns=columns),
-        "dagster/table_name": table.name,
-        "unique by": key,
-    }
 
 
 def check_specs(*tables: Table) -> list[dg.AssetCheckSpec]:
@@ -140,10 +117,12 @@ def check_specs(*tables: Table) -> list[dg.AssetCheckSpec]:
     ]
 
 
-def check_results(lake: Lake, table: str, project_ids: Sequence[str]) -> Iterator[dg.AssetCheckResult]:
-    """Yield the results of the table's checks over the projects' rows."""
+def check_results(
+    lake: Lake, table: str, worked_on: Mapping[str, Collection[dt.date] | None]
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield the results of the table's checks over the projects' rows, of those days of receipt that were worked on."""
     for name, check in CHECKS[table].items():
-        findings: dict[str, Finding] = {project: check.find(lake, project) for project in project_ids}
+        findings: dict[str, Finding] = {project: check.find(lake, project, days) for project, days in worked_on.items()}
         wrong = {project: finding for project, finding in findings.items() if finding.n_wrong}
         metadata: dict[str, Any] = {
             "looked at": sum(finding.n_seen for finding in findings.values()),
@@ -154,12 +133,15 @@ def check_results(lake: Lake, table: str, project_ids: Sequence[str]) -> Iterato
         yield dg.AssetCheckResult(passed=not wrong, asset_key=table, check_name=name, metadata=metadata)
 
 
-def show(
-    context: dg.AssetExecutionContext, outcome: Outcome, partition_key: str | None = None, asset: str | None = None
-) -> None:
-    """Log an outcome that changed something, and attach it to the materialization of `partition_key` if given."""
-    if partition_key is not None:
-        metadata = {"rows written": outcome.n_rows, "seconds": round(outcome.seconds, 3), **outcome.facts}
-        context.add_asset_metadata(metadata, asset_key=asset, partition_key=partition_key)
-    if outcome.n_rows:
-        context.log.info(f"{outcome.n_rows} rows of {outcome.stage} in {outcome.seconds:.1f} s")
+NO_ROWS = {"dagster/partition_row_count": 0, "files": 0, "bytes": 0}
+"""What is shown of a partition's size; the names of the numbers, in the order of `ProjectTable.sizes`."""
+
+
+def row_count(table: ProjectTable) -> dict[str, int]:
+    """Return what is shown of the size of the project's share of the table."""
+    return dict(zip(NO_ROWS, table.sizes().drop("received_date").sum().row(0), strict=True))
+
+
+def row_counts(table: ProjectTable) -> dict[dt.date, dict[str, int]]:
+    """Return the same by day of receipt, of the days that have rows."""
+    return {day: dict(zip(NO_ROWS, counts, strict=True)) for day, *counts in table.sizes().rows()}

@@ -134,3 +134,13 @@ def read_parts(lake: Lake, parts: Iterable[Part]) -> pl.DataFrame:
         frame = pl.DataFrame(pl.from_arrow(table)).cast(PART_SCHEMA)
         frames.append(frame.with_columns(part=pl.lit(part.name)))
     return pl.concat(frames) if frames else pl.DataFrame(schema=PART_SCHEMA | {"part": pl.String})
+
+
+def count_rows(lake: Lake, parts: Iterable[Part]) -> list[int]:
+    """Return how many rows each of `parts` has, in order; no row is read."""
+    filesystem, root = lake.filesystem()
+    counts = []
+    for part in parts:
+        folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
+        counts.append(pq.read_metadata(f"{root}{folder}/{part.name}", filesystem=filesystem).num_rows)
+    return counts

@@ -66,6 +66,9 @@ STAGES = (
 )
 """The tables in the order in which they are brought up to date."""
 
+BY_DAY = frozenset({EVENTS.name, FIELD_PROFILES.name})
+"""Those that are brought up to date, and materialized, by day of receipt."""
+
 
 def pending_stages(
     lake: Lake, model: str | None, projects: Collection[str] | None = None, parts: Collection[Part] | None = None
@@ -105,6 +108,13 @@ def pending_days(lake: Lake, project_id: str, parts: Collection[Part]) -> list[d
     found = {day for day, there in parts_by_day(parts).items() if events.inputs(day) != parts_state(there)}
     found |= {day for day in events.days() if profiles.inputs(day) != profiles_inputs(events.state(day))}
     return sorted(found) or sorted(parts_by_day(parts))[-1:]
+
+
+def unprofiled_days(lake: Lake, project_id: str) -> list[dt.date]:
+    """Return the days whose events are not profiled, in order; the newest where only a note in `builds` is missing."""
+    events, profiles = ProjectTable(lake, EVENTS, project_id), ProjectTable(lake, FIELD_PROFILES, project_id)
+    days = events.days()
+    return [day for day in days if profiles.inputs(day) != profiles_inputs(events.state(day))] or days[-1:]
 
 
 def _wanted(
