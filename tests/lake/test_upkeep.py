@@ -34,6 +34,7 @@ def texts(project: str, *numbers: int) -> pl.DataFrame:
         "text_id": [f"{number:032x}" for number in numbers],
         "text": [f"text {number}" for number in numbers],
         "vector": [[0.6, 0.8]] * len(numbers),
+        "quantized": [b"_\x7f"] * len(numbers),
     }
     return pl.DataFrame(rows, schema=EMBEDDINGS.schema)
 
