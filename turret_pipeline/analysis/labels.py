@@ -56,6 +56,9 @@ WORD_RANK = 0.1
 NEXT_TOPIC = 0.6
 """Weights of rank among the texts, and of the cosine to the next topic, beside the cosine to the topic."""
 
+WORD_RANK_ALONE = 0.4
+"""Weight of rank among the texts where no model is lent: what texts tell of a phrase's meaning is less to go by."""
+
 LONG = 0.03
 """What each word past the third takes off a score."""
 
@@ -232,7 +235,8 @@ class Namer:
             own = near[:, group].copy()
             near[:, group] = -1.0
             burden = np.asarray([self._burden(names[key], single_word) for key in keys])
-            score = own - NEXT_TOPIC * near.max(axis=1) + WORD_RANK * np.asarray(list(rank.values())) - burden
+            words = (WORD_RANK if self._embed else WORD_RANK_ALONE) * np.asarray(list(rank.values()))
+            score = own - NEXT_TOPIC * near.max(axis=1) + words - burden
             ordered.append([keys[i] for i in np.argsort(-score, kind="stable")])
         return ordered
 
