@@ -27,6 +27,8 @@ BEFORE_MODELS = [
     ("field_profiles", "field_profiles.after_analysis", 1),
     ("field_profiles", "field_profiles.after_day", 1),
     ("field_types", "field_types.after_analysis", 0),
+    ("field_types", "field_totals.after_commit", 0),
+    ("field_types", "field_types.after_history", 0),
     ("field_types", "field_types.after_commit", 0),
     ("messages", "messages.after_analysis", 1),
     ("messages", "messages.after_day", 1),
