@@ -38,7 +38,7 @@ def test_a_read_or_admin_key_signs_in_with_a_cookie_that_no_script_reads_and_tha
     assert {"httponly", "samesite=lax"} <= words
     assert key not in answer.headers["set-cookie"]
     cookies = {COOKIE: answer.cookies[COOKIE]}
-    assert httpx.get(f"{served.url}/v1/topics", cookies=cookies).json()["n_messages"] > 0
+    assert httpx.get(f"{served.url}/v1/topics", cookies=cookies, timeout=60).json()["n_messages"] > 0
     assert 'data-scope="' + scope.removesuffix("_key") in httpx.get(served.url, cookies=cookies).text
 
 
@@ -97,7 +97,7 @@ def test_one_browser_looks_at_several_projects_each_by_its_address(served: Serve
 def test_a_session_of_one_project_asks_for_no_other(served: Served) -> None:
     cookies = {COOKIE: sign_in(served, served.empty.admin_key).cookies[COOKIE]}
     for project, status in ((served.empty.project_id, 200), (served.full.project_id, 401), ("absent", 401)):
-        answer = httpx.get(f"{served.url}/v1/topics", cookies=cookies, headers={"X-Project": project})
+        answer = httpx.get(f"{served.url}/v1/topics", cookies=cookies, headers={"X-Project": project}, timeout=60)
         assert answer.status_code == status, project
 
 
