@@ -25,6 +25,9 @@ from turret_pipeline.recover import PROCESS_TAG, process_mark, recover
 from turret_pipeline.stages.pending import STAGES
 from turret_pipeline.stages.work import Outcome
 
+LINE_CHARACTERS = 160
+"""Longest line about a stage on the terminal."""
+
 NO_CAPTURE = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 
 
@@ -155,8 +158,12 @@ class _Watch:
             self.progress.remove_task(bar)
         self._rows[outcome.stage] += outcome.n_rows
         self._seconds[outcome.stage] += outcome.seconds
-        facts = "  ".join(f"{name}: {value}" for name, value in outcome.facts.items())
-        line = f"{project}  {outcome.stage:<17} {outcome.n_rows:>9,} rows  {outcome.seconds:>7.1f} s  {facts}"
+        line = f"{project}  {outcome.stage:<17} {outcome.n_rows:>9,} rows  {outcome.seconds:>7.1f} s"
+        for name, value in outcome.facts.items():
+            fact = f"  {name}: {value:.3g}" if isinstance(value, float) else f"  {name}: {value}"
+            if len(line) + len(fact) > LINE_CHARACTERS:
+                break  # all of them stand with the materialization in Dagster
+            line += fact
         self.console.print(line, markup=False)
 
     def say(self, line: str) -> None:

@@ -196,3 +196,16 @@ def test_files_that_are_gone_are_no_error_of_the_server(own_api: Api) -> None:
             opened.vacuum(0, dry_run=False, enforce_retention_duration=False)
     assert own_api.get("/v1/journeys")["n_sessions"] == 5
     assert own_api.get("/v1/topics", as_of=then.isoformat(), status=400)["field"] == "as_of"
+
+
+def test_a_time_whose_log_is_gone_is_refused_and_not_taken_for_a_time_before_the_first_build(own_api: Api) -> None:
+    then = dt.datetime.now(dt.UTC)
+    time.sleep(0.01)
+    write_lake(own_api.lake, "shop", SESSIONS, model_version=2)
+    opened = store.open_table(own_api.lake, TABLES["topics"])
+    assert opened is not None
+    opened.alter.set_table_properties({"delta.logRetentionDuration": "interval 0 days"})
+    opened.create_checkpoint()
+    opened.cleanup_metadata()
+    assert own_api.get("/v1/topics", as_of=then.isoformat(), status=400)["field"] == "as_of"
+    assert own_api.get("/v1/topics")["data"]

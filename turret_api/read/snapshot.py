@@ -172,9 +172,12 @@ class Library:
         opened = store.open_table(self.lake, table)
         if opened is None:
             return []
-        first = opened.history(limit=None)[-1]["timestamp"]
-        if at.timestamp() * 1000 < first:
-            return []
+        first = opened.history(limit=None)[-1]
+        if at.timestamp() * 1000 < first["timestamp"]:
+            # Not made yet, or no longer known: `builds`, whose log is short, then only leaves `built_at` open.
+            if first["version"] == 0 or table is BUILDS:
+                return []
+            raise FileNotFoundError(f"{table.name}: versions before {first['version']} are no longer kept")
         try:
             opened.load_as_version(at)
         except DeltaError as error:

@@ -200,10 +200,21 @@ class ProjectTable:
 
 
 def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
-    """Return the table, made with no rows first if it was never written."""
+    """Return the table, made with no rows first if it was never written.
+
+    Raises:
+        SchemaError: another version of Turret wrote it, with other columns.
+    """
     address = lake.table(table.name)
     with contextlib.suppress(TableNotFoundError):
-        return deltalake.DeltaTable(address)
+        opened = deltalake.DeltaTable(address)
+        other = {field.name for field in opened.schema().fields} ^ set(table.schema.names())
+        if other:
+            raise store.SchemaError(
+                f"{table.name} was written by another version of Turret (columns {', '.join(sorted(other))}); "
+                f"remove {address}, and the next build makes it anew"
+            )
+        return opened
     if lake.is_local:
         Path(address).mkdir(parents=True, exist_ok=True)
     empty = pa.table(table.empty().to_arrow(compat_level=pl.CompatLevel.oldest()))
