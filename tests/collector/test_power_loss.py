@@ -26,7 +26,7 @@ from turret_api.collector.event import check
 from turret_api.collector.ledger import Ledger
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.roller import Roller
-from turret_api.collector.spool import Spool
+from turret_api.collector.spool import Spool, SpoolBrokenError
 from turret_api.collector.submission import Submission
 from turret_api.collector.writer import Writer
 from turret_pipeline.lake.parts import list_parts, read_parts
@@ -202,3 +202,24 @@ def test_no_acknowledged_event_is_lost_or_doubled_by_200_power_losses(tmp_path: 
 @pytest.mark.parametrize("without", ["fsync of the log", "fsync of the part", "fsync of the folder"])
 def test_the_test_sees_losses_without_one_of_the_fsyncs(tmp_path: Path, without: str) -> None:
     assert lose_power(tmp_path, 40, without).lost > 0
+
+
+def test_a_range_whose_events_are_gone_ends_the_collector(tmp_path: Path) -> None:
+    async def store() -> None:
+        submission = Submission(
+            PROJECT, [check({"name": "n", "metadata": {"a": 1}}, 100)], 100, asyncio.get_running_loop()
+        )
+        machine.writer.submit(submission)
+        await asyncio.wait_for(submission.future, 20)
+
+    with lossy(tmp_path, "nothing") as disk:
+        machine = Machine(tmp_path, disk.name)
+        asyncio.run(store())
+        machine.writer.call(lambda spool: spool.pin(10, 2**20))
+        machine.writer.call(lambda spool: spool._db.execute("DELETE FROM batches"))
+
+        with pytest.raises(SpoolBrokenError, match="damaged"):
+            machine.roller.roll_everything()
+
+        machine.stop()
+        assert isinstance(machine.error, SpoolBrokenError)

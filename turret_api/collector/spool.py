@@ -155,10 +155,19 @@ class Spool:
             return [Range(*row) for row in self._db.execute("SELECT first_seq, last_seq FROM rolls ORDER BY first_seq")]
 
     def delete(self, rows: Range) -> None:
-        """Delete the rows of a pinned range, and the pin."""
+        """Delete the rows of a pinned range, and the pin.
+
+        Raises SpoolBrokenError when one of them is not there: only a damaged file loses them, and whoever rolls until
+        nothing is left would find the same range again and again.
+        """
         with translated():
-            self._db.execute("DELETE FROM batches WHERE first_seq BETWEEN ? AND ?", rows)
-            self._db.execute("DELETE FROM rolls WHERE first_seq = ?", (rows.first_seq,))
+            for deletion, values in (
+                ("DELETE FROM batches WHERE first_seq BETWEEN ? AND ?", tuple(rows)),
+                ("DELETE FROM rolls WHERE first_seq = ?", (rows.first_seq,)),
+            ):
+                self._db.execute(deletion, values)
+                if not self._db.changes():
+                    raise SpoolBrokenError(f"the spool is damaged: events {rows.first_seq} to {rows.last_seq} are gone")
             self._db.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'next_seq'", (rows.last_seq + 1,))
 
     def give_room_back(self) -> None:
