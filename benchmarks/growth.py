@@ -101,7 +101,7 @@ def build(lake: Lake) -> dict[str, object]:
         for outcome in outcomes if isinstance(outcomes, tuple) else (outcomes,):
             rows[outcome.stage] = outcome.n_rows
             for label, check in CHECKS[outcome.stage].items():
-                finding = check.find(lake, PROJECT)
+                finding = check.find(lake, PROJECT, outcome.to_check)
                 assert finding.n_wrong == 0, (outcome.stage, label, finding)
         checks[name] = time.perf_counter() - begun
         peaks[f"checks of {name}"] = _peak_mib()

@@ -15,7 +15,6 @@ import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -159,31 +158,26 @@ def messages_add_up(lake: Lake, project_id: str, days: Days = None) -> Finding:
 
 
 def every_text_has_a_vector(lake: Lake, project_id: str, days: Days = None) -> Finding:
-    texts = store.scan(lake, MESSAGES, project_id).select("text_id").unique().collect()
-    return _all_in(texts, store.read(lake, EMBEDDINGS, project_id, "text_id"), "text_id")
+    return _all_there(_texts(lake, project_id, days, "text_id"), store.scan(lake, EMBEDDINGS, project_id))
 
 
 def vectors_are_of_unit_length(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """Of a sample: all of them are checked before they are written."""
     sample = store.scan(lake, EMBEDDINGS, project_id).select("text_id", "vector").head(SAMPLE_VECTORS).collect()
-    if sample.is_empty():
-        return Finding(0, 0)
-    wrong = sample.filter(pl.Series(not_unit(np.vstack(sample["vector"].to_list()))))
-    return _finding(sample.select("text_id"), wrong.select("text_id"))
+    return _finding(sample.select("text_id"), sample.filter(not_unit("vector")).select("text_id"))
 
 
-def not_unit(vectors: np.ndarray) -> np.ndarray:
-    """Return for each row of `vectors`, (n, d), whether it is not finite or not of unit length."""
-    lengths = np.linalg.norm(vectors, axis=1)
-    return ~np.isfinite(lengths) | (np.abs(lengths - 1) > UNIT_TOLERANCE)
+def not_unit(column: str) -> pl.Expr:
+    """Return whether the vector in `column` is not finite or not of unit length."""
+    vector = pl.col(column).cast(pl.List(pl.Float64))
+    square = (vector * vector).list.sum()
+    near = square.is_finite() & ((square.sqrt() - 1).abs() <= UNIT_TOLERANCE)
+    return ~near.fill_null(False)
 
 
 def centroids_are_of_unit_length(lake: Lake, project_id: str, days: Days = None) -> Finding:
     topics = store.read(lake, TOPICS, project_id, "topic_id", "centroid")
-    if topics.is_empty():
-        return Finding(0, 0)
-    wrong = topics.filter(pl.Series(not_unit(np.vstack(topics["centroid"].to_list()))))
-    return _finding(topics.select("topic_id"), wrong.select("topic_id"))
+    return _finding(topics.select("topic_id"), topics.filter(not_unit("centroid")).select("topic_id"))
 
 
 def labels_are_distinct(lake: Lake, project_id: str, days: Days = None) -> Finding:
@@ -199,25 +193,30 @@ def assignments_lead_to_topics(lake: Lake, project_id: str, days: Days = None) -
 
 
 def every_text_is_assigned(lake: Lake, project_id: str, days: Days = None) -> Finding:
-    texts = store.scan(lake, MESSAGES, project_id).select("field", "text_id").unique().collect()
-    there = store.read(lake, TOPIC_ASSIGNMENTS, project_id, "field", "text_id")
-    return _finding(texts, texts.join(there, on=["field", "text_id"], how="anti"))
+    texts = _texts(lake, project_id, days, "field", "text_id")
+    return _all_there(texts, store.scan(lake, TOPIC_ASSIGNMENTS, project_id))
 
 
 def every_message_is_a_step(lake: Lake, project_id: str, days: Days = None) -> Finding:
-    """Each text field has as many steps as messages, on as many days as there are sessions one each."""
-    messages = store.scan(lake, MESSAGES, project_id).group_by("field").agg(messages=pl.len())
-    first = pl.col("place") == 0
-    steps = store.scan(lake, JOURNEY_STEPS, project_id).group_by("field")
-    counted = steps.agg(steps=pl.len(), begun=first.sum(), sessions=pl.col("session_id").n_unique())
-    met = messages.join(counted, on="field", how="full", coalesce=True).collect().fill_null(0)
-    wrong = met.filter((pl.col("messages") != pl.col("steps")) | (pl.col("begun") != pl.col("sessions")))
-    return _finding(met, wrong)
+    """Each day has as many steps of a field as messages, and each session that lies on it one that is its first."""
+    day = pl.col("received_date")
+    messages = _of_days(store.scan(lake, MESSAGES, project_id), days).group_by("field", day).agg(messages=pl.len())
+    steps = store.scan(lake, JOURNEY_STEPS, project_id)
+    received = steps.select("field", received_date="message_date")
+    made = _of_days(received, days).group_by("field", day).agg(steps=pl.len())
+    sessions = _of_days(steps, days).group_by("field", day)
+    begun = sessions.agg(begun=(pl.col("place") == 0).sum(), sessions=pl.col("session_id").n_unique())
+    met = messages.join(made, on=["field", "received_date"], how="full", coalesce=True)
+    met = met.join(begun, on=["field", "received_date"], how="full", coalesce=True)
+    found = met.collect().with_columns(pl.exclude("field", "received_date").fill_null(0))
+    wrong = found.filter((pl.col("messages") != pl.col("steps")) | (pl.col("begun") != pl.col("sessions")))
+    return _finding(found, wrong)
 
 
 def moves_balance(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """On each day as many sessions leave `start` as enter `end`, and each move between visits has its gap."""
-    moves = store.scan(lake, JOURNEY_MOVES, project_id).with_columns(n_gaps=pl.col("gaps_s").list.len()).collect()
+    there = _of_days(store.scan(lake, JOURNEY_MOVES, project_id), days)
+    moves = there.with_columns(n_gaps=pl.col("gaps_s").list.len()).collect()
     start, end = pl.col("from_topic") == START, pl.col("to_topic") == END
     wrong = moves.filter(
         pl.when(start | end).then(pl.col("n_gaps") != 0).otherwise(pl.col("n_gaps") != pl.col("count"))
@@ -243,8 +242,9 @@ def every_topic_comes_from_somewhere(lake: Lake, project_id: str, days: Days = N
 
 def days_add_up(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """As many messages are counted for each field and day of receipt as there are."""
-    sent = store.scan(lake, MESSAGES, project_id).group_by("field", "received_date").agg(there=pl.len())
-    by_day = store.scan(lake, TOPIC_DAYS, project_id).group_by("field", "received_date")
+    messages = _of_days(store.scan(lake, MESSAGES, project_id), days)
+    sent = messages.group_by("field", "received_date").agg(there=pl.len())
+    by_day = _of_days(store.scan(lake, TOPIC_DAYS, project_id), days).group_by("field", "received_date")
     counted = by_day.agg(counted=pl.col("n_messages").sum())
     met = sent.join(counted, on=["field", "received_date"], how="full", coalesce=True).fill_null(0).collect()
     return _finding(met, met.filter(pl.col("there") != pl.col("counted")))
@@ -256,7 +256,8 @@ def edges_balance(lake: Lake, project_id: str, days: Days = None) -> Finding:
     out = edges.group_by("field", node="from_topic").agg(left=pl.col("count").sum())
     into = edges.group_by("field", node="to_topic").agg(entered=pl.col("count").sum())
     nodes = out.join(into, on=["field", "node"], how="full", coalesce=True).fill_null(0)
-    spoken = store.scan(lake, MESSAGES, project_id).group_by("field").agg(sessions=pl.col("session_id").n_unique())
+    first = store.scan(lake, JOURNEY_STEPS, project_id).filter(pl.col("place") == 0)
+    spoken = first.group_by("field").agg(sessions=pl.len())
     met = nodes.join(spoken.collect(), on="field", how="left").fill_null(0)
     start, end = pl.col("node") == START, pl.col("node") == END
     wrong = met.filter(
@@ -269,6 +270,18 @@ def edges_balance(lake: Lake, project_id: str, days: Days = None) -> Finding:
 
 def _all_in(rows: pl.DataFrame, there: pl.DataFrame, column: str) -> Finding:
     return _finding(rows, rows.join(there, on=column, how="anti"))
+
+
+def _texts(lake: Lake, project_id: str, days: Days, *columns: str) -> pl.DataFrame:
+    """Return the distinct values of the columns among the messages of the days."""
+    messages = _of_days(store.scan(lake, MESSAGES, project_id), days)
+    return messages.select(columns).unique().collect(engine="streaming")
+
+
+def _all_there(rows: pl.DataFrame, there: pl.LazyFrame) -> Finding:
+    """Return whether each of `rows` is among those of `there`, which may be many more: they pass by."""
+    found = there.select(rows.columns).join(rows.lazy(), on=rows.columns, how="semi").collect(engine="streaming")
+    return _finding(rows, rows.join(found, on=rows.columns, how="anti"))
 
 
 def _finding(rows: pl.DataFrame, wrong: pl.DataFrame) -> Finding:

@@ -192,7 +192,7 @@ def _assets(step: Step) -> dg.AssetsDefinition:
                     workshop.done(project, outcome)
                     facts = {"rows written": outcome.n_rows, "seconds": round(outcome.seconds, 3), **outcome.facts}
                     attempts.show(project, outcome.stage, facts)
-                    days[outcome.stage][project] = _days(tables[outcome.stage], outcome)
+                    days[outcome.stage][project] = outcome.to_check
                 for name, table in tables.items():
                     attempts.show(project, name, row_count(work.open(table)))
                     attempts.show(project, name, pictures(work, table) | {COLUMN_LINEAGE: lineage(table, after)})
@@ -202,9 +202,3 @@ def _assets(step: Step) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(asset_key=name, check_results=results)
 
     return assets
-
-
-def _days(table: Table, outcome: Outcome) -> list[dt.date] | None:
-    """Return the days of receipt that the step worked on; None (all) where it did not tell."""
-    tells = "received_date" in table.partition_by and (outcome.days or not outcome.n_rows)
-    return list(outcome.days) if tells else None

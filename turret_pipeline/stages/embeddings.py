@@ -48,6 +48,7 @@ def bring_embeddings(work: Work) -> Outcome:
                 _embed(work, table, embedder, missing)
             outcome.n_rows += missing.height
         table.set_inputs(wanted, changed)
+        outcome.looked_at = changed
     outcome.facts = {"model": model}
     return outcome.finish(work, table, wanted)
 

@@ -27,6 +27,7 @@ def bring_journey_moves(work: Work) -> Outcome:
     steps, table = work.open(JOURNEY_STEPS), work.open(JOURNEY_MOVES)
     wanted = {day: moves_inputs(steps.state(day)) for day in {*steps.days(), *table.days()}}
     todo = sorted(day for day in wanted if work.full_refresh or table.inputs(day) != wanted[day])
+    outcome.looked_at = todo
     done = 0
     for days, there in batches(steps, todo, STEP):
         rows = pl.concat([_moves_of_day(there.filter(pl.col("received_date") == day), day) for day in days])

@@ -50,8 +50,9 @@ def _bring(
     todo = sorted(day for day in states if work.full_refresh or table.inputs(day) != states[day])
     known = table.mark(JOINED) or 0
     agrees = brought.is_empty() or (known > 0 and assignments.only_appended_since(known - 1))
-    done = 0
+    looked_at = set(todo)
     topics = assignments.scan().select("field", "text_id", "topic_id").collect()
+    done = 0
     for days, rows in batches(messages, todo, MESSAGE):
         found = _with_topics(rows.rename({"received_date": "message_date"}), topics)
         agrees = agrees and found["is_known"].all()
@@ -61,8 +62,10 @@ def _bring(
         table.replace(_declared(work, written), touched, days={day: states[day] for day in days}, marks=marks)
         outcome.n_rows += rows.height
         done += len(days)
+        looked_at.update(touched)
         work.tell("journey_steps", done, len(todo))
         failpoint.reached("journey_steps.after_days")
+    outcome.looked_at = looked_at if agrees else None
     if not agrees:
         outcome.n_rows += _join_anew(work, table, topics, assignments.version)
 

@@ -42,7 +42,7 @@ def bring_topic_days(work: Work) -> Outcome:
         rows = pl.concat(frames)
         if todo or gone:
             table.replace(rows, [*todo, *gone], inputs=wanted, days={day: days[day] for day in todo})
-        outcome.n_rows = rows.height
+        outcome.n_rows, outcome.looked_at = rows.height, todo
         failpoint.reached("topic_days.after_commit")
     return outcome.finish(work, table, wanted)
 

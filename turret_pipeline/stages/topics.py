@@ -43,6 +43,8 @@ def bring_topics(work: Work) -> tuple[Outcome, Outcome]:
         changed = [day for day, state in days.items() if assignments.inputs(day) != state]
         for name in text_fields(tables.types):
             _bring_field(Field(work, name, tables), changed, fitted, assigned)
+        # A fit assigns every text anew.
+        assigned.looked_at = None if fitted.n_rows else changed
         # While texts wait for their vectors the days are not done: they are looked into again.
         if embeddings.inputs() == embeddings_inputs(messages.state(), model_key(work.model)):
             assignments.set_inputs(wanted, {day: days[day] for day in changed})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -55,6 +55,7 @@ class Outcome:
         n_rows: rows that it added or replaced; 0 where there was nothing to do.
         seconds: how long it took.
         days: rows by day of receipt, of the days that it worked on (stages by day only).
+        looked_at: days of receipt whose rows, or whose messages, it brought up to date; None: those in `days`.
         facts: further numbers and words for people, by name.
     """
 
@@ -62,6 +63,7 @@ class Outcome:
     n_rows: int = 0
     seconds: float = 0.0
     days: dict[dt.date, int] = field(default_factory=dict)
+    looked_at: Collection[dt.date] | None = None
     facts: dict[str, int | float | str] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
 
@@ -69,6 +71,13 @@ class Outcome:
         """Count rows that were written, and the time that it took."""
         self.n_rows += n_rows
         self.seconds += seconds
+
+    @property
+    def to_check(self) -> list[dt.date] | None:
+        """The days of receipt that a check of what was done need look at; None: all."""
+        if self.looked_at is not None:
+            return sorted(self.looked_at)
+        return list(self.days) if self.days or not self.n_rows else None
 
     def finish(self, work: Work, table: ProjectTable, inputs: int | None) -> Outcome:
         """Mark the project as built from `inputs`, take the time and record it in `builds`; return self.
