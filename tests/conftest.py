@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from turret_api.command.postgres import database
+from turret_pipeline.analysis.embedding import DEFAULT_MODEL
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
+from turret_pipeline.stages.embedder import open_lake_embedder
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +28,24 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def settings(tmp_path: Path) -> Settings:
     """Settings of a new, empty home."""
     return Settings.from_environment({"TURRET_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture(scope="session")
+def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], None]:
+    """Return what gives a new lake the embedding model as a first build would keep it there.
+
+    To convert the model takes a quarter of a minute: it is done once, for all workers of this run.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
+    first = Lake(str(folder / "with-model"))
+    with (folder / "with-model.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not Path(first.model(DEFAULT_MODEL)).parent.is_dir():
+            open_lake_embedder(first, None)
+
+    def keep(lake: Lake) -> None:
+        models = Path(lake.model(DEFAULT_MODEL)).parent
+        shutil.copytree(Path(first.model(DEFAULT_MODEL)).parent, models, copy_function=os.link, dirs_exist_ok=True)
+
+    return keep

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
 from tests.dashboard.test_overview import texts
 from tests.read.test_search import write_vectors
-from turret_pipeline.analysis.embedding import open_embedder
-from turret_pipeline.lake.models import write_model
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.stages.embedder import open_lake_embedder
 
 
-def test_messages_are_found_by_meaning_nearest_first_and_clearing_leads_back(served: Served, visitor: Visitor) -> None:
-    lake, embedder = served.settings.open_lake(), open_embedder(None)
-    assert embedder.converted is not None
-    write_model(lake, embedder.key, embedder.converted)
-    write_vectors(lake, served.full.project_id, embedder)
+def test_messages_are_found_by_meaning_nearest_first_and_clearing_leads_back(
+    served: Served, visitor: Visitor, keep_model: Callable[[Lake], None]
+) -> None:
+    lake = served.settings.open_lake()
+    keep_model(lake)
+    write_vectors(lake, served.full.project_id, open_lake_embedder(lake, None))
     q = "I want my money back"
     visitor.sign_in(served.full.read_key, "/topics")
     page = visitor.page

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -122,6 +123,15 @@ def versions(lake: Lake) -> dict[str, int | None]:
     return {name: store.version(lake, table) for name, table in TABLES.items()}
 
 
+def copied(folder: Path, to: Path) -> Path:
+    """Copy a lake and return the copy; the model, a large file that nothing changes, is shared."""
+
+    def copy(source: str, target: str) -> None:
+        (os.link if "models" in Path(source).relative_to(folder).parts else shutil.copy2)(source, target)
+
+    return Path(shutil.copytree(folder, to, copy_function=copy))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _small_chunks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -130,19 +140,21 @@ def _small_chunks() -> Iterator[None]:
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """An empty lake."""
+def lake(tmp_path: Path, keep_model: Callable[[Lake], None]) -> Lake:
+    """A lake with nothing in it but the embedding model."""
     made = Lake(str(tmp_path / "lake"))
     made.make()
+    keep_model(made)
     return made
 
 
 @pytest.fixture(scope="session")
-def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def before(tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake], None]) -> dict[str, Path]:
     """The small lake as it was before each stage, and at the `end`; not to be written to."""
     folder = tmp_path_factory.mktemp("lakes")
     lake = Lake(str(folder / "growing"))
     lake.make()
+    keep_model(lake)
     rows = planted_rows()
     for number, day in enumerate(DAYS):
         of_day = rows[number * 80 : number * 80 + 80]
@@ -151,7 +163,7 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         put(lake, day, f"b-{number}", of_day[45:])
     found = {}
     for name, stage in STAGES.items():
-        found[name] = Path(shutil.copytree(lake.root, folder / name))
+        found[name] = copied(Path(lake.root), folder / name)
         stage(Work(lake, PROJECT))
     found["end"] = Path(lake.root)
     return found
@@ -162,7 +174,7 @@ def lake_before(before: dict[str, Path], tmp_path: Path) -> Callable[[str], Lake
     """Return a copy of the small lake as it was before a stage (or at the `end`)."""
 
     def copy(stage: str) -> Lake:
-        return Lake(str(shutil.copytree(before[stage], tmp_path / f"before-{stage}")))
+        return Lake(str(copied(before[stage], tmp_path / f"before-{stage}")))
 
     return copy
 

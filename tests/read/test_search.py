@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +15,22 @@ from fastapi.testclient import TestClient
 from tests.read.conftest import CANARY, OTHER_SESSIONS, SESSIONS, Api, read_app, write_lake
 from tests.read.test_messages import every_page
 from turret_api.read import search
-from turret_pipeline.analysis.embedding import Embedder, open_embedder
+from turret_pipeline.analysis.embedding import Embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.models import write_model
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
 from turret_pipeline.lake.vectors import pack, quantize, unpack
+from turret_pipeline.stages.embedder import open_lake_embedder
 
 Q = "Has my package been shipped already?"
 
 
 @pytest.fixture(scope="module")
-def embedder() -> Embedder:
-    return open_embedder(None)
+def embedder(keep_model: Callable[[Lake], None], tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    lake = Lake(str(tmp_path_factory.mktemp("model")))
+    keep_model(lake)
+    return open_lake_embedder(lake, None)
 
 
 def write_vectors(lake: Lake, project_id: str, embedder: Embedder) -> None:
