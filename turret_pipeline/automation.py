@@ -8,7 +8,8 @@ process that was killed.
 A project has one run at a time. First the days with new parts (`EVENTS_JOB`), then what follows (`MODELS_JOB`). While
 events stream in, `STREAM_GAP_S` lies between two runs over new parts. Work that a run did not get done, because it
 failed for good, is asked for again after `RETRY_S`, then after twice as long, up to `RETRY_MOST_S`; meanwhile what
-follows from the days that are good has its turn: their profiles first, then the rest.
+follows from the days that are good has its turn: their profiles first, then the rest. What follows from rows that a
+blocking check found wrong is not asked for until they are right.
 """
 
 from __future__ import annotations
@@ -30,7 +31,16 @@ from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import FIELD_PROFILES
 from turret_pipeline.recover import PROCESS_TAG, lives, recover
 from turret_pipeline.stages.inputs import parts_by_day
-from turret_pipeline.stages.pending import BY_DAY, pending_days, pending_stages, unprofiled_days
+from turret_pipeline.stages.pending import (
+    BY_DAY,
+    Blocked,
+    blocked_tables,
+    pending_days,
+    pending_stages,
+    stopped,
+    unprofiled_days,
+    why_stopped,
+)
 
 EVENTS_JOB = "events_of_days"
 MODELS_JOB = "models_of_project"
@@ -112,6 +122,10 @@ def look(instance: dg.DagsterInstance, settings: Settings, memory: Memory, now: 
     lake = settings.open_lake()
     parts = list_parts(lake)
     pending = pending_stages(lake, settings.model, parts=parts)
+    blocked = blocked_tables(lake)
+    for project, wrong in blocked.items():
+        waits = stopped(wrong)
+        pending[project] = {name: of for name, of in pending.get(project, {}).items() if name not in waits}
     busy = busy_projects(instance) if any(pending.values()) else set()
     today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     runs: list[dg.RunRequest] = []
@@ -145,7 +159,7 @@ def look(instance: dg.DagsterInstance, settings: Settings, memory: Memory, now: 
         asset_events=seen,
         dynamic_partitions_requests=[PROJECTS.build_add_request(new)] if new else [],
         cursor=json.dumps(kept),
-        skip_reason=None if runs else _why_not(pending, busy),
+        skip_reason=None if runs else _why_not(pending, busy, blocked),
     )
 
 
@@ -195,8 +209,9 @@ def _reports(parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.Asse
         )
 
 
-def _why_not(pending: dict[str, dict[str, int]], busy: set[str]) -> str:
+def _why_not(pending: dict[str, dict[str, int]], busy: set[str], blocked: Mapping[str, Blocked]) -> str:
+    wrong = [f"{project}: {why_stopped(of)}" for project, of in blocked.items()]
     waiting = [project for project, stages in pending.items() if stages]
-    if not waiting:
-        return f"everything is up to date in {len(pending)} projects"
-    return f"{len(waiting)} projects have something to do and wait; {len(busy)} are being built"
+    if waiting:
+        wrong.append(f"{len(waiting)} projects have something to do and wait; {len(busy)} are being built")
+    return "; ".join(wrong) or f"everything is up to date in {len(pending)} projects"

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from turret_pipeline.analysis.field_types_shapes import BLANK
 from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.parts import count_rows, list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
@@ -340,3 +341,16 @@ CHECKS: dict[str, dict[str, Check]] = {
     for name, table in TABLES.items()
 }
 """Checks by table and name."""
+
+
+def spoilt(opened: ProjectTable, days: Days) -> dict[dt.date | None, bool]:
+    """Return for each of `days` (default: of all) whether a blocking check finds its rows wrong.
+
+    Where the table is not kept by day of receipt, the one answer for all of its rows is that for the day None.
+    """
+    table, lake, project_id = opened.table, opened.lake, opened.project_id
+    looks: list[tuple[dt.date | None, Days]] = [(None, None)]
+    if "received_date" in table.partition_by:
+        looks = [(day, [day]) for day in (opened.days() if days is None else days)]
+    blocking = [check for check in CHECKS[table.name].values() if check.blocking]
+    return {day: any(check.find(lake, project_id, of).n_wrong for check in blocking) for day, of in looks}

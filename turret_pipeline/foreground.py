@@ -19,10 +19,11 @@ from rich.table import Table
 from turret_pipeline.assets.room import PROJECT, Workshop
 from turret_pipeline.automation import BUILDING_TAG, EVENTS_JOB, MODELS_JOB, range_tags
 from turret_pipeline.definitions import build_definitions
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
 from turret_pipeline.plan import Plan
 from turret_pipeline.recover import PROCESS_TAG, process_mark, recover
-from turret_pipeline.stages.pending import STAGES
+from turret_pipeline.stages.pending import BY_DAY, STAGES, blocked_tables, why_stopped
 from turret_pipeline.stages.work import Outcome
 
 LINE_CHARACTERS = 160
@@ -41,15 +42,15 @@ def build(console: Console, settings: Settings, plans: Mapping[str, Plan]) -> di
         instance.add_dynamic_partitions(PROJECT, list(plans))
         failures = {}
         for project, plan in plans.items():
-            reasons = list(_failures(instance, jobs, project, plan))
+            reasons = list(build_project(instance, settings.open_lake(), jobs, project, plan))
             if reasons:
                 failures[project] = "; ".join(reasons)
     watch.summary()
     return failures
 
 
-def _failures(
-    instance: dg.DagsterInstance, jobs: Mapping[str, dg.JobDefinition], project: str, plan: Plan
+def build_project(
+    instance: dg.DagsterInstance, lake: Lake, jobs: Mapping[str, dg.JobDefinition], project: str, plan: Plan
 ) -> Iterator[str]:
     """Do what is planned for one project; yield why, for each run that failed."""
     for days in plan.runs:
@@ -57,12 +58,15 @@ def _failures(
         if failure is not None:
             yield failure.reason
             if failure.is_of_a_check:
-                # Rows that are counted twice, say, would spoil all that follows.
                 return
             if "field_profiles" in plan.by_day:
                 # The run ended with `events`; the days that are good go on.
                 _run(instance, jobs[EVENTS_JOB], project, {"field_profiles"}, plan.refresh_days, days)
-    if plan.by_project:
+    wrong = {name: days for name, days in blocked_tables(lake).get(project, {}).items() if name in BY_DAY}
+    if plan.by_project and wrong:
+        # Rows that are counted twice, say, would spoil all that follows. Within the next run Dagster sees to that.
+        yield why_stopped(wrong)
+    elif plan.by_project:
         failure = _run(instance, jobs[MODELS_JOB], project, plan.by_project, plan.refresh_project)
         if failure is not None:
             yield failure.reason

@@ -8,11 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import deltalake
 import polars as pl
 import pytest
 
+from turret_pipeline.lake import failpoint
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPICS
 from turret_pipeline.stages.pending import pending_stages
+from turret_pipeline.stages.topics import bring_topics
+from turret_pipeline.stages.work import Work
 
 from .conftest import CHUNK_TEXTS, PROJECT, bring, tables
 
@@ -107,3 +112,40 @@ def test_a_build_that_was_killed_leaves_the_same_tables_when_it_is_run_again(
     for name, rows in undisturbed.items():
         assert left[name].equals(rows), name
     assert pending_stages(lake, None) == {PROJECT: {}}
+
+
+def clean_log(topics: deltalake.DeltaTable) -> None:
+    topics.alter.set_table_properties({"delta.logRetentionDuration": "interval 0 days"})
+    topics.create_checkpoint()
+    topics.cleanup_metadata()
+
+
+def remove_files(topics: deltalake.DeltaTable) -> None:
+    topics.vacuum(0, dry_run=False, enforce_retention_duration=False)
+
+
+@pytest.mark.parametrize("clean", [clean_log, remove_files])
+def test_a_fit_that_was_interrupted_long_ago_goes_on_from_the_newest_topics_and_ids_stay(
+    lake_before: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch, clean: Callable[[deltalake.DeltaTable], None]
+) -> None:
+    work = Work(lake_before("end"), PROJECT, full_refresh=True)
+    for table in (TOPICS, TOPIC_ASSIGNMENTS):
+        opened = work.open(table)
+        opened.replace(opened.scan().collect().with_columns(topic_id="old_" + pl.col("topic_id")))
+    before = tables(work.lake)
+
+    def die(name: str) -> None:
+        assert name != "topics.after_commit"
+
+    monkeypatch.setattr(failpoint, "on_reached", die)
+    with pytest.raises(AssertionError):
+        bring_topics(work)
+    monkeypatch.undo()
+    clean(deltalake.DeltaTable(work.lake.table(TOPICS.name)))
+    bring(work.lake)
+    after = tables(work.lake)
+    leaves = pl.col("level") == 0
+    kept = before["topics"].filter(leaves).select("topic_id", "label")
+    assert after["topics"].filter(leaves).select("topic_id", "label").equals(kept)
+    assert set(after["topic_assignments"]["model_version"]) == {2}
+    assert pending_stages(work.lake, None) == {PROJECT: {}}

@@ -26,9 +26,12 @@ from turret_pipeline.lake.tables import (
     TOPIC_DAYS,
     TOPICS,
 )
+from turret_pipeline.stages.events import bring_events
+from turret_pipeline.stages.fields import bring_field_profiles
 from turret_pipeline.stages.pending import STAGES, pending_stages
+from turret_pipeline.stages.work import Work
 
-from .conftest import DAYS, PROJECT, bring, event, put, tables, versions
+from .conftest import DAYS, PROJECT, bring, event, files, put, tables, versions
 
 LATER = dt.date(2026, 10, 5)
 
@@ -59,6 +62,31 @@ def test_every_check_holds_after_a_build(lake_before: Callable[[str], Lake]) -> 
             finding = check.find(lake, PROJECT)
             assert finding.n_wrong == 0, (table, name, finding)
             assert finding.n_seen > 0 or table not in {each.name for each in STAGES}, (table, name)
+
+
+def test_builds_of_the_same_events_in_two_lakes_leave_the_same_bytes(lake_before: Callable[[str], Lake]) -> None:
+    one, other = lake_before("end"), lake_before("events")
+    bring(other)
+    assert files(other) == files(one)
+    assert {name for name, there in files(one).items() if there} >= {table.name for table in STAGES}
+
+
+def test_backfills_of_the_same_days_leave_the_same_bytes_however_these_came_to_be(
+    lake_before: Callable[[str], Lake],
+) -> None:
+    built_at_once, day_by_day = lake_before("end"), lake_before("messages")
+    put(day_by_day, DAYS[0], "late", [event(900, DAYS[0])])
+    put(built_at_once, DAYS[0], "late", [event(900, DAYS[0])])
+    bring(day_by_day, until="messages")
+    left = []
+    for lake in (built_at_once, day_by_day, day_by_day):
+        work = Work(lake, PROJECT, full_refresh=True)
+        bring_events(work, DAYS[:2])
+        bring_field_profiles(work, DAYS[:2])
+        bring(lake, until="messages")
+        left.append({name: files(lake)[name] for name in ("events", "field_profiles", "field_types", "messages")})
+    assert left[0] == left[1] == left[2]
+    assert len(left[0]["events"]) == len(DAYS)
 
 
 def test_a_second_build_with_nothing_new_writes_nothing(lake_before: Callable[[str], Lake]) -> None:

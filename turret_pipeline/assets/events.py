@@ -15,12 +15,11 @@ from turret_pipeline.assets.room import (
     OWNERS,
     RefreshResource,
     Workshop,
-    check_results,
-    check_specs,
     day_key,
     days_by_project,
     row_counts,
 )
+from turret_pipeline.assets.verdicts import check_results, check_specs
 from turret_pipeline.lake.parts import list_parts
 from turret_pipeline.lake.tables import EVENTS, FIELD_PROFILES, Table
 from turret_pipeline.stages.events import bring_events
@@ -97,7 +96,8 @@ def _asset(stage: Stage, table: Table, *, after: str, about: str) -> dg.AssetsDe
                 for day in days:
                     attempts.show(day_key(day, project), table.name, counts.get(day, NO_ROWS) | origin)
         attempts.settle()
-        return dg.MaterializeResult(check_results=list(check_results(workshop.lake, table.name, wanted)))
+        results = check_results(workshop, table.name, wanted, context.log.info)
+        return dg.MaterializeResult(check_results=list(results))
 
     return asset
 

@@ -15,10 +15,9 @@ from turret_pipeline.assets.room import (
     PROJECTS,
     RefreshResource,
     Workshop,
-    check_results,
-    check_specs,
     row_count,
 )
+from turret_pipeline.assets.verdicts import check_results, check_specs
 from turret_pipeline.lake.tables import (
     EMBEDDINGS,
     EVENTS,
@@ -198,7 +197,7 @@ def _assets(step: Step) -> dg.AssetsDefinition:
                     attempts.show(project, name, pictures(work, table) | {COLUMN_LINEAGE: lineage(table, after)})
         attempts.settle()
         for name in tables:
-            results = list(check_results(workshop.lake, name, days[name]))
+            results = list(check_results(workshop, name, days[name], context.log.info))
             yield dg.MaterializeResult(asset_key=name, check_results=results)
 
     return assets

@@ -1,21 +1,18 @@
-"""What the assets share: partitions, resources, the lock around a stage, checks, and what is shown of a table."""
+"""What the assets share: partitions, resources, the lock around a stage, and what is shown of a table."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import dagster as dg
 
 from turret_pipeline.analysis.labels_llm import LanguageModel
-from turret_pipeline.checks import CHECKS, Finding
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
-from turret_pipeline.lake.tables import Table
 from turret_pipeline.locks import sole_writer
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -106,31 +103,6 @@ def days_by_project(keys: Sequence[str]) -> dict[str, list[dt.date]]:
         day, _, project = key.partition("|")
         found.setdefault(project, []).append(dt.date.fromisoformat(day))
     return found
-
-
-def check_specs(*tables: Table) -> list[dg.AssetCheckSpec]:
-    """Return the checks that `checks` has for the tables."""
-    return [
-        dg.AssetCheckSpec(name, asset=table.name, description=check.meaning, blocking=check.blocking)
-        for table in tables
-        for name, check in CHECKS[table.name].items()
-    ]
-
-
-def check_results(
-    lake: Lake, table: str, worked_on: Mapping[str, Collection[dt.date] | None]
-) -> Iterator[dg.AssetCheckResult]:
-    """Yield the results of the table's checks over the projects' rows, of those days of receipt that were worked on."""
-    for name, check in CHECKS[table].items():
-        findings: dict[str, Finding] = {project: check.find(lake, project, days) for project, days in worked_on.items()}
-        wrong = {project: finding for project, finding in findings.items() if finding.n_wrong}
-        metadata: dict[str, Any] = {
-            "looked at": sum(finding.n_seen for finding in findings.values()),
-            "wrong": sum(finding.n_wrong for finding in findings.values()),
-        }
-        if wrong:
-            metadata["for example"] = "; ".join(f"{project}: {finding.example}" for project, finding in wrong.items())
-        yield dg.AssetCheckResult(passed=not wrong, asset_key=table, check_name=name, metadata=metadata)
 
 
 NO_ROWS = {"dagster/partition_row_count": 0, "files": 0, "bytes": 0}

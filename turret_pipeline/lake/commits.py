@@ -5,7 +5,8 @@ things once). Rows and marks become visible together or not at all, so no crash 
 there is nothing to repair. Two kinds are in use:
 
 - `inputs`, set by the caller: fingerprint of what the rows (of a day, of the project) were made from;
-- `state`, set here by each commit that changes rows: a number that no earlier state (of the day, of the project) had.
+- `state`, set here by each commit that changes rows: a number that no earlier state (of the day, of the project) had;
+- `blocked`, set by who checks: the state (of the day, of the project) in which a blocking check found the rows wrong.
 
 Every commit is made against the version that was opened: should another writer of the same project have come between
 (its lock was lost with the database, say), the commit is refused by `deltalake.exceptions.CommitFailedError` and
@@ -17,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from turret_pipeline.lake import store
-from turret_pipeline.lake.marks import MarkLog, ProjectMarks, mark_id
+from turret_pipeline.lake.marks import MarkLog, ProjectMarks, blocked_days, mark_id
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
 
@@ -156,6 +157,25 @@ class ProjectTable:
         """After this call the marks are set; rows stay as they are. Does nothing when they are so already."""
         if self.inputs() != inputs or any(self.inputs(day) != value for day, value in (days or {}).items()):
             self.append(self.table.empty(), inputs=inputs, days=days)
+
+    def blocked(self) -> list[dt.date | None]:
+        """Return the days (None: the whole) whose rows a blocking check found wrong and that are still as they were."""
+        if self._marks is None:
+            days = [None, *(self.days() if self._by_day else ())]
+            return [day for day in days if self.state(day) and self.mark("blocked", day) == self.state(day)]
+        return blocked_days(self._marks).get(self.project_id, [])
+
+    def block(self, verdicts: Mapping[dt.date | None, bool]) -> None:
+        """After this call the rows of each day (None: of the project) count as wrong or not, as long as nobody changes
+        them. Does nothing when they do so already."""
+        was = set(self.blocked())
+        ids = {
+            mark_id(self.project_id, "blocked", day): (self.state(day) or 0) if wrong else 0
+            for day, wrong in verdicts.items()
+            if wrong != (day in was)
+        }
+        if ids:
+            self._commit(self.table.empty(), ids | self._ids([], None, None, None), mode="append")
 
     @property
     def _by_day(self) -> bool:

@@ -25,6 +25,10 @@ def mark_id(project_id: str, name: str, day: dt.date | None = None) -> str:
     return f"{project_id}/{name}/{day.isoformat() if day else ''}"
 
 
+_BLOCKED = "/blocked/"
+"""Between project and day in the ids of marks that `ProjectTable.block` sets."""
+
+
 @dataclass(frozen=True)
 class ProjectMarks:
     """One project's marks among `of`, those of a table by id."""
@@ -43,6 +47,21 @@ class ProjectMarks:
     def mark(self, name: str, day: dt.date | None = None) -> int | None:
         """Return the mark `name` (of `day`, default: of the project), None if it was never set."""
         return self.of.get(mark_id(self.project_id, name, day))
+
+
+def blocked_days(marks: Mapping[str, int]) -> dict[str, list[dt.date | None]]:
+    """Return by project the days (None: the whole) whose rows a blocking check found wrong, and nobody changed since.
+
+    marks: all of a table, by id.
+    """
+    found: dict[str, list[dt.date | None]] = {}
+    for name, state in marks.items():
+        if _BLOCKED in name:
+            project, _, text = name.partition(_BLOCKED)
+            day = dt.date.fromisoformat(text) if text else None
+            if state and marks.get(mark_id(project, "state", day)) == state:
+                found.setdefault(project, []).append(day)
+    return found
 
 
 class MarkLog:

@@ -22,10 +22,15 @@ class SchemaError(ValueError):
 
 
 def open_table(lake: Lake, table: Table, version: int | None = None) -> deltalake.DeltaTable | None:
-    """Return the Delta table (at `version`, or the newest), or None if nothing was ever written to it."""
+    """Return the Delta table (at `version`, or the newest), or None if nothing was ever written to it.
+
+    Raise `TableNotFoundError` when `version` is no longer kept: that is not a table without rows.
+    """
     try:
         return deltalake.DeltaTable(lake.table(table.name), version=version)
     except TableNotFoundError:
+        if version is not None:
+            raise
         return None
 
 

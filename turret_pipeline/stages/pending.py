@@ -15,7 +15,7 @@ import polars as pl
 from turret_pipeline.analysis.embedding import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
-from turret_pipeline.lake.marks import ProjectMarks, follow
+from turret_pipeline.lake.marks import ProjectMarks, blocked_days, follow
 from turret_pipeline.lake.parts import Part, list_parts
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
@@ -69,6 +69,21 @@ STAGES = (
 BY_DAY = frozenset({EVENTS.name, FIELD_PROFILES.name})
 """Those that are brought up to date, and materialized, by day of receipt."""
 
+READS: dict[str, tuple[Table, ...]] = {
+    "events": (),
+    "field_profiles": (EVENTS,),
+    "field_types": (FIELD_PROFILES,),
+    "messages": (EVENTS, FIELD_TYPES),
+    "embeddings": (MESSAGES,),
+    "topics": (MESSAGES, EMBEDDINGS),
+    "topic_assignments": (MESSAGES, EMBEDDINGS),
+    "topic_days": (MESSAGES, TOPIC_ASSIGNMENTS),
+    "journey_steps": (MESSAGES, TOPIC_ASSIGNMENTS),
+    "journey_moves": (JOURNEY_STEPS,),
+    "journey_edges": (JOURNEY_MOVES,),
+}
+"""By stage the tables that it reads, in the order in which they are brought up to date."""
+
 
 def pending_stages(
     lake: Lake, model: str | None, projects: Collection[str] | None = None, parts: Collection[Part] | None = None
@@ -97,6 +112,37 @@ def pending_stages(
             if tables[name].inputs() != inputs or tables[BUILDS.name].mark(recorded_mark(name)) != inputs
         }
     return found
+
+
+Blocked = dict[str, list[dt.date | None]]
+"""Tables of a project that a blocking check found wrong, with the days of receipt (None: all rows) that are so."""
+
+
+def blocked_tables(lake: Lake) -> dict[str, Blocked]:
+    """Return by project what a blocking check found wrong in it; projects in which all is right are left out."""
+    found: defaultdict[str, Blocked] = defaultdict(dict)
+    for table in STAGES:
+        for project, days in blocked_days(follow(lake, table)).items():
+            found[project][table.name] = days
+    return dict(found)
+
+
+def stopped(blocked: Collection[str]) -> set[str]:
+    """Return the stages that follow from the tables named, which are `blocked`, by whatever way."""
+    wrong, found = set(blocked), set[str]()
+    for name, reads in READS.items():
+        if any(table.name in wrong | found for table in reads):
+            found.add(name)
+    return found
+
+
+def why_stopped(blocked: Blocked) -> str:
+    """Return in words what is wrong with a project's tables, each with its days, and what a person can do."""
+    of = [f"{name} of {', '.join(map(str, days))}" if None not in days else name for name, days in blocked.items()]
+    return (
+        f"a check found rows of {' and '.join(of)} wrong; nothing is built on them until they are right: "
+        f"`turret build --full-refresh --asset {next(iter(blocked))}` makes them anew"
+    )
 
 
 def pending_days(lake: Lake, project_id: str, parts: Collection[Part]) -> list[dt.date]:

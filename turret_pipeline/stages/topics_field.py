@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import polars as pl
+from deltalake.exceptions import DeltaError
 
 from turret_pipeline.analysis.embedding import model_key
 from turret_pipeline.analysis.topics import assign_texts
@@ -145,6 +146,16 @@ class Field:
     def rows(self, table: ProjectTable, at: int | None = None) -> pl.DataFrame:
         """Return the field's rows of `table` (at the version `at`, default: the one that is open)."""
         return table.scan(at).filter(pl.col("field") == self.name).drop("project_id", "field").collect()
+
+    def topics_at(self, version: int) -> pl.DataFrame:
+        """Return the field's topics as of `version`, or the newest where that is no longer kept.
+
+        The newest are of the fit that was interrupted, with the ids and labels that it gave: as good to go on from.
+        """
+        try:
+            return self.rows(self.tables.topics, version)
+        except (DeltaError, FileNotFoundError):  # its commit was cleaned away, or its files
+            return self.rows(self.tables.topics)
 
     def texts(self) -> pl.DataFrame:
         """Return `text_id`, `n_messages`, `first` (microseconds) of all the field's distinct texts, by `text_id`."""

@@ -20,6 +20,9 @@ from turret_pipeline.stages.embedder import open_lake_embedder
 from turret_pipeline.stages.topics_field import ASSIGNED, Field, Tally, declared
 from turret_pipeline.stages.work import Outcome, Work
 
+UNFINISHED = 0
+"""Mark `inputs` of topics whose assignments are not there yet, or nobody would see that a full refresh was cut off."""
+
 
 class _Lazily:
     """The project's embedder, opened when a fit first has a phrase to embed."""
@@ -44,7 +47,7 @@ def fit_field(
     """
     started, tables = time.perf_counter(), field.tables
     base = tables.topics.version if base is None else base
-    texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.rows(tables.topics, base)
+    texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.topics_at(base)
     field.work.tell("topics", 0, texts.height)
     # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
     sample, rest = texts.head(MAX_FIT_TEXTS), texts.slice(MAX_FIT_TEXTS)
@@ -78,7 +81,9 @@ def fit_field(
     failpoint.reached("topic_lineage.after_commit")
     marks = {"base": base, "fit": fit, "seen before": seen, "seen": until, "model": field.model}
     tables.topics.replace(
-        _with_others(field, tables.topics, topics, fit), marks={field.mark_id(name): n for name, n in marks.items()}
+        _with_others(field, tables.topics, topics, fit),
+        inputs=UNFINISHED,
+        marks={field.mark_id(name): n for name, n in marks.items()},
     )
     fitted.add(topics.height, time.perf_counter() - started)
     fitted.facts[f"why {field.name} was fitted"] = reason
