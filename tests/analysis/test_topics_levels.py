@@ -25,10 +25,10 @@ def said(n_kinds: int, each: int = EACH) -> tuple[list[str], np.ndarray, np.ndar
 
 
 def graph_and_words(texts: list[str], vectors: np.ndarray) -> tuple[sp.csr_matrix, sp.csr_matrix]:
-    terms, single = count_terms(texts)
-    words = terms[:, single]
+    terms = count_terms(texts)
+    words = terms.of_words
     words.data[:] = 1
-    return neighbour_graph(terms, vectors), words
+    return neighbour_graph(terms.counts, vectors), words
 
 
 def test_parts_of_a_kind_merge_before_kinds_do() -> None:
@@ -62,7 +62,8 @@ def test_one_cluster_has_nothing_to_merge_and_stays_one() -> None:
 @pytest.mark.parametrize("n_kinds", [2, 5])
 def test_large_tight_kinds_are_found_whole(n_kinds: int) -> None:
     texts, vectors, kinds = said(n_kinds, each=500)
-    found = cluster_texts([f"{text} {kind}" for text, kind in zip(texts, kinds, strict=True)], vectors, seed=0).clusters
+    terms = count_terms([f"{text} {kind}" for text, kind in zip(texts, kinds, strict=True)])
+    found = cluster_texts(terms, vectors, seed=0).clusters
     assert len(set(found)) == n_kinds
     assert len({*zip(kinds.tolist(), found.tolist(), strict=True)}) == n_kinds
 
@@ -70,6 +71,6 @@ def test_large_tight_kinds_are_found_whole(n_kinds: int) -> None:
 def test_texts_without_a_common_word_and_pure_noise_are_clustered_without_fuss() -> None:
     vectors = np.random.default_rng(0).normal(size=(200, N_DIMS)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = cluster_texts([f"w{row}" for row in range(200)], vectors, seed=0)
+    found = cluster_texts(count_terms([f"w{row}" for row in range(200)]), vectors, seed=0)
     assert len(found.clusters) == 200
     assert found.quality < 0.2

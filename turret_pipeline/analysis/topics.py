@@ -36,7 +36,7 @@ from turret_pipeline.lake.tables import TOPICS
 MIN_TEXTS = 20
 """Distinct texts below which there are no topics: fewer would be invention."""
 
-MAX_FIT_TEXTS = 100_000
+MAX_FIT_TEXTS = 200_000
 """Distinct texts past which a fit takes a sample and assigns the rest."""
 
 _LEFT_TO_CALLER = ("project_id", "field", "model_version")
@@ -91,17 +91,19 @@ def fit_topics(
 
     from turret_pipeline.analysis.topics_bertopic import find_topics
     from turret_pipeline.analysis.topics_clusters import cluster_texts
+    from turret_pipeline.analysis.topics_neighbours import count_terms
 
     vectors = unit_matrix(sample["vector"])
     words = sample["text"].to_list()
+    terms = count_terms(words)
     old, old_ids = _old_clusters(sample, previous_assignments)
     old_held = [number for number, name in enumerate(old_ids) if name in held]
 
     def find(rows: np.ndarray) -> np.ndarray:
-        fresh = cluster_texts(words, rows, seed=seed)
+        fresh = cluster_texts(terms, rows, seed=seed)
         return _without_outliers(fresh.clusters if old is None else keep_topics(fresh, rows, old, old_held), rows)
 
-    clusters, keywords = find_topics(words, vectors, find)
+    clusters, keywords = find_topics(terms, vectors, find)
     n_topics = len(keywords)
     if n_topics == 0:
         return nothing

@@ -22,7 +22,7 @@ import scipy.sparse as sp
 
 from turret_pipeline.analysis.topics_judge import Judge
 from turret_pipeline.analysis.topics_levels import merge_order, settle
-from turret_pipeline.analysis.topics_neighbours import count_terms, neighbour_graph
+from turret_pipeline.analysis.topics_neighbours import Terms, neighbour_graph
 
 RESOLUTION = 9.5
 """Of the fine clusters: some 100 to 200 of 10,000 texts, two to four times as many as people make topics of them."""
@@ -59,16 +59,15 @@ class Clustering:
     quality: float
 
 
-def cluster_texts(texts: list[str], vectors: np.ndarray, *, seed: int) -> Clustering:
+def cluster_texts(terms: Terms, vectors: np.ndarray, *, seed: int) -> Clustering:
     """Return the best level; the same texts in the same order and seed give the same clusters.
 
-    texts: distinct. vectors: float32 of shape (n_texts, n_dims), unit rows.
+    terms: of distinct texts. vectors: float32 of shape (n_texts, n_dims), unit rows.
     """
-    terms, single = count_terms(texts)
-    graph = neighbour_graph(terms, vectors)
-    words = _frequent(terms[:, single])
+    graph = neighbour_graph(terms.counts, vectors)
+    words = _frequent(terms.of_words)
     # A cluster of two or three texts has no words to speak of: few texts start from fewer clusters.
-    resolution = float(np.clip(len(texts) / TEXTS_A_STEP, 1.0, RESOLUTION))
+    resolution = float(np.clip(len(vectors) / TEXTS_A_STEP, 1.0, RESOLUTION))
     fine = settle(graph, words, communities(graph, resolution, seed))
     judge = Judge(vectors)
     clusters = settle(graph, words, _best_level(fine, merge_order(graph, words, fine), judge))

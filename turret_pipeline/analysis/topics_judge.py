@@ -45,12 +45,12 @@ class Judge:
         shape = (len(names), len(clusters))
         membership = sp.csr_matrix((np.ones(len(kept), dtype=np.float32), (numbers, kept)), shape)
         sums = np.asarray(membership @ self._vectors)
-        votes = np.empty((len(clusters), len(names)), dtype=np.float32)
+        votes = np.empty(shape, dtype=np.float32)
         for half, asked in enumerate(self._asked):
-            votes[half::2] = asked @ np.asarray(membership[:, 1 - half :: 2] @ self._inputs[1 - half :: 2]).T
-        votes = votes if len(kept) == len(clusters) else votes[kept]
+            votes[:, half::2] = np.asarray(membership[:, 1 - half :: 2] @ self._inputs[1 - half :: 2]) @ asked.T
+        votes = votes if len(kept) == len(clusters) else votes[:, kept]
         vectors = self._vectors if len(kept) == len(clusters) else self._vectors[kept]
-        return Measure(names, numbers, sums, vectors @ sums.T, votes, len(clusters))
+        return Measure(names, numbers, sums, sums @ vectors.T, votes, len(clusters))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Measure:
 
     names: of the clusters, int64 (n_clusters,). numbers: place in `names` of each kept text's cluster, (n_kept,).
     sums: of the clusters' vectors, float32 (n_clusters, n_dims). near: products of the texts with them.
-    votes: of the classifier for each cluster; both float32 (n_kept, n_clusters). n_texts: kept or not.
+    votes: of the classifier for each cluster; both float32 (n_clusters, n_kept). n_texts: kept or not.
     """
 
     names: np.ndarray
@@ -75,20 +75,23 @@ class Measure:
             return 0.0
         rows = np.arange(len(self.numbers))
         square = np.einsum("ij,ij->i", self.sums, self.sums)
-        product = self.near[rows, self.numbers]
+        product = self.near[self.numbers, rows]
         # Of a unit vector v and the sum s that it is part of: cosine of v and s - v.
         rest = np.sqrt(np.maximum(square[self.numbers] - 2 * product + 1, 0))
         own = np.divide(product - 1, rest, out=np.zeros_like(rest), where=rest > 1e-3)
-        cosine = self.near * (1 / np.sqrt(np.maximum(square, 1e-12)))
-        cosine[rows, self.numbers] = -1.0
-        other = cosine.max(axis=1)
+        cosine = self.near * (1 / np.sqrt(np.maximum(square, 1e-12)))[:, None]
+        cosine[self.numbers, rows] = -1.0
+        other = cosine.max(axis=0)
         apart = ((own - other) / np.maximum(np.maximum(1 - own, 1 - other), 1e-6)).sum() / self.n_texts
-        return float(apart * (self.votes.argmax(axis=1) == self.numbers).sum() / self.n_texts)
+        recognised = self.votes[self.numbers, rows] >= self.votes.max(axis=0)
+        return float(apart * recognised.sum() / self.n_texts)
 
     def merged(self, into: np.ndarray) -> Measure:
         """Return the measure after merging; into: the new cluster of each, int64 (n_clusters,)."""
-        names, places = np.unique(into, return_inverse=True)
-        table = np.zeros((len(self.names), len(names)), dtype=np.float32)
-        table[np.arange(len(places)), places] = 1.0
-        near, votes = self.near @ table, self.votes @ table
-        return Measure(names, places[self.numbers], table.T @ self.sums, near, votes, self.n_texts)
+        names, first, places = np.unique(into, return_index=True, return_inverse=True)
+        sums, near, votes = self.sums[first], self.near[first], self.votes[first]
+        for goes in np.setdiff1d(np.arange(len(into)), first):
+            sums[places[goes]] += self.sums[goes]
+            near[places[goes]] += self.near[goes]
+            votes[places[goes]] += self.votes[goes]
+        return Measure(names, places[self.numbers], sums, near, votes, self.n_texts)

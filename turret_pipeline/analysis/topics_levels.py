@@ -24,6 +24,11 @@ FEWEST_LINKS = 1e-3
 """Ratio to chance that counts where no link is: clusters without one can still merge, by their words."""
 
 N_SWEEPS = 6
+BLOCK = 4096
+"""Texts that are compared with all clusters at once."""
+
+LEAST_MEMBERSHIP = 1e-3
+"""Below which a text is in a cluster not at all: texts by clusters would not fit into memory otherwise."""
 
 
 def merge_order(graph: sp.csr_matrix, words: sp.csr_matrix, clusters: np.ndarray) -> np.ndarray:
@@ -78,20 +83,28 @@ def settle(graph: sp.csr_matrix, words: sp.csr_matrix, clusters: np.ndarray) -> 
     McCallum, Thrun, Mitchell 2000), whose memberships are also drawn to those of the neighbours in the graph. Words
     alone or neighbours alone make things worse; each keeps the other from drifting.
     """
+    clusters = clusters.copy()
     n_texts, n_clusters = len(clusters), int(clusters.max()) + 1
-    member = np.zeros((n_texts, n_clusters), dtype=np.float32)
-    member[np.arange(n_texts), clusters] = 1.0
+    ones = np.ones(n_texts, dtype=np.float32)
+    member = sp.csr_matrix((ones, clusters, np.arange(n_texts + 1)), shape=(n_texts, n_clusters))
     total = np.asarray(words.sum(axis=0), dtype=np.float32).ravel() + 0.5
     common = total / total.sum()
     near = sp.diags_array(1 / np.asarray(graph.sum(axis=1)).ravel()).astype(np.float32) @ graph.astype(np.float32)
     by_word = words.T.tocsr()
-    for _ in range(N_SWEEPS):
-        counted = by_word @ member
+    for sweep in range(N_SWEEPS):
+        counted = (by_word @ member).toarray()
         shares = (counted + SMOOTHING * common[:, None]) / (counted.sum(axis=0) + SMOOTHING)
-        found = words @ np.log(shares / common[:, None])
-        found += NEIGHBOUR_WEIGHT * (near @ member)
-        found += np.log(member.sum(axis=0) + 1.0)
-        found -= found.max(axis=1, keepdims=True)
-        member = np.exp(found)
-        member /= member.sum(axis=1, keepdims=True)
-    return np.unique(found.argmax(axis=1), return_inverse=True)[1].astype(np.int64)
+        telling = np.log(shares / common[:, None])
+        size = np.log(np.asarray(member.sum(axis=0)).ravel() + 1.0)
+        nearby = NEIGHBOUR_WEIGHT * (near @ member)
+        blocks = []
+        for rows in (slice(start, start + BLOCK) for start in range(0, n_texts, BLOCK)):
+            found = words[rows] @ telling + nearby[rows].toarray() + size
+            if sweep == N_SWEEPS - 1:
+                clusters[rows] = found.argmax(axis=1)
+                continue
+            found = np.exp(found - found.max(axis=1, keepdims=True))
+            found /= found.sum(axis=1, keepdims=True)
+            blocks.append(sp.csr_matrix(np.where(found < LEAST_MEMBERSHIP, 0, found)))
+        member = sp.vstack(blocks, format="csr") if blocks else member
+    return np.unique(clusters, return_inverse=True)[1].astype(np.int64)
