@@ -5,11 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.language_model import Server
 from turret_api.command.postgres import database
 from turret_pipeline.analysis.embedding import DEFAULT_MODEL
 from turret_pipeline.lake.paths import Lake
@@ -49,3 +52,20 @@ def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], Non
         shutil.copytree(Path(first.model(DEFAULT_MODEL)).parent, models, copy_function=os.link, dirs_exist_ok=True)
 
     return keep
+
+
+@pytest.fixture
+def serve_model() -> Iterator[Callable[..., Server]]:
+    """Return what starts a stand-in for a language model that says what the given function says."""
+    running: list[Server] = []
+
+    def start(say: Callable[[dict[str, Any]], str | bytes], **how: Any) -> Server:
+        server = Server(say, **how)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        running.append(server)
+        return server
+
+    yield start
+    for server in running:
+        server.shutdown()
+        server.server_close()
