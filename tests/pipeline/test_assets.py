@@ -29,7 +29,7 @@ from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.locks import sole_writer
 from turret_pipeline.stages.pending import STAGES, pending_stages
 
-from .conftest import DAYS, PROJECT, event, put, tables, versions
+from .conftest import DAYS, PROJECT, event, files, put, tables, versions
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ROOT = Path(__file__).parents[2]
@@ -266,11 +266,11 @@ def test_a_build_that_fails_says_why_in_one_line_and_exits_non_zero(
     assert set(tables(lake)["messages"]["received_date"]) == {DAYS[0], DAYS[2]}
 
 
-def test_two_backfills_of_the_same_days_leave_equal_tables(
+def test_two_backfills_of_the_same_days_leave_the_same_rows_and_the_same_bytes(
     environment: dict[str, str], lake_before: Callable[[str], Lake]
 ) -> None:
     lake = lake_before("end")
-    before = tables(lake)
+    before, left = tables(lake), []
     environment |= {"TURRET_LAKE": lake.root}
     days = ["--from", str(DAYS[0]), "--to", str(DAYS[1]), "--asset", "events", "--asset", "field_profiles"]
     for _ in range(2):
@@ -278,6 +278,8 @@ def test_two_backfills_of_the_same_days_leave_equal_tables(
         assert done.returncode == 0, done.stdout + done.stderr
         after = tables(lake)
         assert all(after[name].equals(rows) for name, rows in before.items())
+        left.append(files(lake))
+    assert left[0] == left[1]
     assert done.stdout.count(f"{PROJECT}  events ") == 2
     assert set(pending_stages(lake, None)[PROJECT]) <= {"field_profiles", "field_types", "messages"}
 
