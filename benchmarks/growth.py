@@ -36,6 +36,7 @@ from turret_pipeline.stages.fields import bring_field_profiles, bring_field_type
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
 from turret_pipeline.stages.pending import pending_stages
+from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.steps import bring_journey_steps
 from turret_pipeline.stages.topic_days import bring_topic_days
 from turret_pipeline.stages.topics import bring_topics
@@ -51,6 +52,7 @@ STAGES = {
     "topics": bring_topics,
     "topic_days": bring_topic_days,
     "journey_steps": bring_journey_steps,
+    "step_values": bring_step_values,
     "journey_moves": bring_journey_moves,
     "journey_edges": bring_journey_edges,
 }

@@ -7,7 +7,7 @@ a FastAPI route of the same server that answers two words of JSON, driven alike.
 Before that, each answer's first making (`…_first_s`), and questions that are all different, of 4 connections: paths and
 funnels, none of which is answered from memory. What is not answered within five minutes counts as infinity.
 
-    python benchmarks/read.py [--messages 1000000] [--seconds 4] [--rounds 3] [--clients 50] [--json]
+    python benchmarks/read.py [--messages 1000000] [--seconds 4] [--rounds 3] [--clients 50] [--home FOLDER] [--json]
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -44,6 +45,7 @@ from turret_pipeline.lake.tables import (
     Table,
 )
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
+from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.steps import bring_journey_steps
 from turret_pipeline.stages.topic_days import bring_topic_days
 from turret_pipeline.stages.work import Work
@@ -92,17 +94,34 @@ def day_of_events(number: int, n: int) -> pl.DataFrame:
 
 
 def generate(work: Work, n_messages: int, n_topics: int = N_TOPICS) -> None:
-    """After this call the project's tables hold `n_messages` messages of one text field, a day at a time."""
+    """After this call the project's tables hold `n_messages` messages of one text field, a day at a time.
+
+    What is there already, of a call that was cut short, stays.
+    """
 
     def write(table: Table, rows: pl.DataFrame) -> None:
         named = rows.with_columns(project_id=pl.lit(work.project_id))
         work.open(table).append(named.select(table.schema.names()))
 
+    known = {table.name: set(work.open(table).days()) for table in (EVENTS, MESSAGES)}
     for number in range(N_DAYS):
+        day = FIRST_DAY + dt.timedelta(days=number)
+        if all(day in days for days in known.values()):
+            continue
         rows = day_of_events(number, n_messages // N_DAYS).with_columns(field=pl.lit("prompt"))
-        write(EVENTS, rows)
-        write(MESSAGES, rows)
-    sample = rows.head(10_000).with_columns(
+        for table in (EVENTS, MESSAGES):
+            if day not in known[table.name]:
+                write(table, rows)
+    if work.open(TOPIC_ASSIGNMENTS).state() is None:
+        _generate_topics(write, n_topics)
+    for stage in (bring_topic_days, bring_journey_steps, bring_step_values, bring_journey_moves, bring_journey_edges):
+        stage(work)
+
+
+def _generate_topics(write: Callable[[Table, pl.DataFrame], None], n_topics: int) -> None:
+    """After this call there are the field's type, `n_topics` topics, and the topic of each text, in this order."""
+    rows = day_of_events(0, 10_000)
+    sample = rows.with_columns(
         metadata=pl.concat_str(pl.lit('{"prompt":"'), "text", pl.lit('",'), pl.col("metadata").str.slice(1))
     )
     profiles = profile_fields(sample).with_columns(received_date=pl.lit(FIRST_DAY))
@@ -148,8 +167,6 @@ def generate(work: Work, n_messages: int, n_topics: int = N_TOPICS) -> None:
         y=(number // 17).cast(pl.Float32) + pl.Series(around[1]),
     )
     write(TOPIC_ASSIGNMENTS, assignments)
-    for stage in (bring_topic_days, bring_journey_steps, bring_journey_moves, bring_journey_edges):
-        stage(work)
 
 
 class Server:
@@ -201,36 +218,52 @@ class Server:
 
 
 @contextmanager
-def serving(n_messages: int, n_topics: int, tell: Callable[[str], None]) -> Iterator[tuple[Server, int]]:
-    """Serve a generated lake; give the server and the id of its process."""
-    with tempfile.TemporaryDirectory(prefix="turret-bench-") as home:
+def serving(
+    n_messages: int, n_topics: int, tell: Callable[[str], None], kept: Path | None = None
+) -> Iterator[tuple[Server, int]]:
+    """Serve a generated lake; give the server and the id of its process.
+
+    kept: folder of the lake, which is then kept, and is served as it is if it was made before.
+    """
+    with tempfile.TemporaryDirectory(prefix="turret-bench-") as folder:
+        home = str(kept or folder)
         settings = Settings.from_environment({"TURRET_HOME": home})
         environment = {**os.environ, "TURRET_HOME": home}
         with database(settings) as url:
-            accounts = Accounts(url)
-            accounts.migrate()
-            made = accounts.create_project("bench", "business")
-            accounts.close()
+            project_id, read_key = _project(url, Path(home) / "bench.json")
             lake = settings.open_lake()
             lake.make()
             started = time.perf_counter()
-            generate(Work(lake, made.project_id), n_messages, n_topics)
+            generate(Work(lake, project_id), n_messages, n_topics)
             tell(f"{n_messages:,} messages generated in {time.perf_counter() - started:.0f} s")
             environment["TURRET_DATABASE_URL"] = url.replace("+psycopg2", "", 1)
             turret = [sys.executable, "-c", "from turret_api.command.main import main; main()"]
             process, port = start([*turret, "serve", "--port", "0"], environment)
             try:
-                yield Server(port, made.read_key), process.pid
+                yield Server(port, read_key), process.pid
             finally:
                 process.terminate()
                 process.wait()
 
 
+def _project(url: str, noted: Path) -> tuple[str, str]:
+    """Return id and read key of the project in the database at `url`, made at the first call and `noted`."""
+    if noted.exists():
+        project_id, read_key = json.loads(noted.read_text())
+        return project_id, read_key
+    accounts = Accounts(url)
+    accounts.migrate()
+    made = accounts.create_project("bench", "business")
+    accounts.close()
+    noted.write_text(json.dumps([made.project_id, made.read_key]))
+    return made.project_id, made.read_key
+
+
 def measure(
-    n_messages: int, seconds: float, rounds: int, clients: int, tell: Callable[[str], None]
+    n_messages: int, seconds: float, rounds: int, clients: int, tell: Callable[[str], None], kept: Path | None = None
 ) -> dict[str, float]:
     """Return all figures: rates in requests a second, times as their names say."""
-    with serving(n_messages, N_TOPICS, tell) as (server, pid):
+    with serving(n_messages, N_TOPICS, tell, kept) as (server, pid):
         return _measure(server, pid, seconds, rounds, clients, tell)
 
 
@@ -277,13 +310,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--home", type=Path, help="folder to keep the tables in, for the next call to answer from")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
     def tell(words: str) -> None:
         print(words, file=sys.stderr, flush=True)
 
-    figures = measure(options.messages, options.seconds, options.rounds, options.clients, tell)
+    figures = measure(options.messages, options.seconds, options.rounds, options.clients, tell, options.home)
     if options.json:
         print(json.dumps(figures))
         return

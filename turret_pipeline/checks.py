@@ -32,6 +32,7 @@ from turret_pipeline.lake.tables import (
     JOURNEY_MOVES,
     JOURNEY_STEPS,
     MESSAGES,
+    STEP_VALUES,
     TABLES,
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
@@ -214,6 +215,20 @@ def every_message_is_a_step(lake: Lake, project_id: str, days: Days = None) -> F
     return _finding(found, wrong)
 
 
+def values_fit_the_steps(lake: Lake, project_id: str, days: Days = None) -> Finding:
+    """On each day every enum and number field has a place for each step of a text field, among as many values."""
+    steps = _of_days(store.scan(lake, JOURNEY_STEPS, project_id), days).group_by("received_date", "field")
+    types = store.scan(lake, FIELD_TYPES, project_id).filter(pl.col("type").is_in(["enum", "number"]))
+    wanted = steps.agg(steps=pl.len()).join(types.select(segment="field"), how="cross")
+    key = ["received_date", "field", "segment"]
+    places, values, numbers = (pl.col(name).list for name in ("places", "values", "numbers"))
+    there = _of_days(store.scan(lake, STEP_VALUES, project_id), days)
+    there = there.select(*key, n=places.len(), most=places.max(), values=values.len(), numbers=numbers.len())
+    met = wanted.join(there, on=key, how="full", coalesce=True).collect()
+    fits = (pl.col("n") == pl.col("steps")) & (pl.col("most") + 1 == pl.col("values"))
+    return _finding(met, met.filter(~(fits & (pl.col("values") == pl.col("numbers"))).fill_null(False)))
+
+
 def moves_balance(lake: Lake, project_id: str, days: Days = None) -> Finding:
     """On each day as many sessions leave `start` as enter `end`, and each move between visits has its gap."""
     there = _of_days(store.scan(lake, JOURNEY_MOVES, project_id), days)
@@ -327,6 +342,9 @@ _OWN: dict[str, dict[str, Check]] = {
     "topic_days": {"days_add_up": Check("every message is counted on its day", days_add_up)},
     "journey_steps": {
         "every_message_is_a_step": Check("every message has its place in its session", every_message_is_a_step)
+    },
+    "step_values": {
+        "values_fit_the_steps": Check("every step has its place among each field's values", values_fit_the_steps)
     },
     "journey_moves": {
         "moves_balance": Check("sessions of a day start and end once; each move has its gap", moves_balance)

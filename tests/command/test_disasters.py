@@ -49,6 +49,7 @@ DEADLY = [
     "topics.after_commit",
     "topic_assignments.after_commit",
     "journey_steps.after_days",
+    "step_values.after_analysis",
     "topic_days.after_analysis",
     "journey_moves.after_analysis",
     "journey_edges.after_commit",

@@ -24,6 +24,7 @@ from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.fields import bring_field_profiles, bring_field_types
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
+from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.steps import bring_journey_steps
 from turret_pipeline.stages.topic_days import bring_topic_days
 from turret_pipeline.stages.topics import bring_topics
@@ -42,6 +43,7 @@ STAGES: dict[str, Callable[[Work], Any]] = {
     "embeddings": bring_embeddings,
     "topics": bring_topics,
     "journey_steps": bring_journey_steps,
+    "step_values": bring_step_values,
     "journey_moves": bring_journey_moves,
     "topic_days": bring_topic_days,
     "journey_edges": bring_journey_edges,

@@ -21,7 +21,17 @@ for name in ("sentence_transformers", "bertopic"):
 
 from turret_pipeline.lake import failpoint  # noqa: E402
 from turret_pipeline.lake.paths import Lake  # noqa: E402
-from turret_pipeline.stages import embeddings, events, fields, journeys, messages, steps, topic_days, topics  # noqa: E402
+from turret_pipeline.stages import (  # noqa: E402
+    embeddings,
+    events,
+    fields,
+    journeys,
+    messages,
+    step_values,
+    steps,
+    topic_days,
+    topics,
+)
 from turret_pipeline.stages.work import Work  # noqa: E402
 
 STAGES = {
@@ -32,6 +42,7 @@ STAGES = {
     "embeddings": embeddings.bring_embeddings,
     "topics": topics.bring_topics,
     "journey_steps": steps.bring_journey_steps,
+    "step_values": step_values.bring_step_values,
     "journey_moves": journeys.bring_journey_moves,
     "topic_days": topic_days.bring_topic_days,
     "journey_edges": journeys.bring_journey_edges,

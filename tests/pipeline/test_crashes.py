@@ -48,6 +48,8 @@ TO_THE_END = [
     ("topics", "topic_assignments.after_commit", 0),
     ("journey_steps", "journey_steps.after_analysis", 1),
     ("journey_steps", "journey_steps.after_days", 0),
+    ("step_values", "step_values.after_analysis", 1),
+    ("step_values", "step_values.after_days", 0),
     ("journey_moves", "journey_moves.after_analysis", 1),
     ("journey_moves", "journey_moves.after_days", 1),
     ("topic_days", "topic_days.after_analysis", 0),

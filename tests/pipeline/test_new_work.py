@@ -222,13 +222,14 @@ def test_a_project_without_text_has_types_and_empty_tables_and_loads_no_model(la
     script = (
         "import sys\n"
         "from turret_pipeline.lake.paths import Lake\n"
-        "from turret_pipeline.stages import embeddings, events, fields, journeys, messages, steps, topic_days, topics\n"
+        "from turret_pipeline.stages import embeddings, events, fields, journeys, messages\n"
+        "from turret_pipeline.stages import step_values, steps, topic_days, topics\n"
         "from turret_pipeline.stages.work import Work\n"
         f"work = Work(Lake({lake.root!r}), {PROJECT!r})\n"
         "for stage in (events.bring_events, fields.bring_field_profiles, fields.bring_field_types,\n"
         "        messages.bring_messages, embeddings.bring_embeddings, topics.bring_topics,\n"
-        "        topic_days.bring_topic_days, steps.bring_journey_steps, journeys.bring_journey_moves,\n"
-        "        journeys.bring_journey_edges):\n"
+        "        topic_days.bring_topic_days, steps.bring_journey_steps, step_values.bring_step_values,\n"
+        "        journeys.bring_journey_moves, journeys.bring_journey_edges):\n"
         "    stage(work)\n"
         "print(*sorted({'torch', 'bertopic', 'sentence_transformers', 'dagster'} & set(sys.modules)))\n"
     )

@@ -36,6 +36,8 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.lake.topic_days import topic_days
 from turret_pipeline.lake.visits import journey_edges, steps, visits
+from turret_pipeline.stages.step_values import bring_step_values
+from turret_pipeline.stages.work import Work
 
 T0 = dt.datetime(2026, 3, 1, 23, 50, tzinfo=dt.UTC)
 BUILT_AT = dt.datetime(2026, 3, 20, 1, 2, 3, tzinfo=dt.UTC)
@@ -154,6 +156,7 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
     write(TOPIC_DAYS, topic_days(with_topics.lazy()).collect())
     write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
     write(BUILDS, builds)
+    bring_step_values(Work(lake, project_id, full_refresh=True))
 
 
 class GivenKeys:

@@ -9,7 +9,6 @@ the journey of the messages that pass.
 from __future__ import annotations
 
 import datetime as dt
-import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -18,14 +17,10 @@ from fastapi import Query, Request
 
 from turret_api.errors import invalid
 from turret_api.read.snapshot import Snapshot
-from turret_pipeline.lake.tables import EVENTS
-from turret_pipeline.lake.values import canonical_column, field_values, number_column
+from turret_api.read.values import Segments, passing_events
 
 SEGMENT = "segment."
 MAX_SEGMENTS = 16
-CHUNK_EVENTS = 200_000
-_NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
-RANGE = re.compile(rf"(?:{_NUMBER})\.\.(?:{_NUMBER})?|\.\.(?:{_NUMBER})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -35,55 +30,25 @@ class Filters:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     name: str | None = None
-    segments: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    segments: Segments = ()
 
     def __bool__(self) -> bool:
         return self != Filters()
 
-    def apply(self, snapshot: Snapshot, messages: pl.LazyFrame) -> pl.LazyFrame:
-        """Return those of `messages` (with `timestamp`, `name`, `event_id`) that pass."""
+    def apply(self, snapshot: Snapshot, field: str, messages: pl.LazyFrame) -> pl.LazyFrame:
+        """Return those of the field's `messages` (with `timestamp`, `name`, `event_id`) that pass."""
+        if self.segments:
+            events = passing_events(snapshot, field, self.segments)
+            messages = messages.join(events.lazy(), on="event_id", how="semi")
+        return self.apply_plain(messages)
+
+    def apply_plain(self, messages: pl.LazyFrame) -> pl.LazyFrame:
+        """Return those of `messages` (with `timestamp`, `name`) that pass all but the segments."""
         if self.since is not None:
             messages = messages.filter(pl.col("timestamp") >= self.since)
         if self.until is not None:
             messages = messages.filter(pl.col("timestamp") < self.until)
-        if self.name is not None:
-            messages = messages.filter(pl.col("name") == self.name)
-        for field, values in self.segments:
-            events = event_values(snapshot, field).filter(_any_of(values)).select("event_id")
-            messages = messages.join(events.lazy(), on="event_id", how="semi")
-        return messages
-
-
-def _any_of(values: tuple[str, ...]) -> pl.Expr:
-    """Return whether a row's `value` is one of `values`, or its `number` lies in one of the ranges among them."""
-    found = pl.col("value").is_in([value for value in values if not RANGE.fullmatch(value)])
-    for value in values:
-        if RANGE.fullmatch(value):
-            least, _, most = value.partition("..")
-            inside = pl.col("number").is_not_null()
-            inside = inside & (pl.col("number") >= float(least)) if least else inside
-            found = found | (inside & (pl.col("number") < float(most)) if most else inside)
-    return found
-
-
-def event_values(snapshot: Snapshot, field: str) -> pl.DataFrame:
-    """Return for every event that has a value in `field`: `event_id`, `value` (in its one spelling, see `lake.values`)
-    and `number`, if the value is one.
-    """
-
-    def compute() -> pl.DataFrame:
-        events = snapshot.scan(EVENTS).select("event_id", "metadata").collect()
-        frames = [pl.DataFrame(schema={"event_id": pl.String, "value": pl.String})]
-        # In pieces: as Python's objects the metadata of all events would take several times their memory.
-        for chunk in events.iter_slices(CHUNK_EVENTS):
-            values = canonical_column(field_values(chunk["metadata"].to_list(), [field])[field])
-            frames.append(chunk.select("event_id", values.alias("value")).drop_nulls("value"))
-        rows = pl.concat(frames)
-        distinct = rows.select(pl.col("value").unique())
-        numbers = distinct.with_columns(number_column(distinct["value"]).alias("number"))
-        return rows.join(numbers, on="value", how="left", maintain_order="left")
-
-    return snapshot.remember(("event_values", field), (EVENTS,), compute)
+        return messages if self.name is None else messages.filter(pl.col("name") == self.name)
 
 
 def filters(

@@ -12,9 +12,9 @@ import polars as pl
 
 from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters
-from turret_api.read.messages import topics_of
+from turret_api.read.messages import SOURCES, topics_of
 from turret_api.read.snapshot import Snapshot
-from turret_api.read.steps import STEP_SOURCES, field_visits, numbered
+from turret_api.read.steps import field_visits, numbered
 from turret_pipeline.lake.tables import JOURNEY_EDGES
 from turret_pipeline.lake.visits import END, GAPS, START, UNASSIGNED, journey_edges
 
@@ -35,7 +35,7 @@ def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) ->
     def compute() -> pl.DataFrame:
         return journey_edges(numbered(field_visits(snapshot, field, filters, level)))
 
-    return snapshot.remember(("edges", field, filters, level), STEP_SOURCES, compute)
+    return snapshot.remember(("edges", field, filters, level), SOURCES, compute)
 
 
 def labels_of(snapshot: Snapshot, field: str) -> dict[str, str]:

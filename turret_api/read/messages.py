@@ -13,10 +13,11 @@ from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters
 from turret_api.read.pages import decode, encode
 from turret_api.read.snapshot import Snapshot
-from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
+from turret_api.read.values import VALUE_SOURCES
+from turret_pipeline.lake.tables import FIELD_TYPES, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
 from turret_pipeline.lake.visits import UNASSIGNED
 
-SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, TOPIC_EDITS, FIELD_TYPES, EVENTS)
+SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, TOPIC_EDITS, FIELD_TYPES, *VALUE_SOURCES)
 """Tables that answers about messages, topics and journeys follow from."""
 
 
@@ -95,7 +96,8 @@ def text_topics(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
 def messages_of(snapshot: Snapshot, field: str, filters: Filters, level: int = 0) -> pl.LazyFrame:
     """Return the field's messages that pass `filters`, with `topic_id` and `similarity` (null: no topic)."""
     messages = snapshot.scan(MESSAGES).filter(pl.col("field") == field)
-    return filters.apply(snapshot, messages).join(text_topics(snapshot, field, level).lazy(), on="text_id", how="left")
+    topics = text_topics(snapshot, field, level).lazy()
+    return filters.apply(snapshot, field, messages).join(topics, on="text_id", how="left")
 
 
 def model_version(snapshot: Snapshot, field: str | None) -> int | None:

@@ -8,8 +8,9 @@ import polars as pl
 
 from turret_api.read.edits import edits_of
 from turret_api.read.filters import Filters
+from turret_api.read.messages import SOURCES
 from turret_api.read.snapshot import Snapshot
-from turret_api.read.steps import STEP_SOURCES, field_visits, numbered, sessions_of
+from turret_api.read.steps import field_visits, numbered, sessions_of
 from turret_pipeline.lake.visits import END, START
 
 
@@ -35,7 +36,7 @@ def sessions(
     def compute() -> pl.DataFrame:
         return _who_moved(field_visits(snapshot, field, filters, level), *ends)
 
-    found = snapshot.remember(("moved", field, filters, level, *ends), STEP_SOURCES, compute)
+    found = snapshot.remember(("moved", field, filters, level, *ends), SOURCES, compute)
     page = found.slice(offset, limit)
     who = sessions_of(snapshot, field)[page["session"]]
     data = [{**who_, **row} for who_, row in zip(who.to_dicts(), page.drop("session").to_dicts(), strict=True)]

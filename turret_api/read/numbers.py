@@ -12,12 +12,12 @@ import orjson
 import polars as pl
 
 from turret_api.errors import NotFoundError, invalid
-from turret_api.read.filters import Filters, event_values
-from turret_api.read.messages import SOURCES, messages_of
+from turret_api.read.filters import Filters
+from turret_api.read.messages import SOURCES
 from turret_api.read.snapshot import Snapshot
-from turret_api.read.steps import STEP_SOURCES, field_steps
+from turret_api.read.steps import field_steps
 from turret_pipeline.lake.tables import FIELD_TYPES
-from turret_pipeline.lake.visits import END, START, UNASSIGNED
+from turret_pipeline.lake.visits import END, START
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -28,12 +28,9 @@ def topic_numbers(snapshot: Snapshot, field: str, topic_id: str, filters: Filter
     for name, bins in number_fields(snapshot).items():
 
         def compute(name: str = name, bins: list[dict[str, Any]] = bins) -> pl.DataFrame:
-            rows = (
-                messages_of(snapshot, field, filters, level)
-                .select("event_id", pl.col("topic_id").fill_null(UNASSIGNED))
-                .join(event_values(snapshot, name).select("event_id", "number").lazy(), on="event_id", how="left")
-            )
-            return rows.group_by("topic_id").agg(*_statistics(bins), pl.col("number").sum().alias("total")).collect()
+            steps = field_steps(snapshot, field, filters, level, number=name)
+            counted = steps.group_by("topic_id").agg(*_statistics(bins), pl.col("number").sum().alias("total"))
+            return counted.cast({"topic_id": pl.String})
 
         by_topic = snapshot.remember(("number_counts", field, name, filters, level), SOURCES, compute)
         mean_of_all = by_topic.select(pl.col("total").sum() / pl.col("count").sum()).item()
@@ -59,7 +56,7 @@ def edge_numbers(
     bins = number_fields(snapshot)[name]
 
     def compute() -> pl.DataFrame:
-        steps = field_steps(snapshot, field, filters, level, name).lazy()
+        steps = field_steps(snapshot, field, filters, level, number=name).lazy()
         topic, session = pl.col("topic_id"), pl.col("session")
         ordered = steps.with_columns(
             first=(session != session.shift()).fill_null(True),
@@ -74,7 +71,7 @@ def edge_numbers(
         named = counted.cast({"from": pl.String, "to": pl.String})
         return named.with_columns(pl.col("from").fill_null(START), pl.col("to").fill_null(END)).collect()
 
-    edges = snapshot.remember(("edge_numbers", field, name, filters, level), STEP_SOURCES, compute)
+    edges = snapshot.remember(("edge_numbers", field, name, filters, level), SOURCES, compute)
     return {(row["from"], row["to"]): _shown(row, bins) for row in edges.iter_rows(named=True)}
 
 

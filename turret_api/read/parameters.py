@@ -16,7 +16,6 @@ from turret_api.read import messages
 from turret_api.read.answers import AsOf, Form, answer
 from turret_api.read.filters import Filters, filters
 from turret_api.read.snapshot import Snapshot
-from turret_api.read.steps import STEP_SOURCES
 from turret_api.read.tabular import MEDIA
 from turret_pipeline.lake.tables import (
     JOURNEY_EDGES,
@@ -42,7 +41,7 @@ FILES: dict[int | str, dict[str, Any]] = {
         }
     }
 }
-JOURNEY_SOURCES = (*STEP_SOURCES, JOURNEY_EDGES)
+JOURNEY_SOURCES = (*messages.SOURCES, JOURNEY_EDGES)
 STAGES = {"topics": (TOPICS, TOPIC_ASSIGNMENTS), "journeys": (JOURNEY_STEPS, JOURNEY_EDGES)}
 TOPIC_SOURCES = (*messages.SOURCES, TOPIC_DAYS, TOPIC_LINEAGE)
 

@@ -11,8 +11,9 @@ import polars as pl
 
 from turret_api.read.filters import Filters
 from turret_api.read.journeys import labels_of
+from turret_api.read.messages import SOURCES
 from turret_api.read.snapshot import Snapshot
-from turret_api.read.steps import STEP_SOURCES, field_steps, sessions_of
+from turret_api.read.steps import field_steps, sessions_of
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 INTERVALS_S = (3_600, 86_400, 7 * 86_400, 30 * 86_400)
@@ -28,7 +29,7 @@ def returns(snapshot: Snapshot, field: str, filters: Filters, level: int, limit:
     are returns, and `lift`, its share of returns over its share of first sessions.
     """
     sessions = snapshot.remember(
-        ("user sessions", field, filters, level), STEP_SOURCES, lambda: _user_sessions(snapshot, field, filters, level)
+        ("user sessions", field, filters, level), SOURCES, lambda: _user_sessions(snapshot, field, filters, level)
     )
     found = sessions.filter(pl.col("interval_s").is_not_null())
     labels = labels_of(snapshot, field)

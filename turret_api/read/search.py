@@ -98,7 +98,7 @@ def _messages(
     )
     topics = text_topics(snapshot, field).join(nearest, on="text_id", how="semi").drop("similarity")
     labels = topics_of(snapshot, field).select("topic_id", topic_label="label")
-    found = filters.apply(snapshot, messages).join(nearest.lazy(), on="text_id")
+    found = filters.apply(snapshot, field, messages).join(nearest.lazy(), on="text_id")
     found = of_topic(snapshot, field, found.join(topics.lazy(), on="text_id", how="left"), topic_id)
     if after is not None:
         score, before, event_id = after

@@ -14,12 +14,13 @@ import polars as pl
 
 from turret_api.errors import NotFoundError
 from turret_api.read.edits import edits_of
-from turret_api.read.filters import Filters, event_values
+from turret_api.read.filters import Filters
 from turret_api.read.journeys import graph_edges, labels_of
 from turret_api.read.lineage import became, ways
-from turret_api.read.messages import SOURCES, messages_of, topics_of
+from turret_api.read.messages import SOURCES, topics_of
 from turret_api.read.numbers import topic_numbers
 from turret_api.read.snapshot import Snapshot
+from turret_api.read.steps import field_steps
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPIC_DAYS, TOPIC_EDITS, TOPICS
 from turret_pipeline.lake.trends import topic_trends
 from turret_pipeline.lake.visits import UNASSIGNED
@@ -37,15 +38,15 @@ def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -
 
     def compute() -> pl.DataFrame:
         return (
-            messages_of(snapshot, field, filters, level)
-            .group_by(pl.col("topic_id").fill_null(UNASSIGNED), pl.col("timestamp").dt.date().alias("date"))
+            field_steps(snapshot, field, filters, level)
+            .group_by("topic_id", pl.col("timestamp").dt.date().alias("date"))
             .agg(
                 pl.len().cast(pl.Int64).alias("n"),
-                pl.col("session_id").n_unique().cast(pl.Int64).alias("n_sessions"),
+                pl.col("session").n_unique().cast(pl.Int64).alias("n_sessions"),
                 pl.col("timestamp").min().alias("first_at"),
             )
+            .cast({"topic_id": pl.String})
             .sort("topic_id", "date")
-            .collect()
         )
 
     return snapshot.remember(("daily_counts", field, filters, level), SOURCES, compute)
@@ -199,14 +200,9 @@ def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, l
     for enum in enums:
 
         def compute(enum: str = enum) -> pl.DataFrame:
-            return (
-                messages_of(snapshot, field, filters, level)
-                .select("event_id", pl.col("topic_id").fill_null(UNASSIGNED))
-                .join(event_values(snapshot, enum).lazy(), on="event_id", how="left")
-                .group_by("topic_id", "value")
-                .agg(pl.len().cast(pl.Int64).alias("n"))
-                .collect()
-            )
+            steps = field_steps(snapshot, field, filters, level, value=enum)
+            counted = steps.group_by("topic_id", "value").agg(pl.len().cast(pl.Int64).alias("n"))
+            return counted.cast({"topic_id": pl.String, "value": pl.String})
 
         counts = snapshot.remember(("segment_counts", field, enum, filters, level), SOURCES, compute)
         n_none = counts.filter(is_this, pl.col("value").is_null())["n"].sum()

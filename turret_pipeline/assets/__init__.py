@@ -2,7 +2,7 @@
 
     raw_events → events → field_profiles      by day of receipt and project   (room `events`)
     field_types → messages → embeddings       by project                      (room `models`)
-      → topics, topic_assignments → topic_days, journey_edges
+      → topics, topic_assignments → topic_days, step_values, journey_edges
 
 `room` is what they share: whose lake, the lock, what is shown of an outcome.
 """

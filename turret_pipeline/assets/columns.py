@@ -40,6 +40,9 @@ MADE_FROM: dict[str, dict[str, tuple[str, ...]]] = {
     "journey_steps": _made("place", "messages.timestamp")
     | _made("topic_id", "topic_assignments.topic_id")
     | _made("message_date", "messages.received_date"),
+    "step_values": _made("segment", "field_types.field")
+    | _made("values numbers", "events.metadata")
+    | _made("places order", "journey_steps.place", "journey_steps.timestamp"),
     "journey_moves": _made("from_topic to_topic count", "journey_steps.topic_id")
     | _made("sessions", "journey_steps.session_id")
     | _made("gaps_s", "journey_steps.timestamp"),

@@ -29,6 +29,7 @@ from turret_pipeline.lake.tables import (
     JOURNEY_MOVES,
     JOURNEY_STEPS,
     MESSAGES,
+    STEP_VALUES,
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
     TOPIC_FITS,
@@ -40,6 +41,7 @@ from turret_pipeline.stages.embeddings import bring_embeddings
 from turret_pipeline.stages.fields import bring_field_types
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
+from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.steps import bring_journey_steps
 from turret_pipeline.stages.topic_days import bring_topic_days
 from turret_pipeline.stages.topics import bring_topics
@@ -128,6 +130,16 @@ STEPS = (
         {JOURNEY_STEPS: "Each message in its place in its session, with its topic: who went where, one by one."},
         (MESSAGES, TOPIC_ASSIGNMENTS),
         bring_journey_steps,
+        "journeys",
+    ),
+    Step(
+        "step_values",
+        {
+            STEP_VALUES: "What each step's event has in the fields that are choices or numbers, so that topics and "
+            "journeys are told apart by them without a look into the events."
+        },
+        (EVENTS, FIELD_TYPES, JOURNEY_STEPS),
+        bring_step_values,
         "journeys",
     ),
     Step(

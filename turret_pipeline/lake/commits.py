@@ -194,7 +194,7 @@ class ProjectTable:
             self._delta,
             self._arrow(rows),
             commit_properties=deltalake.CommitProperties(app_transactions=transactions),
-            writer_properties=store.WRITER,
+            writer_properties=store.writer(self.table),
             **how,
         )
         if self._marks is not None:

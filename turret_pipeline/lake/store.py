@@ -14,11 +14,14 @@ from deltalake.exceptions import TableNotFoundError
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
 
-WRITER = deltalake.WriterProperties(compression="ZSTD")
-
 
 class SchemaError(ValueError):
     """A frame does not have the columns, types or nulls that its table declares."""
+
+
+def writer(table: Table) -> deltalake.WriterProperties:
+    """Return how the table's files are to be written."""
+    return deltalake.WriterProperties(compression="ZSTD", max_row_group_size=table.group_rows or None)
 
 
 def open_table(lake: Lake, table: Table, version: int | None = None) -> deltalake.DeltaTable | None:
@@ -81,7 +84,7 @@ def append(lake: Lake, table: Table, rows: pl.DataFrame) -> None:
             _arrow(table, rows),
             mode="append",
             partition_by=list(table.partition_by),
-            writer_properties=WRITER,
+            writer_properties=writer(table),
         )
 
 
@@ -101,7 +104,7 @@ def replace(lake: Lake, table: Table, rows: pl.DataFrame, project_id: str, **whe
             mode="overwrite",
             predicate=predicate,
             partition_by=list(table.partition_by),
-            writer_properties=WRITER,
+            writer_properties=writer(table),
         )
 
 

@@ -30,6 +30,7 @@ class Column:
 class Table:
     """One table: what a row is, the columns that make a row unique, and how its files are laid out.
 
+    group_rows: rows that lie together in a file, so that others need not be read (parquet's row groups); 0: many.
     log_kept_h: hours for which older versions can be read. Each commit looks through all names in the log, so that
     30,000 of them, which a project with a steady stream makes in some days, cost a third of a second a commit.
     """
@@ -39,6 +40,7 @@ class Table:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     partition_by: tuple[str, ...] = ("project_id",)
+    group_rows: int = 0
     log_kept_h: int = 24
 
     @property
@@ -240,6 +242,24 @@ JOURNEY_MOVES = Table(
     ("project_id", "received_date"),
 )
 
+STEP_VALUES = Table(
+    "step_values",
+    "What the events behind one day's steps have in one enum or number field, step after step.",
+    ("project_id", "received_date", "field", "segment"),
+    (
+        _PROJECT,
+        Column("received_date", pl.Date, "day of the steps, as in `journey_steps`"),
+        Column("field", pl.String, "text field of the steps"),
+        Column("segment", pl.String, "enum or number field that the values are of"),
+        Column("values", STRINGS, "its distinct values, in their one spelling and in order"),
+        Column("numbers", pl.List(pl.Float64), "the number that each of `values` says; null where it says none"),
+        Column("places", pl.List(pl.Int32), "for each step, in order, where in `values` (from 0) its own is; -1: none"),
+        Column("order", pl.Int64, "fingerprint of the steps in their order"),
+    ),
+    ("project_id", "received_date"),
+    group_rows=1,
+)
+
 TOPIC_LINEAGE = Table(
     "topic_lineage",
     "What became of one topic, or what one came from, at one fit: births, ends, splits, merges, and what carried on.",
@@ -372,6 +392,7 @@ TABLES: dict[str, Table] = {
         TOPIC_FITS,
         TOPIC_DAYS,
         JOURNEY_STEPS,
+        STEP_VALUES,
         JOURNEY_MOVES,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,

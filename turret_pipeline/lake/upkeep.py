@@ -56,7 +56,7 @@ def compact(lake: Lake, table: Table, project_id: str, most_files: int = MOST_FI
         where += [] if day is None else [("received_date", "=", day.isoformat())]
         # Opened anew: another project may have committed, and this commit must not be refused for it.
         done = deltalake.DeltaTable(lake.table(table.name)).optimize.compact(
-            partition_filters=where, writer_properties=store.WRITER
+            partition_filters=where, writer_properties=store.writer(table)
         )
         removed, added = int(done["numFilesRemoved"]), int(done["numFilesAdded"])
         written = int(json.loads(done["filesAdded"])["totalSize"])

@@ -1,7 +1,7 @@
 """The stages: each brings one table of one project up to date, without Dagster.
 
     events → field_profiles → field_types → messages → embeddings → topics, topic_assignments
-    → topic_days, journey_steps → journey_moves → journey_edges
+    → topic_days, journey_steps → step_values, journey_moves → journey_edges
 
 A stage reads the lake, calls the analysis and writes the lake. What is new it finds from state: each commit carries the
 fingerprint of the input it was made from (`lake.commits`), so a stage compares fingerprints and does the difference,

@@ -21,7 +21,7 @@ from turret_pipeline.lake.tables import (
     FIELD_TOTALS,
     FIELD_TYPES,
 )
-from turret_pipeline.stages.inputs import TEXT_FIELDS, field_types_inputs, profiles_inputs
+from turret_pipeline.stages.inputs import SEGMENT_FIELDS, TEXT_FIELDS, field_types_inputs, profiles_inputs
 from turret_pipeline.stages.work import Outcome, Work
 
 DAYS = "days"
@@ -71,7 +71,9 @@ def bring_field_types(work: Work) -> Outcome:
         failpoint.reached("field_types.after_history")
         rows = found.types.with_columns(project_id=pl.lit(work.project_id)).select(FIELD_TYPES.schema.names())
         text = sorted(rows.filter(pl.col("type") == "text")["field"])
-        table.replace(rows, inputs=wanted, marks={TEXT_FIELDS: fingerprint(text)})
+        segments = sorted(rows.filter(pl.col("type").is_in(["enum", "number"]))["field"])
+        marks = {TEXT_FIELDS: fingerprint(text), SEGMENT_FIELDS: fingerprint(segments)}
+        table.replace(rows, inputs=wanted, marks=marks)
         outcome.n_rows = rows.height
         outcome.facts = dict(sorted(rows["type"].value_counts().iter_rows()))
         outcome.facts["profiles read"] = needed.height

@@ -17,6 +17,9 @@ from turret_pipeline.lake.parts import Part
 TEXT_FIELDS = "text fields"
 """Name of the mark in `field_types` that stands for the set of fields that are text."""
 
+SEGMENT_FIELDS = "segment fields"
+"""Likewise for the set of fields that are enum or number."""
+
 
 def parts_by_day(parts: Collection[Part]) -> dict[dt.date, list[Part]]:
     """Return the parts of one project by their day of receipt, in order."""
@@ -65,6 +68,14 @@ def topics_inputs(messages_state: int | None, embeddings_state: int | None, chos
 def steps_inputs(messages_state: int | None, assignments_state: int | None, chosen: int | None) -> int:
     """Return the fingerprint of what a project's steps follow from; `chosen` is the mark `TEXT_FIELDS`."""
     return fingerprint(messages_state, assignments_state, chosen)
+
+
+def step_values_inputs(steps_state: int | None, chosen: int | None) -> int:
+    """Return the fingerprint of what the values (of a day, of a project) follow from.
+
+    chosen: the mark `SEGMENT_FIELDS`.
+    """
+    return fingerprint("step_values", steps_state, chosen)
 
 
 def topic_days_inputs(messages_state: int | None, assignments_state: int | None, chosen: int | None) -> int:

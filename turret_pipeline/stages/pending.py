@@ -29,12 +29,14 @@ from turret_pipeline.lake.tables import (
     JOURNEY_MOVES,
     JOURNEY_STEPS,
     MESSAGES,
+    STEP_VALUES,
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
     TOPICS,
     Table,
 )
 from turret_pipeline.stages.inputs import (
+    SEGMENT_FIELDS,
     TEXT_FIELDS,
     all_parts_state,
     edges_inputs,
@@ -45,6 +47,7 @@ from turret_pipeline.stages.inputs import (
     parts_by_day,
     parts_state,
     profiles_inputs,
+    step_values_inputs,
     steps_inputs,
     topic_days_inputs,
     topics_inputs,
@@ -61,6 +64,7 @@ STAGES = (
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
     JOURNEY_STEPS,
+    STEP_VALUES,
     JOURNEY_MOVES,
     JOURNEY_EDGES,
 )
@@ -177,6 +181,7 @@ def _wanted(
     for name in ("topics", "topic_assignments"):
         yield name, topics_inputs(state["messages"], state["embeddings"], chosen)
     yield "journey_steps", steps_inputs(state["messages"], state["topic_assignments"], chosen)
+    yield "step_values", step_values_inputs(state["journey_steps"], tables["field_types"].mark(SEGMENT_FIELDS))
     yield "journey_moves", moves_inputs(state["journey_steps"])
     yield "journey_edges", edges_inputs(state["journey_moves"])
     yield "topic_days", topic_days_inputs(state["messages"], state["topic_assignments"], chosen)

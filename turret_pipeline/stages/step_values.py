@@ -1,0 +1,105 @@
+"""`step_values`: what the events behind the steps have in each enum and number field, in the order of the steps.
+
+Follows the steps day by day. A refit gives steps other topics and leaves their order: then nothing is read again, and
+when a field becomes an enum or a number its values alone are added.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from turret_pipeline.lake import failpoint
+from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.step_values import order_of, packed
+from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, JOURNEY_STEPS, STEP_VALUES
+from turret_pipeline.lake.values import canonical_column, field_values
+from turret_pipeline.stages.inputs import SEGMENT_FIELDS, step_values_inputs
+from turret_pipeline.stages.steps import batches
+from turret_pipeline.stages.work import Outcome, Work
+
+CHUNK_EVENTS, FIELDS_AT_ONCE = 100_000, 20
+"""What is taken apart at once: Python's objects take several times what the events do."""
+
+STEP = ("received_date", "field", "place", "timestamp", "event_id", "message_date")
+
+
+def bring_step_values(work: Work) -> Outcome:
+    """After this call the values of all enum and number fields lie beside each day's steps, and no others."""
+    outcome = Outcome("step_values")
+    steps, types, table = work.open(JOURNEY_STEPS), work.open(FIELD_TYPES), work.open(STEP_VALUES)
+    segments, chosen = segment_fields(types), types.mark(SEGMENT_FIELDS)
+    wanted = {day: step_values_inputs(steps.state(day), chosen) for day in {*steps.days(), *table.days()}}
+    todo = sorted(day for day in wanted if work.full_refresh or table.inputs(day) != wanted[day])
+    done = 0
+    for days, there in batches(steps, todo, STEP):
+        known = table.scan().filter(pl.col("received_date").is_in(days)).collect()
+        changed: dict[dt.date, pl.DataFrame] = {}
+        for day in days:
+            of_day = pl.col("received_date") == day
+            before = known.filter(of_day).sort("field", "segment")
+            rows = _of_day(work, there.filter(of_day), segments, before.clear() if work.full_refresh else before)
+            if not rows.equals(before):
+                changed[day] = rows
+        failpoint.reached("step_values.after_analysis")
+        written = pl.concat([STEP_VALUES.empty(), *changed.values()])
+        marks = {day: wanted[day] for day in days}
+        if changed:
+            table.replace(written, changed, days=marks)
+        else:
+            table.append(written, days=marks)
+        outcome.n_rows += written.height
+        done += len(days)
+        work.tell("step_values", done, len(todo))
+        failpoint.reached("step_values.after_days")
+    outcome.facts = {"segment fields": len(segments)}
+    return outcome.finish(work, table, step_values_inputs(steps.state(), chosen))
+
+
+def segment_fields(field_types: ProjectTable) -> list[str]:
+    """Return the fields whose type in force is enum or number, in order."""
+    found = field_types.scan().filter(pl.col("type").is_in(["enum", "number"])).select("field").collect()
+    return sorted(found["field"])
+
+
+def _of_day(work: Work, steps: pl.DataFrame, segments: list[str], known: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of one day's `steps`, in order; of `known`, its rows so far, those that still hold are taken."""
+    by_field = {str(field): of_field for (field,), of_field in steps.group_by("field", maintain_order=True)}
+    orders = {field: order_of(of_field) for field, of_field in by_field.items()}
+    in_order = pl.DataFrame([*orders.items()], schema={"field": pl.String, "order": pl.Int64}, orient="row")
+    kept = known.filter(pl.col("segment").is_in(segments)).join(in_order, on=["field", "order"], how="semi")
+    there = set(kept.select("field", "segment").iter_rows())
+    missing = [name for name in segments if any((field, name) not in there for field in by_field)]
+    frames = [kept]
+    for start in range(0, len(missing), FIELDS_AT_ONCE):
+        group = missing[start : start + FIELDS_AT_ONCE]
+        values = _values(work, steps, group)
+        for field, of_field in by_field.items():
+            beside = of_field.select("event_id").join(values, on="event_id", how="left", maintain_order="left")
+            for place, name in enumerate(group):
+                if (field, name) not in there:
+                    day = of_field["received_date"][0]
+                    frames.append(_row(work, day, field, name, orders[field], beside[f"value_{place}"]))
+    return pl.concat(frames).sort("field", "segment")
+
+
+def _row(work: Work, day: dt.date, field: str, segment: str, order: int, values: pl.Series) -> pl.DataFrame:
+    named = {"project_id": work.project_id, "received_date": day, "field": field, "segment": segment, "order": order}
+    row = pl.DataFrame({name: [value] for name, value in named.items()}).with_columns(**packed(values))
+    return row.select(STEP_VALUES.schema.names()).cast(dict(STEP_VALUES.schema))
+
+
+def _values(work: Work, steps: pl.DataFrame, fields: list[str]) -> pl.DataFrame:
+    """Return `event_id` and the value in each of `fields` (`value_0` and so on) of the events behind `steps`."""
+    of_days = pl.col("received_date").is_in(steps["message_date"].unique().implode())
+    ids = steps.lazy().select(pl.col("event_id").unique())
+    events = work.open(EVENTS).scan().filter(of_days).select("event_id", "metadata")
+    found = events.join(ids, on="event_id", how="semi").collect()
+    names = [f"value_{place}" for place in range(len(fields))]
+    frames = [pl.DataFrame(schema={"event_id": pl.String, **dict.fromkeys(names, pl.String)})]
+    for chunk in found.iter_slices(CHUNK_EVENTS):
+        values = field_values(chunk["metadata"].to_list(), fields)
+        columns = [canonical_column(values[field]).alias(name) for field, name in zip(fields, names, strict=True)]
+        frames.append(chunk.select("event_id", *columns))
+    return pl.concat(frames)
