@@ -79,6 +79,9 @@ FAULTS = [
     Fault("journey_steps", without_one, "every_message_is_a_step"),
     Fault("messages", without_one, "every_message_is_a_step", "journey_steps"),
     Fault("journey_steps", changed("place", pl.col("place") + 1), "every_message_is_a_step"),
+    Fault("step_values", without_one, "values_fit_the_steps"),
+    Fault("step_values", changed("places", pl.col("places").list.slice(1)), "values_fit_the_steps"),
+    Fault("step_values", changed("values", pl.col("values").list.slice(1)), "values_fit_the_steps"),
     Fault("journey_moves", changed("gaps_s", pl.lit([1.0, 2.0, 3.0])), "moves_balance"),
     Fault("journey_edges", without_one, "edges_balance"),
 ]

@@ -32,6 +32,7 @@ def bring_step_values(work: Work) -> Outcome:
     segments, chosen = segment_fields(types), types.mark(SEGMENT_FIELDS)
     wanted = {day: step_values_inputs(steps.state(day), chosen) for day in {*steps.days(), *table.days()}}
     todo = sorted(day for day in wanted if work.full_refresh or table.inputs(day) != wanted[day])
+    outcome.looked_at = todo
     done = 0
     for days, there in batches(steps, todo, STEP):
         known = table.scan().filter(pl.col("received_date").is_in(days)).collect()
