@@ -26,20 +26,29 @@ def order(home: Path, point: str, what: str) -> Path:
     """Have the next process that comes to the failpoint die, or wait, there; return the order, gone once it is done."""
     file = home / "at-failpoint"
     file.parent.mkdir(exist_ok=True)
-    file.write_text(f"{point} {what}")
+    new = file.with_suffix(".new")
+    new.write_text(f"{point} {what}")
+    new.replace(file)
     return file
 
 
 @contextmanager
-def while_waiting(home: Path, point: str) -> Iterator[None]:
-    """Enter the block when a run waits at the failpoint; behind it the run goes on, if it still lives."""
+def while_waiting(home: Path, point: str, then: str | None = None) -> Iterator[None]:
+    """Enter the block when a run waits at the failpoint; behind it the run goes on, if it still lives.
+
+    then: the point at which the next one is to wait, for another call of this function.
+    """
     waits, file = home / "waits", home / "at-failpoint"
     if not file.exists():  # else it was ordered before
         waits.unlink(missing_ok=True)
         order(home, point, "wait")
     until(waits.exists, REACHED_S)
     yield
-    file.unlink()
+    waits.unlink(missing_ok=True)
+    if then is None:
+        file.unlink()
+    else:
+        order(home, then, "wait")
 
 
 def die_at(home: Path, point: str) -> None:

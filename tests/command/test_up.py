@@ -1,10 +1,14 @@
-"""`turret up` as a user runs it: one real system, used, hurt, killed and started again, test after test."""
+"""`turret up` as a user runs it: one real system, used, hurt, killed and started again, test after test.
+
+All the while a project is built: its runs wait at a point of their work for each of the kills.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,11 +22,16 @@ import psutil
 import pytest
 
 from tests.command.conftest import processes_of, until
+from tests.command.kills import DYING, REACHED_S, kill_database, order, while_waiting
+from tests.pipeline.conftest import DAYS, bring, event, put, tables
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.postgres import embedded_url
 from turret_api.command.system import running
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
+from turret_pipeline.stages.pending import pending_stages
 
+BUILT = "built-meanwhile"
 START_S = 150
 CUT_OFF_RUN = """
 from dagster import DagsterInstance, DagsterRunStatus, job
@@ -103,6 +112,10 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     folder = closed / ("a long name " + "x" * 100)
     folder.mkdir()
     up = Up(folder / "home")
+    up.environment["PYTHONPATH"] = DYING
+    for number, day in enumerate(DAYS):
+        put(Lake(str(up.home / "lake")), day, "a", [event(number * 10 + n, day) for n in range(10)], project=BUILT)
+    order(up.home, "events.after_read", "wait")
     up.start()
     yield up
     if up.process is not None and up.process.poll() is None:
@@ -142,18 +155,17 @@ def test_everything_is_healthy_and_what_has_no_login_listens_on_this_machine_alo
 
 
 def test_whatever_is_killed_is_started_again(up: Up) -> None:
-    before = up.pids()
-    for pid in before.values():
-        os.kill(pid, signal.SIGKILL)
+    with while_waiting(up.home, "events.after_read", then="field_profiles.after_analysis"):
+        before = up.pids()
+        for pid in before.values():
+            os.kill(pid, signal.SIGKILL)
     until(lambda: len(now := up.pids()) == 4 and not set(now.values()) & set(before.values()), 90)
     until(up.is_healthy, 90)
 
 
 def test_the_database_comes_back_when_it_and_its_keeper_are_killed(up: Up) -> None:
-    database = [process for process in processes_of(up.home) if "postgres" in " ".join(process.cmdline()[:3])]
-    assert len(database) == 2
-    for process in database:
-        process.kill()
+    with while_waiting(up.home, "field_profiles.after_analysis", then="field_types.after_analysis"):
+        kill_database(up)
     until(lambda: httpx.get(f"{up.url}/readyz", timeout=30).status_code == 200 and up.is_healthy(), 90)
     assert up.process is not None and up.process.poll() is None
 
@@ -179,14 +191,26 @@ def test_a_port_in_use_is_one_clear_line_and_leaves_nothing(up: Up, tmp_path: Pa
 def test_after_a_kill_of_everything_nothing_stays_and_the_next_start_takes_up_what_was_cut_off(up: Up) -> None:
     run_id = make_cut_off_run(up)
     assert up.process is not None
-    os.killpg(up.process.pid, signal.SIGKILL)
-    up.process.wait()
-    until(lambda: not processes_of(up.home), 40)
+    with while_waiting(up.home, "field_types.after_analysis"):
+        os.killpg(up.process.pid, signal.SIGKILL)
+        up.process.wait()
+        until(lambda: not processes_of(up.home), 40)
     assert "write key" not in up.start()
     query = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
     address = f"http://127.0.0.1:{up.dagster_port}/graphql"
     answer = httpx.post(address, json={"query": query, "variables": {"id": run_id}}, timeout=60).json()
     assert answer == {"data": {"runOrError": {"status": "FAILURE"}}}
+
+
+def test_after_all_the_kills_the_tables_are_those_of_an_undisturbed_build(up: Up, tmp_path: Path) -> None:
+    lake, undisturbed = Lake(str(up.home / "lake")), Lake(str(tmp_path / "lake"))
+    until(lambda: not pending_stages(lake, None, [BUILT])[BUILT], REACHED_S)
+    shutil.copytree(up.home / "lake" / "events" / f"project={BUILT}", tmp_path / "lake" / "events" / f"project={BUILT}")
+    bring(undisturbed, BUILT)
+    left = tables(lake, BUILT)
+    assert left["events"].height == 30 and left["field_types"].height == 2
+    for name, expected in tables(undisturbed, BUILT).items():
+        assert left[name].equals(expected), name
 
 
 def test_sigterm_ends_everything_in_15_seconds(up: Up) -> None:

@@ -1,6 +1,7 @@
 """Imported by every Python process that has this folder on its PYTHONPATH: makes it die, or wait, at a failpoint.
 
-`$TURRET_HOME/at-failpoint` says which and what: `events.after_day die`, or `… wait`, until the file is gone.
+`$TURRET_HOME/at-failpoint` says which and what: `events.after_day die`, or `… wait`, until the file is gone or says
+something else.
 """
 
 import os
@@ -14,18 +15,22 @@ _ORDER = Path(os.environ["TURRET_HOME"]) / "at-failpoint"
 
 
 def _obey(name: str) -> None:
-    try:
-        point, what = _ORDER.read_text().split()
-    except (OSError, ValueError):
+    ordered = _ordered()
+    if ordered not in (f"{name} die", f"{name} wait"):
         return
-    if point != name:
-        return
-    if what == "die":
+    if ordered.endswith("die"):
         _ORDER.unlink(missing_ok=True)
         os.kill(os.getpid(), signal.SIGKILL)
     _ORDER.with_name("waits").touch()
-    while _ORDER.exists():
+    while _ordered() == ordered:
         time.sleep(0.05)
+
+
+def _ordered() -> str:
+    try:
+        return _ORDER.read_text()
+    except OSError:
+        return ""
 
 
 failpoint.on_reached = _obey
