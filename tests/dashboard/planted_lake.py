@@ -25,6 +25,7 @@ from turret_pipeline.lake.tables import (
     TABLES,
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
+    TOPIC_FITS,
     TOPICS,
 )
 from turret_pipeline.lake.topic_days import topic_days
@@ -73,6 +74,7 @@ def fill(
     )
     store.append(lake, TOPIC_ASSIGNMENTS, assignments)
     store.append(lake, TOPICS, _topics(project_id, sample, names, without_topic))
+    store.append(lake, TOPIC_FITS, _fits(project_id, assignments.height))
     with_topics = messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")
     placed = steps(with_topics.with_columns(message_date="received_date"))
     store.append(
@@ -152,6 +154,26 @@ def _topics(project_id: str, sample: list[SampleMessage], names: dict[str, str],
         )
     common = {"project_id": project_id, "field": FIELD, "radius": 0.4, "model_version": 1, "fitted_texts": len(sample)}
     return pl.DataFrame([{"n_texts": row["n_messages"], **row, **common} for row in rows], schema=TOPICS.schema)
+
+
+def _fits(project_id: str, n_texts: int) -> pl.DataFrame:
+    first = {"model_version": 1, "reason": "first fit", "n_texts": n_texts // 2, "n_topics": 12, "coverage": 0.9}
+    later = {
+        "model_version": 2,
+        "reason": "<b>100 %</b> more texts",
+        "n_texts": n_texts,
+        "n_topics": 14,
+        "coverage": 0.95,
+        "changed": 0.02,
+        "ari": 0.97,
+        "kept_ids": 1.0,
+    }
+    seen = dt.datetime.now(dt.UTC)
+    rows = [
+        {"project_id": project_id, "field": FIELD, "seen_until": seen - dt.timedelta(days=age), **fit}
+        for age, fit in ((1, first), (0, later))
+    ]
+    return pl.DataFrame(rows, schema=TOPIC_FITS.schema)
 
 
 def _builds(project_id: str) -> pl.DataFrame:

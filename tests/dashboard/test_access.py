@@ -14,7 +14,7 @@ PAGES = (
     "/",
     "/topics",
     "/topics/t_refund",
-    "/journeys?move=start,t_flight_search",
+    "/journeys?level=1&number=latency_ms&move=start,theme_booking",
     "/journeys?shape=graph",
     "/journeys?view=paths",
     "/journeys?view=funnel&steps=t_flight_search,t_hotel_search",

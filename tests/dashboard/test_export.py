@@ -79,6 +79,16 @@ def test_a_page_hands_out_its_tables_and_pictures_as_files(
         assert made.select(edges.columns).sort("from", "to").equals(edges.sort("from", "to"))
     assert take("#journeys", "SVG").read_text().startswith("<svg")
     assert take("#journeys", "PNG").read_bytes().startswith(b"\x89PNG")
+    visitor.open("/topics")
+    page.wait_for_selector(".picture.map[data-points]")
+    drawn = take("#map", "SVG").read_text()
+    assert drawn.startswith("<svg") and "Refunds</text>" in drawn and "data:image/png;base64," in drawn
+    assert take("#map", "PNG").read_bytes().startswith(b"\x89PNG")
+    texts_of_map = pl.read_csv(take("#map", "CSV"))
+    known = exported["messages"].unique("text")
+    placed = texts_of_map.join(known.select("text", of="topic_id"), on="text", how="inner")
+    assert texts_of_map["size"].sum() == exported["messages"].height and placed.height > known.height * 0.9
+    assert placed["topic_id"].eq_missing(placed["of"]).all()
 
     # A table of more than one page of the API comes whole: 1,000 messages are a page's most.
     visitor.open("/topics/t_flight_search")

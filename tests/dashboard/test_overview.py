@@ -54,7 +54,8 @@ def test_the_pictures_show_every_message_topic_and_session(served: Served, visit
     topics = served.get("/v1/topics", served.full)
     days = page.evaluate("document.querySelector('#volume .picture').data[0].y")
     assert sum(days) == topics["n_messages"]
-    circles = page.evaluate("document.querySelector('#map .picture').data.at(-1).customdata")
+    circles = page.evaluate("document.querySelector('#map .picture').map.topics.map((topic) => topic.topic_id)")
+    assert page.locator("#map circle").count() == len(topics["data"])
     assert sorted(circles) == sorted(topic["topic_id"] for topic in topics["data"])
 
     flow = page.evaluate(

@@ -9,6 +9,23 @@ from playwright.sync_api import expect
 from tests.dashboard.conftest import Served, Visitor
 from tests.dashboard.test_overview import numbers, texts
 
+MAP_AT = """(() => {
+  const { state } = document.querySelector('#map .picture').map, { points, view, width, height } = state;
+  const canvas = document.querySelector('#map canvas'), found = [], scale = canvas.width / width;
+  const image = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const pixels = new Uint32Array(image.data.buffer), ground = pixels[0];
+  let blank = 0;
+  points.x.forEach((value, i) => {
+    const x = (value - view.x[0]) / (view.x[1] - view.x[0]) * width;
+    const y = (view.y[1] - points.y[i]) / (view.y[1] - view.y[0]) * height;
+    const inside = x > 4 && y > 4 && x < width - 4 && y < height - 4;
+    if (inside && pixels[Math.floor(y * scale) * canvas.width + Math.floor(x * scale)] === ground) blank += 1;
+    found.push([x, y]);
+  });
+  return { points: found, blank };
+})()"""
+"""Where the map's texts are, in pixels of its picture, and how many of those in it have no colour there."""
+
 
 def test_the_topics_page_lists_all_topics_and_finds_one_by_a_word(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics")
@@ -19,6 +36,9 @@ def test_the_topics_page_lists_all_topics_and_finds_one_by_a_word(served: Served
     themes = served.get("/v1/topics", served.full, level="1")["data"]
     legend = " ".join(texts(page, ".legend li"))
     assert all(theme["label"] in legend for theme in themes)
+    fits = served.get("/v1/topics/fits", served.full)["data"]
+    assert texts(page, "#fits td.text") == [fit["reason"] for fit in fits] and len(fits) == 2
+    assert numbers(page, "#fits td.count") == [fit["n_topics"] for fit in fits]
     page.locator("#find").fill("refund")
     assert "Refunds" in texts(page, "#topics .topic-name") and len(texts(page, "#topics tbody tr")) < len(topics)
     page.locator("#find").fill("")
@@ -111,6 +131,31 @@ def test_the_journeys_page_shows_starts_ends_and_every_move(served: Served, visi
     assert visitor.problems == []
 
 
+def test_journeys_are_shown_of_themes_too_and_with_a_number(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/journeys")
+    page = visitor.page
+    page.get_by_role("button", name="Themes").click()
+    page.wait_for_url("**level=1**")
+    page.locator("select[name=number]").select_option("latency_ms")
+    page.wait_for_url("**number=latency_ms**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    journeys = served.get("/v1/journeys", served.full, level="1", number="latency_ms")
+    edges = sorted(journeys["edges"], key=lambda edge: (-edge["count"], f"{edge['from']} {edge['to']}"))[:25]
+    assert numbers(page, "#moves td.count") == [edge["count"] for edge in edges]
+    assert numbers(page, "#moves td.mean") == [round(edge["number"]["mean"]) for edge in edges]
+    assert numbers(page, "#moves td.median") == [round(edge["number"]["quantiles"]["0.5"]) for edge in edges]
+    starts = served.get("/v1/journeys/starts", served.full, level="1")["data"]
+    assert texts(page, "#starts td:first-child") == [start["label"] for start in starts]
+    assert {start["label"] for start in starts} <= {"Booking", "Planning", "Trouble", "No topic"}
+    page.get_by_role("link", name="Paths").click()
+    options = page.locator("select[name=topic_id] option")
+    expect(options.nth(3)).to_have_text(re.compile("Booking|Planning|Trouble"))
+    assert options.count() == 3 + 3
+    paths = served.get("/v1/journeys/paths", served.full, level="1", limit="50")["data"]
+    assert numbers(page, "#paths td.count") == [path["count"] for path in paths]
+    assert visitor.problems == []
+
+
 def test_the_graph_draws_every_move_between_its_nodes(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys?shape=graph")
     visitor.wait_for_pictures()
@@ -190,28 +235,48 @@ def test_the_map_shows_every_text_at_its_place_and_names_what_is_under_the_point
     page = visitor.page
     columns = served.get("/v1/topics/map", served.full, limit="100000")
     page.wait_for_selector(f'#map .picture[data-points="{len(columns["x"])}"]')
-    drawn = page.evaluate(
-        "document.querySelector('#map .picture').data.filter((t) => t.name === 'points')"
-        ".flatMap((t) => [...t.customdata].map((i, k) => [i, t.x[k]]))"
-    )
-    assert sorted(i for i, _ in drawn) == list(range(len(columns["x"])))
-    assert all(abs(columns["x"][i] - x) < 1e-3 for i, x in drawn)
-    page.evaluate(
-        "(() => { const p = document.querySelector('#map .picture'), t = p.data[0];"
-        " p.emit('plotly_hover', { points: [{ data: t, pointNumber: 0, customdata: t.customdata[0] }],"
-        " event: { clientX: 500, clientY: 300 } }) })()"
-    )
-    first = columns["text"][drawn[0][0]]
-    expect(page.locator(".tip")).to_contain_text(first[:60])
+    # What is drawn: where each text is on the page, and the colour of the canvas there.
+    drawn = page.evaluate(MAP_AT)
+    assert len(drawn["points"]) == len(columns["x"])
+    low, high = min(columns["x"]), max(columns["x"])
+    places = [(x - low) / (high - low) for x in columns["x"]]
+    left, right = min(x for x, _ in drawn["points"]), max(x for x, _ in drawn["points"])
+    assert all(abs((x - left) / (right - left) - at) < 1e-3 for (x, _), at in zip(drawn["points"], places, strict=True))
+    assert drawn["blank"] == 0
+    i = next(i for i, topic_id in enumerate(columns["topic_id"]) if topic_id == "t_visa")
+    box = page.locator("#map .plot").bounding_box()
+    assert box is not None
+    x, y = drawn["points"][i]
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    expect(page.locator(".tip strong")).to_have_text("Visa and passport rules")
+    near = [text for text, topic_id in zip(columns["text"], columns["topic_id"], strict=True) if topic_id == "t_visa"]
+    assert page.locator(".tip q").inner_text() in [text if len(text) <= 160 else f"{text[:159]}…" for text in near]
     # Where one has moved to stands in the address, and is where the next one begins.
-    page.evaluate(
-        "window.Plotly.relayout(document.querySelector('#map .picture'),"
-        " { 'xaxis.range[0]': -1, 'xaxis.range[1]': 1, 'yaxis.range[0]': -2, 'yaxis.range[1]': 2 })"
-    )
-    page.wait_for_url("**map=-1%2C1%2C-2%2C2**")
+    page.mouse.down()
+    page.mouse.move(box["x"] + x - 120, box["y"] + y, steps=3)
+    page.mouse.up()
+    page.wait_for_url("**map=**")
+    before = page.evaluate("document.querySelector('#map .picture').map.state.view.x")
+    page.get_by_role("button", name="Zoom in").click()
+    page.wait_for_timeout(250)
+    seen = page.evaluate("document.querySelector('#map .picture').map.state.view")
+    assert seen["x"][0] > before[0] and seen["x"][1] < before[1]
     visitor.open(page.url.removeprefix(served.url))
     visitor.wait_for_pictures()
-    assert page.evaluate("document.querySelector('#map .picture').layout.xaxis.range") == [-1, 1]
+    again = page.evaluate("document.querySelector('#map .picture').map.state.view")
+    assert [round(value, 2) for value in again["x"]] == [round(value, 2) for value in seen["x"]]
+    # A theme of the legend stands out, and narrows the list.
+    page.get_by_role("button", name="Trouble").click()
+    trouble = [t["label"] for t in served.get("/v1/topics", served.full)["data"] if t["parent_id"] == "theme_trouble"]
+    assert texts(page, "#topics .topic-name") == trouble
+    assert "theme=theme_trouble" in page.url
+    # A click on a text leads to its topic.
+    page.get_by_role("button", name="Show all").click()
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(250)
+    x, y = page.evaluate(MAP_AT)["points"][i]
+    page.locator("#map .plot").click(position={"x": x, "y": y})
+    expect(page.locator("h1")).to_have_text("Visa and passport rules")
     assert visitor.problems == []
 
 
@@ -310,7 +375,13 @@ def test_an_admin_renames_merges_and_hides_a_topic_and_takes_it_back(served: Ser
     expect(page.locator(".decisions li")).to_have_count(2)
     shown = [topic["label"] for topic in served.get("/v1/topics", served.full)["data"]]
     assert "Borders <i>" not in shown and "Visa and passport rules" not in shown
-    page.locator('[data-action="hide"] button').click()
+    # A hidden topic is in no list; the page of all topics tells of it, and takes it back.
+    page.get_by_role("link", name="All topics").click()
+    hidden = page.locator('#decisions tr[data-action="hide"]')
+    expect(hidden.get_by_role("link")).to_have_text("t_visa")
+    hidden.get_by_role("button", name="Take back").click()
+    expect(page.locator("#decisions tbody tr")).to_have_count(1)
+    page.locator('#decisions tr[data-action="rename"]').get_by_role("link", name="Borders <i>").click()
     expect(page.locator(".decisions li")).to_have_count(1)
     page.locator('[data-action="rename"] button').click()
     expect(page.locator("h1")).to_have_text("Visa and passport rules")

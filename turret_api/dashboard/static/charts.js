@@ -7,7 +7,7 @@ export const css = (name) => getComputedStyle(document.documentElement).getPrope
 export const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 export const cut = (text, n) => (text.length > n ? `${text.slice(0, n - 1).trimEnd()}…` : text);
 
-const PALETTE = 8;
+const PALETTE = 8, DAY_MS = 86_400_000;
 export const colour = (index) => (index === null || index < 0 ? css("--rest") : css(`--c${index % PALETTE}`));
 export const colourName = (index) => (index === null || index < 0 ? "var(--rest)" : `var(--c${index % PALETTE})`);
 export const faint = (value, alpha) => {
@@ -34,7 +34,10 @@ export function picture(label, size, make, ready = () => {}) {
   return element;
 }
 
+// The pictures on the page: for each how to draw it anew, and how to let go of it.
 const drawn = new Map();
+
+export const keepDrawn = (element, redraw, forget) => drawn.set(element, { redraw, forget });
 
 export function drawPictures(place) {
   for (const element of place.querySelectorAll(".picture")) {
@@ -56,27 +59,42 @@ async function draw(element, make, ready) {
     await window.Plotly.react(element, traces, layout(extra), { displayModeBar: false, responsive: true, ...options });
   };
   await redraw();
-  drawn.set(element, redraw);
+  keepDrawn(element, redraw, () => window.Plotly.purge(element));
   ready(element);
   element.dataset.drawn = "yes";
 }
 
-// Draws a picture anew, after what it shows has changed.
-export const redrawPicture = (element) => drawn.get(element)?.();
-
 export function forgetPictures() {
-  for (const element of drawn.keys()) window.Plotly?.purge(element);
+  drawn.forEach(({ forget }) => forget());
   drawn.clear();
 }
 
-const redrawAll = () => drawn.forEach((redraw) => redraw());
+const redrawAll = () => drawn.forEach(({ redraw }) => redraw());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
 addEventListener("turret:theme", redrawAll);
 
-export async function saveImage(element, format, filename) {
+// A picture as a file, `png` or `svg`.
+export async function imageOf(element, format) {
+  if (element.image) {
+    const vector = new Blob([element.image(2)], { type: "image/svg+xml" });
+    return format === "svg" ? vector : painted(vector, element.getBoundingClientRect());
+  }
   const { width, height } = element.getBoundingClientRect();
-  const on = { ...element.layout, paper_bgcolor: css("--surface") };
-  await window.Plotly.downloadImage({ data: element.data, layout: on, config: { staticPlot: true } }, { format, filename, width: Math.round(width), height: Math.round(height), scale: format === "png" ? 2 : 1 });
+  const figure = { data: element.data, layout: { ...element.layout, paper_bgcolor: css("--surface") }, config: { staticPlot: true } };
+  const address = await window.Plotly.toImage(figure, { format, width: Math.round(width), height: Math.round(height), scale: format === "png" ? 2 : 1 });
+  const [head, body] = [address.slice(0, address.indexOf(",")), address.slice(address.indexOf(",") + 1)];
+  const bytes = head.endsWith("base64") ? Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0)) : decodeURIComponent(body);
+  return new Blob([bytes], { type: head.slice(5).split(";")[0] });
+}
+
+async function painted(vector, { width, height }) {
+  const address = URL.createObjectURL(vector), image = new Image();
+  image.src = address;
+  await image.decode();
+  const sheet = h("canvas", { width: Math.round(width * 2), height: Math.round(height * 2) });
+  sheet.getContext("2d").drawImage(image, 0, 0, sheet.width, sheet.height);
+  URL.revokeObjectURL(address);
+  return new Promise((resolve) => sheet.toBlob(resolve, "image/png"));
 }
 
 // Loaded when the first picture is drawn, after the page's words and numbers are there.
@@ -93,8 +111,14 @@ function library() {
   return loading;
 }
 
+// The axis of `days`: at least a week, so that one day is no wide block, and no day is named twice.
+function spread(days, nticks) {
+  const at = days.map((each) => Date.parse(each.date)), first = Math.min(...at), last = Math.max(...at), missing = Math.max(0, 6 - (last - first) / DAY_MS) * DAY_MS;
+  return { range: [first - missing - DAY_MS * 0.6, last + DAY_MS * 0.6].map((time) => new Date(time).toISOString()), ...(last - first < 8 * DAY_MS ? { dtick: DAY_MS } : { nticks }) };
+}
+
 export const volume = (days, unit = "messages") => (element) => [
-  [{ type: "bar", x: days.map((each) => each.date), y: days.map((each) => each.count), marker: { color: faint(css("--accent"), 0.82), cornerradius: 3 },
+  [{ type: "bar", x: days.map((each) => each.date), y: days.map((each) => each.count), width: DAY_MS * 0.68, marker: { color: faint(css("--accent"), 0.82), cornerradius: 3 },
     customdata: days.map((each) => `${plain(day(each.date))}: <b>${count(each.count)}</b> ${unit}`), hovertemplate: "%{customdata}<extra></extra>" }],
-  { bargap: 0.34, xaxis: { type: "date", showgrid: false, tickformat: "%-d %b", nticks: element.clientWidth < 500 ? 4 : 8 }, yaxis: { nticks: 3, rangemode: "tozero", showline: false } },
+  { xaxis: { type: "date", showgrid: false, tickformat: "%b %-d", ...spread(days, element.clientWidth < 500 ? 4 : 8) }, yaxis: { nticks: 3, rangemode: "tozero", showline: false } },
 ];

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
-import { asked, node } from "./data.js";
+import { askedJourneys, node } from "./data.js";
 import { h } from "./dom.js";
 import { binsOf, spoken } from "./filters.js";
 import { count, percent, plural } from "./format.js";
@@ -15,7 +15,7 @@ const SURE = 0.05;
 export function compare({ fields, field, query }) {
   const chosen = Object.fromEntries(SIDES.map((side) => [side, [...query].find(([key]) => key.startsWith(`${side}.segment.`))]));
   const ready = SIDES.every((side) => chosen[side]?.[1]);
-  const wanted = { ...asked(field, query), ...Object.fromEntries(SIDES.filter((side) => chosen[side]).map((side) => chosen[side])), limit: 100 };
+  const wanted = { ...askedJourneys(field, query), ...Object.fromEntries(SIDES.filter((side) => chosen[side]).map((side) => chosen[side])), limit: 100 };
   return panel("Compare two segments", "", { id: "compare", exports: ready ? { table: ["/v1/journeys/compare", { ...wanted, limit: 1000 }] } : null },
     choosers(fields, chosen),
     ready ? later(get("/v1/journeys/compare", wanted), (answer) => result(answer, chosen, field), 400)

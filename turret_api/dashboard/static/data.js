@@ -13,11 +13,16 @@ export function asked(field, query) {
   return found;
 }
 
+// The same for journeys, which are of topics or (level 1) of themes.
+export const askedJourneys = (field, query) => ({ ...asked(field, query), level: isOfThemes(query) ? 1 : null });
+export const isOfThemes = (query) => query.get("level") === "1";
+
 export async function loadTopics(field, query) {
   const [answer, coarse] = await Promise.all([list("/v1/topics", asked(field, query)), list("/v1/topics", { ...asked(field, query), level: 1 })]);
   // At level 1 a topic without a theme stands for itself.
   const topics = answer.data, themes = coarse.data.filter((topic) => topic.level === 1);
-  return { ...answer, topics, themes, place: placing(topics, themes), name: naming(topics) };
+  const alone = topics.filter((topic) => !topic.parent_id);
+  return { ...answer, topics, themes, ofLevel: (coarsely) => (coarsely ? [...themes, ...alone] : topics), place: placing(topics, themes), name: naming([...topics, ...themes]) };
 }
 
 // Which colour a topic has: its theme's, themes in order of size; without themes, its own rank.

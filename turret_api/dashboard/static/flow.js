@@ -4,17 +4,18 @@
 import { get } from "./api.js";
 import { go, here } from "./address.js";
 import { colour, css, cut, faint, picture, plain } from "./charts.js";
-import { SPECIAL, asked } from "./data.js";
+import { SPECIAL, askedJourneys } from "./data.js";
 import { count, percent } from "./format.js";
 
 const MOST_PATHS = 1000;
+const LETTER = 7; // pixels
 const SMALLEST = 0.012; // of all sessions; a thinner node's label would lie on the next one's
 
 // How many visits a picture shows: fewer where it would be too narrow for their labels.
 export const depthFor = (wide) => (innerWidth < 760 ? 2 : wide);
 
 // The paths of all sessions' first `depth` visits.
-export const loadPaths = (field, query, depth) => get("/v1/journeys/paths", { ...asked(field, query), topic_id: "start", depth, limit: MOST_PATHS });
+export const loadPaths = (field, query, depth) => get("/v1/journeys/paths", { ...askedJourneys(field, query), topic_id: "start", depth, limit: MOST_PATHS });
 
 export function rank(edges) {
   return [...edges].sort((a, b) => b.count - a.count || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1));
@@ -34,7 +35,7 @@ function sankeyOf(answer, topics, limit) {
     const folded = SPECIAL[key] || shown[step].has(key) ? key : "rest";
     const id = `${step} ${folded}`;
     if (!nodes.has(id)) {
-      nodes.set(id, { key: id, topic_id: folded, label: name(folded), place: topics.place({ topic_id: folded }),
+      nodes.set(id, { key: id, step, topic_id: folded, label: name(folded), place: topics.place({ topic_id: folded }),
         kind: folded === "start" || folded === "end" ? "edge" : "topic" });
     }
     return id;
@@ -72,11 +73,12 @@ function columns(paths) {
 export function flow(answer, topics, { limit = 7 } = {}) {
   const { nodes, links } = sankeyOf(answer, topics, limit);
   const index = new Map(nodes.map((node, i) => [node.key, i]));
+  const steps = Math.max(...nodes.map((node) => node.step));
   const make = (element) => {
     const fills = nodes.map((node) => (node.kind === "edge" ? css("--muted") : colour(node.place)));
     return [[{
       type: "sankey", arrangement: "snap", valueformat: ",d",
-      node: { align: "left", label: nodes.map((node) => plain(cut(node.label, element.clientWidth < 500 ? 13 : 22))), color: fills, pad: 14, thickness: 12, line: { width: 0 },
+      node: { align: "left", label: nodes.map((node) => plain(cut(node.label, roomFor(node, steps, element.clientWidth)))), color: fills, pad: 14, thickness: 12, line: { width: 0 },
         customdata: nodes.map((node) => node.topic_id), hovertemplate: "<b>%{label}</b><br>%{value} sessions<extra></extra>" },
       link: { source: links.map((link) => index.get(link.from)), target: links.map((link) => index.get(link.to)), value: links.map((link) => link.count),
         color: links.map((link) => faint(fills[index.get(link.from)], 0.22)), customdata: links.map((link) => link.words), hovertemplate: "%{customdata}<extra></extra>" },
@@ -88,6 +90,13 @@ export function flow(answer, topics, { limit = 7 } = {}) {
       if (link) openMove(nodes[index.get(link.from)].topic_id, nodes[index.get(link.to)].topic_id);
     });
   });
+}
+
+// How many letters a node's name has room for: plotly writes those of the last column to its left, where those of the column
+// before it stand to the right of theirs.
+function roomFor({ step }, steps, width) {
+  const room = width / Math.max(1, steps) - 26, letters = Math.floor((step < steps - 1 ? room : room / 2) / LETTER);
+  return Math.max(8, Math.min(26, letters));
 }
 
 // Opens the sessions behind a move, unless one end stands for several topics.

@@ -7,9 +7,12 @@ export const count = (value) => whole.format(value);
 export const compact = (value) => (value < 10_000 ? whole.format(value) : short.format(value));
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 
+export const titled = (word) => word[0].toUpperCase() + word.slice(1);
+
 export function percent(share) {
   if (share === null || share === undefined) return "–";
   const value = share * 100;
+  if (value === 0) return "0%";
   if (value > 0 && value < 0.1) return "<0.1%";
   if (value > 99 && value < 100) return `${Math.min(99.9, value).toFixed(1)}%`; // not quite all is not all
   return `${value.toFixed(value < 10 ? 1 : 0)}%`;

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
-import { asked, node } from "./data.js";
+import { askedJourneys, isOfThemes, node } from "./data.js";
 import { h, meter } from "./dom.js";
 import { count, gap, percent } from "./format.js";
 import { later, panel } from "./panel.js";
@@ -14,17 +14,17 @@ const WITHIN = [["", "any time"], [600, "10 minutes"], [3600, "1 hour"], [86_400
 export function funnel({ field, query }, topics) {
   const steps = (query.get("steps") ?? "").split(",").filter(Boolean);
   const within_s = query.get("within_s");
-  const wanted = { ...asked(field, query), steps: steps.join(","), within_s };
+  const wanted = { ...askedJourneys(field, query), steps: steps.join(","), within_s };
   return panel("Funnel", "", { id: "funnel", exports: steps.length ? { table: ["/v1/journeys/funnel", wanted] } : null },
-    later(topics, (all) => builder(all, steps, within_s), 80),
+    later(topics, (all) => builder(all.ofLevel(isOfThemes(query)), all.name, steps, within_s), 80),
     steps.length ? later(get("/v1/journeys/funnel", wanted), (answer) => result(answer, field), 240)
       : h("p", { class: "empty" }, "Choose the topic that sessions should come to first, then what should follow."));
 }
 
-function builder(all, steps, within_s) {
+function builder(topics, name, steps, within_s) {
   const put = (next) => go(here({ steps: next.join(",") }));
-  const labels = all.topics.map((topic) => [topic.topic_id, topic.label]);
-  for (const step of steps) if (!labels.some(([id]) => id === step)) labels.push([step, all.name(step)]);
+  const labels = topics.map((topic) => [topic.topic_id, topic.label]);
+  for (const step of steps) if (!labels.some(([id]) => id === step)) labels.push([step, name(step)]);
   const chooser = (i) => h("select", { id: `step-${i}`, "aria-label": `Topic of step ${i + 1}`, onchange: (event) => put([...steps.slice(0, i), event.target.value, ...steps.slice(i + 1)].filter(Boolean)) },
     i < steps.length ? null : h("option", { value: "" }, steps.length ? "Add a step…" : "Choose a topic…"), labels.map(([id, label]) => h("option", { value: id, selected: id === steps[i] }, label)));
   const swapped = (i) => [...steps.slice(0, i - 1), steps[i], steps[i - 1], ...steps.slice(i + 1)];

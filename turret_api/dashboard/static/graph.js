@@ -4,16 +4,16 @@
 import { colour, css, cut, faint, picture, plain } from "./charts.js";
 import { SPECIAL } from "./data.js";
 import { openMove } from "./flow.js";
-import { count, gap, percent } from "./format.js";
+import { count, gap, measure, percent } from "./format.js";
 
 const STEPS = 40; // visits after which nearly every session has ended
 const BEND = 0.16, ON_CURVE = 14;
 
-export function graph(journeys, topics, { limit = 14, edgeLimit = 60 } = {}) {
+export function graph(journeys, topics, { limit = 14, edgeLimit = 60, number = null } = {}) {
   const { nodes, edges } = folded(journeys, topics, limit);
   const at = places(nodes, edges);
   const shown = edges.slice(0, edgeLimit);
-  const make = (element) => draw(element, nodes, shown, at);
+  const make = (element) => draw(element, nodes, shown, at, number);
   const left = edges.length - shown.length;
   const label = `Graph of ${count(nodes.length)} nodes and ${count(shown.length)} kinds of moves${left ? `; ${count(left)} rarer kinds are not drawn` : ""}. The table of moves says the same in words.`;
   return picture(label, "tall graph", make, (element) => element.on("plotly_click", ({ points: [point] }) => {
@@ -30,8 +30,8 @@ function folded(journeys, topics, limit) {
   const edges = new Map(), nodes = new Map();
   for (const edge of journeys.edges) {
     const from = fold(edge.from), to = fold(edge.to), id = `${from} ${to}`;
-    const sum = edges.get(id) ?? { from, to, count: 0, median_gap_s: edge.median_gap_s };
-    if (sum.count && (from === "rest" || to === "rest")) sum.median_gap_s = null; // medians do not add up
+    const sum = edges.get(id) ?? { from, to, count: 0, median_gap_s: edge.median_gap_s, mean: edge.number?.mean };
+    if (sum.count && (from === "rest" || to === "rest")) sum.median_gap_s = sum.mean = null; // medians do not add up
     sum.count += edge.count;
     edges.set(id, sum);
   }
@@ -75,14 +75,14 @@ function places(nodes, edges) {
   return at;
 }
 
-function draw(element, nodes, edges, at) {
+function draw(element, nodes, edges, at, number) {
   const fill = (node) => (node.key === "start" || node.key === "end" ? css("--muted") : colour(node.place));
   const fills = new Map(nodes.map((node) => [node.key, fill(node)]));
   const outs = new Map(nodes.map((node) => [node.key, node.out])), name = new Map(nodes.map((node) => [node.key, node.label]));
   const most = Math.max(1, ...edges.map((edge) => edge.count)), largest = Math.max(1, ...nodes.map((node) => Math.max(node.into, node.out)));
   const lines = edges.map((edge, i) => {
     const { x, y } = curve(at.get(edge.from), at.get(edge.to));
-    const words = `<b>${plain(name.get(edge.from))} → ${plain(name.get(edge.to))}</b><br>${count(edge.count)} times, ${percent(edge.count / outs.get(edge.from))} of moves out${edge.median_gap_s === null || edge.median_gap_s === undefined ? "" : `<br>${gap(edge.median_gap_s)} between, by the median`}`;
+    const words = `<b>${plain(name.get(edge.from))} → ${plain(name.get(edge.to))}</b><br>${count(edge.count)} times, ${percent(edge.count / outs.get(edge.from))} of moves out${edge.median_gap_s === null || edge.median_gap_s === undefined ? "" : `<br>${gap(edge.median_gap_s)} between, by the median`}${number && edge.mean !== null && edge.mean !== undefined ? `<br>${plain(number)}: ${measure(edge.mean)} on average` : ""}`;
     const width = 0.8 + 7 * (edge.count / most);
     return { type: "scatter", mode: "lines+markers", meta: i, x, y, line: { width, color: faint(fills.get(edge.from), 0.16 + 0.4 * (edge.count / most)), shape: "spline" },
       marker: { symbol: "arrow", angleref: "previous", size: x.map((_, k) => (k === Math.floor(ON_CURVE * 0.6) ? 7 + width : 0)), color: fills.get(edge.from) },

@@ -3,7 +3,7 @@
 import { get, post, remove } from "./api.js";
 import { h } from "./dom.js";
 import { ago, moment } from "./format.js";
-import { later, panel } from "./panel.js";
+import { later, panel, rowsOf } from "./panel.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
 
@@ -16,7 +16,7 @@ export function keys({ again }) {
   const list = h("div", {});
   const fill = () => list.replaceChildren(later(get("/v1/keys"), ({ data }) => keysTable(data, problem, again), 200));
   fill();
-  return [panel("New key", "", { id: "new-key", note: "A key is shown once; only its hash is kept" }, form(made, problem, again), problem, made), panel("Keys", "", { id: "keys" }, list)];
+  return [panel("New key", "", { id: "new-key", note: "A key is shown once; only its hash is kept" }, form(made, problem, again), problem, made), panel("Keys", "", { id: "keys", exports: { rows: async () => rowsOf((await get("/v1/keys")).data, "key_id", "scope", "hint", "created_at", "expires_at", "revoked_at") } }, list)];
 }
 
 function form(made, problem) {
@@ -46,7 +46,7 @@ function keysTable(data, problem, again) {
     { title: "Expires", cls: "muted", cell: (key) => (key.expires_at ? moment(key.expires_at) : "never") },
     { title: "State", cell: (key) => h("span", { class: state(key) === "valid" ? "" : "muted" }, state(key)) },
     { title: "Revoke", unseen: true, cls: "number", cell: (key) => (state(key) === "valid" ? revoke(key, problem, again) : "") },
-  ], data, { cls: "fold", label: "Keys", attributes: (key) => ({ "data-key": key.key_id }) });
+  ], data, { cls: "fold keys", label: "Keys", attributes: (key) => ({ "data-key": key.key_id }) });
 }
 
 // Asked twice in place, for what used the key stops at once.

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { here } from "./address.js";
-import { asked, sessionLink } from "./data.js";
+import { askedJourneys, sessionLink } from "./data.js";
 import { h } from "./dom.js";
 import { count, gap, moment, plural } from "./format.js";
 import { later, panel } from "./panel.js";
@@ -10,7 +10,7 @@ import { table } from "./tables.js";
 
 export function sessionsBehind(move, { field, query }, topics) {
   const [from_topic, to_topic] = move.split(",");
-  const wanted = { ...asked(field, query), from_topic, to_topic };
+  const wanted = { ...askedJourneys(field, query), from_topic, to_topic };
   const close = h("a", { class: "more", href: here({ move: null }) }, "Close");
   return later(Promise.all([topics, get("/v1/journeys/sessions", { ...wanted, limit: 25 })]), ([{ name }, { data, n_sessions, n_moves }]) =>
     panel(`${name(from_topic)} → ${name(to_topic)}`, "", { id: "behind", note: [`${plural(n_sessions, "session")}, ${plural(n_moves, "time")} `, close], exports: { table: ["/v1/journeys/sessions", { ...wanted, limit: 1000 }] } },

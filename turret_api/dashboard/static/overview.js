@@ -6,14 +6,14 @@ import { picture, volume } from "./charts.js";
 import { asked, fieldChooser, freshness, loadTopics, pageHead, topicLink } from "./data.js";
 import { h, meter } from "./dom.js";
 import { flow, loadPaths, rank, depthFor } from "./flow.js";
-import { ago, count, day, moment, percent, plural } from "./format.js";
+import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { topicMap } from "./map.js";
-import { later, panel } from "./panel.js";
+import { later, panel, rowsOf } from "./panel.js";
 import { change, movesTable, table, topicsTable } from "./tables.js";
 
 export function overview({ texts, field, query }) {
   const topics = loadTopics(field, query), usage = get("/v1/usage"), project = get("/v1/project");
-  const graph = get("/v1/journeys", asked(field, query)), paths = loadPaths(field, query, depthFor(3));
+  const wanted = asked(field, query), graph = get("/v1/journeys", wanted), paths = loadPaths(field, query, depthFor(3));
   const all = [topics, graph, paths];
   return h("div", {},
     pageHead("Overview", later(topics.catch(() => null), (found) => period(found), 20), fieldChooser(texts, field), freshness(topics)),
@@ -24,19 +24,19 @@ export function overview({ texts, field, query }) {
         tile("n-topics", "Topics", topics, (found) => [count(found.topics.length), found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null]),
         tile("assigned", "With a topic", topics, ({ n_messages, n_unassigned }) => [percent(n_messages ? 1 - n_unassigned / n_messages : null), `${count(n_unassigned)} without`]),
         tile("usage", "Plan", usage, plan)),
-      panel("Messages a day", "two-thirds", { id: "volume" }, later(topics, ({ messages_per_day: days }) => (days.length
+      panel("Messages a day", "two-thirds", { id: "volume", exports: { rows: async () => rowsOf((await topics).messages_per_day, "date", "count"), picture: true } }, later(topics, ({ messages_per_day: days }) => (days.length
         ? picture(`Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`, "short", volume(days))
         : h("p", { class: "empty" }, "No messages in this time.")), 132)),
-      panel("What changes", "third", { id: "trends", note: "Beyond chance, in the last 7 days" }, later(topics, (found) => trends(found, field), 132)),
+      panel("What changes", "third", { id: "trends", note: "Last 7 days", exports: { rows: async () => trendRows(await topics) } }, later(topics, (found) => trends(found, field), 132)),
       later(topics, (found) => (found.topics.length
-        ? [panel("Topics", "wide", { id: "topics", note: h("a", { href: link("/topics") }, `All ${plural(found.topics.length, "topic")}`) }, topicsTable(found, field, { limit: 8 })),
-          panel("Topic map", "narrow", { id: "map", note: "Near means alike; colour is the theme" }, topicMap(found, null, field))]
+        ? [panel("Topics", "wide", { id: "topics", note: h("a", { href: link("/topics") }, `All ${plural(found.topics.length, "topic")}`), exports: { table: ["/v1/topics", { ...wanted, limit: 1000 }] } }, topicsTable(found, field, { limit: 8 })),
+          panel("Topic map", "narrow", { id: "map", note: "Near means alike", exports: { picture: true } }, topicMap(found, null, field, { moves: false }))]
         : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics yet: they are found once a few dozen different texts are there, at the next build."))), 380),
       later(Promise.all(all), ([found, { edges }, answer]) => (edges.length
-        ? [panel("Journeys", "two-thirds", { id: "journeys", note: h("a", { href: link("/journeys") }, "Explore journeys") }, flow(answer, found)),
-          panel("Most common moves", "third", { id: "moves" }, movesTable(rank(edges.filter((edge) => edge.from !== "start" && edge.to !== "end")).slice(0, 10), found.name, field))]
+        ? [panel("Journeys", "two-thirds", { id: "journeys", note: h("a", { href: link("/journeys") }, "Explore journeys"), exports: { picture: true } }, flow(answer, found)),
+          panel("Most common moves", "third", { id: "moves", exports: { table: ["/v1/journeys", { ...wanted, limit: 100_000 }] } }, movesTable(rank(edges.filter((edge) => edge.from !== "start" && edge.to !== "end")).slice(0, 10), found.name, field))]
         : panel("Journeys", "", { id: "journeys" }, h("p", { class: "empty" }, "No journeys yet."))), 460),
-      panel("How fresh the tables are", "", { id: "tables", note: h("a", { href: document.body.dataset.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗") },
+      panel("How fresh the tables are", "", { id: "tables", note: h("a", { href: document.body.dataset.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗"), exports: { rows: async () => rowsOf((await project).tables, "table", "built_at") } },
         later(project, ({ tables }) => freshnessOf(tables)))));
 }
 
@@ -49,7 +49,7 @@ function tile(id, title, answer, make) {
 
 function plan({ plan: name, limit, used }) {
   const share = limit ? used / limit : 0;
-  return [name[0].toUpperCase() + name.slice(1), limit === null ? `${plural(used, "event")}` : `${count(used)} of ${count(limit)} events`,
+  return [titled(name), limit === null ? `${plural(used, "event")}` : `${count(used)} of ${count(limit)} events`,
     limit === null ? null : meter(share, share > 0.95 ? "bad" : share > 0.8 ? "warn" : "")];
 }
 
@@ -68,6 +68,8 @@ function trends(found, field) {
       mark === "new" ? h("span", { class: "fine" }, `since ${day(topic.first_seen)}`) : change(topic.trend.change)))),
     topics.length > SHOWN ? h("p", { class: "fine" }, `and ${plural(topics.length - SHOWN, "more topic")}`) : null)));
 }
+
+const trendRows = ({ topics }) => [["topic_id", "label", "mark", "change", "q_value", "first_seen"], ...topics.map(({ topic_id, label, trend, first_seen }) => [topic_id, label, trend.mark, trend.change, trend.q_value, first_seen])];
 
 function freshnessOf(tables) {
   if (!tables.length) return h("p", { class: "empty" }, "No table was built yet.");

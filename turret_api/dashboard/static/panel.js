@@ -1,12 +1,13 @@
 // A panel: a titled part of a page. Its contents may come later, may fail by themselves, and can be taken along as files.
 
 import { ApiError, file } from "./api.js";
-import { drawPictures, saveImage } from "./charts.js";
+import { drawPictures, imageOf } from "./charts.js";
 import { h } from "./dom.js";
 
 let waiting = new Set();
 
-// exports: { table: [path, query] of the API, picture: element } for the menu; `id` names the files too.
+// exports: { table: [path, query] of the API, or rows: a function (or a promise of what it gives) of rows, the first of them
+// the head; picture: true where the panel has one }, for the menu; `id` names the files too.
 export function panel(title, size, { note = null, id = null, exports = null } = {}, ...children) {
   const heading = h("h2", id ? { id: `${id}-title` } : {}, title);
   return h("section", { class: `panel ${size}`, id, "aria-labelledby": id ? `${id}-title` : null },
@@ -46,24 +47,34 @@ function exportMenu(title, id, { table, picture, rows }) {
   const item = (label, make) => items.push(h("button", { type: "button", onclick: async (event) => {
     const menu = event.target.closest("details");
     try {
-      await make();
+      await make(menu);
       menu.open = false;
     } catch (error) {
       event.target.textContent = error.message;
     }
   } }, label));
   if (table) for (const format of ["csv", "parquet"]) item(format === "csv" ? "CSV" : "Parquet", async () => save(await file(...table, format), `${name}.${format}`));
-  if (rows) item("CSV", () => save(new Blob([csv(rows())], { type: "text/csv" }), `${name}.csv`));
-  if (picture) for (const format of ["png", "svg"]) item(format.toUpperCase(), () => saveImage(picture, format, name));
+  if (rows) item("CSV", async () => save(new Blob([csv(await rows())], { type: "text/csv" }), `${name}.csv`));
+  if (picture) {
+    for (const format of ["png", "svg"]) {
+      item(format.toUpperCase(), async (menu) => {
+        const shown = menu.closest(".panel").querySelector(".picture[data-drawn]");
+        if (!shown) throw new Error("No picture yet");
+        save(await imageOf(shown, format), `${name}.${format}`);
+      });
+    }
+  }
   return h("details", { class: "menu" }, h("summary", { "aria-label": `Export ${title}` }, "Export"), h("div", { class: "menu-items" }, items));
 }
-
 function save(blob, name) {
   const address = URL.createObjectURL(blob);
   const anchor = h("a", { href: address, download: name });
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }
+
+// `list`'s items as rows for `exports`, under a head of their `keys`.
+export const rowsOf = (list, ...keys) => [keys, ...list.map((each) => keys.map((key) => each[key]))];
 
 // Rows (the first is the head) of texts and numbers as CSV; no cell runs as a formula in a spreadsheet (OWASP, "CSV Injection").
 export function csv(rows) {

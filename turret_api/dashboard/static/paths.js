@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
-import { asked, node } from "./data.js";
+import { askedJourneys, isOfThemes, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, percent, plural } from "./format.js";
 import { later, panel } from "./panel.js";
@@ -14,16 +14,16 @@ export function paths({ field, query }, topics) {
   const direction = query.get("direction") === "to" ? "to" : "from";
   const topic_id = query.get("topic_id") ?? (direction === "to" ? "end" : "start");
   const depth = Math.min(LONGEST, Math.max(1, Number(query.get("depth")) || 3));
-  const wanted = { ...asked(field, query), topic_id, direction, depth };
+  const wanted = { ...askedJourneys(field, query), topic_id, direction, depth };
   return panel("Paths", "", { id: "paths", exports: { table: ["/v1/journeys/paths", { ...wanted, limit: 1000 }] } },
-    later(topics, (all) => controls(all, { topic_id, direction, depth }), 40),
+    later(topics, (all) => controls(all.ofLevel(isOfThemes(query)), { topic_id, direction, depth }), 40),
     later(get("/v1/journeys/paths", { ...wanted, limit: 50 }), (answer) => list(answer, field), 400));
 }
 
 function controls(all, { topic_id, direction, depth }) {
   const choice = (label, name, options, current) => h("label", { class: "pick" }, label, h("select", { name, onchange: (event) => go(here({ [name]: event.target.value })) },
     options.map(([value, words]) => h("option", { value, selected: String(value) === String(current) }, words))));
-  const nodes = [["start", "Start"], ["end", "End"], ["unassigned", "No topic"], ...all.topics.map((topic) => [topic.topic_id, topic.label])];
+  const nodes = [["start", "Start"], ["end", "End"], ["unassigned", "No topic"], ...all.map((topic) => [topic.topic_id, topic.label])];
   return h("div", { class: "controls" }, choice("Paths", "direction", [["from", "from"], ["to", "to"]], direction), choice("Topic", "topic_id", nodes, topic_id),
     choice("Up to", "depth", Array.from({ length: LONGEST }, (_, i) => [i + 1, plural(i + 1, "move")]), depth));
 }

@@ -2,22 +2,22 @@
 
 import { get } from "./api.js";
 import { css, faint, picture, plain } from "./charts.js";
-import { asked, node } from "./data.js";
+import { askedJourneys, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, gap, percent, plural } from "./format.js";
-import { later, panel } from "./panel.js";
+import { later, panel, rowsOf } from "./panel.js";
 import { shareBar, table } from "./tables.js";
 
 export function returns({ field, query }, topics) {
-  const wanted = asked(field, query), answer = get("/v1/journeys/returns", wanted);
+  const wanted = askedJourneys(field, query), answer = get("/v1/journeys/returns", wanted);
   const none = h("p", { class: "empty" }, "No user has come back yet for these filters.");
   const times = (value) => (value === null ? "–" : `${value.toFixed(value < 10 ? 1 : 0)}×`);
   return [
-    panel("Who comes back", "", { id: "returns" }, later(answer, (all) => [
+    panel("Who comes back", "", { id: "returns", exports: { rows: async () => rowsOf((await answer).intervals, "from_s", "below_s", "count"), picture: true } }, later(answer, (all) => [
       h("p", { class: "lead" }, h("strong", {}, percent(all.n_users ? all.n_returning_users / all.n_users : null)), ` of ${plural(all.n_users, "user")} came back, ${plural(all.n_returns, "time")} in all`,
         all.n_returns ? `; half of them within ${gap(all.interval_quantiles_s["0.5"])} of the session before.` : "."),
       all.n_returns ? picture(`Returns by the time since the session before, ${all.intervals.map((each) => `${words(each)}: ${count(each.count)}`).join(", ")}`, "short", intervals(all.intervals)) : none], 200)),
-    panel("What they come back for", "half", { id: "return-topics" }, later(answer, ({ topics: rows }) => (rows.length ? table([
+    panel("What they come back for", "half", { id: "return-topics", exports: { rows: async () => rowsOf((await answer).topics, "topic_id", "label", "sessions", "returns", "share", "lift") } }, later(answer, ({ topics: rows }) => (rows.length ? table([
       { title: "Topic", cell: (row) => node(row.topic_id, row.label, field) },
       { title: "Returns", cls: "number count", cell: (row) => count(row.returns) },
       { title: "Share", cell: (row) => shareBar(row.share) },

@@ -6,12 +6,13 @@ import { picture, volume } from "./charts.js";
 import { freshness, pageHead, tabs } from "./data.js";
 import { h, meter } from "./dom.js";
 import { fieldsTable, typeMark } from "./fields.js";
-import { ago, count, moment, percent, plural } from "./format.js";
+import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { keys } from "./keys.js";
-import { later, panel } from "./panel.js";
+import { later, panel, rowsOf } from "./panel.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
 
+const TRIAL_MS = 14 * 86_400_000; // from the project's creation
 const TYPES = ["text", "enum", "number"];
 const about = document.body.dataset;
 const isAdmin = about.scope === "admin";
@@ -59,13 +60,13 @@ function history({ field }) {
 }
 
 function usage() {
-  const used = get("/v1/usage"), events = get("/v1/events");
+  const used = get("/v1/usage"), made = get("/v1/project"), events = get("/v1/events");
   const fact = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
   return [
-    later(used, (found) => [h("dl", { class: "tiles four", id: "plan" }, fact("Plan", found.plan), fact("Used", count(found.used)), fact("Limit", found.limit === null ? "none" : count(found.limit)),
-      fact(found.plan === "trial" ? "Ends" : "Counts anew", found.resets_at ? moment(found.resets_at) : "never")),
+    later(Promise.all([used, made]), ([found, { created_at }]) => [h("dl", { class: "tiles four", id: "plan" }, fact("Plan", titled(found.plan)), fact("Used", count(found.used)), fact("Limit", found.limit === null ? "none" : count(found.limit)),
+      found.plan === "trial" ? fact("Ends", day(new Date(created_at).getTime() + TRIAL_MS)) : fact("Counts anew", found.resets_at ? day(found.resets_at) : "never")),
     found.limit ? panel("Used of the plan", "", { id: "used", note: percent(found.used / found.limit) }, meter(found.used / found.limit)) : null], 90),
-    panel("Events received a day", "", { id: "received", note: later(events.catch(() => null), (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""), 18) },
+    panel("Events received a day", "", { id: "received", exports: { rows: async () => rowsOf((await events).received_per_day, "date", "count"), picture: true }, note: later(events.catch(() => null), (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""), 18) },
       later(events, ({ received_per_day: days }) => (days.length ? picture(`Events received a day, ${days.length} days`, "short", volume(days, "events")) : h("p", { class: "empty" }, "No events yet.")), 132)),
     panel("Events by name", "", { id: "names", exports: { table: ["/v1/events", {}] } }, later(events, ({ data }) => (data.length ? table([
       { title: "Event", cell: (each) => h("strong", {}, each.name) }, { title: "Events", cls: "number count", cell: (each) => count(each.count) },
@@ -78,8 +79,8 @@ function project() {
   const line = (text) => h("div", { class: "line" }, h("pre", { class: "code", tabindex: "0" }, text), copyButton(() => text));
   return [
     panel("Project", "half", { id: "project" }, later(found, (all) => h("dl", { class: "pairs" }, h("dt", {}, "Name"), h("dd", {}, all.name), h("dt", {}, "Id"), h("dd", {}, h("code", {}, all.project_id)),
-      h("dt", {}, "Plan"), h("dd", {}, all.plan), h("dt", {}, "Made"), h("dd", {}, moment(all.created_at)), h("dt", {}, "Signed in with"), h("dd", {}, `${about.scope} key`)))),
-    panel("Tables", "half", { id: "tables", note: "When each was last built" }, later(found, ({ tables }) => (tables.length ? h("ul", { class: "fresh" }, tables.map((each) => h("li", {}, h("span", {}, each.table), h("span", { class: "muted", title: moment(each.built_at) }, ago(each.built_at)))))
+      h("dt", {}, "Plan"), h("dd", {}, titled(all.plan)), h("dt", {}, "Made"), h("dd", {}, moment(all.created_at)), h("dt", {}, "Signed in with"), h("dd", {}, `${about.scope} key`)))),
+    panel("Tables", "half", { id: "tables", note: "When each was last built", exports: { rows: async () => rowsOf((await found).tables, "table", "built_at") } }, later(found, ({ tables }) => (tables.length ? h("ul", { class: "fresh" }, tables.map((each) => h("li", {}, h("span", {}, each.table), h("span", { class: "muted", title: moment(each.built_at) }, ago(each.built_at)))))
       : h("p", { class: "empty" }, "None was built yet.")))),
     panel("From the command line", "", { id: "commands" }, h("p", { class: "fine" }, "On the server; each command has --help."),
       line(`turret build --project ${about.projectId}`), line(`turret import events.ndjson --project ${about.projectId}`), line(`turret export messages --project ${about.projectId} --out messages.parquet`))];

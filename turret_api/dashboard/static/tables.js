@@ -4,7 +4,7 @@ import { go, here, note } from "./address.js";
 import { colourName } from "./charts.js";
 import { node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
-import { count, gap, percent } from "./format.js";
+import { count, gap, measure, percent } from "./format.js";
 
 // columns: { title, hint, cls, value (to sort by), cell }, both from a row. sort: the key in the address that holds which
 // column sorts, "-" before it the other way round: numbers fall at first, words (`words`) rise. Without it rows stay as they
@@ -65,7 +65,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
     { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
     { title: "Share", cls: "whole", cell: (topic) => shareBar(topic.share, largest) },
     full && { title: "Days", cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`) },
-    { title: "7 days", hint: "Last 7 days against the 7 days before", cls: "number", value: (topic) => topic.change, cell: (topic) => change(topic.change) },
+    { title: "7 days", hint: "Last 7 days against the 7 days before", cls: "number", value: (topic) => topic.change, cell: (topic) => change(topic.change, ["new", "growing", "fading"].includes(topic.trend.mark)) },
     { title: full ? "What people write" : "Keywords", cls: "whole", cell: (topic) => [words(topic.keywords, full ? 5 : 3), full ? h("div", { class: "quote" }, topic.examples?.[0] ?? "") : null] },
   ], found.topics.slice(0, full ? Infinity : limit), {
     cls: "fold topics", sort, label: "Topics", limit: full ? 100 : Infinity,
@@ -81,15 +81,16 @@ export function trendMark({ trend }) {
   return h("span", { class: `mark ${trend.mark}`, title: trend.q_value === null ? null : `q = ${trend.q_value.toPrecision(2)}` }, trend.mark);
 }
 
-// The last week against the one before, as a sign and a number, not by colour alone; null: nothing was before.
-export function change(value) {
+// A change as a sign and a number, in colour only if it is more than chance (`sure`); null: nothing was before.
+export function change(value, sure = true) {
   if (value === null || value === undefined) return h("span", { class: "muted" }, "–");
   const share = Math.round(value * 100);
-  return h("span", { class: `change ${share > 0 ? "up" : share < 0 ? "down" : ""}` }, share ? `${share > 0 ? "▲" : "▼"} ${count(Math.abs(share))}%` : "=");
+  return h("span", { class: `change ${!sure || !share ? "" : share > 0 ? "up" : "down"}` }, share ? `${share > 0 ? "▲" : "▼"} ${count(Math.abs(share))}%` : "=");
 }
 
 // Moves from topic to topic; each opens the sessions behind it where `open` says how.
-export function movesTable(edges, name, field, { limit = 20, full = false, sort = null } = {}) {
+// `number`: the field whose numbers the edges carry.
+export function movesTable(edges, name, field, { limit = 20, full = false, sort = null, number = null } = {}) {
   return table([
     { title: "Move", words: true, value: (edge) => `${name(edge.from)} ${name(edge.to)}`, cell: (edge) => h("span", { class: "move" }, node(edge.from, name(edge.from), field), h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"), node(edge.to, name(edge.to), field)) },
     { title: "Times", cls: "number count", value: (edge) => edge.count, cell: (edge) => count(edge.count) },
@@ -97,6 +98,8 @@ export function movesTable(edges, name, field, { limit = 20, full = false, sort 
     full && { title: "Sessions", cls: "number", value: (edge) => edge.sessions, cell: (edge) => count(edge.sessions) },
     full && { title: "Gap", hint: "Median time between the two", cls: "number", value: (edge) => edge.median_gap_s, cell: (edge) => gap(edge.median_gap_s) },
     full && { title: "Lift", hint: "Times, over those expected if where to did not depend on where from", cls: "number", value: (edge) => edge.lift, cell: (edge) => (edge.lift ? `${edge.lift.toFixed(edge.lift < 10 ? 1 : 0)}×` : "–") },
+    number && { title: `Mean ${number}`, hint: "Over the messages that begin the visits moved to; to the end, those that sessions end with", cls: "number mean", value: (edge) => edge.number?.mean, cell: (edge) => measure(edge.number?.mean) },
+    number && { title: "Median", hint: `Of ${number}`, cls: "number median", value: (edge) => edge.number?.quantiles?.["0.5"], cell: (edge) => measure(edge.number?.quantiles?.["0.5"]) },
     full && { title: "Sessions behind it", unseen: true, cls: "number", cell: (edge) => h("a", { class: "more", href: here({ move: `${edge.from},${edge.to}` }), "aria-label": `Read sessions with ${name(edge.from)} to ${name(edge.to)}` }, "Read") },
   ], edges, { cls: "moves", limit, sort, label: "Moves", attributes: (edge) => ({ "data-from": edge.from, "data-to": edge.to }) });
 }

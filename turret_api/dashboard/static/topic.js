@@ -7,7 +7,7 @@ import { asked, freshness, node, pageHead, sessionLink, topicLink } from "./data
 import { h, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
-import { later, panel } from "./panel.js";
+import { later, panel, rowsOf } from "./panel.js";
 import { change, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
@@ -24,26 +24,26 @@ export async function topic(context) {
     throw error;
   }
   const bars = one.series.length ? picture(`Messages a day of ${one.label}`, "short", volume(one.series.map((each) => ({ date: each.date, count: each.size })))) : h("p", { class: "empty" }, "No messages for these filters.");
-  const rows = (list, ...keys) => () => [keys, ...list.map((each) => keys.map((key) => each[key]))];
+  const rows = (list, ...keys) => () => rowsOf(list, ...keys);
   return h("div", {},
     pageHead(one.label, one.keywords.slice(0, 6).join(", "), trendMark(one), h("a", { class: "button", href: link("/topics") }, "All topics"), freshness(Promise.resolve(one))),
     withFilters(context,
       h("dl", { class: "tiles four" }, tile("Messages", count(one.size)), tile("Of all messages", percent(one.share)),
-        tile("Last 7 days", change(one.change)), tile("First seen", one.first_seen ? day(one.first_seen) : "–")),
-      panel("Messages a day", "", { id: "series", exports: one.series.length ? { picture: bars, rows: rows(one.series, "date", "size", "share") } : null }, bars),
+        tile("Last 7 days", change(one.change, ["new", "growing", "fading"].includes(one.trend.mark))), tile("First seen", one.first_seen ? day(one.first_seen) : "–")),
+      panel("Messages a day", "", { id: "series", exports: one.series.length ? { picture: true, rows: rows(one.series, "date", "size", "share") } : null }, bars),
       panel("What comes before", "half", { id: "before", exports: { rows: rows(one.before, "topic_id", "label", "count", "share") } }, moves(one.before, field, "Before")),
       panel("What comes after", "half", { id: "after", exports: { rows: rows(one.after, "topic_id", "label", "count", "share") } }, moves(one.after, field, "After")),
-      panel("Typical messages", "half", { id: "examples" }, h("ul", { class: "quotes" }, one.examples.map((text) => h("li", {}, text)))),
+      panel("Typical messages", "half", { id: "examples", exports: { rows: () => [["text"], ...one.examples.map((text) => [text])] } }, h("ul", { class: "quotes" }, one.examples.map((text) => h("li", {}, text)))),
       panel("Topics like it", "half", { id: "neighbours", exports: { rows: rows(one.neighbours, "topic_id", "label", "similarity") } }, table([
         { title: "Topic", cell: (near) => h("a", { class: "plain", href: topicLink(near.topic_id, field) }, near.label) },
         { title: "Alike", hint: "Cosine of the angle between the two: 1 is the same", cls: "number", cell: (near) => near.similarity.toFixed(2) },
       ], one.neighbours, { label: "Topics like it" })),
-      one.segments.map((segment) => panel(`By ${segment.field}`, "half", { id: `segment-${segment.field}`, note: "Beside its share of all messages", exports: { rows: rows(segment.values, "value", "size", "share", "share_of_all") } }, table([
+      one.segments.map((segment) => panel(`By ${segment.field}`, "half", { id: `segment-${segment.field}`, note: "Beside all messages", exports: { rows: rows(segment.values, "value", "size", "share", "share_of_all") } }, table([
         { title: segment.field, cell: (each) => each.value }, { title: "Messages", cls: "number", cell: (each) => count(each.size) },
         { title: "Share", cell: (each) => shareBar(each.share) }, { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
       ], segment.values, { limit: 8, label: `By ${segment.field}` }), without(segment.n_rest, segment.n_none))),
       one.numbers.length ? panel("Numbers", "", { id: "numbers", note: "Of this topic's messages", exports: { rows: rows(one.numbers, "field", "count", "min", "mean", "max", "mean_of_all") } }, numbers(one.numbers)) : null,
-      panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared" }, lineage(one, field)),
+      panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared", exports: { rows: rows(one.lineage, "model_version", "kind", "from_topic", "from_label", "to_topic", "to_label", "n_texts", "share") } }, lineage(one, field)),
       later(curation(one, field, again), (controls) => controls && panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, controls), 80),
       panel("Recent messages", "", { id: "messages", note: plural(one.size, "message"), exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] } },
         later(recent, (answer) => messages(answer.data, field), 320))));

@@ -5,6 +5,9 @@ import { list, post } from "./api.js";
 import { go } from "./address.js";
 import { topicLink } from "./data.js";
 import { h } from "./dom.js";
+import { moment } from "./format.js";
+import { later, panel } from "./panel.js";
+import { table } from "./tables.js";
 
 const WORDS = { rename: "renamed", merge: "merged into", hide: "hidden from lists", pin: "pinned: kept with its id and name through every refit" };
 
@@ -34,6 +37,29 @@ export async function curation({ topic_id: id, label: present, level }, field, a
   return [h("div", { class: "curate" }, rename, merge, level ? null : button("pin", "Pin"), button("hide", "Hide from lists")), problem,
     mine.length ? h("ul", { class: "decisions" }, mine.map((edit) => h("li", { "data-action": edit.action }, h("span", { class: "muted" }, sentence(edit, id, label)),
       h("button", { class: "button", onclick: () => decide(edit.topic_id, edit.action, null) }, "Take back")))) : null];
+}
+
+// All decisions in force, on the page of all topics: a hidden or merged topic is in no list, and this is the way back to it.
+export function decisions(field, topics, again) {
+  return later(Promise.all([list("/v1/topics/edits"), topics]), ([edits, { name }]) => {
+    const mine = inForce(edits.data, field);
+    if (!mine.length) return null;
+    const problem = h("p", { class: "problem", role: "alert" });
+    const takeBack = (edit) => h("button", { class: "button", type: "button", "aria-label": `Take back: ${name(edit.topic_id)} ${WORDS[edit.action]}`, onclick: async () => {
+      try {
+        await post("/v1/topics/edits", { topic_id: edit.topic_id, action: edit.action, value: null, field });
+        again();
+      } catch (error) {
+        problem.textContent = error.message;
+      }
+    } }, "Take back");
+    return panel("What people decided", "", { id: "decisions", note: "In force through every refit", exports: { table: ["/v1/topics/edits", { limit: 1000 }] } }, problem, table([
+      { title: "Topic", cell: (edit) => h("a", { class: "plain", href: topicLink(edit.topic_id, field) }, name(edit.topic_id)) },
+      { title: "Decision", cls: "text", cell: (edit) => `${WORDS[edit.action]}${edit.action === "rename" ? ` “${edit.value}”` : edit.action === "merge" ? ` “${name(edit.value)}”` : ""}` },
+      { title: "When", cls: "muted", cell: (edit) => moment(edit.decided_at) },
+      document.body.dataset.scope === "admin" && { title: "Take back", unseen: true, cls: "number", cell: takeBack },
+    ], mine, { cls: "fold keys", label: "Decisions", limit: 10, attributes: (edit) => ({ "data-action": edit.action, "data-topic": edit.topic_id }) }));
+  }, 0);
 }
 
 function sentence(edit, id, label) {

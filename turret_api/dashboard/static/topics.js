@@ -5,27 +5,44 @@ import { go, here, note } from "./address.js";
 import { asked, freshness, loadTopics, node, pageHead, sessionLink } from "./data.js";
 import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
+import { fits } from "./fits.js";
 import { count, moment, percent, plural } from "./format.js";
 import { topicMap } from "./map.js";
 import { later, panel } from "./panel.js";
 import { table, topicsTable } from "./tables.js";
+import { decisions } from "./topic_edits.js";
 
-const MOST_POINTS = 100_000;
+const MOST_POINTS = 100_000, FEW_THEMES = 8;
 
 export function topics(context) {
-  const { field, query } = context;
+  const { field, query, again } = context;
   const found = loadTopics(field, query);
   const source = (level) => ["/v1/topics", { ...asked(field, query), level, limit: 1000 }];
   const q = query.get("q") ?? "", texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
   texts.catch(() => null);
   return h("div", {},
-    pageHead("Topics", later(found.catch(() => null), (all) => (all ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}` : ""), 20), freshness(found)),
+    pageHead("Topics", later(found.catch(() => null), (all) => (all ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}${all.n_hidden ? `; ${plural(all.n_hidden, "message")} of hidden topics` : ""}` : ""), 20), freshness(found)),
     withFilters(context,
       search(q, field),
       q ? panel(`Messages like “${q}”`, "", { id: "found", exports: { table: ["/v1/messages", { ...asked(field, query), q, limit: 100 }] } },
         later(Promise.all([get("/v1/messages", { ...asked(field, query), q, limit: 25 }), found]), ([answer, all]) => hits(answer.data, all.name, field))) : null,
-      later(found, (all) => (all.topics.length ? mapPanel(all, texts, field, query) : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters."))), 520),
-      later(found, (all) => (all.topics.length ? listPanel(all, field, query, source(0)) : null), 520)));
+      later(found, (all) => (all.topics.length ? both(all, texts, field, query, source) : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters."))), 520),
+      decisions(field, found, again),
+      fits(field)));
+}
+
+// The map and the list; a theme chosen in the map's legend stands out in the one and narrows the other.
+function both(all, texts, field, query, source) {
+  const state = { theme: all.themes.some((theme) => theme.topic_id === query.get("theme")) ? query.get("theme") : null };
+  const list = listPanel(all, field, query, source(0), state);
+  const map = mapPanel(all, texts, field, query, state, (theme) => {
+    state.theme = theme;
+    note({ theme });
+    map.highlight(theme);
+    list.fill();
+  });
+  map.highlight(state.theme);
+  return [map.panel, list.panel];
 }
 
 function search(q, field) {
@@ -44,30 +61,40 @@ function hits(data, name, field) {
   ], data, { cls: "fold messages", label: "Messages found" });
 }
 
-function mapPanel(all, texts, field, query) {
+function mapPanel(all, texts, field, query, state, choose) {
   const seen = query.get("map")?.split(",").map(Number);
   const map = topicMap(all, texts, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null, remember: true });
-  return panel("Map", "", { id: "map", note: "Drag to move, scroll to zoom, click to open", exports: { picture: map } }, map, legend(all));
+  const rows = async () => {
+    const columns = await texts;
+    return [["x", "y", "topic_id", "text", "size"], ...columns.x.map((x, i) => [x, columns.y[i], columns.topic_id[i], columns.text[i], columns.size[i]])];
+  };
+  return { panel: panel("Map", "", { id: "map", note: "Drag to move, scroll to zoom, click to open", exports: { picture: true, rows } }, map, legend(all, state, choose)), highlight: map.map.highlight };
 }
 
-function legend(all) {
+function legend(all, state, choose) {
   const size = (theme) => all.topics.filter((topic) => topic.parent_id === theme.topic_id).reduce((sum, topic) => sum + topic.size, 0);
   const total = all.topics.reduce((sum, topic) => sum + topic.size, 0) || 1;
   const themes = all.themes.map((theme) => [theme, size(theme)]).filter(([, n]) => n).sort((a, b) => b[1] - a[1]);
-  return h("ul", { class: "legend", "aria-label": "Themes" }, themes.map(([theme, n]) => h("li", {},
-    h("i", { class: "dot", style: { background: `var(--c${Math.max(0, all.place(theme)) % 8})` } }), theme.label,
-    h("span", { class: "muted", title: `${count(n)} messages` }, percent(n / total)))));
+  const buttons = themes.map(([theme, n]) => h("button", { type: "button", class: "theme", "data-theme": theme.topic_id, title: `${theme.label}: ${count(n)} messages`,
+    onclick: () => { choose(state.theme === theme.topic_id ? null : theme.topic_id); mark(); } },
+  h("i", { class: "dot", style: { background: `var(--c${Math.max(0, all.place(theme)) % 8})` } }), h("span", {}, theme.label), h("span", { class: "muted" }, percent(n / total))));
+  const mark = () => buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.theme === state.theme)));
+  mark();
+  const items = (some) => h("ul", { class: "legend", "aria-label": "Themes" }, some.map((button) => h("li", {}, button)));
+  const rest = buttons.slice(FEW_THEMES);
+  return [items(buttons.slice(0, FEW_THEMES)), rest.length ? h("details", { class: "more-values", open: rest.some((button) => button.dataset.theme === state.theme) }, h("summary", {}, plural(rest.length, "more theme")), items(rest)) : null];
 }
 
-function listPanel(all, field, query, source) {
+function listPanel(all, field, query, source, state) {
   const place = h("div", {});
   const input = h("input", { type: "search", id: "find", value: query.get("find") ?? "", placeholder: "Find a topic…", "aria-label": "Find a topic by label or keyword" });
   const fill = () => {
     const wanted = input.value.trim().toLowerCase();
-    const matching = all.topics.filter((topic) => [topic.label, ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted));
+    const within = state.theme === null ? all.topics : all.topics.filter((topic) => topic.parent_id === state.theme);
+    const matching = within.filter((topic) => [topic.label, ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted));
     place.replaceChildren(matching.length ? topicsTable({ ...all, topics: matching }, field, { sort: "sort" }) : h("p", { class: "empty" }, "No topic has these words."));
   };
   input.addEventListener("input", () => { note({ find: input.value.trim() }); fill(); });
   fill();
-  return panel("All topics", "", { id: "topics", note: input, exports: { table: source } }, place);
+  return { panel: panel("All topics", "", { id: "topics", note: input, exports: { table: source } }, place), fill };
 }
