@@ -112,6 +112,11 @@ class Visitor:
         self.page.goto(self.url + path)
         self.page.wait_for_selector("#view[aria-busy=false]")
 
+    def go(self, path: str) -> None:
+        """Show another view as a click on a link does: in the page that is open, whose libraries are there already."""
+        self.page.evaluate("(to) => { history.pushState(null, '', to); dispatchEvent(new Event('popstate')) }", path)
+        self.page.wait_for_selector("#view[aria-busy=false]")
+
     def wait_for_pictures(self) -> None:
         expect(self.page.locator(".picture:not([data-drawn])")).to_have_count(0, timeout=PATIENCE_MS)
 

@@ -31,13 +31,14 @@ def test_axe_finds_nothing_wrong_on_any_page_in_the_light_or_the_dark(served: Se
     page = visitor.page
     visitor.sign_in(served.full.admin_key)
     session = served.get("/v1/messages", served.full)["data"][0]["session_id"]
+    page.evaluate(AXE)
     for path in (*PAGES, f"/sessions/{session}", "/sign-in"):
         page.emulate_media(color_scheme="light")
         if path == "/sign-in":
             page.goto(served.url + path)
+            page.evaluate(AXE)
         else:
-            visitor.open(path)
-        page.evaluate(AXE)
+            visitor.go(path)
         asked = "axe.run({0}).then((r) => r.violations.map((v) => [v.id, v.nodes.map((n) => n.html)]))"
         assert page.evaluate(asked.format("{ resultTypes: ['violations'] }")) == [], path
         # In the dark only the colours are others.
@@ -74,7 +75,7 @@ def test_it_fits_a_phone_and_the_dark(served: Served, visitor: Visitor) -> None:
     page.emulate_media(color_scheme="dark")
     visitor.sign_in(served.full.admin_key)
     for path in PAGES:
-        visitor.open(path)
+        visitor.go(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= 390, (path, wide)
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(16, 16, 18)"

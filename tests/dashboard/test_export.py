@@ -14,6 +14,8 @@ from tests.dashboard.conftest import Served, Visitor
 from tests.dashboard.test_overview import numbers, texts
 from turret_api.command.export import command
 
+ENDS = "rows => rows.map((row) => [row.dataset.from, row.dataset.to])"
+
 
 @pytest.fixture
 def exported(served: Served, database_url: str, tmp_path: Path) -> dict[str, pl.DataFrame]:
@@ -40,20 +42,46 @@ def test_the_pages_show_the_numbers_of_the_export(
     n_unassigned = messages["topic_id"].null_count()
     assert page.locator("#assigned dd.fine").inner_text() == f"{n_unassigned:,} without"
 
-    visitor.open("/topics")
+    edges = {(row["from_topic"], row["to_topic"]): row["count"] for row in journeys.iter_rows(named=True)}
+    assert sum(n for (come_from, _), n in edges.items() if come_from == "start") == messages["session_id"].n_unique()
+    inner = [(ends, n) for ends, n in edges.items() if "start" not in ends and "end" not in ends]
+    largest = sorted(inner, key=lambda edge: (-edge[1], " ".join(edge[0])))[:10]
+    assert numbers(page, "#moves td.count") == [n for _, n in largest]
+    assert page.locator("#moves tbody tr").evaluate_all(ENDS) == [list(ends) for ends, _ in largest]
+
+    visitor.go("/topics")
     of_topic = Counter(messages["topic_label"].drop_nulls().to_list())
     assert dict(zip(texts(page, "#topics .topic-name"), numbers(page, "#topics td.size"), strict=True)) == of_topic
     assert sum(of_topic.values()) + n_unassigned == messages.height
 
-    visitor.open("/journeys")
+    refunds = messages.filter(pl.col("topic_id") == "t_refund")
+    visitor.go("/topics/t_refund")
+    visitor.wait_for_pictures()
+    assert numbers(page, ".tiles .tile:first-child dd") == [refunds.height]
+    days = refunds["timestamp"].dt.date().value_counts()
+    drawn = page.evaluate(
+        "(({x, y}) => x.map((day, i) => [day, y[i]]))(document.querySelector('#series .picture').data[0])"
+    )
+    assert {day: n for day, n in drawn if n} == {str(day): n for day, n in days.iter_rows()}
+    for place, here, there in (("#before", 1, 0), ("#after", 0, 1)):
+        moved = [(ends[there], n) for ends, n in edges.items() if ends[here] == "t_refund"]
+        most = sorted(moved, key=lambda move: (-move[1], move[0]))[:10]
+        rows = page.locator(f"{place} tbody tr").evaluate_all("rows => rows.map((row) => row.dataset.topic)")
+        assert dict(zip(rows, numbers(page, f"{place} td.count"), strict=True)) == dict(most)
+    assert numbers(page, "#numbers td:nth-child(3)") == [refunds.height, refunds.height]
+
+    visitor.go("/journeys")
+    starts = sorted((n for (come_from, _), n in edges.items() if come_from == "start"), reverse=True)
+    drop_offs = sorted((n for (_, go_to), n in edges.items() if go_to == "end"), reverse=True)
+    assert numbers(page, "#starts td.count") == starts[:10]
+    assert numbers(page, "#drop-offs td.count") == drop_offs[:10]
     show_all = page.locator("#moves").get_by_role("button", name="Show all")
     if show_all.is_visible():
         show_all.click()
-    ends = page.locator("#moves tbody tr").evaluate_all("rows => rows.map((r) => [r.dataset.from, r.dataset.to])")
-    shown = {tuple(pair): n for pair, n in zip(ends, numbers(page, "#moves td.count"), strict=True)}
-    assert shown == {(row["from_topic"], row["to_topic"]): row["count"] for row in journeys.iter_rows(named=True)}
+    pairs = page.locator("#moves tbody tr").evaluate_all(ENDS)
+    assert {tuple(pair): n for pair, n in zip(pairs, numbers(page, "#moves td.count"), strict=True)} == edges
 
-    visitor.open("/settings")
+    visitor.go("/settings")
     assert texts(page, "#metadata .field-name") == fields["field"].to_list()
     assert texts(page, "#metadata .type") == fields["type"].to_list()
     assert numbers(page, "#metadata td.events") == fields["n_events"].to_list()

@@ -9,8 +9,8 @@ export function fieldsTable(fields, { edit, history }) {
   const rows = fields.map((field) => h("tr", { "data-field": field.field },
     h("td", {}, h("strong", { class: "field-name" }, field.field)),
     h("td", {}, edit(field), field.pending ? h("p", { class: "fine" }, "from the next build on") : null, field.overridden ? h("p", { class: "fine" }, `set by hand; values show ${field.detected_type}`) : null),
-    h("td", { class: "number", title: field.reason ?? "" }, percent(field.confidence)),
-    h("td", { class: "number events" }, count(field.n_events)),
+    h("td", { class: "number", "data-title": "Confidence", title: field.reason ?? "" }, percent(field.confidence)),
+    h("td", { class: "number events", "data-title": "Events" }, count(field.n_events)),
     h("td", { class: "whole muted reason" }, field.reason ?? "", history(field)),
     h("td", { class: "whole" }, contents(field))));
   return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Fields" }, h("table", { class: "fold fields" },

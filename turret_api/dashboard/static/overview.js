@@ -1,6 +1,6 @@
 // The first page: how much, about what, what is new, from where to where, how fresh, and how much of the plan is used.
 
-import { get } from "./api.js";
+import { get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
 import { asked, fieldChooser, freshness, loadTopics, pageHead, topicLink } from "./data.js";
@@ -12,19 +12,21 @@ import { later, panel, rowsOf } from "./panel.js";
 import { change, movesTable, table, topicsTable } from "./tables.js";
 
 export function overview({ texts, field, query }) {
-  const topics = loadTopics(field, query), usage = get("/v1/usage"), project = get("/v1/project");
-  const wanted = asked(field, query), graph = get("/v1/journeys", wanted), paths = loadPaths(field, query, depthFor(3));
+  const wanted = asked(field, query);
+  // What needs no themes does not wait for them.
+  const counts = list("/v1/topics", wanted), topics = loadTopics(field, query), usage = get("/v1/usage"), project = get("/v1/project");
+  const graph = get("/v1/journeys", wanted), paths = loadPaths(field, query, depthFor(3));
   const all = [topics, graph, paths];
   return h("div", {},
-    pageHead("Overview", later(topics.catch(() => null), (found) => period(found), 20), fieldChooser(texts, field), freshness(topics)),
+    pageHead("Overview", later(counts.catch(() => null), (found) => period(found), 20), fieldChooser(texts, field), freshness(counts)),
     h("div", { class: "grid" },
       h("dl", { class: "tiles" },
-        tile("n-messages", "Messages", topics, ({ n_messages, messages_per_day: days }) => [count(n_messages), days.length ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}` : null]),
-        tile("n-sessions", "Sessions", Promise.all([topics, graph]), ([{ n_messages }, { n_sessions }]) => [count(n_sessions), n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null]),
+        tile("n-messages", "Messages", counts, ({ n_messages, messages_per_day: days }) => [count(n_messages), days.length ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}` : null]),
+        tile("n-sessions", "Sessions", Promise.all([counts, graph]), ([{ n_messages }, { n_sessions }]) => [count(n_sessions), n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null]),
         tile("n-topics", "Topics", topics, (found) => [count(found.topics.length), found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null]),
-        tile("assigned", "With a topic", topics, ({ n_messages, n_unassigned }) => [percent(n_messages ? 1 - n_unassigned / n_messages : null), `${count(n_unassigned)} without`]),
+        tile("assigned", "With a topic", counts, ({ n_messages, n_unassigned }) => [percent(n_messages ? 1 - n_unassigned / n_messages : null), `${count(n_unassigned)} without`]),
         tile("usage", "Plan", usage, plan)),
-      panel("Messages a day", "two-thirds", { id: "volume", exports: { rows: async () => rowsOf((await topics).messages_per_day, "date", "count"), picture: true } }, later(topics, ({ messages_per_day: days }) => (days.length
+      panel("Messages a day", "two-thirds", { id: "volume", exports: { rows: async () => rowsOf((await counts).messages_per_day, "date", "count"), picture: true } }, later(counts, ({ messages_per_day: days }) => (days.length
         ? picture(`Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`, "short", volume(days))
         : h("p", { class: "empty" }, "No messages in this time.")), 132)),
       panel("What changes", "third", { id: "trends", note: "Last 7 days", exports: { rows: async () => trendRows(await topics) } }, later(topics, (found) => trends(found, field), 132)),

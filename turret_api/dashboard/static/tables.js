@@ -17,7 +17,7 @@ export function table(columns, rows, { cls = "", attributes = () => ({}), limit 
   const fill = () => {
     const ordered = sorted(rows, shown, sort);
     const part = all ? ordered : ordered.slice(0, limit);
-    body.replaceChildren(...part.map((row) => h("tr", attributes(row), shown.map((column) => h("td", { class: column.cls }, column.cell(row))))));
+    body.replaceChildren(...part.map((row) => h("tr", attributes(row), shown.map((column, i) => h("td", { class: column.cls, "data-title": i && !column.unseen ? column.title : null }, column.cell(row))))));
     more.textContent = `Show all ${count(rows.length)}`;
     more.hidden = part.length === rows.length;
   };
@@ -65,7 +65,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
     { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
     { title: "Share", cls: "whole", cell: (topic) => shareBar(topic.share, largest) },
     full && { title: "Days", cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`) },
-    { title: "7 days", hint: "Last 7 days against the 7 days before", cls: "number", value: (topic) => topic.change, cell: (topic) => change(topic.change, ["new", "growing", "fading"].includes(topic.trend.mark)) },
+    { title: "7 days", hint: "Last 7 days against the 7 days before", cls: "number", value: (topic) => topic.change, cell: (topic) => change(topic.change, isMarked(topic)) },
     { title: full ? "What people write" : "Keywords", cls: "whole", cell: (topic) => [words(topic.keywords, full ? 5 : 3), full ? h("div", { class: "quote" }, topic.examples?.[0] ?? "") : null] },
   ], found.topics.slice(0, full ? Infinity : limit), {
     cls: "fold topics", sort, label: "Topics", limit: full ? 100 : Infinity,
@@ -75,9 +75,12 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
 
 export const dayCounts = ({ trend }) => trend.days.map((each) => each.count);
 
+// Whether a topic's share of the sessions has changed beyond chance.
+export const isMarked = ({ trend }) => ["new", "growing", "fading"].includes(trend.mark);
+
 // What is said of a topic whose share of the sessions has changed beyond chance.
 export function trendMark({ trend }) {
-  if (!["new", "growing", "fading"].includes(trend.mark)) return null;
+  if (!isMarked({ trend })) return null;
   return h("span", { class: `mark ${trend.mark}`, title: trend.q_value === null ? null : `q = ${trend.q_value.toPrecision(2)}` }, trend.mark);
 }
 

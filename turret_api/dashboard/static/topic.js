@@ -1,6 +1,6 @@
 // One topic: how much and when, who, with which numbers, what people wrote, what comes before and after, what is like it.
 
-import { ApiError, get } from "./api.js";
+import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
 import { asked, freshness, node, pageHead, sessionLink, topicLink } from "./data.js";
@@ -8,45 +8,54 @@ import { h, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
-import { change, shareBar, table, trendMark } from "./tables.js";
+import { change, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
 export async function topic(context) {
   const { field, id, query, again } = context;
   const wanted = asked(field, query);
-  const recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
-  recent.catch(() => null);
+  const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted), recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
+  for (const each of [whole, recent]) each.catch(() => null);
   let one;
   try {
-    one = await get(`/v1/topics/${encodeURIComponent(id)}`, wanted);
+    // The list of topics is at hand sooner, and says what stands at the top; hidden topics and themes are not in it.
+    const known = await list("/v1/topics", wanted);
+    const row = known.data.find((each) => each.topic_id === id);
+    one = row ? { ...row, built_at: known.built_at } : await whole;
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return unknown();
     throw error;
   }
-  const bars = one.series.length ? picture(`Messages a day of ${one.label}`, "short", volume(one.series.map((each) => ({ date: each.date, count: each.size })))) : h("p", { class: "empty" }, "No messages for these filters.");
-  const rows = (list, ...keys) => () => rowsOf(list, ...keys);
+  const rows = (key, ...names) => async () => rowsOf((await whole)[key], ...names);
+  const part = (make, height = 160) => later(whole, make, height);
   return h("div", {},
     pageHead(one.label, one.keywords.slice(0, 6).join(", "), trendMark(one), h("a", { class: "button", href: link("/topics") }, "All topics"), freshness(Promise.resolve(one))),
     withFilters(context,
       h("dl", { class: "tiles four" }, tile("Messages", count(one.size)), tile("Of all messages", percent(one.share)),
-        tile("Last 7 days", change(one.change, ["new", "growing", "fading"].includes(one.trend.mark))), tile("First seen", one.first_seen ? day(one.first_seen) : "–")),
-      panel("Messages a day", "", { id: "series", exports: one.series.length ? { picture: true, rows: rows(one.series, "date", "size", "share") } : null }, bars),
-      panel("What comes before", "half", { id: "before", exports: { rows: rows(one.before, "topic_id", "label", "count", "share") } }, moves(one.before, field, "Before")),
-      panel("What comes after", "half", { id: "after", exports: { rows: rows(one.after, "topic_id", "label", "count", "share") } }, moves(one.after, field, "After")),
+        tile("Last 7 days", change(one.change, isMarked(one))), tile("First seen", one.first_seen ? day(one.first_seen) : "–")),
+      panel("Messages a day", "", { id: "series", exports: { picture: true, rows: rows("series", "date", "size", "share") } }, part(({ series, label }) => (series.length
+        ? picture(`Messages a day of ${label}`, "short", volume(series.map((each) => ({ date: each.date, count: each.size })))) : h("p", { class: "empty" }, "No messages for these filters.")), 132)),
+      panel("What comes before", "half", { id: "before", exports: { rows: rows("before", "topic_id", "label", "count", "share") } }, part(({ before }) => moves(before, field, "Before"))),
+      panel("What comes after", "half", { id: "after", exports: { rows: rows("after", "topic_id", "label", "count", "share") } }, part(({ after }) => moves(after, field, "After"))),
       panel("Typical messages", "half", { id: "examples", exports: { rows: () => [["text"], ...one.examples.map((text) => [text])] } }, h("ul", { class: "quotes" }, one.examples.map((text) => h("li", {}, text)))),
-      panel("Topics like it", "half", { id: "neighbours", exports: { rows: rows(one.neighbours, "topic_id", "label", "similarity") } }, table([
+      panel("Topics like it", "half", { id: "neighbours", exports: { rows: rows("neighbours", "topic_id", "label", "similarity") } }, part(({ neighbours }) => table([
         { title: "Topic", cell: (near) => h("a", { class: "plain", href: topicLink(near.topic_id, field) }, near.label) },
         { title: "Alike", hint: "Cosine of the angle between the two: 1 is the same", cls: "number", cell: (near) => near.similarity.toFixed(2) },
-      ], one.neighbours, { label: "Topics like it" })),
-      one.segments.map((segment) => panel(`By ${segment.field}`, "half", { id: `segment-${segment.field}`, note: "Beside all messages", exports: { rows: rows(segment.values, "value", "size", "share", "share_of_all") } }, table([
-        { title: segment.field, cell: (each) => each.value }, { title: "Messages", cls: "number", cell: (each) => count(each.size) },
-        { title: "Share", cell: (each) => shareBar(each.share) }, { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
-      ], segment.values, { limit: 8, label: `By ${segment.field}` }), without(segment.n_rest, segment.n_none))),
-      one.numbers.length ? panel("Numbers", "", { id: "numbers", note: "Of this topic's messages", exports: { rows: rows(one.numbers, "field", "count", "min", "mean", "max", "mean_of_all") } }, numbers(one.numbers)) : null,
-      panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared", exports: { rows: rows(one.lineage, "model_version", "kind", "from_topic", "from_label", "to_topic", "to_label", "n_texts", "share") } }, lineage(one, field)),
+      ], neighbours, { label: "Topics like it" }))),
+      part(({ segments, numbers: all }) => [...segments.map(segmentPanel),
+        all.length ? panel("Numbers", "", { id: "numbers", note: "Of this topic's messages", exports: { rows: () => rowsOf(all, "field", "count", "min", "mean", "max", "mean_of_all") } }, numbers(all)) : null]),
+      panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared",
+        exports: { rows: () => rowsOf(one.lineage, "model_version", "kind", "from_topic", "from_label", "to_topic", "to_label", "n_texts", "share") } }, lineage(one, field)),
       later(curation(one, field, again), (controls) => controls && panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, controls), 80),
       panel("Recent messages", "", { id: "messages", note: plural(one.size, "message"), exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] } },
         later(recent, (answer) => messages(answer.data, field), 320))));
+}
+
+function segmentPanel({ field, values, n_rest, n_none }) {
+  return panel(`By ${field}`, "half", { id: `segment-${field}`, note: "Beside all messages", exports: { rows: () => rowsOf(values, "value", "size", "share", "share_of_all") } }, table([
+    { title: field, cell: (each) => each.value }, { title: "Messages", cls: "number", cell: (each) => count(each.size) },
+    { title: "Share", cell: (each) => shareBar(each.share) }, { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
+  ], values, { limit: 8, label: `By ${field}` }), without(n_rest, n_none));
 }
 
 const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
