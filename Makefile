@@ -9,6 +9,8 @@ TURRET = .venv/bin/turret
 READY = .venv/.ready
 READY_DEV = .venv/.ready-dev
 READY_LONG = .venv/.ready-long
+# Where this is set (images for containers like to) every process would compile every module that it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 # pip compiles every module of every package by default, most of which nobody imports: half a minute for nothing.
 INSTALL = $(PIP) install --quiet --no-compile --constraint constraints.txt --editable
 
