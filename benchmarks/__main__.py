@@ -33,7 +33,11 @@ def write_gold(target: Path, n_sessions: int) -> None:
 def measure(script: str, *arguments: str) -> dict[str, object]:
     """Run one benchmark and return the figures that it prints as JSON; raise if it fails."""
     done = subprocess.run(
-        [sys.executable, f"benchmarks/{script}.py", *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
+        [sys.executable, "-m", f"benchmarks.{script}", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     figures: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return figures
@@ -63,7 +67,8 @@ def main() -> None:
             "collector": ["--json"],
             "automation": ["--json"],
             "embedding": [str(gold)],
-            "topics": [str(gold), "--assign", "100000"],
+            "topics": [str(gold), "--assign", "100000", "--many", "200000"],
+            "topics_stability": [str(gold)],
             "journeys": ["--json"],
             "read": ["--json"],
             "growth": ["--json"],

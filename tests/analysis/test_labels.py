@@ -38,6 +38,8 @@ def planted(asks: list[list[str]], each: int = 12) -> tuple[list[str], np.ndarra
         ("change of address. Flight delayed", {"change of address"}, {"address flight", "of address"}),
         ("a table for 2", {"table"}, {"table for", "table for 2"}),
         ("\u00bfD\u00f3nde est\u00e1 mi pedido?", {"pedido"}, {"mi pedido", "d\u00f3nde"}),
+        ("That'll be it, yea. You\u2019ve got it", set(), {"that'll", "yea", "you've"}),
+        ("dinner on the 12th near the station", {"dinner", "station"}, {"12th", "near station"}),
         ("\U0001f600 \U0001f600!", set(), {""}),
     ],
 )
@@ -48,7 +50,18 @@ def test_phrases_are_telling_words_with_what_stands_between(text: str, held: set
 
 
 def test_politeness_and_small_words_are_no_labels() -> None:
-    for words in ("great", "thank you", "please", "what", "good one", "best", "two three", "x"):
+    for words in (
+        "great",
+        "thank you",
+        "please",
+        "what",
+        "good one",
+        "best",
+        "two three",
+        "x",
+        "came out",
+        "that'll work",
+    ):
         assert not may_be_label(words.split()), words
     assert may_be_label(["good", "restaurant"])
 
@@ -92,6 +105,17 @@ def test_topics_of_mere_politeness_are_named_by_a_message() -> None:
     labels = Namer(texts, *rest).topics()
     assert labels == ["thank you", labels[1], "\U0001f44d\U0001f44d", "book table"]
     assert labels[1] in ("ok", "yes")
+
+
+def test_a_topic_without_a_telling_phrase_is_named_by_a_short_message() -> None:
+    texts, *rest = planted([["Yes, that'll be it!", "Yea, you've got that, I'd go with it {}"], ASKS["book table"]])
+    assert Namer(texts, *rest).topics() == ["Yes, that'll be it!", "book table"]
+
+
+def test_a_theme_is_named_by_two_words_where_each_of_its_topics_has_one() -> None:
+    lists = [["cancel transfer"], ["pending transfer"], ["declined payment"], ["payment twice"], ["lost phone"]]
+    namer = Namer(*planted([[f"{text} {{}}" for text in texts] for texts in lists]))
+    assert namer.themes(np.asarray([0, 0, 0, 0, 1]), namer.topics())[0] == "payment & transfer"
 
 
 def test_a_theme_is_named_by_what_its_topics_share_else_by_two_of_them() -> None:

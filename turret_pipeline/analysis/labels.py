@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from turret_pipeline.analysis.labels_phrases import (
-    FUNCTION_WORDS,
     MAX_CHARACTERS,
     WEAK,
+    is_function_word,
     may_be_label,
     phrases,
     proper_names,
@@ -29,7 +29,7 @@ from turret_pipeline.analysis.topics_neighbours import READ_CHARACTERS
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 
-N_TYPICAL = 120
+N_TYPICAL = 80
 """Texts of a topic that lend phrases, the most typical ones."""
 
 N_NAMES = 50
@@ -38,10 +38,13 @@ N_NAMES = 50
 N_FINALISTS = 24
 """Phrases of a topic, the most telling ones, that are ranked by their meaning as the texts that hold them tell it."""
 
-N_EMBEDDED = 8
+N_EMBEDDED = 6
 """Of these, those whose meaning is asked of the model."""
 
-N_JOINED = 6
+N_MESSAGES = 10
+"""Of a topic's texts, those of which one may name it where no phrase can."""
+
+N_JOINED = 4
 """Of these, those that are tried in pairs."""
 
 MAX_JOINED = 5
@@ -64,6 +67,9 @@ LONG = 0.03
 
 THEME_SHARE = 0.15
 """Least share of the texts in each of a theme's topics, or all but one in four, for a phrase to name the theme."""
+
+TWO_WORDS_COVER = 0.6
+"""Least share of a theme's topics that hold one of two words for these to name it."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class Namer:
             self._read()
             ranked = self._by_meaning(_by_words([lent.share for lent in self._lent]), self._centroids)
             for topic in missing:
-                labels[topic] = self._take([*ranked[topic], _clip(self._texts[self._typical[topic][0]])])
+                labels[topic] = self._take([*ranked[topic], self._message(topic)])
         return [labels[topic] for topic in range(len(self._centroids))]
 
     def renamed(self, labels: list[str], names: Mapping[int, str]) -> list[str]:
@@ -122,7 +128,8 @@ class Namer:
         return [names.get(topic, label) for topic, label in enumerate(labels)]
 
     def themes(self, themes: np.ndarray, labels: list[str], kept: Mapping[int, str] | None = None) -> list[str]:
-        """Return one label a theme: a phrase that most of its topics share, else the labels of its first two topics.
+        """Return one label a theme: a phrase that most of its topics share, else two words that most have one of
+        ("transfer & payment"), else the labels of its first two topics.
 
         themes: theme of each topic, 0 to n_themes-1. labels: of the topics, the largest topic first.
         kept: labels that themes have already; they stay unless a topic has taken them.
@@ -143,8 +150,32 @@ class Namer:
                 found.append(kept[theme])
                 continue
             names = [labels[topic] for topic in topics[:2]]
-            found.append(self._take([*candidates, " / ".join(names) + (" …" if len(topics) != 2 else "")]))
+            joined = " / ".join(names) + (" …" if len(topics) != 2 else "")
+            found.append(self._take([*candidates, *self._two_words(topics), joined]))
         return found
+
+    def _two_words(self, topics: np.ndarray) -> list[str]:
+        """Return "one & other" for the two words of which most of these topics hold one, and few others do; or none."""
+        holds: dict[str, set[int]] = defaultdict(set)
+        for topic, lent in enumerate(self._lent):
+            for key, share in lent.share.items():
+                if share > THEME_SHARE and may_be_label([key]):
+                    holds[key].add(topic)
+        inside = set(topics.tolist())
+        words = [key for key, held in holds.items() if len(held & inside) > 1 and 2 * len(held & inside) > len(held)]
+        pairs = [(one, other) for one in words for other in words if one < other]
+        if not pairs:
+            return []
+
+        def covered(pair: tuple[str, str]) -> tuple[int, int]:
+            held = holds[pair[0]] | holds[pair[1]]
+            return len(held & inside), -len(held - inside)
+
+        best = min(pairs, key=lambda pair: (*(-count for count in covered(pair)), pair))
+        if covered(best)[0] < TWO_WORDS_COVER * len(topics):
+            return []
+        first, second = sorted(best, key=lambda key: (-len(holds[key] & inside), key))
+        return [f"{self._surface(first)} & {self._surface(second)}"]
 
     def _read(self) -> None:
         """After this call the phrases of the typical texts are known."""
@@ -262,6 +293,10 @@ class Namer:
                     found.setdefault(" ".join(words), (first, second))
         return found
 
+    def _message(self, topic: int) -> str:
+        """Return the shortest of the topic's most typical texts: what names it where no phrase does."""
+        return _clip(min((self._texts[row] for row in self._typical[topic][:N_MESSAGES]), key=len))
+
     def _surface(self, key: str) -> str:
         """Return the phrase as it is mostly written."""
         return min(self._surfaces[key].items(), key=lambda item: (-item[1], item[0]))[0]
@@ -288,7 +323,7 @@ def clean_keywords(words: Sequence[str]) -> list[str]:
     """Return the first `N_KEYWORDS` of `words` that say something, each once whatever its number (card, cards)."""
     found: dict[str, str] = {}
     for word in words:
-        if len(word) > 1 and word not in FUNCTION_WORDS and not word.isdigit() and word.strip("_"):
+        if len(word) > 1 and not is_function_word(word) and not word.isdigit() and word.strip("_"):
             found.setdefault(singular(word), word)
     return list(found.values())[:N_KEYWORDS]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 MAX_TELLING = 3
 MAX_CHARACTERS = 60
@@ -27,20 +28,23 @@ _LEFT_OUT = """
     quite bit lot am is are was were be been being do does did doing done have has had having can could will would shall
     should may might must i'm i've i'd i'll it's that's let's there's you're we're they're he's she's im ive id ill
     gonna wanna there here then so yet ever now currently maybe perhaps rather pretty own every few much many more most
+    thats theres theyre youre weve youve theyve hes shes indeed
     der die das ein eine einen einem einer den dem des mein meine meinen ich du er sie es wir ihr ist sind war bin habe
     hat haben wird kann auch noch el la los las un una unos unas mi mis tu tus su sus es son está estoy ser lo le les se
     me te nos yo ya muy le la les un une des du de mon ma mes ton ta votre vos notre je tu il elle nous vous est sont
     suis ai as il lo la gli le un uno una mio mia è sono ho ha si o os as um uma meu minha eu ele ela é são"""
 _JOINS = """
     of to for with in on at by from into about without between through over under before after during against and
+    around near till until
     not never no nor per via than mit für von zu auf aus nach bei ohne im am zum zur und nicht de del al para por con
     sin en y no da do di per con del della à au aux pour avec sans sur dans et pas em na no ao com sem e não non"""
 _ENDS = """
-    or but because if though although while since unless until what which who whom whose when where why how want wants
+    or but because if though although while since unless what whats which who whom whose when where why how want wants
     wanted need needs needed like likes know knows tell let lets please thanks thank hi hello hey ok okay yes yeah yep
     nope sure sorry bye goodbye welcome cheers think guess hope wonder wondering say says said going trying try tried
     seem seems love mean lol looking look looked um uh oh ah well alright ask asking something anything nothing
-    everything someone anyone thing things stuff way ways kind sort got gotten get gets getting would'd
+    everything someone anyone thing things stuff way ways kind sort got gotten get gets getting
+    yea yup yah ya yeh nah hmm hm mm mhm haha hahaha wow oops yay okie okey kk thx tks pls plz gotcha eh hey hiya
     bitte danke hallo wie was wo wann warum wer welche möchte oder aber por favor gracias hola cómo qué cuál cuándo
     dónde quiero necesito pero s'il merci bonjour comment quel quelle quand où pourquoi voudrais mais grazie ciao come
     quando dove perché vorrei ma obrigado obrigada olá como quero onde mas"""
@@ -55,7 +59,9 @@ _WEAK = """
     person else instead sounds sound correct exactly definitely absolutely probably fast quick quickly quickest cheap
     cheapest long longer enough anymore asap also actually able total two three four five six seven eight nine ten
     monday tuesday wednesday thursday friday saturday sunday january february march april june july august september
-    october november december am pm getting keeps currently"""
+    october november december am pm getting keeps currently quarter half past o'clock later ahead bunch helpful helped
+    useful thankful grateful appreciate appreciated glad happy assistance accurate appears appear finished done hear
+    option options asked answer answered require requires required pick picked proceed extra determine interesting"""
 
 LEFT_OUT = frozenset(_LEFT_OUT.split())
 JOINS = frozenset(_JOINS.split())
@@ -64,14 +70,23 @@ WEAK = frozenset(_WEAK.split())
 """Words that say little by themselves: part of a phrase, never a label alone."""
 
 FUNCTION_WORDS = LEFT_OUT | JOINS | ENDS
+_CONTRACTED = re.compile(r".*'(?:ll|ve|re|d|m)")
+_COUNTED = re.compile(r"\d+(?:st|nd|rd|th)?")
 _PARTICLES = frozenset({"up", "out", "off", "down", "back", "away"})
 _LOGGING_IN = """
     log logs logged logging sign signs signed signing check checks checked checking cash cashed turn turned turning"""
+_SAYS_LITTLE = WEAK | _PARTICLES
 _PARTICLES_OF = {"in": frozenset(_LOGGING_IN.split()), "on": frozenset({"turn", "turned", "turning", "add", "log"})}
 _NEGATED = re.compile(r".*n['\u2019]t|cannot|cant|dont|doesnt|didnt|wont|isnt|wasnt|hasnt|havent|couldnt|arent")
 _TELLING, _JOIN, _PARTICLE, _END, _GAP = range(5)
 
 
+def is_function_word(word: str) -> bool:
+    """Return whether `word`, in lower case, says nothing by itself: "the", "please", "that'll"."""
+    return word in FUNCTION_WORDS or _CONTRACTED.fullmatch(word.replace("\u2019", "'")) is not None
+
+
+@lru_cache(maxsize=65_536)
 def singular(word: str) -> str:
     """Return `word` without an English plural ending: what "flights" and "flight" count as."""
     if len(word) > 4 and word.endswith("ies"):
@@ -84,8 +99,8 @@ def singular(word: str) -> str:
 
 
 def may_be_label(words: list[str]) -> bool:
-    """Return whether a phrase says something: at least one word that is neither a function word nor weak."""
-    strong = any(word not in FUNCTION_WORDS and word not in WEAK and len(word) > 2 for word in words)
+    """Return whether a phrase says something: at least one word that is no function word, particle or weak one."""
+    strong = any(len(word) > 2 and word not in _SAYS_LITTLE and not is_function_word(word) for word in words)
     return strong and len(" ".join(words)) <= MAX_CHARACTERS
 
 
@@ -121,13 +136,13 @@ def _kinds(text: str) -> Iterator[tuple[str, int]]:
     last = ""
     for match in _TOKEN.finditer(text.lower()):
         word = match[0].replace("\u2019", "'")
-        if not word[0].isalnum() or word.isdigit() or word in ENDS or word.removesuffix("'s") in ENDS:
+        if not word[0].isalnum() or _COUNTED.fullmatch(word) or word in ENDS or word.removesuffix("'s") in ENDS:
             kind = _END
         elif word in _PARTICLES or last in _PARTICLES_OF.get(word, ()):
             kind = _PARTICLE
         elif _NEGATED.fullmatch(word):
             word, kind = "not", _JOIN
-        elif word in LEFT_OUT:
+        elif word in LEFT_OUT or _CONTRACTED.fullmatch(word):
             kind = _GAP
         elif word in JOINS:
             kind = _JOIN

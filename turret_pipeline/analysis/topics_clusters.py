@@ -40,11 +40,9 @@ LEAST_EVENNESS = 0.3
 """Of a level's sizes, from 0 for one giant to 1 for equal ones: a giant and splinters are well apart, and of no use."""
 
 MOST_PARTS = 12
-COARSER = 1.5
-"""Fine clusters in a topic, on average, past which a level is one of themes; its quality has to be so much better."""
-
-MOST_WORDS = 10_000
-"""Single words that are counted by cluster, the most frequent ones."""
+COARSER = 2.0
+"""Fine clusters in a topic, on average, past which a level is one of themes; its quality has to be so much better. Two
+apps' messages in one field are further apart than any topics of one of them, which makes them no topics."""
 
 MIN_SIZE = 5
 """Distinct texts that make a topic."""
@@ -65,7 +63,7 @@ def cluster_texts(terms: Terms, vectors: np.ndarray, *, seed: int) -> Clustering
     terms: of distinct texts. vectors: float32 of shape (n_texts, n_dims), unit rows.
     """
     graph = neighbour_graph(terms.counts, vectors)
-    words = _frequent(terms.of_words)
+    words = terms.frequent_words()
     # A cluster of two or three texts has no words to speak of: few texts start from fewer clusters.
     resolution = float(np.clip(len(vectors) / TEXTS_A_STEP, 1.0, RESOLUTION))
     fine = settle(graph, words, communities(graph, resolution, seed))
@@ -100,14 +98,6 @@ def _evenness(sizes: np.ndarray) -> float:
     """Return how many clusters of equal size would be as diverse (Hill 1973), less one, by the clusters less one."""
     share = sizes[sizes > 0] / sizes.sum()
     return float((np.exp(-(share * np.log(share)).sum()) - 1) / max(len(share) - 1, 1))
-
-
-def _frequent(words: sp.csr_matrix) -> sp.csr_matrix:
-    """Return 1 where a text has a word, of the `MOST_WORDS` words that most texts have."""
-    if words.shape[1] > MOST_WORDS:
-        in_texts = np.bincount(words.indices, minlength=words.shape[1])
-        words = words[:, np.sort(np.argsort(-in_texts, kind="stable")[:MOST_WORDS])]
-    return sp.csr_matrix((np.ones(words.nnz, dtype=np.float32), words.indices, words.indptr), words.shape)
 
 
 def communities(graph: sp.csr_matrix, resolution: float, seed: int) -> np.ndarray:

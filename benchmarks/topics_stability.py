@@ -1,0 +1,67 @@
+"""How much labelled texts move between topics: refits on the same texts, on 10 % more, and with a new theme.
+
+    python -m benchmarks.topics_stability GOLD.parquet [--explicit]
+
+GOLD has columns text and gold_topic (and gold_explicit). The label of middle size is left out of the first fit, which
+sees 10 of 11 of the other texts. Prints one JSON object: by refit the share of texts that both fits saw whose topic
+changed (0 to 1) and the adjusted Rand index of both; of the planted label's texts, the share in its largest topic, and
+whether that topic is new.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import polars as pl
+from sklearn.metrics import adjusted_rand_score
+
+from benchmarks.topics import frame_of, read_gold
+from turret_pipeline.analysis.embedding import open_embedder
+from turret_pipeline.analysis.topics import TopicFit, fit_topics
+
+
+def moved(before: TopicFit, after: TopicFit) -> tuple[float, float]:
+    """Return (share of the texts of both whose topic differs, adjusted Rand index of the two)."""
+    both = before.assignments.select("text_id", "topic_id").join(after.assignments, on="text_id")
+    old, new = both["topic_id"].fill_null("-"), both["topic_id_right"].fill_null("-")
+    ari = float(adjusted_rand_score(old.to_list(), new.to_list()))
+    return round(float((old != new).mean() or 0.0), 4), round(ari, 4)  # type: ignore[arg-type]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("gold", type=Path)
+    parser.add_argument("--explicit", action="store_true")
+    args = parser.parse_args()
+    gold = read_gold(args.gold, explicit=args.explicit)
+    embedder = open_embedder(None)
+    data = frame_of(gold["text"].to_list(), embedder.embed(gold["text"].to_list()))
+    data = data.with_columns(gold["gold_topic"], late=data["text_id"].str.slice(0, 4).str.to_integer(base=16) % 11 == 0)
+    by_size = data.group_by("gold_topic").len().sort("len", "gold_topic")["gold_topic"]
+    planted = pl.col("gold_topic") == by_size[len(by_size) // 2]
+    first = data.filter(~planted & ~pl.col("late"))
+    before = fit_topics(first, embed=embedder.embed)
+
+    def refit(texts: pl.DataFrame) -> TopicFit:
+        known = {"previous_topics": before.topics, "previous_assignments": before.assignments}
+        return fit_topics(texts, embed=embedder.embed, **known)
+
+    figures: dict[str, float | bool] = {}
+    for name, texts in (
+        ("same", first),
+        ("grown", data.filter(~planted)),
+        ("planted", data.filter(planted | ~pl.col("late"))),
+    ):
+        after = refit(texts)
+        figures[f"{name}_changed"], figures[f"{name}_ari"] = moved(before, after)
+    own = after.assignments.join(data.filter(planted), on="text_id", how="semi").drop_nulls("topic_id")
+    counts = own.group_by("topic_id").len().sort("len", descending=True)
+    figures["planted_share"] = round(float(counts["len"][0]) / float(data.filter(planted).height), 3)
+    figures["planted_is_new"] = counts["topic_id"][0] not in before.topics["topic_id"].to_list()
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
