@@ -4,8 +4,8 @@ A label is a phrase of the topic's own texts (`labels_phrases`), best of two or 
 typical texts must hold it and few of other topics' (share and log ratio, as in c-TF-IDF); among the best of these the
 one is taken whose meaning is nearest the topic and not near its next neighbour, seen from the middle of all topics. The
 meaning of a phrase is its embedding where the caller lends the model, else the mean vector of the texts that hold it.
-A single word, or words that say little, are a last resort; a topic without any phrase is named by its most typical
-text. Not here: language models.
+A single word is a last resort; a topic without a telling phrase, such as one of thanks, is named by a short typical
+text. A theme is named by a phrase that its topics share, or by two words. Not here: language models.
 """
 
 from __future__ import annotations
