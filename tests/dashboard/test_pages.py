@@ -114,7 +114,11 @@ def test_a_topics_page_shows_its_series_moves_and_messages(served: Served, visit
     assert numbers(page, "#numbers td:nth-child(3)") == [number["count"] for number in topic["numbers"]]
     ways = served.get("/v1/topics/t_refund", served.full)["lineage"]
     assert page.locator("#lineage li").count() == len(ways)
-    visitor.open("/topics/t_nothing")
+    visitor.go("/topics/theme_trouble")
+    trouble = [each for each in served.get("/v1/topics", served.full)["data"] if each["parent_id"] == "theme_trouble"]
+    assert texts(page, "#topics .topic-name") == [each["label"] for each in trouble]
+    assert numbers(page, ".tiles .tile:first-child dd") == [sum(each["size"] for each in trouble)]
+    visitor.go("/topics/t_nothing")
     expect(page.locator("h1")).to_have_text("There is no such topic")
 
 

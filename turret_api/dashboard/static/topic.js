@@ -1,4 +1,4 @@
-// One topic: how much and when, who, with which numbers, what people wrote, what comes before and after, what is like it.
+// One topic, or a theme: how much and when, who, with which numbers, what people wrote, what comes before and after.
 
 import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
@@ -16,10 +16,10 @@ export async function topic(context) {
   const wanted = asked(field, query);
   const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted), recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
   for (const each of [whole, recent]) each.catch(() => null);
-  let one;
+  let one, known;
   try {
     // The list of topics is at hand sooner, and says what stands at the top; hidden topics and themes are not in it.
-    const known = await list("/v1/topics", wanted);
+    known = await list("/v1/topics", wanted);
     const row = known.data.find((each) => each.topic_id === id);
     one = row ? { ...row, built_at: known.built_at } : await whole;
   } catch (error) {
@@ -44,10 +44,10 @@ export async function topic(context) {
       ], neighbours, { label: "Topics like it" }))),
       part(({ segments, numbers: all }) => [...segments.map(segmentPanel),
         all.length ? panel("Numbers", "", { id: "numbers", note: "Of this topic's messages", exports: { rows: () => rowsOf(all, "field", "count", "min", "mean", "max", "mean_of_all") } }, numbers(all)) : null]),
-      panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared",
+      one.level ? theirTopics(known.data.filter((each) => each.parent_id === id), field) : panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared",
         exports: { rows: () => rowsOf(one.lineage, "model_version", "kind", "from_topic", "from_label", "to_topic", "to_label", "n_texts", "share") } }, lineage(one, field)),
       later(curation(one, field, again), (controls) => controls && panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, controls), 80),
-      panel("Recent messages", "", { id: "messages", note: plural(one.size, "message"), exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] } },
+      one.level ? null : panel("Recent messages", "", { id: "messages", note: plural(one.size, "message"), exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] } },
         later(recent, (answer) => messages(answer.data, field), 320))));
 }
 
@@ -57,6 +57,12 @@ function segmentPanel({ field, values, n_rest, n_none }) {
     { title: "Share", cell: (each) => shareBar(each.share) }, { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
   ], values, { limit: 8, label: `By ${field}` }), without(n_rest, n_none));
 }
+
+// What a theme consists of.
+const theirTopics = (topics, field) => panel("Its topics", "", { id: "topics", exports: { rows: () => rowsOf(topics, "topic_id", "label", "size", "share") } }, table([
+  { title: "Topic", cell: (each) => h("span", { class: "topic-name" }, h("a", { class: "plain", href: topicLink(each.topic_id, field) }, each.label), trendMark(each)) },
+  { title: "Messages", cls: "number size", cell: (each) => count(each.size) }, { title: "Of all messages", cell: (each) => shareBar(each.share) },
+], topics, { label: "Its topics" }));
 
 const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
 
