@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import polars as pl
 import psutil
 import pytest
 from fastapi.testclient import TestClient
@@ -16,7 +19,9 @@ from tests.read.conftest import Api, read_app
 from tests.read.test_answers import ROUTES
 from turret_api.errors import ApiError, UnavailableError
 from turret_api.read.calculator import Calculator
+from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +84,63 @@ def test_a_question_that_takes_too_much_memory_is_ended_and_named(written: Path)
     assert calculator.process_id is None
 
 
+@pytest.mark.long
+def test_a_question_that_was_under_way_with_one_too_large_is_answered(written: Path, tmp_path: Path) -> None:
+    lake = Lake(str(shutil.copytree(written, tmp_path / "lake")))
+    write_steps(lake, "big", 4_000_000)
+    calculator = Calculator(lake)
+    calculator.start()
+    process_id = calculator.process_id
+    assert b"t_parcel" in calculator.ask("shop", "/v1/topics", b"").content
+    assert calculator.process_id == process_id is not None
+    process = psutil.Process(process_id)
+    calculator._limit_bytes = process.memory_info().rss + (120 << 20)
+    process.suspend()  # so that all are under way at once
+    with ThreadPoolExecutor(3) as threads:
+        large = [threads.submit(calculator.ask, "big", "/v1/journeys/loops", b"level=%d" % i) for i in range(2)]
+        wait_until(lambda: len(calculator._running.asked_at) == 2)  # type: ignore[union-attr]
+        small = threads.submit(calculator.ask, "shop", "/v1/journeys/loops", b"")
+        wait_until(lambda: len(calculator._running.asked_at) == 3)  # type: ignore[union-attr]
+        process.resume()
+        assert b"t_refund" in small.result().content
+        for each in large:
+            assert isinstance(each.exception(), ApiError)
+            assert "more memory" in str(each.exception())
+    assert is_gone(process_id)
+    assert b"t_parcel" in calculator.ask("shop", "/v1/topics", b"").content
+    calculator.close()
+
+
+def write_steps(lake: Lake, project_id: str, n: int) -> None:
+    """Write `n` steps of sessions of ten, of a text field that the other project has too."""
+    field = store.read(lake, FIELD_TYPES, "shop").filter(pl.col("type") == "text")
+    store.replace(lake, FIELD_TYPES, field.with_columns(project_id=pl.lit(project_id)), project_id)
+    number = pl.int_range(n, dtype=pl.Int64)
+    step = store.read(lake, JOURNEY_STEPS, "shop").head(1)
+    steps = step.select(pl.all().repeat_by(n).explode()).with_columns(
+        project_id=pl.lit(project_id),
+        place=number % 10,
+        session_id=(number // 10).cast(pl.String),
+        topic_id=(number % 7).cast(pl.String),
+    )
+    store.replace(lake, JOURNEY_STEPS, steps, project_id)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if holds():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never came to that")
+
+
 def test_after_a_crash_the_next_question_is_answered_and_nothing_is_left_when_it_closes(written: Path) -> None:
     calculator = Calculator(Lake(str(written)))
-    calculator.ask("shop", "/v1/fields", b"")
+    calculator.start()
     first = calculator.process_id
     assert first is not None
+    calculator.ask("shop", "/v1/fields", b"")
+    assert calculator.process_id == first
     os.kill(first, signal.SIGKILL)
     assert b"plan" in calculator.ask("shop", "/v1/fields", b"").content
     second = calculator.process_id

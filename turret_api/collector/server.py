@@ -26,6 +26,7 @@ REQUEST_S = 60.0
 SHUTDOWN_S = 10
 _MOST_DISCARDED = 32 * 1024 * 1024
 _SWEEP_S = 1.0
+_CALCULATOR_S = 1.0
 
 
 class Protocol(HttpToolsProtocol):
@@ -108,6 +109,12 @@ async def _sweep(server: uvicorn.Server) -> None:
                 connection.cut_if_slow(now)
 
 
+async def _start_calculator(app: FastAPI) -> None:
+    """Start what works out answers before the first question comes, but not while the start itself goes on."""
+    await asyncio.sleep(_CALCULATOR_S)
+    await asyncio.to_thread(app.state.calculator.start)
+
+
 def serve(
     settings: Settings,
     accounts: Accounts,
@@ -124,11 +131,12 @@ def serve(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        sweep = asyncio.create_task(_sweep(server))
+        tasks = [asyncio.create_task(_sweep(server)), asyncio.create_task(_start_calculator(app))]
         try:
             yield
         finally:
-            sweep.cancel()
+            for task in tasks:
+                task.cancel()
             app.state.calculator.close()
             await asyncio.to_thread(collector.stop)
 

@@ -4,7 +4,8 @@ The server judges keys, remembers answers and takes events; what has to be compu
 which runs the same routes over the same lake. Who has waited for `limit_s` is told to come back; what was found by
 then is kept, so a large lake is read once. A question that takes `PATIENCE` times as long, or that makes the calculator
 grow too large, ends with that process: the work stops, its memory is free, and the next question starts a new one.
-(A thread cannot be ended, and memory that a library has taken cannot be taken back from it.)
+(A thread cannot be ended, and memory that a library has taken cannot be taken back from it.) Questions that were under
+way with it are asked again, one at a time: whichever is too large is alone then, and the others are answered.
 """
 
 from __future__ import annotations
@@ -50,11 +51,14 @@ class Answered:
 
 
 class _EndedError(Exception):
-    """The calculator ended before it had answered; `reason` is "memory", or "time" for a question that was not this."""
+    """The calculator ended before it had answered.
 
-    def __init__(self, reason: str) -> None:
+    reason: "memory", or "time" for a question that was not this. was_alone: whether it worked on this question only.
+    """
+
+    def __init__(self, reason: str, was_alone: bool) -> None:
         super().__init__(reason)
-        self.reason = reason
+        self.was_too_large = reason == "memory" and was_alone
 
 
 @dataclass
@@ -69,7 +73,7 @@ class _Process:
 
 
 class Calculator:
-    """Asks the calculator process, and starts it at the first question and whenever it has ended.
+    """Asks the calculator process, and starts it at the first question (or before) and whenever it has ended.
 
     Args:
         lake: what it answers from.
@@ -82,29 +86,42 @@ class Calculator:
         self._limit_s = limit_s
         self._limit_bytes = limit_bytes or total_memory() // 2
         self._lock = threading.Lock()
+        self._alone = threading.Lock()
         self._running: _Process | None = None
         self._numbers = itertools.count()
 
     def ask(self, project_id: str, path: str, query: bytes) -> Answered:
         """Return what the read API answers the project's question; raise an `ApiError` if it is no success.
 
-        A question that was under way when another one's time was up is asked again, once.
+        A question with which the process ended is asked again, once, unless the process had it alone.
         """
-        for last in (False, True):
-            try:
-                answered = self._ask_once(project_id, path, query)
-            except _EndedError as error:
-                if error.reason == "memory":
-                    raise invalid(
-                        "This question takes more memory than one may have; narrow it with from, to, name or a segment."
-                    ) from None
-                if last:
-                    raise UnavailableError("The server had to begin anew; ask again.", retry_after_s=5) from None
-                continue
-            if answered.status == 200:
-                return answered
-            raise _as_error(answered)
-        raise AssertionError("not reached")
+        with self._alone:
+            pass  # none is asked while another is asked again
+        try:
+            answered = self._ask_once(project_id, path, query)
+        except _EndedError as error:
+            answered = self._ask_again(project_id, path, query, error)
+        if answered.status == 200:
+            return answered
+        raise _as_error(answered)
+
+    def _ask_again(self, project_id: str, path: str, query: bytes, error: _EndedError) -> Answered:
+        if not error.was_too_large:
+            with self._alone:
+                try:
+                    return self._ask_once(project_id, path, query)
+                except _EndedError as again:
+                    error = again
+        if error.was_too_large:
+            raise invalid(
+                "This question takes more memory than one may have; narrow it with from, to, name or a segment."
+            ) from None
+        raise UnavailableError("The server had to begin anew; ask again.", retry_after_s=5) from None
+
+    def start(self) -> None:
+        """After this call the process runs, or starts, so that the first question need not wait for it."""
+        with self._lock:
+            self._running = self._running or self._start()
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -166,7 +183,7 @@ class Calculator:
         running.connection.close()
         for waiting in list(running.waiting.values()):
             if not waiting.done():
-                waiting.set_exception(_EndedError(running.reason))
+                waiting.set_exception(_EndedError(running.reason, was_alone=len(running.asked_at) == 1))
 
     def _watch(self, running: _Process) -> None:
         """End the process when it holds more memory than it may, or works on a question for too long."""
