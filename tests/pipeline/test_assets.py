@@ -77,6 +77,9 @@ def test_every_table_that_is_built_is_an_asset_with_columns_words_and_checks(lak
             known = graph.get(source.asset_key).metadata.get("dagster/column_schema")
             assert known is None or source.column_name in [column.name for column in known.columns]
         assert any(key.asset_key == asset.key for key in graph.asset_check_keys)
+        if table.name == "messages":
+            (text,) = (column.description for column in columns if column.name == "text")
+            assert text is not None and text.endswith("← events.metadata, field_types.type")
     assert not graph.get(dg.AssetKey("raw_events")).is_executable
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -53,22 +53,31 @@ MADE_FROM: dict[str, dict[str, tuple[str, ...]]] = {
 
 
 def described(table: Table, after: tuple[str, ...]) -> dict[str, Any]:
-    """Return the metadata of an asset that follows from its table's declaration; `after`: names of what it reads."""
+    """Return the metadata of an asset that follows from its table's declaration; `after`: names of what it reads.
+
+    Where a column comes from stands with its meaning too: Dagster's open-source UI draws no lineage of columns.
+    """
+    origins = lineage(table, after)
     columns = [
         dg.TableColumn(
             column.name,
             str(column.dtype),
-            column.meaning,
+            column.meaning + _from(origins.deps_by_column.get(column.name, ())),
             dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == (column.name,)),
         )
         for column in table.columns
     ]
     return {
         "dagster/column_schema": dg.TableSchema(columns=columns),
-        COLUMN_LINEAGE: lineage(table, after),
+        COLUMN_LINEAGE: origins,
         "dagster/table_name": table.name,
         "unique by": ", ".join(table.key),
     }
+
+
+def _from(sources: Sequence[dg.TableColumnDep]) -> str:
+    names = [f"{source.asset_key.to_user_string()}.{source.column_name}" for source in sources]
+    return f" ← {', '.join(names)}" if names else ""
 
 
 def lineage(table: Table, after: tuple[str, ...]) -> dg.TableColumnLineage:

@@ -201,7 +201,8 @@ def _assets(step: Step) -> dg.AssetsDefinition:
                 done = step.bring(work)
                 for outcome in done if isinstance(done, tuple) else (done,):
                     workshop.done(project, outcome)
-                    facts = {"rows written": outcome.n_rows, "seconds": round(outcome.seconds, 3), **outcome.facts}
+                    facts = {"rows written": outcome.n_rows, "seconds": outcome.seconds, **outcome.facts}
+                    facts = {name: round(of, 4) if isinstance(of, float) else of for name, of in facts.items()}
                     attempts.show(project, outcome.stage, facts)
                     days[outcome.stage][project] = outcome.to_check
                 for name, table in tables.items():

@@ -18,6 +18,8 @@ MOST_FIELDS = 3
 MOST_TOPICS, MOST_NAMES = 150, 14
 MAP_COLUMNS = ("parent_id", "label", "n_messages", "x", "y")
 WIDTH, HEIGHT, MARGIN = 720, 420, 48
+EDGE = 90
+"""Pixels from a side within which a name is written inwards, or it would be cut off."""
 COLOURS = ("#4f43dd", "#0d9488", "#d97706", "#be185d", "#2563eb", "#65a30d", "#9333ea", "#dc2626", "#0891b2", "#a16207")
 
 
@@ -94,11 +96,12 @@ def topic_map(topics: pl.DataFrame) -> str:
         dots.append(f'<circle cx="{across:.0f}" cy="{down:.0f}" r="{radius:.1f}" fill="{colour}" fill-opacity=".55"/>')
         if number < MOST_NAMES:
             words = html.escape(label if len(label) <= 28 else f"{label[:27]}…")
-            names.append(f'<text x="{across:.0f}" y="{down + 4:.0f}">{words}</text>')
+            anchor = "start" if across < EDGE else "end" if across > WIDTH - EDGE else "middle"
+            names.append(f'<text x="{across:.0f}" y="{down + 4:.0f}" text-anchor="{anchor}">{words}</text>')
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}">'
         f'<rect width="{WIDTH}" height="{HEIGHT}" rx="8" fill="#fff" stroke="#ddd"/>{"".join(dots)}'
-        f'<g font-family="sans-serif" font-size="11" text-anchor="middle" fill="#111" stroke="#fff" stroke-width="3" '
+        f'<g font-family="sans-serif" font-size="11" fill="#111" stroke="#fff" stroke-width="3" '
         f'paint-order="stroke">{"".join(names)}</g></svg>'
     )
 

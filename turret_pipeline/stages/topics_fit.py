@@ -87,7 +87,7 @@ def fit_field(
     )
     fitted.add(topics.height, time.perf_counter() - started)
     fitted.facts[f"why {field.name} was fitted"] = reason
-    fitted.facts |= {f"{name} of {field.name}": value for name, value in facts.row(0, named=True).items() if value}
+    fitted.facts |= {_told(name, field.name): value for name, value in facts.row(0, named=True).items() if value}
     failpoint.reached("topics.after_commit")
 
     started = time.perf_counter()
@@ -98,6 +98,11 @@ def fit_field(
     )
     assigned.add(rows.height, time.perf_counter() - started)
     failpoint.reached("topic_assignments.after_commit")
+
+
+def _told(column: str, field: str) -> str:
+    """Return what a number of `TOPIC_FITS` is called where people see it."""
+    return f"{column.removeprefix('n_').replace('_', ' ')} of {field}"
 
 
 def _facts(known: pl.DataFrame, counted: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
