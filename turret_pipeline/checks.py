@@ -70,21 +70,27 @@ class Check:
 
 
 def unique_key(table: Table) -> Check:
-    """Return the check that the table's key names each row once, also over days."""
+    """Return the check that the table's key names each row once: of each day, where it is kept by day of receipt.
+
+    That no event is in two days `no_event_on_two_days` makes sure of; messages, steps and values follow from events day
+    by day, and other checks count them.
+    """
+    by_day = "received_date" in table.partition_by
+    key = list(dict.fromkeys([*table.key, "received_date"])) if by_day else list(table.key)
 
     def find(lake: Lake, project_id: str, days: Days = None) -> Finding:
-        rows = store.scan(lake, table, project_id).select(*table.key, *_day_of(table))
-        if days is not None and _day_of(table):
-            of_days = rows.filter(pl.col("received_date").is_in(days))
-            rows = rows.join(of_days, on=table.key, how="semi") if "received_date" not in table.key else of_days
-        # By hash: the ids of millions of rows need not be in memory to be counted.
-        n_rows, n_keys = rows.select(pl.len(), pl.struct(table.key).hash().n_unique()).collect().row(0)
-        if n_rows == n_keys:
-            return Finding(n_rows, 0)
-        twice = rows.group_by(table.key).agg(n=pl.len()).filter(pl.col("n") > 1).first().collect()
-        return Finding(n_rows, n_rows - n_keys, str(twice.row(0)) if twice.height else "")
+        rows = store.scan(lake, table, project_id)
+        return _once(_of_days(rows, days) if by_day else rows, key)
 
-    return Check(f"{', '.join(table.key)} names each row once", find, blocking=True)
+    each_day = " of a day" if by_day and "received_date" not in table.key else ""
+    return Check(f"{', '.join(table.key)} names each row{each_day} once", find, blocking=True)
+
+
+def no_event_on_two_days(lake: Lake, project_id: str, days: Days = None) -> Finding:
+    """No event that was received on one of the days was received on another day too."""
+    rows = store.scan(lake, EVENTS, project_id).select("event_id", "received_date")
+    ids = _of_days(rows, days).select("event_id")
+    return _once(rows if days is None else rows.join(ids, on="event_id", how="semi"), ["event_id"])
 
 
 def declared_types(table: Table) -> Check:
@@ -288,6 +294,16 @@ def _all_in(rows: pl.DataFrame, there: pl.DataFrame, column: str) -> Finding:
     return _finding(rows, rows.join(there, on=column, how="anti"))
 
 
+def _once(rows: pl.LazyFrame, key: list[str]) -> Finding:
+    """Return whether `key` names each of `rows` once."""
+    # By hash: the ids of millions of rows need not be in memory to be counted.
+    n_rows, n_keys = rows.select(pl.len(), pl.struct(key).hash().n_unique()).collect().row(0)
+    if n_rows == n_keys:
+        return Finding(n_rows, 0)
+    twice = rows.group_by(key).agg(n=pl.len()).filter(pl.col("n") > 1).first().collect()
+    return Finding(n_rows, n_rows - n_keys, str(twice.row(0)) if twice.height else "")
+
+
 def _texts(lake: Lake, project_id: str, days: Days, *columns: str) -> pl.DataFrame:
     """Return the distinct values of the columns among the messages of the days."""
     messages = _of_days(store.scan(lake, MESSAGES, project_id), days)
@@ -304,10 +320,6 @@ def _finding(rows: pl.DataFrame, wrong: pl.DataFrame) -> Finding:
     return Finding(rows.height, wrong.height, str(wrong.row(0)) if wrong.height else "")
 
 
-def _day_of(table: Table) -> tuple[str, ...]:
-    return ("received_date",) if "received_date" in table.partition_by and "received_date" not in table.key else ()
-
-
 def _of_days(rows: pl.LazyFrame, days: Days) -> pl.LazyFrame:
     return rows if days is None else rows.filter(pl.col("received_date").is_in(list(days)))
 
@@ -315,6 +327,7 @@ def _of_days(rows: pl.LazyFrame, days: Days) -> pl.LazyFrame:
 _OWN: dict[str, dict[str, Check]] = {
     "events": {
         "nothing_lost": Check("every event of the raw parts is in the table", nothing_lost),
+        "no_event_on_two_days": Check("no event was received on two days", no_event_on_two_days, blocking=True),
         "nothing_made_up": Check("no raw part gave more events than it has rows", nothing_made_up),
     },
     "field_profiles": {"counts_reconcile": Check("no field is in more events than the day has", profiles_reconcile)},

@@ -34,6 +34,10 @@ def one_twice(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([rows, found.head(1)])
 
 
+def on_another_day_too(rows: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([rows, rows.filter(~OF_DAY).head(1).with_columns(received_date=DAY)])
+
+
 def changed(column: str, value: pl.Expr) -> Spoil:
     """Return what sets `column` to `value` in the spoiled day's rows (or in all, where no day is known)."""
 
@@ -61,6 +65,7 @@ EMPTY = ("field_history", "field_overrides", "topic_edits")
 FAULTS = [
     *(Fault(name, one_twice, "unique_key") for name in CHECKS if name not in EMPTY),
     Fault("events", without_one, "nothing_lost"),
+    Fault("events", on_another_day_too, "no_event_on_two_days"),
     Fault("events", changed("part", pl.lit("nowhere.parquet")), "nothing_made_up"),
     Fault("field_profiles", changed("n_events", pl.lit(10_000)), "counts_reconcile"),
     Fault("field_types", without_one, "every_field_has_a_type"),
