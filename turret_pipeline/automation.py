@@ -34,11 +34,10 @@ from turret_pipeline.stages.inputs import parts_by_day
 from turret_pipeline.stages.pending import (
     BY_DAY,
     Blocked,
+    EventDays,
     blocked_tables,
-    pending_days,
     pending_stages,
     stopped,
-    unprofiled_days,
     why_stopped,
 )
 
@@ -127,6 +126,7 @@ def look(instance: dg.DagsterInstance, settings: Settings, memory: Memory, now: 
         waits = stopped(wrong)
         pending[project] = {name: of for name, of in pending.get(project, {}).items() if name not in waits}
     busy = busy_projects(instance) if any(pending.values()) else set()
+    event_days: EventDays | None = None
     today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     runs: list[dg.RunRequest] = []
     seen: list[dg.AssetMaterialization] = []
@@ -139,13 +139,15 @@ def look(instance: dg.DagsterInstance, settings: Settings, memory: Memory, now: 
             last["events"].ask(work["events"], now)
             mine = [part for part in parts if part.project_id == project]
             # A day that has not begun here is the work of a collector whose clock is ahead: it is taken when it comes.
-            if days := [day for day in pending_days(lake, project, mine) if day <= today]:
+            event_days = event_days or EventDays.of(lake)
+            if days := [day for day in event_days.pending(project, mine) if day <= today]:
                 runs.append(days_request(project, days))
                 seen.extend(_reports(mine, days))
             continue
         if "field_profiles" in work and last["field_profiles"].may_be_asked(work["field_profiles"], 0.0, now):
             last["field_profiles"].ask(work["field_profiles"], now)
-            if days := unprofiled_days(lake, project):
+            event_days = event_days or EventDays.of(lake)
+            if days := event_days.unprofiled(project):
                 runs.append(days_request(project, days, [FIELD_PROFILES.name]))
                 continue
         if "rest" in work and last["rest"].may_be_asked(work["rest"], 0.0, now):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from turret_pipeline.lake.parts import list_parts
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages.pending import BY_DAY, STAGES, pending_days
+from turret_pipeline.stages.pending import BY_DAY, STAGES, EventDays
 
 TABLES = {table.name for table in STAGES}
 
@@ -81,7 +81,7 @@ def plan(lake: Lake, project_id: str, pending: Collection[str], wanted: Wanted) 
     if by_day and (wanted.full_refresh or by_day & set(pending)):
         parts = list_parts(lake, project_id)
         all_days = sorted({part.received_date for part in parts})
-        days = all_days if wanted.full_refresh else pending_days(lake, project_id, parts)
+        days = all_days if wanted.full_refresh else EventDays.of(lake).pending(project_id, parts)
         today = dt.datetime.now(dt.UTC).date()
         days = [day for day in days if wanted.has(day) and day <= today]
     refresh_project = wanted.full_refresh and (bool(wanted.tables) or not wanted.has_range)

@@ -76,7 +76,8 @@ def described(table: Table, after: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _from(sources: Sequence[dg.TableColumnDep]) -> str:
-    names = [f"{source.asset_key.to_user_string()}.{source.column_name}" for source in sources]
+    named = [(source.asset_key.to_user_string(), source.column_name) for source in sources]
+    names = [f"{table}.{column}" for table, column in named if column != "project_id"]
     return f" ← {', '.join(names)}" if names else ""
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from turret_pipeline.analysis.embedding import model_key
 from turret_pipeline.lake import store
-from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.marks import ProjectMarks, blocked_days, follow
 from turret_pipeline.lake.parts import Part, list_parts
 from turret_pipeline.lake.paths import Lake
@@ -149,22 +149,46 @@ def why_stopped(blocked: Blocked) -> str:
     )
 
 
-def pending_days(lake: Lake, project_id: str, parts: Collection[Part]) -> list[dt.date]:
-    """Return the days whose raw parts are not all in `events`, or whose events are not profiled, in order.
+@dataclass(frozen=True)
+class EventDays:
+    """The days of all projects' events, and what these and their profiles were made from; opened once for all of them.
 
-    parts: those of the project. Where only a note in `builds` is missing that is the newest day.
+    Args:
+        days: those that have events, by project, in order.
+        events, profiles: all marks of the two tables, by id.
     """
-    events, profiles = ProjectTable(lake, EVENTS, project_id), ProjectTable(lake, FIELD_PROFILES, project_id)
-    found = {day for day, there in parts_by_day(parts).items() if events.inputs(day) != parts_state(there)}
-    found |= {day for day in events.days() if profiles.inputs(day) != profiles_inputs(events.state(day))}
-    return sorted(found) or sorted(parts_by_day(parts))[-1:]
 
+    days: Mapping[str, Sequence[dt.date]]
+    events: Mapping[str, int]
+    profiles: Mapping[str, int]
 
-def unprofiled_days(lake: Lake, project_id: str) -> list[dt.date]:
-    """Return the days whose events are not profiled, in order; the newest where only a note in `builds` is missing."""
-    events, profiles = ProjectTable(lake, EVENTS, project_id), ProjectTable(lake, FIELD_PROFILES, project_id)
-    days = events.days()
-    return [day for day in days if profiles.inputs(day) != profiles_inputs(events.state(day))] or days[-1:]
+    @classmethod
+    def of(cls, lake: Lake) -> EventDays:
+        """Return them as they are now."""
+        marks = follow(lake, EVENTS), follow(lake, FIELD_PROFILES)
+        opened = store.open_table(lake, EVENTS)
+        found: defaultdict[str, set[dt.date]] = defaultdict(set)
+        for partition in opened.partitions() if opened is not None else ():
+            found[str(partition["project_id"])].add(dt.date.fromisoformat(str(partition["received_date"])))
+        return cls({project: sorted(days) for project, days in found.items()}, *marks)
+
+    def pending(self, project_id: str, parts: Collection[Part]) -> list[dt.date]:
+        """Return the days whose raw parts are not all in `events`, or whose events are not profiled, in order.
+
+        parts: those of the project. Where only a note in `builds` is missing that is the newest day.
+        """
+        came, events = parts_by_day(parts), ProjectMarks(self.events, project_id)
+        found = {day for day, there in came.items() if events.inputs(day) != parts_state(there)}
+        return sorted(found.union(self._unprofiled(project_id))) or sorted(came)[-1:]
+
+    def unprofiled(self, project_id: str) -> list[dt.date]:
+        """Return the days whose events are not profiled, in order; or the newest, for a note in `builds`."""
+        return self._unprofiled(project_id) or list(self.days.get(project_id, ()))[-1:]
+
+    def _unprofiled(self, project_id: str) -> list[dt.date]:
+        events, profiles = ProjectMarks(self.events, project_id), ProjectMarks(self.profiles, project_id)
+        days = self.days.get(project_id, ())
+        return [day for day in days if profiles.inputs(day) != profiles_inputs(events.state(day))]
 
 
 def _wanted(
