@@ -62,7 +62,7 @@ def test_a_failing_answer_is_said_and_can_be_tried_again(served: Served, visitor
 
 
 def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> None:
-    visitor.sign_in(served.full.read_key, "/settings")
+    visitor.sign_in(served.full.read_key, "/settings/project")
     held: list[Route] | None = []
 
     def hold(route: Route) -> None:
@@ -76,6 +76,12 @@ def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> No
     expect(visitor.page.locator("#said")).to_have_text("Loading…")
     expect(visitor.page.locator(".skeleton").first).to_be_visible()
     expect(visitor.page.locator("#view")).to_have_attribute("aria-busy", "true")
+    # What needs no table is told at once.
+    visitor.page.route("**/v1/fields*", hold)
+    visitor.page.get_by_role("link", name="Overview").click()
+    expect(visitor.page.locator("#usage")).to_contain_text("250,000 events")
+    expect(visitor.page.locator("#tables li").first).to_be_visible()
+    expect(visitor.page.locator("#n-messages")).to_have_count(0)
     waiting, held = held or [], None
     for route in waiting:
         route.continue_()

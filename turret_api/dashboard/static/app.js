@@ -5,7 +5,7 @@ import { ApiError, forget, get } from "./api.js";
 import { here, link, go, view } from "./address.js";
 import { drawPictures, forgetPictures } from "./charts.js";
 import { journeys } from "./journeys.js";
-import { overview } from "./overview.js";
+import { opening, overview } from "./overview.js";
 import { beginView } from "./panel.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
@@ -13,8 +13,9 @@ import { failed, firstEvent, loading, noTextField, notBuilt } from "./states.js"
 import { topic } from "./topic.js";
 import { topics } from "./topics.js";
 
+// Title, page, and what is shown of it until its first answer is there.
 const PAGES = {
-  overview: ["Overview", overview], topics: ["Topics", topics], topic: ["Topic", topic], journeys: ["Journeys", journeys],
+  overview: ["Overview", overview, opening], topics: ["Topics", topics], topic: ["Topic", topic], journeys: ["Journeys", journeys],
   sessions: ["Session", session], settings: ["Settings", settings],
 };
 const main = document.getElementById("view");
@@ -26,7 +27,7 @@ let drawing = 0, shown = null, address = null;
 async function show() {
   const turn = (drawing += 1);
   const { page, id, query } = view();
-  const [title, make] = PAGES[page === "topics" && id ? "topic" : page] ?? PAGES.overview;
+  const [title, make, before = loading] = PAGES[page === "topics" && id ? "topic" : page] ?? PAGES.overview;
   const same = shown === location.pathname;
   const focused = same ? focus() : null;
   shown = location.pathname;
@@ -44,7 +45,7 @@ async function show() {
   // The page keeps its height while it is drawn anew, so that what one looks at stays in place.
   main.style.setProperty("min-height", same ? `${main.offsetHeight}px` : null);
   const settled = beginView();
-  if (!same) main.replaceChildren(loading(title));
+  if (!same) main.replaceChildren(before(title));
   let content;
   try {
     content = await content_of(make, id, query);
@@ -65,19 +66,18 @@ async function show() {
   said.textContent = `${main.querySelector("h1")?.textContent ?? title}: loaded`;
 }
 
-// What a page needs before it can be drawn: events, and a text field among their keys.
+// What a page needs before it can be drawn, but for the settings: events, and a text field among their keys.
 async function content_of(make, id, query) {
+  if (make === settings) return settings({ fields: get("/v1/fields"), id, again: show });
   const fields = await get("/v1/fields");
   const texts = fields.data.filter((field) => field.type === "text").map((field) => field.field);
   const asked = query.get("field");
   const field = texts.includes(asked) ? asked : texts[0] ?? null;
-  if (make !== settings) {
-    if (!fields.data.length) {
-      const usage = await get("/v1/usage");
-      return usage.used ? notBuilt(usage, show) : firstEvent(show);
-    }
-    if (field === null) return noTextField(fields);
+  if (!fields.data.length) {
+    const usage = await get("/v1/usage");
+    return usage.used ? notBuilt(usage, show) : firstEvent(show);
   }
+  if (field === null) return noTextField(fields);
   return make({ fields, texts, field, id, query, again: show });
 }
 

@@ -7,7 +7,8 @@ export const css = (name) => getComputedStyle(document.documentElement).getPrope
 export const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 export const cut = (text, n) => (text.length > n ? `${text.slice(0, n - 1).trimEnd()}…` : text);
 
-const PALETTE = 8, DAY_MS = 86_400_000;
+export const PALETTE = 8;
+const DAY_MS = 86_400_000;
 export const colour = (index) => (index === null || index < 0 ? css("--rest") : css(`--c${index % PALETTE}`));
 export const colourName = (index) => (index === null || index < 0 ? "var(--rest)" : `var(--c${index % PALETTE})`);
 export const faint = (value, alpha) => {

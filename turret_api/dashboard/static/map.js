@@ -3,7 +3,7 @@
 // plotly, for which 100,000 points are too many to be moved about without a graphics card.
 
 import { go, note } from "./address.js";
-import { colour, css, cut, keepDrawn } from "./charts.js";
+import { PALETTE, colour, css, cut, keepDrawn } from "./charts.js";
 import { topicLink } from "./data.js";
 import { h, svg } from "./dom.js";
 import { count, percent } from "./format.js";
@@ -14,12 +14,12 @@ import { countIn, drawPoints, nearest } from "./raster.js";
 const MANY = 20_000, SOME = 3000; // points in view, from which on they are smaller
 const DENSEST = 2; // pixels of the canvas to one of the page
 const REACH = 7;
-const PALETTE = 8, REST = 8;
+const REST = PALETTE; // the ink of texts without a theme
 
 // found: as `loadTopics` gives it; texts: a promise of columns { x, y, topic_id, text }, or null; seen: [x0, x1, y0, y1] or
-// null; `moves`: whether one can move about in it; `remember`: whether the address holds what is seen then. The circles are there at
-// once, the points as soon as they have come.
-export function topicMap(found, texts, field, { size = "tall", seen = null, remember = false, moves = true } = {}) {
+// null; `moves`: whether one can move about in it, and the address holds what is seen. The circles are there at once, the
+// points as soon as they have come.
+export function topicMap(found, texts, field, { seen = null, moves = true } = {}) {
   const topics = found.topics.filter((topic) => Number.isFinite(topic.x) && Number.isFinite(topic.y));
   const themes = found.themes.filter((theme) => Number.isFinite(theme.x) && topics.some((topic) => topic.parent_id === theme.topic_id));
   const byId = new Map(topics.map((topic) => [topic.topic_id, topic]));
@@ -28,7 +28,7 @@ export function topicMap(found, texts, field, { size = "tall", seen = null, reme
   const label = `Map of ${count(topics.length)} topics: alike ones are near each other. The list of topics says the same in words.`;
   const canvas = h("canvas", {}), over = svg("svg", { "aria-hidden": "true" }), tip = h("div", { class: "tip", hidden: true });
   const plot = h("div", { class: `plot ${moves ? "moves" : ""}`, role: "img", "aria-label": label }, canvas, over);
-  const element = h("div", { class: `picture map ${size}` }, plot, tip);
+  const element = h("div", { class: "picture map tall" }, plot, tip);
   const radius = radii(topics);
   let waiting = 0;
   const draw = () => {
@@ -40,7 +40,7 @@ export function topicMap(found, texts, field, { size = "tall", seen = null, reme
   };
   const soon = () => { waiting ||= requestAnimationFrame(draw); };
   const moved = () => { state.moved = true; tip.hidden = true; soon(); };
-  const settled = () => { if (remember) note({ map: [...state.view.x, ...state.view.y].map((value) => Number(value.toPrecision(4))).join(",") }); };
+  const settled = () => { note({ map: [...state.view.x, ...state.view.y].map((value) => Number(value.toPrecision(4))).join(",") }); };
   const home = () => { Object.assign(state.view, rangesOf(state.home)); moved(); note({ map: null }); };
   if (moves) element.append(tools(gestures(plot, state.view, { changed: moved, settled }), home));
   plot.addEventListener("pointermove", (event) => (event.buttons ? null : show(tip, under(event), plot, event, found.name)));
@@ -78,7 +78,7 @@ export function topicMap(found, texts, field, { size = "tall", seen = null, reme
   };
   // For the legend: which theme stands out (null: all), and what there is, for exports and for who looks on.
   element.map = { state, draw, topics, highlight: (theme) => { state.theme = theme; soon(); } };
-  element.image = (scale) => imageOf(canvas, over, state, found.place, scale);
+  element.image = (scale) => imageOf(over, state, found.place, scale);
   return element;
 }
 
@@ -141,7 +141,7 @@ function tools({ zoom }, home) {
 }
 
 // The picture as SVG text: the points as one image in it, drawn anew at `scale` pixels to one of the page.
-function imageOf(canvas, over, state, place, scale) {
+function imageOf(over, state, place, scale) {
   const sheet = document.createElement("canvas");
   drawCanvas(sheet, state, place, scale);
   const all = svg("svg", { xmlns: "http://www.w3.org/2000/svg", width: state.width, height: state.height, viewBox: `0 0 ${state.width} ${state.height}` },

@@ -8,7 +8,7 @@ import { h, meter } from "./dom.js";
 import { flow, loadPaths, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { topicMap } from "./map.js";
-import { later, panel, rowsOf } from "./panel.js";
+import { later, panel, rowsOf, skeleton } from "./panel.js";
 import { change, movesTable, table, topicsTable } from "./tables.js";
 
 export function overview({ texts, field, query }) {
@@ -25,7 +25,7 @@ export function overview({ texts, field, query }) {
         tile("n-sessions", "Sessions", Promise.all([counts, graph]), ([{ n_messages }, { n_sessions }]) => [count(n_sessions), n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null]),
         tile("n-topics", "Topics", topics, (found) => [count(found.topics.length), found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null]),
         tile("assigned", "With a topic", counts, ({ n_messages, n_unassigned }) => [percent(n_messages ? 1 - n_unassigned / n_messages : null), `${count(n_unassigned)} without`]),
-        tile("usage", "Plan", usage, plan)),
+        planTile(usage)),
       panel("Messages a day", "two-thirds", { id: "volume", exports: { rows: async () => rowsOf((await counts).messages_per_day, "date", "count"), picture: true } }, later(counts, ({ messages_per_day: days }) => (days.length
         ? picture(`Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`, "short", volume(days))
         : h("p", { class: "empty" }, "No messages in this time.")), 132)),
@@ -38,9 +38,22 @@ export function overview({ texts, field, query }) {
         ? [panel("Journeys", "two-thirds", { id: "journeys", note: h("a", { href: link("/journeys") }, "Explore journeys"), exports: { picture: true } }, flow(answer, found)),
           panel("Most common moves", "third", { id: "moves", exports: { table: ["/v1/journeys", { ...wanted, limit: 100_000 }] } }, movesTable(rank(edges.filter((edge) => edge.from !== "start" && edge.to !== "end")).slice(0, 10), found.name, field))]
         : panel("Journeys", "", { id: "journeys" }, h("p", { class: "empty" }, "No journeys yet."))), 460),
-      panel("How fresh the tables are", "", { id: "tables", note: h("a", { href: document.body.dataset.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗"), exports: { rows: async () => rowsOf((await project).tables, "table", "built_at") } },
-        later(project, ({ tables }) => freshnessOf(tables)))));
+      freshPanel(project)));
 }
+
+// What can be told before any table is read: the use of the plan, and how fresh the tables are.
+export function opening() {
+  const grey = (height) => h("div", { class: "whole-row" }, skeleton(height));
+  const waiting = (title) => h("div", { class: "tile" }, h("dt", {}, title), h("dd", {}, skeleton(30)), h("dd", { class: "fine" }, skeleton(14)));
+  return h("div", {}, pageHead("Overview", skeleton(18)), h("div", { class: "grid" },
+    h("dl", { class: "tiles" }, ["Messages", "Sessions", "Topics", "With a topic"].map(waiting), planTile(get("/v1/usage"))),
+    grey(190), grey(420), freshPanel(get("/v1/project"))));
+}
+
+const planTile = (usage) => tile("usage", "Plan", usage, plan);
+
+const freshPanel = (project) => panel("How fresh the tables are", "", { id: "tables", note: h("a", { href: document.body.dataset.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗"),
+  exports: { rows: async () => rowsOf((await project).tables, "table", "built_at") } }, later(project, ({ tables }) => freshnessOf(tables)));
 
 const period = (found) => (found?.messages_per_day.length ? `${day(found.messages_per_day[0].date)} – ${day(found.messages_per_day.at(-1).date)}` : "");
 

@@ -21,16 +21,17 @@ const SECTIONS = { metadata: ["Metadata", metadata], keys: ["Keys", keys], usage
 export function settings(context) {
   const section = SECTIONS[context.id] ? context.id : "metadata";
   return h("div", {},
-    pageHead("Settings", isAdmin ? null : "You look with a read key; an admin key may change things.", section === "metadata" ? freshness(Promise.resolve(context.fields)) : null),
+    pageHead("Settings", isAdmin ? null : "You look with a read key; an admin key may change things.", section === "metadata" ? freshness(context.fields) : null),
     tabs("Settings", section, Object.entries(SECTIONS).map(([key, [title]]) => [key, title, link(`/settings/${key}`)])),
     h("div", { class: "grid" }, SECTIONS[section][1](context)));
 }
 
+// fields: a promise of the answer of /v1/fields.
 function metadata({ fields, again }) {
   const problem = h("p", { class: "problem", role: "alert" });
   return panel("Metadata", "", { id: "metadata", note: "A type that you set counts from the next build on", exports: { table: ["/v1/fields", { limit: 1000 }] } }, problem,
-    fields.data.length ? fieldsTable(fields.data, { edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type), history })
-      : h("p", { class: "empty" }, "No fields yet: they appear with the first events."));
+    later(fields, ({ data }) => (data.length ? fieldsTable(data, { edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type), history })
+      : h("p", { class: "empty" }, "No fields yet: they appear with the first events.")), 320));
 }
 
 function chooser(field, problem, again) {

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { go, here, note } from "./address.js";
+import { colourName } from "./charts.js";
 import { asked, freshness, loadTopics, node, pageHead, sessionLink } from "./data.js";
 import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
@@ -63,7 +64,7 @@ function hits(data, name, field) {
 
 function mapPanel(all, texts, field, query, state, choose) {
   const seen = query.get("map")?.split(",").map(Number);
-  const map = topicMap(all, texts, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null, remember: true });
+  const map = topicMap(all, texts, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null });
   const rows = async () => {
     const columns = await texts;
     return [["x", "y", "topic_id", "text", "size"], ...columns.x.map((x, i) => [x, columns.y[i], columns.topic_id[i], columns.text[i], columns.size[i]])];
@@ -77,7 +78,7 @@ function legend(all, state, choose) {
   const themes = all.themes.map((theme) => [theme, size(theme)]).filter(([, n]) => n).sort((a, b) => b[1] - a[1]);
   const buttons = themes.map(([theme, n]) => h("button", { type: "button", class: "theme", "data-theme": theme.topic_id, title: `${theme.label}: ${count(n)} messages`,
     onclick: () => { choose(state.theme === theme.topic_id ? null : theme.topic_id); mark(); } },
-  h("i", { class: "dot", style: { background: `var(--c${Math.max(0, all.place(theme)) % 8})` } }), h("span", {}, theme.label), h("span", { class: "muted" }, percent(n / total))));
+  h("i", { class: "dot", style: { background: colourName(all.place(theme)) } }), h("span", {}, theme.label), h("span", { class: "muted" }, percent(n / total))));
   const mark = () => buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.theme === state.theme)));
   mark();
   const items = (some) => h("ul", { class: "legend", "aria-label": "Themes" }, some.map((button) => h("li", {}, button)));
