@@ -98,8 +98,9 @@ def _values(snapshot: Snapshot, field: str, name: str) -> tuple[pl.DataFrame, np
     known = pl.DataFrame({"value": sent["value"].unique()}, schema={"value": pl.String}).with_row_index("row")
     events = sent.join(known, on="value").select("event_id", "row")
     ids = read_steps(snapshot, field, "event_id").select("event_id")
-    rows = ids.join(events, on="event_id", how="left", maintain_order="left")["row"].cast(pl.Int32).fill_null(NONE)
-    return known.select("value", number=number_column(known["value"])), rows.to_numpy()
+    found_at = ids.join(events, on="event_id", how="left", maintain_order="left")["row"]
+    places = found_at.cast(pl.Int32).fill_null(NONE).to_numpy()
+    return known.select("value", number=number_column(known["value"])), places
 
 
 def _runs(snapshot: Snapshot, field: str) -> pl.DataFrame:

@@ -24,7 +24,7 @@ def order_of(steps: pl.DataFrame) -> int:
     """
     digest = hashlib.blake2b(digest_size=8)
     for name in ("place", "timestamp"):
-        digest.update(np.ascontiguousarray(steps[name].to_physical().to_numpy()))
+        digest.update(steps[name].to_physical().to_numpy().tobytes())
     return int.from_bytes(digest.digest(), "big") >> 2
 
 

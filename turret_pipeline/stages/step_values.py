@@ -88,7 +88,7 @@ def _of_day(work: Work, steps: pl.DataFrame, segments: list[str], known: pl.Data
 def _row(work: Work, day: dt.date, field: str, segment: str, order: int, values: pl.Series) -> pl.DataFrame:
     named = {"project_id": work.project_id, "received_date": day, "field": field, "segment": segment, "order": order}
     row = pl.DataFrame({name: [value] for name, value in named.items()}).with_columns(**packed(values))
-    return row.select(STEP_VALUES.schema.names()).cast(dict(STEP_VALUES.schema))
+    return row.select(STEP_VALUES.schema.names()).cast(STEP_VALUES.schema)
 
 
 def _values(work: Work, steps: pl.DataFrame, fields: list[str]) -> pl.DataFrame:
