@@ -4,6 +4,7 @@ Messages are generated straight into the lake's tables, a day at a time, in a fo
 serve` answers from them as in production: one process with one calculator. Each route is driven by 50 connections of
 one client process that keeps one request under way on each and takes gzip, as browsers do; the yardstick is `/healthz`,
 a FastAPI route of the same server that answers two words of JSON, driven alike. Rounds alternate and medians count.
+`…_unpacked` is the same without gzip: a graph of 60 topics is then a megabyte an answer.
 Before that, each answer's first making (`…_first_s`), and questions that are all different, of 4 connections: paths and
 funnels, none of which is answered from memory. What is not answered within five minutes counts as infinity.
 
@@ -54,6 +55,7 @@ N_DAYS, N_TOPICS, N_TEXTS, SESSION = 30, 60, 200_000, 10
 FIRST_DAY = dt.date(2026, 3, 1)
 MOST_S = 300.0
 ROUTES = {"topics": "/v1/topics", "journeys": "/v1/journeys", "fields": "/v1/fields"}
+UNPACKED = {**ROUTES, "journeys_100": "/v1/journeys?limit=100"}
 
 
 def day_of_events(number: int, n: int) -> pl.DataFrame:
@@ -176,12 +178,12 @@ class Server:
         self.port = port
         self.key = key
 
-    def request(self, path: str) -> bytes:
-        headers = f"host: 127.0.0.1:{self.port}\r\nx-api-key: {self.key}\r\naccept-encoding: gzip\r\n"
+    def request(self, path: str, packing: str = "gzip") -> bytes:
+        headers = f"host: 127.0.0.1:{self.port}\r\nx-api-key: {self.key}\r\naccept-encoding: {packing}\r\n"
         return f"GET {path} HTTP/1.1\r\n{headers}\r\n".encode()
 
-    def drive(self, path: str, clients: int, seconds: float) -> Round:
-        return drive(self.port, self.request(path), clients, seconds)
+    def drive(self, path: str, clients: int, seconds: float, packing: str = "gzip") -> Round:
+        return drive(self.port, self.request(path, packing), clients, seconds)
 
     def ask(self, path: str) -> float:
         """Return the seconds that one question takes, asked again while told to; infinity if it is not answered."""
@@ -287,10 +289,12 @@ def _measure(
         times = server.ask_all(paths, at_once=4)
         figures[f"{name}_p95_s"] = statistics.quantiles(times, n=20)[18]
         tell(f"{name}: p95 {figures[f'{name}_p95_s']:.2f} s")
-    found: dict[str, list[Round]] = {name: [] for name in ("bare", *ROUTES)}
+    asked = {"bare": ("/healthz", "gzip"), **{name: (path, "gzip") for name, path in ROUTES.items()}}
+    asked |= {f"{name}_unpacked": (path, "identity") for name, path in UNPACKED.items()}
+    found: dict[str, list[Round]] = {name: [] for name in asked}
     for _ in range(rounds):
-        for name, path in {"bare": "/healthz", **ROUTES}.items():
-            found[name].append(server.drive(path, clients, seconds))
+        for name, (path, packing) in asked.items():
+            found[name].append(server.drive(path, clients, seconds, packing))
             tell(f"{name}: {found[name][-1]}")
     bare = statistics.median(each.rate for each in found["bare"])
     for name, measured in found.items():

@@ -90,8 +90,8 @@ def compact(texts: pl.Series) -> pl.Series:
 
 def _values(snapshot: Snapshot, field: str, name: str) -> tuple[pl.DataFrame, np.ndarray]:
     """Return `value` and `number` of the values in the field `name`, and for each step of `field` which one it has."""
-    rows = snapshot.scan(STEP_VALUES).filter(pl.col("field") == field, pl.col("segment") == name).collect()
-    found = _runs(snapshot, field).join(rows, on=["received_date", "order"], how="left", maintain_order="left")
+    beside = snapshot.scan(STEP_VALUES).filter(pl.col("field") == field, pl.col("segment") == name).collect()
+    found = _runs(snapshot, field).join(beside, on=["received_date", "order"], how="left", maintain_order="left")
     if not found["places"].null_count() and found["places"].list.len().equals(found["n"].cast(pl.UInt32)):
         return unpacked(found)
     sent = _event_values(snapshot, name)
