@@ -4,7 +4,7 @@ Messages are generated straight into the lake's tables, a day at a time, in a fo
 serve` answers from them as in production: one process with one calculator. Each route is driven by 50 connections of
 one client process that keeps one request under way on each and takes gzip, as browsers do; the yardstick is `/healthz`,
 a FastAPI route of the same server that answers two words of JSON, driven alike. Rounds alternate and medians count.
-`…_unpacked` is the same without gzip: a graph of 60 topics is then a megabyte an answer.
+`…_unpacked` is the same without gzip, `journeys_100` the graph's largest hundred edges.
 Before that, each answer's first making (`…_first_s`), and questions that are all different, of 4 connections: paths and
 funnels, none of which is answered from memory. What is not answered within five minutes counts as infinity.
 
