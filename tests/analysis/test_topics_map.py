@@ -23,20 +23,13 @@ def planted() -> np.ndarray:
 
 CENTROIDS = planted()
 SIZES = np.full(len(CENTROIDS), 100)
-NO_WORDS = np.zeros((len(CENTROIDS), 0))
-THEMES = find_themes(CENTROIDS, NO_WORDS)
+THEMES = find_themes(CENTROIDS)
 
 
 def texts_around(centroids: np.ndarray, each: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     topics = np.repeat(np.arange(len(centroids)), each)
     noise = 0.1 * np.random.default_rng(seed).normal(size=(len(topics), N_DIMS))
     return unit(centroids[topics] + noise), topics
-
-
-def test_topics_that_say_the_same_are_of_one_theme_where_their_meanings_do_not_tell() -> None:
-    centroids = unit(np.random.default_rng(2).normal(size=(8, N_DIMS)))
-    said = np.repeat(np.eye(3), [3, 3, 2], axis=0)
-    assert len({*zip(find_themes(centroids, said).tolist(), said.argmax(axis=1).tolist(), strict=True)}) == 3
 
 
 def test_topics_of_a_theme_lie_together_and_none_on_another() -> None:
@@ -49,7 +42,7 @@ def test_topics_of_a_theme_lie_together_and_none_on_another() -> None:
 
 
 def test_old_topics_stay_where_they_are_and_a_new_one_comes_beside_its_like() -> None:
-    before = place_topics(CENTROIDS[:-1], find_themes(CENTROIDS[:-1], NO_WORDS[:-1]))
+    before = place_topics(CENTROIDS[:-1], find_themes(CENTROIDS[:-1]))
     known = np.vstack([before, [[np.nan, np.nan]]])
     after = place_topics(CENTROIDS, THEMES, known)
     assert np.array_equal(after[:-1], before)

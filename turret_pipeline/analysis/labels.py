@@ -29,10 +29,10 @@ from turret_pipeline.analysis.topics_neighbours import READ_CHARACTERS
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 
-N_TYPICAL = 80
+N_TYPICAL = 60
 """Texts of a topic that lend phrases, the most typical ones."""
 
-N_NAMES = 50
+N_NAMES = 40
 """Of these texts, those that tell which words are names of places and brands."""
 
 N_FINALISTS = 24

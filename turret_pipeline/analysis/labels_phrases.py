@@ -132,22 +132,28 @@ def proper_names(texts: Iterable[str]) -> frozenset[str]:
     return frozenset(word for word, count in capital.items() if count > 0.5 * seen[word])
 
 
+@lru_cache(maxsize=65_536)
+def _kind(word: str) -> int:
+    """Return what `word` is to a phrase, whatever stands before it."""
+    if not word[0].isalnum() or _COUNTED.fullmatch(word) or word in ENDS or word.removesuffix("'s") in ENDS:
+        return _END
+    if _NEGATED.fullmatch(word):
+        return _JOIN
+    if word in LEFT_OUT or _CONTRACTED.fullmatch(word):
+        return _GAP
+    return _JOIN if word in JOINS else _TELLING
+
+
 def _kinds(text: str) -> Iterator[tuple[str, int]]:
     last = ""
     for match in _TOKEN.finditer(text.lower()):
         word = match[0].replace("\u2019", "'")
-        if not word[0].isalnum() or _COUNTED.fullmatch(word) or word in ENDS or word.removesuffix("'s") in ENDS:
-            kind = _END
-        elif word in _PARTICLES or last in _PARTICLES_OF.get(word, ()):
+        kind = _kind(word)
+        if word in _PARTICLES or (kind == _JOIN and last in _PARTICLES_OF.get(word, ())):
             kind = _PARTICLE
-        elif _NEGATED.fullmatch(word):
-            word, kind = "not", _JOIN
-        elif word in LEFT_OUT or _CONTRACTED.fullmatch(word):
-            kind = _GAP
-        elif word in JOINS:
-            kind = _JOIN
-        else:
-            kind = _TELLING
+        elif kind == _JOIN and word not in JOINS:
+            word = "not"
+        elif kind == _TELLING:
             word = word.removesuffix("'s")
         yield word, kind
         last = word

@@ -17,7 +17,6 @@ import polars as pl
 from turret_pipeline.analysis.labels import Embed, Namer, clean_keywords
 from turret_pipeline.analysis.labels_llm import Asked, Suggest
 from turret_pipeline.analysis.topics_ids import carry_ids, topic_id
-from turret_pipeline.analysis.topics_levels import said_by
 from turret_pipeline.analysis.topics_map import find_themes, place_texts, place_topics
 from turret_pipeline.analysis.topics_refit import centroids_of, keep_topics, radius_of
 from turret_pipeline.analysis.topics_rows import (
@@ -126,7 +125,7 @@ def fit_topics(
         asked = [Asked(topic, keywords[topic], parts[topic]["text"].head(N_EXAMPLES).to_list()) for topic in new]
         labels = namer.renamed(labels, suggest(asked, [*given_labels, *lost["label"], *labels]))
 
-    themes = find_themes(centroids, said_by(terms.frequent_words(), clusters))
+    themes = find_themes(centroids)
     rows = topic_rows(members, ids, labels, keywords, centroids)
     theme_ids = theme_ids_of(themes, ids, previous_topics)
     theme_labels = namer.themes(themes, labels, kept_labels(theme_ids, previous_topics, level=1))

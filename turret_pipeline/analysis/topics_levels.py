@@ -8,8 +8,6 @@ texts by the words of the groups and by what their neighbours are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import scipy.sparse as sp
 
@@ -47,7 +45,14 @@ def merge_order(graph: sp.csr_matrix, words: sp.csr_matrix, clusters: np.ndarray
     links = np.asarray((member @ graph @ member.T).todense())
     weight = links.sum(axis=1)
     counts = np.asarray((member @ words).todense(), dtype=np.float64)
-    telling = telling_words(words)
+    in_texts = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
+    rarity, common = np.log(len(clusters) / np.maximum(in_texts, 1)), in_texts / max(in_texts.sum(), 1.0)
+
+    def telling(counted: np.ndarray) -> np.ndarray:
+        shares = (counted + SMOOTHING * common) / (counted.sum(axis=-1, keepdims=True) + SMOOTHING)
+        found = np.sqrt(shares) * rarity
+        return found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
+
     said = telling(counts)
     alike = np.log(links * weight.sum() / np.outer(weight, weight) + FEWEST_LINKS) + WORD_AFFINITY * (said @ said.T)
     np.fill_diagonal(alike, -np.inf)
@@ -69,34 +74,6 @@ def merge_order(graph: sp.csr_matrix, words: sp.csr_matrix, clusters: np.ndarray
         alike[stays], alike[:, stays] = row, row
         alike[goes], alike[:, goes] = -np.inf, -np.inf
     return merges
-
-
-def telling_words(words: sp.csr_matrix) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what turns a cluster's counts of the words into unit rows that are the nearer the more it says the same.
-
-    words: 1 where a text has a word, (n_texts, n_words).
-    """
-    in_texts = np.asarray(words.sum(axis=0), dtype=np.float64).ravel()
-    rarity = np.log(words.shape[0] / np.maximum(in_texts, 1))
-    common = in_texts / max(in_texts.sum(), 1.0)
-
-    def telling(counted: np.ndarray) -> np.ndarray:
-        shares = (counted + SMOOTHING * common) / (counted.sum(axis=-1, keepdims=True) + SMOOTHING)
-        found = np.sqrt(shares) * rarity
-        return found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
-
-    return telling
-
-
-def said_by(words: sp.csr_matrix, clusters: np.ndarray) -> np.ndarray:
-    """Return what each cluster says, as `telling_words` tells it: float64 (n_clusters, n_words).
-
-    words: as `merge_order`. clusters: of each text, -1 for none.
-    """
-    inside = np.flatnonzero(clusters >= 0)
-    shape = (int(clusters.max(initial=-1)) + 1, len(clusters))
-    member = sp.csr_matrix((np.ones(len(inside)), (clusters[inside], inside)), shape)
-    return telling_words(words)((member @ words).toarray())
 
 
 def settle(graph: sp.csr_matrix, words: sp.csr_matrix, clusters: np.ndarray) -> np.ndarray:

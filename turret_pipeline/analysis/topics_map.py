@@ -34,20 +34,15 @@ TOGETHER = 0.7
 """Of the distance of two topics: what counts when they are of one theme, so that themes are regions of the map."""
 
 
-def find_themes(centroids: np.ndarray, said: np.ndarray) -> np.ndarray:
+def find_themes(centroids: np.ndarray) -> np.ndarray:
     """Return the theme of each topic, 0 to n_themes-1; no themes (empty) where there are fewer than six topics.
 
-    centroids: float32 of shape (n_topics, n_dims), unit rows. said: the topics' words, float64 (n_topics, n_words), of
-    `telling_words`. Both count alike: topics of one theme have their meaning or their words in common.
+    centroids: float32 of shape (n_topics, n_dims), unit rows. Their words tell no better which topics are of one theme.
     """
     n_topics = len(centroids)
     if n_topics < 6:
         return np.zeros(0, dtype=np.int64)
-    both = np.zeros(n_topics * (n_topics - 1) // 2)
-    for rows in (centroids.astype(np.float64), said):
-        apart = pdist(rows, "sqeuclidean")
-        both += apart / max(float(apart.mean()), 1e-12)
-    tree = linkage(np.sqrt(both), method="ward")
+    tree = linkage(centroids, method="ward")
     n_themes = int(np.clip(round(np.sqrt(n_topics) * 1.2), 2, n_topics // 2))
     return fcluster(tree, n_themes, criterion="maxclust").astype(np.int64) - 1
 
