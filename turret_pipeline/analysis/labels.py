@@ -159,7 +159,7 @@ class Namer:
         holds: dict[str, set[int]] = defaultdict(set)
         for topic, lent in enumerate(self._lent):
             for key, share in lent.share.items():
-                if share > THEME_SHARE and may_be_label([key]):
+                if share > THEME_SHARE and " " not in key and may_be_label([key]):
                     holds[key].add(topic)
         inside = set(topics.tolist())
         words = [key for key, held in holds.items() if len(held & inside) > 1 and 2 * len(held & inside) > len(held)]

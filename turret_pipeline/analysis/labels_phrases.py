@@ -61,7 +61,8 @@ _WEAK = """
     monday tuesday wednesday thursday friday saturday sunday january february march april june july august september
     october november december am pm getting keeps currently quarter half past o'clock later ahead bunch helpful helped
     useful thankful grateful appreciate appreciated glad happy assistance accurate appears appear finished done hear
-    option options asked answer answered require requires required pick picked proceed extra determine interesting"""
+    option options asked answer answered require requires required pick picked proceed extra determine interesting
+    further starting received"""
 
 LEFT_OUT = frozenset(_LEFT_OUT.split())
 JOINS = frozenset(_JOINS.split())

@@ -25,8 +25,8 @@ EXACT_UP_TO = 30_000
 """Texts up to which every pair is compared; past it a text is compared with those of the nearest cells only."""
 
 N_CELLS_PROBED = 16
-MOST_ASKING = 2048
-"""Texts that are compared with others at once."""
+MOST_ASKING = 512
+"""Texts that are compared with others at once: what they give still lies in the processor's cache."""
 
 WORD = r"(?u)\b\w[\w'\u2019-]*\b"
 MOST_WORDS = 10_000
