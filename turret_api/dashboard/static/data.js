@@ -66,7 +66,9 @@ export function fieldChooser(texts, field) {
 
 // When what the page shows was built; `answer`: a promise of an answer with `built_at`.
 export function freshness(answer) {
-  return later(answer.catch(() => ({})), ({ built_at }) => {
+  return later(answer.catch(() => null), (found) => {
+    if (!found) return null; // the part that shows the answer says what went wrong
+    const { built_at } = found;
     const old = !built_at || Date.now() - new Date(built_at) > 36 * 3600 * 1000;
     return h("span", { class: "chip", id: "freshness", title: built_at ? moment(built_at) : "" }, h("i", { class: `dot ${old ? "warn" : "good"}` }), built_at ? `Built ${ago(built_at)}` : "Not built yet");
   }, 20);

@@ -2,7 +2,7 @@
 
 import { post } from "./api.js";
 import { h } from "./dom.js";
-import { count } from "./format.js";
+import { plural } from "./format.js";
 import { skeleton } from "./panel.js";
 
 const about = document.body.dataset;
@@ -59,7 +59,7 @@ export function copyButton(text) {
 
 export function notBuilt(usage, again) {
   return h("div", { class: "state" }, h("h1", {}, "Your events are here; the tables are not built yet"),
-    h("p", { class: "muted" }, `${count(usage.used)} events were tracked. The pipeline notices new events within a minute and builds by itself; `
+    h("p", { class: "muted" }, `${plural(usage.used, "event was", "events were")} tracked. The pipeline notices new events within a minute and builds by itself; `
       + "with thousands of texts the first build takes a minute or two."),
     h("p", {}, "To build at once, in the foreground:"), h("pre", { class: "code", tabindex: "0" }, `turret build --project ${about.projectId}`),
     h("p", {}, h("button", { class: "primary", onclick: again }, "Look again"), " ",

@@ -41,9 +41,10 @@ export async function curation({ topic_id: id, label: present, level }, field, a
 
 // All decisions in force, on the page of all topics: a hidden or merged topic is in no list, and this is the way back to it.
 export function decisions(field, topics, again) {
-  return later(Promise.all([list("/v1/topics/edits"), topics]), ([edits, { name }]) => {
+  return later(Promise.all([list("/v1/topics/edits"), topics.catch(() => null)]), ([edits, found]) => {
     const mine = inForce(edits.data, field);
-    if (!mine.length) return null;
+    if (!mine.length || !found) return null;
+    const { name } = found;
     const problem = h("p", { class: "problem", role: "alert" });
     const takeBack = (edit) => h("button", { class: "button", type: "button", "aria-label": `Take back: ${name(edit.topic_id)} ${WORDS[edit.action]}`, onclick: async () => {
       try {
