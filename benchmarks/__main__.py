@@ -66,6 +66,7 @@ def main() -> None:
         for script, arguments in {
             "collector": ["--json"],
             "automation": ["--json"],
+            "freshness": ["--json"],
             "embedding": [str(gold)],
             "topics": [str(gold), "--assign", "100000", "--many", "200000"],
             "topics_stability": [str(gold)],
