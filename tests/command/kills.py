@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,14 +57,20 @@ def die_at(home: Path, point: str) -> None:
     until(lambda: not file.exists(), REACHED_S)
 
 
+def kill(pid: int) -> None:
+    """Kill a process, if it is there. Not by psutil, which takes it for an earlier one with its number, seen before."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
 def kill_daemon(up: Up) -> None:
-    os.kill(up.pids()["daemon"], signal.SIGKILL)
+    kill(up.pids()["daemon"])
 
 
 def kill_code_server_and_runs(up: Up) -> None:
     code = psutil.Process(up.pids()["code"])
     for process in [*code.children(recursive=True), code]:
-        process.kill()
+        kill(process.pid)
 
 
 def kill_database(up: Up) -> None:
@@ -72,13 +78,13 @@ def kill_database(up: Up) -> None:
     database = [process for process in processes_of(up.home) if "postgres" in " ".join(process.cmdline()[:3])]
     assert len(database) == 2
     for process in database:
-        process.kill()
+        kill(process.pid)
 
 
 def kill_everything(up: Up) -> None:
     assert up.process is not None
     for process in [up.process, *processes_of(up.home)]:
-        process.kill()
+        kill(process.pid)
     up.process.wait()
     until(lambda: not processes_of(up.home), 60)
 
