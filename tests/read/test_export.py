@@ -11,7 +11,7 @@ import pytest
 from tests.read.conftest import Api
 from turret_api.command.export import FIELDS, rows_of, write
 from turret_api.errors import ApiError
-from turret_api.read.models import FieldRow
+from turret_api.read.models.fields import FieldRow
 from turret_api.read.snapshot import Library
 from turret_api.read.tabular import flat
 from turret_pipeline.lake.tables import TABLES

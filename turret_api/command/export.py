@@ -45,7 +45,7 @@ FIELDS = pl.Schema(
         "bins": pl.List(pl.Struct({"from": pl.Float64(), "to": pl.Float64(), "count": pl.Int64()})),
     }
 )
-"""Columns of `/v1/fields` (`turret_api.read.models.FieldRow`)."""
+"""Columns of `/v1/fields` (`turret_api.read.models.fields.FieldRow`)."""
 
 
 @click.command("export")

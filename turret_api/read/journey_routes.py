@@ -8,7 +8,24 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from turret_api.errors import invalid
-from turret_api.read import compare, journeys, models, moved, paths, returns
+from turret_api.read import compare, journeys, moved, paths, returns
+from turret_api.read.models.comparisons import Comparison, EdgeDifference, ReturnPair, Returns
+from turret_api.read.models.journeys import (
+    DropOff,
+    DropOffs,
+    Edge,
+    EdgeSession,
+    EdgeSessions,
+    Funnel,
+    Journeys,
+    Loop,
+    Loops,
+    Path,
+    Paths,
+    Start,
+    Starts,
+    Step,
+)
 from turret_api.read.numbers import edge_numbers
 from turret_api.read.pages import after, offset_of
 from turret_api.read.parameters import FILES, JOURNEY_SOURCES, Asked, Cursor, Level, Limit, TopicId
@@ -17,7 +34,7 @@ from turret_api.read.snapshot import Snapshot
 router = APIRouter(tags=["journeys"])
 
 
-@router.get("/journeys", responses=FILES, response_model=models.Journeys)
+@router.get("/journeys", responses=FILES, response_model=Journeys)
 def get_journeys(
     asked: Asked,
     level: Level = 0,
@@ -40,10 +57,10 @@ def get_journeys(
         return found
 
     empty: dict[str, Any] = {"nodes": [], "edges": [], "rest": {"edges": 0, "count": 0}, "n_sessions": 0, "n_visits": 0}
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Edge)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, Edge)
 
 
-@router.get("/journeys/paths", responses=FILES, response_model=models.Paths)
+@router.get("/journeys/paths", responses=FILES, response_model=Paths)
 def get_paths(
     asked: Asked,
     topic_id: TopicId = "start",
@@ -70,10 +87,10 @@ def get_paths(
         return {**found, "next": None}
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_paths": 0, "rest": {"paths": 0, "count": 0}}
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Path)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, Path)
 
 
-@router.get("/journeys/starts", responses=FILES, response_model=models.Starts)
+@router.get("/journeys/starts", responses=FILES, response_model=Starts)
 def get_starts(asked: Asked, level: Level = 0) -> Response:
     """Where sessions start."""
 
@@ -81,10 +98,10 @@ def get_starts(asked: Asked, level: Level = 0) -> Response:
         return {**journeys.starts(snapshot, field, asked.filters, level), "next": None}
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_sessions": 0}
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Start)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, Start)
 
 
-@router.get("/journeys/drop-offs", responses=FILES, response_model=models.DropOffs)
+@router.get("/journeys/drop-offs", responses=FILES, response_model=DropOffs)
 def get_drop_offs(asked: Asked, level: Level = 0) -> Response:
     """Where sessions end."""
 
@@ -92,10 +109,10 @@ def get_drop_offs(asked: Asked, level: Level = 0) -> Response:
         return {**journeys.drop_offs(snapshot, field, asked.filters, level), "next": None}
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_sessions": 0}
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.DropOff)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, DropOff)
 
 
-@router.get("/journeys/loops", responses=FILES, response_model=models.Loops)
+@router.get("/journeys/loops", responses=FILES, response_model=Loops)
 def get_loops(asked: Asked, level: Level = 0, limit: Limit = 20) -> Response:
     """Pairs of topics that sessions go back and forth between."""
 
@@ -103,10 +120,10 @@ def get_loops(asked: Asked, level: Level = 0, limit: Limit = 20) -> Response:
         return {**journeys.loops(snapshot, field, asked.filters, level, limit), "next": None}
 
     empty: dict[str, Any] = {"data": [], "next": None, "rest": {"loops": 0, "count": 0}}
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Loop)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, Loop)
 
 
-@router.get("/journeys/sessions", responses=FILES, response_model=models.EdgeSessions)
+@router.get("/journeys/sessions", responses=FILES, response_model=EdgeSessions)
 def get_edge_sessions(
     asked: Asked,
     from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
@@ -132,10 +149,10 @@ def get_edge_sessions(
         return {**found, "next": after(offset + limit) if more else None}
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_sessions": 0, "n_moves": 0}
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.EdgeSession)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, EdgeSession)
 
 
-@router.get("/journeys/compare", responses=FILES, response_model=models.Comparison)
+@router.get("/journeys/compare", responses=FILES, response_model=Comparison)
 def get_comparison(asked: Asked, segments: compare.Sides, level: Level = 0, limit: Limit = 100) -> Response:
     """Which moves the sessions of one segment make more often than those of another, and how sure that is."""
 
@@ -149,10 +166,10 @@ def get_comparison(asked: Asked, segments: compare.Sides, level: Level = 0, limi
         "n_sessions_in_both": 0,
         "rest": {"edges": 0, "count": 0},
     }
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.EdgeDifference)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, EdgeDifference)
 
 
-@router.get("/journeys/returns", responses=FILES, response_model=models.Returns)
+@router.get("/journeys/returns", responses=FILES, response_model=Returns)
 def get_returns(asked: Asked, level: Level = 0, limit: Limit = 100) -> Response:
     """How users come back: after how long, for what, and from which topic of one session to which of the next."""
 
@@ -168,10 +185,10 @@ def get_returns(asked: Asked, level: Level = 0, limit: Limit = 100) -> Response:
         "interval_quantiles_s": {},
         "intervals": [],
     }
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.ReturnPair)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, ReturnPair)
 
 
-@router.get("/journeys/funnel", responses=FILES, response_model=models.Funnel)
+@router.get("/journeys/funnel", responses=FILES, response_model=Funnel)
 def get_funnel(
     asked: Asked,
     steps: Annotated[str, Query(description="topics in order, with commas between", min_length=1, max_length=2000)],
@@ -190,4 +207,4 @@ def get_funnel(
         }
 
     empty: dict[str, Any] = {"data": [], "next": None, "n_sessions": 0}
-    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, models.Step)
+    return asked.answer("journeys", JOURNEY_SOURCES, make, empty, Step)

@@ -15,6 +15,7 @@ from turret_api.auth import Principal, Reader
 from turret_api.read import messages
 from turret_api.read.answers import AsOf, Form, answer
 from turret_api.read.filters import Filters, filters
+from turret_api.read.pages import cut, offset_of
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.tabular import MEDIA
 from turret_pipeline.lake.tables import (
@@ -92,6 +93,48 @@ def question(
 
 
 Asked = Annotated[Question, Depends(question)]
+
+
+@dataclass(frozen=True)
+class List:
+    """What may be said to every route that lists something of the whole project, and who asks."""
+
+    request: Request
+    principal: Principal
+    limit: int
+    offset: int
+    as_of: dt.datetime | None
+    form: str
+
+    def answer(
+        self, sources: tuple[Table, ...], make: Callable[[Snapshot], dict[str, Any]], row: type[BaseModel]
+    ) -> Response:
+        """Return what `make` says, with of its list `data` the page that is asked for, and the `next`.
+
+        sources: the tables that the answer follows from. row: as of `answers.answer`.
+        """
+
+        def page(snapshot: Snapshot) -> dict[str, Any]:
+            found = make(snapshot)
+            data, following = cut(found["data"], self.offset, self.limit)
+            return {**found, "data": data, "next": following}
+
+        return answer(self.request, self.principal, sources, page, self.as_of, form=self.form, row=row)
+
+
+def listed(
+    request: Request,
+    principal: Reader,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+    as_of: AsOf = None,
+    form: Form = "json",
+) -> List:
+    """Return what the query string says."""
+    return List(request, principal, limit, offset_of(cursor), as_of, form)
+
+
+Listed = Annotated[List, Depends(listed)]
 
 
 def stamp(snapshot: Snapshot, field: str | None, stage: str) -> dict[str, Any]:

@@ -20,13 +20,15 @@ from turret_api.read import (
     journey_routes,
     lineage,
     messages,
-    models,
     search,
     sessions,
     topic_map,
     topics,
 )
 from turret_api.read.answers import AsOf, Form, answer, library, only_known_parameters
+from turret_api.read.models.fields import FieldChange, FieldHistory, FieldRow, Fields, TypeChoice
+from turret_api.read.models.messages import EventName, EventNames, MessageRow, Messages, Session, SessionMessage
+from turret_api.read.models.topics import Edit, EditChoice, Edits, Fit, Fits, Topic, TopicMap, TopicRow, Topics
 from turret_api.read.pages import cut, offset_of
 from turret_api.read.parameters import (
     FILES,
@@ -38,6 +40,7 @@ from turret_api.read.parameters import (
     Filtered,
     Level,
     Limit,
+    Listed,
     stamp,
 )
 from turret_api.read.snapshot import Snapshot
@@ -56,66 +59,46 @@ from turret_pipeline.lake.tables import (
 router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)])
 
 
-@router.get("/events", responses=FILES, response_model=models.EventNames)
+@router.get("/events", responses=FILES, response_model=EventNames)
 def get_events(request: Request, principal: Reader, as_of: AsOf = None, form: Form = "json") -> Response:
     """The names that events have, most common first, and how many events came on each day."""
 
     def make(snapshot: Snapshot) -> dict[str, Any]:
         return {**events.names_and_days(snapshot), "next": None, "built_at": snapshot.built_at(EVENTS)}
 
-    return answer(request, principal, (EVENTS,), make, as_of, form=form, row=models.EventName)
+    return answer(request, principal, (EVENTS,), make, as_of, form=form, row=EventName)
 
 
-@router.get("/fields", responses=FILES, response_model=models.Fields)
-def get_fields(
-    request: Request,
-    principal: Reader,
-    limit: Limit = 1000,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+@router.get("/fields", responses=FILES, response_model=Fields)
+def get_fields(listed: Listed) -> Response:
     """Every metadata field with its type, what shows it, and its values, numbers or examples."""
-    offset = offset_of(cursor)
 
     def make(snapshot: Snapshot) -> dict[str, Any]:
-        data, following = cut(fields.list_fields(snapshot), offset, limit)
-        return {"data": data, "next": following, "built_at": snapshot.built_at(FIELD_TYPES)}
+        return {"data": fields.list_fields(snapshot), "built_at": snapshot.built_at(FIELD_TYPES)}
 
-    return answer(request, principal, (FIELD_TYPES, FIELD_OVERRIDES), make, as_of, form=form, row=models.FieldRow)
+    return listed.answer((FIELD_TYPES, FIELD_OVERRIDES), make, FieldRow)
 
 
-@router.get("/fields/{field:path}/history", responses=FILES, response_model=models.FieldHistory)
-def get_field_history(
-    request: Request,
-    principal: Reader,
-    field: str,
-    limit: Limit = 1000,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+@router.get("/fields/{field:path}/history", responses=FILES, response_model=FieldHistory)
+def get_field_history(listed: Listed, field: str) -> Response:
     """What type a field was found to be or was chosen to be, when and why; newest first."""
-    offset = offset_of(cursor)
 
     def make(snapshot: Snapshot) -> dict[str, Any]:
-        data, following = cut(fields.history(snapshot, field), offset, limit)
-        return {"field": field, "data": data, "next": following, "built_at": snapshot.built_at(FIELD_TYPES)}
+        return {"field": field, "data": fields.history(snapshot, field), "built_at": snapshot.built_at(FIELD_TYPES)}
 
-    tables = (FIELD_TYPES, FIELD_HISTORY, FIELD_OVERRIDES)
-    return answer(request, principal, tables, make, as_of, form=form, row=models.FieldChange)
+    return listed.answer((FIELD_TYPES, FIELD_HISTORY, FIELD_OVERRIDES), make, FieldChange)
 
 
-@router.patch("/fields/{field:path}", response_model=models.FieldRow)
-def patch_field(request: Request, principal: Admin, field: str, choice: models.TypeChoice) -> models.FieldRow:
+@router.patch("/fields/{field:path}", response_model=FieldRow)
+def patch_field(request: Request, principal: Admin, field: str, choice: TypeChoice) -> FieldRow:
     """Choose a field's type, or (null) leave it to detection again; what depends on it follows with the next build."""
     opened = library(request)
     row = fields.decide(opened.lake, opened.snapshot(principal.project_id), field, choice.type)
     opened.look_again()
-    return models.FieldRow(**row)
+    return FieldRow(**row)
 
 
-@router.get("/topics", responses=FILES, response_model=models.Topics)
+@router.get("/topics", responses=FILES, response_model=Topics)
 def get_topics(asked: Asked, level: Level = 0, limit: Limit = 1000, cursor: Cursor = None) -> Response:
     """The topics of a text field, largest first; their sizes and `n_unassigned` add up to `n_messages`."""
     offset = offset_of(cursor)
@@ -133,31 +116,22 @@ def get_topics(asked: Asked, level: Level = 0, limit: Limit = 1000, cursor: Curs
         "n_hidden": 0,
         "messages_per_day": [],
     }
-    return asked.answer("topics", TOPIC_SOURCES, make, empty, models.TopicRow)
+    return asked.answer("topics", TOPIC_SOURCES, make, empty, TopicRow)
 
 
-@router.get("/topics/edits", responses=FILES, response_model=models.Edits)
-def get_edits(
-    request: Request,
-    principal: Reader,
-    limit: Limit = 1000,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+@router.get("/topics/edits", responses=FILES, response_model=Edits)
+def get_edits(listed: Listed) -> Response:
     """What people decided about topics, newest first."""
-    offset = offset_of(cursor)
 
     def make(snapshot: Snapshot) -> dict[str, Any]:
-        rows = snapshot.scan(TOPIC_EDITS).drop("project_id").sort("decided_at", descending=True).collect()
-        data, following = cut(rows.to_dicts(), offset, limit)
-        return {"data": data, "next": following}
+        rows = snapshot.scan(TOPIC_EDITS).drop("project_id").sort("decided_at", descending=True)
+        return {"data": rows.collect().to_dicts()}
 
-    return answer(request, principal, (TOPIC_EDITS,), make, as_of, form=form, row=models.Edit)
+    return listed.answer((TOPIC_EDITS,), make, Edit)
 
 
-@router.post("/topics/edits", response_model=models.Edit)
-def post_edit(request: Request, principal: Admin, choice: models.EditChoice) -> models.Edit:
+@router.post("/topics/edits", response_model=Edit)
+def post_edit(request: Request, principal: Admin, choice: EditChoice) -> Edit:
     """Rename, merge, hide or pin a topic, or (value null) take that back; in force at once and through every refit."""
     if choice.action in (edits.HIDE, edits.PIN) and choice.value not in ("true", None):
         raise invalid(f"value is 'true' to {choice.action} a topic and null to take that back.", field="value")
@@ -166,10 +140,10 @@ def post_edit(request: Request, principal: Admin, choice: models.EditChoice) -> 
     field = topics.find_field(snapshot, choice.topic_id, choice.field)
     decided = edits.decide(opened.lake, snapshot, field, choice.topic_id, choice.action, choice.value)
     opened.look_again()
-    return models.Edit(**decided)
+    return Edit(**decided)
 
 
-@router.get("/topics/map", response_model=models.TopicMap)
+@router.get("/topics/map", response_model=TopicMap)
 def get_topic_map(
     asked: Asked, limit: Annotated[int, Query(description="most texts in one answer", ge=1, le=100_000)] = 20_000
 ) -> Response:
@@ -182,26 +156,17 @@ def get_topic_map(
     return asked.answer("topics", messages.SOURCES, make, empty)
 
 
-@router.get("/topics/fits", responses=FILES, response_model=models.Fits)
-def get_fits(
-    request: Request,
-    principal: Reader,
-    limit: Limit = 1000,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+@router.get("/topics/fits", responses=FILES, response_model=Fits)
+def get_fits(listed: Listed) -> Response:
     """Every fit of topics, newest first: why it was made, what it found, and how far it moved what there was."""
-    offset = offset_of(cursor)
 
     def make(snapshot: Snapshot) -> dict[str, Any]:
-        data, following = cut(lineage.list_fits(snapshot), offset, limit)
-        return {"data": data, "next": following, "built_at": snapshot.built_at(TOPICS)}
+        return {"data": lineage.list_fits(snapshot), "built_at": snapshot.built_at(TOPICS)}
 
-    return answer(request, principal, (TOPIC_FITS,), make, as_of, form=form, row=models.Fit)
+    return listed.answer((TOPIC_FITS,), make, Fit)
 
 
-@router.get("/topics/{topic_id}", response_model=models.Topic)
+@router.get("/topics/{topic_id}", response_model=Topic)
 def get_topic(
     request: Request,
     principal: Reader,
@@ -220,7 +185,7 @@ def get_topic(
     return answer(request, principal, (*JOURNEY_SOURCES, *TOPIC_SOURCES), make, as_of)
 
 
-@router.get("/messages", responses=FILES, response_model=models.Messages)
+@router.get("/messages", responses=FILES, response_model=Messages)
 def get_messages(
     asked: Asked,
     topic_id: Annotated[str | None, Query(description="a topic, or `unassigned`", max_length=100)] = None,
@@ -242,32 +207,21 @@ def get_messages(
 
     sources = messages.SOURCES if q is None else (*messages.SOURCES, EMBEDDINGS)
     empty: dict[str, Any] = {"data": [], "next": None}
-    return asked.answer("topics", sources, make, empty, models.MessageRow)
+    return asked.answer("topics", sources, make, empty, MessageRow)
 
 
 router.include_router(journey_routes.router)
 
 
-@router.get("/sessions/{session_id:path}", responses=FILES, response_model=models.Session)
-def get_session(
-    request: Request,
-    principal: Reader,
-    session_id: str,
-    field: FieldName = None,
-    limit: Limit = 1000,
-    cursor: Cursor = None,
-    as_of: AsOf = None,
-    form: Form = "json",
-) -> Response:
+@router.get("/sessions/{session_id:path}", responses=FILES, response_model=Session)
+def get_session(listed: Listed, session_id: str, field: FieldName = None) -> Response:
     """One session, message by message."""
-    offset = offset_of(cursor)
 
     def make(snapshot: Snapshot) -> dict[str, Any]:
-        found = sessions.one_session(snapshot, session_id, messages.choose_field(snapshot, field) if field else None)
-        data, following = cut(found.pop("data"), offset, limit)
-        return {**found, "data": data, "next": following, "built_at": snapshot.built_at(MESSAGES)}
+        chosen = messages.choose_field(snapshot, field) if field else None
+        return {**sessions.one_session(snapshot, session_id, chosen), "built_at": snapshot.built_at(MESSAGES)}
 
-    return answer(request, principal, messages.SOURCES, make, as_of, form=form, row=models.SessionMessage)
+    return listed.answer(messages.SOURCES, make, SessionMessage)
 
 
 router.include_router(account_routes.router)
