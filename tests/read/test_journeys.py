@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from tests.read.conftest import SESSIONS, Api, topic_of
+from tests.read.conftest import SESSIONS, Api, P, R, topic_of, write_lake
 
 
 def by_hand(said: list[list[str]]) -> Counter[tuple[str, str]]:
@@ -209,6 +209,18 @@ def test_segments_are_compared_by_the_sessions_that_make_a_move(api: Api) -> Non
     assert found["data"] == sorted(found["data"], key=lambda each: each["p_value"])
     cut = api.get("/v1/journeys/compare", **sides, limit=1)
     assert cut["rest"]["edges"] == len(found["data"]) - 1
+
+
+def test_gaps_of_segments_are_compared_by_the_median_of_each_session(own_api: Api) -> None:
+    # Six sessions of either plan from parcel to refund; all messages are a minute apart.
+    write_lake(own_api.lake, "shop", {f"s{i}": [P, R, P, R] if i < 3 else [P, P, R] for i in range(12)})
+    sides = {"a.segment.plan": "pro", "b.segment.plan": "free"}
+    edges = {(row["from"], row["to"]): row for row in own_api.get("/v1/journeys/compare", **sides)["data"]}
+    row = edges["t_parcel", "t_refund"]
+    assert (row["gap_difference_s"], row["gap_low_s"], row["gap_high_s"]) == (0, 0, 0)
+    assert (row["gap_p_value"], row["gap_q_value"]) == (1, 1)
+    assert edges["t_refund", "t_parcel"]["gap_p_value"] is None  # three sessions make it, which are too few
+    assert edges["start", "t_parcel"]["gap_difference_s"] is None
 
 
 def test_a_session_in_both_segments_is_on_neither_side(api: Api) -> None:

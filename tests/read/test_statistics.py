@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
-from scipy.stats import false_discovery_control, fisher_exact
+from scipy.stats import false_discovery_control, fisher_exact, mannwhitneyu
 
-from turret_api.read.statistics import difference_of_shares, p_values, q_values
+from turret_api.read.statistics import LEAST_UNITS, difference_of_shares, differences_of_medians, p_values, q_values
 
 
 @pytest.mark.parametrize(
@@ -47,3 +48,37 @@ def test_false_discoveries_are_controlled_as_by_benjamini_and_hochberg() -> None
     p = np.random.default_rng(1).uniform(0, 1, 50) ** 3
     assert q_values(p) == pytest.approx(false_discovery_control(p))
     assert q_values(np.array([])).size == 0
+
+
+def sides(a: list[np.ndarray], b: list[np.ndarray]) -> pl.DataFrame:
+    """The values of both sides, a group for each pair of arrays."""
+    frames = [
+        pl.DataFrame({"group": [group] * each.size, "is_a": [is_a] * each.size, "value": each.astype(float)})
+        for is_a, side in ((True, a), (False, b))
+        for group, each in enumerate(side)
+    ]
+    return pl.concat(frames).sample(fraction=1, shuffle=True, seed=0)
+
+
+def test_the_test_of_medians_is_that_of_mann_and_whitney_with_ties_and_without() -> None:
+    random = np.random.default_rng(2)
+    a = [random.exponential(3, 40), random.integers(0, 4, 9), np.ones(6), np.arange(30.0), np.arange(4.0)]
+    b = [random.exponential(5, 25), random.integers(0, 5, 30), np.ones(7), np.arange(30.0) + 100, np.arange(9.0)]
+    found = differences_of_medians(sides(a, b), ["group"]).sort("group")
+    assert found["group"].to_list() == [0, 1, 2, 3]  # of the last there are too few
+    assert len(a[4]) < LEAST_UNITS
+    for group, difference, low, high, p in found.iter_rows():
+        assert difference == np.median(a[group]) - np.median(b[group])
+        assert low <= difference <= high
+        expected = mannwhitneyu(a[group], b[group], method="asymptotic").pvalue if group != 2 else 1
+        assert p == pytest.approx(expected)
+
+
+def test_the_interval_of_medians_holds_their_difference_as_often_as_it_says() -> None:
+    random = np.random.default_rng(3)
+    a, b = list(random.lognormal(1, 1, (2000, 60))), list(random.lognormal(2, 1, (2000, 25)))
+    found = differences_of_medians(sides(a, b), ["group"])
+    true = float(np.exp(1) - np.exp(2))
+    assert 0.93 <= ((found["low"] <= true) & (found["high"] >= true)).to_numpy().mean() <= 0.98
+    same = differences_of_medians(sides(a, list(random.lognormal(1, 1, (2000, 25)))), ["group"])
+    assert (same["p_value"] <= 0.05).to_numpy().mean() <= 0.06

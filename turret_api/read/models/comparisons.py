@@ -27,7 +27,14 @@ class EdgeDifference(Model):
     low: float | None = Field(description="lower end of its 95% confidence interval (Newcombe)")
     high: float | None
     p_value: float | None = Field(description="that the shares are equal: Fisher's exact test, mid-p")
-    q_value: float | None = Field(description="adjusted over all edges (Benjamini-Hochberg)")
+    q_value: float | None = Field(description="adjusted over all edges and both tests (Benjamini-Hochberg)")
+    gap_difference_s: float | None = Field(
+        description="median over a's sessions of their gaps before the move less that of b's; null: too few make it"
+    )
+    gap_low_s: float | None = Field(description="lower end of its 95% confidence interval (Bonett and Price)")
+    gap_high_s: float | None
+    gap_p_value: float | None = Field(description="that the gaps are alike: test of Mann and Whitney")
+    gap_q_value: float | None = Field(description="as `q_value`")
 
 
 class SideCounts(Model):
