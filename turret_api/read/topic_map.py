@@ -38,7 +38,8 @@ def _places(snapshot: Snapshot, field: str, filters: Filters, limit: int) -> pl.
     found = placed.collect()
     sample = found.bottom_k(limit, by="text_id")
     texts = (
-        said.join(sample.lazy().select("text_id"), on="text_id", how="semi")
+        # A condition on the column is judged while the files are read, which a join is not.
+        said.filter(pl.col("text_id").is_in(sample["text_id"].implode()))
         .group_by("text_id")
         .agg(pl.col("text").first().str.slice(0, SHOWN_CHARACTERS), size=pl.len().cast(pl.Int64))
         .collect()
