@@ -33,7 +33,7 @@ def write_gold(target: Path, n_sessions: int) -> None:
 def measure(script: str, *arguments: str) -> dict[str, object]:
     """Run one benchmark and return the figures that it prints as JSON; raise if it fails."""
     done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{script}", *arguments],
+        [sys.executable, f"benchmarks/{script}.py", *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,

@@ -1,6 +1,6 @@
 """How much labelled texts move between topics: refits on the same texts, on 10 % more, and with a new theme.
 
-    python -m benchmarks.topics_stability GOLD.parquet [--explicit]
+    python benchmarks/topics_stability.py GOLD.parquet [--explicit]
 
 GOLD has columns text and gold_topic (and gold_explicit). The label of middle size is left out of the first fit, which
 sees 10 of 11 of the other texts. Prints one JSON object: by refit the share of texts that both fits saw whose topic
@@ -16,8 +16,8 @@ from pathlib import Path
 
 import polars as pl
 from sklearn.metrics import adjusted_rand_score
+from topics import frame_of, read_gold
 
-from benchmarks.topics import frame_of, read_gold
 from turret_pipeline.analysis.embedding import open_embedder
 from turret_pipeline.analysis.topics import TopicFit, fit_topics
 
