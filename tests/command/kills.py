@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,20 +57,14 @@ def die_at(home: Path, point: str) -> None:
     until(lambda: not file.exists(), REACHED_S)
 
 
-def kill(pid: int) -> None:
-    """Kill a process, if it is there. Not by psutil, which takes it for an earlier one with its number, seen before."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
 def kill_daemon(up: Up) -> None:
-    kill(up.pids()["daemon"])
+    os.kill(up.pids()["daemon"], signal.SIGKILL)
 
 
 def kill_code_server_and_runs(up: Up) -> None:
     code = psutil.Process(up.pids()["code"])
     for process in [*code.children(recursive=True), code]:
-        kill(process.pid)
+        process.kill()
 
 
 def kill_database(up: Up) -> None:
@@ -78,13 +72,13 @@ def kill_database(up: Up) -> None:
     database = [process for process in processes_of(up.home) if "postgres" in " ".join(process.cmdline()[:3])]
     assert len(database) == 2
     for process in database:
-        kill(process.pid)
+        process.kill()
 
 
 def kill_everything(up: Up) -> None:
     assert up.process is not None
     for process in [up.process, *processes_of(up.home)]:
-        kill(process.pid)
+        process.kill()
     up.process.wait()
     until(lambda: not processes_of(up.home), 60)
 
