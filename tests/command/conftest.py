@@ -27,6 +27,7 @@ def until(what: Callable[[], object], timeout_s: float = WAIT_S) -> None:
 def processes_of(home: Path) -> list[psutil.Process]:
     """Return every living process that has the home in its command line or its environment."""
     found = []
+    psutil.process_iter.cache_clear()  # it takes a process for an earlier one that had its number
     for process in psutil.process_iter():
         try:
             environment = process.environ()
