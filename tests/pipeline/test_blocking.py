@@ -19,7 +19,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import EVENTS, MESSAGES, Table
 from turret_pipeline.plan import Plan
-from turret_pipeline.stages.pending import READS, blocked_tables, pending_stages, stopped
+from turret_pipeline.stages.pending import READS, STAGES, blocked_tables, pending_stages, stopped
 from turret_pipeline.stages.work import Work
 
 from .conftest import DAYS, PROJECT, event, put, tables, versions
@@ -123,8 +123,9 @@ def test_what_is_all_right_is_not_written_to_by_the_verdict(room: Room) -> None:
 
 def test_the_stages_read_what_the_assets_say_that_they_read(room: Room) -> None:
     graph = build_definitions(Workshop(room.settings)).resolve_asset_graph()
+    assert list(READS) == [table.name for table in STAGES]
     for name, reads in READS.items():
         parents = {key.to_user_string() for key in graph.get(dg.AssetKey(name)).parent_keys} - {"raw_events"}
         assert parents == {table.name for table in reads}, name
-    assert stopped(["journey_steps"]) == {"journey_moves", "journey_edges"}
+    assert stopped(["journey_steps"]) == {"step_values", "journey_moves", "journey_edges"}
     assert stopped(["events"]) == set(READS) - {"events"}

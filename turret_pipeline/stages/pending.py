@@ -83,6 +83,7 @@ READS: dict[str, tuple[Table, ...]] = {
     "topic_assignments": (MESSAGES, EMBEDDINGS),
     "topic_days": (MESSAGES, TOPIC_ASSIGNMENTS),
     "journey_steps": (MESSAGES, TOPIC_ASSIGNMENTS),
+    "step_values": (EVENTS, FIELD_TYPES, JOURNEY_STEPS),
     "journey_moves": (JOURNEY_STEPS,),
     "journey_edges": (JOURNEY_MOVES,),
 }
