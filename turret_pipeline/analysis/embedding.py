@@ -80,7 +80,7 @@ def open_embedder(
         converted = convert(loaded)
     if device == "cpu" and converted is not None:
         return Embedder(key, converted.facts.n_dims, Encoder(converted, bfloat16=bfloat16), converted)
-    runner = _Torch(loaded, device, has_bfloat16(device) if bfloat16 is None else bfloat16)
+    runner = _Torch(loaded, device, _has_bfloat16(device) if bfloat16 is None else bfloat16)
     return Embedder(key, int(loaded.get_embedding_dimension() or 0), runner, converted)
 
 
@@ -206,7 +206,7 @@ def _has_gpu() -> bool:
     return bool(torch.cuda.is_available())
 
 
-def has_bfloat16(device: str) -> bool:
+def _has_bfloat16(device: str) -> bool:
     """Return whether the processor ("cpu") or GPU ("cuda") computes in bfloat16 itself."""
     import torch
 

@@ -11,8 +11,6 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer
 
-from turret_pipeline.analysis.embedding import has_bfloat16
-
 if TYPE_CHECKING:
     import torch
 
@@ -59,8 +57,8 @@ def nearest_neighbours(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndar
     """Return (row numbers, cosines) of each row's k nearest others, nearest first; int32 and float32, (n_texts, k).
 
     All pairs up to `EXACT_UP_TO` rows; past it by an inverted file (Jegou, Douze, Schmid 2011) over about sqrt(n)
-    cells. Cosines are of bfloat16 where the processor multiplies such: they are off by 0.002, which among 50 candidates
-    loses none of the 16 nearest, in half the time.
+    cells. In float32, though bfloat16 takes half the time where the processor multiplies such: its cosines are off by
+    0.002, so the same messages would have other topics on another processor.
     """
     import torch
 
@@ -68,15 +66,14 @@ def nearest_neighbours(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndar
     rows = np.zeros((n_texts, k), dtype=np.int32)
     cosines = np.full((n_texts, k), -1.0, dtype=np.float32)
     given = torch.from_numpy(np.ascontiguousarray(vectors))
-    all_rows = given.bfloat16() if has_bfloat16("cpu") else given
     with torch.inference_mode():
         for queries, pool, own in _blocks(given):
-            found = all_rows[queries] @ (all_rows if pool is None else all_rows[pool]).T
+            found = given[queries] @ (given if pool is None else given[pool]).T
             found[torch.arange(len(queries)), own] = -2.0
             values, best = torch.topk(found, min(k, found.shape[1] - 1), dim=1)
             names = best if pool is None else pool[best]
             rows[queries.numpy(), : best.shape[1]] = names.numpy()
-            cosines[queries.numpy(), : best.shape[1]] = values.float().numpy()
+            cosines[queries.numpy(), : best.shape[1]] = values.numpy()
     return rows, cosines
 
 
