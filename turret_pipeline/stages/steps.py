@@ -51,10 +51,9 @@ def _bring(
     known = table.mark(JOINED) or 0
     agrees = brought.is_empty() or (known > 0 and assignments.only_appended_since(known - 1))
     looked_at = set(todo)
-    topics = assignments.scan().select("field", "text_id", "topic_id").collect()
     done = 0
     for days, rows in batches(messages, todo, MESSAGE):
-        found = _with_topics(rows.rename({"received_date": "message_date"}), topics)
+        found = _with_topics(rows.rename({"received_date": "message_date"}), assignments)
         agrees = agrees and found["is_known"].all()
         written, touched = _fitted_in(table, days, found.drop("is_known"))
         failpoint.reached("journey_steps.after_analysis")
@@ -67,7 +66,7 @@ def _bring(
         failpoint.reached("journey_steps.after_days")
     outcome.looked_at = looked_at if agrees else None
     if not agrees:
-        outcome.n_rows += _join_anew(work, table, topics, assignments.version)
+        outcome.n_rows += _join_anew(table, assignments)
 
 
 def _fitted_in(table: ProjectTable, days: Sequence[dt.date], fresh: pl.DataFrame) -> tuple[pl.DataFrame, list[dt.date]]:
@@ -93,11 +92,11 @@ def _fitted_in(table: ProjectTable, days: Sequence[dt.date], fresh: pl.DataFrame
     return rows, sorted({*lie, *rows["received_date"].unique()})
 
 
-def _join_anew(work: Work, table: ProjectTable, topics: pl.DataFrame, version: int) -> int:
-    """After this call every row has the topic that `topics` (of `version`) says; return how many rows were written."""
+def _join_anew(table: ProjectTable, assignments: ProjectTable) -> int:
+    """After this call every row has the topic that `assignments` says; return how many rows were written."""
     n_rows, all_known = 0, True
     for _, rows in batches(table, table.days(), table.table.schema.names()):
-        found = _with_topics(rows.drop("topic_id"), topics)
+        found = _with_topics(rows.drop("topic_id"), assignments)
         all_known = all_known and bool(found["is_known"].all())
         differs = found["topic_id"].ne_missing(rows["topic_id"])
         changed = found["received_date"].filter(differs).unique().sort().to_list()
@@ -106,7 +105,7 @@ def _join_anew(work: Work, table: ProjectTable, topics: pl.DataFrame, version: i
             table.replace(written, changed)
             n_rows += written.height
         failpoint.reached("journey_steps.after_topics")
-    table.append(JOURNEY_STEPS.empty(), marks={JOINED: version + 1 if all_known else 0})
+    table.append(JOURNEY_STEPS.empty(), marks={JOINED: assignments.version + 1 if all_known else 0})
     return n_rows
 
 
@@ -125,9 +124,12 @@ def batches(
         yield batch, table.scan().filter(day.is_in(batch)).select(columns).collect()
 
 
-def _with_topics(rows: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
-    """Return `rows` in their order with `topic_id`, and `is_known`: whether `topics` has their text at all."""
-    known = topics.with_columns(is_known=pl.lit(True))
+def _with_topics(rows: pl.DataFrame, assignments: ProjectTable) -> pl.DataFrame:
+    """Return `rows` in their order with `topic_id`, and `is_known`: whether `assignments` has their text at all."""
+    texts = rows.lazy().select("field", "text_id").unique()
+    # All other texts, which may be many more, pass by.
+    topics = assignments.scan().select("field", "text_id", "topic_id").join(texts, on=["field", "text_id"], how="semi")
+    known = topics.collect(engine="streaming").with_columns(is_known=pl.lit(True))
     found = rows.join(known, on=["field", "text_id"], how="left", maintain_order="left")
     return found.with_columns(pl.col("is_known").fill_null(False))
 
