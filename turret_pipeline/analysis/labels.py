@@ -50,6 +50,9 @@ N_JOINED = 4
 MAX_JOINED = 5
 """Words of such a pair."""
 
+MOST_BETWEEN = 2
+"""Words that most texts may have between the two."""
+
 N_KEYWORDS = 10
 
 SINGLE_WORD = 0.4
@@ -274,7 +277,8 @@ class Namer:
     def _joined(self, topic: int, keys: list[str]) -> dict[str, tuple[str, str]]:
         """Return what two of a topic's phrases say together, with the two: "top up" and "failed" are "top up failed".
 
-        Only phrases that stand in that order in at least two of its typical texts, and most of those that hold both.
+        Only phrases that stand in that order in at least two of its typical texts and most of those that hold both,
+        with at most `MOST_BETWEEN` words between: what stands far apart does not read as one phrase.
         """
         found: dict[str, tuple[str, str]] = {}
         held = self._lent[topic].rows
@@ -288,8 +292,8 @@ class Namer:
                     continue
                 words = self._surface(first).split() + self._surface(second).split()[chained:]
                 texts = [self._texts[row][:READ_CHARACTERS].lower() for row in both]
-                in_order = sum(text.find(one[0]) < text.find(two[0]) for text in texts)
-                if len(words) <= MAX_JOINED and 2 * in_order >= len(both):
+                follows = sum(_words_between(text, one[-1], two[0]) <= MOST_BETWEEN for text in texts)
+                if len(words) <= MAX_JOINED and 2 * follows >= len(both):
                     found.setdefault(" ".join(words), (first, second))
         return found
 
@@ -317,6 +321,13 @@ class Namer:
             number += 1
         self._taken.add(free[0].lower())
         return free[0]
+
+
+def _words_between(text: str, first: str, second: str) -> float:
+    """Return how many words stand between the words (or their beginnings) `first` and `second`; inf if not in order."""
+    start = text.find(first)
+    end = text.find(second, start + (0 if first == second else 1)) if start >= 0 else -1
+    return max(0, len(text[start:end].split()) - 1) if end >= 0 else float("inf")
 
 
 def clean_keywords(words: Sequence[str]) -> list[str]:
