@@ -252,11 +252,11 @@ def measure(n_projects: int, n_days: int, pictures: Path | None) -> dict[str, fl
         settings.open_lake().make()
         started = time.perf_counter()
         write_lake(settings.open_lake(), n_projects, n_days)
-        _say(f"lake of {n_projects} x {n_days} written in {time.perf_counter() - started:.0f} s")
-        with system(settings, _say) as whole, opened(settings, whole.database_url) as instance:
+        say(f"lake of {n_projects} x {n_days} written in {time.perf_counter() - started:.0f} s")
+        with system(settings, say) as whole, opened(settings, whole.database_url) as instance:
             started = time.perf_counter()
             tell_dagster(instance, n_projects, n_days)
-            _say(f"Dagster knows of all partitions after {time.perf_counter() - started:.0f} s")
+            say(f"Dagster knows of all partitions after {time.perf_counter() - started:.0f} s")
             time.sleep(5 * TICKS)
             of_ticks = ticks(instance)[:TICKS]
             figures = {"projects": n_projects, "days": n_days}
@@ -267,7 +267,8 @@ def measure(n_projects: int, n_days: int, pictures: Path | None) -> dict[str, fl
     return figures
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Tell a person at a terminal how far it is; figures go to the standard output."""
     print(line, file=sys.stderr, flush=True)
 
 

@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import datetime as dt
 import json
-import sys
 import tempfile
 import time
 import uuid
@@ -27,7 +26,7 @@ import warnings
 
 import dagster as dg
 import httpx
-from automation import opened
+from automation import opened, say
 
 from turret_api.command.demo import send
 from turret_api.command.sample import FIELD, make_sample
@@ -86,7 +85,7 @@ def idle(reader: Reader, settings: Settings, repeats: int) -> dict[str, float]:
         shown.append(time.perf_counter() - started)
         until(lambda: reader.n_sessions() > before)  # noqa: B023
         counted.append(time.perf_counter() - started)
-        _say(f"shown after {shown[-1]:.1f} s, counted after {counted[-1]:.1f} s")
+        say(f"shown after {shown[-1]:.1f} s, counted after {counted[-1]:.1f} s")
     return {"event_to_session_s": max(shown), "event_to_journeys_s": max(counted), "goal_s": GOAL_S}
 
 
@@ -114,19 +113,15 @@ def measure(options: argparse.Namespace) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="turret-bench-") as folder:
         home = {"TURRET_HOME": f"{folder}/home", "TURRET_PORT": "18421", "TURRET_DAGSTER_PORT": "18422"}
         settings = Settings.from_environment(home)
-        with system(settings, _say) as whole, opened(settings, whole.database_url) as instance:
+        with system(settings, say) as whole, opened(settings, whole.database_url) as instance:
             reader = Reader(whole)
             sample = make_sample(dt.datetime.now(dt.UTC), n_sessions=options.sessions)
             asyncio.run(send(whole.url, reader.write_key, [message.event for message in sample]))
             first = until(lambda: reader.n_sessions() == options.sessions)
-            _say(f"{len(sample)} messages were built {first:.1f} s after they were tracked")
+            say(f"{len(sample)} messages were built {first:.1f} s after they were tracked")
             figures = {"first_messages": len(sample), "first_build_s": first}
             figures |= idle(reader, settings, options.repeats)
             return figures | stream(reader, instance, options.rate, options.seconds)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def main() -> None:

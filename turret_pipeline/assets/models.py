@@ -20,9 +20,7 @@ from turret_pipeline.assets.room import (
 from turret_pipeline.assets.verdicts import check_results, check_specs
 from turret_pipeline.lake.tables import (
     EMBEDDINGS,
-    EVENTS,
     FIELD_HISTORY,
-    FIELD_PROFILES,
     FIELD_TOTALS,
     FIELD_TYPES,
     JOURNEY_EDGES,
@@ -41,6 +39,7 @@ from turret_pipeline.stages.embeddings import bring_embeddings
 from turret_pipeline.stages.fields import bring_field_types
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.messages import bring_messages
+from turret_pipeline.stages.pending import READS
 from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.steps import bring_journey_steps
 from turret_pipeline.stages.topic_days import bring_topic_days
@@ -57,18 +56,21 @@ class Step:
 
     Args:
         makes: table to what it is good for, in words that need no knowledge of the code.
-        after: tables that the step reads.
         bring: the stage; the outcomes it gives bear the names of the tables.
         pool: the pool that limits how many such steps run at once, or None.
     """
 
     name: str
     makes: dict[Table, str]
-    after: tuple[Table, ...]
     bring: Callable[[Work], Outcome | tuple[Outcome, ...]]
     group: str
     kinds: set[str] = field(default_factory=lambda: {"deltalake", "polars"})
     pool: str | None = None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the tables that the step reads."""
+        return tuple(table.name for table in READS[next(iter(self.makes)).name])
 
 
 STEPS = (
@@ -80,14 +82,12 @@ STEPS = (
             FIELD_HISTORY: "When the type of a field changed, from what to what, and why.",
             FIELD_TOTALS: "What all days but the latest show about each field, summed up, so that a new day is cheap.",
         },
-        (FIELD_PROFILES,),
         bring_field_types,
         "fields",
     ),
     Step(
         "messages",
         {MESSAGES: "What people wrote: one row for each value of a text field. Topics and journeys are about these."},
-        (EVENTS, FIELD_TYPES),
         bring_messages,
         "fields",
     ),
@@ -97,7 +97,6 @@ STEPS = (
             EMBEDDINGS: "The meaning of each distinct text as a vector, so that texts that mean the same lie close "
             "together. Each text is embedded once."
         },
-        (MESSAGES,),
         bring_embeddings,
         "topics",
         {"deltalake", "huggingface"},
@@ -112,7 +111,6 @@ STEPS = (
             TOPIC_LINEAGE: "What became of topics when they were found anew: carried on, split, merged, born, ended.",
             TOPIC_FITS: "Each time topics were found anew: why, from how much, and how much changed.",
         },
-        (MESSAGES, EMBEDDINGS),
         bring_topics,
         "topics",
         {"deltalake", "bertopic"},
@@ -121,14 +119,12 @@ STEPS = (
     Step(
         "topic_days",
         {TOPIC_DAYS: "How many messages and sessions each topic had on each day: the series that trends follow from."},
-        (MESSAGES, TOPIC_ASSIGNMENTS),
         bring_topic_days,
         "topics",
     ),
     Step(
         "journey_steps",
         {JOURNEY_STEPS: "Each message in its place in its session, with its topic: who went where, one by one."},
-        (MESSAGES, TOPIC_ASSIGNMENTS),
         bring_journey_steps,
         "journeys",
     ),
@@ -138,21 +134,18 @@ STEPS = (
             STEP_VALUES: "What each step's event has in the fields that are choices or numbers, so that topics and "
             "journeys are told apart by them without a look into the events."
         },
-        (EVENTS, FIELD_TYPES, JOURNEY_STEPS),
         bring_step_values,
         "journeys",
     ),
     Step(
         "journey_moves",
         {JOURNEY_MOVES: "The moves from topic to topic of each day's sessions, so that a new day touches no other."},
-        (JOURNEY_STEPS,),
         bring_journey_moves,
         "journeys",
     ),
     Step(
         "journey_edges",
         {JOURNEY_EDGES: "How sessions move from topic to topic, with start, end and how long it takes."},
-        (JOURNEY_MOVES,),
         bring_journey_edges,
         "journeys",
     ),
@@ -168,19 +161,18 @@ def model_assets() -> list[dg.AssetsDefinition]:
 def _assets(step: Step) -> dg.AssetsDefinition:
     """Return the assets that one step brings up to date, project after project."""
     tables = {table.name: table for table in step.makes}
-    after = tuple(each.name for each in step.after)
 
     @dg.multi_asset(
         name=step.name,
         specs=[
             dg.AssetSpec(
                 table.name,
-                deps=list(after),
+                deps=list(step.reads),
                 group_name=step.group,
                 kinds=step.kinds,
                 owners=OWNERS,
                 description=about,
-                metadata=described(table, after),
+                metadata=described(table, step.reads),
                 code_version="1",
             )
             for table, about in step.makes.items()
@@ -207,7 +199,7 @@ def _assets(step: Step) -> dg.AssetsDefinition:
                     days[outcome.stage][project] = outcome.to_check
                 for name, table in tables.items():
                     attempts.show(project, name, row_count(work.open(table)))
-                    attempts.show(project, name, pictures(work, table) | {COLUMN_LINEAGE: lineage(table, after)})
+                    attempts.show(project, name, pictures(work, table) | {COLUMN_LINEAGE: lineage(table, step.reads)})
         attempts.settle()
         for name in tables:
             results = list(check_results(workshop, name, days[name], context.log.info))
