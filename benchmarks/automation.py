@@ -41,14 +41,14 @@ from playwright.sync_api import Page, sync_playwright
 
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.system import System, system
-from turret_pipeline.assets.room import DAYS_BY_PROJECT, PROJECT, day_key
-from turret_pipeline.automation import Memory, look
 from turret_pipeline.lake.commits import open_or_make
 from turret_pipeline.lake.marks import mark_id
 from turret_pipeline.lake.parts import PART_SCHEMA, Part, list_parts, write_part
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_PROFILES, Table
+from turret_pipeline.orchestration.sensor import Memory, look
+from turret_pipeline.orchestration.workshop import DAYS_BY_PROJECT, PROJECT, day_key
+from turret_pipeline.settings import Settings
 from turret_pipeline.stages.inputs import parts_state, profiles_inputs
 from turret_pipeline.stages.pending import BY_DAY, STAGES, pending_stages
 from turret_pipeline.stages.work import recorded_mark

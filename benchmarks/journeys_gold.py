@@ -21,9 +21,9 @@ import numpy as np
 import polars as pl
 from sklearn.cluster import KMeans
 
-from turret_pipeline.analysis.embedding import open_embedder
-from turret_pipeline.analysis.topics import fit_topics
-from turret_pipeline.lake.visits import END, START, journey_edges, visits
+from turret_pipeline.analysis.topics.fit import fit_topics
+from turret_pipeline.embedder.embed import open_embedder
+from turret_pipeline.semantics.visits import END, START, journey_edges, visits
 
 TOP = 20
 

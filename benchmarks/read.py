@@ -34,8 +34,7 @@ from collector import Round, drive, start
 
 from turret_api.accounts import Accounts
 from turret_api.command.postgres import database
-from turret_pipeline.analysis.field_types import detect_types, profile_fields
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.analysis.fields.detect import detect_types, profile_fields
 from turret_pipeline.lake.tables import (
     EVENTS,
     FIELD_OVERRIDES,
@@ -45,6 +44,7 @@ from turret_pipeline.lake.tables import (
     TOPICS,
     Table,
 )
+from turret_pipeline.settings import Settings
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.steps import bring_journey_steps

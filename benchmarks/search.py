@@ -28,12 +28,12 @@ from turret_api import errors
 from turret_api.auth import READ, Principal
 from turret_api.read import routes, search
 from turret_api.read.snapshot import Library
-from turret_pipeline.analysis.embedding import open_embedder
+from turret_pipeline.embedder.embed import open_embedder
+from turret_pipeline.embedder.kept import write_model
 from turret_pipeline.lake import store
-from turret_pipeline.lake.models import write_model
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, FIELD_TYPES, MESSAGES
-from turret_pipeline.lake.vectors import pack, quantize
+from turret_pipeline.semantics.vectors import pack, quantize
 
 WORDS = [
     *("order", "parcel", "refund", "card", "password", "account", "login", "delivery", "address", "invoice", "price"),

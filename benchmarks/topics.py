@@ -20,8 +20,8 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import adjusted_rand_score
 
-from turret_pipeline.analysis.embedding import open_embedder
-from turret_pipeline.analysis.topics import assign_texts, fit_topics
+from turret_pipeline.analysis.topics.fit import assign_texts, fit_topics
+from turret_pipeline.embedder.embed import open_embedder
 
 
 def frame_of(texts: list[str], vectors: np.ndarray) -> pl.DataFrame:

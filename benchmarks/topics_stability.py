@@ -18,8 +18,8 @@ import polars as pl
 from sklearn.metrics import adjusted_rand_score
 from topics import frame_of, read_gold
 
-from turret_pipeline.analysis.embedding import open_embedder
-from turret_pipeline.analysis.topics import TopicFit, fit_topics
+from turret_pipeline.analysis.topics.fit import TopicFit, fit_topics
+from turret_pipeline.embedder.embed import open_embedder
 
 
 def moved(before: TopicFit, after: TopicFit) -> tuple[float, float]:

@@ -14,10 +14,10 @@ import pytest
 
 from tests.language_model import Server
 from turret_api.command.postgres import database
-from turret_pipeline.analysis.embedding import DEFAULT_MODEL
+from turret_pipeline.embedder.embed import DEFAULT_MODEL
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.settings import Settings
-from turret_pipeline.stages.embedder import open_lake_embedder
+from turret_pipeline.settings import Settings
 
 
 @pytest.fixture(scope="session")

@@ -19,8 +19,8 @@ from turret_api.app import create_app
 from turret_api.collector.collector import Collector
 from turret_api.command.main import COMMANDS
 from turret_api.dashboard.routes import PAGES
-from turret_pipeline.lake.settings import SETTINGS, Settings
 from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.settings import SETTINGS, Settings
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

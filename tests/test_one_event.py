@@ -22,8 +22,8 @@ import pytest
 from turret_api.accounts import Accounts
 from turret_api.command.sample import make_text
 from turret_pipeline.lake import parts, store
-from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import EVENTS
+from turret_pipeline.settings import Settings
 
 PATIENCE_S = 90
 

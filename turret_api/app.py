@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from turret_api import errors
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import Directory
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from turret_api.collector.collector import Collector

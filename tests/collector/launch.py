@@ -16,7 +16,7 @@ from pathlib import Path
 
 import apsw
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 
 
 def main(words: list[str] | None = None) -> None:

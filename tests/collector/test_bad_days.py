@@ -20,7 +20,7 @@ import pytest
 
 from turret_api.accounts import Accounts
 from turret_api.command.postgres import database
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 GOOD = {"name": "n", "metadata": {"a": 1}}
 

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from turret_api.command.postgres import database
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 WAIT_S = 60.0
 

@@ -17,7 +17,7 @@ from turret_api.accounts import Accounts
 from turret_api.command.build import bring_in_spools, spooled
 from turret_api.command.postgres import database
 from turret_pipeline.lake.parts import list_parts, read_parts
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 RUN = """
 import os, sys

@@ -21,8 +21,8 @@ from tests.command.conftest import processes_of, until
 from turret_api.command.sample import CLEAR_MOVES, FIELD, make_sample, planted_topics
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import EVENTS, JOURNEY_EDGES, MESSAGES, TOPIC_ASSIGNMENTS, TOPICS
+from turret_pipeline.settings import Settings
 
 PROJECT = "demo"
 LIMIT_S = 280

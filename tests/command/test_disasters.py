@@ -29,8 +29,8 @@ from tests.command.kills import (
 )
 from tests.command.test_up import Up, turret
 from tests.pipeline.conftest import DAYS, bring, event, planted_rows, put, tables
-from turret_pipeline.checks import CHECKS
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.stages.checks import CHECKS
 from turret_pipeline.stages.pending import STAGES, pending_stages
 
 pytestmark = pytest.mark.long

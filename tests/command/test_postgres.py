@@ -19,12 +19,12 @@ import pytest
 from tests.command.conftest import processes_of, until
 from turret_api.command.postgres import DatabaseError, database, embedded_server, embedded_url
 from turret_api.command.postgres_keeper import state, unprivileged_user
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 HOLD = """
 import sys
 from turret_api.command.postgres import database
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 with database(Settings.from_environment()) as url:
     print(url, flush=True)
     sys.stdin.read()

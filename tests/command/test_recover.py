@@ -10,7 +10,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from turret_pipeline.recover import PROCESS_TAG, WORKER_TAG, mark_worker, process_mark, recover
+from turret_pipeline.orchestration.recover import PROCESS_TAG, WORKER_TAG, mark_worker, process_mark, recover
 
 
 @dg.job

@@ -28,7 +28,7 @@ from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.postgres import embedded_url
 from turret_api.command.system import running
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import pending_stages
 
 BUILT = "built-meanwhile"

@@ -20,7 +20,7 @@ from tests.dashboard import planted_lake
 from tests.dashboard.hostile import HOSTILE_LABELS, HOSTILE_NAME, hostile_sample
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.sample import make_sample
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]

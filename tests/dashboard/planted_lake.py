@@ -10,8 +10,8 @@ import orjson
 import polars as pl
 
 from turret_api.command.sample import FIELD, SampleMessage, planted_labels
-from turret_pipeline.analysis.field_types import detect_types, profile_fields
-from turret_pipeline.analysis.field_types_messages import extract_messages
+from turret_pipeline.analysis.fields.detect import detect_types, profile_fields
+from turret_pipeline.analysis.fields.messages import extract_messages
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
@@ -28,8 +28,8 @@ from turret_pipeline.lake.tables import (
     TOPIC_FITS,
     TOPICS,
 )
-from turret_pipeline.lake.topic_days import topic_days
-from turret_pipeline.lake.visits import journey_edges, steps, visits
+from turret_pipeline.semantics.topic_days import topic_days
+from turret_pipeline.semantics.visits import journey_edges, steps, visits
 
 THEMES = {
     "Planning": ("trip_ideas", "weather_packing", "visa", "restaurants"),

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 from tests.dashboard.conftest import Served, Visitor
 from tests.dashboard.test_overview import texts
 from tests.read.test_search import write_vectors
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages.embedder import open_lake_embedder
 
 
 def test_messages_are_found_by_meaning_nearest_first_and_clearing_leads_back(

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turret_pipeline.lake import failpoint, parts
+from turret_pipeline import failpoint
+from turret_pipeline.lake import parts
 from turret_pipeline.lake.paths import Lake, ProjectIdError
 
 NOW = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)

@@ -19,7 +19,7 @@ for name in ("sentence_transformers", "bertopic"):
         warnings.simplefilter("ignore")
         importlib.import_module(name)
 
-from turret_pipeline.lake import failpoint  # noqa: E402
+from turret_pipeline import failpoint  # noqa: E402
 from turret_pipeline.lake.paths import Lake  # noqa: E402
 from turret_pipeline.stages import (  # noqa: E402
     embeddings,

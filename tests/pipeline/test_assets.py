@@ -18,15 +18,15 @@ import polars as pl
 import pytest
 
 from tests.language_model import Server
-from turret_pipeline.assets.room import DAYS_BY_PROJECT, Workshop
-from turret_pipeline.assets.room import PROJECT as PROJECT_DIMENSION
-from turret_pipeline.automation import EVENTS_JOB, MODELS_JOB, days_request, range_tags
-from turret_pipeline.definitions import build_definitions
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import TABLES
-from turret_pipeline.locks import sole_writer
+from turret_pipeline.orchestration.definitions import build_definitions
+from turret_pipeline.orchestration.locks import sole_writer
+from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, days_request, range_tags
+from turret_pipeline.orchestration.workshop import DAYS_BY_PROJECT, Workshop
+from turret_pipeline.orchestration.workshop import PROJECT as PROJECT_DIMENSION
+from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import STAGES, pending_stages
 
 from .conftest import DAYS, PROJECT, event, files, put, tables, versions
@@ -184,7 +184,7 @@ def test_a_day_that_cannot_be_read_fails_alone_and_the_others_are_materialized(
 
 
 def build(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "turret_pipeline.build", *arguments]
+    command = [sys.executable, "-m", "turret_pipeline.orchestration.build", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -195,8 +195,8 @@ def test_a_foreground_build_that_is_killed_is_marked_failed_by_the_next_which_fi
     environment |= {"TURRET_LAKE": lake.root}
     script = (
         "import os, signal, sys\n"
-        "from turret_pipeline.lake import failpoint\n"
-        "from turret_pipeline.build import main\n"
+        "from turret_pipeline import failpoint\n"
+        "from turret_pipeline.orchestration.build import main\n"
         "def die(name):\n"
         "    if name == 'journey_edges.after_analysis': os.kill(os.getpid(), signal.SIGKILL)\n"
         "failpoint.on_reached = die\n"
@@ -217,7 +217,7 @@ def test_a_foreground_build_that_is_killed_is_marked_failed_by_the_next_which_fi
 
 def unfinished_runs(environment: dict[str, str]) -> list[str]:
     script = (
-        "import dagster as dg, turret_pipeline.recover as r\n"
+        "import dagster as dg, turret_pipeline.orchestration.recover as r\n"
         "with dg.DagsterInstance.get() as instance:\n"
         "    print(*[run.run_id for run in instance.get_runs(dg.RunsFilter(statuses=r.CUT_OFF))])"
     )
@@ -230,7 +230,7 @@ def test_a_build_with_nothing_to_do_starts_neither_dagster_nor_a_model(
 ) -> None:
     environment |= {"TURRET_LAKE": lake_before("end").root}
     script = (
-        "import sys\nfrom turret_pipeline.build import main\nassert main([]) == 0\n"
+        "import sys\nfrom turret_pipeline.orchestration.build import main\nassert main([]) == 0\n"
         "print(*sorted({'dagster', 'torch', 'bertopic', 'scipy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
@@ -291,7 +291,7 @@ def test_a_project_is_built_by_one_process_at_a_time_until_that_one_dies(lake: L
     script = (
         "import sys, time\n"
         "from turret_pipeline.lake.paths import Lake\n"
-        "from turret_pipeline.locks import sole_writer\n"
+        "from turret_pipeline.orchestration.locks import sole_writer\n"
         f"with sole_writer({database_url!r}, Lake({lake.root!r}), {PROJECT!r}):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(600)\n"

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 import pytest
 
-from turret_pipeline.assets.room import Workshop
-from turret_pipeline.automation import (
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.orchestration.definitions import build_definitions
+from turret_pipeline.orchestration.sensor import (
     EVENTS_JOB,
     MODELS_JOB,
     PROJECT_TAG,
@@ -22,9 +23,8 @@ from turret_pipeline.automation import (
     Memory,
     look,
 )
-from turret_pipeline.definitions import build_definitions
-from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.orchestration.workshop import Workshop
+from turret_pipeline.settings import Settings
 from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.fields import bring_field_profiles
 from turret_pipeline.stages.work import Work

@@ -10,15 +10,15 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from turret_pipeline.assets.room import PROJECT as PROJECT_DIMENSION
-from turret_pipeline.assets.room import Workshop
-from turret_pipeline.automation import EVENTS_JOB, MODELS_JOB, look, range_tags
-from turret_pipeline.definitions import build_definitions
-from turret_pipeline.foreground import build_project
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import EVENTS, MESSAGES, Table
-from turret_pipeline.plan import Plan
+from turret_pipeline.orchestration.definitions import build_definitions
+from turret_pipeline.orchestration.foreground import build_project
+from turret_pipeline.orchestration.plan import Plan
+from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, look, range_tags
+from turret_pipeline.orchestration.workshop import PROJECT as PROJECT_DIMENSION
+from turret_pipeline.orchestration.workshop import Workshop
+from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import READS, STAGES, blocked_tables, pending_stages, stopped
 from turret_pipeline.stages.work import Work
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from turret_pipeline.checks import CHECKS
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.stages.checks import CHECKS
 
 from .conftest import DAYS, PROJECT, copied
 

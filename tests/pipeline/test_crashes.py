@@ -12,7 +12,7 @@ import deltalake
 import polars as pl
 import pytest
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPICS
 from turret_pipeline.stages.pending import pending_stages

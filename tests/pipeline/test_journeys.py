@@ -22,7 +22,7 @@ from turret_pipeline.lake.tables import (
     MESSAGES,
     TOPIC_ASSIGNMENTS,
 )
-from turret_pipeline.lake.visits import journey_edges, visits
+from turret_pipeline.semantics.visits import journey_edges, visits
 from turret_pipeline.stages import steps as steps_stage
 from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
 from turret_pipeline.stages.steps import bring_journey_steps

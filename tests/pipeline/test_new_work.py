@@ -12,7 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from turret_pipeline.checks import CHECKS
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
@@ -26,6 +25,7 @@ from turret_pipeline.lake.tables import (
     TOPIC_DAYS,
     TOPICS,
 )
+from turret_pipeline.stages.checks import CHECKS
 from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.fields import bring_field_profiles
 from turret_pipeline.stages.pending import STAGES, pending_stages

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.plan import Wanted, plan
+from turret_pipeline.orchestration.plan import Wanted, plan
 from turret_pipeline.stages.pending import BY_DAY, pending_stages
 
 from .conftest import DAYS, PROJECT, bring, event, put

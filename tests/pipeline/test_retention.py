@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pytest
 
-from turret_pipeline.retention import FAILED_KEPT_FOR, KEPT_FOR, forget_runs
+from turret_pipeline.orchestration.retention import FAILED_KEPT_FOR, KEPT_FOR, forget_runs
 
 NAMES = ["a", "b", "c"]
 PARTITIONS = dg.StaticPartitionsDefinition(NAMES)

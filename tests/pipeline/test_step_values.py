@@ -11,7 +11,6 @@ import pytest
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.step_values import NONE, unpacked
 from turret_pipeline.lake.tables import (
     EVENTS,
     FIELD_OVERRIDES,
@@ -21,6 +20,7 @@ from turret_pipeline.lake.tables import (
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
 )
+from turret_pipeline.semantics.step_values import NONE, unpacked
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.work import Work

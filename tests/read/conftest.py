@@ -17,7 +17,7 @@ from fastapi.testclient import TestClient
 from turret_api import errors
 from turret_api.auth import ADMIN, READ, WRITE, Principal
 from turret_api.read import routes
-from turret_pipeline.analysis.field_types import detect_types, extract_messages, profile_fields
+from turret_pipeline.analysis.fields.detect import detect_types, extract_messages, profile_fields
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
@@ -34,8 +34,8 @@ from turret_pipeline.lake.tables import (
     TOPICS,
     Table,
 )
-from turret_pipeline.lake.topic_days import topic_days
-from turret_pipeline.lake.visits import journey_edges, steps, visits
+from turret_pipeline.semantics.topic_days import topic_days
+from turret_pipeline.semantics.visits import journey_edges, steps, visits
 from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.work import Work
 

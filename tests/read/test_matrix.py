@@ -25,8 +25,8 @@ from turret_api.app import create_app
 from turret_api.command.export import VIEWS, rows_of
 from turret_api.read.snapshot import Library
 from turret_pipeline.lake import store
-from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import FIELD_OVERRIDES, FIELD_TYPES, TABLES, TOPICS
+from turret_pipeline.settings import Settings
 
 IDS = {
     "topic_id": ("t_parcel", f"t_{CANARY}", "t_absent"),

@@ -15,13 +15,13 @@ from fastapi.testclient import TestClient
 from tests.read.conftest import CANARY, OTHER_SESSIONS, SESSIONS, Api, read_app, write_lake
 from tests.read.test_messages import every_page
 from turret_api.read import search
-from turret_pipeline.analysis.embedding import Embedder
+from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.embedder.kept import write_model
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
-from turret_pipeline.lake.models import write_model
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
-from turret_pipeline.lake.vectors import pack, quantize, unpack
-from turret_pipeline.stages.embedder import open_lake_embedder
+from turret_pipeline.semantics.vectors import pack, quantize, unpack
 
 Q = "Has my package been shipped already?"
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from turret_api.accounts import Accounts
 from turret_api.app import create_app
 from turret_api.read.models.accounts import UsageRow
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 
 def test_usage_tells_the_plan_its_limit_and_what_is_used(database_url: str, settings: Settings) -> None:

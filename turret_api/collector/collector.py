@@ -24,7 +24,7 @@ from turret_api.collector.spool import Spool
 from turret_api.collector.submission import Result, Submission
 from turret_api.collector.writer import Writer
 from turret_api.errors import ApiError, UnavailableError
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 log = logging.getLogger(__name__)
 

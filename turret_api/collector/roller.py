@@ -18,7 +18,7 @@ from turret_api.collector.metrics import Metrics
 from turret_api.collector.rows import Range, Row
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolReader
 from turret_api.collector.writer import Writer
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.parts import PART_SCHEMA, write_part
 from turret_pipeline.lake.paths import Lake
 

@@ -19,7 +19,7 @@ from turret_api.accounts import Accounts
 from turret_api.app import create_app
 from turret_api.collector.collector import Collector
 from turret_api.errors import INVALID_REQUEST, error_body
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 HEADERS_S = 10.0
 REQUEST_S = 60.0

@@ -22,7 +22,7 @@ from turret_api.collector.rows import Row, Seen
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolFullError
 from turret_api.collector.submission import Stored, Submission, resolve
 from turret_api.errors import UnavailableError
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 
 log = logging.getLogger(__name__)
 

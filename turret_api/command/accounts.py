@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from turret_api.accounts import Accounts

@@ -1,6 +1,6 @@
 """`turret build`: bring every table up to date in the foreground, through Dagster, with the database and home it needs.
 
-The work is `python -m turret_pipeline.build`, a process of its own, for nothing here may import Dagster.
+The work is `python -m turret_pipeline.orchestration.build`, a process of its own, for nothing here may import Dagster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import click
 from turret_api.accounts import AccountError, Accounts
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.postgres import database
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 SPOOL_S = 30.0
 """Seconds to wait for running collectors to roll what they have taken; they do so every few seconds."""
@@ -55,7 +55,7 @@ def command(
         words += [f"--{name}={day:%Y-%m-%d}" for name, day in (("from", first), ("to", last)) if day is not None]
         words += [f"--days-per-run={days_per_run}"] if days_per_run else []
         words += ["--full-refresh"] if full_refresh else []
-        command = [sys.executable, "-m", "turret_pipeline.build", *words]
+        command = [sys.executable, "-m", "turret_pipeline.orchestration.build", *words]
         code = run(command, dagster_environment(settings, url))
     sys.exit(code)
 

@@ -17,7 +17,7 @@ from psycopg2.extensions import connection
 
 import turret_pipeline
 from turret_api.command.postgres import DatabaseError
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 CHECKOUT = Path(turret_pipeline.__file__).parents[1]
 WORKSPACE = CHECKOUT / "workspace.yaml"

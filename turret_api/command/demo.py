@@ -29,7 +29,7 @@ from turret_api.command.demo_report import Report
 from turret_api.command.postgres import database
 from turret_api.command.sample import FIELD, make_sample
 from turret_pipeline.lake import parts
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 PROJECT = "demo"
 BATCH = 50
@@ -177,7 +177,7 @@ def _wait_for_lake(settings: Settings, project_id: str, n_events: int) -> None:
 
 
 def _build(settings: Settings, database_url: str, project_id: str) -> None:
-    command = [sys.executable, "-m", "turret_pipeline.build", f"--project={project_id}"]
+    command = [sys.executable, "-m", "turret_pipeline.orchestration.build", f"--project={project_id}"]
     code = build.run(command, dagster_environment(settings, database_url))
     if code:
         raise click.ClickException(f"the build failed (exit status {code}); its lines above say where")

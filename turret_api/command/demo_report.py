@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from turret_api.accounts import NewProject
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 TOP_TOPICS = 20
 TOP_MOVES = 12

@@ -17,8 +17,8 @@ from turret_api.read.journeys import EDGE, graph_edges
 from turret_api.read.messages import choose_field, messages_of, topics_of
 from turret_api.read.snapshot import Library, Snapshot
 from turret_api.read.tabular import CSV_TIME, flat
-from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.settings import Settings
 
 VIEWS = ("messages", "journeys", "fields")
 MESSAGE = ("event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity")

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from turret_api.command.accounts import open_accounts
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from turret_api.collector.history import RefusedRow

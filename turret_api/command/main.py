@@ -6,7 +6,7 @@ import importlib
 
 import click
 
-from turret_pipeline.lake.settings import SettingError
+from turret_pipeline.settings import SettingError
 
 COMMANDS = {
     "up": ("turret_api.command.up:command", "Run everything: database, API, dashboard and pipeline."),

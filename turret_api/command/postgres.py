@@ -35,7 +35,7 @@ import psutil
 import psycopg2
 
 from turret_api.command import postgres_keeper
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 USER = DATABASE = "turret"
 START_S = 120.0

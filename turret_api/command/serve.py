@@ -8,7 +8,7 @@ import sys
 
 import click
 
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 
 @click.command("serve")

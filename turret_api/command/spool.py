@@ -7,7 +7,7 @@ import time
 
 import click
 
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 _SILENT_S = 300.0
 

@@ -19,8 +19,8 @@ from turret_api.command.postgres import database, embedded_server
 from turret_api.command.system import running
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.settings import Settings
 from turret_pipeline.lake.tables import BUILDS, EVENTS, TOPICS
+from turret_pipeline.settings import Settings
 
 HEARTBEAT_S = 120.0
 """Age of the daemon's last sign of life past which it does not count as healthy; it gives one every half minute."""

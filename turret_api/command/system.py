@@ -33,7 +33,7 @@ from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_
 from turret_api.command.health import accepts, answers, last_heartbeat
 from turret_api.command.postgres import DatabaseError, database, embedded_server, revive
 from turret_api.command.supervisor import Component, StartError, Supervisor, tail
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 HOST = "127.0.0.1"
 DATABASE_S = 2.0
@@ -194,7 +194,7 @@ def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
 def _recover(environment: dict[str, str], log: Path) -> None:
     with log.open("a") as out:
         done = subprocess.run(
-            [sys.executable, "-m", "turret_pipeline.recover"],
+            [sys.executable, "-m", "turret_pipeline.orchestration.recover"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=out,

@@ -11,7 +11,7 @@ from types import FrameType
 import click
 
 from turret_api.command.system import System, running, system
-from turret_pipeline.lake.settings import Settings
+from turret_pipeline.settings import Settings
 
 __all__ = ["command", "ended_by_signals", "running", "say", "system"]
 

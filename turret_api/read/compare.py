@@ -20,7 +20,7 @@ from turret_api.read.snapshot import Snapshot
 from turret_api.read.statistics import difference_of_shares, differences_of_medians, p_values, q_values
 from turret_api.read.steps import field_visits, numbered
 from turret_api.read.values import Segments
-from turret_pipeline.lake.visits import edges_of, moves
+from turret_pipeline.semantics.visits import edges_of, moves
 
 SIDES = ("a", "b")
 EDGE = ["from_topic", "to_topic"]

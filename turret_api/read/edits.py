@@ -18,9 +18,9 @@ import polars as pl
 from turret_api.errors import NotFoundError, invalid
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake import store
-from turret_pipeline.lake.decisions import in_force
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TOPIC_EDITS, TOPICS
+from turret_pipeline.semantics.edits import in_force
 
 RENAME, MERGE, HIDE, PIN = ACTIONS = ("rename", "merge", "hide", "pin")
 

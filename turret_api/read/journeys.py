@@ -1,7 +1,7 @@
 """Journeys: the graph of moves between topics, and what can be read off the visits behind it.
 
 The unfiltered graph of topics is a table that the pipeline keeps; every other is counted here from the steps of the
-messages that pass, by the same functions (`lake.visits`).
+messages that pass, by the same functions (`semantics.visits`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from turret_api.read.messages import SOURCES, topics_of
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.steps import field_visits, numbered
 from turret_pipeline.lake.tables import JOURNEY_EDGES
-from turret_pipeline.lake.visits import END, GAPS, START, UNASSIGNED, journey_edges
+from turret_pipeline.semantics.visits import END, GAPS, START, UNASSIGNED, journey_edges
 
 LABELS = {START: "Start", END: "End", UNASSIGNED: "No topic"}
 EDGE = ("from_topic", "to_topic", "count", "sessions", "probability", "median_gap_s")

@@ -15,7 +15,7 @@ from turret_api.read.pages import decode, encode
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.values import VALUE_SOURCES
 from turret_pipeline.lake.tables import FIELD_TYPES, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
-from turret_pipeline.lake.visits import UNASSIGNED
+from turret_pipeline.semantics.visits import UNASSIGNED
 
 SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, TOPIC_EDITS, FIELD_TYPES, *VALUE_SOURCES)
 """Tables that answers about messages, topics and journeys follow from."""

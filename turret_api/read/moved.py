@@ -11,7 +11,7 @@ from turret_api.read.filters import Filters
 from turret_api.read.messages import SOURCES
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.steps import field_visits, numbered, sessions_of
-from turret_pipeline.lake.visits import END, START
+from turret_pipeline.semantics.visits import END, START
 
 
 def sessions(

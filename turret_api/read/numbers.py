@@ -17,7 +17,7 @@ from turret_api.read.messages import SOURCES
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.steps import field_steps
 from turret_pipeline.lake.tables import FIELD_TYPES
-from turret_pipeline.lake.visits import END, START
+from turret_pipeline.semantics.visits import END, START
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 

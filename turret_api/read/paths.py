@@ -12,7 +12,7 @@ from turret_api.read.filters import Filters
 from turret_api.read.journeys import labels_of
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.steps import field_visits
-from turret_pipeline.lake.visits import END, START
+from turret_pipeline.semantics.visits import END, START
 
 
 def paths(

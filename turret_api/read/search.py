@@ -1,12 +1,12 @@
 """Messages by meaning: those whose text's vector is nearest to that of the words that are searched for.
 
-The search is exact: the query is compared with every distinct text, 8 bits a component (`lake.vectors`), by the SIMD
-kernels of NumKong, which take some 12 ms of a core for 400,000 texts. So there is no index to build, to keep in step
-with the lake or to lose, filters cost no recall, and each page follows on the one before. The indexes of faiss and
+The search is exact: the query is compared with every distinct text, 8 bits a component (`semantics.vectors`), by the
+SIMD kernels of NumKong, which take some 12 ms of a core for 400,000 texts. So there is no index to build, to keep in
+step with the lake or to lose, filters cost no recall, and each page follows on the one before. The indexes of faiss and
 usearch (which has these kernels) are approximate, must be rebuilt or kept in step, and filter after the fact; lancedb
 keeps tables of its own beside ours. They pay past some ten million texts.
 
-The query is embedded here, without torch, by the model as the pipeline keeps it in the lake (`lake.models`). The
+The query is embedded here, without torch, by the model as the pipeline keeps it in the lake (`embedder.runtime`). The
 vectors of a file are read once and kept, up to `KEPT_BYTES`; past that, files are read anew for each question.
 """
 
@@ -26,10 +26,11 @@ from turret_api.read.filters import Filters
 from turret_api.read.messages import COLUMNS, of_topic, text_topics, topics_of
 from turret_api.read.pages import decode, encode
 from turret_api.read.snapshot import Memory, Snapshot
+from turret_pipeline.embedder.kept import read_model
+from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
-from turret_pipeline.lake.models import Encoder, read_model
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
-from turret_pipeline.lake.vectors import quantize, unpack
+from turret_pipeline.semantics.vectors import quantize, unpack
 
 KEPT_BYTES = 1 << 30
 """Vectors kept, of all projects together: some 2.4 million texts of 384 dimensions."""

@@ -11,7 +11,7 @@ from turret_api.read.filters import Filters
 from turret_api.read.messages import messages_of, text_fields, topics_of
 from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake.tables import EVENTS
-from turret_pipeline.lake.visits import ORDER
+from turret_pipeline.semantics.visits import ORDER
 
 COLUMNS = ("event_id", "user_id", "name", "timestamp", "field", "text", "topic_id", "topic_label", "similarity")
 

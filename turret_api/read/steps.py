@@ -14,7 +14,7 @@ from turret_api.read.messages import SOURCES, topics_of
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.values import compact, numbers_of, passing, read_steps, values_of
 from turret_pipeline.lake.tables import JOURNEY_STEPS
-from turret_pipeline.lake.visits import UNASSIGNED, visits_of
+from turret_pipeline.semantics.visits import UNASSIGNED, visits_of
 
 
 def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
@@ -51,7 +51,7 @@ def field_steps(
 
 
 def numbered(visits: pl.DataFrame) -> pl.DataFrame:
-    """Return `visits` with `visit`, which is 0 where a session begins and only there; as `lake.visits.moves` wants."""
+    """Return `visits` with `visit`, which is 0 only where a session begins; as `semantics.visits.moves` wants."""
     return visits.with_columns(visit=(pl.col("session") == pl.col("session").shift()).fill_null(False).cast(pl.Int8))
 
 

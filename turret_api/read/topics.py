@@ -22,8 +22,8 @@ from turret_api.read.numbers import topic_numbers
 from turret_api.read.snapshot import Snapshot
 from turret_api.read.steps import field_steps
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPIC_DAYS, TOPIC_EDITS, TOPICS
-from turret_pipeline.lake.trends import topic_trends
-from turret_pipeline.lake.visits import UNASSIGNED
+from turret_pipeline.semantics.trends import topic_trends
+from turret_pipeline.semantics.visits import UNASSIGNED
 
 TREND_DAYS = 90
 CHANGE_DAYS = 7

@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 
 from turret_api.read.snapshot import Snapshot
-from turret_pipeline.lake.step_values import NONE, order_of, unpacked
 from turret_pipeline.lake.tables import EVENTS, JOURNEY_STEPS, STEP_VALUES
-from turret_pipeline.lake.values import canonical_column, field_values, number_column
+from turret_pipeline.semantics.step_values import NONE, order_of, unpacked
+from turret_pipeline.semantics.values import canonical_column, field_values, number_column
 
 VALUE_SOURCES = (JOURNEY_STEPS, STEP_VALUES, EVENTS)
 """Tables that the values beside steps follow from."""
@@ -120,7 +120,7 @@ def _runs(snapshot: Snapshot, field: str) -> pl.DataFrame:
 
 
 def _event_values(snapshot: Snapshot, name: str) -> pl.DataFrame:
-    """Return `event_id` and `value`, in its one spelling (`lake.values`), of every event that has one in the field."""
+    """Return `event_id` and `value`, in its one spelling (`semantics.values`), of events that have one in the field."""
 
     def compute() -> pl.DataFrame:
         events = snapshot.scan(EVENTS).select("event_id", "metadata").collect()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.paths import Lake
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.fs
 import pyarrow.parquet as pq
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.files import fsync_folder, make_durable_folder
 from turret_pipeline.lake.paths import PROJECT_ID, Lake
 

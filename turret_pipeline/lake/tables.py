@@ -96,7 +96,7 @@ FIELD_PROFILES = Table(
         _FIELD,
         Column("n_events", pl.Int64, "events that have the field"),
         Column("n_values", pl.Int64, "of them, with a value that is neither null nor blank"),
-        Column("evidence", pl.String, "mergeable counts, a JSON object; see `analysis.field_types`"),
+        Column("evidence", pl.String, "mergeable counts, a JSON object; see `analysis.fields.detect`"),
     ),
     ("project_id", "received_date"),
 )
@@ -105,7 +105,7 @@ FIELD_TOTALS = Table(
     "field_totals",
     "What one field held on all days of receipt but the newest: the sum of `field_profiles`.",
     ("project_id", "field"),
-    (_PROJECT, _FIELD, Column("evidence", pl.String, "mergeable counts, a JSON object; see `analysis.field_types`")),
+    (_PROJECT, _FIELD, Column("evidence", pl.String, "mergeable counts, a JSON object; see `analysis.fields.detect`")),
 )
 
 FIELD_TYPES = Table(

@@ -7,6 +7,6 @@ A stage reads the lake, calls the analysis and writes the lake. What is new it f
 fingerprint of the input it was made from (`lake.commits`), so a stage compares fingerprints and does the difference,
 or nothing. Killed anywhere and called again it leaves the same tables as if it had not been killed; two calls in a row
 leave what one left. Only one process at a time may run stages of a project: the callers see to it
-(`turret_pipeline.locks`), and the lake refuses the second commit if they fail. Models are imported when there is
+(`orchestration.locks`), and the lake refuses the second commit if they fail. Models are imported when there is
 something to embed or to fit, not before.
 """

@@ -9,12 +9,12 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from turret_pipeline.analysis.embedding import Embedder, model_key
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
+from turret_pipeline.embedder.embed import Embedder, model_key
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, VECTOR
-from turret_pipeline.lake.vectors import pack, quantize
-from turret_pipeline.stages.embedder import open_lake_embedder
+from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.inputs import embeddings_inputs
 from turret_pipeline.stages.work import Outcome, Work
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 
 import polars as pl
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.parts import Part, list_parts, read_parts
 from turret_pipeline.lake.tables import EVENTS

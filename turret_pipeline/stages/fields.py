@@ -10,8 +10,9 @@ from collections.abc import Collection
 
 import polars as pl
 
-from turret_pipeline.analysis.field_types import TOTALS, add_up, detect_types, periods_to_read, profile_fields
-from turret_pipeline.lake import failpoint, store
+from turret_pipeline import failpoint
+from turret_pipeline.analysis.fields.detect import TOTALS, add_up, detect_types, periods_to_read, profile_fields
+from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.tables import (
     EVENTS,

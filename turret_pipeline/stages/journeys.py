@@ -10,9 +10,9 @@ import datetime as dt
 
 import polars as pl
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.tables import JOURNEY_EDGES, JOURNEY_MOVES, JOURNEY_STEPS
-from turret_pipeline.lake.visits import MOVES, UNASSIGNED, edges_of, moves, visits_of
+from turret_pipeline.semantics.visits import MOVES, UNASSIGNED, edges_of, moves, visits_of
 from turret_pipeline.stages.inputs import edges_inputs, moves_inputs
 from turret_pipeline.stages.steps import batches
 from turret_pipeline.stages.work import Outcome, Work

@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 import polars as pl
 
-from turret_pipeline.analysis.field_types import extract_messages
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
+from turret_pipeline.analysis.fields.detect import extract_messages
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, MESSAGES
 from turret_pipeline.stages.inputs import TEXT_FIELDS, messages_inputs

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from turret_pipeline.analysis.embedding import model_key
+from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.marks import ProjectMarks, blocked_days, follow
 from turret_pipeline.lake.parts import Part, list_parts

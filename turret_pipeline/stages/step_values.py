@@ -10,11 +10,11 @@ import datetime as dt
 
 import polars as pl
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.commits import ProjectTable
-from turret_pipeline.lake.step_values import order_of, packed
 from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, JOURNEY_STEPS, STEP_VALUES
-from turret_pipeline.lake.values import canonical_column, field_values
+from turret_pipeline.semantics.step_values import order_of, packed
+from turret_pipeline.semantics.values import canonical_column, field_values
 from turret_pipeline.stages.inputs import SEGMENT_FIELDS, step_values_inputs
 from turret_pipeline.stages.steps import batches
 from turret_pipeline.stages.work import Outcome, Work

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TOPIC_ASSIGNMENTS
-from turret_pipeline.lake.visits import steps
+from turret_pipeline.semantics.visits import steps
 from turret_pipeline.stages.inputs import TEXT_FIELDS, steps_inputs
 from turret_pipeline.stages.work import Outcome, Work
 

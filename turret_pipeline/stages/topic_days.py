@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.tables import FIELD_TYPES, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_DAYS
-from turret_pipeline.lake.topic_days import topic_days
+from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.stages.inputs import TEXT_FIELDS, topic_days_inputs
 from turret_pipeline.stages.messages import text_fields
 from turret_pipeline.stages.topics_field import fit_marks

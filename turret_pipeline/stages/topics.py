@@ -12,10 +12,10 @@ from collections.abc import Collection
 
 import polars as pl
 
-from turret_pipeline.analysis.embedding import model_key
-from turret_pipeline.analysis.topics import refit_reason
-from turret_pipeline.analysis.topics_drift import drift_reason
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
+from turret_pipeline.analysis.topics.drift import drift_reason
+from turret_pipeline.analysis.topics.fit import refit_reason
+from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS
 from turret_pipeline.stages.inputs import TEXT_FIELDS, embeddings_inputs, topics_inputs

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import polars as pl
 from deltalake.exceptions import DeltaError
 
-from turret_pipeline.analysis.embedding import model_key
-from turret_pipeline.analysis.topics import assign_texts
+from turret_pipeline.analysis.topics.fit import assign_texts
+from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.tables import (
     EMBEDDINGS,

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from turret_pipeline.analysis.embedding import Embedder
-from turret_pipeline.analysis.topics import MAX_FIT_TEXTS, fit_topics
-from turret_pipeline.analysis.topics_lineage import lineage, stability
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
+from turret_pipeline.analysis.topics.fit import MAX_FIT_TEXTS, fit_topics
+from turret_pipeline.analysis.topics.lineage import lineage, stability
+from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.commits import ProjectTable
-from turret_pipeline.lake.decisions import given_labels, held_topics, in_force
 from turret_pipeline.lake.tables import TOPIC_FITS
-from turret_pipeline.stages.embedder import open_lake_embedder
+from turret_pipeline.semantics.edits import given_labels, held_topics, in_force
 from turret_pipeline.stages.topics_field import ASSIGNED, Field, Tally, declared
 from turret_pipeline.stages.work import Outcome, Work
 

@@ -15,7 +15,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, Table
 
 if TYPE_CHECKING:
-    from turret_pipeline.analysis.labels_llm import Suggest
+    from turret_pipeline.analysis.labels.language_model import Suggest
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -9,7 +9,7 @@ import signal
 import time
 from pathlib import Path
 
-from turret_pipeline.lake import failpoint
+from turret_pipeline import failpoint
 
 _ORDER = Path(os.environ["TURRET_HOME"]) / "at-failpoint"
 

@@ -1,0 +1,128 @@
+"""Names of topics: short phrases as people wrote them, each given once, never small words or politeness alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from turret_pipeline.analysis.labels.names import Namer, clean_keywords
+from turret_pipeline.analysis.labels.phrases import may_be_label, phrases, proper_names, singular
+
+ASKS = {
+    "reset password": ["Can I please reset my password?", "reset the password now", "how to reset a password {}"],
+    "flight delayed": ["my flight is delayed", "is the flight delayed {}?", "flight delayed again, thanks"],
+    "card not working": ["my card isn't working", "the card does not seem to be working", "card not working {}"],
+    "book table": ["book a table for {} please", "could you book me a table", "I want to book a table"],
+}
+
+
+def planted(asks: list[list[str]], each: int = 12) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
+    """Return texts, vectors, clusters and centroids of one cluster a list, around random directions."""
+    texts = [found[n % len(found)].replace("{}", str(n)) + " " * n for found in asks for n in range(each)]
+    clusters = np.repeat(np.arange(len(asks)), each)
+    draw = np.random.default_rng(0)
+    centroids = draw.normal(size=(len(asks), 32)).astype(np.float32)
+    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
+    vectors = centroids[clusters] + 0.05 * draw.normal(size=(len(texts), 32)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return texts, vectors.astype(np.float32), clusters, centroids
+
+
+@pytest.mark.parametrize(
+    ("text", "held", "not_held"),
+    [
+        ("Can I please reset my password?", {"reset password", "password"}, {"please", "my password", "reset my"}),
+        ("My card isn't working", {"card not working"}, {"not working", "my card"}),
+        ("I need to top up my account", {"top up", "top up account"}, {"top", "need"}),
+        ("log in to the app", {"log in", "app"}, {"log in to"}),
+        ("change of address. Flight delayed", {"change of address"}, {"address flight", "of address"}),
+        ("a table for 2", {"table"}, {"table for", "table for 2"}),
+        ("\u00bfD\u00f3nde est\u00e1 mi pedido?", {"pedido"}, {"mi pedido", "d\u00f3nde"}),
+        ("That'll be it, yea. You\u2019ve got it", set(), {"that'll", "yea", "you've"}),
+        ("dinner on the 12th near the station", {"dinner", "station"}, {"12th", "near station"}),
+        ("\U0001f600 \U0001f600!", set(), {""}),
+    ],
+)
+def test_phrases_are_telling_words_with_what_stands_between(text: str, held: set[str], not_held: set[str]) -> None:
+    found = set(phrases(text))
+    assert held <= found
+    assert not not_held & found
+
+
+def test_politeness_and_small_words_are_no_labels() -> None:
+    for words in (
+        "great",
+        "thank you",
+        "please",
+        "what",
+        "good one",
+        "best",
+        "two three",
+        "x",
+        "came out",
+        "that'll work",
+    ):
+        assert not may_be_label(words.split()), words
+    assert may_be_label(["good", "restaurant"])
+
+
+def test_flights_and_flight_are_one_word_and_bus_stays() -> None:
+    pairs = [("flights", "flight"), ("bus", "bus"), ("addresses", "address"), ("cities", "city"), ("glass", "glass")]
+    for plural, expected in pairs:
+        assert singular(plural) == expected
+
+
+def test_keywords_say_something_and_come_once() -> None:
+    assert clean_keywords(["the", "card", "cards", "my", "please", "12", "_", "pin"]) == ["card", "pin"]
+
+
+def test_names_of_places_are_known_by_their_capitals_within_a_sentence() -> None:
+    assert proper_names(["a flight to Paris", "fly to Paris", "Flight to Rome"]) == {"paris", "rome"}
+
+
+def test_planted_topics_are_named_by_their_phrase() -> None:
+    assert Namer(*planted(list(ASKS.values()))).topics() == list(ASKS)
+
+
+def test_names_follow_the_embeddings_of_phrases_where_a_model_is_lent() -> None:
+    texts, vectors, clusters, centroids = planted([["gift card sent", "gift card balance"], ["lost phone"]])
+
+    def embed(lent: list[str]) -> np.ndarray:
+        return np.asarray([centroids[0] if "balance" in text else centroids[1] for text in lent])
+
+    assert Namer(texts, vectors, clusters, centroids, embed).topics()[0] in ("card balance", "gift card balance")
+
+
+def test_no_name_is_given_twice_and_kept_ones_stay() -> None:
+    same = [ASKS["reset password"]] * 4
+    labels = Namer(*planted(same)).topics({2: "Reset Password"})
+    assert labels[2] == "Reset Password"
+    assert len({label.lower() for label in labels}) == 4
+
+
+def test_topics_of_mere_politeness_are_named_by_a_message() -> None:
+    texts, *rest = planted([["thank you"], ["ok", "yes"], ["\U0001f44d\U0001f44d"], ASKS["book table"]])
+    labels = Namer(texts, *rest).topics()
+    assert labels == ["thank you", labels[1], "\U0001f44d\U0001f44d", "book table"]
+    assert labels[1] in ("ok", "yes")
+
+
+def test_a_topic_without_a_telling_phrase_is_named_by_a_short_message() -> None:
+    texts, *rest = planted([["Yes, that'll be it!", "Yea, you've got that, I'd go with it {}"], ASKS["book table"]])
+    assert Namer(texts, *rest).topics() == ["Yes, that'll be it!", "book table"]
+
+
+def test_a_theme_is_named_by_two_words_where_each_of_its_topics_has_one() -> None:
+    lists = [["cancel transfer"], ["pending transfer"], ["declined payment"], ["payment twice"], ["lost phone"]]
+    namer = Namer(*planted([[f"{text} {{}}" for text in texts] for texts in lists]))
+    assert namer.themes(np.asarray([0, 0, 0, 0, 1]), namer.topics())[0] == "payment & transfer"
+
+
+def test_a_theme_is_named_by_what_its_topics_share_else_by_two_of_them() -> None:
+    lists = [["cancel hotel room"], ["hotel room booked"], ["reset password"], ["lost luggage"]]
+    namer = Namer(*planted(lists))
+    topics = namer.topics()
+    assert len(set(topics)) == 4
+    shared, joined = namer.themes(np.asarray([0, 0, 1, 1]), topics)
+    assert shared in ("hotel room", "hotel", "room")
+    assert joined == "reset password / lost luggage"

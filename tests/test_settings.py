@@ -1,0 +1,51 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from turret_pipeline.settings import SETTINGS, SettingError, Settings
+
+
+def test_without_any_variable_everything_lies_in_one_folder_here(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_environment({})
+    assert settings.home == tmp_path / ".turret"
+    assert settings.lake == str(tmp_path / ".turret" / "lake")
+    assert (settings.port, settings.dagster_port, settings.database_url) == (8000, 3000, None)
+
+
+def test_a_bucket_stays_an_address() -> None:
+    assert Settings.from_environment({"TURRET_LAKE": "s3://bucket/prefix"}).lake == "s3://bucket/prefix"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"])
+def test_the_database_is_always_spoken_to_through_the_installed_driver(scheme: str) -> None:
+    settings = Settings.from_environment({"TURRET_DATABASE_URL": f"{scheme}://u:p@h:5432/d"})
+    assert settings.database_url == "postgresql+psycopg2://u:p@h:5432/d"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("TURRET_PORT", "http"),
+        ("TURRET_PORT", "0"),
+        ("TURRET_PORT", "65536"),
+        ("TURRET_DAGSTER_PORT", "-1"),
+        ("TURRET_MAX_TEXT", "many"),
+        ("TURRET_DATABASE_URL", "mysql://x"),
+        ("TURRET_DATABASE_URL", "x"),
+        ("TURRET_LAKE", "/data/100%25"),
+        ("TURRET_RAY_ADDRESS", "ray://127.0.0.1:10001"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused(variable: str, value: str) -> None:
+    with pytest.raises(SettingError):
+        Settings.from_environment({variable: value})
+
+
+def test_every_setting_is_documented_and_read() -> None:
+    source = Path(__file__).parents[1] / "turret_pipeline" / "settings.py"
+    assert all(source.read_text().count(f'"{setting.variable}"') >= 2 for setting in SETTINGS)
+    assert len(SETTINGS) == len(fields(Settings)) + 1  # TURRET_RAY_ADDRESS is only refused

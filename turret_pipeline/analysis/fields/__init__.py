@@ -1,0 +1,1 @@
+"""Types of metadata fields, and the messages in those that are text."""

@@ -1,0 +1,245 @@
+"""Field types: text, enum, number or other, from what a project's events hold.
+
+Evidence is counted once for each day of receipt and month of the events (`profile_fields`) and adds up
+(`fields.evidence`). So live events give a period a day, and imported ones a period a month. A field's type follows
+from its newest periods, as many as hold `ENOUGH_VALUES` values, so that a field that changes is noticed while one that
+does not is judged on plenty (`fields.verdict`). Periods are judged in order of time, whether they came day by day
+or all at once, and each change is kept. A type that was found stays until another is clearly better; what a person
+chose wins over both. Counts and summaries are over all days. No language model is asked.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+import polars as pl
+
+from turret_pipeline.analysis.fields import shapes as shape
+from turret_pipeline.analysis.fields.evidence import Evidence, merge, observe
+from turret_pipeline.analysis.fields.messages import extract_messages, text_id
+from turret_pipeline.analysis.fields.verdict import ENUM, NUMBER, TEXT, Verdict, judge
+from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_PROFILES, FIELD_TOTALS, FIELD_TYPES, Table
+from turret_pipeline.semantics.values import all_values
+
+__all__ = ["add_up", "detect_types", "extract_messages", "periods_to_read", "profile_fields", "text_id"]
+
+ENOUGH_VALUES = 1_000
+JUDGED_EVERY = 100
+"""Values after which a field is judged again, and at its newest period: a rare field need not be every day."""
+CHUNK_EVENTS = 100_000
+"""Events whose metadata is taken apart at once: Python's objects take several times the memory that the text does."""
+SURE = 0.75
+MARGIN = 0.1
+"""Another type is taken when its confidence reaches `SURE`, or is `MARGIN` above that of the type in place."""
+
+SUMMARY_VALUES = 100
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+BIN_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+
+_SEEN_TO = pl.min_horizontal(pl.col("month").dt.month_end(), "received_date").alias("seen_to")
+"""Last day that the events of a period can be of."""
+
+
+def _without_project(table: Table, *others: str) -> pl.Schema:
+    return pl.Schema({name: dtype for name, dtype in table.schema.items() if name not in ("project_id", *others)})
+
+
+PROFILES = _without_project(FIELD_PROFILES, "received_date")
+TOTALS = _without_project(FIELD_TOTALS)
+TYPES = _without_project(FIELD_TYPES)
+CHANGES = _without_project(FIELD_HISTORY, "n")
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Every field with its type (columns `TYPES`), and the types that were found on the way (`CHANGES`), in order."""
+
+    types: pl.DataFrame
+    changes: pl.DataFrame
+
+
+def profile_fields(events: pl.DataFrame) -> pl.DataFrame:
+    """Return what each metadata field of `events` (`timestamp` and `metadata` of `EVENTS`) held: `PROFILES`.
+
+    One row a month and field, in this order.
+    """
+    found: dict[tuple[dt.date, str], Evidence] = {}
+    month_of = pl.col("timestamp").dt.date().dt.month_start().alias("month")
+    for chunk in events.select("metadata", month_of).iter_slices(CHUNK_EVENTS):
+        for (month,), group in chunk.partition_by("month", as_dict=True, maintain_order=True).items():
+            for field, values in all_values(group["metadata"].to_list()).items():
+                found.setdefault((month, field), Evidence()).add(observe(values))
+    rows = [(*key, seen.n, _n_values(seen), seen.to_json()) for key, seen in sorted(found.items())]
+    return pl.DataFrame(rows, schema=PROFILES, orient="row")
+
+
+def add_up(totals: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
+    """Return `totals` (columns `TOTALS`) with the evidence of `profiles` added, in order of the field."""
+    found = {field: Evidence.from_json(evidence) for field, evidence in totals.select(TOTALS.names()).iter_rows()}
+    for field, evidence in profiles.select("field", "evidence").iter_rows():
+        found.setdefault(field, Evidence()).add(Evidence.from_json(evidence))
+    rows = [(field, seen.to_json()) for field, seen in sorted(found.items())]
+    return pl.DataFrame(rows, schema=TOTALS, orient="row")
+
+
+def periods_to_read(periods: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+    """Return those of `periods` whose evidence `detect_types` needs: the new ones, and before them enough to judge by.
+
+    periods: `received_date`, `month`, `field`, `n_values` of all. previous: as for `detect_types`.
+    """
+    known = _with_known(periods, previous)
+    old = ~pl.col("is_new")
+    later = pl.col("n_values").filter(old).cum_sum(reverse=True).over("field", mapping_strategy="explode")
+    needed = known.filter(old).sort("field", "month", "received_date")
+    needed = needed.with_columns(n_after=later - pl.col("n_values")).filter(pl.col("n_after") < ENOUGH_VALUES)
+    newest = known.filter(pl.col("is_new") | (pl.col("received_date") == pl.col("received_date").max()))
+    keys = ["received_date", "month", "field"]
+    return pl.concat([needed.select(keys), newest.select(keys)]).unique().sort("field", "month", "received_date")
+
+
+def detect_types(
+    profiles: pl.DataFrame,
+    previous: pl.DataFrame | None,
+    overrides: pl.DataFrame,
+    totals: pl.DataFrame | None = None,
+) -> Detection:
+    """Return every field with its type, in order of the field, and what changed since `previous`.
+
+    profiles: columns of `FIELD_PROFILES` without `project_id`: all, or those that `periods_to_read` named.
+    previous: the types that this function returned last time (None: never), which steady the new ones.
+    overrides: rows of `FIELD_OVERRIDES`; the latest of a field counts, and null takes the earlier back.
+    totals: evidence of all days but the newest (columns `TOTALS`); None: `profiles` are all there is.
+    """
+    decided = _latest(overrides)
+    before = {} if previous is None else {row["field"]: row for row in previous.iter_rows(named=True)}
+    sums = None if totals is None else dict(totals.select("field", "evidence").iter_rows())
+    newest = profiles["received_date"].max()
+    types, changes = [], []
+    for field, periods in _by_field(_with_known(profiles, previous)):
+        found: Verdict | None = None
+        known = before.get(field)
+        if known is not None:
+            found = Verdict(known["detected_type"], known["confidence"], known["reason"])
+        seen = [Evidence.from_json(period["evidence"]) for period in periods]
+        for place in _places_to_judge(periods):
+            steady = _steady(judge(field, merge(_newest(seen[: place + 1]))), found)
+            if found is None or steady.type != found.type:
+                seen_to = periods[place]["seen_to"]
+                changes.append((field, steady.type, seen_to, steady.confidence, steady.reason))
+            found = steady
+        assert found is not None
+        if sums is None:
+            whole = merge(seen)
+        else:
+            today = [each for each, period in zip(seen, periods, strict=True) if period["received_date"] == newest]
+            whole = merge([*([Evidence.from_json(sums[field])] if field in sums else []), *today])
+        seen_to = max(period["seen_to"] for period in periods)
+        types.append(
+            _row(field, found, decided.get(field), whole, max(seen_to, known["seen_to"]) if known else seen_to)
+        )
+    return Detection(
+        pl.DataFrame(types, schema=TYPES).sort("field"), pl.DataFrame(changes, schema=CHANGES, orient="row")
+    )
+
+
+def _row(field: str, found: Verdict, chosen: str | None, whole: Evidence, seen_to: dt.date) -> dict[str, object]:
+    in_force = chosen or found.type
+    return {
+        "field": field,
+        "type": in_force,
+        "detected_type": found.type,
+        "overridden": chosen is not None,
+        "confidence": found.confidence,
+        "reason": found.reason,
+        "n_events": whole.n,
+        "n_null": whole.kinds["null"],
+        "n_distinct": whole.n_distinct,
+        "summary": orjson.dumps(summarise(in_force, whole)).decode(),
+        "seen_to": seen_to,
+    }
+
+
+def _with_known(periods: pl.DataFrame, previous: pl.DataFrame | None) -> pl.DataFrame:
+    """Return `periods` with `seen_to`, and `is_new`: whether they may change what `previous` says of the field."""
+    known = (pl.DataFrame(schema=TYPES) if previous is None else previous).select("field", judged_to="seen_to")
+    return (
+        periods.with_columns(_SEEN_TO)
+        .join(known, on="field", how="left")
+        .with_columns(is_new=(pl.col("seen_to") >= pl.col("judged_to")).fill_null(True))
+        .drop("judged_to")
+    )
+
+
+def _by_field(profiles: pl.DataFrame) -> Iterator[tuple[str, list[dict]]]:
+    """Yield each field with its periods in order of time."""
+    ordered = profiles.sort("field", "month", "received_date")
+    for (field,), periods in ordered.partition_by("field", as_dict=True, maintain_order=True).items():
+        yield str(field), periods.to_dicts()
+
+
+def _places_to_judge(periods: list[dict]) -> Iterator[int]:
+    """Yield the places of the new periods at which there is enough that is new, and of the last."""
+    n_new, new = 0, [place for place, period in enumerate(periods) if period["is_new"]]
+    for place in new:
+        n_new += periods[place]["n_values"]
+        if n_new >= JUDGED_EVERY or place == new[-1]:
+            n_new = 0
+            yield place
+
+
+def summarise(type_in_force: str, seen: Evidence) -> dict[str, object]:
+    """Return what `/v1/fields` shows of a field of this type.
+
+    enum: `values` (each `value`, `count`; most common first) and `n_rest`, the events with values not listed. number:
+    `min`, `max`, `mean`, `quantiles` by share, each null without numbers, and `bins` (each `from`, included, `to`, not,
+    null at the ends, and `count`), about a tenth of the numbers each. Otherwise: `examples`, `mean_chars`.
+    """
+    if type_in_force == ENUM:
+        known = sorted((-v.count, v.text) for v in seen.values.values() if v.text is not None)[:SUMMARY_VALUES]
+        n_values = seen.n - seen.kinds["null"] - seen.kinds["list"] - seen.kinds["object"] - seen.shapes[shape.BLANK]
+        listed = [{"value": text, "count": -count} for count, text in known]
+        return {"values": listed, "n_rest": n_values + sum(count for count, _ in known)}
+    if type_in_force == NUMBER:
+        quantiles = seen.quantiles(QUANTILES)
+        return {
+            "min": seen.least,
+            "max": seen.greatest,
+            "mean": seen.total / seen.n_numbers if seen.n_numbers else None,
+            "quantiles": dict(zip(map(str, QUANTILES), quantiles, strict=True)) if quantiles else None,
+            "bins": [{"from": least, "to": most, "count": count} for least, most, count in seen.bins(BIN_SHARES)],
+        }
+    return {"examples": seen.examples, "mean_chars": seen.chars / seen.kinds[TEXT] if seen.kinds[TEXT] else None}
+
+
+def _newest(seen: list[Evidence]) -> list[Evidence]:
+    """Return the newest of `seen` (in order of time) that hold `ENOUGH_VALUES`, or all."""
+    found: list[Evidence] = []
+    n = 0
+    for each in reversed(seen):
+        found.append(each)
+        n += _n_values(each)
+        if n >= ENOUGH_VALUES:
+            break
+    return found
+
+
+def _n_values(seen: Evidence) -> int:
+    return seen.n - seen.kinds["null"] - seen.shapes[shape.BLANK]
+
+
+def _steady(found: Verdict, before: Verdict | None) -> Verdict:
+    """Return `found`, or the type in place while `found` is not clearly better than it.
+
+    What is kept is kept as it was, so that judging the same evidence again changes nothing.
+    """
+    if before is None or before.type == found.type:
+        return found
+    return found if found.confidence >= SURE or found.confidence >= before.confidence + MARGIN else before
+
+
+def _latest(overrides: pl.DataFrame) -> dict[str, str | None]:
+    latest = overrides.sort("decided_at", maintain_order=True).unique("field", keep="last", maintain_order=True)
+    return dict(latest.select("field", "type").iter_rows())

@@ -1,0 +1,379 @@
+"""Short, unique names of topics and themes in the words of their messages.
+
+A label is a phrase of the topic's own texts (`labels.phrases`), best of two or three telling words. Many of the topic's
+typical texts must hold it and few of other topics' (share and log ratio, as in c-TF-IDF); among the best of these the
+one is taken whose meaning is nearest the topic and not near its next neighbour, seen from the middle of all topics. The
+meaning of a phrase is its embedding where the caller lends the model, else the mean vector of the texts that hold it.
+A single word is a last resort; a topic without a telling phrase, such as one of thanks, is named by a short typical
+text. A theme is named by a phrase that its topics share, or by two words. Not here: language models.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from turret_pipeline.analysis.labels.phrases import (
+    MAX_CHARACTERS,
+    WEAK,
+    is_function_word,
+    may_be_label,
+    phrases,
+    proper_names,
+    singular,
+)
+from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
+
+Embed = Callable[[Sequence[str]], np.ndarray]
+
+N_TYPICAL = 60
+"""Texts of a topic that lend phrases, the most typical ones."""
+
+N_NAMES = 40
+"""Of these texts, those that tell which words are names of places and brands."""
+
+N_FINALISTS = 24
+"""Phrases of a topic, the most telling ones, that are ranked by their meaning as the texts that hold them tell it."""
+
+N_EMBEDDED = 6
+"""Of these, those whose meaning is asked of the model."""
+
+N_MESSAGES = 10
+"""Of a topic's texts, those of which one may name it where no phrase can."""
+
+N_JOINED = 4
+"""Of these, those that are tried in pairs."""
+
+MAX_JOINED = 5
+"""Words of such a pair."""
+
+MOST_BETWEEN = 2
+"""Words that most texts may have between the two."""
+
+N_KEYWORDS = 10
+
+SINGLE_WORD = 0.4
+"""Factor on the rank of a single word; two or more telling words say what about it."""
+
+WORD_RANK = 0.1
+NEXT_TOPIC = 0.6
+"""Weights of rank among the texts, and of the cosine to the next topic, beside the cosine to the topic."""
+
+WORD_RANK_ALONE = 0.4
+"""Weight of rank among the texts where no model is lent: what texts tell of a phrase's meaning is less to go by."""
+
+LONG = 0.03
+"""What each word past the third takes off a score."""
+
+THEME_SHARE = 0.15
+"""Least share of the texts in each of a theme's topics, or all but one in four, for a phrase to name the theme."""
+
+TWO_WORDS_COVER = 0.6
+"""Least share of a theme's topics that hold one of two words for these to name it."""
+
+
+@dataclass(frozen=True)
+class _Lent:
+    """The phrases of a topic's typical texts.
+
+    share: by phrase in the singular, the share of these texts that hold it. rows: numbers of the texts that hold it.
+    """
+
+    share: dict[str, float]
+    rows: dict[str, list[int]]
+
+
+class Namer:
+    """Names the topics of one field and its themes; no name is given twice, whatever the case."""
+
+    def __init__(
+        self,
+        texts: list[str],
+        vectors: np.ndarray,
+        clusters: np.ndarray,
+        centroids: np.ndarray,
+        embed: Embed | None = None,
+        *,
+        taken: Collection[str] = (),
+    ) -> None:
+        """Hold what labels are made from.
+
+        texts, vectors, clusters: of n_texts; clusters -1 for none. centroids: float32 (n_topics, n_dims), unit rows.
+        embed: the model that made `vectors`, as `Embedder.embed`. taken: labels that are not to be given.
+        """
+        self._texts, self._vectors, self._centroids, self._embed = texts, vectors, centroids, embed
+        self._middle = vectors.mean(axis=0)
+        self._surfaces: dict[str, Counter[str]] = defaultdict(Counter)
+        self._typical = [_typical(vectors, clusters, centroids, topic) for topic in range(len(centroids))]
+        self._lent: list[_Lent] = []
+        self._names: frozenset[str] = frozenset()
+        self._taken = {label.lower() for label in taken}
+
+    def topics(self, kept: Mapping[int, str] | None = None) -> list[str]:
+        """Return one label a topic. kept: labels that topics have already, which stay."""
+        labels = dict(kept or {})
+        self._taken |= {label.lower() for label in labels.values()}
+        missing = [topic for topic in range(len(self._centroids)) if topic not in labels]
+        if missing:
+            self._read()
+            ranked = self._by_meaning(_by_words([lent.share for lent in self._lent]), self._centroids)
+            for topic in missing:
+                labels[topic] = self._take([*ranked[topic], self._message(topic)])
+        return [labels[topic] for topic in range(len(self._centroids))]
+
+    def renamed(self, labels: list[str], names: Mapping[int, str]) -> list[str]:
+        """Return the topics' labels with `names` for some of them; labels that are free again may name themes."""
+        self._taken -= {labels[topic].lower() for topic in names}
+        self._taken |= {name.lower() for name in names.values()}
+        return [names.get(topic, label) for topic, label in enumerate(labels)]
+
+    def themes(self, themes: np.ndarray, labels: list[str], kept: Mapping[int, str] | None = None) -> list[str]:
+        """Return one label a theme: a phrase that most of its topics share, else two words that most have one of
+        ("transfer & payment"), else the labels of its first two topics.
+
+        themes: theme of each topic, 0 to n_themes-1. labels: of the topics, the largest topic first.
+        kept: labels that themes have already; they stay unless a topic has taken them.
+        """
+        kept = {theme: label for theme, label in (kept or {}).items() if label.lower() not in self._taken}
+        self._taken |= {label.lower() for label in kept.values()}
+        if len(kept) == len(np.unique(themes)):
+            return [kept[theme] for theme in range(len(kept))]
+        self._read()
+        n_themes = int(themes.max(initial=-1)) + 1
+        parts = [np.flatnonzero(themes == theme) for theme in range(n_themes)]
+        shares = [self._shared(topics) for topics in parts]
+        centroids = np.asarray([self._centroids[topics].mean(axis=0) for topics in parts])
+        ranked = self._by_meaning(_by_words(shares, single_word=1.0), centroids, single_word=0.0)
+        found = []
+        for theme, (topics, candidates) in enumerate(zip(parts, ranked, strict=True)):
+            if theme in kept:
+                found.append(kept[theme])
+                continue
+            names = [labels[topic] for topic in topics[:2]]
+            joined = " / ".join(names) + (" …" if len(topics) != 2 else "")
+            found.append(self._take([*candidates, *self._two_words(topics), joined]))
+        return found
+
+    def _two_words(self, topics: np.ndarray) -> list[str]:
+        """Return "one & other" for the two words of which most of these topics hold one, and few others do; or none."""
+        holds: dict[str, set[int]] = defaultdict(set)
+        for topic, lent in enumerate(self._lent):
+            for key, share in lent.share.items():
+                if share > THEME_SHARE and " " not in key and may_be_label([key]):
+                    holds[key].add(topic)
+        inside = set(topics.tolist())
+        words = [key for key, held in holds.items() if len(held & inside) > 1 and 2 * len(held & inside) > len(held)]
+        pairs = [(one, other) for one in words for other in words if one < other]
+        if not pairs:
+            return []
+
+        def covered(pair: tuple[str, str]) -> tuple[int, int]:
+            held = holds[pair[0]] | holds[pair[1]]
+            return len(held & inside), -len(held - inside)
+
+        best = min(pairs, key=lambda pair: (*(-count for count in covered(pair)), pair))
+        if covered(best)[0] < TWO_WORDS_COVER * len(topics):
+            return []
+        first, second = sorted(best, key=lambda key: (-len(holds[key] & inside), key))
+        return [f"{self._surface(first)} & {self._surface(second)}"]
+
+    def _read(self) -> None:
+        """After this call the phrases of the typical texts are known."""
+        if self._lent:
+            return
+        self._names = proper_names(self._texts[row] for rows in self._typical for row in rows[:N_NAMES])
+        for rows in self._typical:
+            held: dict[str, list[int]] = defaultdict(list)
+            for row in rows:
+                for key, phrase in _phrases_of(self._texts[row]).items():
+                    held[key].append(int(row))
+                    self._surfaces[key][phrase] += 1
+            often = {key: found for key, found in held.items() if len(found) > 1}
+            self._lent.append(_Lent({key: len(found) / len(rows) for key, found in often.items()}, often))
+
+    def _shared(self, topics: np.ndarray) -> dict[str, float]:
+        """Return the mean shares of the phrases that most of these topics hold."""
+        if len(topics) == 1:
+            return {}
+        held = Counter(key for topic in topics for key, share in self._lent[topic].share.items() if share > THEME_SHARE)
+        enough = max(2.0, 0.75 * len(topics))
+        means = {
+            key: sum(self._lent[topic].share.get(key, 0.0) for topic in topics) / len(topics)
+            for key, n_topics in held.items()
+            if n_topics >= enough
+        }
+        return {key: share for key, share in means.items() if share > 2 * THEME_SHARE}
+
+    def _by_meaning(
+        self, finalists: list[list[tuple[float, str]]], centroids: np.ndarray, single_word: float = 0.15
+    ) -> list[list[str]]:
+        """Return each group's phrases, best first. finalists: (rank among the texts, phrase in the singular)."""
+        names = {key: self._surface(key) for found in finalists for _, key in found}
+        if not names:
+            return [[] for _ in finalists]
+        aims = _unit(centroids - self._middle)
+        ranks = [{key: rank / found[0][0] for rank, key in found} for found in finalists]
+        of_texts = self._meaning_in_texts(sorted(names))
+        ranked = self._in_order(ranks, names, of_texts, aims, single_word)
+        if self._embed is None:
+            return [[names[key] for key in found] for found in ranked]
+        ranks = [{key: rank[key] for key in found[:N_EMBEDDED]} for rank, found in zip(ranks, ranked, strict=True)]
+        keys = sorted({key for rank in ranks for key in rank})
+        vectors = self._embed([names[key] for key in keys])
+        middle = vectors.mean(axis=0)
+        meaning = dict(zip(keys, _unit(vectors - middle), strict=True))
+        ranked = self._in_order(ranks, names, meaning, aims, single_word)
+        if len(finalists) == len(self._lent) and single_word:
+            joined = [self._joined(topic, found[:N_JOINED]) for topic, found in enumerate(ranked)]
+            fresh = sorted({key for found in joined for key in found} - meaning.keys())
+            if fresh:
+                meaning |= dict(zip(fresh, _unit(self._embed(fresh) - middle), strict=True))
+                names |= {key: key for key in fresh}
+                for rank, found in zip(ranks, joined, strict=True):
+                    for key, parts in found.items():
+                        rank.setdefault(key, min(rank[part] for part in parts))
+                ranked = self._in_order(ranks, names, meaning, aims, single_word)
+        return [[names[key] for key in found] for found in ranked]
+
+    def _meaning_in_texts(self, keys: list[str]) -> dict[str, np.ndarray]:
+        """Return what each phrase means as far as the texts tell: the mean of the vectors of those that hold it."""
+        rows: dict[str, list[int]] = {key: [] for key in keys}
+        for lent in self._lent:
+            for key in rows.keys() & lent.rows.keys():
+                rows[key] += lent.rows[key]
+        meaning = np.asarray([self._vectors[rows[key]].mean(axis=0) for key in keys])
+        return dict(zip(keys, _unit(meaning - meaning.mean(axis=0)), strict=True))
+
+    def _in_order(
+        self,
+        ranks: list[dict[str, float]],
+        names: dict[str, str],
+        meaning: dict[str, np.ndarray],
+        aims: np.ndarray,
+        single_word: float,
+    ) -> list[list[str]]:
+        """Return each group's keys, best first: near its own aim, far from the next, and telling among the texts.
+
+        ranks: by key, 0 to 1. meaning: by key, unit rows. aims: float32 (n_groups, n_dims), unit rows.
+        """
+        ordered: list[list[str]] = []
+        for group, rank in enumerate(ranks):
+            if not rank:
+                ordered.append([])
+                continue
+            keys = list(rank)
+            near = np.asarray([meaning[key] for key in keys]) @ aims.T
+            own = near[:, group].copy()
+            near[:, group] = -1.0
+            burden = np.asarray([self._burden(names[key], single_word) for key in keys])
+            words = (WORD_RANK if self._embed else WORD_RANK_ALONE) * np.asarray(list(rank.values()))
+            score = own - NEXT_TOPIC * near.max(axis=1) + words - burden
+            ordered.append([keys[i] for i in np.argsort(-score, kind="stable")])
+        return ordered
+
+    def _joined(self, topic: int, keys: list[str]) -> dict[str, tuple[str, str]]:
+        """Return what two of a topic's phrases say together, with the two: "top up" and "failed" are "top up failed".
+
+        Only phrases that stand in that order in at least two of its typical texts and most of those that hold both,
+        with at most `MOST_BETWEEN` words between: what stands far apart does not read as one phrase.
+        """
+        found: dict[str, tuple[str, str]] = {}
+        held = self._lent[topic].rows
+        for first in keys:
+            for second in keys:
+                one, two = first.split(), second.split()
+                overlap = set(one) & set(two)
+                chained = one[-1] == two[0]
+                both = set(held[first]) & set(held[second])
+                if first == second or (overlap and not (chained and len(overlap) == 1)) or len(both) < 2:
+                    continue
+                words = self._surface(first).split() + self._surface(second).split()[chained:]
+                texts = [self._texts[row][:READ_CHARACTERS].lower() for row in both]
+                follows = sum(_words_between(text, one[-1], two[0]) <= MOST_BETWEEN for text in texts)
+                if len(words) <= MAX_JOINED and 2 * follows >= len(both):
+                    found.setdefault(" ".join(words), (first, second))
+        return found
+
+    def _message(self, topic: int) -> str:
+        """Return the shortest of the topic's most typical texts: what names it where no phrase does."""
+        return _clip(min((self._texts[row] for row in self._typical[topic][:N_MESSAGES]), key=len))
+
+    def _surface(self, key: str) -> str:
+        """Return the phrase as it is mostly written."""
+        return min(self._surfaces[key].items(), key=lambda item: (-item[1], item[0]))[0]
+
+    def _burden(self, phrase: str, single_word: float) -> float:
+        """Return what is taken off a phrase's score for being too short, too long, vague, or somebody's name."""
+        words = phrase.split()
+        length = single_word if len(words) == 1 else LONG * max(0, len(words) - 3)
+        return length + 0.1 * sum((word in WEAK) + (word in self._names) for word in words) / len(words)
+
+    def _take(self, candidates: list[str]) -> str:
+        """Return the first candidate that names nothing yet, with a number behind where all do."""
+        free = [label for label in candidates if label.lower() not in self._taken]
+        number = 2
+        while not free:
+            label = f"{candidates[-1]} ({number})"
+            free = [label] if label.lower() not in self._taken else []
+            number += 1
+        self._taken.add(free[0].lower())
+        return free[0]
+
+
+def _words_between(text: str, first: str, second: str) -> float:
+    """Return how many words stand between the words (or their beginnings) `first` and `second`; inf if not in order."""
+    start = text.find(first)
+    end = text.find(second, start + (0 if first == second else 1)) if start >= 0 else -1
+    return max(0, len(text[start:end].split()) - 1) if end >= 0 else float("inf")
+
+
+def clean_keywords(words: Sequence[str]) -> list[str]:
+    """Return the first `N_KEYWORDS` of `words` that say something, each once whatever its number (card, cards)."""
+    found: dict[str, str] = {}
+    for word in words:
+        if len(word) > 1 and not is_function_word(word) and not word.isdigit() and word.strip("_"):
+            found.setdefault(singular(word), word)
+    return list(found.values())[:N_KEYWORDS]
+
+
+def _phrases_of(text: str) -> dict[str, str]:
+    found = {}
+    for phrase in phrases(text[:READ_CHARACTERS]):
+        found[" ".join(map(singular, phrase.split()))] = phrase
+    return found
+
+
+def _by_words(shares: list[dict[str, float]], single_word: float = SINGLE_WORD) -> list[list[tuple[float, str]]]:
+    """Return each group's (rank, phrase) for the phrases that tell it from the other groups, best first."""
+    total: dict[str, float] = defaultdict(float)
+    for group in shares:
+        for key, share in group.items():
+            total[key] += share
+    ranked = []
+    for group in shares:
+        scored = []
+        for key, share in group.items():
+            words = key.split()
+            if may_be_label(words):
+                elsewhere = (total[key] - share) / max(len(shares) - 1, 1)
+                score = share**0.7 * float(np.log1p(share / (elsewhere + 0.01)))
+                scored.append((score * (single_word if len(words) == 1 else 1.0), key))
+        ranked.append(sorted(scored, key=lambda item: (-item[0], item[1]))[:N_FINALISTS])
+    return ranked
+
+
+def _typical(vectors: np.ndarray, clusters: np.ndarray, centroids: np.ndarray, topic: int) -> np.ndarray:
+    members = np.flatnonzero(clusters == topic)
+    return members[np.argsort(-(vectors[members] @ centroids[topic]), kind="stable")][:N_TYPICAL]
+
+
+def _clip(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 1].rstrip() + "…"
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)

@@ -1,0 +1,122 @@
+"""Texts become clusters: fine communities of nearest neighbours, merged as far as the texts bear out.
+
+1. Graph: each text and its 15 nearest, by embedding cosine plus 0.3 of tf-idf cosine (`topics.neighbours`).
+2. Fine clusters: Leiden communities (Traag, Waltman, van Eck 2019) by modularity at a high resolution. Each text is in
+   one; nothing is left over as HDBSCAN leaves it.
+3. Levels: fine clusters merged one after another, those first that have most links and telling words in common; single
+   texts settle where their words and neighbours are, before and after (`topics.levels`).
+4. The level to keep, without knowing how many topics there are: the finest whose clusters are as far apart and as well
+   recognised as those of the best level, but for `NEAR_TIE` (`topics.judge`). The finest, because a reader merges two
+   topics in a moment and cannot split one at all.
+
+What was tried stands in `benchmarks/topics.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import graspologic_native
+import numpy as np
+import scipy.sparse as sp
+
+from turret_pipeline.analysis.topics.judge import Judge
+from turret_pipeline.analysis.topics.levels import merge_order, settle
+from turret_pipeline.analysis.topics.neighbours import Terms, neighbour_graph
+
+RESOLUTION = 9.5
+"""Of the fine clusters: some 100 to 200 of 10,000 texts, two to four times as many as people make topics of them."""
+
+TEXTS_A_STEP = 60
+"""Texts that allow for one more of resolution, up to `RESOLUTION`."""
+
+NEAR_TIE = 0.015
+"""Share of the best quality within which levels are as good as each other: what other seeds and samples move it by."""
+
+STEP = 0.96
+"""Ratio of the counts of clusters of one level and the next that are judged."""
+
+LEAST_EVENNESS = 0.3
+"""Of a level's sizes, from 0 for one giant to 1 for equal ones: a giant and splinters are well apart, and of no use."""
+
+MOST_PARTS = 12
+COARSER = 2.0
+"""Fine clusters in a topic, on average, past which a level is one of themes; its quality has to be so much better. Two
+apps' messages in one field are further apart than any topics of one of them, which makes them no topics."""
+
+MIN_SIZE = 5
+"""Distinct texts that make a topic."""
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """clusters: int64 of shape (n_texts,), from 0, -1 for none. finer: the fine ones. quality: of `clusters`."""
+
+    clusters: np.ndarray
+    finer: np.ndarray
+    quality: float
+
+
+def cluster_texts(terms: Terms, vectors: np.ndarray, *, seed: int) -> Clustering:
+    """Return the best level; the same texts in the same order and seed give the same clusters.
+
+    terms: of distinct texts. vectors: float32 of shape (n_texts, n_dims), unit rows.
+    """
+    graph = neighbour_graph(terms.counts, vectors)
+    words = terms.frequent_words()
+    # A cluster of two or three texts has no words to speak of: few texts start from fewer clusters.
+    resolution = float(np.clip(len(vectors) / TEXTS_A_STEP, 1.0, RESOLUTION))
+    fine = settle(graph, words, communities(graph, resolution, seed))
+    judge = Judge(vectors)
+    clusters = settle(graph, words, _best_level(fine, merge_order(graph, words, fine), judge))
+    return Clustering(_drop_small(clusters), fine, judge.quality(clusters))
+
+
+def _best_level(fine: np.ndarray, merges: np.ndarray, judge: Judge) -> np.ndarray:
+    """Return the clusters of the finest level that is as good as the best; merges: of `merge_order`."""
+    into, count = np.arange(len(merges) + 1), len(merges) + 1
+    sizes = np.bincount(fine)
+    measure = judge.measure(fine)
+    levels, qualities, judged = [into.copy()], [measure.quality()], count
+    for stays, goes in merges[:-1]:
+        into[into == goes] = stays
+        count -= 1
+        if count <= STEP * judged or count == 2:
+            judged = count
+            measure = measure.merged(into[measure.names])
+            if _evenness(np.bincount(into, weights=sizes)) >= LEAST_EVENNESS:
+                levels.append(into.copy())
+                qualities.append(measure.quality() / (COARSER if count * MOST_PARTS < len(into) else 1.0))
+    best = max(qualities)
+    finest = next(
+        level for level, quality in zip(levels, qualities, strict=True) if quality >= best - NEAR_TIE * abs(best)
+    )
+    return np.unique(finest, return_inverse=True)[1][fine]
+
+
+def _evenness(sizes: np.ndarray) -> float:
+    """Return how many clusters of equal size would be as diverse (Hill 1973), less one, by the clusters less one."""
+    share = sizes[sizes > 0] / sizes.sum()
+    return float((np.exp(-(share * np.log(share)).sum()) - 1) / max(len(share) - 1, 1))
+
+
+def communities(graph: sp.csr_matrix, resolution: float, seed: int) -> np.ndarray:
+    """Return each node's community by Leiden with modularity: int64, from 0."""
+    _, found = graspologic_native.leiden_csr(
+        graph.indptr.astype(np.int64),
+        graph.indices.astype(np.int32),
+        graph.data,
+        graph.shape[0],
+        resolution=resolution,
+        seed=seed,
+    )
+    return np.fromiter((found[node] for node in range(graph.shape[0])), dtype=np.int64, count=graph.shape[0])
+
+
+def _drop_small(clusters: np.ndarray) -> np.ndarray:
+    """Return the clusters with those under `MIN_SIZE` texts as -1, the rest numbered from the largest."""
+    sizes = np.bincount(clusters)
+    order = [cluster for cluster in np.argsort(-sizes, kind="stable") if sizes[cluster] >= MIN_SIZE]
+    number = np.full(len(sizes), -1, dtype=np.int64)
+    number[order] = np.arange(len(order))
+    return number[clusters]

@@ -1,0 +1,48 @@
+"""Converted embedding models as the lake keeps them: one file a model under `models/`, written whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import zipfile
+from dataclasses import asdict
+
+from turret_pipeline.embedder.runtime import ConvertedModel, ModelFacts
+from turret_pipeline.lake import files
+from turret_pipeline.lake.paths import Lake
+
+_STAMP = (1980, 1, 1, 0, 0, 0)  # equal models give equal files
+
+
+def write_model(lake: Lake, key: str, model: ConvertedModel) -> None:
+    """After this call the lake holds `model` under `key`, whole and durable; until then what it held before."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as packed:
+        for name, content in (
+            ("facts.json", json.dumps(asdict(model.facts)).encode()),
+            ("tokenizer.json", model.tokenizer),
+            ("graph.xml", model.graph),
+            ("weights.bin", model.weights),
+        ):
+            packed.writestr(zipfile.ZipInfo(name, _STAMP), content)
+    files.write(lake, _address(lake, key), sink.getbuffer())
+
+
+def read_model(lake: Lake, key: str) -> ConvertedModel | None:
+    """Return the model that the lake holds under `key`; None if there is none (that is whole)."""
+    try:
+        with files.open_input(lake, _address(lake, key)) as stream, zipfile.ZipFile(stream) as packed:
+            facts = ModelFacts(**json.loads(packed.read("facts.json")))
+            return ConvertedModel(
+                packed.read("graph.xml"), packed.read("weights.bin"), packed.read("tokenizer.json"), facts
+            )
+    except (FileNotFoundError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
+        return None
+
+
+def _address(lake: Lake, key: str) -> str:
+    """Keys are an operator's words, with slashes perhaps: a file's name is what is harmless of them, and a digest."""
+    digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+    return lake.model(f"{re.sub(r'[^A-Za-z0-9.-]+', '-', key).strip('.-')[:80]}-{digest}")

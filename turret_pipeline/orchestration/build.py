@@ -1,0 +1,96 @@
+"""`python -m turret_pipeline.orchestration.build`: bring every table of every project up to date, in the foreground.
+
+The work goes through Dagster, on the same instance as the daemon's, so its runs are in the UI like any others. What is
+up to date is found without Dagster, so a build with nothing to do ends in about a second. Killed anywhere it can be
+called again; while the daemon builds a project it waits for its turn.
+
+Exits with 0 when all is up to date, 1 when something failed, 2 for a call that cannot be understood, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import signal
+import sys
+import time
+import warnings
+from types import FrameType
+
+from rich.console import Console
+
+from turret_pipeline.lake.parts import list_projects
+from turret_pipeline.lake.paths import PROJECT_ID
+from turret_pipeline.orchestration.plan import Wanted, plan
+from turret_pipeline.settings import SettingError, Settings
+from turret_pipeline.stages.pending import pending_stages
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Do what the command line asks for; return the exit status."""
+    parser = argparse.ArgumentParser("turret_pipeline.orchestration.build", description="Bring every table up to date.")
+    parser.add_argument("--project", action="append", default=[], help="id of a project; may be repeated; default: all")
+    parser.add_argument("--from", dest="first", type=dt.date.fromisoformat, help="first day of receipt, YYYY-MM-DD")
+    parser.add_argument("--to", dest="last", type=dt.date.fromisoformat, help="last day of receipt, YYYY-MM-DD")
+    parser.add_argument("--asset", action="append", default=[], help="name of a table; may be repeated; default: all")
+    parser.add_argument("--days-per-run", type=int, default=0, help="days of receipt in one run; default: all in one")
+    parser.add_argument("--full-refresh", action="store_true", help="compute again what is up to date")
+    options = parser.parse_args(arguments)
+    console = Console(highlight=False, soft_wrap=True)
+    # Of the libraries' own making; a person who builds can do nothing about them.
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        wanted = Wanted(
+            options.first, options.last, frozenset(options.asset), options.full_refresh, options.days_per_run
+        )
+        return _build(console, options.project, wanted)
+    except KeyboardInterrupt:
+        return _fail(console, "interrupted; what is done is done, the next build goes on from there", 130)
+    except SettingError as error:
+        return _fail(console, str(error), 2)
+
+
+def _build(console: Console, named: list[str], wanted: Wanted) -> int:
+    started = time.perf_counter()
+    settings = Settings.from_environment()
+    lake = settings.open_lake()
+    strange = [project for project in named if not PROJECT_ID.fullmatch(project)]
+    if strange:
+        return _fail(console, f"{strange[0]!r} is not the id of a project", 2)
+    if reason := wanted.contradiction():
+        return _fail(console, reason, 2)
+    known = list_projects(lake)
+    projects = list(dict.fromkeys(named or known))
+    for project in projects:
+        if project not in known:
+            console.print(f"{project}: no events yet")
+    projects = [project for project in projects if project in known]
+    pending = pending_stages(lake, settings.model, projects)
+    plans = {project: plan(lake, project, pending[project], wanted) for project in projects}
+    plans = {project: todo for project, todo in plans.items() if todo.by_day or todo.by_project}
+    if not plans:
+        console.print(f"everything is up to date ({len(projects)} projects, {time.perf_counter() - started:.1f} s)")
+        return 0
+    if settings.database_url is None or not os.environ.get("DAGSTER_HOME"):
+        return _fail(console, "TURRET_DATABASE_URL and DAGSTER_HOME must be set; `turret build` sets them", 2)
+    from turret_pipeline.orchestration.foreground import build
+
+    failures = build(console, settings, plans)
+    for project, reason in failures.items():
+        _fail(console, f"{project}: {reason}", 1)
+    return 1 if failures else 0
+
+
+def _fail(console: Console, reason: str, status: int) -> int:
+    console.print(f"build failed: {' '.join(reason.split())}", style="red", markup=False)
+    return status
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

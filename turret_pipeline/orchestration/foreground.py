@@ -1,0 +1,185 @@
+"""Running the jobs in this process, one project after the other, with progress on a terminal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.orchestration.definitions import build_definitions
+from turret_pipeline.orchestration.plan import Plan
+from turret_pipeline.orchestration.recover import PROCESS_TAG, process_mark, recover
+from turret_pipeline.orchestration.sensor import BUILDING_TAG, EVENTS_JOB, MODELS_JOB, range_tags
+from turret_pipeline.orchestration.workshop import PROJECT, Workshop
+from turret_pipeline.settings import Settings
+from turret_pipeline.stages.pending import BY_DAY, STAGES, blocked_tables, why_stopped
+from turret_pipeline.stages.work import Outcome
+
+LINE_CHARACTERS = 160
+"""Longest line about a stage on the terminal."""
+
+NO_CAPTURE = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+
+
+def build(console: Console, settings: Settings, plans: Mapping[str, Plan]) -> dict[str, str]:
+    """Bring the projects in `plans` up to date; return why, for those where something failed."""
+    watch = _Watch(console)
+    with watch.progress, _instance() as instance:
+        recover(instance, launched_here=False)
+        definitions = build_definitions(Workshop(settings, watch.tell, watch.done, watch.say))
+        jobs = {name: definitions.resolve_job_def(name) for name in (EVENTS_JOB, MODELS_JOB)}
+        instance.add_dynamic_partitions(PROJECT, list(plans))
+        failures = {}
+        for project, plan in plans.items():
+            reasons = list(build_project(instance, settings.open_lake(), jobs, project, plan))
+            if reasons:
+                failures[project] = "; ".join(reasons)
+    watch.summary()
+    return failures
+
+
+def build_project(
+    instance: dg.DagsterInstance, lake: Lake, jobs: Mapping[str, dg.JobDefinition], project: str, plan: Plan
+) -> Iterator[str]:
+    """Do what is planned for one project; yield why, for each run that failed."""
+    for days in plan.runs:
+        failure = _run(instance, jobs[EVENTS_JOB], project, plan.by_day, plan.refresh_days, days)
+        if failure is not None:
+            yield failure.reason
+            if failure.is_of_a_check:
+                return
+            if "field_profiles" in plan.by_day:
+                # The run ended with `events`; the days that are good go on.
+                _run(instance, jobs[EVENTS_JOB], project, {"field_profiles"}, plan.refresh_days, days)
+    wrong = {name: days for name, days in blocked_tables(lake).get(project, {}).items() if name in BY_DAY}
+    if plan.by_project and wrong:
+        # Rows that are counted twice, say, would spoil all that follows. Within the next run Dagster sees to that.
+        yield why_stopped(wrong)
+    elif plan.by_project:
+        failure = _run(instance, jobs[MODELS_JOB], project, plan.by_project, plan.refresh_project)
+        if failure is not None:
+            yield failure.reason
+
+
+def _instance() -> dg.DagsterInstance:
+    """Open the instance of DAGSTER_HOME, but leave the terminal to the progress display instead of capturing it."""
+    overrides: Any = {"compute_logs": NO_CAPTURE}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=overrides))
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """Why a run failed, in one line, and whether a blocking check stopped it."""
+
+    reason: str
+    is_of_a_check: bool
+
+
+def _run(
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    project: str,
+    tables: Collection[str],
+    full_refresh: bool,
+    days: Sequence[dt.date] = (),
+) -> _Failure | None:
+    """Execute one job for some tables of one project (and `days`); return None, or why it failed."""
+    tags = {PROCESS_TAG: process_mark(), BUILDING_TAG: project, "dagster/max_retries": "0", "dagster/max_runtime": "0"}
+    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    if full_refresh:
+        config["resources"] = {"refresh": {"config": {"full": True}}}
+    result = job.execute_in_process(
+        run_config=config,
+        instance=instance,
+        partition_key=None if days else project,
+        tags=tags | (range_tags(project, days) if days else {}),
+        asset_selection=_selection(job, tables),
+        raise_on_error=False,
+    )
+    if result.success:
+        return None
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = (error.cause or error) if error is not None else None
+            told = (
+                cause.message.removeprefix("dagster._core.definitions.events.Failure: ") if cause else "no reason given"
+            )
+            reason = f"{event.step_key}: {told} (run {result.run_id})"
+            return _Failure(reason, error is not None and error.cls_name == "DagsterAssetCheckFailedError")
+    failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
+    return _Failure(f"{', '.join(failed) or 'no reason given'} (run {result.run_id})", bool(failed))
+
+
+def _selection(job: dg.JobDefinition, tables: Collection[str]) -> list[dg.AssetKey]:
+    """Return the assets of the job that make `tables`; a step that makes several makes them together."""
+    selected: set[dg.AssetKey] = set()
+    for definition in job.asset_layer.asset_graph.assets_defs:
+        names = {key.to_user_string() for key in definition.keys}
+        if names & set(tables) and definition.is_executable:
+            selected |= definition.keys
+    return sorted(selected)
+
+
+class _Watch:
+    """Shows how the stages go on, line after line, and adds up what they took."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self._started = time.perf_counter()
+        self._bars: dict[tuple[str, str], TaskID] = {}
+        self._rows: defaultdict[str, int] = defaultdict(int)
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+
+    def tell(self, project: str, stage: str, done: int, total: int) -> None:
+        if (project, stage) not in self._bars:
+            self._bars[project, stage] = self.progress.add_task(f"{project}  {stage}", total=total)
+        self.progress.update(self._bars[project, stage], completed=done, total=total)
+
+    def done(self, project: str, outcome: Outcome) -> None:
+        bar = self._bars.pop((project, outcome.stage), None)
+        if bar is not None:
+            self.progress.remove_task(bar)
+        self._rows[outcome.stage] += outcome.n_rows
+        self._seconds[outcome.stage] += outcome.seconds
+        line = f"{project}  {outcome.stage:<17} {outcome.n_rows:>9,} rows  {outcome.seconds:>7.1f} s"
+        for name, value in outcome.facts.items():
+            fact = f"  {name}: {value:.3g}" if isinstance(value, float) else f"  {name}: {value}"
+            if len(line) + len(fact) > LINE_CHARACTERS:
+                break  # all of them stand with the materialization in Dagster
+            line += fact
+        self.console.print(line, markup=False)
+
+    def say(self, line: str) -> None:
+        self.console.print(line, markup=False)
+
+    def summary(self) -> None:
+        """Print the seconds that each stage took, over all projects."""
+        table = Table("stage", "rows", "seconds", box=None)
+        for stage in STAGES:
+            if stage.name in self._seconds:
+                table.add_row(stage.name, f"{self._rows[stage.name]:,}", f"{self._seconds[stage.name]:.1f}")
+        spent = time.perf_counter() - self._started
+        table.add_row("orchestration", "", f"{max(0.0, spent - sum(self._seconds.values())):.1f}")
+        table.add_row("all", "", f"{spent:.1f}")
+        self.console.print(table)

@@ -1,0 +1,219 @@
+"""What starts runs by itself: one sensor that looks at the lake every few seconds.
+
+Why a sensor that asks the lake, and not Dagster's automation conditions: these look at what Dagster was told, cost
+seconds a tick at some ten thousand partitions, never try a failed partition again, and cannot see that a day came late.
+The lake knows what is not done yet (`stages.pending`), whoever did the rest: a run, a backfill, `turret build`, or a
+process that was killed.
+
+A project has one run at a time. First the days with new parts (`EVENTS_JOB`), then what follows (`MODELS_JOB`). While
+events stream in, `STREAM_GAP_S` lies between two runs over new parts. Work that a run did not get done, because it
+failed for good, is asked for again after `RETRY_S`, then after twice as long, up to `RETRY_MOST_S`; meanwhile what
+follows from the days that are good has its turn: their profiles first, then the rest. What follows from rows that a
+blocking check found wrong is not asked for until they are right.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import dagster as dg
+
+from turret_pipeline.lake.commits import fingerprint
+from turret_pipeline.lake.parts import Part, list_parts
+from turret_pipeline.lake.tables import FIELD_PROFILES
+from turret_pipeline.orchestration.columns import RAW_EVENTS
+from turret_pipeline.orchestration.recover import PROCESS_TAG, lives, recover
+from turret_pipeline.orchestration.workshop import PROJECT, PROJECTS, day_key
+from turret_pipeline.settings import Settings
+from turret_pipeline.stages.inputs import parts_by_day
+from turret_pipeline.stages.pending import (
+    BY_DAY,
+    Blocked,
+    EventDays,
+    blocked_tables,
+    pending_stages,
+    stopped,
+    why_stopped,
+)
+
+EVENTS_JOB = "events_of_days"
+MODELS_JOB = "models_of_project"
+
+PROJECT_TAG = "turret/project"
+"""Tag of the daemon's runs; the queue lets one a project run at a time."""
+BUILDING_TAG = "turret/building"
+"""Tag of a foreground build's runs; they are not queued, and the project's lock keeps them apart from the daemon's."""
+
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+KINDS = ("events", "field_profiles", "rest")
+
+TICK_S = 5
+STREAM_GAP_S = 30.0
+RETRY_S, RETRY_MOST_S = 60.0, 3600.0
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+@dataclass
+class Asked:
+    """What was asked for last of one kind, for one project.
+
+    Args:
+        work: fingerprint of what was to be done.
+        tries: how often just that was asked for.
+        at: when, in seconds since 1970.
+    """
+
+    work: int = 0
+    tries: int = 0
+    at: float = 0.0
+
+    def may_be_asked(self, work: int, gap_s: float, now: float) -> bool:
+        """Whether it is time for `work`: `gap_s` after other work, ever longer after the same."""
+        if work == self.work:
+            return now >= self.at + min(RETRY_S * 2 ** (self.tries - 1), RETRY_MOST_S)
+        return now >= self.at + gap_s
+
+    def ask(self, work: int, now: float) -> None:
+        """Note that `work` is asked for now."""
+        self.tries = self.tries + 1 if work == self.work else 1
+        self.work, self.at = work, now
+
+
+Memory = dict[str, dict[str, Asked]]
+"""What was asked for last, by project and kind: `events` (with their profiles), `field_profiles` alone, or the rest."""
+
+
+def new_events_sensor(settings: Settings, jobs: Sequence[Any]) -> dg.SensorDefinition:
+    """Return the sensor; `jobs` are those named `EVENTS_JOB` and `MODELS_JOB`."""
+
+    @dg.sensor(
+        name="new_events",
+        jobs=jobs,
+        minimum_interval_seconds=TICK_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Brings up to date whatever is not: new events first, then what follows from them.",
+    )
+    def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        known = json.loads(context.cursor or "{}")
+        memory = {project: {kind: Asked(**last) for kind, last in kinds.items()} for project, kinds in known.items()}
+        for run_id in recover(context.instance, launched_here=False):
+            context.log.info(f"run {run_id} has no process any more and is handed to the retries")
+        return look(context.instance, settings, memory, time.time())
+
+    return new_events
+
+
+def look(instance: dg.DagsterInstance, settings: Settings, memory: Memory, now: float) -> dg.SensorResult:
+    """Return the runs to start now, with what is to be remembered of them; changes `memory`."""
+    lake = settings.open_lake()
+    parts = list_parts(lake)
+    pending = pending_stages(lake, settings.model, parts=parts)
+    blocked = blocked_tables(lake)
+    for project, wrong in blocked.items():
+        waits = stopped(wrong)
+        pending[project] = {name: of for name, of in pending.get(project, {}).items() if name not in waits}
+    busy = busy_projects(instance) if any(pending.values()) else set()
+    event_days: EventDays | None = None
+    today = dt.datetime.fromtimestamp(now, dt.UTC).date()
+    runs: list[dg.RunRequest] = []
+    seen: list[dg.AssetMaterialization] = []
+    for project, stages in pending.items():
+        if not stages or project in busy:
+            continue
+        last = memory.setdefault(project, {kind: Asked() for kind in KINDS})
+        work = {kind: fingerprint(sorted(of.items())) for kind, of in _by_kind(stages).items()}
+        if "events" in work and last["events"].may_be_asked(work["events"], STREAM_GAP_S, now):
+            last["events"].ask(work["events"], now)
+            mine = [part for part in parts if part.project_id == project]
+            # A day that has not begun here is the work of a collector whose clock is ahead: it is taken when it comes.
+            event_days = event_days or EventDays.of(lake)
+            if days := [day for day in event_days.pending(project, mine) if day <= today]:
+                runs.append(days_request(project, days))
+                seen.extend(_reports(mine, days))
+            continue
+        if "field_profiles" in work and last["field_profiles"].may_be_asked(work["field_profiles"], 0.0, now):
+            last["field_profiles"].ask(work["field_profiles"], now)
+            event_days = event_days or EventDays.of(lake)
+            if days := event_days.unprofiled(project):
+                runs.append(days_request(project, days, [FIELD_PROFILES.name]))
+                continue
+        if "rest" in work and last["rest"].may_be_asked(work["rest"], 0.0, now):
+            last["rest"].ask(work["rest"], now)
+            runs.append(dg.RunRequest(job_name=MODELS_JOB, partition_key=project, tags={PROJECT_TAG: project}))
+    known = set(instance.get_dynamic_partitions(PROJECT))
+    new = [project for project in pending if project not in known]
+    kept = {project: {kind: asdict(each) for kind, each in kinds.items()} for project, kinds in memory.items()}
+    return dg.SensorResult(
+        run_requests=runs,
+        asset_events=seen,
+        dynamic_partitions_requests=[PROJECTS.build_add_request(new)] if new else [],
+        cursor=json.dumps(kept),
+        skip_reason=None if runs else _why_not(pending, busy, blocked),
+    )
+
+
+def busy_projects(instance: dg.DagsterInstance) -> set[str]:
+    """Return the projects that have a run which is queued or under way."""
+    found = set()
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        if PROJECT_TAG in run.tags:
+            found.add(run.tags[PROJECT_TAG])
+        elif BUILDING_TAG in run.tags and lives(run.tags.get(PROCESS_TAG, "")):
+            found.add(run.tags[BUILDING_TAG])
+    return found
+
+
+def _by_kind(stages: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for name, inputs in stages.items():
+        found.setdefault(name if name in BY_DAY else "rest", {})[name] = inputs
+    return found
+
+
+def days_request(project: str, days: Sequence[dt.date], tables: Sequence[str] = ()) -> dg.RunRequest:
+    """Return the request of one run (over `tables` only) over the days of receipt from the first to the last."""
+    tags = {PROJECT_TAG: project}
+    assets = [dg.AssetKey(name) for name in tables] or None
+    if len(days) == 1:
+        key = day_key(days[0], project)
+        return dg.RunRequest(job_name=EVENTS_JOB, partition_key=key, tags=tags, asset_selection=assets)
+    return dg.RunRequest(job_name=EVENTS_JOB, tags=tags | range_tags(project, days), asset_selection=assets)
+
+
+def range_tags(project: str, days: Sequence[dt.date]) -> dict[str, str]:
+    """Return the tags that give a run all of a project's partitions from the first to the last of `days`."""
+    return {RANGE_START: str(day_key(min(days), project)), RANGE_END: str(day_key(max(days), project))}
+
+
+def _reports(parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.AssetMaterialization]:
+    """Yield for each of `days` what lies there, for the external asset of the raw events."""
+    found = parts_by_day(parts)
+    for day in days:
+        there = found.get(day, [])
+        size = sum(part.size_bytes for part in there)
+        yield dg.AssetMaterialization(
+            RAW_EVENTS,
+            partition=day_key(day, there[0].project_id) if there else None,
+            metadata={"parts": len(there), "size_bytes": size},
+        )
+
+
+def _why_not(pending: dict[str, dict[str, int]], busy: set[str], blocked: Mapping[str, Blocked]) -> str:
+    wrong = [f"{project}: {why_stopped(of)}" for project, of in blocked.items()]
+    waiting = [project for project, stages in pending.items() if stages]
+    if waiting:
+        wrong.append(f"{len(waiting)} projects have something to do and wait; {len(busy)} are being built")
+    return "; ".join(wrong) or f"everything is up to date in {len(pending)} projects"

@@ -1,0 +1,28 @@
+"""How often each topic comes up by day, as a pure function over frames, for the pipeline and what stands in for it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from turret_pipeline.semantics.visits import UNASSIGNED
+
+
+def topic_days(messages: pl.LazyFrame) -> pl.LazyFrame:
+    """Return received_date, field, date, topic_id, n_messages, n_sessions, first_at, in order.
+
+    messages: received_date, field, session_id, timestamp, topic_id (null: none).
+    """
+    return (
+        messages.group_by(
+            "received_date",
+            "field",
+            pl.col("timestamp").dt.date().alias("date"),
+            pl.col("topic_id").fill_null(UNASSIGNED),
+        )
+        .agg(
+            n_messages=pl.len().cast(pl.Int64),
+            n_sessions=pl.col("session_id").n_unique().cast(pl.Int64),
+            first_at=pl.col("timestamp").min(),
+        )
+        .sort("received_date", "field", "date", "topic_id")
+    )
