@@ -14,6 +14,9 @@ unexport PYTHONDONTWRITEBYTECODE
 # pip compiles every module of every package by default, most of which nobody imports: half a minute for nothing.
 INSTALL = $(PIP) install --quiet --no-compile --constraint constraints.txt --editable
 
+# The dashboard's own scripts; what a package ships is that package's affair.
+SCRIPTS = turret_api/dashboard/static
+
 .PHONY: setup demo up test test-long bench lint
 
 setup: $(READY)
@@ -51,4 +54,5 @@ bench: $(READY_LONG)
 lint: $(READY_DEV)
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
+	@.venv/bin/oxlint --quiet $(SCRIPTS)
 	@.venv/bin/mypy

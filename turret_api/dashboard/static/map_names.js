@@ -34,7 +34,7 @@ export function namesWithRoom(seen, themes, size, taken = []) {
   // A topic's name stands above its circle, else below.
   for (const { topic, at, r } of [...seen].sort((a, b) => b.topic.size - a.topic.size).slice(0, MOST)) {
     const text = cut(topic.label, LONGEST.fine);
-    put(topic, "fine", text, at.x, at.y - r - 9) || put(topic, "fine", text, at.x, at.y + r + 9);
+    if (!put(topic, "fine", text, at.x, at.y - r - 9)) put(topic, "fine", text, at.x, at.y + r + 9);
   }
   if (!far) coarse();
   return found;

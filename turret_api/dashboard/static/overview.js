@@ -9,7 +9,7 @@ import { flow, loadPaths, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { topicMap } from "./map.js";
 import { later, panel, rowsOf, skeleton } from "./panel.js";
-import { change, movesTable, table, topicsTable } from "./tables.js";
+import { change, movesTable, topicsTable } from "./tables.js";
 
 export function overview({ texts, field, query }) {
   const wanted = asked(field, query);

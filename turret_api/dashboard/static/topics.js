@@ -24,7 +24,7 @@ export function topics(context) {
   return h("div", {},
     pageHead("Topics", later(found.catch(() => null), (all) => (all ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}${all.n_hidden ? `; ${plural(all.n_hidden, "message")} of hidden topics` : ""}` : ""), 20), freshness(found)),
     withFilters(context,
-      search(q, field),
+      search(q),
       q ? panel(`Messages like “${q}”`, "", { id: "found", exports: { table: ["/v1/messages", { ...asked(field, query), q, limit: 100 }] } },
         later(Promise.all([get("/v1/messages", { ...asked(field, query), q, limit: 25 }), found]), ([answer, all]) => hits(answer.data, all.name, field))) : null,
       later(found, (all) => (all.topics.length ? both(all, texts, field, query, source) : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters."))), 520),
@@ -46,7 +46,7 @@ function both(all, texts, field, query, source) {
   return [map.panel, list.panel];
 }
 
-function search(q, field) {
+function search(q) {
   const input = h("input", { type: "search", id: "search", value: q, placeholder: "Search messages by meaning: “cannot pay with my card”", "aria-label": "Search messages by meaning", maxlength: 1000 });
   return h("form", { class: "panel search", role: "search", onsubmit: (event) => { event.preventDefault(); go(here({ q: input.value.trim() })); } },
     input, h("button", { class: "primary", type: "submit" }, "Search"), q ? h("button", { class: "button", type: "button", onclick: () => go(here({ q: null })) }, "Clear") : null);
