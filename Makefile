@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 INSTALL = $(PIP) install --quiet --no-compile --constraint constraints.txt --editable
 
 # The dashboard's own scripts; what a package ships is that package's affair.
-SCRIPTS = turret_api/dashboard/static
+SCRIPTS = turret_api/dashboard/static/*.js
 
 .PHONY: setup demo up test test-long bench lint
 
@@ -55,4 +55,5 @@ lint: $(READY_DEV)
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/oxlint --quiet $(SCRIPTS)
+	@.venv/bin/oxfmt --check $(SCRIPTS)
 	@.venv/bin/mypy

@@ -6,7 +6,11 @@ const isShared = (key) => key === "project" || key === "field" || isFilter(key);
 
 export function view() {
   const [page = "", ...rest] = location.pathname.split("/").filter(Boolean);
-  return { page: page || "overview", id: rest.length ? decodeURIComponent(rest.join("/")) : null, query: new URLSearchParams(location.search) };
+  return {
+    page: page || "overview",
+    id: rest.length ? decodeURIComponent(rest.join("/")) : null,
+    query: new URLSearchParams(location.search),
+  };
 }
 
 // The address of another page, with the project, the text field and the filters of the present one.

@@ -19,7 +19,9 @@ export function forget() {
 // `query` holds texts or lists of texts; what is null or empty is left out.
 export function addressOf(path, query = {}) {
   const pairs = Object.entries(query).flatMap(([key, value]) => [value].flat().map((each) => [key, each]));
-  const search = new URLSearchParams(pairs.filter(([, value]) => value !== null && value !== undefined && value !== ""));
+  const search = new URLSearchParams(
+    pairs.filter(([, value]) => value !== null && value !== undefined && value !== ""),
+  );
   return search.size ? `${path}?${search}` : path;
 }
 
@@ -42,7 +44,12 @@ async function send(method, address, body) {
   let answer;
   const type = body === undefined ? {} : { "Content-Type": "application/json" };
   try {
-    answer = await fetch(address, { method, credentials: "same-origin", headers: { "X-Project": project, ...type }, body: body === undefined ? undefined : JSON.stringify(body) });
+    answer = await fetch(address, {
+      method,
+      credentials: "same-origin",
+      headers: { "X-Project": project, ...type },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
   } catch {
     throw new ApiError(0, { error: "The server cannot be reached. Is it still running?" });
   }

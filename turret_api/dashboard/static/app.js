@@ -15,14 +15,20 @@ import { topics } from "./topics.js";
 
 // Title, page, and what is shown of it until its first answer is there.
 const PAGES = {
-  overview: ["Overview", overview, opening], topics: ["Topics", topics], topic: ["Topic", topic], journeys: ["Journeys", journeys],
-  sessions: ["Session", session], settings: ["Settings", settings],
+  overview: ["Overview", overview, opening],
+  topics: ["Topics", topics],
+  topic: ["Topic", topic],
+  journeys: ["Journeys", journeys],
+  sessions: ["Session", session],
+  settings: ["Settings", settings],
 };
 const main = document.getElementById("view");
 const said = document.getElementById("said");
 const projects = document.getElementById("projects");
 const placed = () => location.pathname + location.search;
-let drawing = 0, shown = null, address = null;
+let drawing = 0,
+  shown = null,
+  address = null;
 
 async function show() {
   const turn = (drawing += 1);
@@ -72,7 +78,7 @@ async function content_of(make, id, query) {
   const fields = await get("/v1/fields");
   const texts = fields.data.filter((field) => field.type === "text").map((field) => field.field);
   const asked = query.get("field");
-  const field = texts.includes(asked) ? asked : texts[0] ?? null;
+  const field = texts.includes(asked) ? asked : (texts[0] ?? null);
   if (!fields.data.length) {
     const usage = await get("/v1/usage");
     return usage.used ? notBuilt(usage, show) : firstEvent(show);
@@ -86,12 +92,25 @@ function focus() {
   const { id, name, value, type } = document.activeElement ?? {};
   if (!id && !name) return null;
   const choice = type === "checkbox" || type === "radio" ? `[value="${CSS.escape(value)}"]` : "";
-  return () => (id ? document.getElementById(id) : document.querySelector(`[name="${CSS.escape(name)}"]${choice}`))?.focus({ preventScroll: true });
+  return () =>
+    (id ? document.getElementById(id) : document.querySelector(`[name="${CSS.escape(name)}"]${choice}`))?.focus({
+      preventScroll: true,
+    });
 }
 
 document.addEventListener("click", (event) => {
   const anchor = event.target.closest("a[href]");
-  if (!anchor || anchor.target || anchor.download || anchor.origin !== location.origin || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  if (
+    !anchor ||
+    anchor.target ||
+    anchor.download ||
+    anchor.origin !== location.origin ||
+    event.metaKey ||
+    event.ctrlKey ||
+    event.shiftKey ||
+    event.button
+  )
+    return;
   if (anchor.hash && anchor.pathname === location.pathname) return;
   if (anchor.pathname === "/sign-in") return;
   event.preventDefault();
@@ -101,9 +120,13 @@ document.addEventListener("click", (event) => {
   scrollTo(0, 0);
   main.focus({ preventScroll: true });
 });
-projects.addEventListener("change", () => { if (projects.value) location.href = `/?project=${encodeURIComponent(projects.value)}`; });
+projects.addEventListener("change", () => {
+  if (projects.value) location.href = `/?project=${encodeURIComponent(projects.value)}`;
+});
 // Not for a step to a place within the page, as the skip link's.
-addEventListener("popstate", () => { if (placed() !== address) show(); });
+addEventListener("popstate", () => {
+  if (placed() !== address) show();
+});
 addEventListener("turret:view", show);
 // A link to a view is a link to its project's view, whoever follows it.
 history.replaceState(null, "", here({ project: document.body.dataset.projectId }));

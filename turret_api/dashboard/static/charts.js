@@ -17,13 +17,33 @@ export const faint = (value, alpha) => {
 };
 
 function layout(extra) {
-  const ink = css("--ink"), muted = css("--muted"), line = css("--line");
-  const axis = { color: muted, gridcolor: line, linecolor: line, zeroline: false, tickfont: { size: 11 }, fixedrange: true };
+  const ink = css("--ink"),
+    muted = css("--muted"),
+    line = css("--line");
+  const axis = {
+    color: muted,
+    gridcolor: line,
+    linecolor: line,
+    zeroline: false,
+    tickfont: { size: 11 },
+    fixedrange: true,
+  };
   return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { l: 36, r: 4, t: 6, b: 26 }, showlegend: false,
-    font: { family: css("--sans"), size: 12, color: ink }, dragmode: false,
-    hoverlabel: { bgcolor: css("--surface"), bordercolor: line, font: { family: css("--sans"), size: 12, color: ink }, align: "left" },
-    ...extra, xaxis: { ...axis, ...extra.xaxis }, yaxis: { ...axis, ...extra.yaxis },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    margin: { l: 36, r: 4, t: 6, b: 26 },
+    showlegend: false,
+    font: { family: css("--sans"), size: 12, color: ink },
+    dragmode: false,
+    hoverlabel: {
+      bgcolor: css("--surface"),
+      bordercolor: line,
+      font: { family: css("--sans"), size: 12, color: ink },
+      align: "left",
+    },
+    ...extra,
+    xaxis: { ...axis, ...extra.xaxis },
+    yaxis: { ...axis, ...extra.yaxis },
   };
 }
 
@@ -81,15 +101,27 @@ export async function imageOf(element, format) {
     return format === "svg" ? vector : painted(vector, element.getBoundingClientRect());
   }
   const { width, height } = element.getBoundingClientRect();
-  const figure = { data: element.data, layout: { ...element.layout, paper_bgcolor: css("--surface") }, config: { staticPlot: true } };
-  const address = await window.Plotly.toImage(figure, { format, width: Math.round(width), height: Math.round(height), scale: format === "png" ? 2 : 1 });
+  const figure = {
+    data: element.data,
+    layout: { ...element.layout, paper_bgcolor: css("--surface") },
+    config: { staticPlot: true },
+  };
+  const address = await window.Plotly.toImage(figure, {
+    format,
+    width: Math.round(width),
+    height: Math.round(height),
+    scale: format === "png" ? 2 : 1,
+  });
   const [head, body] = [address.slice(0, address.indexOf(",")), address.slice(address.indexOf(",") + 1)];
-  const bytes = head.endsWith("base64") ? Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0)) : decodeURIComponent(body);
+  const bytes = head.endsWith("base64")
+    ? Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0))
+    : decodeURIComponent(body);
   return new Blob([bytes], { type: head.slice(5).split(";")[0] });
 }
 
 async function painted(vector, { width, height }) {
-  const address = URL.createObjectURL(vector), image = new Image();
+  const address = URL.createObjectURL(vector),
+    image = new Image();
   image.src = address;
   await image.decode();
   const sheet = h("canvas", { width: Math.round(width * 2), height: Math.round(height * 2) });
@@ -114,12 +146,37 @@ function library() {
 
 // The axis of `days`: at least a week, so that one day is no wide block, and no day is named twice.
 function spread(days, nticks) {
-  const at = days.map((each) => Date.parse(each.date)), first = Math.min(...at), last = Math.max(...at), missing = Math.max(0, 6 - (last - first) / DAY_MS) * DAY_MS;
-  return { range: [first - missing - DAY_MS * 0.6, last + DAY_MS * 0.6].map((time) => new Date(time).toISOString()), ...(last - first < 8 * DAY_MS ? { dtick: DAY_MS } : { nticks }) };
+  const at = days.map((each) => Date.parse(each.date)),
+    first = Math.min(...at),
+    last = Math.max(...at),
+    missing = Math.max(0, 6 - (last - first) / DAY_MS) * DAY_MS;
+  return {
+    range: [first - missing - DAY_MS * 0.6, last + DAY_MS * 0.6].map((time) => new Date(time).toISOString()),
+    ...(last - first < 8 * DAY_MS ? { dtick: DAY_MS } : { nticks }),
+  };
 }
 
-export const volume = (days, unit = "messages") => (element) => [
-  [{ type: "bar", x: days.map((each) => each.date), y: days.map((each) => each.count), width: DAY_MS * 0.68, marker: { color: faint(css("--accent"), 0.82), cornerradius: 3 },
-    customdata: days.map((each) => `${plain(day(each.date))}: <b>${count(each.count)}</b> ${unit}`), hovertemplate: "%{customdata}<extra></extra>" }],
-  { xaxis: { type: "date", showgrid: false, tickformat: "%b %-d", ...spread(days, element.clientWidth < 500 ? 4 : 8) }, yaxis: { nticks: 3, rangemode: "tozero", showline: false } },
-];
+export const volume =
+  (days, unit = "messages") =>
+  (element) => [
+    [
+      {
+        type: "bar",
+        x: days.map((each) => each.date),
+        y: days.map((each) => each.count),
+        width: DAY_MS * 0.68,
+        marker: { color: faint(css("--accent"), 0.82), cornerradius: 3 },
+        customdata: days.map((each) => `${plain(day(each.date))}: <b>${count(each.count)}</b> ${unit}`),
+        hovertemplate: "%{customdata}<extra></extra>",
+      },
+    ],
+    {
+      xaxis: {
+        type: "date",
+        showgrid: false,
+        tickformat: "%b %-d",
+        ...spread(days, element.clientWidth < 500 ? 4 : 8),
+      },
+      yaxis: { nticks: 3, rangemode: "tozero", showline: false },
+    },
+  ];

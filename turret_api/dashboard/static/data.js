@@ -18,24 +18,37 @@ export const askedJourneys = (field, query) => ({ ...asked(field, query), level:
 export const isOfThemes = (query) => query.get("level") === "1";
 
 export async function loadTopics(field, query) {
-  const [answer, coarse] = await Promise.all([list("/v1/topics", asked(field, query)), list("/v1/topics", { ...asked(field, query), level: 1 })]);
+  const [answer, coarse] = await Promise.all([
+    list("/v1/topics", asked(field, query)),
+    list("/v1/topics", { ...asked(field, query), level: 1 }),
+  ]);
   // At level 1 a topic without a theme stands for itself.
-  const topics = answer.data, themes = coarse.data.filter((topic) => topic.level === 1);
+  const topics = answer.data,
+    themes = coarse.data.filter((topic) => topic.level === 1);
   const alone = topics.filter((topic) => !topic.parent_id);
-  return { ...answer, topics, themes, ofLevel: (coarsely) => (coarsely ? [...themes, ...alone] : topics), place: placing(topics, themes), name: naming([...topics, ...themes]) };
+  return {
+    ...answer,
+    topics,
+    themes,
+    ofLevel: (coarsely) => (coarsely ? [...themes, ...alone] : topics),
+    place: placing(topics, themes),
+    name: naming([...topics, ...themes]),
+  };
 }
 
 // Which colour a topic has: its theme's, themes in order of size; without themes, its own rank.
 function placing(topics, themes) {
   const size = new Map();
   for (const topic of topics) size.set(topic.parent_id, (size.get(topic.parent_id) ?? 0) + topic.size);
-  const order = [...size.keys()].filter((id) => id !== null && id !== undefined).sort((a, b) => size.get(b) - size.get(a));
+  const order = [...size.keys()]
+    .filter((id) => id !== null && id !== undefined)
+    .sort((a, b) => size.get(b) - size.get(a));
   const rank = new Map(topics.map((topic, i) => [topic.topic_id, i]));
   const theme = new Map(topics.map((topic) => [topic.topic_id, order.indexOf(topic.parent_id)]));
   for (const each of themes) theme.set(each.topic_id, order.indexOf(each.topic_id));
   return (topic) => {
     const found = theme.get(topic.topic_id);
-    return found === undefined ? null : order.length ? found : rank.get(topic.topic_id) ?? null;
+    return found === undefined ? null : order.length ? found : (rank.get(topic.topic_id) ?? null);
   };
 }
 
@@ -51,30 +64,59 @@ export const topicLink = (topic_id, field) => link(`/topics/${encodeURIComponent
 export const sessionLink = (session_id, field) => link(`/sessions/${encodeURIComponent(session_id)}`, { field });
 
 // A node of the journeys, as a link where it is a topic.
-export const node = (key, label, field) => (SPECIAL[key] ? h("span", { class: "muted" }, SPECIAL[key]) : h("a", { class: "plain", href: topicLink(key, field) }, label));
+export const node = (key, label, field) =>
+  SPECIAL[key]
+    ? h("span", { class: "muted" }, SPECIAL[key])
+    : h("a", { class: "plain", href: topicLink(key, field) }, label);
 
 export function pageHead(title, about, ...tools) {
-  return h("div", { class: "page-head" }, h("div", {}, h("h1", {}, title), about ? h("p", { class: "fine" }, about) : null), h("div", { class: "tools" }, tools));
+  return h(
+    "div",
+    { class: "page-head" },
+    h("div", {}, h("h1", {}, title), about ? h("p", { class: "fine" }, about) : null),
+    h("div", { class: "tools" }, tools),
+  );
 }
 
 // Which text field a page is about; a choice where there are several.
 export function fieldChooser(texts, field) {
   if (texts.length < 2) return h("span", { class: "chip", id: "field" }, "Text field", h("strong", {}, field));
-  return h("label", { class: "pick" }, "Text field", h("select", { id: "field", onchange: (event) => go(here({ field: event.target.value })) },
-    texts.map((each) => h("option", { value: each, selected: each === field }, each))));
+  return h(
+    "label",
+    { class: "pick" },
+    "Text field",
+    h(
+      "select",
+      { id: "field", onchange: (event) => go(here({ field: event.target.value })) },
+      texts.map((each) => h("option", { value: each, selected: each === field }, each)),
+    ),
+  );
 }
 
 // When what the page shows was built; `answer`: a promise of an answer with `built_at`.
 export function freshness(answer) {
-  return later(answer.catch(() => null), (found) => {
-    if (!found) return null; // the part that shows the answer says what went wrong
-    const { built_at } = found;
-    const old = !built_at || Date.now() - new Date(built_at) > 36 * 3600 * 1000;
-    return h("span", { class: "chip", id: "freshness", title: built_at ? moment(built_at) : "" }, h("i", { class: `dot ${old ? "warn" : "good"}` }), built_at ? `Built ${ago(built_at)}` : "Not built yet");
-  }, 20);
+  return later(
+    answer.catch(() => null),
+    (found) => {
+      if (!found) return null; // the part that shows the answer says what went wrong
+      const { built_at } = found;
+      const old = !built_at || Date.now() - new Date(built_at) > 36 * 3600 * 1000;
+      return h(
+        "span",
+        { class: "chip", id: "freshness", title: built_at ? moment(built_at) : "" },
+        h("i", { class: `dot ${old ? "warn" : "good"}` }),
+        built_at ? `Built ${ago(built_at)}` : "Not built yet",
+      );
+    },
+    20,
+  );
 }
 
 // Tabs of a page: links, for each is an address.
 export function tabs(label, current, pairs) {
-  return h("nav", { class: "tabs", "aria-label": label }, pairs.map(([key, title, href]) => h("a", { href, "aria-current": key === current ? "page" : null }, title)));
+  return h(
+    "nav",
+    { class: "tabs", "aria-label": label },
+    pairs.map(([key, title, href]) => h("a", { href, "aria-current": key === current ? "page" : null }, title)),
+  );
 }

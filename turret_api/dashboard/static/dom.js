@@ -5,10 +5,13 @@ export function h(name, attributes = {}, ...children) {
   for (const [key, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (key === "style") for (const [property, set] of Object.entries(value)) element.style.setProperty(property, set);
+    else if (key === "style")
+      for (const [property, set] of Object.entries(value)) element.style.setProperty(property, set);
     else element.setAttribute(key, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -26,11 +29,19 @@ export function meter(share, kind = "") {
 
 // A row of numbers as a line with its area; the words say the same to who cannot see it.
 export function spark(values, words) {
-  const width = 92, height = 24, top = Math.max(1, ...values);
+  const width = 92,
+    height = 24,
+    top = Math.max(1, ...values);
   const step = values.length > 1 ? width / (values.length - 1) : 0;
-  const points = values.map((value, i) => `${(i * step).toFixed(1)},${(height - 2 - (value / top) * (height - 5)).toFixed(1)}`);
+  const points = values.map(
+    (value, i) => `${(i * step).toFixed(1)},${(height - 2 - (value / top) * (height - 5)).toFixed(1)}`,
+  );
   if (points.length === 1) points.push(`${width},${points[0].split(",")[1]}`);
   const line = `M${points.join("L")}`;
-  return svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words },
-    svg("path", { class: "area", d: `${line}L${width},${height}L0,${height}Z` }), svg("path", { d: line }));
+  return svg(
+    "svg",
+    { class: "spark", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words },
+    svg("path", { class: "area", d: `${line}L${width},${height}L0,${height}Z` }),
+    svg("path", { d: line }),
+  );
 }

@@ -15,7 +15,8 @@ const SMALLEST = 0.012; // of all sessions; a thinner node's label would lie on 
 export const depthFor = (wide) => (innerWidth < 760 ? 2 : wide);
 
 // The paths of all sessions' first `depth` visits.
-export const loadPaths = (field, query, depth) => get("/v1/journeys/paths", { ...askedJourneys(field, query), topic_id: "start", depth, limit: MOST_PATHS });
+export const loadPaths = (field, query, depth) =>
+  get("/v1/journeys/paths", { ...askedJourneys(field, query), topic_id: "start", depth, limit: MOST_PATHS });
 
 export function rank(edges) {
   return [...edges].sort((a, b) => b.count - a.count || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1));
@@ -28,21 +29,38 @@ function sankeyOf(answer, topics, limit) {
   const paths = answer.data.map((path) => ({ keys: path.topics, count: path.count }));
   if (answer.rest.count) paths.push({ keys: ["start", "rest"], count: answer.rest.count });
   const least = SMALLEST * paths.reduce((sum, path) => sum + path.count, 0);
-  const shown = columns(paths).map((sizes) => new Set([...sizes].filter(([key, size]) => !SPECIAL[key] && size >= least).sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
-    .slice(0, limit).map(([key]) => key)));
-  const nodes = new Map(), links = new Map();
+  const shown = columns(paths).map(
+    (sizes) =>
+      new Set(
+        [...sizes]
+          .filter(([key, size]) => !SPECIAL[key] && size >= least)
+          .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+          .slice(0, limit)
+          .map(([key]) => key),
+      ),
+  );
+  const nodes = new Map(),
+    links = new Map();
   const node = (step, key) => {
     const folded = SPECIAL[key] || shown[step].has(key) ? key : "rest";
     const id = `${step} ${folded}`;
     if (!nodes.has(id)) {
-      nodes.set(id, { key: id, step, topic_id: folded, label: name(folded), place: topics.place({ topic_id: folded }),
-        kind: folded === "start" || folded === "end" ? "edge" : "topic" });
+      nodes.set(id, {
+        key: id,
+        step,
+        topic_id: folded,
+        label: name(folded),
+        place: topics.place({ topic_id: folded }),
+        kind: folded === "start" || folded === "end" ? "edge" : "topic",
+      });
     }
     return id;
   };
   for (const path of paths) {
     for (let step = 0; step + 1 < path.keys.length; step += 1) {
-      const from = node(step, path.keys[step]), to = node(step + 1, path.keys[step + 1]), id = `${from} ${to}`;
+      const from = node(step, path.keys[step]),
+        to = node(step + 1, path.keys[step + 1]),
+        id = `${from} ${to}`;
       const link = links.get(id) ?? { from, to, count: 0 };
       link.count += path.count;
       links.set(id, link);
@@ -52,7 +70,8 @@ function sankeyOf(answer, topics, limit) {
   for (const link of links.values()) out.set(link.from, (out.get(link.from) ?? 0) + link.count);
   const found = rank([...links.values()]);
   for (const link of found) {
-    const from = nodes.get(link.from), to = nodes.get(link.to);
+    const from = nodes.get(link.from),
+      to = nodes.get(link.to);
     link.words = `<b>${plain(from.label)} → ${plain(to.label)}</b><br>${count(link.count)} sessions, ${percent(link.count / out.get(link.from))} of those here`;
   }
   return { nodes: [...nodes.values()], links: found };
@@ -76,26 +95,53 @@ export function flow(answer, topics, { limit = 7 } = {}) {
   const steps = Math.max(...nodes.map((node) => node.step));
   const make = (element) => {
     const fills = nodes.map((node) => (node.kind === "edge" ? css("--muted") : colour(node.place)));
-    return [[{
-      type: "sankey", arrangement: "snap", valueformat: ",d",
-      node: { align: "left", label: nodes.map((node) => plain(cut(node.label, roomFor(node, steps, element.clientWidth)))), color: fills, pad: 14, thickness: 12, line: { width: 0 },
-        customdata: nodes.map((node) => node.topic_id), hovertemplate: "<b>%{label}</b><br>%{value} sessions<extra></extra>" },
-      link: { source: links.map((link) => index.get(link.from)), target: links.map((link) => index.get(link.to)), value: links.map((link) => link.count),
-        color: links.map((link) => faint(fills[index.get(link.from)], 0.22)), customdata: links.map((link) => link.words), hovertemplate: "%{customdata}<extra></extra>" },
-    }], { margin: { l: 6, r: 6, t: 8, b: 8 } }];
+    return [
+      [
+        {
+          type: "sankey",
+          arrangement: "snap",
+          valueformat: ",d",
+          node: {
+            align: "left",
+            label: nodes.map((node) => plain(cut(node.label, roomFor(node, steps, element.clientWidth)))),
+            color: fills,
+            pad: 14,
+            thickness: 12,
+            line: { width: 0 },
+            customdata: nodes.map((node) => node.topic_id),
+            hovertemplate: "<b>%{label}</b><br>%{value} sessions<extra></extra>",
+          },
+          link: {
+            source: links.map((link) => index.get(link.from)),
+            target: links.map((link) => index.get(link.to)),
+            value: links.map((link) => link.count),
+            color: links.map((link) => faint(fills[index.get(link.from)], 0.22)),
+            customdata: links.map((link) => link.words),
+            hovertemplate: "%{customdata}<extra></extra>",
+          },
+        },
+      ],
+      { margin: { l: 6, r: 6, t: 8, b: 8 } },
+    ];
   };
-  return picture("Where sessions go, visit by visit, from their start to their end. The table of moves says the same in words.", "tall", make, (element) => {
-    element.on("plotly_click", ({ points: [point] }) => {
-      const link = point.source && links[point.pointNumber ?? point.index];
-      if (link) openMove(nodes[index.get(link.from)].topic_id, nodes[index.get(link.to)].topic_id);
-    });
-  });
+  return picture(
+    "Where sessions go, visit by visit, from their start to their end. The table of moves says the same in words.",
+    "tall",
+    make,
+    (element) => {
+      element.on("plotly_click", ({ points: [point] }) => {
+        const link = point.source && links[point.pointNumber ?? point.index];
+        if (link) openMove(nodes[index.get(link.from)].topic_id, nodes[index.get(link.to)].topic_id);
+      });
+    },
+  );
 }
 
 // How many letters a node's name has room for: plotly writes those of the last column to its left, where those of the column
 // before it stand to the right of theirs.
 function roomFor({ step }, steps, width) {
-  const room = width / Math.max(1, steps) - 26, letters = Math.floor((step < steps - 1 ? room : room / 2) / LETTER);
+  const room = width / Math.max(1, steps) - 26,
+    letters = Math.floor((step < steps - 1 ? room : room / 2) / LETTER);
   return Math.max(8, Math.min(26, letters));
 }
 

@@ -39,5 +39,6 @@ export function ago(time, now = Date.now()) {
   return `${gap(seconds).replace(/^1 days$/, "1 day")} ago`;
 }
 
-export const day = (time) => new Date(time).toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
+export const day = (time) =>
+  new Date(time).toLocaleDateString("en", { day: "numeric", month: "short", timeZone: "UTC" });
 export const moment = (time) => new Date(time).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" });

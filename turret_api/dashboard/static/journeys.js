@@ -23,65 +23,209 @@ const TITLES = { flow: "Moves", paths: "Paths", funnel: "Funnel", compare: "Comp
 export function journeys(context) {
   const { field, query } = context;
   const current = VIEWS[query.get("view")] ? query.get("view") : "flow";
-  const topics = loadTopics(field, query), found = get("/v1/journeys", { ...askedJourneys(field, query), number: query.get("number") });
-  return h("div", {},
-    pageHead("Journeys", later(found.catch(() => null), (all) => (all ? `${plural(all.n_sessions, "session")}, ${plural(all.n_visits, "visit")} to topics` : ""), 20), later(topics.catch(() => null), (all) => (all?.themes.length ? levels(query) : null), 30), freshness(found)),
-    tabs("Ways to look at journeys", current, Object.entries(TITLES).map(([key, title]) => [key, title, here({ view: key === "flow" ? null : key, move: null })])),
-    withFilters(context, VIEWS[current](context, topics, found)));
+  const topics = loadTopics(field, query),
+    found = get("/v1/journeys", { ...askedJourneys(field, query), number: query.get("number") });
+  return h(
+    "div",
+    {},
+    pageHead(
+      "Journeys",
+      later(
+        found.catch(() => null),
+        (all) => (all ? `${plural(all.n_sessions, "session")}, ${plural(all.n_visits, "visit")} to topics` : ""),
+        20,
+      ),
+      later(
+        topics.catch(() => null),
+        (all) => (all?.themes.length ? levels(query) : null),
+        30,
+      ),
+      freshness(found),
+    ),
+    tabs(
+      "Ways to look at journeys",
+      current,
+      Object.entries(TITLES).map(([key, title]) => [
+        key,
+        title,
+        here({ view: key === "flow" ? null : key, move: null }),
+      ]),
+    ),
+    withFilters(context, VIEWS[current](context, topics, found)),
+  );
 }
 
 function moves(context, topics, found) {
   const { field, query } = context;
-  const wanted = askedJourneys(field, query), number = query.get("number"), shape = query.get("shape") === "graph" ? "graph" : "flow";
+  const wanted = askedJourneys(field, query),
+    number = query.get("number"),
+    shape = query.get("shape") === "graph" ? "graph" : "flow";
   const paths = shape === "flow" ? loadPaths(field, query, depthFor(4)) : null;
-  const starts = get("/v1/journeys/starts", wanted), ends = get("/v1/journeys/drop-offs", wanted), loops = get("/v1/journeys/loops", wanted);
+  const starts = get("/v1/journeys/starts", wanted),
+    ends = get("/v1/journeys/drop-offs", wanted),
+    loops = get("/v1/journeys/loops", wanted);
   const source = (route) => ({ table: [`/v1/journeys/${route}`, wanted] });
-  const choose = choice("shape", [["flow", "Flow"], ["graph", "Graph"]], shape, (key) => ({ shape: key === "flow" ? null : key }));
+  const choose = choice(
+    "shape",
+    [
+      ["flow", "Flow"],
+      ["graph", "Graph"],
+    ],
+    shape,
+    (key) => ({ shape: key === "flow" ? null : key }),
+  );
   return [
-    later(Promise.all([topics, found, paths]), ([all, { edges, nodes }, answer]) => {
-      if (!edges.length) return panel("Where sessions go", "", { id: "journeys" }, h("p", { class: "empty" }, "No sessions for these filters."));
-      const shown = shape === "flow" ? flow(answer, all, { limit: 9 }) : graph({ edges, nodes }, all, { number });
-      const words = shape === "flow" ? "Every session from its start, visit by visit; a column holds them all until they end. Click a move to read the sessions behind it." : "From left to right: topics that sessions come to early, and late. Click a move to read the sessions behind it.";
-      return panel("Where sessions go", "", { id: "journeys", note: choose, exports: { picture: true } }, shown, h("p", { class: "fine" }, words));
-    }, 520),
+    later(
+      Promise.all([topics, found, paths]),
+      ([all, { edges, nodes }, answer]) => {
+        if (!edges.length)
+          return panel(
+            "Where sessions go",
+            "",
+            { id: "journeys" },
+            h("p", { class: "empty" }, "No sessions for these filters."),
+          );
+        const shown = shape === "flow" ? flow(answer, all, { limit: 9 }) : graph({ edges, nodes }, all, { number });
+        const words =
+          shape === "flow"
+            ? "Every session from its start, visit by visit; a column holds them all until they end. Click a move to read the sessions behind it."
+            : "From left to right: topics that sessions come to early, and late. Click a move to read the sessions behind it.";
+        return panel(
+          "Where sessions go",
+          "",
+          { id: "journeys", note: choose, exports: { picture: true } },
+          shown,
+          h("p", { class: "fine" }, words),
+        );
+      },
+      520,
+    ),
     query.get("move") ? sessionsBehind(query.get("move"), context, topics) : null,
-    panel("Sessions start with", "half", { id: "starts", exports: source("starts") }, later(starts, ({ data }) => endsTable(data, field, "Sessions start with"), 260)),
-    panel("Sessions end after", "half", { id: "drop-offs", exports: source("drop-offs") }, later(ends, ({ data }) => endsTable(data, field, "Sessions end after"), 260)),
-    panel("Back and forth", "", { id: "loops", note: "From one topic to another and back again", exports: source("loops") }, later(loops, ({ data }) => loopsTable(data, field), 120)),
-    later(Promise.all([topics, found]), ([all, { edges, rest }]) => (edges.length ? panel("All moves", "", { id: "moves", note: [`${plural(edges.length + rest.edges, "kind")} of moves `, numberChoice(context.fields, number)], exports: { table: ["/v1/journeys", { ...wanted, number, limit: 100_000 }] } },
-      movesTable(rank(edges), all.name, field, { limit: 25, full: true, sort: "sort", number })) : null), 520),
+    panel(
+      "Sessions start with",
+      "half",
+      { id: "starts", exports: source("starts") },
+      later(starts, ({ data }) => endsTable(data, field, "Sessions start with"), 260),
+    ),
+    panel(
+      "Sessions end after",
+      "half",
+      { id: "drop-offs", exports: source("drop-offs") },
+      later(ends, ({ data }) => endsTable(data, field, "Sessions end after"), 260),
+    ),
+    panel(
+      "Back and forth",
+      "",
+      { id: "loops", note: "From one topic to another and back again", exports: source("loops") },
+      later(loops, ({ data }) => loopsTable(data, field), 120),
+    ),
+    later(
+      Promise.all([topics, found]),
+      ([all, { edges, rest }]) =>
+        edges.length
+          ? panel(
+              "All moves",
+              "",
+              {
+                id: "moves",
+                note: [`${plural(edges.length + rest.edges, "kind")} of moves `, numberChoice(context.fields, number)],
+                exports: { table: ["/v1/journeys", { ...wanted, number, limit: 100_000 }] },
+              },
+              movesTable(rank(edges), all.name, field, { limit: 25, full: true, sort: "sort", number }),
+            )
+          : null,
+      520,
+    ),
   ];
 }
 
 // Journeys of topics or of themes; what names topics of the other level leaves the address.
-const levels = (query) => choice("level", [["0", "Topics"], ["1", "Themes"]], isOfThemes(query) ? "1" : "0", (key) => ({ level: key === "1" ? 1 : null, move: null, steps: null, topic_id: null }));
+const levels = (query) =>
+  choice(
+    "level",
+    [
+      ["0", "Topics"],
+      ["1", "Themes"],
+    ],
+    isOfThemes(query) ? "1" : "0",
+    (key) => ({ level: key === "1" ? 1 : null, move: null, steps: null, topic_id: null }),
+  );
 
-const choice = (name, options, current, changes) => h("div", { class: "segments" }, options.map(([key, title]) => h("button", { class: "segment", type: "button", id: `${name}-${key}`, "aria-pressed": String(key === current), onclick: () => go(here(changes(key))) }, title)));
+const choice = (name, options, current, changes) =>
+  h(
+    "div",
+    { class: "segments" },
+    options.map(([key, title]) =>
+      h(
+        "button",
+        {
+          class: "segment",
+          type: "button",
+          id: `${name}-${key}`,
+          "aria-pressed": String(key === current),
+          onclick: () => go(here(changes(key))),
+        },
+        title,
+      ),
+    ),
+  );
 
 // A number field to add up over the moves of each kind.
 function numberChoice(fields, current) {
   const numbers = fields.data.filter((each) => each.type === "number").map((each) => each.field);
   if (!numbers.length) return null;
-  return h("label", { class: "pick" }, "With the number", h("select", { name: "number", onchange: (event) => go(here({ number: event.target.value })) }, h("option", { value: "" }, "none"),
-    numbers.map((each) => h("option", { value: each, selected: each === current }, each))));
+  return h(
+    "label",
+    { class: "pick" },
+    "With the number",
+    h(
+      "select",
+      { name: "number", onchange: (event) => go(here({ number: event.target.value })) },
+      h("option", { value: "" }, "none"),
+      numbers.map((each) => h("option", { value: each, selected: each === current }, each)),
+    ),
+  );
 }
 
 // Where sessions start, or after which topic they end: each session once.
 function endsTable(rows, field, label) {
   if (!rows.length) return h("p", { class: "empty" }, "No sessions for these filters.");
-  return table([
-    { title: "Topic", cell: (row) => node(row.topic_id, row.label, field) },
-    { title: "Sessions", cls: "number count", cell: (row) => count(row.sessions) },
-    { title: "Share", cell: (row) => shareBar(row.share) },
-    rows[0].rate !== undefined && { title: "Of visits", hint: "Share of the topic's visits that are the last of their session", cls: "number", cell: (row) => percent(row.rate) },
-  ], rows, { limit: 10, label, attributes: (row) => ({ "data-topic": row.topic_id }) });
+  return table(
+    [
+      { title: "Topic", cell: (row) => node(row.topic_id, row.label, field) },
+      { title: "Sessions", cls: "number count", cell: (row) => count(row.sessions) },
+      { title: "Share", cell: (row) => shareBar(row.share) },
+      rows[0].rate !== undefined && {
+        title: "Of visits",
+        hint: "Share of the topic's visits that are the last of their session",
+        cls: "number",
+        cell: (row) => percent(row.rate),
+      },
+    ],
+    rows,
+    { limit: 10, label, attributes: (row) => ({ "data-topic": row.topic_id }) },
+  );
 }
 
 function loopsTable(rows, field) {
   if (!rows.length) return h("p", { class: "empty" }, "No session goes back and forth between two topics.");
-  return table([
-    { title: "Topics", cell: ({ topics, labels }) => h("span", { class: "move" }, node(topics[0], labels[0], field), h("span", { class: "arrow", role: "img", "aria-label": "and" }, "⇄"), node(topics[1], labels[1], field)) },
-    { title: "Times", cls: "number count", cell: (row) => count(row.count) },
-    { title: "Sessions", cls: "number", cell: (row) => count(row.sessions) },
-  ], rows, { limit: 10, label: "Back and forth" });
+  return table(
+    [
+      {
+        title: "Topics",
+        cell: ({ topics, labels }) =>
+          h(
+            "span",
+            { class: "move" },
+            node(topics[0], labels[0], field),
+            h("span", { class: "arrow", role: "img", "aria-label": "and" }, "⇄"),
+            node(topics[1], labels[1], field),
+          ),
+      },
+      { title: "Times", cls: "number count", cell: (row) => count(row.count) },
+      { title: "Sessions", cls: "number", cell: (row) => count(row.sessions) },
+    ],
+    rows,
+    { limit: 10, label: "Back and forth" },
+  );
 }

@@ -10,58 +10,140 @@ import { table } from "./tables.js";
 const MAY = { write: "send events", read: "read everything", admin: "read, and change settings, topics and keys" };
 
 export function keys({ again }) {
-  if (document.body.dataset.scope !== "admin") return panel("Keys", "", { id: "keys" }, h("p", { class: "empty" }, "Only an admin key may see and change the project's keys."));
+  if (document.body.dataset.scope !== "admin")
+    return panel(
+      "Keys",
+      "",
+      { id: "keys" },
+      h("p", { class: "empty" }, "Only an admin key may see and change the project's keys."),
+    );
   const made = h("div", { class: "made", role: "status" });
   const problem = h("p", { class: "problem", role: "alert" });
   const list = h("div", {});
   const fill = () => list.replaceChildren(later(get("/v1/keys"), ({ data }) => keysTable(data, problem, again), 200));
   fill();
-  return [panel("New key", "", { id: "new-key", note: "A key is shown once; only its hash is kept" }, form(made, problem, again), problem, made), panel("Keys", "", { id: "keys", exports: { rows: async () => rowsOf((await get("/v1/keys")).data, "key_id", "scope", "hint", "created_at", "expires_at", "revoked_at") } }, list)];
+  return [
+    panel(
+      "New key",
+      "",
+      { id: "new-key", note: "A key is shown once; only its hash is kept" },
+      form(made, problem, again),
+      problem,
+      made,
+    ),
+    panel(
+      "Keys",
+      "",
+      {
+        id: "keys",
+        exports: {
+          rows: async () =>
+            rowsOf((await get("/v1/keys")).data, "key_id", "scope", "hint", "created_at", "expires_at", "revoked_at"),
+        },
+      },
+      list,
+    ),
+  ];
 }
 
 function form(made, problem) {
-  const scope = h("select", { name: "scope" }, Object.entries(MAY).map(([each, may]) => h("option", { value: each }, `${each}: may ${may}`)));
-  const days = h("select", { name: "days" }, [["", "never"], [30, "in 30 days"], [90, "in 90 days"], [365, "in a year"]].map(([value, label]) => h("option", { value }, label)));
+  const scope = h(
+    "select",
+    { name: "scope" },
+    Object.entries(MAY).map(([each, may]) => h("option", { value: each }, `${each}: may ${may}`)),
+  );
+  const days = h(
+    "select",
+    { name: "days" },
+    [
+      ["", "never"],
+      [30, "in 30 days"],
+      [90, "in 90 days"],
+      [365, "in a year"],
+    ].map(([value, label]) => h("option", { value }, label)),
+  );
   const submit = async (event) => {
     event.preventDefault();
     problem.textContent = "";
     try {
       const found = await post("/v1/keys", { scope: scope.value, days: days.value ? Number(days.value) : null });
-      made.replaceChildren(h("p", {}, h("strong", {}, `Your new ${found.scope} key. `), "Keep it now; it is never shown again."),
-        h("div", { class: "line" }, h("pre", { class: "code", id: "the-key", tabindex: "0" }, found.key), copyButton(() => found.key)),
-        h("a", { class: "more", href: location.href }, "Done: show it among the keys"));
+      made.replaceChildren(
+        h("p", {}, h("strong", {}, `Your new ${found.scope} key. `), "Keep it now; it is never shown again."),
+        h(
+          "div",
+          { class: "line" },
+          h("pre", { class: "code", id: "the-key", tabindex: "0" }, found.key),
+          copyButton(() => found.key),
+        ),
+        h("a", { class: "more", href: location.href }, "Done: show it among the keys"),
+      );
     } catch (error) {
       problem.textContent = error.message;
     }
   };
-  return h("form", { class: "controls", onsubmit: submit }, h("label", { class: "pick" }, "It may", scope), h("label", { class: "pick" }, "It expires", days), h("button", { class: "primary", type: "submit" }, "Make a key"));
+  return h(
+    "form",
+    { class: "controls", onsubmit: submit },
+    h("label", { class: "pick" }, "It may", scope),
+    h("label", { class: "pick" }, "It expires", days),
+    h("button", { class: "primary", type: "submit" }, "Make a key"),
+  );
 }
 
 function keysTable(data, problem, again) {
-  const state = (key) => (key.revoked_at ? `revoked ${ago(key.revoked_at)}` : key.expires_at && new Date(key.expires_at) < new Date() ? "expired" : "valid");
-  return table([
-    { title: "Key", cell: (key) => h("code", {}, `${key.hint}…`) },
-    { title: "May", cell: (key) => [h("span", { class: "type" }, key.scope), key.is_current ? h("span", { class: "fine" }, " you are signed in with it") : null] },
-    { title: "Made", cls: "muted", cell: (key) => moment(key.created_at) },
-    { title: "Expires", cls: "muted", cell: (key) => (key.expires_at ? moment(key.expires_at) : "never") },
-    { title: "State", cell: (key) => h("span", { class: state(key) === "valid" ? "" : "muted" }, state(key)) },
-    { title: "Revoke", unseen: true, cls: "number", cell: (key) => (state(key) === "valid" ? revoke(key, problem, again) : "") },
-  ], data, { cls: "fold keys", label: "Keys", attributes: (key) => ({ "data-key": key.key_id }) });
+  const state = (key) =>
+    key.revoked_at
+      ? `revoked ${ago(key.revoked_at)}`
+      : key.expires_at && new Date(key.expires_at) < new Date()
+        ? "expired"
+        : "valid";
+  return table(
+    [
+      { title: "Key", cell: (key) => h("code", {}, `${key.hint}…`) },
+      {
+        title: "May",
+        cell: (key) => [
+          h("span", { class: "type" }, key.scope),
+          key.is_current ? h("span", { class: "fine" }, " you are signed in with it") : null,
+        ],
+      },
+      { title: "Made", cls: "muted", cell: (key) => moment(key.created_at) },
+      { title: "Expires", cls: "muted", cell: (key) => (key.expires_at ? moment(key.expires_at) : "never") },
+      { title: "State", cell: (key) => h("span", { class: state(key) === "valid" ? "" : "muted" }, state(key)) },
+      {
+        title: "Revoke",
+        unseen: true,
+        cls: "number",
+        cell: (key) => (state(key) === "valid" ? revoke(key, problem, again) : ""),
+      },
+    ],
+    data,
+    { cls: "fold keys", label: "Keys", attributes: (key) => ({ "data-key": key.key_id }) },
+  );
 }
 
 // Asked twice in place, for what used the key stops at once.
 function revoke(key, problem, again) {
-  const button = h("button", { class: "button", type: "button", "aria-label": `Revoke ${key.hint}`, onclick: async () => {
-    if (button.textContent === "Revoke") {
-      button.textContent = key.is_current ? "Revoke and sign out?" : "Really revoke?";
-      return;
-    }
-    try {
-      await remove(`/v1/keys/${encodeURIComponent(key.key_id)}`);
-      again();
-    } catch (error) {
-      problem.textContent = error.message;
-    }
-  } }, "Revoke");
+  const button = h(
+    "button",
+    {
+      class: "button",
+      type: "button",
+      "aria-label": `Revoke ${key.hint}`,
+      onclick: async () => {
+        if (button.textContent === "Revoke") {
+          button.textContent = key.is_current ? "Revoke and sign out?" : "Really revoke?";
+          return;
+        }
+        try {
+          await remove(`/v1/keys/${encodeURIComponent(key.key_id)}`);
+          again();
+        } catch (error) {
+          problem.textContent = error.message;
+        }
+      },
+    },
+    "Revoke",
+  );
   return button;
 }

@@ -12,14 +12,54 @@ export function sessionsBehind(move, { field, query }, topics) {
   const [from_topic, to_topic] = move.split(",");
   const wanted = { ...askedJourneys(field, query), from_topic, to_topic };
   const close = h("a", { class: "more", href: here({ move: null }) }, "Close");
-  return later(Promise.all([topics, get("/v1/journeys/sessions", { ...wanted, limit: 25 })]), ([{ name }, { data, n_sessions, n_moves }]) =>
-    panel(`${name(from_topic)} → ${name(to_topic)}`, "", { id: "behind", note: [`${plural(n_sessions, "session")}, ${plural(n_moves, "time")} `, close], exports: { table: ["/v1/journeys/sessions", { ...wanted, limit: 1000 }] } },
-      data.length ? table([
-        { title: "Session", cell: (row) => h("a", { class: "plain", href: sessionLink(row.session_id, field), "aria-label": `Read the session of ${moment(row.started_at)}` }, moment(row.started_at)) },
-        { title: "User", cls: "muted text", cell: (row) => row.user_id },
-        { title: "Visits", cls: "number", cell: (row) => count(row.n_visits) },
-        { title: "Moves so", cls: "number count", cell: (row) => count(row.count) },
-        { title: "Lasts", cls: "number", cell: (row) => gap((new Date(row.ended_at) - new Date(row.started_at)) / 1000) },
-      ], data, { label: "Sessions behind the move", attributes: (row) => ({ "data-session": row.session_id }) }) : h("p", { class: "empty" }, "No session moves so for these filters."),
-      n_sessions > data.length ? h("p", { class: "fine rest" }, `The latest ${count(data.length)} of ${count(n_sessions)}; the export has them all.`) : null), 160);
+  return later(
+    Promise.all([topics, get("/v1/journeys/sessions", { ...wanted, limit: 25 })]),
+    ([{ name }, { data, n_sessions, n_moves }]) =>
+      panel(
+        `${name(from_topic)} → ${name(to_topic)}`,
+        "",
+        {
+          id: "behind",
+          note: [`${plural(n_sessions, "session")}, ${plural(n_moves, "time")} `, close],
+          exports: { table: ["/v1/journeys/sessions", { ...wanted, limit: 1000 }] },
+        },
+        data.length
+          ? table(
+              [
+                {
+                  title: "Session",
+                  cell: (row) =>
+                    h(
+                      "a",
+                      {
+                        class: "plain",
+                        href: sessionLink(row.session_id, field),
+                        "aria-label": `Read the session of ${moment(row.started_at)}`,
+                      },
+                      moment(row.started_at),
+                    ),
+                },
+                { title: "User", cls: "muted text", cell: (row) => row.user_id },
+                { title: "Visits", cls: "number", cell: (row) => count(row.n_visits) },
+                { title: "Moves so", cls: "number count", cell: (row) => count(row.count) },
+                {
+                  title: "Lasts",
+                  cls: "number",
+                  cell: (row) => gap((new Date(row.ended_at) - new Date(row.started_at)) / 1000),
+                },
+              ],
+              data,
+              { label: "Sessions behind the move", attributes: (row) => ({ "data-session": row.session_id }) },
+            )
+          : h("p", { class: "empty" }, "No session moves so for these filters."),
+        n_sessions > data.length
+          ? h(
+              "p",
+              { class: "fine rest" },
+              `The latest ${count(data.length)} of ${count(n_sessions)}; the export has them all.`,
+            )
+          : null,
+      ),
+    160,
+  );
 }

@@ -14,58 +14,212 @@ import { change, movesTable, topicsTable } from "./tables.js";
 export function overview({ texts, field, query }) {
   const wanted = asked(field, query);
   // What needs no themes does not wait for them.
-  const counts = list("/v1/topics", wanted), topics = loadTopics(field, query), usage = get("/v1/usage"), project = get("/v1/project");
-  const graph = get("/v1/journeys", wanted), paths = loadPaths(field, query, depthFor(3));
+  const counts = list("/v1/topics", wanted),
+    topics = loadTopics(field, query),
+    usage = get("/v1/usage"),
+    project = get("/v1/project");
+  const graph = get("/v1/journeys", wanted),
+    paths = loadPaths(field, query, depthFor(3));
   const all = [topics, graph, paths];
-  return h("div", {},
-    pageHead("Overview", later(counts.catch(() => null), (found) => period(found), 20), fieldChooser(texts, field), freshness(counts)),
-    h("div", { class: "grid" },
-      h("dl", { class: "tiles" },
-        tile("n-messages", "Messages", counts, ({ n_messages, messages_per_day: days }) => [count(n_messages), days.length ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}` : null]),
-        tile("n-sessions", "Sessions", Promise.all([counts, graph]), ([{ n_messages }, { n_sessions }]) => [count(n_sessions), n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null]),
-        tile("n-topics", "Topics", topics, (found) => [count(found.topics.length), found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null]),
-        tile("assigned", "With a topic", counts, ({ n_messages, n_unassigned }) => [percent(n_messages ? 1 - n_unassigned / n_messages : null), `${count(n_unassigned)} without`]),
-        planTile(usage)),
-      panel("Messages a day", "two-thirds", { id: "volume", exports: { rows: async () => rowsOf((await counts).messages_per_day, "date", "count"), picture: true } }, later(counts, ({ messages_per_day: days }) => (days.length
-        ? picture(`Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`, "short", volume(days))
-        : h("p", { class: "empty" }, "No messages in this time.")), 132)),
-      panel("What changes", "third", { id: "trends", note: "Last 7 days", exports: { rows: async () => trendRows(await topics) } }, later(topics, (found) => trends(found, field), 132)),
-      later(topics, (found) => (found.topics.length
-        ? [panel("Topics", "wide", { id: "topics", note: h("a", { href: link("/topics") }, `All ${plural(found.topics.length, "topic")}`), exports: { table: ["/v1/topics", { ...wanted, limit: 1000 }] } }, topicsTable(found, field, { limit: 8 })),
-          panel("Topic map", "narrow", { id: "map", note: "Near means alike", exports: { picture: true } }, topicMap(found, null, field, { moves: false }))]
-        : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics yet: they are found once a few dozen different texts are there, at the next build."))), 380),
-      later(Promise.all(all), ([found, { edges }, answer]) => (edges.length
-        ? [panel("Journeys", "two-thirds", { id: "journeys", note: h("a", { href: link("/journeys") }, "Explore journeys"), exports: { picture: true } }, flow(answer, found)),
-          panel("Most common moves", "third", { id: "moves", exports: { table: ["/v1/journeys", { ...wanted, limit: 100_000 }] } }, movesTable(rank(edges.filter((edge) => edge.from !== "start" && edge.to !== "end")).slice(0, 10), found.name, field))]
-        : panel("Journeys", "", { id: "journeys" }, h("p", { class: "empty" }, "No journeys yet."))), 460),
-      freshPanel(project)));
+  return h(
+    "div",
+    {},
+    pageHead(
+      "Overview",
+      later(
+        counts.catch(() => null),
+        (found) => period(found),
+        20,
+      ),
+      fieldChooser(texts, field),
+      freshness(counts),
+    ),
+    h(
+      "div",
+      { class: "grid" },
+      h(
+        "dl",
+        { class: "tiles" },
+        tile("n-messages", "Messages", counts, ({ n_messages, messages_per_day: days }) => [
+          count(n_messages),
+          days.length ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}` : null,
+        ]),
+        tile("n-sessions", "Sessions", Promise.all([counts, graph]), ([{ n_messages }, { n_sessions }]) => [
+          count(n_sessions),
+          n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null,
+        ]),
+        tile("n-topics", "Topics", topics, (found) => [
+          count(found.topics.length),
+          found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null,
+        ]),
+        tile("assigned", "With a topic", counts, ({ n_messages, n_unassigned }) => [
+          percent(n_messages ? 1 - n_unassigned / n_messages : null),
+          `${count(n_unassigned)} without`,
+        ]),
+        planTile(usage),
+      ),
+      panel(
+        "Messages a day",
+        "two-thirds",
+        {
+          id: "volume",
+          exports: { rows: async () => rowsOf((await counts).messages_per_day, "date", "count"), picture: true },
+        },
+        later(
+          counts,
+          ({ messages_per_day: days }) =>
+            days.length
+              ? picture(
+                  `Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
+                  "short",
+                  volume(days),
+                )
+              : h("p", { class: "empty" }, "No messages in this time."),
+          132,
+        ),
+      ),
+      panel(
+        "What changes",
+        "third",
+        { id: "trends", note: "Last 7 days", exports: { rows: async () => trendRows(await topics) } },
+        later(topics, (found) => trends(found, field), 132),
+      ),
+      later(
+        topics,
+        (found) =>
+          found.topics.length
+            ? [
+                panel(
+                  "Topics",
+                  "wide",
+                  {
+                    id: "topics",
+                    note: h("a", { href: link("/topics") }, `All ${plural(found.topics.length, "topic")}`),
+                    exports: { table: ["/v1/topics", { ...wanted, limit: 1000 }] },
+                  },
+                  topicsTable(found, field, { limit: 8 }),
+                ),
+                panel(
+                  "Topic map",
+                  "narrow",
+                  { id: "map", note: "Near means alike", exports: { picture: true } },
+                  topicMap(found, null, field, { moves: false }),
+                ),
+              ]
+            : panel(
+                "Topics",
+                "",
+                { id: "topics" },
+                h(
+                  "p",
+                  { class: "empty" },
+                  "No topics yet: they are found once a few dozen different texts are there, at the next build.",
+                ),
+              ),
+        380,
+      ),
+      later(
+        Promise.all(all),
+        ([found, { edges }, answer]) =>
+          edges.length
+            ? [
+                panel(
+                  "Journeys",
+                  "two-thirds",
+                  {
+                    id: "journeys",
+                    note: h("a", { href: link("/journeys") }, "Explore journeys"),
+                    exports: { picture: true },
+                  },
+                  flow(answer, found),
+                ),
+                panel(
+                  "Most common moves",
+                  "third",
+                  { id: "moves", exports: { table: ["/v1/journeys", { ...wanted, limit: 100_000 }] } },
+                  movesTable(
+                    rank(edges.filter((edge) => edge.from !== "start" && edge.to !== "end")).slice(0, 10),
+                    found.name,
+                    field,
+                  ),
+                ),
+              ]
+            : panel("Journeys", "", { id: "journeys" }, h("p", { class: "empty" }, "No journeys yet.")),
+        460,
+      ),
+      freshPanel(project),
+    ),
+  );
 }
 
 // What can be told before any table is read: the use of the plan, and how fresh the tables are.
 export function opening() {
   const grey = (height) => h("div", { class: "whole-row" }, skeleton(height));
-  const waiting = (title) => h("div", { class: "tile" }, h("dt", {}, title), h("dd", {}, skeleton(30)), h("dd", { class: "fine" }, skeleton(14)));
-  return h("div", {}, pageHead("Overview", skeleton(18)), h("div", { class: "grid" },
-    h("dl", { class: "tiles" }, ["Messages", "Sessions", "Topics", "With a topic"].map(waiting), planTile(get("/v1/usage"))),
-    grey(190), grey(420), freshPanel(get("/v1/project"))));
+  const waiting = (title) =>
+    h(
+      "div",
+      { class: "tile" },
+      h("dt", {}, title),
+      h("dd", {}, skeleton(30)),
+      h("dd", { class: "fine" }, skeleton(14)),
+    );
+  return h(
+    "div",
+    {},
+    pageHead("Overview", skeleton(18)),
+    h(
+      "div",
+      { class: "grid" },
+      h(
+        "dl",
+        { class: "tiles" },
+        ["Messages", "Sessions", "Topics", "With a topic"].map(waiting),
+        planTile(get("/v1/usage")),
+      ),
+      grey(190),
+      grey(420),
+      freshPanel(get("/v1/project")),
+    ),
+  );
 }
 
 const planTile = (usage) => tile("usage", "Plan", usage, plan);
 
-const freshPanel = (project) => panel("How fresh the tables are", "", { id: "tables", note: h("a", { href: document.body.dataset.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗"),
-  exports: { rows: async () => rowsOf((await project).tables, "table", "built_at") } }, later(project, ({ tables }) => freshnessOf(tables)));
+const freshPanel = (project) =>
+  panel(
+    "How fresh the tables are",
+    "",
+    {
+      id: "tables",
+      note: h("a", { href: document.body.dataset.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗"),
+      exports: { rows: async () => rowsOf((await project).tables, "table", "built_at") },
+    },
+    later(project, ({ tables }) => freshnessOf(tables)),
+  );
 
-const period = (found) => (found?.messages_per_day.length ? `${day(found.messages_per_day[0].date)} – ${day(found.messages_per_day.at(-1).date)}` : "");
+const period = (found) =>
+  found?.messages_per_day.length
+    ? `${day(found.messages_per_day[0].date)} – ${day(found.messages_per_day.at(-1).date)}`
+    : "";
 
 function tile(id, title, answer, make) {
   const part = (i, height) => later(answer.then(make), (parts) => parts.slice(i, i ? 3 : 1).reverse(), height);
-  return h("div", { class: "tile", id }, h("dt", {}, title), h("dd", {}, part(0, 30)), h("dd", { class: "fine" }, part(1, 14)));
+  return h(
+    "div",
+    { class: "tile", id },
+    h("dt", {}, title),
+    h("dd", {}, part(0, 30)),
+    h("dd", { class: "fine" }, part(1, 14)),
+  );
 }
 
 function plan({ plan: name, limit, used }) {
   const share = limit ? used / limit : 0;
-  return [titled(name), limit === null ? `${plural(used, "event")}` : `${count(used)} of ${count(limit)} events`,
-    limit === null ? null : meter(share, share > 0.95 ? "bad" : share > 0.8 ? "warn" : "")];
+  return [
+    titled(name),
+    limit === null ? `${plural(used, "event")}` : `${count(used)} of ${count(limit)} events`,
+    limit === null ? null : meter(share, share > 0.95 ? "bad" : share > 0.8 ? "warn" : ""),
+  ];
 }
 
 const SHOWN = 4;
@@ -73,20 +227,76 @@ const MARKS = { new: "New", growing: "Growing", fading: "Fading" };
 
 // The topics whose share of the sessions has changed beyond chance, those that changed most first.
 function trends(found, field) {
-  const of = (mark) => found.topics.filter((topic) => topic.trend.mark === mark).sort((a, b) => Math.abs(b.trend.change ?? 0) - Math.abs(a.trend.change ?? 0));
-  const groups = Object.entries(MARKS).map(([mark, title]) => [mark, title, of(mark)]).filter(([, , topics]) => topics.length);
+  const of = (mark) =>
+    found.topics
+      .filter((topic) => topic.trend.mark === mark)
+      .sort((a, b) => Math.abs(b.trend.change ?? 0) - Math.abs(a.trend.change ?? 0));
+  const groups = Object.entries(MARKS)
+    .map(([mark, title]) => [mark, title, of(mark)])
+    .filter(([, , topics]) => topics.length);
   if (!groups.length) {
-    return h("p", { class: "empty" }, found.topics.some((topic) => topic.trend.mark === "steady") ? "All topics are steady: none is new, grows or fades beyond chance." : "Too few days or sessions yet to tell what grows or fades.");
+    return h(
+      "p",
+      { class: "empty" },
+      found.topics.some((topic) => topic.trend.mark === "steady")
+        ? "All topics are steady: none is new, grows or fades beyond chance."
+        : "Too few days or sessions yet to tell what grows or fades.",
+    );
   }
-  return h("div", { class: "trend-groups" }, groups.map(([mark, title, topics]) => h("div", {}, h("h3", {}, title),
-    h("ul", {}, topics.slice(0, SHOWN).map((topic) => h("li", { "data-topic": topic.topic_id }, h("a", { class: "plain", href: topicLink(topic.topic_id, field) }, topic.label),
-      mark === "new" ? h("span", { class: "fine" }, `since ${day(topic.first_seen)}`) : change(topic.trend.change)))),
-    topics.length > SHOWN ? h("p", { class: "fine" }, `and ${plural(topics.length - SHOWN, "more topic")}`) : null)));
+  return h(
+    "div",
+    { class: "trend-groups" },
+    groups.map(([mark, title, topics]) =>
+      h(
+        "div",
+        {},
+        h("h3", {}, title),
+        h(
+          "ul",
+          {},
+          topics
+            .slice(0, SHOWN)
+            .map((topic) =>
+              h(
+                "li",
+                { "data-topic": topic.topic_id },
+                h("a", { class: "plain", href: topicLink(topic.topic_id, field) }, topic.label),
+                mark === "new"
+                  ? h("span", { class: "fine" }, `since ${day(topic.first_seen)}`)
+                  : change(topic.trend.change),
+              ),
+            ),
+        ),
+        topics.length > SHOWN ? h("p", { class: "fine" }, `and ${plural(topics.length - SHOWN, "more topic")}`) : null,
+      ),
+    ),
+  );
 }
 
-const trendRows = ({ topics }) => [["topic_id", "label", "mark", "change", "q_value", "first_seen"], ...topics.map(({ topic_id, label, trend, first_seen }) => [topic_id, label, trend.mark, trend.change, trend.q_value, first_seen])];
+const trendRows = ({ topics }) => [
+  ["topic_id", "label", "mark", "change", "q_value", "first_seen"],
+  ...topics.map(({ topic_id, label, trend, first_seen }) => [
+    topic_id,
+    label,
+    trend.mark,
+    trend.change,
+    trend.q_value,
+    first_seen,
+  ]),
+];
 
 function freshnessOf(tables) {
   if (!tables.length) return h("p", { class: "empty" }, "No table was built yet.");
-  return h("ul", { class: "fresh" }, tables.map(({ table: name, built_at }) => h("li", {}, h("span", {}, name.replaceAll("_", " ")), h("span", { class: "muted", title: moment(built_at) }, ago(built_at)))));
+  return h(
+    "ul",
+    { class: "fresh" },
+    tables.map(({ table: name, built_at }) =>
+      h(
+        "li",
+        {},
+        h("span", {}, name.replaceAll("_", " ")),
+        h("span", { class: "muted", title: moment(built_at) }, ago(built_at)),
+      ),
+    ),
+  );
 }

@@ -10,8 +10,22 @@ let waiting = new Set();
 // the head; picture: true where the panel has one }, for the menu; `id` names the files too.
 export function panel(title, size, { note = null, id = null, exports = null } = {}, ...children) {
   const heading = h("h2", id ? { id: `${id}-title` } : {}, title);
-  return h("section", { class: `panel ${size}`, id, "aria-labelledby": id ? `${id}-title` : null },
-    h("div", { class: "panel-head" }, heading, h("div", { class: "panel-tools" }, note ? h("div", { class: "fine" }, note) : null, exports && exportMenu(title, id, exports))), ...children);
+  return h(
+    "section",
+    { class: `panel ${size}`, id, "aria-labelledby": id ? `${id}-title` : null },
+    h(
+      "div",
+      { class: "panel-head" },
+      heading,
+      h(
+        "div",
+        { class: "panel-tools" },
+        note ? h("div", { class: "fine" }, note) : null,
+        exports && exportMenu(title, id, exports),
+      ),
+    ),
+    ...children,
+  );
 }
 
 export const skeleton = (height) => h("div", { class: "skeleton", style: { height: `${height}px` } });
@@ -20,10 +34,16 @@ export const skeleton = (height) => h("div", { class: "skeleton", style: { heigh
 export function later(promise, make, height = 160) {
   const place = h("div", { class: "later" }, skeleton(height));
   const mine = waiting;
-  const work = promise.then(make).catch(failedPart).then((content) => {
-    place.replaceChildren(...[content].flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false));
-    if (place.isConnected) drawPictures(place);
-  }).finally(() => mine.delete(work));
+  const work = promise
+    .then(make)
+    .catch(failedPart)
+    .then((content) => {
+      place.replaceChildren(
+        ...[content].flat(Infinity).filter((each) => each !== null && each !== undefined && each !== false),
+      );
+      if (place.isConnected) drawPictures(place);
+    })
+    .finally(() => mine.delete(work));
   mine.add(work);
   return place;
 }
@@ -32,28 +52,50 @@ export function later(promise, make, height = 160) {
 export function beginView() {
   waiting = new Set();
   const mine = waiting;
-  return async () => { while (mine.size) await Promise.all(mine); };
+  return async () => {
+    while (mine.size) await Promise.all(mine);
+  };
 }
 
 export function failedPart(error) {
   if (!(error instanceof ApiError)) console.error(error);
-  return h("div", { class: "failed", role: "alert" }, h("p", { class: "problem" }, error.message),
-    h("button", { class: "button", type: "button", onclick: () => dispatchEvent(new Event("turret:view")) }, "Try again"));
+  return h(
+    "div",
+    { class: "failed", role: "alert" },
+    h("p", { class: "problem" }, error.message),
+    h(
+      "button",
+      { class: "button", type: "button", onclick: () => dispatchEvent(new Event("turret:view")) },
+      "Try again",
+    ),
+  );
 }
 
 function exportMenu(title, id, { table, picture, rows }) {
   const items = [];
   const name = `turret-${id}`;
-  const item = (label, make) => items.push(h("button", { type: "button", onclick: async (event) => {
-    const menu = event.target.closest("details");
-    try {
-      await make(menu);
-      menu.open = false;
-    } catch (error) {
-      event.target.textContent = error.message;
-    }
-  } }, label));
-  if (table) for (const format of ["csv", "parquet"]) item(format === "csv" ? "CSV" : "Parquet", async () => save(await file(...table, format), `${name}.${format}`));
+  const item = (label, make) =>
+    items.push(
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: async (event) => {
+            const menu = event.target.closest("details");
+            try {
+              await make(menu);
+              menu.open = false;
+            } catch (error) {
+              event.target.textContent = error.message;
+            }
+          },
+        },
+        label,
+      ),
+    );
+  if (table)
+    for (const format of ["csv", "parquet"])
+      item(format === "csv" ? "CSV" : "Parquet", async () => save(await file(...table, format), `${name}.${format}`));
   if (rows) item("CSV", async () => save(new Blob([csv(await rows())], { type: "text/csv" }), `${name}.csv`));
   if (picture) {
     for (const format of ["png", "svg"]) {
@@ -64,7 +106,12 @@ function exportMenu(title, id, { table, picture, rows }) {
       });
     }
   }
-  return h("details", { class: "menu" }, h("summary", { "aria-label": `Export ${title}` }, "Export"), h("div", { class: "menu-items" }, items));
+  return h(
+    "details",
+    { class: "menu" },
+    h("summary", { "aria-label": `Export ${title}` }, "Export"),
+    h("div", { class: "menu-items" }, items),
+  );
 }
 function save(blob, name) {
   const address = URL.createObjectURL(blob);
@@ -87,7 +134,8 @@ export function csv(rows) {
 }
 
 document.addEventListener("click", (event) => {
-  for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+  for (const menu of document.querySelectorAll("details.menu[open]"))
+    if (!menu.contains(event.target)) menu.open = false;
 });
 document.addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" && event.target.closest?.("details.menu[open]");

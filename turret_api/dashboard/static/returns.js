@@ -9,33 +9,132 @@ import { later, panel, rowsOf } from "./panel.js";
 import { shareBar, table } from "./tables.js";
 
 export function returns({ field, query }, topics) {
-  const wanted = askedJourneys(field, query), answer = get("/v1/journeys/returns", wanted);
+  const wanted = askedJourneys(field, query),
+    answer = get("/v1/journeys/returns", wanted);
   const none = h("p", { class: "empty" }, "No user has come back yet for these filters.");
   const times = (value) => (value === null ? "–" : `${value.toFixed(value < 10 ? 1 : 0)}×`);
   return [
-    panel("Who comes back", "", { id: "returns", exports: { rows: async () => rowsOf((await answer).intervals, "from_s", "below_s", "count"), picture: true } }, later(answer, (all) => [
-      h("p", { class: "lead" }, h("strong", {}, percent(all.n_users ? all.n_returning_users / all.n_users : null)), ` of ${plural(all.n_users, "user")} came back, ${plural(all.n_returns, "time")} in all`,
-        all.n_returns ? `; half of them within ${gap(all.interval_quantiles_s["0.5"])} of the session before.` : "."),
-      all.n_returns ? picture(`Returns by the time since the session before, ${all.intervals.map((each) => `${words(each)}: ${count(each.count)}`).join(", ")}`, "short", intervals(all.intervals)) : none], 200)),
-    panel("What they come back for", "half", { id: "return-topics", exports: { rows: async () => rowsOf((await answer).topics, "topic_id", "label", "sessions", "returns", "share", "lift") } }, later(answer, ({ topics: rows }) => (rows.length ? table([
-      { title: "Topic", cell: (row) => node(row.topic_id, row.label, field) },
-      { title: "Returns", cls: "number count", cell: (row) => count(row.returns) },
-      { title: "Share", cell: (row) => shareBar(row.share) },
-      { title: "Lift", hint: "Over the topic's share of users' first sessions", cls: "number", cell: (row) => times(row.lift) },
-    ], rows, { limit: 10, label: "What users come back for" }) : none))),
-    panel("From session to session", "half", { id: "return-pairs", note: "A session's topic is that of most of its messages", exports: { table: ["/v1/journeys/returns", { ...wanted, limit: 1000 }] } },
-      later(Promise.all([answer, topics]), ([{ data }, { name }]) => (data.length ? table([
-        { title: "From, to", cell: (row) => h("span", { class: "move" }, node(row.from, name(row.from), field), h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"), node(row.to, name(row.to), field)) },
-        { title: "Times", cls: "number count", cell: (row) => count(row.count) },
-        { title: "After", hint: "Median time from the start of a session to that of the next", cls: "number", cell: (row) => gap(row.median_interval_s) },
-        { title: "Lift", hint: "Times, over those expected if where to did not depend on where from", cls: "number", cell: (row) => times(row.lift) },
-      ], data, { limit: 10, label: "From session to session" }) : none))),
+    panel(
+      "Who comes back",
+      "",
+      {
+        id: "returns",
+        exports: { rows: async () => rowsOf((await answer).intervals, "from_s", "below_s", "count"), picture: true },
+      },
+      later(
+        answer,
+        (all) => [
+          h(
+            "p",
+            { class: "lead" },
+            h("strong", {}, percent(all.n_users ? all.n_returning_users / all.n_users : null)),
+            ` of ${plural(all.n_users, "user")} came back, ${plural(all.n_returns, "time")} in all`,
+            all.n_returns
+              ? `; half of them within ${gap(all.interval_quantiles_s["0.5"])} of the session before.`
+              : ".",
+          ),
+          all.n_returns
+            ? picture(
+                `Returns by the time since the session before, ${all.intervals.map((each) => `${words(each)}: ${count(each.count)}`).join(", ")}`,
+                "short",
+                intervals(all.intervals),
+              )
+            : none,
+        ],
+        200,
+      ),
+    ),
+    panel(
+      "What they come back for",
+      "half",
+      {
+        id: "return-topics",
+        exports: {
+          rows: async () => rowsOf((await answer).topics, "topic_id", "label", "sessions", "returns", "share", "lift"),
+        },
+      },
+      later(answer, ({ topics: rows }) =>
+        rows.length
+          ? table(
+              [
+                { title: "Topic", cell: (row) => node(row.topic_id, row.label, field) },
+                { title: "Returns", cls: "number count", cell: (row) => count(row.returns) },
+                { title: "Share", cell: (row) => shareBar(row.share) },
+                {
+                  title: "Lift",
+                  hint: "Over the topic's share of users' first sessions",
+                  cls: "number",
+                  cell: (row) => times(row.lift),
+                },
+              ],
+              rows,
+              { limit: 10, label: "What users come back for" },
+            )
+          : none,
+      ),
+    ),
+    panel(
+      "From session to session",
+      "half",
+      {
+        id: "return-pairs",
+        note: "A session's topic is that of most of its messages",
+        exports: { table: ["/v1/journeys/returns", { ...wanted, limit: 1000 }] },
+      },
+      later(Promise.all([answer, topics]), ([{ data }, { name }]) =>
+        data.length
+          ? table(
+              [
+                {
+                  title: "From, to",
+                  cell: (row) =>
+                    h(
+                      "span",
+                      { class: "move" },
+                      node(row.from, name(row.from), field),
+                      h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
+                      node(row.to, name(row.to), field),
+                    ),
+                },
+                { title: "Times", cls: "number count", cell: (row) => count(row.count) },
+                {
+                  title: "After",
+                  hint: "Median time from the start of a session to that of the next",
+                  cls: "number",
+                  cell: (row) => gap(row.median_interval_s),
+                },
+                {
+                  title: "Lift",
+                  hint: "Times, over those expected if where to did not depend on where from",
+                  cls: "number",
+                  cell: (row) => times(row.lift),
+                },
+              ],
+              data,
+              { limit: 10, label: "From session to session" },
+            )
+          : none,
+      ),
+    ),
   ];
 }
 
-const words = ({ from_s, below_s }) => (below_s === null ? `${gap(from_s)} or more` : from_s ? `${gap(from_s)} to ${gap(below_s)}` : `under ${gap(below_s)}`);
+const words = ({ from_s, below_s }) =>
+  below_s === null ? `${gap(from_s)} or more` : from_s ? `${gap(from_s)} to ${gap(below_s)}` : `under ${gap(below_s)}`;
 
 const intervals = (all) => () => [
-  [{ type: "bar", x: all.map((each) => plain(words(each))), y: all.map((each) => each.count), marker: { color: faint(css("--accent"), 0.82), cornerradius: 3 }, hovertemplate: "%{x}: <b>%{y:,d}</b> returns<extra></extra>" }],
-  { bargap: 0.3, xaxis: { type: "category", showgrid: false }, yaxis: { nticks: 3, rangemode: "tozero", showline: false } },
+  [
+    {
+      type: "bar",
+      x: all.map((each) => plain(words(each))),
+      y: all.map((each) => each.count),
+      marker: { color: faint(css("--accent"), 0.82), cornerradius: 3 },
+      hovertemplate: "%{x}: <b>%{y:,d}</b> returns<extra></extra>",
+    },
+  ],
+  {
+    bargap: 0.3,
+    xaxis: { type: "category", showgrid: false },
+    yaxis: { nticks: 3, rangemode: "tozero", showline: false },
+  },
 ];

@@ -16,22 +16,56 @@ const TRIAL_MS = 14 * 86_400_000; // from the project's creation
 const TYPES = ["text", "enum", "number"];
 const about = document.body.dataset;
 const isAdmin = about.scope === "admin";
-const SECTIONS = { metadata: ["Metadata", metadata], keys: ["Keys", keys], usage: ["Usage", usage], project: ["Project", project] };
+const SECTIONS = {
+  metadata: ["Metadata", metadata],
+  keys: ["Keys", keys],
+  usage: ["Usage", usage],
+  project: ["Project", project],
+};
 
 export function settings(context) {
   const section = SECTIONS[context.id] ? context.id : "metadata";
-  return h("div", {},
-    pageHead("Settings", isAdmin ? null : "You look with a read key; an admin key may change things.", section === "metadata" ? freshness(context.fields) : null),
-    tabs("Settings", section, Object.entries(SECTIONS).map(([key, [title]]) => [key, title, link(`/settings/${key}`)])),
-    h("div", { class: "grid" }, SECTIONS[section][1](context)));
+  return h(
+    "div",
+    {},
+    pageHead(
+      "Settings",
+      isAdmin ? null : "You look with a read key; an admin key may change things.",
+      section === "metadata" ? freshness(context.fields) : null,
+    ),
+    tabs(
+      "Settings",
+      section,
+      Object.entries(SECTIONS).map(([key, [title]]) => [key, title, link(`/settings/${key}`)]),
+    ),
+    h("div", { class: "grid" }, SECTIONS[section][1](context)),
+  );
 }
 
 // fields: a promise of the answer of /v1/fields.
 function metadata({ fields, again }) {
   const problem = h("p", { class: "problem", role: "alert" });
-  return panel("Metadata", "", { id: "metadata", note: "A type that you set counts from the next build on", exports: { table: ["/v1/fields", { limit: 1000 }] } }, problem,
-    later(fields, ({ data }) => (data.length ? fieldsTable(data, { edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type), history })
-      : h("p", { class: "empty" }, "No fields yet: they appear with the first events.")), 320));
+  return panel(
+    "Metadata",
+    "",
+    {
+      id: "metadata",
+      note: "A type that you set counts from the next build on",
+      exports: { table: ["/v1/fields", { limit: 1000 }] },
+    },
+    problem,
+    later(
+      fields,
+      ({ data }) =>
+        data.length
+          ? fieldsTable(data, {
+              edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type),
+              history,
+            })
+          : h("p", { class: "empty" }, "No fields yet: they appear with the first events."),
+      320,
+    ),
+  );
 }
 
 function chooser(field, problem, again) {
@@ -46,43 +80,190 @@ function chooser(field, problem, again) {
       event.target.disabled = false;
     }
   };
-  return h("select", { "aria-label": `Type of ${field.field}`, onchange: choose }, h("option", { value: "", selected: !field.overridden }, detected),
-    TYPES.map((type) => h("option", { value: type, selected: field.overridden && field.type === type }, type)));
+  return h(
+    "select",
+    { "aria-label": `Type of ${field.field}`, onchange: choose },
+    h("option", { value: "", selected: !field.overridden }, detected),
+    TYPES.map((type) => h("option", { value: type, selected: field.overridden && field.type === type }, type)),
+  );
 }
 
 // What a field was found, or chosen, to be over time; asked for when it is opened.
 function history({ field }) {
   const place = h("div", {});
-  const open = () => place.childElementCount || place.append(later(get(`/v1/fields/${encodeURIComponent(field)}/history`), ({ data }) => (data.length
-    ? h("ol", { class: "history-list" }, data.map((each) => h("li", {}, each.type === null ? h("span", { class: "muted" }, "choice taken back") : typeMark(each.type),
-      h("span", { class: "fine" }, `${each.by === "person" ? "chosen by a person" : `found, ${percent(each.confidence)} sure`}, ${moment(each.at)}`), h("span", { class: "fine" }, each.reason))))
-    : h("p", { class: "fine" }, "It has been so since it was first seen.")), 20));
-  return h("details", { class: "history", ontoggle: open }, h("summary", { "aria-label": `History of ${field}` }, "History"), place);
+  const open = () =>
+    place.childElementCount ||
+    place.append(
+      later(
+        get(`/v1/fields/${encodeURIComponent(field)}/history`),
+        ({ data }) =>
+          data.length
+            ? h(
+                "ol",
+                { class: "history-list" },
+                data.map((each) =>
+                  h(
+                    "li",
+                    {},
+                    each.type === null ? h("span", { class: "muted" }, "choice taken back") : typeMark(each.type),
+                    h(
+                      "span",
+                      { class: "fine" },
+                      `${each.by === "person" ? "chosen by a person" : `found, ${percent(each.confidence)} sure`}, ${moment(each.at)}`,
+                    ),
+                    h("span", { class: "fine" }, each.reason),
+                  ),
+                ),
+              )
+            : h("p", { class: "fine" }, "It has been so since it was first seen."),
+        20,
+      ),
+    );
+  return h(
+    "details",
+    { class: "history", ontoggle: open },
+    h("summary", { "aria-label": `History of ${field}` }, "History"),
+    place,
+  );
 }
 
 function usage() {
-  const used = get("/v1/usage"), made = get("/v1/project"), events = get("/v1/events");
+  const used = get("/v1/usage"),
+    made = get("/v1/project"),
+    events = get("/v1/events");
   const fact = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
   return [
-    later(Promise.all([used, made]), ([found, { created_at }]) => [h("dl", { class: "tiles four", id: "plan" }, fact("Plan", titled(found.plan)), fact("Used", count(found.used)), fact("Limit", found.limit === null ? "none" : count(found.limit)),
-      found.plan === "trial" ? fact("Ends", day(new Date(created_at).getTime() + TRIAL_MS)) : fact("Counts anew", found.resets_at ? day(found.resets_at) : "never")),
-    found.limit ? panel("Used of the plan", "", { id: "used", note: percent(found.used / found.limit) }, meter(found.used / found.limit)) : null], 90),
-    panel("Events received a day", "", { id: "received", exports: { rows: async () => rowsOf((await events).received_per_day, "date", "count"), picture: true }, note: later(events.catch(() => null), (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""), 18) },
-      later(events, ({ received_per_day: days }) => (days.length ? picture(`Events received a day, ${days.length} days`, "short", volume(days, "events")) : h("p", { class: "empty" }, "No events yet.")), 132)),
-    panel("Events by name", "", { id: "names", exports: { table: ["/v1/events", {}] } }, later(events, ({ data }) => (data.length ? table([
-      { title: "Event", cell: (each) => h("strong", {}, each.name) }, { title: "Events", cls: "number count", cell: (each) => count(each.count) },
-      { title: "First", cls: "muted", cell: (each) => moment(each.first_seen) }, { title: "Latest", cls: "muted", cell: (each) => moment(each.last_seen) },
-    ], data, { limit: 50, label: "Events by name" }) : h("p", { class: "empty" }, "No events yet."))))];
+    later(
+      Promise.all([used, made]),
+      ([found, { created_at }]) => [
+        h(
+          "dl",
+          { class: "tiles four", id: "plan" },
+          fact("Plan", titled(found.plan)),
+          fact("Used", count(found.used)),
+          fact("Limit", found.limit === null ? "none" : count(found.limit)),
+          found.plan === "trial"
+            ? fact("Ends", day(new Date(created_at).getTime() + TRIAL_MS))
+            : fact("Counts anew", found.resets_at ? day(found.resets_at) : "never"),
+        ),
+        found.limit
+          ? panel(
+              "Used of the plan",
+              "",
+              { id: "used", note: percent(found.used / found.limit) },
+              meter(found.used / found.limit),
+            )
+          : null,
+      ],
+      90,
+    ),
+    panel(
+      "Events received a day",
+      "",
+      {
+        id: "received",
+        exports: { rows: async () => rowsOf((await events).received_per_day, "date", "count"), picture: true },
+        note: later(
+          events.catch(() => null),
+          (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""),
+          18,
+        ),
+      },
+      later(
+        events,
+        ({ received_per_day: days }) =>
+          days.length
+            ? picture(`Events received a day, ${days.length} days`, "short", volume(days, "events"))
+            : h("p", { class: "empty" }, "No events yet."),
+        132,
+      ),
+    ),
+    panel(
+      "Events by name",
+      "",
+      { id: "names", exports: { table: ["/v1/events", {}] } },
+      later(events, ({ data }) =>
+        data.length
+          ? table(
+              [
+                { title: "Event", cell: (each) => h("strong", {}, each.name) },
+                { title: "Events", cls: "number count", cell: (each) => count(each.count) },
+                { title: "First", cls: "muted", cell: (each) => moment(each.first_seen) },
+                { title: "Latest", cls: "muted", cell: (each) => moment(each.last_seen) },
+              ],
+              data,
+              { limit: 50, label: "Events by name" },
+            )
+          : h("p", { class: "empty" }, "No events yet."),
+      ),
+    ),
+  ];
 }
 
 function project() {
   const found = get("/v1/project");
-  const line = (text) => h("div", { class: "line" }, h("pre", { class: "code", tabindex: "0" }, text), copyButton(() => text));
+  const line = (text) =>
+    h(
+      "div",
+      { class: "line" },
+      h("pre", { class: "code", tabindex: "0" }, text),
+      copyButton(() => text),
+    );
   return [
-    panel("Project", "half", { id: "project" }, later(found, (all) => h("dl", { class: "pairs" }, h("dt", {}, "Name"), h("dd", {}, all.name), h("dt", {}, "Id"), h("dd", {}, h("code", {}, all.project_id)),
-      h("dt", {}, "Plan"), h("dd", {}, titled(all.plan)), h("dt", {}, "Made"), h("dd", {}, moment(all.created_at)), h("dt", {}, "Signed in with"), h("dd", {}, `${about.scope} key`)))),
-    panel("Tables", "half", { id: "tables", note: "When each was last built", exports: { rows: async () => rowsOf((await found).tables, "table", "built_at") } }, later(found, ({ tables }) => (tables.length ? h("ul", { class: "fresh" }, tables.map((each) => h("li", {}, h("span", {}, each.table), h("span", { class: "muted", title: moment(each.built_at) }, ago(each.built_at)))))
-      : h("p", { class: "empty" }, "None was built yet.")))),
-    panel("From the command line", "", { id: "commands" }, h("p", { class: "fine" }, "On the server; each command has --help."),
-      line(`turret build --project ${about.projectId}`), line(`turret import events.ndjson --project ${about.projectId}`), line(`turret export messages --project ${about.projectId} --out messages.parquet`))];
+    panel(
+      "Project",
+      "half",
+      { id: "project" },
+      later(found, (all) =>
+        h(
+          "dl",
+          { class: "pairs" },
+          h("dt", {}, "Name"),
+          h("dd", {}, all.name),
+          h("dt", {}, "Id"),
+          h("dd", {}, h("code", {}, all.project_id)),
+          h("dt", {}, "Plan"),
+          h("dd", {}, titled(all.plan)),
+          h("dt", {}, "Made"),
+          h("dd", {}, moment(all.created_at)),
+          h("dt", {}, "Signed in with"),
+          h("dd", {}, `${about.scope} key`),
+        ),
+      ),
+    ),
+    panel(
+      "Tables",
+      "half",
+      {
+        id: "tables",
+        note: "When each was last built",
+        exports: { rows: async () => rowsOf((await found).tables, "table", "built_at") },
+      },
+      later(found, ({ tables }) =>
+        tables.length
+          ? h(
+              "ul",
+              { class: "fresh" },
+              tables.map((each) =>
+                h(
+                  "li",
+                  {},
+                  h("span", {}, each.table),
+                  h("span", { class: "muted", title: moment(each.built_at) }, ago(each.built_at)),
+                ),
+              ),
+            )
+          : h("p", { class: "empty" }, "None was built yet."),
+      ),
+    ),
+    panel(
+      "From the command line",
+      "",
+      { id: "commands" },
+      h("p", { class: "fine" }, "On the server; each command has --help."),
+      line(`turret build --project ${about.projectId}`),
+      line(`turret import events.ndjson --project ${about.projectId}`),
+      line(`turret export messages --project ${about.projectId} --out messages.parquet`),
+    ),
+  ];
 }

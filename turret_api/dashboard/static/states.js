@@ -14,13 +14,27 @@ const curl = (key) => `curl ${about.origin}/track \\
        "metadata": {"prompt": "Where is my order?", "plan": "free"}}'`;
 
 export function loading(title) {
-  return h("div", {}, h("div", { class: "page-head" }, h("h1", {}, title)), h("div", { class: "grid" }, [86, 260, 420].map((height) => h("div", { class: "whole-row" }, skeleton(height)))));
+  return h(
+    "div",
+    {},
+    h("div", { class: "page-head" }, h("h1", {}, title)),
+    h(
+      "div",
+      { class: "grid" },
+      [86, 260, 420].map((height) => h("div", { class: "whole-row" }, skeleton(height))),
+    ),
+  );
 }
 
 export function failed(error, again) {
-  return h("div", { class: "state", role: "alert" }, h("h1", {}, "This page could not be loaded"),
-    h("p", { class: "problem" }, error.message), h("p", {}, h("button", { class: "primary", onclick: again }, "Try again")),
-    h("p", { class: "fine" }, "The API's log is logs/api.log in the folder TURRET_HOME."));
+  return h(
+    "div",
+    { class: "state", role: "alert" },
+    h("h1", {}, "This page could not be loaded"),
+    h("p", { class: "problem" }, error.message),
+    h("p", {}, h("button", { class: "primary", onclick: again }, "Try again")),
+    h("p", { class: "fine" }, "The API's log is logs/api.log in the folder TURRET_HOME."),
+  );
 }
 
 export function firstEvent(again) {
@@ -30,45 +44,130 @@ export function firstEvent(again) {
     try {
       const { key } = await post("/v1/keys", { scope: "write" });
       code.textContent = curl(key);
-      event.target.replaceWith(h("span", { class: "fine" }, "A new write key stands in the line. It is shown this once: keep it."));
+      event.target.replaceWith(
+        h("span", { class: "fine" }, "A new write key stands in the line. It is shown this once: keep it."),
+      );
     } catch (error) {
       problem.textContent = error.message;
     }
   };
-  return h("div", { class: "state" }, h("h1", {}, "No events yet"),
-    h("p", { class: "muted" }, "Topics, journeys and field types appear here by themselves once your app sends events."),
-    h("ol", { class: "steps" },
-      h("li", {}, h("div", {}, h("h2", {}, "Send the first event"),
-        h("p", { class: "muted" }, "With the project's write key (tw_…), which was shown when the project was made."), code,
-        h("div", { class: "controls" }, copyButton(() => code.textContent), about.scope === "admin" ? h("button", { class: "button", type: "button", onclick: withKey }, "Make a write key for it") : null), problem)),
-      h("li", {}, h("div", {}, h("h2", {}, "Send what you have"),
-        h("p", { class: "muted" }, "Past conversations go in from a file, outside the quota."),
-        h("pre", { class: "code", tabindex: "0" }, `turret import events.ndjson --project ${about.projectId}`))),
-      h("li", {}, h("div", {}, h("h2", {}, "Wait a minute, or build at once"),
-        h("p", { class: "muted" }, "The pipeline notices new events by itself."),
-        h("pre", { class: "code", tabindex: "0" }, `turret build --project ${about.projectId}`),
-        h("button", { class: "primary", type: "button", onclick: again }, "Look again")))));
+  return h(
+    "div",
+    { class: "state" },
+    h("h1", {}, "No events yet"),
+    h(
+      "p",
+      { class: "muted" },
+      "Topics, journeys and field types appear here by themselves once your app sends events.",
+    ),
+    h(
+      "ol",
+      { class: "steps" },
+      h(
+        "li",
+        {},
+        h(
+          "div",
+          {},
+          h("h2", {}, "Send the first event"),
+          h("p", { class: "muted" }, "With the project's write key (tw_…), which was shown when the project was made."),
+          code,
+          h(
+            "div",
+            { class: "controls" },
+            copyButton(() => code.textContent),
+            about.scope === "admin"
+              ? h("button", { class: "button", type: "button", onclick: withKey }, "Make a write key for it")
+              : null,
+          ),
+          problem,
+        ),
+      ),
+      h(
+        "li",
+        {},
+        h(
+          "div",
+          {},
+          h("h2", {}, "Send what you have"),
+          h("p", { class: "muted" }, "Past conversations go in from a file, outside the quota."),
+          h("pre", { class: "code", tabindex: "0" }, `turret import events.ndjson --project ${about.projectId}`),
+        ),
+      ),
+      h(
+        "li",
+        {},
+        h(
+          "div",
+          {},
+          h("h2", {}, "Wait a minute, or build at once"),
+          h("p", { class: "muted" }, "The pipeline notices new events by itself."),
+          h("pre", { class: "code", tabindex: "0" }, `turret build --project ${about.projectId}`),
+          h("button", { class: "primary", type: "button", onclick: again }, "Look again"),
+        ),
+      ),
+    ),
+  );
 }
 
 export function copyButton(text) {
-  return h("button", { class: "button", type: "button", onclick: async (event) => {
-    await navigator.clipboard.writeText(text());
-    event.target.textContent = "Copied";
-  } }, "Copy");
+  return h(
+    "button",
+    {
+      class: "button",
+      type: "button",
+      onclick: async (event) => {
+        await navigator.clipboard.writeText(text());
+        event.target.textContent = "Copied";
+      },
+    },
+    "Copy",
+  );
 }
 
 export function notBuilt(usage, again) {
-  return h("div", { class: "state" }, h("h1", {}, "Your events are here; the tables are not built yet"),
-    h("p", { class: "muted" }, `${plural(usage.used, "event was", "events were")} tracked. The pipeline notices new events within a minute and builds by itself; `
-      + "with thousands of texts the first build takes a minute or two."),
-    h("p", {}, "To build at once, in the foreground:"), h("pre", { class: "code", tabindex: "0" }, `turret build --project ${about.projectId}`),
-    h("p", {}, h("button", { class: "primary", onclick: again }, "Look again"), " ",
-      h("a", { class: "button", href: about.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗")));
+  return h(
+    "div",
+    { class: "state" },
+    h("h1", {}, "Your events are here; the tables are not built yet"),
+    h(
+      "p",
+      { class: "muted" },
+      `${plural(usage.used, "event was", "events were")} tracked. The pipeline notices new events within a minute and builds by itself; ` +
+        "with thousands of texts the first build takes a minute or two.",
+    ),
+    h("p", {}, "To build at once, in the foreground:"),
+    h("pre", { class: "code", tabindex: "0" }, `turret build --project ${about.projectId}`),
+    h(
+      "p",
+      {},
+      h("button", { class: "primary", onclick: again }, "Look again"),
+      " ",
+      h("a", { class: "button", href: about.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗"),
+    ),
+  );
 }
 
 export function noTextField(fields) {
-  return h("div", { class: "state" }, h("h1", {}, "No text field yet"),
-    h("p", { class: "muted" }, "Topics and journeys are made from free text. None of the fields tracked so far looks like it: "
-      + `${fields.data.map((field) => field.field).slice(0, 12).join(", ")}.`),
-    h("p", {}, "If one of them is, an admin can say so: ", h("a", { href: "/settings", class: "more" }, "Settings → Metadata"), "."));
+  return h(
+    "div",
+    { class: "state" },
+    h("h1", {}, "No text field yet"),
+    h(
+      "p",
+      { class: "muted" },
+      "Topics and journeys are made from free text. None of the fields tracked so far looks like it: " +
+        `${fields.data
+          .map((field) => field.field)
+          .slice(0, 12)
+          .join(", ")}.`,
+    ),
+    h(
+      "p",
+      {},
+      "If one of them is, an admin can say so: ",
+      h("a", { href: "/settings", class: "more" }, "Settings → Metadata"),
+      ".",
+    ),
+  );
 }

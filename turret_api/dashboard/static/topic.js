@@ -14,7 +14,8 @@ import { curation } from "./topic_edits.js";
 export async function topic(context) {
   const { field, id, query, again } = context;
   const wanted = asked(field, query);
-  const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted), recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
+  const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted),
+    recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
   for (const each of [whole, recent]) each.catch(() => null);
   let one, known;
   try {
@@ -26,78 +27,327 @@ export async function topic(context) {
     if (error instanceof ApiError && error.status === 404) return unknown();
     throw error;
   }
-  const rows = (key, ...names) => async () => rowsOf((await whole)[key], ...names);
+  const rows =
+    (key, ...names) =>
+    async () =>
+      rowsOf((await whole)[key], ...names);
   const part = (make, height = 160) => later(whole, make, height);
-  return h("div", {},
-    pageHead(one.label, one.keywords.slice(0, 6).join(", "), trendMark(one), h("a", { class: "button", href: link("/topics") }, "All topics"), freshness(Promise.resolve(one))),
-    withFilters(context,
-      h("dl", { class: "tiles four" }, tile("Messages", count(one.size)), tile("Of all messages", percent(one.share)),
-        tile("Last 7 days", change(one.change, isMarked(one))), tile("First seen", one.first_seen ? day(one.first_seen) : "–")),
-      panel("Messages a day", "", { id: "series", exports: { picture: true, rows: rows("series", "date", "size", "share") } }, part(({ series, label }) => (series.length
-        ? picture(`Messages a day of ${label}`, "short", volume(series.map((each) => ({ date: each.date, count: each.size })))) : h("p", { class: "empty" }, "No messages for these filters.")), 132)),
-      panel("What comes before", "half", { id: "before", exports: { rows: rows("before", "topic_id", "label", "count", "share") } }, part(({ before }) => moves(before, field, "Before"))),
-      panel("What comes after", "half", { id: "after", exports: { rows: rows("after", "topic_id", "label", "count", "share") } }, part(({ after }) => moves(after, field, "After"))),
-      panel("Typical messages", "half", { id: "examples", exports: { rows: () => [["text"], ...one.examples.map((text) => [text])] } }, h("ul", { class: "quotes" }, one.examples.map((text) => h("li", {}, text)))),
-      panel("Topics like it", "half", { id: "neighbours", exports: { rows: rows("neighbours", "topic_id", "label", "similarity") } }, part(({ neighbours }) => table([
-        { title: "Topic", cell: (near) => h("a", { class: "plain", href: topicLink(near.topic_id, field) }, near.label) },
-        { title: "Alike", hint: "Cosine of the angle between the two: 1 is the same", cls: "number", cell: (near) => near.similarity.toFixed(2) },
-      ], neighbours, { label: "Topics like it" }))),
-      part(({ segments, numbers: all }) => [...segments.map(segmentPanel),
-        all.length ? panel("Numbers", "", { id: "numbers", note: "Of this topic's messages", exports: { rows: () => rowsOf(all, "field", "count", "min", "mean", "max", "mean_of_all") } }, numbers(all)) : null]),
-      one.level ? theirTopics(known.data.filter((each) => each.parent_id === id), field) : panel("What it came from and became", "", { id: "lineage", note: "At each fit of the topics, by the texts shared",
-        exports: { rows: () => rowsOf(one.lineage, "model_version", "kind", "from_topic", "from_label", "to_topic", "to_label", "n_texts", "share") } }, lineage(one, field)),
-      later(curation(one, field, again), (controls) => controls && panel("Curate", "", { id: "curate", note: "In force at once, and through every refit; each can be taken back" }, controls), 80),
-      one.level ? null : panel("Recent messages", "", { id: "messages", note: plural(one.size, "message"), exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] } },
-        later(recent, (answer) => messages(answer.data, field), 320))));
+  return h(
+    "div",
+    {},
+    pageHead(
+      one.label,
+      one.keywords.slice(0, 6).join(", "),
+      trendMark(one),
+      h("a", { class: "button", href: link("/topics") }, "All topics"),
+      freshness(Promise.resolve(one)),
+    ),
+    withFilters(
+      context,
+      h(
+        "dl",
+        { class: "tiles four" },
+        tile("Messages", count(one.size)),
+        tile("Of all messages", percent(one.share)),
+        tile("Last 7 days", change(one.change, isMarked(one))),
+        tile("First seen", one.first_seen ? day(one.first_seen) : "–"),
+      ),
+      panel(
+        "Messages a day",
+        "",
+        { id: "series", exports: { picture: true, rows: rows("series", "date", "size", "share") } },
+        part(
+          ({ series, label }) =>
+            series.length
+              ? picture(
+                  `Messages a day of ${label}`,
+                  "short",
+                  volume(series.map((each) => ({ date: each.date, count: each.size }))),
+                )
+              : h("p", { class: "empty" }, "No messages for these filters."),
+          132,
+        ),
+      ),
+      panel(
+        "What comes before",
+        "half",
+        { id: "before", exports: { rows: rows("before", "topic_id", "label", "count", "share") } },
+        part(({ before }) => moves(before, field, "Before")),
+      ),
+      panel(
+        "What comes after",
+        "half",
+        { id: "after", exports: { rows: rows("after", "topic_id", "label", "count", "share") } },
+        part(({ after }) => moves(after, field, "After")),
+      ),
+      panel(
+        "Typical messages",
+        "half",
+        { id: "examples", exports: { rows: () => [["text"], ...one.examples.map((text) => [text])] } },
+        h(
+          "ul",
+          { class: "quotes" },
+          one.examples.map((text) => h("li", {}, text)),
+        ),
+      ),
+      panel(
+        "Topics like it",
+        "half",
+        { id: "neighbours", exports: { rows: rows("neighbours", "topic_id", "label", "similarity") } },
+        part(({ neighbours }) =>
+          table(
+            [
+              {
+                title: "Topic",
+                cell: (near) => h("a", { class: "plain", href: topicLink(near.topic_id, field) }, near.label),
+              },
+              {
+                title: "Alike",
+                hint: "Cosine of the angle between the two: 1 is the same",
+                cls: "number",
+                cell: (near) => near.similarity.toFixed(2),
+              },
+            ],
+            neighbours,
+            { label: "Topics like it" },
+          ),
+        ),
+      ),
+      part(({ segments, numbers: all }) => [
+        ...segments.map(segmentPanel),
+        all.length
+          ? panel(
+              "Numbers",
+              "",
+              {
+                id: "numbers",
+                note: "Of this topic's messages",
+                exports: { rows: () => rowsOf(all, "field", "count", "min", "mean", "max", "mean_of_all") },
+              },
+              numbers(all),
+            )
+          : null,
+      ]),
+      one.level
+        ? theirTopics(
+            known.data.filter((each) => each.parent_id === id),
+            field,
+          )
+        : panel(
+            "What it came from and became",
+            "",
+            {
+              id: "lineage",
+              note: "At each fit of the topics, by the texts shared",
+              exports: {
+                rows: () =>
+                  rowsOf(
+                    one.lineage,
+                    "model_version",
+                    "kind",
+                    "from_topic",
+                    "from_label",
+                    "to_topic",
+                    "to_label",
+                    "n_texts",
+                    "share",
+                  ),
+              },
+            },
+            lineage(one, field),
+          ),
+      later(
+        curation(one, field, again),
+        (controls) =>
+          controls &&
+          panel(
+            "Curate",
+            "",
+            { id: "curate", note: "In force at once, and through every refit; each can be taken back" },
+            controls,
+          ),
+        80,
+      ),
+      one.level
+        ? null
+        : panel(
+            "Recent messages",
+            "",
+            {
+              id: "messages",
+              note: plural(one.size, "message"),
+              exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] },
+            },
+            later(recent, (answer) => messages(answer.data, field), 320),
+          ),
+    ),
+  );
 }
 
 function segmentPanel({ field, values, n_rest, n_none }) {
-  return panel(`By ${field}`, "half", { id: `segment-${field}`, note: "Beside all messages", exports: { rows: () => rowsOf(values, "value", "size", "share", "share_of_all") } }, table([
-    { title: field, cell: (each) => each.value }, { title: "Messages", cls: "number", cell: (each) => count(each.size) },
-    { title: "Share", cell: (each) => shareBar(each.share) }, { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
-  ], values, { limit: 8, label: `By ${field}` }), without(n_rest, n_none));
+  return panel(
+    `By ${field}`,
+    "half",
+    {
+      id: `segment-${field}`,
+      note: "Beside all messages",
+      exports: { rows: () => rowsOf(values, "value", "size", "share", "share_of_all") },
+    },
+    table(
+      [
+        { title: field, cell: (each) => each.value },
+        { title: "Messages", cls: "number", cell: (each) => count(each.size) },
+        { title: "Share", cell: (each) => shareBar(each.share) },
+        { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
+      ],
+      values,
+      { limit: 8, label: `By ${field}` },
+    ),
+    without(n_rest, n_none),
+  );
 }
 
 // What a theme consists of.
-const theirTopics = (topics, field) => panel("Its topics", "", { id: "topics", exports: { rows: () => rowsOf(topics, "topic_id", "label", "size", "share") } }, table([
-  { title: "Topic", cell: (each) => h("span", { class: "topic-name" }, h("a", { class: "plain", href: topicLink(each.topic_id, field) }, each.label), trendMark(each)) },
-  { title: "Messages", cls: "number size", cell: (each) => count(each.size) }, { title: "Of all messages", cell: (each) => shareBar(each.share) },
-], topics, { label: "Its topics" }));
+const theirTopics = (topics, field) =>
+  panel(
+    "Its topics",
+    "",
+    { id: "topics", exports: { rows: () => rowsOf(topics, "topic_id", "label", "size", "share") } },
+    table(
+      [
+        {
+          title: "Topic",
+          cell: (each) =>
+            h(
+              "span",
+              { class: "topic-name" },
+              h("a", { class: "plain", href: topicLink(each.topic_id, field) }, each.label),
+              trendMark(each),
+            ),
+        },
+        { title: "Messages", cls: "number size", cell: (each) => count(each.size) },
+        { title: "Of all messages", cell: (each) => shareBar(each.share) },
+      ],
+      topics,
+      { label: "Its topics" },
+    ),
+  );
 
 const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
 
-const unknown = () => h("div", { class: "state" }, h("h1", {}, "There is no such topic"),
-  h("p", { class: "muted" }, "It may belong to another text field or another project."), h("p", {}, h("a", { class: "primary", href: link("/topics") }, "All topics")));
+const unknown = () =>
+  h(
+    "div",
+    { class: "state" },
+    h("h1", {}, "There is no such topic"),
+    h("p", { class: "muted" }, "It may belong to another text field or another project."),
+    h("p", {}, h("a", { class: "primary", href: link("/topics") }, "All topics")),
+  );
 
 function moves(edges, field, label) {
   if (!edges.length) return h("p", { class: "empty" }, "Nothing yet.");
-  return table([{ title: "Topic", cell: (edge) => node(edge.topic_id, edge.label, field) }, { title: "Times", cls: "number count", cell: (edge) => count(edge.count) },
-    { title: "Share", cell: (edge) => shareBar(edge.share) }], edges, { label, attributes: (edge) => ({ "data-topic": edge.topic_id }) });
+  return table(
+    [
+      { title: "Topic", cell: (edge) => node(edge.topic_id, edge.label, field) },
+      { title: "Times", cls: "number count", cell: (edge) => count(edge.count) },
+      { title: "Share", cell: (edge) => shareBar(edge.share) },
+    ],
+    edges,
+    { label, attributes: (edge) => ({ "data-topic": edge.topic_id }) },
+  );
 }
 
 // What it was born from, split into or merged with, newest first.
 function lineage({ lineage: ways, topic_id }, field) {
   if (!ways.length) return h("p", { class: "empty" }, "It has been itself since the first fit.");
-  const name = (id, label) => (id === topic_id ? h("strong", {}, "this topic") : h("a", { class: "plain", href: topicLink(id, field) }, label ?? id));
+  const name = (id, label) =>
+    id === topic_id
+      ? h("strong", {}, "this topic")
+      : h("a", { class: "plain", href: topicLink(id, field) }, label ?? id);
   const words = { birth: "born", end: "ended", split: "split", merge: "merged" };
-  return h("ol", { class: "history-list" }, ways.map((way) => h("li", { "data-kind": way.kind }, h("span", { class: "type" }, words[way.kind]),
-    h("span", { class: "move" }, way.from_topic ? name(way.from_topic, way.from_label) : "new texts", h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"), way.to_topic ? name(way.to_topic, way.to_label) : "no topic"),
-    h("span", { class: "fine" }, `${plural(way.n_texts, "text")}, ${percent(way.share)}; fit ${way.model_version}`))));
+  return h(
+    "ol",
+    { class: "history-list" },
+    ways.map((way) =>
+      h(
+        "li",
+        { "data-kind": way.kind },
+        h("span", { class: "type" }, words[way.kind]),
+        h(
+          "span",
+          { class: "move" },
+          way.from_topic ? name(way.from_topic, way.from_label) : "new texts",
+          h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
+          way.to_topic ? name(way.to_topic, way.to_label) : "no topic",
+        ),
+        h("span", { class: "fine" }, `${plural(way.n_texts, "text")}, ${percent(way.share)}; fit ${way.model_version}`),
+      ),
+    ),
+  );
 }
 
 // What a table of values leaves out.
-const without = (n_rest, n_none) => (n_rest || n_none ? h("p", { class: "fine rest" }, [n_rest ? `${plural(n_rest, "message")} with rarer values` : "", n_none ? `${plural(n_none, "message")} without one` : ""].filter(Boolean).join(", "), ".") : null);
+const without = (n_rest, n_none) =>
+  n_rest || n_none
+    ? h(
+        "p",
+        { class: "fine rest" },
+        [
+          n_rest ? `${plural(n_rest, "message")} with rarer values` : "",
+          n_none ? `${plural(n_none, "message")} without one` : "",
+        ]
+          .filter(Boolean)
+          .join(", "),
+        ".",
+      )
+    : null;
 
 function numbers(all) {
   const quantile = (share) => (number) => measure(number.quantiles?.[share]);
-  return table([{ title: "Field", cell: (number) => h("strong", {}, number.field) },
-    { title: "Spread", cell: (number) => spark(number.bins.map((bin) => bin.count), `By bins of all messages' numbers, from least to most: ${number.bins.map((bin) => bin.count).join(", ")}`) }, { title: "Messages", cls: "number", cell: (number) => count(number.count) },
-    { title: "Mean", cls: "number", cell: (number) => measure(number.mean) }, { title: "Mean of all", cls: "number muted", cell: (number) => measure(number.mean_of_all) },
-    { title: "5%", cls: "number", cell: quantile("0.05") }, { title: "Median", cls: "number", cell: quantile("0.5") }, { title: "95%", cls: "number", cell: quantile("0.95") }], all, { label: "Numbers" });
+  return table(
+    [
+      { title: "Field", cell: (number) => h("strong", {}, number.field) },
+      {
+        title: "Spread",
+        cell: (number) =>
+          spark(
+            number.bins.map((bin) => bin.count),
+            `By bins of all messages' numbers, from least to most: ${number.bins.map((bin) => bin.count).join(", ")}`,
+          ),
+      },
+      { title: "Messages", cls: "number", cell: (number) => count(number.count) },
+      { title: "Mean", cls: "number", cell: (number) => measure(number.mean) },
+      { title: "Mean of all", cls: "number muted", cell: (number) => measure(number.mean_of_all) },
+      { title: "5%", cls: "number", cell: quantile("0.05") },
+      { title: "Median", cls: "number", cell: quantile("0.5") },
+      { title: "95%", cls: "number", cell: quantile("0.95") },
+    ],
+    all,
+    { label: "Numbers" },
+  );
 }
 
 function messages(data, field) {
-  return table([{ title: "Message", cls: "whole text", cell: (message) => message.text }, { title: "User", cls: "muted", cell: (message) => message.user_id },
-    { title: "When", cls: "muted", cell: (message) => h("a", { class: "plain", href: sessionLink(message.session_id, field), "aria-label": `Read the session of ${moment(message.timestamp)}` }, moment(message.timestamp)) }],
-  data, { cls: "fold messages", label: "Recent messages", attributes: (message) => ({ "data-event": message.event_id }) });
+  return table(
+    [
+      { title: "Message", cls: "whole text", cell: (message) => message.text },
+      { title: "User", cls: "muted", cell: (message) => message.user_id },
+      {
+        title: "When",
+        cls: "muted",
+        cell: (message) =>
+          h(
+            "a",
+            {
+              class: "plain",
+              href: sessionLink(message.session_id, field),
+              "aria-label": `Read the session of ${moment(message.timestamp)}`,
+            },
+            moment(message.timestamp),
+          ),
+      },
+    ],
+    data,
+    { cls: "fold messages", label: "Recent messages", attributes: (message) => ({ "data-event": message.event_id }) },
+  );
 }

@@ -13,28 +13,64 @@ import { later, panel } from "./panel.js";
 import { table, topicsTable } from "./tables.js";
 import { decisions } from "./topic_edits.js";
 
-const MOST_POINTS = 100_000, FEW_THEMES = 8;
+const MOST_POINTS = 100_000,
+  FEW_THEMES = 8;
 
 export function topics(context) {
   const { field, query, again } = context;
   const found = loadTopics(field, query);
   const source = (level) => ["/v1/topics", { ...asked(field, query), level, limit: 1000 }];
-  const q = query.get("q") ?? "", texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
+  const q = query.get("q") ?? "",
+    texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
   texts.catch(() => null);
-  return h("div", {},
-    pageHead("Topics", later(found.catch(() => null), (all) => (all ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}${all.n_hidden ? `; ${plural(all.n_hidden, "message")} of hidden topics` : ""}` : ""), 20), freshness(found)),
-    withFilters(context,
+  return h(
+    "div",
+    {},
+    pageHead(
+      "Topics",
+      later(
+        found.catch(() => null),
+        (all) =>
+          all
+            ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}${all.n_hidden ? `; ${plural(all.n_hidden, "message")} of hidden topics` : ""}`
+            : "",
+        20,
+      ),
+      freshness(found),
+    ),
+    withFilters(
+      context,
       search(q),
-      q ? panel(`Messages like “${q}”`, "", { id: "found", exports: { table: ["/v1/messages", { ...asked(field, query), q, limit: 100 }] } },
-        later(Promise.all([get("/v1/messages", { ...asked(field, query), q, limit: 25 }), found]), ([answer, all]) => hits(answer.data, all.name, field))) : null,
-      later(found, (all) => (all.topics.length ? both(all, texts, field, query, source) : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters."))), 520),
+      q
+        ? panel(
+            `Messages like “${q}”`,
+            "",
+            { id: "found", exports: { table: ["/v1/messages", { ...asked(field, query), q, limit: 100 }] } },
+            later(
+              Promise.all([get("/v1/messages", { ...asked(field, query), q, limit: 25 }), found]),
+              ([answer, all]) => hits(answer.data, all.name, field),
+            ),
+          )
+        : null,
+      later(
+        found,
+        (all) =>
+          all.topics.length
+            ? both(all, texts, field, query, source)
+            : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters.")),
+        520,
+      ),
       decisions(field, found, again),
-      fits(field)));
+      fits(field),
+    ),
+  );
 }
 
 // The map and the list; a theme chosen in the map's legend stands out in the one and narrows the other.
 function both(all, texts, field, query, source) {
-  const state = { theme: all.themes.some((theme) => theme.topic_id === query.get("theme")) ? query.get("theme") : null };
+  const state = {
+    theme: all.themes.some((theme) => theme.topic_id === query.get("theme")) ? query.get("theme") : null,
+  };
   const list = listPanel(all, field, query, source(0), state);
   const map = mapPanel(all, texts, field, query, state, (theme) => {
     state.theme = theme;
@@ -47,19 +83,63 @@ function both(all, texts, field, query, source) {
 }
 
 function search(q) {
-  const input = h("input", { type: "search", id: "search", value: q, placeholder: "Search messages by meaning: “cannot pay with my card”", "aria-label": "Search messages by meaning", maxlength: 1000 });
-  return h("form", { class: "panel search", role: "search", onsubmit: (event) => { event.preventDefault(); go(here({ q: input.value.trim() })); } },
-    input, h("button", { class: "primary", type: "submit" }, "Search"), q ? h("button", { class: "button", type: "button", onclick: () => go(here({ q: null })) }, "Clear") : null);
+  const input = h("input", {
+    type: "search",
+    id: "search",
+    value: q,
+    placeholder: "Search messages by meaning: “cannot pay with my card”",
+    "aria-label": "Search messages by meaning",
+    maxlength: 1000,
+  });
+  return h(
+    "form",
+    {
+      class: "panel search",
+      role: "search",
+      onsubmit: (event) => {
+        event.preventDefault();
+        go(here({ q: input.value.trim() }));
+      },
+    },
+    input,
+    h("button", { class: "primary", type: "submit" }, "Search"),
+    q ? h("button", { class: "button", type: "button", onclick: () => go(here({ q: null })) }, "Clear") : null,
+  );
 }
 
 function hits(data, name, field) {
   if (!data.length) return h("p", { class: "empty" }, "No message is like it.");
-  return table([
-    { title: "Message", cls: "whole text", cell: (message) => message.text },
-    { title: "Topic", cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field) },
-    { title: "Alike", hint: "Cosine of the angle between the message and what is searched for: 1 is the same", cls: "number", cell: (message) => message.similarity?.toFixed(2) ?? "–" },
-    { title: "When", cls: "muted", cell: (message) => h("a", { class: "plain", href: sessionLink(message.session_id, field), "aria-label": `Read the session of ${moment(message.timestamp)}` }, moment(message.timestamp)) },
-  ], data, { cls: "fold messages", label: "Messages found" });
+  return table(
+    [
+      { title: "Message", cls: "whole text", cell: (message) => message.text },
+      {
+        title: "Topic",
+        cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field),
+      },
+      {
+        title: "Alike",
+        hint: "Cosine of the angle between the message and what is searched for: 1 is the same",
+        cls: "number",
+        cell: (message) => message.similarity?.toFixed(2) ?? "–",
+      },
+      {
+        title: "When",
+        cls: "muted",
+        cell: (message) =>
+          h(
+            "a",
+            {
+              class: "plain",
+              href: sessionLink(message.session_id, field),
+              "aria-label": `Read the session of ${moment(message.timestamp)}`,
+            },
+            moment(message.timestamp),
+          ),
+      },
+    ],
+    data,
+    { cls: "fold messages", label: "Messages found" },
+  );
 }
 
 function mapPanel(all, texts, field, query, state, choose) {
@@ -67,35 +147,97 @@ function mapPanel(all, texts, field, query, state, choose) {
   const map = topicMap(all, texts, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null });
   const rows = async () => {
     const columns = await texts;
-    return [["x", "y", "topic_id", "text", "size"], ...columns.x.map((x, i) => [x, columns.y[i], columns.topic_id[i], columns.text[i], columns.size[i]])];
+    return [
+      ["x", "y", "topic_id", "text", "size"],
+      ...columns.x.map((x, i) => [x, columns.y[i], columns.topic_id[i], columns.text[i], columns.size[i]]),
+    ];
   };
-  return { panel: panel("Map", "", { id: "map", note: "Drag to move, scroll to zoom, click to open", exports: { picture: true, rows } }, map, legend(all, state, choose)), highlight: map.map.highlight };
+  return {
+    panel: panel(
+      "Map",
+      "",
+      { id: "map", note: "Drag to move, scroll to zoom, click to open", exports: { picture: true, rows } },
+      map,
+      legend(all, state, choose),
+    ),
+    highlight: map.map.highlight,
+  };
 }
 
 function legend(all, state, choose) {
-  const size = (theme) => all.topics.filter((topic) => topic.parent_id === theme.topic_id).reduce((sum, topic) => sum + topic.size, 0);
+  const size = (theme) =>
+    all.topics.filter((topic) => topic.parent_id === theme.topic_id).reduce((sum, topic) => sum + topic.size, 0);
   const total = all.topics.reduce((sum, topic) => sum + topic.size, 0) || 1;
-  const themes = all.themes.map((theme) => [theme, size(theme)]).filter(([, n]) => n).sort((a, b) => b[1] - a[1]);
-  const buttons = themes.map(([theme, n]) => h("button", { type: "button", class: "theme", "data-theme": theme.topic_id, title: `${theme.label}: ${count(n)} messages`,
-    onclick: () => { choose(state.theme === theme.topic_id ? null : theme.topic_id); mark(); } },
-  h("i", { class: "dot", style: { background: colourName(all.place(theme)) } }), h("span", {}, theme.label), h("span", { class: "muted" }, percent(n / total))));
-  const mark = () => buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.theme === state.theme)));
+  const themes = all.themes
+    .map((theme) => [theme, size(theme)])
+    .filter(([, n]) => n)
+    .sort((a, b) => b[1] - a[1]);
+  const buttons = themes.map(([theme, n]) =>
+    h(
+      "button",
+      {
+        type: "button",
+        class: "theme",
+        "data-theme": theme.topic_id,
+        title: `${theme.label}: ${count(n)} messages`,
+        onclick: () => {
+          choose(state.theme === theme.topic_id ? null : theme.topic_id);
+          mark();
+        },
+      },
+      h("i", { class: "dot", style: { background: colourName(all.place(theme)) } }),
+      h("span", {}, theme.label),
+      h("span", { class: "muted" }, percent(n / total)),
+    ),
+  );
+  const mark = () =>
+    buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.theme === state.theme)));
   mark();
-  const items = (some) => h("ul", { class: "legend", "aria-label": "Themes" }, some.map((button) => h("li", {}, button)));
+  const items = (some) =>
+    h(
+      "ul",
+      { class: "legend", "aria-label": "Themes" },
+      some.map((button) => h("li", {}, button)),
+    );
   const rest = buttons.slice(FEW_THEMES);
-  return [items(buttons.slice(0, FEW_THEMES)), rest.length ? h("details", { class: "more-values", open: rest.some((button) => button.dataset.theme === state.theme) }, h("summary", {}, plural(rest.length, "more theme")), items(rest)) : null];
+  return [
+    items(buttons.slice(0, FEW_THEMES)),
+    rest.length
+      ? h(
+          "details",
+          { class: "more-values", open: rest.some((button) => button.dataset.theme === state.theme) },
+          h("summary", {}, plural(rest.length, "more theme")),
+          items(rest),
+        )
+      : null,
+  ];
 }
 
 function listPanel(all, field, query, source, state) {
   const place = h("div", {});
-  const input = h("input", { type: "search", id: "find", value: query.get("find") ?? "", placeholder: "Find a topic…", "aria-label": "Find a topic by label or keyword" });
+  const input = h("input", {
+    type: "search",
+    id: "find",
+    value: query.get("find") ?? "",
+    placeholder: "Find a topic…",
+    "aria-label": "Find a topic by label or keyword",
+  });
   const fill = () => {
     const wanted = input.value.trim().toLowerCase();
     const within = state.theme === null ? all.topics : all.topics.filter((topic) => topic.parent_id === state.theme);
-    const matching = within.filter((topic) => [topic.label, ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted));
-    place.replaceChildren(matching.length ? topicsTable({ ...all, topics: matching }, field, { sort: "sort" }) : h("p", { class: "empty" }, "No topic has these words."));
+    const matching = within.filter((topic) =>
+      [topic.label, ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted),
+    );
+    place.replaceChildren(
+      matching.length
+        ? topicsTable({ ...all, topics: matching }, field, { sort: "sort" })
+        : h("p", { class: "empty" }, "No topic has these words."),
+    );
   };
-  input.addEventListener("input", () => { note({ find: input.value.trim() }); fill(); });
+  input.addEventListener("input", () => {
+    note({ find: input.value.trim() });
+    fill();
+  });
   fill();
   return { panel: panel("All topics", "", { id: "topics", note: input, exports: { table: source } }, place), fill };
 }
