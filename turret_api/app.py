@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
@@ -38,7 +39,7 @@ def create_app(
     """
     app = FastAPI(
         title="Turret",
-        version="0.1.0",
+        version=version("turret"),
         description="Product analytics for LLM apps: track events, read topics, journeys and field types.",
         redirect_slashes=False,
         docs_url=None,  # FastAPI's pages load their scripts from another host

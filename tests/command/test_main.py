@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from turret_api.command.main import COMMANDS, main
+
+ROOT = Path(__file__).parents[2]
 
 
 def turret(*arguments: str, **environment: str) -> tuple[int, str]:
@@ -24,6 +27,12 @@ def test_help_names_every_command_and_loads_none() -> None:
     assert all(f"\n  {name} " in output for name in COMMANDS)
     loaded = output.splitlines()[-1].split()
     assert not {"polars", "sqlalchemy", "fastapi", "psycopg2"} & set(loaded)
+
+
+def test_the_version_is_that_of_the_package_and_stands_in_the_changelog() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert turret("--version") == (0, f"main, version {declared}\n")
+    assert f"\n## [{declared}] - 20" in (ROOT / "CHANGELOG.md").read_text()
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
