@@ -17,7 +17,7 @@ INSTALL = $(PIP) install --quiet --no-compile --constraint constraints.txt --edi
 # The dashboard's own scripts; what a package ships is that package's affair.
 SCRIPTS = turret_api/dashboard/static/*.js
 
-.PHONY: setup demo up test test-long bench lint
+.PHONY: setup demo up test test-long bench lint docs
 
 setup: $(READY)
 
@@ -57,3 +57,7 @@ lint: $(READY_DEV)
 	@.venv/bin/oxlint --quiet $(SCRIPTS)
 	@.venv/bin/oxfmt --check $(SCRIPTS)
 	@.venv/bin/mypy
+
+docs: $(READY_DEV)
+	@.venv/bin/python -m mkdocs build --strict --quiet
+	@echo "The documentation is in build/site/index.html"

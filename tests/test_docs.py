@@ -1,4 +1,4 @@
-"""The README is true: its tables are what the code declares, and it names nothing that is not there.
+"""The documentation is true: its tables are what the code declares, and it names nothing that is not there.
 
 `python -m tests.test_docs` writes the tables anew after a setting, a route, a table or a command has changed.
 """
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,12 @@ from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import SETTINGS, Settings
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+DOCUMENTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")]
+DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
+CHANGELOG = ROOT / "CHANGELOG.md"
+"""Not among the documents: it may name what is no longer there."""
 SECTION = re.compile(r"(<!-- (\w+): written by [^>]*-->\n)(.*?)(<!-- /\2 -->)", re.DOTALL)
+LINK = re.compile(r"\]\((?!http)([^)#]*)(?:#([^)]*))?\)")
 
 
 def commands() -> Iterator[str]:
@@ -46,12 +51,13 @@ def tables() -> Iterator[str]:
         yield f"| `{table.name}` | {table.meaning} | {columns} |"
 
 
-def routes() -> Iterator[str]:
+def routes(*, reading: bool) -> Iterator[str]:
     yield "| route | |\n| --- | --- |"
     for path, operations in openapi()["paths"].items():
         for method, operation in operations.items():
             about = operation.get("description") or operation["summary"]
-            yield f"| `{method.upper()} {path}` | {' '.join(about.split())} |"
+            if path.startswith("/v1/") is reading:
+                yield f"| `{method.upper()} {path}` | {' '.join(about.split())} |"
 
 
 def openapi() -> dict:
@@ -63,41 +69,88 @@ def openapi() -> dict:
         return create_app(place, accounts, collector=collector).openapi()
 
 
-MADE = {"commands": commands, "settings": settings, "routes": routes, "tables": tables}
+MADE = {
+    "commands": commands,
+    "settings": settings,
+    "routes": lambda: routes(reading=False),
+    "routes_v1": lambda: routes(reading=True),
+    "tables": tables,
+}
 
 
 def written(text: str) -> str:
-    """Return the README with its tables made anew."""
+    """Return a page with its tables made anew."""
     return SECTION.sub(lambda found: found[1] + "\n".join(MADE[found[2]]()) + "\n" + found[4], text)
 
 
+def everything() -> str:
+    """Return all documents as one text."""
+    return "\n".join(path.read_text() for path in DOCUMENTS)
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as code hosts and MkDocs make them of plain words."""
+    return {re.sub(r"\W+", "-", head.lower()).strip("-") for head in re.findall(r"^#+ (.+)$", path.read_text(), re.M)}
+
+
 @pytest.mark.parametrize("section", MADE)
-def test_every_table_of_the_readme_is_what_the_code_declares(section: str) -> None:
-    found = {match[2]: match[3].splitlines() for match in SECTION.finditer(README.read_text())}
-    assert found[section] == "\n".join(MADE[section]()).splitlines(), "run: python -m tests.test_docs"
+def test_every_table_is_on_one_page_and_is_what_the_code_declares(section: str) -> None:
+    (found,) = (match[3].splitlines() for match in SECTION.finditer(everything()) if match[2] == section)
+    assert found == "\n".join(MADE[section]()).splitlines(), "run: python -m tests.test_docs"
 
 
-def test_the_readme_names_no_setting_that_is_not_there() -> None:
-    named = set(re.findall(r"TURRET_[A-Z_]+", README.read_text()))
-    assert named == {each.variable for each in SETTINGS}
+def test_the_pages_name_every_setting_and_no_other() -> None:
+    assert set(re.findall(r"TURRET_[A-Z_]+", everything())) == {each.variable for each in SETTINGS}
 
 
-def test_the_readme_names_every_make_target_and_no_other() -> None:
+def test_the_pages_name_every_make_target_and_no_other() -> None:
     declared = re.search(r"^\.PHONY:(.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert declared is not None
-    named = set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", README.read_text(), re.MULTILINE))
-    assert named == set(declared[1].split())
+    assert set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", everything(), re.MULTILINE)) == set(declared[1].split())
 
 
-def test_the_readme_names_no_command_route_page_or_file_that_is_not_there() -> None:
-    text = README.read_text()
-    assert set(re.findall(r"`turret ([a-z]+)", text)) == set(COMMANDS)
+def test_the_pages_name_every_command_and_no_other() -> None:
+    assert set(re.findall(r"(?:`|^ {4})turret ([a-z]+)", everything(), re.MULTILINE)) == set(COMMANDS)
+
+
+def test_the_pages_name_no_route_and_no_page_that_is_not_there() -> None:
+    text = everything()
     assert set(re.findall(r"/v1/[a-z{}_/-]*[a-z}]", text)) <= set(openapi()["paths"])
     pages = re.search(r"own pages are (.*?);", text)
     assert pages is not None
     assert set(re.findall(r"`(/[a-z]*)`", pages[1])) == {page for page in PAGES if "{" not in page}
-    for target in re.findall(r"\]\((?!http)([^)]+)\)", text):
-        assert (ROOT / target).is_file(), target
+
+
+def test_the_pages_name_no_file_that_is_not_there() -> None:
+    named = set(re.findall(r"(?:benchmarks|tests|turret_api|turret_pipeline)/[\w/.-]*\w", everything()))
+    named |= set(re.findall(r"`([a-z_]+/[\w/]+\.[a-z]+)`", everything()))
+    places = (ROOT, ROOT / "turret_api", ROOT / "turret_pipeline")
+    assert [name for name in sorted(named) if not any((place / name).exists() for place in places)] == []
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, CHANGELOG], ids=lambda path: path.name)
+def test_a_page_links_to_what_is_there(path: Path) -> None:
+    for target, anchor in LINK.findall(path.read_text()):
+        linked = path.parent / target if target else path
+        assert linked.is_file(), target
+        assert not anchor or anchor in anchors(linked), anchor
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+
+
+def test_the_site_is_built_without_a_warning_and_loads_nothing_from_another_host(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True)
+    pages = sorted(tmp_path.glob("*.html"))
+    assert {page.stem for page in pages} >= {path.stem.lower() for path in [*DOCUMENTS, CHANGELOG]} - {"readme"}
+    for page in pages:
+        assert re.findall(r"<(?:script|link|img|iframe)[^>]*(?:src|href)=\"?(?:https?:)?//", page.read_text()) == []
+
+
+def test_the_openapi_document_has_the_version_of_the_package() -> None:
+    assert openapi()["info"]["version"] == version("turret")
 
 
 def test_every_command_loads_and_has_help() -> None:
@@ -110,4 +163,5 @@ def test_every_command_loads_and_has_help() -> None:
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    for document in DOCUMENTS:
+        document.write_text(written(document.read_text()))
