@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 CHECKOUT = Path(__file__).parents[2]
 # Without what a `make test` that runs us hands down.
@@ -53,3 +55,13 @@ def test_every_command_of_the_contract_is_there() -> None:
             ["make", "--dry-run", target], cwd=CHECKOUT, env=ENVIRONMENT, capture_output=True, check=False
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_the_hooks_of_commits_call_every_tool_of_lint_and_fetch_nothing() -> None:
+    lint = subprocess.run(
+        ["make", "--dry-run", "lint"], cwd=CHECKOUT, env=ENVIRONMENT, capture_output=True, text=True, check=True
+    ).stdout
+    (local,) = yaml.safe_load((CHECKOUT / ".pre-commit-config.yaml").read_text())["repos"]
+    entries = {hook["entry"].split()[0] for hook in local["hooks"] if hook["language"] == "system"}
+    assert (local["repo"], len(local["hooks"])) == ("local", 6)
+    assert entries - {".venv/bin/python"} == set(re.findall(r"\.venv/bin/(?!python)[a-z]+", lint))
