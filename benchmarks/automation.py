@@ -60,6 +60,7 @@ PAGE_S = 120.0
 
 
 def project_name(number: int) -> str:
+    """Return the id of a project of the generated lake."""
     return f"project-{number:03d}"
 
 

@@ -50,14 +50,17 @@ class Reader:
         self._client = httpx.Client(base_url=whole.url, headers={"X-API-Key": whole.first_project.read_key}, timeout=60)
 
     def track(self, text: str, session: str) -> None:
+        """Send one event; it is on the disk afterwards."""
         event = {"name": "asked", "session_id": session, "metadata": {FIELD: text}}
         answer = httpx.post(f"{self.url}/track", json=event, headers={"X-API-Key": self.write_key}, timeout=60)
         answer.raise_for_status()
 
     def knows(self, session: str) -> bool:
+        """Return whether the read API shows the session."""
         return self._client.get(f"/v1/sessions/{session}").status_code == 200
 
     def n_sessions(self) -> int:
+        """Return how many sessions the journeys of the read API have."""
         edges = self._client.get("/v1/journeys", params={"field": FIELD}).json()["edges"]
         return sum(edge["count"] for edge in edges if edge["from"] == "start")
 

@@ -97,6 +97,7 @@ def write_tables(lake: Lake, key: str, vectors: np.ndarray, n_messages: int, ran
 
 
 def measure(lake: Lake, vectors: np.ndarray, n_questions: int, random: np.random.Generator) -> dict[str, object]:
+    """Return the figures of `n_questions` searches over the lake's texts; vectors: float32 (n_texts, n_dims)."""
     app = FastAPI()
     app.state.lake, app.state.keys = lake, _AnyKey()
     errors.install(app)
@@ -162,6 +163,7 @@ def compare(library: Library, vectors: np.ndarray, n_questions: int, random: np.
 
 
 def main() -> None:
+    """Make a lake, measure, and print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--texts", type=int, default=400_000)

@@ -25,6 +25,7 @@ from turret_pipeline.embedder.embed import open_embedder
 
 
 def frame_of(texts: list[str], vectors: np.ndarray) -> pl.DataFrame:
+    """Return the texts as a fit takes them; vectors: (n_texts, n_dims), in the order of `texts`."""
     ids = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
     flat = pl.Series("vector", vectors.astype(np.float32).ravel()).reshape(vectors.shape).cast(pl.List(pl.Float32))
     return pl.DataFrame({"text_id": ids, "text": texts, "vector": flat, "n_messages": np.ones(len(texts), np.int64)})
@@ -60,6 +61,7 @@ def between(texts: list[str], vectors: np.ndarray, n: int) -> pl.DataFrame:
 
 
 def main() -> None:
+    """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gold")
     parser.add_argument("--explicit", action="store_true")

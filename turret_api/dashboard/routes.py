@@ -189,7 +189,7 @@ def _relative(request: Request) -> str:
 
 
 def _own_path(destination: str) -> str:
-    """Return `destination` if it is a path of this server, else "/": `//host` and `/\\host` lead elsewhere."""
+    r"""Return `destination` if it is a path of this server, else "/": `//host` and `/\host` lead elsewhere."""
     parts = urllib.parse.urlsplit(destination)
     is_own = destination.startswith("/") and not destination.startswith(("//", "/\\"))
     return destination if is_own and not parts.scheme and not parts.netloc and destination.isprintable() else "/"

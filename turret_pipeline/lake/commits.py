@@ -166,8 +166,10 @@ class ProjectTable:
         return blocked_days(self._marks).get(self.project_id, [])
 
     def block(self, verdicts: Mapping[dt.date | None, bool]) -> None:
-        """After this call the rows of each day (None: of the project) count as wrong or not, as long as nobody changes
-        them. Does nothing when they do so already."""
+        """After this call the rows of each day (None: of the project) count as wrong, or as right, until they change.
+
+        Does nothing where they do so already.
+        """
         was = set(self.blocked())
         ids = {
             mark_id(self.project_id, "blocked", day): (self.state(day) or 0) if wrong else 0

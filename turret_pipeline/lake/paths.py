@@ -39,6 +39,7 @@ class Lake:
 
     @property
     def is_local(self) -> bool:
+        """Whether the lake is a folder of this machine."""
         return "://" not in self.root
 
     def table(self, name: str) -> str:

@@ -45,9 +45,11 @@ class Table:
 
     @property
     def schema(self) -> pl.Schema:
+        """The columns' names and types, in order."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
     def empty(self) -> pl.DataFrame:
+        """Return a frame of the table's schema without rows."""
         return pl.DataFrame(schema=self.schema)
 
 
