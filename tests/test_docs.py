@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -60,6 +61,7 @@ def routes(*, reading: bool) -> Iterator[str]:
                 yield f"| `{method.upper()} {path}` | {' '.join(about.split())} |"
 
 
+@functools.cache
 def openapi() -> dict:
     with tempfile.TemporaryDirectory() as home:
         place = Settings.from_environment({"TURRET_HOME": home})
