@@ -29,7 +29,7 @@ _MODULES = (
     "turret_api.command.import_events",
     "turret_api.command.key",
     "turret_api.command.main",
-    "turret_api.command.postgres",
+    "turret_api.processes.postgres",
     "turret_api.command.project",
     "turret_api.command.serve",
     "turret_api.command.spool",

@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from turret_api.accounts import Accounts
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 
 GOOD = {"name": "n", "metadata": {"a": 1}}

@@ -21,7 +21,7 @@ def open_accounts(settings: Settings | None = None) -> Iterator[Accounts]:
 
     from turret_api.accounts import AccountError
     from turret_api.accounts import Accounts as Opened
-    from turret_api.command.postgres import database
+    from turret_api.processes.postgres import database
 
     with database(settings or Settings.from_environment()) as url:
         accounts = Opened(url)

@@ -18,7 +18,7 @@ import click
 
 from turret_api.accounts import AccountError, Accounts
 from turret_api.command.dagster_home import dagster_environment
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 
 SPOOL_S = 30.0

@@ -16,7 +16,7 @@ import psycopg2
 from psycopg2.extensions import connection
 
 import turret_pipeline
-from turret_api.command.postgres import DatabaseError
+from turret_api.processes.postgres import DatabaseError
 from turret_pipeline.settings import Settings
 
 CHECKOUT = Path(turret_pipeline.__file__).parents[1]

@@ -26,8 +26,8 @@ from turret_api.accounts import AccountError, Accounts, NewProject
 from turret_api.command import build, up
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.demo_report import Report
-from turret_api.command.postgres import database
 from turret_api.command.sample import FIELD, make_sample
+from turret_api.processes.postgres import database
 from turret_pipeline.lake import parts
 from turret_pipeline.settings import Settings
 

@@ -22,7 +22,7 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
     Ends on Ctrl-C or SIGTERM, after what was taken is stored and in the lake.
     """
     from turret_api.collector.log import to_stderr
-    from turret_api.command.postgres import database
+    from turret_api.processes.postgres import database
 
     settings = Settings.from_environment()
     to_stderr(logging.INFO)

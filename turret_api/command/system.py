@@ -28,11 +28,11 @@ from typing import IO
 import click
 
 from turret_api.accounts import Accounts, NewProject
-from turret_api.command import supervisor_guard
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
 from turret_api.command.health import accepts, answers, last_heartbeat
-from turret_api.command.postgres import DatabaseError, database, embedded_server, revive
-from turret_api.command.supervisor import Component, StartError, Supervisor, tail
+from turret_api.processes import guard
+from turret_api.processes.postgres import DatabaseError, database, embedded_server, revive
+from turret_api.processes.supervisor import Component, StartError, Supervisor, tail
 from turret_pipeline.settings import Settings
 
 HOST = "127.0.0.1"
@@ -75,7 +75,7 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
     retries before its daemon starts.
     """
     with _home(settings) as lock:
-        if left_over := supervisor_guard.end(settings.home):
+        if left_over := guard.end(settings.home):
             say(f"ended {left_over} processes that an earlier `turret up` left over")
         _check_ports(settings)
         with database(settings) as url:

@@ -34,7 +34,7 @@ import click
 import psutil
 import psycopg2
 
-from turret_api.command import postgres_keeper
+from turret_api.processes import postgres_keeper
 from turret_pipeline.settings import Settings
 
 USER = DATABASE = "turret"
@@ -180,7 +180,7 @@ def _give_away(data: Path) -> None:
 
 def _start_keeper(folder: Path, log: Path, lock: int) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "turret_api.command.postgres_keeper", str(folder)]
+    command = [sys.executable, "-m", "turret_api.processes.postgres_keeper", str(folder)]
     with log.open("a") as out:
         # A session of its own: Ctrl-C in a terminal reaches every process of the foreground group.
         keeper = subprocess.Popen(

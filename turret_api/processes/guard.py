@@ -3,7 +3,7 @@
 Every process that `turret up` starts carries `TURRET_UP=<token> <home>` in its environment, and so does all that comes
 from it: Dagster's runs, their workers. That mark survives the parents' death and cannot be mistaken for another's, as
 a reused pid can. It is looked for in three places: when `up` ends; when it starts, for what a crash left over; and in
-the guard, `python -m turret_api.command.supervisor_guard TOKEN HOME`, a small process that waits for the end of its
+the guard, `python -m turret_api.processes.guard TOKEN HOME`, a small process that waits for the end of its
 standard input. The kernel ends that when the supervisor dies, SIGKILL included, and the guard ends what is left.
 """
 
@@ -64,7 +64,7 @@ def end(home: Path, token: str | None = None, grace_s: float = GRACE_S) -> int:
 
 def start(token: str, home: Path) -> subprocess.Popen[bytes]:
     """Start the guard; it acts when its standard input is closed, or we die."""
-    command = [sys.executable, "-m", "turret_api.command.supervisor_guard", token, str(home)]
+    command = [sys.executable, "-m", "turret_api.processes.guard", token, str(home)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 

@@ -1,4 +1,4 @@
-"""The process that keeps the embedded Postgres: `python -m turret_api.command.postgres_keeper FOLDER LOCK_FD`.
+"""The process that keeps the embedded Postgres: `python -m turret_api.processes.postgres_keeper FOLDER LOCK_FD`.
 
 It runs `postgres` as its child, starts it again when it dies, and ends it when nobody uses it any more. Users hold a
 shared lock on `users.lock`; the kernel drops that lock however a user ends, SIGKILL included, so the keeper, which

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turret_api.command import supervisor_guard
+from turret_api.processes import guard
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
@@ -71,7 +71,7 @@ class Supervisor:
     home: Path
     say: Callable[[str], None]
     on_change: Callable[[], None] = lambda: None
-    grace_s: float = supervisor_guard.GRACE_S
+    grace_s: float = guard.GRACE_S
     token: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __post_init__(self) -> None:
@@ -83,14 +83,14 @@ class Supervisor:
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def __enter__(self) -> Supervisor:
-        self._guard = supervisor_guard.start(self.token, self.home)
+        self._guard = guard.start(self.token, self.home)
         self._watcher.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._ending.set()
         self._watcher.join()
-        supervisor_guard.end(self.home, self.token, self.grace_s)
+        guard.end(self.home, self.token, self.grace_s)
         for each in self._running.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 each.process.wait(1)
@@ -150,7 +150,7 @@ class Supervisor:
         with component.log.open("a") as log:
             return subprocess.Popen(
                 component.command,
-                env={**component.environment, **supervisor_guard.mark(self.token, self.home)},
+                env={**component.environment, **guard.mark(self.token, self.home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -16,14 +16,14 @@ import psutil
 import psycopg2
 import pytest
 
-from tests.command.conftest import processes_of, until
-from turret_api.command.postgres import DatabaseError, database, embedded_server, embedded_url
-from turret_api.command.postgres_keeper import state, unprivileged_user
+from tests.processes.conftest import processes_of, until
+from turret_api.processes.postgres import DatabaseError, database, embedded_server, embedded_url
+from turret_api.processes.postgres_keeper import state, unprivileged_user
 from turret_pipeline.settings import Settings
 
 HOLD = """
 import sys
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 with database(Settings.from_environment()) as url:
     print(url, flush=True)
