@@ -12,7 +12,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -44,6 +43,9 @@ class Directory:
     Args:
         accounts: where the truth is.
         file: where the copy is kept over a restart, or None to keep none.
+
+    Attributes:
+        version: a number that grows whenever keys or plans may have changed.
     """
 
     def __init__(self, accounts: Accounts, file: Path | None = None) -> None:
@@ -56,7 +58,7 @@ class Directory:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.on_change: Callable[[], None] | None = None
+        self.version = 0
         if file is not None and file.exists():
             try:
                 self._copy = msgspec.json.decode(file.read_bytes(), type=_Copy)
@@ -172,9 +174,8 @@ class Directory:
                     for project in projects
                 },
             )
+            self.version += 1
             self._keep()
-        if self.on_change is not None:
-            self.on_change()
         return True
 
     def _run(self) -> None:

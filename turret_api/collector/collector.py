@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import queue
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.roller import Roller
 from turret_api.collector.slots import KEYS_FILE, Slot, take_slot
 from turret_api.collector.spool import Spool
-from turret_api.collector.submission import Result, Submission
+from turret_api.collector.submission import Parked, Result, Submission
 from turret_api.collector.writer import Writer
 from turret_api.errors import ApiError, UnavailableError
 from turret_pipeline.settings import Settings
@@ -71,11 +72,13 @@ class Collector:
         self.disk = DiskGuard(
             places, settings.disk_reserve_bytes, lambda place, free: self.metrics.disk_free.labels(place).set(free)
         )
-        self.ledger = Ledger(self.keys.plan, self._spool.quota())
-        self.keys.on_change = self.ledger.plans_changed
+        self.ledger = Ledger(self.keys, self._spool.quota())
         self._neighbours = Neighbours(self.slot)
-        self.writer = Writer(self._spool, self.ledger, self.metrics, self.disk.mark_full, on_broken, self._neighbours)
-        self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer)
+        parked: queue.SimpleQueue[Parked | None] = queue.SimpleQueue()
+        self.writer = Writer(
+            self._spool, self.ledger, self.metrics, parked.put, self.disk.mark_full, on_broken, self._neighbours
+        )
+        self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer, parked)
         self._reader = self._spool.reader()
         self.roller = Roller(
             self.writer, self._reader, self.collector_id, self.lake, self.metrics, settings.roll_after_s
