@@ -25,7 +25,7 @@ _MODULES = (
     "sqlalchemy.dialects.postgresql.psycopg2",
     "turret_api.collector.collector",
     "turret_api.collector.history",
-    "turret_api.collector.server",
+    "turret_api.serve.server",
     "turret_api.command.import_events",
     "turret_api.command.key",
     "turret_api.command.main",
