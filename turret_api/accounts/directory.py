@@ -1,8 +1,10 @@
 """The copy of keys and plans in memory that requests are judged by.
 
-A change in Postgres reaches it within two seconds; a key that is not in it, but could be real, makes it look at once,
+A change in Postgres reaches it within two seconds. A key that is not in it, but could be real, makes it look at once,
 so a key works the moment it is made. While Postgres is away the copy stands. It is also kept in a file (hashes of
 keys, never keys), so that a collector can start during an outage.
+
+    empty, or read from the file ──refresh()──▶ current ──Postgres is away──▶ stands as last seen ──▶ current again
 """
 
 from __future__ import annotations
@@ -73,7 +75,7 @@ class Directory:
         return self._reached
 
     def start(self) -> None:
-        """From this call on the copy renews itself."""
+        """From this call on a thread brings the copy up to date every `REFRESH_S` seconds."""
         self.refresh()
         self._thread = threading.Thread(target=self._run, name="directory", daemon=True)
         self._thread.start()
@@ -94,8 +96,8 @@ class Directory:
     def may_be_new(self, key: str) -> bool:
         """Tell whether `key` could be a real key that the copy does not know yet.
 
-        A key that was not known a moment ago is not looked for again until the copy has had its turn, so that made-up
-        keys do not keep Postgres busy.
+        A key that was looked for and not found is not looked for again within `REFRESH_S`, so that made-up keys do not
+        keep Postgres busy.
         """
         if not is_well_formed(key):
             return False
@@ -136,7 +138,7 @@ class Directory:
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
 
-        Tells whether Postgres answered. Those who ask at the same time share one look.
+        Return whether Postgres answered. Threads that ask at the same time share one look.
         """
         with self._lock:
             began = time.monotonic()

@@ -1,4 +1,8 @@
-"""One collector process: its spool and the threads over it, started and ended in the right order."""
+"""One collector process: its spool and the threads over it, started and ended in the right order.
+
+made ──start()──▶ open ──stop()──▶ ended, its slot free
+                   └──the spool fails──▶ the process ends at once, and the next one recovers
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ BROKEN_EXIT = 70
 
 
 def _end_at_once(error: Exception) -> None:
-    """End the process: what is on the disk is not known, so nothing may be answered; the next start finds out."""
+    """End the process: what is on the disk is not known, so it may answer nothing; the next start finds out."""
     log.critical("the spool failed; ending, the next start recovers", extra={"reason": str(error)})
     logging.shutdown()
     os._exit(BROKEN_EXIT)
@@ -47,7 +51,7 @@ class Collector:
         accounts: projects, plans and keys.
         slot: the locked folder of its spool; None: the first that is free.
         vfs: name of the apsw VFS that the spool is on; None: the default.
-        on_broken: what to do when the spool fails; must not return control to the writer's thread.
+        on_broken: is called on the writer's thread when the spool failed; must end the process.
     """
 
     def __init__(
@@ -117,7 +121,7 @@ class Collector:
         self.slot.release()
 
     def _adopt(self, slot: Slot) -> None:
-        """Bring what is in a spool that nobody has to the lake, and give its grants back."""
+        """Bring what is in a spool that no process has to the lake, and give its grants back."""
         left = Collector(self.settings, self._accounts, slot=slot)
         left.start()
         left.stop()

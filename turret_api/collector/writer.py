@@ -1,7 +1,7 @@
 """The one thread that writes the spool: many requests, one commit.
 
-Whatever waits when a commit ends goes into the next one (group commit), so the cost of an fsync is shared by all that
-arrive meanwhile. Duplicate keys, quota use and events are one transaction; answers are given after its fsync.
+All that waits when a commit ends goes into the next one (group commit), so requests that arrive together share the cost
+of an fsync. Ids seen, quota used and events are one transaction; answers are given after its fsync.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Writer:
         ledger: who may store how much.
         metrics: what is counted.
         park: takes a submission that needs more than is granted here; the broker submits it again, or refuses it.
-        on_full: called when the disk had no room.
-        on_broken: called when a write or an fsync failed; must end the process.
+        on_full: is called when the disk had no room.
+        on_broken: is called when a write or an fsync failed; must end the process.
         neighbours: the other collectors of this host; None: there are none.
     """
 
@@ -92,10 +92,11 @@ class Writer:
 
     @property
     def is_alive(self) -> bool:
+        """Whether the thread runs, and so writes what is submitted."""
         return self._thread.is_alive()
 
     def submit(self, submission: Submission) -> None:
-        """Hand over a request's events; `submission.future` is resolved when they are stored."""
+        """Queue a request's events; `submission.future` is resolved when they are stored or refused."""
         self._queue.put(submission)
 
     def call(self, function: Callable[[Spool], T]) -> T:
@@ -157,7 +158,7 @@ class Writer:
             future.set_exception(error)
             raise
         except Exception as error:
-            # Before the rollback, which fails too when the file is damaged: nobody may be left waiting.
+            # Before the rollback, which fails too if the file is damaged; the caller must not wait without end.
             future.set_exception(error)
             self._spool.rollback()
         else:

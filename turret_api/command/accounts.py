@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def open_accounts(settings: Settings | None = None) -> Iterator[Accounts]:
-    """Yield the accounts of the settings, their tables made; what a user can cause comes out as one line."""
+    """Yield the accounts of the settings, their tables made; an error that a user can cause comes out as one line."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from turret_api.accounts import AccountError

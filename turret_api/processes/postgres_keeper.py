@@ -223,6 +223,7 @@ def _open_to_all(path: Path) -> bool:
 
 
 def main() -> None:
+    """Keep the server of the folder in the arguments; end with 1, and the reason in the log, if that cannot be done."""
     try:
         keep(Path(sys.argv[1]))
     except KeeperError as error:

@@ -45,20 +45,24 @@ class Protocol(HttpToolsProtocol):
     _n_discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock: the connection waits for its first request."""
         super().connection_made(transport)
         self._waits_since = self.loop.time()
 
     def on_message_begin(self) -> None:
+        """Start the clock for a request's head."""
         super().on_message_begin()
         self._waits_since = self.loop.time()
         self._has_head = False
         self._n_discarded = 0
 
     def on_headers_complete(self) -> None:
+        """Note that only the body is missing."""
         self._has_head = True
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; close the connection once too much came after the answer."""
         if self.cycle.response_complete:
             self._n_discarded += len(body)
             if self._n_discarded > _MOST_DISCARDED:
@@ -66,6 +70,7 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """Stop the clock: the request is whole."""
         self._waits_since = None
         super().on_message_complete()
         if self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
