@@ -199,7 +199,7 @@ def main() -> None:
 
 def measure(home: str, seconds: float, rounds: int, clients: int) -> dict[str, float]:
     """Return the medians of all figures."""
-    from turret_api.command.postgres import database
+    from turret_api.processes.postgres import database
     from turret_pipeline.settings import Settings
 
     environment = {**os.environ, "TURRET_HOME": home}

@@ -33,7 +33,7 @@ import uvloop
 from collector import Round, drive, start
 
 from turret_api.accounts import Accounts
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.analysis.fields.detect import detect_types, profile_fields
 from turret_pipeline.lake.tables import (
     EVENTS,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.language_model import Server
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.embedder.embed import DEFAULT_MODEL
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake

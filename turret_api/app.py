@@ -52,9 +52,9 @@ def create_app(
     app.state.keys = keys or Directory(accounts)
     errors.install(app)
     if collector is not None:
-        from turret_api.collector.routes import install
         from turret_api.read.calculator import Calculator
         from turret_api.read.front import Front
+        from turret_api.serve.routes import install
 
         app.state.calculator = Calculator(app.state.lake, settings.question_s, settings.question_bytes)
         app.add_middleware(Front)

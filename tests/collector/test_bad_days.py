@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import re
 import socket
 import subprocess
 import threading
@@ -14,12 +15,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from turret_api.accounts import Accounts
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 
 GOOD = {"name": "n", "metadata": {"a": 1}}
@@ -211,6 +213,13 @@ def test_clients_that_dawdle_are_cut(make_server: Callable, new_project: Callabl
     assert time.monotonic() - started < 30
 
 
+def workers_of(server: Any) -> set[str]:
+    """Return which workers' figures one scrape gives."""
+    with contextlib.closing(server.connect()) as connection:
+        connection.request("GET", "/metrics")
+        return set(re.findall(r'worker="\d+"', connection.getresponse().read().decode()))
+
+
 def test_several_workers_share_a_port_and_each_has_a_spool(make_server: Callable, new_project: Callable) -> None:
     project = new_project("enterprise", 300)
     server = make_server(options=["--workers", "2"]).start()
@@ -225,9 +234,11 @@ def test_several_workers_share_a_port_and_each_has_a_spool(make_server: Callable
         if answer.status == 503:
             statuses[503] = 0
 
-    metrics = server.request("GET", "/metrics")
+    deadline = time.monotonic() + 30
+    while {'worker="0"', 'worker="1"'} - (found := workers_of(server)) and time.monotonic() < deadline:
+        time.sleep(0.2)
     assert server.stop() == 0
-    assert len(children) == 2 and metrics.status == 200
+    assert len(children) == 2 and found == {'worker="0"', 'worker="1"'}, "each process tells the figures of both"
     assert statuses[200] == 300 and statuses[429] == 100
     assert server.events(project.project_id).height == 300
     assert {folder.name for folder in (server.home / "spool").iterdir()} >= {"0", "1"}

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -27,7 +28,7 @@ from turret_api.collector.ledger import Ledger
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.roller import Roller
 from turret_api.collector.spool import Spool, SpoolBrokenError
-from turret_api.collector.submission import Submission
+from turret_api.collector.submission import Parked, Submission
 from turret_api.collector.writer import Writer
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
@@ -68,9 +69,9 @@ class Machine:
         # So that the log is folded into the file many times in a short test.
         self.spool._db.execute("PRAGMA wal_autocheckpoint=30")
         plan = Plan("enterprise", None, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
-        self.writer = Writer(
-            self.spool, Ledger(lambda _: plan, self.spool.quota()), Metrics(), lambda: None, self._broken
-        )
+        plans = SimpleNamespace(version=0, plan=lambda _: plan)
+        ledger = Ledger(plans, self.spool.quota())
+        self.writer = Writer(self.spool, ledger, Metrics(), self._park, lambda: None, self._broken)
         self.reader = self.spool.reader()
         self.roller = Roller(self.writer, self.reader, self.spool.collector_id, self.lake, Metrics(), 3600)
         self.error: Exception | None = None
@@ -78,6 +79,9 @@ class Machine:
 
     def _broken(self, error: Exception) -> None:
         self.error = error
+
+    def _park(self, parked: Parked) -> None:
+        raise AssertionError(f"a plan without a limit has room for all: {parked}")
 
     def stop(self) -> None:
         self.writer.stop()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from tests.command.conftest import processes_of, until
+from tests.processes.conftest import processes_of, until
 
 if TYPE_CHECKING:
     from tests.command.test_up import Up

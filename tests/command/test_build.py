@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.command.conftest import processes_of, until
+from tests.processes.conftest import processes_of, until
 from turret_api.accounts import Accounts
 from turret_api.command.build import bring_in_spools, spooled
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.settings import Settings
 

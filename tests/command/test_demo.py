@@ -17,7 +17,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from tests.command.conftest import processes_of, until
+from tests.processes.conftest import processes_of, until
 from turret_api.command.sample import CLEAR_MOVES, FIELD, make_sample, planted_topics
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake

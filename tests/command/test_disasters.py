@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.command.conftest import processes_of, until
 from tests.command.kills import (
     DYING,
     Kill,
@@ -29,6 +28,7 @@ from tests.command.kills import (
 )
 from tests.command.test_up import Up, turret
 from tests.pipeline.conftest import DAYS, bring, event, planted_rows, put, tables
+from tests.processes.conftest import processes_of, until
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.stages.checks import CHECKS
 from turret_pipeline.stages.pending import STAGES, pending_stages

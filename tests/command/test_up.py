@@ -21,12 +21,12 @@ import httpx
 import psutil
 import pytest
 
-from tests.command.conftest import processes_of, until
 from tests.command.kills import DYING, REACHED_S, kill_database, order, while_waiting
 from tests.pipeline.conftest import DAYS, bring, event, put, tables
+from tests.processes.conftest import processes_of, until
 from turret_api.command.dagster_home import dagster_environment
-from turret_api.command.postgres import embedded_url
 from turret_api.command.system import running
+from turret_api.processes.postgres import embedded_url
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import pending_stages

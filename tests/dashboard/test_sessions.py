@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import stat
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import httpx
 import pytest
+from itsdangerous import TimestampSigner
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
 from turret_api.accounts import Accounts
-from turret_api.dashboard.sessions import COOKIE
+from turret_api.dashboard.sessions import COOKIE, LIFETIME_S, load_secret
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -60,17 +63,44 @@ def test_sign_in_never_leads_to_another_host(served: Served, destination: str) -
 
 def test_a_changed_cookie_is_no_session(served: Served) -> None:
     value = sign_in(served, served.full.read_key).cookies[COOKIE]
-    key_hash, deadline, mac = value.split(".")
+    key_hash, signed_at, mac = value.split(".")
     other = "0" * 64
     for changed in (
-        f"{other}.{deadline}.{mac}",
-        f"{key_hash}.{int(deadline) + 1}.{mac}",
-        f"{key_hash}.{deadline}.",
+        f"{other}.{signed_at}.{mac}",
+        f"{key_hash}.{later(signed_at)}.{mac}",
+        f"{key_hash}.{signed_at}.",
+        f"{key_hash}.{mac}",
+        f"ä{value}",
         "x",
         "",
     ):
-        answer = httpx.get(f"{served.url}/v1/usage", cookies={COOKIE: changed})
+        answer = httpx.get(f"{served.url}/v1/usage", headers={"Cookie": f"{COOKIE}={changed}".encode()})
         assert answer.status_code == 401, changed
+
+
+def test_a_session_ends_after_two_weeks(served: Served) -> None:
+    key_hash = hashlib.sha256(served.full.read_key.encode()).hexdigest()
+    for age_s, status in ((LIFETIME_S - 60, 200), (LIFETIME_S + 60, 401)):
+        signer = Earlier(load_secret(served.settings.home), age_s)
+        cookies = {COOKIE: signer.sign(key_hash).decode()}
+        assert httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == status, age_s
+
+
+class Earlier(TimestampSigner):
+    """Signs as the dashboard did `age_s` seconds ago."""
+
+    def __init__(self, secret: bytes, age_s: int) -> None:
+        super().__init__(secret, salt=COOKIE, key_derivation="hmac", digest_method=hashlib.sha256)
+        self.age_s = age_s
+
+    def get_timestamp(self) -> int:
+        return super().get_timestamp() - self.age_s
+
+
+def later(signed_at: str) -> str:
+    """Return a cookie's time one second later, as it stands in the cookie."""
+    number = int.from_bytes(urlsafe_b64decode(signed_at + "=" * (-len(signed_at) % 4)))
+    return urlsafe_b64encode((number + 1).to_bytes(4)).rstrip(b"=").decode()
 
 
 def test_one_browser_looks_at_several_projects_each_by_its_address(served: Served, visitor: Visitor) -> None:

@@ -1,8 +1,10 @@
 """The copy of keys and plans in memory that requests are judged by.
 
-A change in Postgres reaches it within two seconds; a key that is not in it, but could be real, makes it look at once,
+A change in Postgres reaches it within two seconds. A key that is not in it, but could be real, makes it look at once,
 so a key works the moment it is made. While Postgres is away the copy stands. It is also kept in a file (hashes of
 keys, never keys), so that a collector can start during an outage.
+
+    empty, or read from the file ──refresh()──▶ current ──Postgres is away──▶ stands as last seen ──▶ current again
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -44,6 +45,9 @@ class Directory:
     Args:
         accounts: where the truth is.
         file: where the copy is kept over a restart, or None to keep none.
+
+    Attributes:
+        version: a number that grows whenever keys or plans may have changed.
     """
 
     def __init__(self, accounts: Accounts, file: Path | None = None) -> None:
@@ -56,7 +60,7 @@ class Directory:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
-        self.on_change: Callable[[], None] | None = None
+        self.version = 0
         if file is not None and file.exists():
             try:
                 self._copy = msgspec.json.decode(file.read_bytes(), type=_Copy)
@@ -71,7 +75,7 @@ class Directory:
         return self._reached
 
     def start(self) -> None:
-        """From this call on the copy renews itself."""
+        """From this call on a thread brings the copy up to date every `REFRESH_S` seconds."""
         self.refresh()
         self._thread = threading.Thread(target=self._run, name="directory", daemon=True)
         self._thread.start()
@@ -92,8 +96,8 @@ class Directory:
     def may_be_new(self, key: str) -> bool:
         """Tell whether `key` could be a real key that the copy does not know yet.
 
-        A key that was not known a moment ago is not looked for again until the copy has had its turn, so that made-up
-        keys do not keep Postgres busy.
+        A key that was looked for and not found is not looked for again within `REFRESH_S`, so that made-up keys do not
+        keep Postgres busy.
         """
         if not is_well_formed(key):
             return False
@@ -134,7 +138,7 @@ class Directory:
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
 
-        Tells whether Postgres answered. Those who ask at the same time share one look.
+        Return whether Postgres answered. Threads that ask at the same time share one look.
         """
         with self._lock:
             began = time.monotonic()
@@ -172,9 +176,8 @@ class Directory:
                     for project in projects
                 },
             )
+            self.version += 1
             self._keep()
-        if self.on_change is not None:
-            self.on_change()
         return True
 
     def _run(self) -> None:

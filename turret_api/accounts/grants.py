@@ -83,8 +83,8 @@ class Grants:
     def lease(self, project_id: str, period: str, used: int, need: int, surplus: int) -> Lease:
         """Grant the collector `need` more events than it has used, and `surplus` on top where there is plenty.
 
-        Nothing on top once another collector waits for some. What cannot be granted is marked as wanted, so that
-        those who hold some and do not need it give it back.
+        It gets nothing on top while another collector waits. What cannot be granted is marked as wanted, so that
+        collectors that hold unused grants give them back.
         """
         table = QUOTA_GRANTS
         ours = and_(table.c.project_id == project_id, table.c.period == period)

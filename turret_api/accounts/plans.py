@@ -1,7 +1,7 @@
 """What a plan allows: how many events, in which period.
 
-Every period has a name, and use is counted by (project, name) for ever, so a clock that jumps over a month's end and
-back finds the old count again and nothing is accepted twice over.
+Every period has a name, and the count of a (project, name) is never dropped. So a clock that jumps over a month's end
+and back finds the old count again, and the limit is not granted twice.
 """
 
 from __future__ import annotations

@@ -7,9 +7,8 @@ import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Select, create_engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, create_engine, func, insert, select, text, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
@@ -222,10 +221,10 @@ class Accounts:
             return number, projects, [Key(*row) for row in live]
 
 
-_SELECT_PROJECTS: Select[Any] = select(
+_SELECT_PROJECTS = select(
     PROJECTS.c.project_id, PROJECTS.c.name, PROJECTS.c.plan, PROJECTS.c.limit, PROJECTS.c.created_at
 )
-_SELECT_KEYS: Select[Any] = select(
+_SELECT_KEYS = select(
     API_KEYS.c.key_id,
     API_KEYS.c.project_id,
     API_KEYS.c.scope,
@@ -261,7 +260,6 @@ def _free_id(connection: Connection, name: str) -> str:
     """Return a project id that reads like `name`: its slug where that is valid and free, else with a suffix."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-")
-    taken: Row[Any] | None = None
     if len(slug) >= 3:
         taken = connection.execute(select(PROJECTS.c.project_id).where(PROJECTS.c.project_id == slug)).first()
         if taken is None:

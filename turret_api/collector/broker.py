@@ -1,4 +1,11 @@
-"""The thread that brings grants from Postgres to the ledger and back, so that the writer never waits for Postgres."""
+"""The thread that brings grants from Postgres to the ledger and back, so that the writer never waits for Postgres.
+
+A submission that needs more than is granted here is parked:
+
+    parked ──a grant came, or the limit is used up──▶ submitted again, and decided by the writer
+       │ └────others hold unused grants─────────────▶ parked, until they give some back
+       └──────Postgres is away, others are silent, or `_PATIENCE_S` is over──▶ refused (503)
+"""
 
 from __future__ import annotations
 
@@ -11,9 +18,9 @@ from collections.abc import Callable
 from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts.grants import Grants
-from turret_api.collector.ledger import Account, Ledger
+from turret_api.collector.ledger import Ledger, Quota
 from turret_api.collector.spool import Spool, SpoolBrokenError
-from turret_api.collector.submission import Submission, resolve
+from turret_api.collector.submission import Parked, Submission, resolve
 from turret_api.collector.writer import Writer
 from turret_api.errors import UnavailableError
 
@@ -26,25 +33,28 @@ _SILENT_S = 15.0
 _LEAST_SURPLUS, _MOST_SURPLUS = 1_000, 1_000_000
 _ACTIVE_S = 60.0
 
-_Parked = tuple[Account, Submission, int]
-
 
 class Broker:
-    """Keeps the grants of `ledger`'s accounts in step with Postgres."""
+    """Keeps the grants of `ledger`'s quotas in step with Postgres.
 
-    def __init__(self, grants: Grants, ledger: Ledger, writer: Writer) -> None:
+    Args:
+        parked: where the writer puts what needs more than is granted here; None in it ends the thread.
+    """
+
+    def __init__(
+        self, grants: Grants, ledger: Ledger, writer: Writer, parked: queue.SimpleQueue[Parked | None]
+    ) -> None:
         self._grants = grants
         self._ledger = ledger
         self._writer = writer
-        self._inbox: queue.SimpleQueue[_Parked | None] = queue.SimpleQueue()
-        self._parked: list[_Parked] = []
-        self._reported: dict[Account, int] = {}
-        self._leased: dict[Account, tuple[float, int]] = {}
+        self._inbox = parked
+        self._parked: list[Parked] = []
+        self._reported: dict[Quota, int] = {}
+        self._leased: dict[Quota, tuple[float, int]] = {}
         self._synced_at = float("-inf")
         self._is_reached = True
         self._is_reconciled = False
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
-        ledger.on_parked = lambda *parked: self._inbox.put(parked)
 
     def start(self) -> None:
         """Take what Postgres says is granted, if it can be reached, and keep in step from then on."""
@@ -71,7 +81,7 @@ class Broker:
             while True:
                 if item is None:
                     return False
-                item[1].parked_at = item[1].parked_at or time.monotonic()
+                item.submission.parked_at = item.submission.parked_at or time.monotonic()
                 self._parked.append(item)
                 item = self._inbox.get_nowait()
         except queue.Empty:
@@ -102,50 +112,50 @@ class Broker:
         return True
 
     def _serve_parked(self) -> None:
-        by_account: dict[Account, list[tuple[Submission, int]]] = {}
-        for account, submission, needed in self._parked:
-            by_account.setdefault(account, []).append((submission, needed))
+        by_quota: dict[Quota, list[tuple[Submission, int]]] = {}
+        for quota, submission, needed in self._parked:
+            by_quota.setdefault(quota, []).append((submission, needed))
         self._parked = []
-        for account, waiting in by_account.items():
-            if self._ledger.account(account.project_id, time.time()) is not account:
+        for quota, waiting in by_quota.items():
+            if self._ledger.quota(quota.project_id, time.time()) is not quota:
                 self._release(waiting)  # a new month has begun meanwhile
                 continue
             need = sum(needed for _, needed in waiting)
-            before = account.granted
-            elsewhere, silent_s = self._lease(account, need)
-            if account.granted > before or account.room(time.time()) >= waiting[0][1] or account.is_used_up:
+            before = quota.granted
+            elsewhere, silent_s = self._lease(quota, need)
+            if quota.granted > before or quota.n_free(time.time()) >= waiting[0][1] or quota.is_used_up:
                 self._release(waiting)
             elif not elsewhere:
                 # All is granted and used but what this collector holds: as many of the events as fit are taken.
-                if account.room(time.time()):
+                if quota.n_free(time.time()):
                     for submission, _ in waiting[:1]:
                         submission.is_final = True
                 else:
-                    account.is_used_up = account.limit is not None
+                    quota.is_used_up = quota.limit is not None
                 self._release(waiting)
             else:
-                self._wait_for_others(account, waiting, silent_s)
+                self._wait_for_others(quota, waiting, silent_s)
 
-    def _wait_for_others(self, account: Account, waiting: list[tuple[Submission, int]], silent_s: float) -> None:
+    def _wait_for_others(self, quota: Quota, waiting: list[tuple[Submission, int]], silent_s: float) -> None:
         for submission, needed in waiting:
             if silent_s > _SILENT_S or time.monotonic() - (submission.parked_at or 0.0) > _PATIENCE_S:
                 message = "The rest of the plan is set aside for another collector; nothing was stored. Try again."
                 resolve([submission], UnavailableError(message, retry_after_s=5))
             else:
-                self._parked.append((account, submission, needed))
+                self._parked.append(Parked(quota, submission, needed))
 
-    def _lease(self, account: Account, need: int) -> tuple[int, float]:
+    def _lease(self, quota: Quota, need: int) -> tuple[int, float]:
         """Ask for `need` more than there is room for; return what others hold unused, and how long they were silent."""
-        at, last = self._leased.get(account, (float("-inf"), 0))
+        at, last = self._leased.get(quota, (float("-inf"), 0))
         is_busy = time.monotonic() - at < _ACTIVE_S
         surplus = min(_MOST_SURPLUS, max(_LEAST_SURPLUS, 2 * last if is_busy else 0))
-        used = account.used
-        lease = self._grants.lease(account.project_id, account.period, used, need, surplus)
-        self._leased[account] = (time.monotonic(), surplus)
-        self._reported[account] = used
-        account.used_elsewhere = max(0, lease.used - used)
-        if lease.granted != account.granted:
-            self._set_granted(account, lambda: lease.granted)
+        used = quota.used
+        lease = self._grants.lease(quota.project_id, quota.period, used, need, surplus)
+        self._leased[quota] = (time.monotonic(), surplus)
+        self._reported[quota] = used
+        quota.used_elsewhere = max(0, lease.used - used)
+        if lease.granted != quota.granted:
+            self._set_granted(quota, lambda: lease.granted)
         return lease.elsewhere, lease.silent_s
 
     def _release(self, waiting: list[tuple[Submission, int]]) -> None:
@@ -160,53 +170,53 @@ class Broker:
     def _reconcile(self) -> None:
         """Take over what Postgres says is granted: a lease may have been made just before this collector died."""
         for (project_id, period), granted in self._grants.all_granted().items():
-            account = self._ledger.account_of(project_id, period, time.time())
-            if granted != account.granted:
-                self._set_granted(account, lambda granted=granted: granted)  # type: ignore[misc]
+            quota = self._ledger.quota_of(project_id, period, time.time())
+            if granted != quota.granted:
+                self._set_granted(quota, lambda granted=granted: granted)  # type: ignore[misc]
         self._is_reconciled = True
 
     def _sync(self) -> None:
         if not self._is_reconciled:
             self._reconcile()
-        accounts = self._ledger.accounts()
-        changed = {account: account.used for account in accounts if self._reported.get(account) != account.used}
-        self._grants.report({(account.project_id, account.period): used for account, used in changed.items()})
+        quotas = self._ledger.quotas()
+        changed = {quota: quota.used for quota in quotas if self._reported.get(quota) != quota.used}
+        self._grants.report({(quota.project_id, quota.period): used for quota, used in changed.items()})
         self._reported.update(changed)
-        if not accounts:
+        if not quotas:
             return
         now_s = time.time()
-        by_name = {(account.project_id, account.period): account for account in accounts}
+        by_name = {(quota.project_id, quota.period): quota for quota in quotas}
         for name, (used, granted) in self._grants.used_elsewhere(by_name).items():
-            account = by_name[name]
-            account.used_elsewhere = used
-            if account.is_used_up and (account.limit is None or granted < account.limit):
-                account.is_used_up = False
+            quota = by_name[name]
+            quota.used_elsewhere = used
+            if quota.is_used_up and (quota.limit is None or granted < quota.limit):
+                quota.is_used_up = False
         waited_for = self._grants.wanted()
-        for name, account in by_name.items():
-            is_current = self._ledger.account(account.project_id, now_s) is account
-            over = account.limit is not None and account.granted > account.limit
-            if account.granted > account.used and (name in waited_for or over or not is_current):
-                self._give_back(account)
-            elif is_current and account in changed and account.limit is not None and not account.is_closed(now_s):
-                _, surplus = self._leased.get(account, (0.0, 0))
-                if account.granted - account.used < surplus // 2 and name not in waited_for:
-                    self._lease(account, 0)
+        for name, quota in by_name.items():
+            is_current = self._ledger.quota(quota.project_id, now_s) is quota
+            over = quota.limit is not None and quota.granted > quota.limit
+            if quota.granted > quota.used and (name in waited_for or over or not is_current):
+                self._give_back(quota)
+            elif is_current and quota in changed and quota.limit is not None and not quota.is_closed(now_s):
+                _, surplus = self._leased.get(quota, (0.0, 0))
+                if quota.granted - quota.used < surplus // 2 and name not in waited_for:
+                    self._lease(quota, 0)
 
-    def _give_back(self, account: Account) -> None:
-        used = self._set_granted(account, lambda: account.used)
-        self._grants.give_back(account.project_id, account.period, used, used)
-        self._reported[account] = used
+    def _give_back(self, quota: Quota) -> None:
+        used = self._set_granted(quota, lambda: quota.used)
+        self._grants.give_back(quota.project_id, quota.period, used, used)
+        self._reported[quota] = used
 
-    def _set_granted(self, account: Account, amount: Callable[[], int]) -> int:
+    def _set_granted(self, quota: Quota, amount: Callable[[], int]) -> int:
         """Set the grant, in the spool and for the writer, on the writer's thread, so that no commit comes between."""
 
         def change(spool: Spool) -> int:
-            granted = max(amount(), account.used)
-            lower = granted < account.granted
+            granted = max(amount(), quota.used)
+            lower = granted < quota.granted
             if lower:
-                account.granted = granted
-            spool.set_quota(account.project_id, account.period, granted, account.used)
-            account.granted = granted
+                quota.granted = granted
+            spool.set_quota(quota.project_id, quota.period, granted, quota.used)
+            quota.granted = granted
             return granted
 
         return self._writer.call(change)
@@ -215,8 +225,8 @@ class Broker:
         """Give everything unused back, for this collector may not come again."""
         try:
             self._sync()
-            for account in self._ledger.accounts():
-                if account.granted > account.used:
-                    self._give_back(account)
+            for quota in self._ledger.quotas():
+                if quota.granted > quota.used:
+                    self._give_back(quota)
         except SQLAlchemyError as error:
             log.warning("unused grants could not be given back", extra={"reason": str(error)[:300]})

@@ -1,10 +1,15 @@
-"""One collector process: its spool and the threads over it, started and ended in the right order."""
+"""One collector process: its spool and the threads over it, started and ended in the right order.
+
+made ──start()──▶ open ──stop()──▶ ended, its slot free
+                   └──the spool fails──▶ the process ends at once, and the next one recovers
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import queue
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +26,7 @@ from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.roller import Roller
 from turret_api.collector.slots import KEYS_FILE, Slot, take_slot
 from turret_api.collector.spool import Spool
-from turret_api.collector.submission import Result, Submission
+from turret_api.collector.submission import Parked, Result, Submission
 from turret_api.collector.writer import Writer
 from turret_api.errors import ApiError, UnavailableError
 from turret_pipeline.settings import Settings
@@ -32,7 +37,7 @@ BROKEN_EXIT = 70
 
 
 def _end_at_once(error: Exception) -> None:
-    """End the process: what is on the disk is not known, so nothing may be answered; the next start finds out."""
+    """End the process: what is on the disk is not known, so it may answer nothing; the next start finds out."""
     log.critical("the spool failed; ending, the next start recovers", extra={"reason": str(error)})
     logging.shutdown()
     os._exit(BROKEN_EXIT)
@@ -46,7 +51,7 @@ class Collector:
         accounts: projects, plans and keys.
         slot: the locked folder of its spool; None: the first that is free.
         vfs: name of the apsw VFS that the spool is on; None: the default.
-        on_broken: what to do when the spool fails; must not return control to the writer's thread.
+        on_broken: is called on the writer's thread when the spool failed; must end the process.
     """
 
     def __init__(
@@ -71,11 +76,13 @@ class Collector:
         self.disk = DiskGuard(
             places, settings.disk_reserve_bytes, lambda place, free: self.metrics.disk_free.labels(place).set(free)
         )
-        self.ledger = Ledger(self.keys.plan, self._spool.quota())
-        self.keys.on_change = self.ledger.plans_changed
+        self.ledger = Ledger(self.keys, self._spool.quota())
         self._neighbours = Neighbours(self.slot)
-        self.writer = Writer(self._spool, self.ledger, self.metrics, self.disk.mark_full, on_broken, self._neighbours)
-        self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer)
+        parked: queue.SimpleQueue[Parked | None] = queue.SimpleQueue()
+        self.writer = Writer(
+            self._spool, self.ledger, self.metrics, parked.put, self.disk.mark_full, on_broken, self._neighbours
+        )
+        self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer, parked)
         self._reader = self._spool.reader()
         self.roller = Roller(
             self.writer, self._reader, self.collector_id, self.lake, self.metrics, settings.roll_after_s
@@ -114,7 +121,7 @@ class Collector:
         self.slot.release()
 
     def _adopt(self, slot: Slot) -> None:
-        """Bring what is in a spool that nobody has to the lake, and give its grants back."""
+        """Bring what is in a spool that no process has to the lake, and give its grants back."""
         left = Collector(self.settings, self._accounts, slot=slot)
         left.start()
         left.stop()

@@ -1,4 +1,4 @@
-"""Whether there is room: nothing is taken once a disk has less than a reserve, so that what was taken can be rolled."""
+"""Free space: nothing is taken while a disk has less than its reserve, so that what was taken can be rolled."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ class DiskGuard:
         self._thread.start()
 
     def stop(self) -> None:
-        """After this call nobody looks."""
+        """After this call the thread has ended."""
         self._stop.set()
         self._thread.join()
 
     def mark_full(self) -> None:
-        """Take nothing until the next look finds room."""
+        """Take nothing until the next look finds free space."""
         self.is_low = True
 
     def look(self) -> None:
-        """Renew `is_low`. Once low, a tenth more than the reserve must be free, so that it does not flicker."""
+        """Bring `is_low` up to date. Once low, it stays so until a tenth more than the reserve is free."""
         low = False
         for place, folder in self._places.items():
             try:

@@ -40,7 +40,7 @@ class Checked(msgspec.Struct, gc=False):
         name: the event's name.
         timestamp_us: when it happened, in microseconds since 1970 (UTC); None: when it is received.
         metadata: JSON text of the metadata, in UTF-8.
-        is_named: whether `event_id` is the client's, so that the same may come again.
+        is_named: whether `event_id` is the client's, so that the same event may come again.
     """
 
     event_id: str
@@ -57,7 +57,7 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{time.time_ns() // 1000:014x}{_random.getrandbits(64):016x}"
 
 
-# Seeded by the system, which is not asked for every id: that costs half of making one. Safe from several threads.
+# Seeded by the system once: asking it for each id costs half of making one. Safe from several threads.
 _random = random.Random()
 os.register_at_fork(after_in_child=_random.seed)
 

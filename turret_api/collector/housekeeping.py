@@ -1,4 +1,4 @@
-"""What a collector does beside its work: leave its figures for others, and take up spools that nobody has."""
+"""What a collector does beside its work: measure its spool, and take up spools that no process has."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable
 
-from turret_api.collector.exposition import KEEP_EVERY_S, keep
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.slots import Slot, left_slots
 from turret_api.collector.spool import SpoolError, SpoolReader
 
 log = logging.getLogger(__name__)
 
+MEASURE_EVERY_S = 2.0
+FIRST_LOOK_S = 4.0
+"""Not at once: the other workers of a restarted host take their own spools first."""
 LOOK_EVERY_S = 15.0
 
 
@@ -23,6 +25,7 @@ class Housekeeping:
     Args:
         slot: the collector's own folder.
         reader: a view of its spool, of this thread alone.
+        metrics: where the size of the spool is counted.
         adopt: brings what is in a left spool to the lake and gives its grants back; releases the slot.
     """
 
@@ -35,7 +38,7 @@ class Housekeeping:
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
     def start(self) -> None:
-        """From this call on house is kept."""
+        """From this call on the spool is measured and left spools are taken up."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -45,14 +48,12 @@ class Housekeeping:
         self._reader.close()
 
     def _run(self) -> None:
-        # Not at once: the other workers of a restarted host take their own spools first.
-        looked_at = time.monotonic() - LOOK_EVERY_S + 2 * KEEP_EVERY_S
-        while not self._stop.wait(KEEP_EVERY_S):
+        look_at = time.monotonic() + FIRST_LOOK_S
+        while not self._stop.wait(MEASURE_EVERY_S):
             try:
                 self._metrics.spool_bytes.set(self._reader.state().payload_bytes)
-                keep(self._metrics.registry, self._slot.folder)
-                if time.monotonic() - looked_at >= LOOK_EVERY_S:
-                    looked_at = time.monotonic()
+                if time.monotonic() >= look_at:
+                    look_at = time.monotonic() + LOOK_EVERY_S
                     self._look_for_left_spools()
             except (OSError, SpoolError) as error:
                 log.warning("housekeeping failed and is tried again", extra={"reason": str(error)[:300]})

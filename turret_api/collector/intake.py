@@ -1,7 +1,7 @@
 """Reading bodies within bounds: of one body, of all bodies together, and of time.
 
-All bodies in memory together hold at most `MOST_BYTES` (a single body always fits); who finds no room waits a little
-and is then told 503. What the socket holds back meanwhile is the server's flow control: 64 KiB a connection.
+All bodies in memory together hold at most `MOST_BYTES` (a single body always fits). A request that finds no room waits
+up to five seconds and is then answered 503. Meanwhile the server's flow control holds back all but 64 KiB a connection.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BODY_S = 45.0
 
 
 class ClientGoneError(Exception):
-    """The client hung up before its request was whole; there is nobody to answer."""
+    """The client hung up before its request was whole, so there is no one to answer."""
 
 
 class Reservation:

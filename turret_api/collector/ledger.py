@@ -1,7 +1,11 @@
-"""What this collector may still accept of each project, in memory, for the writer to decide by without waiting.
+"""What this collector may still accept of each project, in memory, so that the writer decides without waiting.
 
 The truth is in the spool (granted and used, in the transaction that stores the events) and, over all collectors, in
-Postgres (`turret_api.accounts.grants`); `turret_api.collector.broker` moves grants between the two.
+Postgres (`turret_api.accounts.grants`). The broker moves grants between the two. One `Quota` in its life:
+
+    open ──used = granted──▶ asks the broker ──a grant──▶ open
+                                   └──all collectors have used the limit──▶ used up ──another plan, or less used──▶ open
+    any of them ──the trial's end──▶ over
 """
 
 from __future__ import annotations
@@ -10,17 +14,24 @@ import datetime as dt
 import math
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from turret_api.accounts.plans import ENTERPRISE, Plan
 
-if TYPE_CHECKING:
-    from turret_api.collector.submission import Submission
-
 NO_LIMIT = 2**53 - 1
 """What `RateLimit-Limit` says of a plan without a limit: the largest integer that every JSON reader keeps."""
+
+
+class Plans(Protocol):
+    """What knows the projects' plans: `turret_api.accounts.directory.Directory`."""
+
+    @property
+    def version(self) -> int:
+        """A number that is another one once any plan may have changed."""
+
+    def plan(self, project_id: str) -> Plan | None:
+        """Return the project's plan; None if the project is not known (any more). Never blocks."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +43,13 @@ class Refusal:
     retry_at_s: float
 
 
-class Account:
+class Quota:
     """One project in one period, as this collector sees it.
 
-    Args:
-        granted: events that this collector may accept; `used`: that it has accepted.
-        used_elsewhere: by other collectors, as far as reported.
+    Attributes:
+        granted: events that this collector may accept.
+        used: events that it has accepted.
+        used_elsewhere: events that other collectors have accepted, as far as they have reported.
         is_used_up: whether all collectors together have used the limit.
     """
 
@@ -69,7 +81,7 @@ class Account:
         self.over_at_s = plan.over_at_s()
         self.is_used_up = False
 
-    def room(self, now_s: float) -> int:
+    def n_free(self, now_s: float) -> int:
         """Return how many events may be accepted now without asking."""
         if now_s >= self.over_at_s:
             return 0
@@ -96,68 +108,58 @@ class Account:
 
 
 class Ledger:
-    """All accounts of this collector.
+    """All quotas of this collector.
 
     Args:
-        plan_of: returns a project's plan, None if the project is not known (any more).
+        plans: what knows the plans.
         stored: (granted, used) by (project_id, period), as the spool has it.
     """
 
-    def __init__(self, plan_of: Callable[[str], Plan | None], stored: dict[tuple[str, str], tuple[int, int]]) -> None:
-        self._plan_of = plan_of
+    def __init__(self, plans: Plans, stored: dict[tuple[str, str], tuple[int, int]]) -> None:
+        self._plans = plans
         self._stored = dict(stored)
-        self._accounts: dict[tuple[str, str], Account] = {}
-        self._current: dict[str, tuple[Account, float, float]] = {}
+        self._quotas: dict[tuple[str, str], Quota] = {}
+        # By project: its quota, the Unix times from and to which it is the present one, and the plans' version.
+        self._current: dict[str, tuple[Quota, float, float, int]] = {}
         self._lock = threading.Lock()
-        self.on_parked: Callable[[Account, Submission, int], None] | None = None
         for project_id, period in stored:
-            self.account_of(project_id, period, time.time())
+            self.quota_of(project_id, period, time.time())
 
-    def account(self, project_id: str, now_s: float) -> Account:
-        """Return the project's account in the period that `now_s` falls into. Any thread."""
-        current = self._current
-        found = current.get(project_id)
-        if found is not None and found[1] <= now_s < found[2]:
+    def quota(self, project_id: str, now_s: float) -> Quota:
+        """Return the project's quota in the period that `now_s` falls into. Any thread."""
+        found = self._current.get(project_id)
+        if found is not None and found[1] <= now_s < found[2] and found[3] == self._plans.version:
             return found[0]
         with self._lock:
+            version = self._plans.version  # before the plan, which may be replaced between the two
             now = dt.datetime.fromtimestamp(now_s, dt.UTC)
             plan = self._plan(project_id, now)
-            account = self._open(project_id, plan.period(now), plan)
+            quota = self._open(project_id, plan.period(now), plan)
             day = math.floor(now_s / 86_400) * 86_400
-            # Into the same dictionary: if plans change meanwhile, it is thrown away with what it says.
-            current[project_id] = (account, day, day + 86_400)
-            return account
+            self._current[project_id] = (quota, day, day + 86_400, version)
+            return quota
 
-    def account_of(self, project_id: str, period: str, now_s: float) -> Account:
-        """Return the project's account in a period by its name. Any thread."""
+    def quota_of(self, project_id: str, period: str, now_s: float) -> Quota:
+        """Return the project's quota in a period by its name. Any thread."""
         with self._lock:
             plan = self._plan(project_id, dt.datetime.fromtimestamp(now_s, dt.UTC))
             return self._open(project_id, period, plan)
 
-    def accounts(self) -> list[Account]:
-        """Return every account that was used since the start. Any thread."""
+    def quotas(self) -> list[Quota]:
+        """Return every quota that was used since the start. Any thread."""
         with self._lock:
-            return list(self._accounts.values())
-
-    def plans_changed(self) -> None:
-        """After this call plans are looked up anew. Any thread."""
-        self._current = {}
-
-    def park(self, account: Account, submission: Submission, needed: int) -> None:
-        """Put a submission aside until there is more room, or none to be had."""
-        assert self.on_parked is not None
-        self.on_parked(account, submission, needed)
+            return list(self._quotas.values())
 
     def _plan(self, project_id: str, now: dt.datetime) -> Plan:
         # A key that was just used may outlive its project in the copy; such a project gets nothing.
-        return self._plan_of(project_id) or Plan(ENTERPRISE, 0, now)
+        return self._plans.plan(project_id) or Plan(ENTERPRISE, 0, now)
 
-    def _open(self, project_id: str, period: str, plan: Plan) -> Account:
-        account = self._accounts.get((project_id, period))
-        if account is None:
-            account = Account(project_id, period, plan)
-            account.granted, account.used = self._stored.get((project_id, period), (0, 0))
-            self._accounts[project_id, period] = account
-        elif account.plan != plan:
-            account.set_plan(plan)
-        return account
+    def _open(self, project_id: str, period: str, plan: Plan) -> Quota:
+        quota = self._quotas.get((project_id, period))
+        if quota is None:
+            quota = Quota(project_id, period, plan)
+            quota.granted, quota.used = self._stored.get((project_id, period), (0, 0))
+            self._quotas[project_id, period] = quota
+        elif quota.plan != plan:
+            quota.set_plan(plan)
+        return quota

@@ -61,7 +61,7 @@ unpack = msgspec.msgpack.Decoder(list[Row]).decode
 
 
 def pieces(rows: list[Row]) -> Iterator[list[Row]]:
-    """Yield `rows` in pieces that are packed together: few bytes each, so that nobody ever holds much of a spool."""
+    """Yield `rows` in pieces that are packed together, about 2 MiB each, so that a reader holds little of a spool."""
     start = size = 0
     for n, row in enumerate(rows):
         size += len(row.metadata)

@@ -29,6 +29,7 @@ class Slot:
 
     @property
     def spool_file(self) -> Path:
+        """The SQLite file of the spool in this folder, which may not be there yet."""
         return self.folder / SPOOL_FILE
 
     def release(self) -> None:

@@ -1,8 +1,8 @@
 """The spool: one SQLite file that holds what was acknowledged and is not yet in the lake.
 
-It knows rows, ranges of rows, keys that were seen and counters; what an event means is not its business. One thread
-writes (`collector.writer`); others read through connections of their own (`spool_reader`). `journal_mode=WAL` and
-`synchronous=FULL`: a commit returns after the fsync of the log, so what was committed survives the loss of power.
+It knows rows, ranges of rows, ids that were seen and counters; what an event means is not its business. One thread
+writes (`collector.writer`); others read through connections of their own (`spool_reader`). With `journal_mode=WAL` and
+`synchronous=FULL` a commit returns after the fsync of the log, so what was committed survives the loss of power.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ class Spool:
     def delete(self, rows: Range) -> None:
         """Delete the rows of a pinned range, and the pin.
 
-        Raises SpoolBrokenError when one of them is not there: only a damaged file loses them, and whoever rolls until
-        nothing is left would find the same range again and again.
+        Raise `SpoolBrokenError` if one of them is not there: only a damaged file loses rows, and a roll until nothing
+        is left would find the same range again and again.
         """
         with translated():
             for deletion, values in (
@@ -178,4 +178,5 @@ class Spool:
                 self._db.execute("PRAGMA incremental_vacuum(4096)").fetchall()
 
     def _meta(self, name: str) -> str | int:
-        return self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
+        value: str | int = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).get
+        return value

@@ -1,4 +1,4 @@
-"""A spool as others than its writer see it."""
+"""A spool as any thread or process but its writer sees it."""
 
 from __future__ import annotations
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NamedTuple
 
 import msgspec
 
 from turret_api.collector.event import Checked
-from turret_api.collector.ledger import Refusal
+from turret_api.collector.ledger import Quota, Refusal
 from turret_api.errors import ApiError
 
 
@@ -46,6 +47,14 @@ class Submission:
         self.results: list[Result] = []
         self.parked_at: float | None = None
         self.is_final = False
+
+
+class Parked(NamedTuple):
+    """A submission that waits for the broker: of its events, `n_needed` would have to fit into the quota."""
+
+    quota: Quota
+    submission: Submission
+    n_needed: int
 
 
 def resolve(submissions: list[Submission], error: ApiError | None) -> None:

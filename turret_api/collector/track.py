@@ -158,7 +158,7 @@ class Track:
 
     def _rate_headers(self, project_id: str) -> list[tuple[bytes, bytes]]:
         now_s = time.time()
-        limit, remaining, reset_s = self._ledger.account(project_id, now_s).headers(now_s)
+        limit, remaining, reset_s = self._ledger.quota(project_id, now_s).headers(now_s)
         return [
             (b"ratelimit-limit", b"%d" % limit),
             (b"ratelimit-remaining", b"%d" % remaining),

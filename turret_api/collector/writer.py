@@ -1,7 +1,7 @@
 """The one thread that writes the spool: many requests, one commit.
 
-Whatever waits when a commit ends goes into the next one (group commit), so the cost of an fsync is shared by all that
-arrive meanwhile. Duplicate keys, quota use and events are one transaction; answers are given after its fsync.
+All that waits when a commit ends goes into the next one (group commit), so requests that arrive together share the cost
+of an fsync. Ids seen, quota used and events are one transaction; answers are given after its fsync.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
 from turret_api.collector.event import Checked
-from turret_api.collector.ledger import Account, Ledger
+from turret_api.collector.ledger import Ledger, Quota
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.rows import Row, Seen
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolFullError
-from turret_api.collector.submission import Stored, Submission, resolve
+from turret_api.collector.submission import Parked, Stored, Submission, resolve
 from turret_api.errors import UnavailableError
 from turret_pipeline import failpoint
 
@@ -39,7 +39,7 @@ class _Batch:
         self.now_us = now_us
         self.rows: list[Row] = []
         self.names: dict[tuple[str, str], Seen] = {}
-        self.taken: dict[Account, int] = {}
+        self.taken: dict[Quota, int] = {}
         self.done: list[Submission] = []
 
 
@@ -53,8 +53,9 @@ class Writer:
         spool: the open spool; it belongs to the writer's thread from `start` on.
         ledger: who may store how much.
         metrics: what is counted.
-        on_full: called when the disk had no room.
-        on_broken: called when a write or an fsync failed; must end the process.
+        park: takes a submission that needs more than is granted here; the broker submits it again, or refuses it.
+        on_full: is called when the disk had no room.
+        on_broken: is called when a write or an fsync failed; must end the process.
         neighbours: the other collectors of this host; None: there are none.
     """
 
@@ -63,6 +64,7 @@ class Writer:
         spool: Spool,
         ledger: Ledger,
         metrics: Metrics,
+        park: Callable[[Parked], None],
         on_full: Callable[[], None],
         on_broken: Callable[[Exception], None],
         neighbours: Neighbours | None = None,
@@ -70,6 +72,7 @@ class Writer:
         self._spool = spool
         self._ledger = ledger
         self._metrics = metrics
+        self._park = park
         self._on_full = on_full
         self._on_broken = on_broken
         self._neighbours = neighbours
@@ -89,10 +92,11 @@ class Writer:
 
     @property
     def is_alive(self) -> bool:
+        """Whether the thread runs, and so writes what is submitted."""
         return self._thread.is_alive()
 
     def submit(self, submission: Submission) -> None:
-        """Hand over a request's events; `submission.future` is resolved when they are stored."""
+        """Queue a request's events; `submission.future` is resolved when they are stored or refused."""
         self._queue.put(submission)
 
     def call(self, function: Callable[[Spool], T]) -> T:
@@ -154,7 +158,7 @@ class Writer:
             future.set_exception(error)
             raise
         except Exception as error:
-            # Before the rollback, which fails too when the file is damaged: nobody may be left waiting.
+            # Before the rollback, which fails too if the file is damaged; the caller must not wait without end.
             future.set_exception(error)
             self._spool.rollback()
         else:
@@ -188,8 +192,8 @@ class Writer:
                 spool.add(batch.rows, batch.now_us)
                 if batch.names:
                     spool.remember(list(batch.names.values()), batch.now_us)
-                for account, n in batch.taken.items():
-                    spool.set_quota(account.project_id, account.period, account.granted, account.used + n)
+                for quota, n in batch.taken.items():
+                    spool.set_quota(quota.project_id, quota.period, quota.granted, quota.used + n)
                 failpoint.reached("spool.before_commit")
                 spool.commit()
                 failpoint.reached("spool.after_commit")
@@ -205,8 +209,8 @@ class Writer:
             )
             resolve(waiting, refusal)
             return
-        for account, n in batch.taken.items():
-            account.used += n
+        for quota, n in batch.taken.items():
+            quota.used += n
         if batch.rows:
             self._metrics.committed(len(batch.rows), time.perf_counter() - started)
         resolve(batch.done, None)
@@ -217,17 +221,17 @@ class Writer:
         now_s = now_us / 1e6
         for submission in waiting:
             project_id = submission.project_id
-            account = self._ledger.account(project_id, now_s)
-            room = account.room(now_s) - batch.taken.get(account, 0)
-            if room < len(submission.events) and not submission.is_final and not account.is_closed(now_s):
+            quota = self._ledger.quota(project_id, now_s)
+            n_free = quota.n_free(now_s) - batch.taken.get(quota, 0)
+            if n_free < len(submission.events) and not submission.is_final and not quota.is_closed(now_s):
                 needed = sum(
                     1
                     for event in submission.events
                     if type(event) is Checked and not (event.is_named and (project_id, event.event_id) in seen)
                 )
-                if room < needed:
+                if n_free < needed:
                     # Too little is granted to this collector, but there may be more to be had.
-                    self._ledger.park(account, submission, needed)
+                    self._park(Parked(quota, submission, needed))
                     continue
             results = submission.results = []
             taken = 0
@@ -241,8 +245,8 @@ class Writer:
                     if first is not None:
                         results.append(Stored(first.event_id, first.session_id, first.user_id, True))
                         continue
-                if taken >= room:
-                    results.append(account.refusal(now_s))
+                if taken >= n_free:
+                    results.append(quota.refusal(now_s))
                     continue
                 taken += 1
                 event_id, session_id, user_id = event.event_id, event.session_id, event.user_id
@@ -252,5 +256,5 @@ class Writer:
                     batch.names[key] = Seen(project_id, event_id, session_id, user_id)
                 results.append(Stored(event_id, session_id, user_id, False))
             if taken:
-                batch.taken[account] = batch.taken.get(account, 0) + taken
+                batch.taken[quota] = batch.taken.get(quota, 0) + taken
             batch.done.append(submission)

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def open_accounts(settings: Settings | None = None) -> Iterator[Accounts]:
-    """Yield the accounts of the settings, their tables made; what a user can cause comes out as one line."""
+    """Yield the accounts of the settings, their tables made; an error that a user can cause comes out as one line."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from turret_api.accounts import AccountError
     from turret_api.accounts import Accounts as Opened
-    from turret_api.command.postgres import database
+    from turret_api.processes.postgres import database
 
     with database(settings or Settings.from_environment()) as url:
         accounts = Opened(url)

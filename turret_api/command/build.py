@@ -1,6 +1,7 @@
 """`turret build`: bring every table up to date in the foreground, through Dagster, with the database and home it needs.
 
-The work is `python -m turret_pipeline.orchestration.build`, a process of its own, for nothing here may import Dagster.
+The work is done by `python -m turret_pipeline.orchestration.build`, a process of its own: this one must not import
+Dagster.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import click
 
 from turret_api.accounts import AccountError, Accounts
 from turret_api.command.dagster_home import dagster_environment
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 
 SPOOL_S = 30.0
@@ -61,7 +62,7 @@ def command(
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:
-    """Run the command to its end, as if it were us: signals go to it, and it dies with us. Return its exit status."""
+    """Run the command to its end: signals to us go to it, and it dies with us. Return its exit status."""
     process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -81,7 +82,7 @@ def run(command: list[str], environment: dict[str, str]) -> int:
 def bring_in_spools(settings: Settings, url: str) -> None:
     """After this call what was acknowledged before it is in the lake, where a build looks for events.
 
-    Spools that no process has are rolled here; for those of running collectors it waits, but not for ever.
+    Spools that no process has are rolled here; for those of running collectors it waits, at most `SPOOL_S` seconds.
     """
     from turret_api.collector.collector import Collector
     from turret_api.collector.slots import left_slots

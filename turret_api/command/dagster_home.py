@@ -1,7 +1,7 @@
 """What Dagster's processes need around them: a home with their configuration, a place in the database, an environment.
 
-Dagster keeps its tables in a schema of its own, `dagster`, of the one database that Turret uses: a given Postgres
-account may often make a schema, but rarely a database. `TURRET_DAGSTER_DATABASE_URL` is the URL that leads there.
+Dagster keeps its tables in a schema of its own, `dagster`, of the one database that Turret uses, because a given
+Postgres user may often make a schema, but rarely a database. `TURRET_DAGSTER_DATABASE_URL` is the URL that leads there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import psycopg2
 from psycopg2.extensions import connection
 
 import turret_pipeline
-from turret_api.command.postgres import DatabaseError
+from turret_api.processes.postgres import DatabaseError
 from turret_pipeline.settings import Settings
 
 CHECKOUT = Path(turret_pipeline.__file__).parents[1]
@@ -45,6 +45,8 @@ def dagster_environment(settings: Settings, database_url: str, code_port: int = 
     """Return the environment of a Dagster process, with all in place that it names.
 
     Args:
+        settings: which home, lake and ports.
+        database_url: of the database that gets Dagster's schema.
         code_port: the code server's port, or 0 where none is talked to.
     """
     home = settings.home / "dagster"

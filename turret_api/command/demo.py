@@ -2,7 +2,7 @@
 
 It is an ordinary client of an ordinary system: the sample goes through `POST /track`, the tables are built by
 `turret build`'s own process through Dagster, and what is printed comes from `/v1`. Run again on the same home it adds
-nothing, for every event has an `event_id`. What prints is `demo_report`, what is sent is `sample`.
+nothing, because every event has an `event_id`. `demo_report` prints, `sample` makes what is sent.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from turret_api.accounts import AccountError, Accounts, NewProject
 from turret_api.command import build, up
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.demo_report import Report
-from turret_api.command.postgres import database
 from turret_api.command.sample import FIELD, make_sample
+from turret_api.processes.postgres import database
 from turret_pipeline.lake import parts
 from turret_pipeline.settings import Settings
 
@@ -62,7 +62,7 @@ def command(once: bool) -> None:
 
 def _run(settings: Settings, report: Report, url: str, database_url: str, project: NewProject) -> None:
     sample = make_sample(dt.datetime.now(dt.UTC))
-    with report.step(f"Tracking {len(sample):,} sample events through POST {url}/track") as done:
+    with report.progress(f"Tracking {len(sample):,} sample events through POST {url}/track") as done:
         started = time.perf_counter()
         n_new = asyncio.run(send(url, project.write_key, [message.event for message in sample], done))
         rate = len(sample) / (time.perf_counter() - started)
@@ -82,8 +82,8 @@ async def send(
 ) -> int:
     """Track `events`, `BATCH` a request and `SENDERS` requests at a time; return how many were new.
 
-    `done` hears the share that is stored. Raise `click.ClickException` if an event is refused; an overloaded server
-    (503) is asked again when it says.
+    `done` is called with the share that is stored. Raise `click.ClickException` if an event is refused; an overloaded
+    server (503) is asked again when it says.
     """
     batches = iter([events[i : i + BATCH] for i in range(0, len(events), BATCH)])
     n_new = n_stored = 0

@@ -36,7 +36,7 @@ class Report:
         self.console.print(f"[dim]{time.strftime('%H:%M:%S')}[/]  {escape(line)}", soft_wrap=True)
 
     @contextlib.contextmanager
-    def step(self, line: str) -> Iterator[Callable[[float], None]]:
+    def progress(self, line: str) -> Iterator[Callable[[float], None]]:
         """Show a line, and in a terminal a bar below it that follows the calls of what is yielded (0 to 1)."""
         self.say(line)
         columns = (TextColumn("         "), BarColumn(40), TimeElapsedColumn())

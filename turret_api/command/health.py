@@ -1,4 +1,4 @@
-"""Whether a process on this machine is there for others: looked at from outside, as its users do."""
+"""Whether a process on this machine serves others: looked at from outside, as its users do."""
 
 from __future__ import annotations
 

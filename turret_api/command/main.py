@@ -30,7 +30,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return the command, imported now, or None if there is none of this name."""
+        """Return the command of this name, imported now; None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[cmd_name][0].partition(":")
@@ -39,12 +39,12 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands of the help without importing any."""
+        """Write one line for each command, without importing it."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; a setting that cannot be used ends it with one line."""
+        """Run the command; a setting that cannot be used comes out as one line."""
         try:
             return super().invoke(ctx)
         except SettingError as error:
@@ -54,4 +54,4 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="turret")
 def main() -> None:
-    """Self-hosted product analytics for LLM apps. Settings are TURRET_… environment variables; see docs/operate.md."""
+    """Self-hosted product analytics for LLM apps. Settings are TURRET_… environment variables; see the README."""

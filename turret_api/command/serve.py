@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import socket
 import sys
@@ -21,8 +22,8 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
 
     Ends on Ctrl-C or SIGTERM, after what was taken is stored and in the lake.
     """
-    from turret_api.collector.log import to_stderr
-    from turret_api.command.postgres import database
+    from turret_api.processes.postgres import database
+    from turret_api.serve.log import to_stderr
 
     settings = Settings.from_environment()
     to_stderr(logging.INFO)
@@ -33,7 +34,7 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
     address = "http://{}:{}".format(*listener.getsockname()[:2])
     with database(settings) as url:
         if workers > 1:
-            from turret_api.collector.workers import run_workers
+            from turret_api.serve.workers import run_workers
 
             click.echo(f"Turret listens on {address} with {workers} workers")
             sys.exit(run_workers(workers, listener, url))
@@ -59,10 +60,11 @@ def _serve(settings: Settings, listener: socket.socket, url: str, address: str |
     from sqlalchemy.exc import SQLAlchemyError
 
     from turret_api.accounts import Accounts
+    from turret_api.app import create_app
     from turret_api.collector.collector import Collector
-    from turret_api.collector.server import serve
     from turret_api.collector.slots import SlotError
     from turret_api.collector.spool import SpoolError
+    from turret_api.serve.server import serve
 
     accounts = Accounts(url)
     try:
@@ -75,5 +77,6 @@ def _serve(settings: Settings, listener: socket.socket, url: str, address: str |
     except (SlotError, SpoolError) as error:
         raise click.ClickException(str(error)) from error
     on_ready = (lambda: click.echo(f"Turret listens on {address}")) if address is not None else (lambda: None)
-    serve(settings, accounts, collector, listener, on_ready)
+    make_app = functools.partial(create_app, settings, accounts, collector=collector, keys=collector.keys)
+    serve(make_app, collector, listener, on_ready)
     accounts.close()

@@ -15,8 +15,8 @@ import psutil
 from turret_api.accounts import Accounts
 from turret_api.command.build import spooled
 from turret_api.command.health import accepts, answers, last_heartbeat
-from turret_api.command.postgres import database, embedded_server
 from turret_api.command.system import running
+from turret_api.processes.postgres import database, embedded_server
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, EVENTS, TOPICS

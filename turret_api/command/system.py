@@ -1,12 +1,15 @@
 """Everything that Turret consists of, on one machine, started and ended as one: what `turret up` and the demo run.
 
-    database     the embedded Postgres, unless TURRET_DATABASE_URL names one (see `postgres`)
+    database     the embedded Postgres, unless TURRET_DATABASE_URL names one (see `turret_api.processes.postgres`)
     api          `turret serve`: collector, read API, dashboard
     code         Dagster's code server, shared by the two below and by every run
-    dagster-ui   Dagster's web server, on 127.0.0.1 only, for it knows no login
+    dagster-ui   Dagster's web server, on 127.0.0.1 only, because it has no login
     daemon       Dagster's daemon: sensors, automation, the queue of runs, retries
 
-One `up` at a time runs a home (`up.lock`); the file says what runs where as long as it does.
+    home locked ──left-overs ended──▶ database ──▶ api, code ──▶ dagster-ui, daemon ──▶ all healthy ──a signal──▶ ended
+                                                       └──one keeps dying, or is late (StartError)──▶ ended
+
+One `up` at a time runs a home (`up.lock`). While it runs, that file says what runs where.
 """
 
 from __future__ import annotations
@@ -28,11 +31,11 @@ from typing import IO
 import click
 
 from turret_api.accounts import Accounts, NewProject
-from turret_api.command import supervisor_guard
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
 from turret_api.command.health import accepts, answers, last_heartbeat
-from turret_api.command.postgres import DatabaseError, database, embedded_server, revive
-from turret_api.command.supervisor import Component, StartError, Supervisor, tail
+from turret_api.processes import guard
+from turret_api.processes.postgres import DatabaseError, database, embedded_server, revive
+from turret_api.processes.supervisor import Component, StartError, Supervisor, tail
 from turret_pipeline.settings import Settings
 
 HOST = "127.0.0.1"
@@ -54,10 +57,12 @@ class System:
 
     @property
     def url(self) -> str:
+        """Where the API and the dashboard are."""
         return f"http://{HOST}:{self.settings.port}"
 
     @property
     def dagster_url(self) -> str:
+        """Where Dagster's UI is."""
         return f"http://{HOST}:{self.settings.dagster_port}"
 
     def wait(self) -> None:
@@ -75,7 +80,7 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
     retries before its daemon starts.
     """
     with _home(settings) as lock:
-        if left_over := supervisor_guard.end(settings.home):
+        if left_over := guard.end(settings.home):
             say(f"ended {left_over} processes that an earlier `turret up` left over")
         _check_ports(settings)
         with database(settings) as url:
@@ -84,7 +89,7 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
                     accounts = Accounts(url)
                     accounts.migrate()
                     _start(supervisor, settings, url)
-                    # Made last, for its keys are shown once, by whoever gets them from here.
+                    # Made last: its keys are shown once, and only if the start succeeds.
                     first = None if accounts.projects() else accounts.create_project("default")
                     accounts.close()
                     with _database_kept(supervisor, settings, url):
@@ -95,7 +100,7 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
 
 @contextlib.contextmanager
 def _database_kept(supervisor: Supervisor, settings: Settings, url: str) -> Iterator[None]:
-    """Inside the block the embedded database is started again should it and its keeper be killed."""
+    """Inside the block the embedded database is started again if it and its keeper are killed."""
     ending = threading.Event()
 
     def watch() -> None:

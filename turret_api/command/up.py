@@ -29,7 +29,7 @@ def command() -> None:
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGINT, SIGTERM and SIGHUP end the block orderly, once: while it unwinds, further ones change nothing."""
+    """End the block in order at the first SIGINT, SIGTERM or SIGHUP; further signals change nothing meanwhile."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -49,7 +49,7 @@ def ended_by_signals() -> Iterator[None]:
 
 def say(line: str) -> None:
     """Show a person one line with the time of day."""
-    # Whoever read our output may have gone; that is no reason to stop watching.
+    # The reader of our output may have gone; that is no reason to stop watching.
     with contextlib.suppress(OSError):
         click.echo(f"{time.strftime('%H:%M:%S')}  {line}")
 

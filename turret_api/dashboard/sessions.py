@@ -1,31 +1,30 @@
 """Who is signed in to the dashboard: a signed cookie that stands for keys, without being one.
 
-The cookie holds the SHA-256 of a key of each project that this browser is signed in to, the latest first, and a
-deadline, signed with a secret of this installation (`$TURRET_HOME/dashboard.secret`, mode 0600). Nothing is kept on the
-server, so any number of API processes of one home share the sessions; a revoked key ends its sessions at once, for the
-key is looked up in every request. Whoever steals a cookie has the session until its deadline, never the key.
+The cookie holds the SHA-256 of one key of each project that this browser is signed in to, the latest first, and the
+time of the last sign-in. It is signed (HMAC-SHA-256, by itsdangerous) with a secret of this installation
+(`$TURRET_HOME/dashboard.secret`, mode 0600) and ends after `LIFETIME_S`. Nothing is kept on the server, so all API
+processes of one home share the sessions. A revoked key ends its sessions at once, for each request looks the key up.
+A stolen cookie gives the session until its end, never the key.
 
-Which of its projects a request is about, it says: a page in its address (`project`), a question to `/v1` in the header
-`X-Project`; without, it is the one signed in to last. So two tabs may show two projects.
+A request says which of its projects it is about: a page in its address (`project`), a question to `/v1` in the header
+`X-Project`. Without either, it is about the project that was signed in to last. So two tabs may show two projects.
 
-Against forged requests from other sites the cookie is `SameSite=Lax`, and a request that changes anything counts as
+Against forged requests from other sites, the cookie is `SameSite=Lax`, and a request that changes anything counts as
 signed in only if the browser says that it comes from the same origin.
 """
 
 from __future__ import annotations
 
-import base64
 import binascii
 import hashlib
-import hmac
 import os
 import secrets
-import time
 import urllib.parse
 from pathlib import Path
 from typing import Protocol
 
 from fastapi import Request, Response
+from itsdangerous import BadSignature, TimestampSigner
 
 from turret_api.auth import Principal
 
@@ -56,11 +55,11 @@ class Sessions:
     """
 
     def __init__(self, secret: bytes, keys: HashedKeys) -> None:
-        self._secret = secret
+        self._signer = TimestampSigner(secret, salt=COOKIE, key_derivation="hmac", digest_method=hashlib.sha256)
         self._keys = keys
 
     def sign_in(self, request: Request, key: str, response: Response, *, secure: bool) -> Principal | None:
-        """Put a session on `response` if `key` may read (read or admin scope); return whose it is, or None.
+        """Put a session on `response` if `key` may read (read or admin scope); return whose key it is, or None.
 
         The browser stays signed in to the other projects that it was signed in to, up to `MOST_PROJECTS` in all.
         """
@@ -69,18 +68,18 @@ class Sessions:
             return None
         others = [digest for digest, other in self._signed_in(request) if other.project_id != principal.project_id]
         digests = [hashlib.sha256(key.encode()).hexdigest(), *others][:MOST_PROJECTS]
-        value = self._sign(".".join(digests), int(time.time()) + LIFETIME_S)
+        value = self._signer.sign(".".join(digests)).decode()
         response.set_cookie(COOKIE, value, max_age=LIFETIME_S, httponly=True, samesite="lax", secure=secure)
         return principal
 
     def sign_out(self, response: Response) -> None:
-        """Take the session off the browser that gets `response`."""
+        """After this call the browser that gets `response` has no session."""
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
 
     def principal(self, request: Request, project_id: str | None = None) -> Principal | None:
-        """Return who is signed in, to the project `project_id` or the one that the request names; None if nobody.
+        """Return who is signed in to the project `project_id`, else to the one that the request names.
 
-        None too for a change that does not come from our own pages.
+        Return None if nobody is, and for a change that does not come from this server's own pages.
         """
         if request.method not in _SAFE_METHODS and not is_same_origin(request):
             return None
@@ -92,28 +91,19 @@ class Sessions:
         return [principal for _, principal in self._signed_in(request)]
 
     def _signed_in(self, request: Request) -> list[tuple[str, Principal]]:
-        found = [(digest, self._keys.find_hashed(digest)) for digest in self._verify(request.cookies.get(COOKIE, ""))]
+        found = [(digest, self._keys.find_hashed(digest)) for digest in self._digests(request.cookies.get(COOKIE, ""))]
         return [(digest, principal) for digest, principal in found if principal is not None]
 
-    def _sign(self, digests: str, deadline: int) -> str:
-        body = f"{digests}.{deadline}"
-        return f"{body}.{self._mac(body)}"
-
-    def _verify(self, value: str) -> list[str]:
-        """Return the hashes that a cookie's value holds; none if it is not one that we gave, or is too old."""
-        body, _, mac = value.rpartition(".")
-        if not body or not hmac.compare_digest(self._mac(body).encode(), mac.encode("utf-8", "replace")):
+    def _digests(self, cookie: str) -> list[str]:
+        """Return the hashes in a cookie's value; none if this installation did not sign it, or it is too old."""
+        try:
+            return self._signer.unsign(cookie, max_age=LIFETIME_S).decode().split(".")
+        except BadSignature:
             return []
-        *digests, deadline = body.split(".")
-        return digests if int(deadline) > time.time() else []
-
-    def _mac(self, body: str) -> str:
-        digest = hmac.digest(self._secret, body.encode("utf-8", "replace"), "sha256")
-        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def is_same_origin(request: Request) -> bool:
-    """Tell whether the browser says that `request` comes from a page of ours (`Sec-Fetch-Site`, else `Origin`)."""
+    """Tell whether the browser says that `request` comes from our own pages (`Sec-Fetch-Site`, else `Origin`)."""
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
@@ -122,7 +112,7 @@ def is_same_origin(request: Request) -> bool:
 
 
 def load_secret(home: Path) -> bytes:
-    """Return the secret of this home; make it, readable by its owner alone, if there is none."""
+    """Return the secret of this home, at least 32 bytes; make it, readable by its owner alone, if there is none."""
     path = home / "dashboard.secret"
     for _ in range(2):
         try:

@@ -15,6 +15,7 @@ import contextlib
 import itertools
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ import orjson
 import psutil
 
 from turret_api.errors import ApiError, UnavailableError, invalid
+from turret_api.processes.kept import KeptProcess
 from turret_pipeline.lake.paths import Lake
 
 log = logging.getLogger(__name__)
@@ -87,6 +89,8 @@ class Calculator:
         self._limit_bytes = limit_bytes or total_memory() // 2
         self._lock = threading.Lock()
         self._alone = threading.Lock()
+        # At once, and when a question comes: a calculator that ended for one question is there for the next.
+        self._kept = KeptProcess(self._spawn, first_pause_s=0.0, end_signals=(signal.SIGKILL,))
         self._running: _Process | None = None
         self._numbers = itertools.count()
 
@@ -121,26 +125,25 @@ class Calculator:
     def start(self) -> None:
         """After this call the process runs, or starts, so that the first question need not wait for it."""
         with self._lock:
-            self._running = self._running or self._start()
+            self._kept.start()
 
     def close(self) -> None:
         """End the process, if there is one."""
-        with self._lock:
-            running, self._running = self._running, None
+        running = self._running
         if running is not None:
             self._end(running, "closed")
 
     @property
     def process_id(self) -> int | None:
         """Return the id of the process that runs now, if one does."""
-        running = self._running
-        return None if running is None else running.process.pid
+        return self._kept.pid
 
     def _ask_once(self, project_id: str, path: str, query: bytes) -> Answered:
         number, answered = next(self._numbers), Future[Answered]()
         with self._lock:
-            running = self._running or self._start()
-            self._running = running
+            self._kept.start()
+            running = self._running
+            assert running is not None
             running.waiting[number] = answered
             running.asked_at[number] = time.monotonic()
             with contextlib.suppress(OSError):  # it has just ended; its reader says so
@@ -155,7 +158,7 @@ class Calculator:
                 retry_after_s=60,
             ) from None
 
-    def _start(self) -> _Process:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         ours, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
@@ -164,10 +167,10 @@ class Calculator:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        running = _Process(process, Connection(ours.detach()))
+        self._running = running = _Process(process, Connection(ours.detach()))
         threading.Thread(target=self._read, args=(running,), name="calculator", daemon=True).start()
         threading.Thread(target=self._watch, args=(running,), name="calculator-memory", daemon=True).start()
-        return running
+        return process
 
     def _read(self, running: _Process) -> None:
         """Hand on what the process answers until it ends; then tell all who wait."""
@@ -207,8 +210,7 @@ class Calculator:
                 running.reason = reason
             if self._running is running:
                 self._running = None
-        with contextlib.suppress(ProcessLookupError):
-            running.process.kill()
+                self._kept.end(0)
 
 
 def total_memory() -> int:

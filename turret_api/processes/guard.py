@@ -1,10 +1,10 @@
-"""Ending processes that one `turret up` started, however deep they stand and whatever has become of their parents.
+"""Ending all processes that one `turret up` started, their descendants included, even if their parents have died.
 
-Every process that `turret up` starts carries `TURRET_UP=<token> <home>` in its environment, and so does all that comes
-from it: Dagster's runs, their workers. That mark survives the parents' death and cannot be mistaken for another's, as
-a reused pid can. It is looked for in three places: when `up` ends; when it starts, for what a crash left over; and in
-the guard, `python -m turret_api.command.supervisor_guard TOKEN HOME`, a small process that waits for the end of its
-standard input. The kernel ends that when the supervisor dies, SIGKILL included, and the guard ends what is left.
+Every process that `turret up` starts carries `TURRET_UP=<token> <home>` in its environment, and so do its descendants:
+Dagster's runs and their workers. That mark outlives the parents and, unlike a pid, is never used again by another
+process. It is looked for three times: when `up` ends; when it starts, for what a crash left over; and by the guard,
+`python -m turret_api.processes.guard TOKEN HOME`, a small process that waits for the end of its standard input. The
+kernel ends that input when the supervisor dies, SIGKILL included, and the guard ends what is left.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ SCAN_S = 0.1
 
 
 def mark(token: str, home: Path) -> dict[str, str]:
-    """Return the environment that marks a process as one of the `up` with this token, which runs `home`."""
+    """Return the variable that marks a process as started by the `up` of `home` with this token."""
     return {VARIABLE: f"{token} {home}"}
 
 
 def marked(home: Path, token: str | None = None) -> list[psutil.Process]:
-    """Return the living processes of `home`'s `up` with this token (default: of any of its), in no order."""
+    """Return the living processes of the `up` of `home` with this token (None: with any), in no order."""
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -45,7 +45,7 @@ def marked(home: Path, token: str | None = None) -> list[psutil.Process]:
 def end(home: Path, token: str | None = None, grace_s: float = GRACE_S) -> int:
     """After this call no such process lives: each got SIGTERM, and SIGKILL after `grace_s`. Return how many there were.
 
-    Looks again until there is none, for a process may start another while it ends.
+    It looks again until there is none, because a process may start another while it ends.
     """
     deadline = time.monotonic() + grace_s
     told: set[psutil.Process] = set()
@@ -63,15 +63,16 @@ def end(home: Path, token: str | None = None, grace_s: float = GRACE_S) -> int:
 
 
 def start(token: str, home: Path) -> subprocess.Popen[bytes]:
-    """Start the guard; it acts when its standard input is closed, or we die."""
-    command = [sys.executable, "-m", "turret_api.command.supervisor_guard", token, str(home)]
+    """Return the guard, started; it acts when its standard input is closed or this process dies."""
+    command = [sys.executable, "-m", "turret_api.processes.guard", token, str(home)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def main() -> None:
+    """Wait for the end of standard input, then end the processes of the token and home in the arguments."""
     token, home = sys.argv[1], Path(sys.argv[2])
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # Whoever ends us so ends the supervisor too, and that is what we wait for.
+        # Such a signal goes to the supervisor too, and its end is what we wait for.
         signal.signal(each, signal.SIG_IGN)
     sys.stdin.buffer.read()
     end(home, token)

@@ -1,13 +1,13 @@
-"""Running several processes as one: started, watched, started again when they die, ended together.
+"""Several processes run as one: started, watched, started again when they die, ended together.
 
-Mechanism only; which processes Turret consists of stands in `up`. A process that dies is started again after a pause
-that doubles with each death in a row, up to `LONGEST_PAUSE_S`. While the whole has never been healthy, a process that
-keeps dying ends it instead: then something is wrong that a person must see.
+Mechanism only; which processes Turret consists of stands in `turret_api.command.system`. Each is kept by a
+`KeptProcess`. Until the whole has once been healthy, a process that keeps dying ends the whole: something is then wrong
+that a person must see. After that, what dies is started again without end.
 """
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import secrets
 import subprocess
 import threading
@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from turret_api.command import supervisor_guard
+from turret_api.processes import guard
+from turret_api.processes.kept import Died, KeptProcess, NotRestarted, Restarted
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
-"""A process that lived so long starts again as if it had never died."""
 MAX_EARLY_DEATHS = 3
 POLL_S = 0.2
 MAX_LOG_BYTES = 20_000_000
@@ -33,7 +33,7 @@ class StartError(Exception):
 
 @dataclass(frozen=True)
 class Component:
-    """One process: what to run, with what beside our own environment, and how to see that it is there for others.
+    """One process: the command, its whole environment, its log, and how to see that it serves others.
 
     Args:
         port: the TCP port on 127.0.0.1 that it listens on, or None.
@@ -49,21 +49,11 @@ class Component:
 
 
 @dataclass
-class _Running:
-    component: Component
-    process: subprocess.Popen[bytes]
-    started_at: float
-    deaths: int = 0
-    due_at: float | None = None
-    """When to start it again, on the monotonic clock; None while it lives."""
-
-
-@dataclass
 class Supervisor:
-    """Processes that run for `home` as long as this object does not end. Use as a context manager.
+    """Processes that run for `home` inside its `with` block.
 
     Args:
-        say: is told, in one line each, what a person may want to know.
+        say: gets what a person may want to know, one line a call.
         on_change: is called after the set of processes has changed.
         grace_s: seconds from SIGTERM to SIGKILL at the end.
     """
@@ -71,11 +61,12 @@ class Supervisor:
     home: Path
     say: Callable[[str], None]
     on_change: Callable[[], None] = lambda: None
-    grace_s: float = supervisor_guard.GRACE_S
+    grace_s: float = guard.GRACE_S
     token: str = field(default_factory=lambda: secrets.token_hex(8))
 
     def __post_init__(self) -> None:
-        self._running: dict[str, _Running] = {}
+        self._components: dict[str, Component] = {}
+        self._kept: dict[str, KeptProcess] = {}
         self._lock = threading.RLock()
         self._ending = threading.Event()
         self._all_were_healthy = False
@@ -83,17 +74,16 @@ class Supervisor:
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def __enter__(self) -> Supervisor:
-        self._guard = supervisor_guard.start(self.token, self.home)
+        self._guard = guard.start(self.token, self.home)
         self._watcher.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._ending.set()
         self._watcher.join()
-        supervisor_guard.end(self.home, self.token, self.grace_s)
-        for each in self._running.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                each.process.wait(1)
+        guard.end(self.home, self.token, self.grace_s)
+        for kept in self._kept.values():
+            kept.end(1)
         assert self._guard.stdin is not None
         self._guard.stdin.close()
         self._guard.wait()
@@ -102,7 +92,14 @@ class Supervisor:
         """After this call the components run and are watched."""
         with self._lock:
             for component in components:
-                self._running[component.name] = _Running(component, self._spawn(component), time.monotonic())
+                kept = KeptProcess(
+                    functools.partial(self._spawn, component),
+                    first_pause_s=FIRST_PAUSE_S,
+                    longest_pause_s=LONGEST_PAUSE_S,
+                    steady_s=STEADY_S,
+                )
+                kept.start()
+                self._components[component.name], self._kept[component.name] = component, kept
         self.on_change()
 
     def wait_until_healthy(self, names: Sequence[str], timeout_s: float) -> None:
@@ -110,17 +107,17 @@ class Supervisor:
         deadline = time.monotonic() + timeout_s
         waiting = list(names)
         while True:
-            waiting = [name for name in waiting if not self._running[name].component.is_healthy()]
+            waiting = [name for name in waiting if not self._components[name].is_healthy()]
             if not waiting:
                 return
             self.check()
             if time.monotonic() > deadline:
-                log = self._running[waiting[0]].component.log
+                log = self._components[waiting[0]].log
                 raise StartError(f"{waiting[0]} did not answer within {timeout_s:.0f} s: see {log}{tail(log)}")
             time.sleep(POLL_S)
 
     def all_are_healthy(self) -> None:
-        """Say that the start is over: from now on a process that dies is started again for ever."""
+        """End the start: from now on a process that dies is started again without end."""
         self._all_were_healthy = True
 
     def fail(self, reason: str) -> None:
@@ -128,19 +125,20 @@ class Supervisor:
         self._failure = self._failure or reason
 
     def check(self) -> None:
-        """Raise `StartError` when a process kept dying before the whole was ever healthy, or `fail` was called."""
+        """Raise `StartError` if a process kept dying before the whole was ever healthy, or `fail` was called."""
         if self._failure is not None:
             raise StartError(self._failure)
 
     def pids(self) -> dict[str, int]:
         """Return the pid of each component that lives at this moment."""
         with self._lock:
-            return {name: each.process.pid for name, each in self._running.items() if each.process.poll() is None}
+            pids = {name: kept.pid for name, kept in self._kept.items()}
+        return {name: pid for name, pid in pids.items() if pid is not None}
 
     def ports(self) -> dict[str, int]:
         """Return the port of each component that has one."""
         with self._lock:
-            components = [each.component for each in self._running.values()]
+            components = list(self._components.values())
         return {each.name: each.port for each in components if each.port is not None}
 
     def _spawn(self, component: Component) -> subprocess.Popen[bytes]:
@@ -150,7 +148,7 @@ class Supervisor:
         with component.log.open("a") as log:
             return subprocess.Popen(
                 component.command,
-                env={**component.environment, **supervisor_guard.mark(self.token, self.home)},
+                env={**component.environment, **guard.mark(self.token, self.home)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -161,37 +159,26 @@ class Supervisor:
     def _watch(self) -> None:
         while not self._ending.wait(POLL_S):
             with self._lock:
-                changed = [self._look_after(each) for each in self._running.values()]
+                changed = [self._look_after(component) for component in self._components.values()]
             if any(changed):
                 self.on_change()
 
-    def _look_after(self, each: _Running) -> bool:
-        now = time.monotonic()
-        component = each.component
-        if each.due_at is not None:
-            if now < each.due_at:
-                return False
-            try:
-                each.process, each.started_at, each.due_at = self._spawn(component), now, None
-            except OSError as error:
-                each.due_at = now + LONGEST_PAUSE_S
-                self.say(f"{component.name} cannot be started: {error}; trying again in {LONGEST_PAUSE_S:g} s")
-                return False
-            self.say(f"{component.name} was started again (pid {each.process.pid})")
-            return True
-        code = each.process.poll()
-        if code is None:
-            return False
-        each.deaths = 1 if now - each.started_at > STEADY_S else each.deaths + 1
-        if not self._all_were_healthy and each.deaths >= MAX_EARLY_DEATHS:
-            self._failure = (
-                self._failure or f"{component.name} does not start: see {component.log}{tail(component.log)}"
-            )
-        pause = min(FIRST_PAUSE_S * 2 ** (each.deaths - 1), LONGEST_PAUSE_S)
-        each.due_at = now + pause
-        how = f"by signal {-code}" if code < 0 else f"with exit status {code}"
-        self.say(f"{component.name} ended {how}; starting it again in {pause:g} s (log: {component.log})")
-        return True
+    def _look_after(self, component: Component) -> bool:
+        """Tell whether the component's process is another than before, or gone."""
+        name = component.name
+        match self._kept[name].poll():
+            case Died(status, n_deaths, pause_s):
+                if not self._all_were_healthy and n_deaths >= MAX_EARLY_DEATHS:
+                    self.fail(f"{name} does not start: see {component.log}{tail(component.log)}")
+                how = f"by signal {-status}" if status < 0 else f"with exit status {status}"
+                self.say(f"{name} ended {how}; starting it again in {pause_s:g} s (log: {component.log})")
+                return True
+            case Restarted(pid):
+                self.say(f"{name} was started again (pid {pid})")
+                return True
+            case NotRestarted(error, pause_s):
+                self.say(f"{name} cannot be started: {error}; trying again in {pause_s:g} s")
+        return False
 
 
 def tail(log: Path, n_lines: int = 5) -> str:

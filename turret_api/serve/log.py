@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line, with what a record was given as `extra`, and never an event's text."""
+"""Structured logs: one JSON object a line, with the values of a record's `extra`, and never an event's text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one line of JSON: at, level, logger, message, then the extras."""
+    """Formats a record as one line of JSON: `at` (UTC), `level`, `logger`, `message`, then the extras."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""

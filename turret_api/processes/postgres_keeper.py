@@ -1,10 +1,14 @@
-"""The process that keeps the embedded Postgres: `python -m turret_api.command.postgres_keeper FOLDER LOCK_FD`.
+"""The process that keeps the embedded Postgres: `python -m turret_api.processes.postgres_keeper FOLDER`.
 
-It runs `postgres` as its child, starts it again when it dies, and ends it when nobody uses it any more. Users hold a
-shared lock on `users.lock`; the kernel drops that lock however a user ends, SIGKILL included, so the keeper, which
-tries for the exclusive lock, always learns of the last one's end and no server is ever left over. When the keeper
-itself is killed the server gets SIGINT (a fast shutdown) from the kernel where it can send one (Linux), and the next
-keeper ends one that is still there.
+It runs `postgres` as its child, starts it again when it dies, and ends it when it has no user any more. Users hold a
+shared lock on `users.lock`. The kernel drops that lock however a user ends, SIGKILL included, so the keeper, which
+tries for the exclusive lock, always learns of the last user's end, and no server is left over. When the keeper itself
+is killed, the kernel sends the server SIGINT (a fast shutdown) where it can (Linux), and the next keeper ends a server
+that is still there.
+
+    no server ──start──▶ server runs ──it dies──▶ pause ──▶ server runs again, at the same port if that is free
+                              │                     └── `MAX_STARTS` in `WINDOW_S`: KeeperError, the keeper ends
+                              └── no user, or SIGTERM ──▶ fast shutdown, the keeper ends
 
 Only the standard library and psutil are imported: this process lives as long as the server and should be small.
 """
@@ -23,11 +27,12 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 import psutil
+
+from turret_api.processes.kept import Died, GaveUpError, KeptProcess, NotRestarted
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -96,7 +101,7 @@ def running_server(data: Path) -> psutil.Process | None:
 
 
 def keep(folder: Path) -> None:
-    """Run the server of `folder` until nobody uses it or SIGTERM comes; then it is shut down. Raise `KeeperError`."""
+    """Run the server of `folder` until it has no user or SIGTERM comes; then shut it down. Raise `KeeperError`."""
     stop: list[int] = []
 
     def on_signal(number: int, frame: FrameType | None) -> None:
@@ -104,44 +109,48 @@ def keep(folder: Path) -> None:
 
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, on_signal)
-    data = folder / "data"
-    found = state(folder)
-    port = found["port"] if found else 0
-    starts: list[float] = []
+    server = KeptProcess(
+        lambda: _start_server(folder),
+        first_pause_s=0.2,
+        longest_pause_s=2.0,
+        steady_s=WINDOW_S,
+        most_starts=MAX_STARTS,
+        window_s=WINDOW_S,
+        end_signals=(signal.SIGINT, signal.SIGQUIT, signal.SIGKILL),
+    )
     with (folder / "users.lock").open("a") as users:
-        while True:
-            starts = [each for each in starts if each > time.monotonic() - WINDOW_S] + [time.monotonic()]
-            if len(starts) > MAX_STARTS:
-                raise KeeperError("Postgres does not stay up; the lines above say why")
-            _end_left_over(data)
-            # The port of last time, so that addresses in use stay true, unless someone else took it meanwhile.
-            port = port if port and _is_free(port) else _free_port()
-            with _server(folder, port) as server:
-                while server.poll() is None:
-                    if stop or _is_unused(users.fileno()):
-                        return
-                    time.sleep(POLL_S)
-            print(f"keeper: postgres ended with {server.returncode}; starting it again", flush=True)
-            time.sleep(min(0.1 * 2 ** len(starts), 2.0))
+        try:
+            server.start()
+            while not stop and not _is_unused(users.fileno()):
+                match server.poll():
+                    case Died(status):
+                        print(f"keeper: postgres ended with {status}; starting it again", flush=True)
+                    case NotRestarted(error):
+                        print(f"keeper: postgres cannot be started: {error}", flush=True)
+                time.sleep(POLL_S)
+        except GaveUpError as error:
+            raise KeeperError("Postgres does not stay up; the lines above say why") from error
+        finally:
+            server.end(STOP_S)
 
 
-@contextlib.contextmanager
-def _server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def _start_server(folder: Path) -> subprocess.Popen[bytes]:
     program = binaries() / "postgres"
     data = folder / "data"
+    _end_left_over(data)
+    # The port of last time, so that addresses in use stay true, unless another process has taken it meanwhile.
+    last = state(folder)
+    port = last["port"] if last and _is_free(last["port"]) else _free_port()
     options = [f"--{name}={value}" for name, value in OPTIONS.items()]
     command = [*own_command(program, data, death_signal="INT"), str(program), "-D", str(data), *options]
     server = subprocess.Popen([*command, f"--port={port}"], stdin=subprocess.DEVNULL, cwd=folder, env={"LC_ALL": "C"})
     try:
         _write_state(folder, {"port": port, "pid": server.pid, "keeper_pid": os.getpid()})
-        yield server
-    finally:
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-            if server.poll() is not None:
-                break
-            server.send_signal(number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(STOP_S)
+    except OSError:
+        server.kill()
+        server.wait()
+        raise
+    return server
 
 
 def binaries() -> Path:
@@ -214,6 +223,7 @@ def _open_to_all(path: Path) -> bool:
 
 
 def main() -> None:
+    """Keep the server of the folder in the arguments; end with 1, and the reason in the log, if that cannot be done."""
     try:
         keep(Path(sys.argv[1]))
     except KeeperError as error:

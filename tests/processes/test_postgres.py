@@ -16,14 +16,14 @@ import psutil
 import psycopg2
 import pytest
 
-from tests.command.conftest import processes_of, until
-from turret_api.command.postgres import DatabaseError, database, embedded_server, embedded_url
-from turret_api.command.postgres_keeper import state, unprivileged_user
+from tests.processes.conftest import processes_of, until
+from turret_api.processes.postgres import DatabaseError, database, embedded_server, embedded_url
+from turret_api.processes.postgres_keeper import state, unprivileged_user
 from turret_pipeline.settings import Settings
 
 HOLD = """
 import sys
-from turret_api.command.postgres import database
+from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 with database(Settings.from_environment()) as url:
     print(url, flush=True)
@@ -137,6 +137,17 @@ def test_a_server_that_dies_is_started_again_at_its_address(used_home: Path) -> 
         server.kill()
         until(lambda: embedded_server(used_home) not in (None, server))
         until(lambda: can_connect(url))
+
+
+def test_a_server_that_keeps_dying_is_given_up_and_its_log_says_why(used_home: Path) -> None:
+    with (used_home / "postgres" / "data" / "postgresql.conf").open("a") as conf:
+        conf.write("\nno_such_setting = on\n")
+    refused = pytest.raises(DatabaseError, match="the database does not start: see the end of ")
+    with refused, database(settings_of(used_home)):
+        pass
+    lines = (used_home / "logs" / "postgres.log").read_text().splitlines()
+    assert lines[-1] == "keeper: Postgres does not stay up; the lines above say why"
+    assert sum("no_such_setting" in line for line in lines) == 6, "one line each start"
 
 
 def test_a_server_whose_keeper_is_killed_does_not_stay(used_home: Path) -> None:

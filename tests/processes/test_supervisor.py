@@ -12,16 +12,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.command.conftest import processes_of, until
-from turret_api.command import supervisor_guard
-from turret_api.command.supervisor import Component, StartError, Supervisor
+from tests.processes.conftest import processes_of, until
+from turret_api.processes import guard
+from turret_api.processes.supervisor import Component, StartError, Supervisor
 
 SLEEP = "import time; time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SLEEP!r}])"
 OWNER = f"""
 import pathlib, sys, time
-from turret_api.command.supervisor import Component, Supervisor
+from turret_api.processes.supervisor import Component, Supervisor
 home = pathlib.Path(sys.argv[1])
 with Supervisor(home, print) as supervisor:
     command = [sys.executable, "-c", {PARENT!r}]
@@ -96,14 +96,14 @@ def test_what_a_killed_supervisor_leaves_is_ended_by_its_guard(home: Path) -> No
 
 
 def test_what_a_killed_supervisor_and_guard_leave_is_found_by_its_mark_and_nobody_elses_is(home: Path) -> None:
-    mine = {**os.environ, **supervisor_guard.mark("a", home)}
-    others = {**os.environ, **supervisor_guard.mark("a", home / "other")}
+    mine = {**os.environ, **guard.mark("a", home)}
+    others = {**os.environ, **guard.mark("a", home / "other")}
     with (
         subprocess.Popen([sys.executable, "-c", SLEEP], env=mine) as left_over,
         subprocess.Popen([sys.executable, "-c", SLEEP], env=others) as bystander,
     ):
-        assert supervisor_guard.end(home, token="b") == 0
-        assert supervisor_guard.end(home) == 1
+        assert guard.end(home, token="b") == 0
+        assert guard.end(home) == 1
         assert left_over.wait() == -signal.SIGTERM
         assert bystander.poll() is None
         bystander.kill()

@@ -1,0 +1,75 @@
+"""Taking events over HTTP, and the routes that operate a server: `/healthz`, `/readyz`, `/metrics`.
+
+`POST /track` stands in front of the framework: it reads the body itself, under the limits, and answers without the
+framework's routing, which costs more than the event does. `turret_api.collector.document` describes it in OpenAPI.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from turret_api.collector.collector import Collector
+from turret_api.collector.document import TRACK
+from turret_api.collector.track import Track
+from turret_api.errors import UnavailableError
+from turret_api.serve.exposition import exposition
+
+
+def install(app: FastAPI, collector: Collector) -> None:
+    """After this call `app` takes events into `collector` and says how it does."""
+    app.add_middleware(_TrackFirst, track=Track(collector))
+    app.add_api_route("/track", _unreachable, methods=["POST"], openapi_extra=TRACK, responses={}, tags=["write"])
+    app.include_router(_operation(collector))
+
+
+class _TrackFirst:
+    """Gives `POST /track` to `track` and everything else to the framework."""
+
+    def __init__(self, app: ASGIApp, track: Track) -> None:
+        self._app = app
+        self._track = track
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/track" and scope["method"] == "POST":
+            await self._track(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def _unreachable() -> None:
+    """Track one event, or many."""
+
+
+def _operation(collector: Collector) -> APIRouter:
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/healthz", summary="Alive")
+    async def healthz() -> dict[str, str]:
+        """Answer as long as the process does."""
+        return {"status": "alive"}
+
+    @router.get("/readyz", summary="Can store events now", responses={503: {"description": "Cannot store events now"}})
+    async def readyz() -> Any:
+        """Answer 200 if an event could be stored now, else 503 with the reason."""
+        obstacle = collector.obstacle
+        if obstacle is not None:
+            return UnavailableError(obstacle, retry_after_s=5).response()
+        return JSONResponse({"status": "ready"})
+
+    @router.get(
+        "/metrics",
+        summary="Metrics in Prometheus's text format",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    def metrics() -> Response:
+        """Answer with the metrics of all collector processes on this host that share the port."""
+        text = exposition(collector.metrics.registry, collector.slot.folder)
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+
+    return router
