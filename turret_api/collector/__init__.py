@@ -22,8 +22,8 @@ The way of an event: `track` (ASGI) reads the body through `intake` (bounds) and
 it, `writer` (one thread, group commit) puts it into the `spool` if the `ledger` has room and neither it nor its
 `neighbours` on the host have seen it, `roller` brings it to the lake. `broker` moves quota grants between the ledger
 and Postgres, `disk` watches the room, `slots` gives each process a spool of its own, `housekeeping` takes up spools
-that were left, `workers` runs several processes on one port, `server` is uvicorn with slow clients cut. `sources` and
-`history` import files by the same checks, without the server.
+that were left, `workers` runs several processes on one port, `server` is uvicorn with slow clients cut. `event` judges
+the events of files too (`turret_api.importing`).
 
 How it is tested (`tests/collector`): every row of the table of odd requests over a socket; 25 SIGKILLs at random under
 load (200 in `make test-long`) and one at every failpoint; 200 losses of power on a disk that keeps only what was
