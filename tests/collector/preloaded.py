@@ -24,7 +24,7 @@ _MODULES = (
     "psycopg2",
     "sqlalchemy.dialects.postgresql.psycopg2",
     "turret_api.collector.collector",
-    "turret_api.collector.history",
+    "turret_api.importing.history",
     "turret_api.serve.server",
     "turret_api.command.import_events",
     "turret_api.command.key",

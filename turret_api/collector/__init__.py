@@ -25,8 +25,8 @@ The way of an event: `track` (ASGI) reads the body through `intake` (bounds) and
 it, `writer` (one thread, group commit) puts it into the `spool` if the `ledger` has quota for it and neither this
 collector nor its `neighbours` on the host have seen it, `roller` brings it to the lake. Beside it, `broker` moves
 grants between the ledger and Postgres, `disk` watches the free space, `slots` gives each process a spool of its own,
-`housekeeping` takes up spools that were left. What serves all this on a port is in `turret_api.serve`. `sources` and
-`history` import files by the same checks, without the server.
+`housekeeping` takes up spools that were left. What serves all this on a port is in `turret_api.serve`; files
+are imported by the same checks in `turret_api.importing`.
 
 How it is tested (`tests/collector`): every row of the table of odd requests over a socket; 25 SIGKILLs at random under
 load (200 in `make test-long`) and one at every failpoint; 200 losses of power on a disk that keeps only what was

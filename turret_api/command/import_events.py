@@ -17,11 +17,11 @@ from turret_api.command.accounts import open_accounts
 from turret_pipeline.settings import Settings
 
 if TYPE_CHECKING:
-    from turret_api.collector.history import RefusedRow
+    from turret_api.importing.history import RefusedRow
 
 _SHOWN = 10
 _LINE_S = 10.0
-"""Seconds between two lines about the progress, where no terminal shows it all the time."""
+"""Seconds between two lines about the progress, where there is no terminal."""
 
 
 @click.command("import")
@@ -52,8 +52,9 @@ def command(
     be imported again, also after an import that was killed: nothing is stored twice. Rows that are refused are reported
     with their numbers, and the command then exits with 1.
     """
-    from turret_api.collector.history import import_documents
-    from turret_api.collector.sources import SourceError, read_documents
+    from turret_api.importing.documents import read_documents
+    from turret_api.importing.history import import_documents
+    from turret_api.importing.rows import SourceError
 
     settings = Settings.from_environment()
     with open_accounts(settings) as accounts:
@@ -116,7 +117,7 @@ def _mapping(words: tuple[str, ...]) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _alone(settings: Settings, project_id: str) -> Iterator[None]:
-    """Keep a second import into the same project out: neither would see what the other writes."""
+    """Allow one import into a project at a time: two would not see each other's events and store them twice."""
     folder = settings.home / "imports"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{project_id}.lock").open("a") as lock:
@@ -141,14 +142,14 @@ def _report(file: Path | None) -> Iterator[IO[str] | None]:
 
 
 class _Progress:
-    """How much of the file is read: on a terminal one line that grows, elsewhere a line now and then."""
+    """Shows how much of the file is read: on a terminal in one line that changes, elsewhere by a line every 10 s."""
 
     def __init__(self) -> None:
         self._is_shown = sys.stderr.isatty()
         self._next_line_at = time.monotonic() + _LINE_S
 
     def show(self, permille: int) -> None:
-        """Show the share."""
+        """Show that `permille` thousandths of the file are read."""
         if self._is_shown:
             click.echo(f"\r{permille / 10:5.1f} % read", nl=False, err=True)
         elif time.monotonic() >= self._next_line_at:
@@ -156,6 +157,6 @@ class _Progress:
             self._next_line_at = time.monotonic() + _LINE_S
 
     def end(self) -> None:
-        """Leave the line."""
+        """Clear the line of a terminal."""
         if self._is_shown:
             click.echo("\r" + " " * 20 + "\r", nl=False, err=True)

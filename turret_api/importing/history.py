@@ -1,8 +1,8 @@
-"""Historical events straight into the lake: the checks of `POST /track`, no quota, no server, nothing twice.
+"""Documents into the lake as events of a project: checked as `POST /track` checks them, none stored twice.
 
-What makes a repeated import harmless: an event without an id of its own gets one from its content and from how often
-the same content came before in the file, so the same file, or a longer one, gives the same ids; and events whose ids
-are in the lake already are left out. Each part is whole or not there, so an import that died goes on where it stopped.
+An import may be repeated. An event without an id gets one from its content and from how often the same content came
+before it in the file, so the same file, or a longer one, gives the same ids; events whose ids are in the lake are left
+out. A part is either whole or absent, so an import that was killed goes on from the last part that it wrote.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import collections
 import datetime as dt
 import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,8 +21,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from turret_api.collector.event import Checked, check
-from turret_api.collector.sources import Document
 from turret_api.errors import ApiError
+from turret_api.importing.documents import Document
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part
 from turret_pipeline.lake.paths import Lake
 
@@ -31,7 +31,7 @@ _BYTES_A_PART = 64 * 1024 * 1024
 
 
 class RefusedRow(NamedTuple):
-    """One row that was not imported: its number in the file, the error's code and the reason."""
+    """A row that was not imported: its number in the file, the error's code and the reason."""
 
     row: int
     code: str
@@ -40,7 +40,15 @@ class RefusedRow(NamedTuple):
 
 @dataclass
 class Imported:
-    """What an import did: rows read, events imported, left out because they are there already, and refused."""
+    """What an import did.
+
+    Args:
+        read: rows of the file.
+        imported: events that are new in the lake.
+        duplicates: events that were in the lake, or earlier in the file, already.
+        refused: rows that are no event.
+        parts: names of the parts that were written, in order.
+    """
 
     read: int = 0
     imported: int = 0
@@ -81,11 +89,17 @@ def _hashes(event_ids: pl.Series) -> tuple[np.ndarray, np.ndarray]:
 
 
 def import_documents(
-    lake: Lake, project_id: str, documents: Iterable[Document], max_text: int, on_refused: Any
+    lake: Lake,
+    project_id: str,
+    documents: Iterable[Document],
+    max_text: int,
+    on_refused: Callable[[RefusedRow], None],
 ) -> Imported:
-    """Bring `documents` into the lake as events of the project; what is there already is left out.
+    """Bring `documents` into the lake as events of the project, without those that are there already.
 
     Args:
+        lake: made if it is not there.
+        project_id: the project whose events they become.
         documents: (row number, document or `ApiError`).
         max_text: longest text in characters.
         on_refused: called with a `RefusedRow` for each that is not imported.
@@ -109,9 +123,9 @@ def import_documents(
 
 
 def _checked(
-    documents: Iterable[Document], max_text: int, done: Imported, on_refused: Any
+    documents: Iterable[Document], max_text: int, done: Imported, on_refused: Callable[[RefusedRow], None]
 ) -> Iterator[tuple[int, Checked]]:
-    """Yield the events that may be stored, once each, with ids that the same file always gets."""
+    """Yield row number and event of what may be stored, each event once, with the ids that this file always gives."""
     occurrences: collections.Counter[bytes] = collections.Counter()
     for number, document in documents:
         done.read += 1
@@ -132,19 +146,17 @@ def _checked(
             tail = key.hex()
         else:
             tail = hashlib.blake2b(key + str(occurrences[key]).encode(), digest_size=15).hexdigest()
-        yield (
-            number,
-            msgspec.structs.replace(
-                event,
-                event_id=event.event_id if event.is_named else f"evt_{tail}",
-                session_id=event.session_id if document.get("session_id") is not None else f"ses_{tail}",
-                user_id=event.user_id if document.get("user_id") is not None else f"usr_{tail}",
-            ),
-        )
+        if not event.is_named:
+            event.event_id = f"evt_{tail}"
+        if document.get("session_id") is None:
+            event.session_id = f"ses_{tail}"
+        if document.get("user_id") is None:
+            event.user_id = f"usr_{tail}"
+        yield number, event
 
 
 def _content(event: Checked, document: dict[str, Any]) -> bytes:
-    """Return 15 bytes that stand for what the client said: the event's id if it has one, else all of it."""
+    """Return 15 bytes that identify what the row says: a hash of the event's own id, or else of its whole content."""
     if event.is_named:
         said: Any = ["id", event.event_id]
     else:

@@ -9,10 +9,12 @@ import signal
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from turret_api.accounts import Accounts
-from turret_api.collector.history import ROWS_A_PART
+from turret_api.importing.history import ROWS_A_PART
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
 
@@ -100,15 +102,27 @@ def test_columns_of_parquet_go_where_they_are_mapped(turret, new_project, tmp_pa
     assert rows[0]["user_id"] == "u" and rows[1]["user_id"].startswith("usr_")
 
 
+def test_maps_of_parquet_are_objects(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    file = tmp_path / "a.parquet"
+    plan = pa.array([{"plan": "free", "lang": "de"}], pa.map_(pa.string(), pa.string()))
+    pq.write_table(pa.table({"name": ["n"], "props": plan, "metadata": plan}), file)
+
+    assert turret("import", str(file), "--project", project.name).returncode == 0
+
+    metadata = json.loads(events_of(tmp_path, project.project_id)["metadata"][0])
+    assert metadata == {"props": {"plan": "free", "lang": "de"}, "plan": "free", "lang": "de"}
+
+
 def test_cells_of_csv_are_numbers_only_where_the_whole_column_is(turret, new_project, tmp_path) -> None:
     project = new_project()
     file = tmp_path / "a.csv"
     with file.open("w", newline="") as stream:
         csv.writer(stream).writerows(
             [
-                ["name", "count", "code", "flag", "note"],
-                ["n", "1", "007", "true", 'a "b", c'],
-                ["n", "2.5", "8", "FALSE", ""],
+                ["name", "count", "code", "parcel", "flag", "note"],
+                ["n", "1", "007", "9400111899223100001234", "true", 'a "b", c'],
+                ["n", "2.5", "8", "9400111899223100001235", "FALSE", ""],
             ]
         )
 
@@ -116,8 +130,8 @@ def test_cells_of_csv_are_numbers_only_where_the_whole_column_is(turret, new_pro
 
     rows = events_of(tmp_path, project.project_id).sort("seq")
     assert [json.loads(each) for each in rows["metadata"]] == [
-        {"count": 1, "code": "007", "flag": True, "note": 'a "b", c'},
-        {"count": 2.5, "code": "8", "flag": False},
+        {"count": 1, "code": "007", "parcel": "9400111899223100001234", "flag": True, "note": 'a "b", c'},
+        {"count": 2.5, "code": "8", "parcel": "9400111899223100001235", "flag": False},
     ]
 
 
