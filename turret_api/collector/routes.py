@@ -73,7 +73,7 @@ async def readyz(request: Request) -> Any:
     collector: Collector = request.app.state.collector
     obstacle = collector.obstacle
     if obstacle is not None:
-        return UnavailableError(obstacle, retry_after_s=5).response()
+        raise UnavailableError(obstacle, retry_after_s=5)
     return JSONResponse({"status": "ready"})
 
 

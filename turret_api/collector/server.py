@@ -26,7 +26,6 @@ REQUEST_S = 60.0
 SHUTDOWN_S = 10
 _MOST_DISCARDED = 32 * 1024 * 1024
 _SWEEP_S = 1.0
-_CALCULATOR_S = 1.0
 
 
 class Protocol(HttpToolsProtocol):
@@ -109,12 +108,6 @@ async def _sweep(server: uvicorn.Server) -> None:
                 connection.cut_if_slow(now)
 
 
-async def _start_calculator(app: FastAPI) -> None:
-    """Start what works out answers before the first question comes, but not while the start itself goes on."""
-    await asyncio.sleep(_CALCULATOR_S)
-    await asyncio.to_thread(app.state.calculator.start)
-
-
 def serve(
     settings: Settings,
     accounts: Accounts,
@@ -131,13 +124,11 @@ def serve(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(_sweep(server)), asyncio.create_task(_start_calculator(app))]
+        sweeping = asyncio.create_task(_sweep(server))
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            app.state.calculator.close()
+            sweeping.cancel()
             await asyncio.to_thread(collector.stop)
 
     app = create_app(settings, accounts, collector=collector, keys=collector.keys, lifespan=lifespan)
