@@ -3,8 +3,8 @@
     python benchmarks/search.py [--messages 1000000] [--texts 400000] [--questions 40]
 
 Texts are made of common words; their vectors are planted: 2,000 themes of the model's 384 dimensions, with noise.
-Prints one JSON object. `latency`: the whole way through the API's routes in one process (embed the query, compare it
-with every text, find the messages), each question new; `cpu` is the processor's time of the same, which other work on
+Prints one JSON object. `latency`: the engine's whole way in one process (embed the query, compare it with every
+text, find the messages), each question new; `cpu` is the processor's time of the same, which other work on
 the machine disturbs less. `numpy`: the float32 product with all vectors, held in memory, and its ten largest, alone.
 `recall_at_10`: share of the exact ten most similar texts that the search has among its ten. `rss_mb`: of the process.
 """
@@ -21,13 +21,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import psutil
-from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
-from turret_api import errors
-from turret_api.auth import READ, Principal
-from turret_api.read import routes, search
-from turret_api.read.snapshot import Library
+from turret_api.read.engine.engine import Engine
+from turret_api.read.engine.library import Library
+from turret_api.read.questions import search
+from turret_api.read.views.filters import Filters
 from turret_pipeline.embedder.embed import open_embedder
 from turret_pipeline.embedder.kept import write_model
 from turret_pipeline.lake import store
@@ -42,11 +40,6 @@ WORDS = [
     *("could", "help", "find", "make", "write", "show", "tell", "change", "cancel", "track", "pay", "send", "need"),
 ]
 DAYS, FILE_TEXTS, N_DIMS = 60, 50_000, 384
-
-
-class _AnyKey:
-    def find(self, key: str) -> Principal:
-        return Principal(key, READ, "")
 
 
 def make_vectors(random: np.random.Generator, n_texts: int) -> np.ndarray:
@@ -97,37 +90,34 @@ def write_tables(lake: Lake, key: str, vectors: np.ndarray, n_messages: int, ran
 
 
 def measure(lake: Lake, vectors: np.ndarray, n_questions: int, random: np.random.Generator) -> dict[str, object]:
-    """Return the figures of `n_questions` searches over the lake's texts; vectors: float32 (n_texts, n_dims)."""
-    app = FastAPI()
-    app.state.lake, app.state.keys = lake, _AnyKey()
-    errors.install(app)
-    app.include_router(routes.router)
+    """Return the figures of questions to the engine, and of the comparison alone."""
+    engine = Engine(lake)
     figures: dict[str, object] = {}
     before = psutil.Process().memory_info().rss
-    with TestClient(app, headers={"X-API-Key": "bench"}) as client:
 
-        def ask(**params: object) -> float:
-            words = " ".join(WORDS[word] for word in random.integers(len(WORDS), size=6))
-            start = time.perf_counter()
-            answer = client.get("/v1/messages", params={"q": words, **params})
-            assert answer.status_code == 200 and answer.json()["data"], answer.text
-            return (time.perf_counter() - start) * 1000
+    def ask(filters: Filters, limit: int) -> float:
+        words = " ".join(WORDS[word] for word in random.integers(len(WORDS), size=6))
+        start = time.perf_counter()
+        answer = engine.ask("bench", search.SimilarMessages(filters=filters, q=words, limit=limit)).content
+        assert answer is not None and b'"event_id"' in answer, answer
+        return (time.perf_counter() - start) * 1000
 
-        figures["first_question_ms"] = round(ask())
-        for name, params in {
-            "latency": {},
-            "latency_of_a_day": {"from": "2026-01-30", "to": "2026-01-31"},
-            "latency_page_of_1000": {"limit": 1000},
-        }.items():
-            cpu = time.process_time()
-            taken = [ask(**params) for _ in range(n_questions)]
-            figures[f"{name}_median_ms"] = round(float(np.median(taken)))
-            figures[f"{name}_p99_ms"] = round(float(np.percentile(taken, 99)))
-            figures[f"{name}_cpu_ms"] = round((time.process_time() - cpu) * 1000 / n_questions)
-        figures["rss_mb"] = round(psutil.Process().memory_info().rss / 2**20)
-        figures["rss_grown_mb"] = round((psutil.Process().memory_info().rss - before) / 2**20)
-        figures |= compare(Library(lake), vectors, n_questions, random)
-    return figures
+    everything = Filters()
+    a_day = Filters(dt.datetime(2026, 1, 30, tzinfo=dt.UTC), dt.datetime(2026, 1, 31, tzinfo=dt.UTC))
+    figures["first_question_ms"] = round(ask(everything, 50))
+    for name, filters, limit in (
+        ("latency", everything, 50),
+        ("latency_of_a_day", a_day, 50),
+        ("latency_page_of_1000", everything, 1000),
+    ):
+        cpu = time.process_time()
+        taken = [ask(filters, limit) for _ in range(n_questions)]
+        figures[f"{name}_median_ms"] = round(float(np.median(taken)))
+        figures[f"{name}_p99_ms"] = round(float(np.percentile(taken, 99)))
+        figures[f"{name}_cpu_ms"] = round((time.process_time() - cpu) * 1000 / n_questions)
+    figures["rss_mb"] = round(psutil.Process().memory_info().rss / 2**20)
+    figures["rss_grown_mb"] = round((psutil.Process().memory_info().rss - before) / 2**20)
+    return figures | compare(engine.library, vectors, n_questions, random)
 
 
 def compare(library: Library, vectors: np.ndarray, n_questions: int, random: np.random.Generator) -> dict[str, object]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Protocol
 
-from fastapi import Depends, Request, Security
+from fastapi import Request, Security
 from fastapi.security import APIKeyHeader
 
 from turret_api.errors import InvalidKeyError
@@ -35,30 +35,42 @@ class Keys(Protocol):
     def find(self, key: str) -> Principal | None:
         """Return who `key` stands for, or None if it is malformed, unknown, revoked or expired. May block."""
 
-
-def reader(request: Request, key: Annotated[str | None, Security(_header)]) -> Principal:
-    """Return who asks, if they may read: by a read or an admin key, or signed in. Raises `InvalidKeyError` if not."""
-    principal = _principal(request, key)
-    if principal is None or principal.scope not in (READ, ADMIN):
-        raise InvalidKeyError
-    return principal
+    def known(self, key: str) -> Principal | None:
+        """Return as `find` does, as far as it is known without a look at the database. Never blocks."""
 
 
-def admin(request: Request, key: Annotated[str | None, Security(_header)]) -> Principal:
-    """Return who asks, if they may change settings (an admin key); raise `InvalidKeyError` if not."""
-    principal = _principal(request, key)
-    if principal is None or principal.scope != ADMIN:
-        raise InvalidKeyError
-    return principal
+class SignedIn(Protocol):
+    """What knows who is signed in: `turret_api.dashboard.sessions.Sessions`."""
+
+    def principal(self, request: Request, project_id: str | None = None) -> Principal | None:
+        """Return who is signed in, to the project or to the one that the request names; None if nobody is."""
 
 
-def _principal(request: Request, key: str | None) -> Principal | None:
-    if key:
-        keys: Keys = request.app.state.keys
-        return keys.find(key)
-    sessions = getattr(request.app.state, "sessions", None)
-    return None if sessions is None else sessions.principal(request)
+class Gate:
+    """Lets in clients that may do what they ask for, by a key or signed in. Its methods are FastAPI dependencies.
 
+    Args:
+        keys: what judges keys.
+        sessions: what knows who is signed in; None: a key is the only way in.
+    """
 
-Reader = Annotated[Principal, Depends(reader)]
-Admin = Annotated[Principal, Depends(admin)]
+    def __init__(self, keys: Keys, sessions: SignedIn | None = None) -> None:
+        self._keys = keys
+        self._sessions = sessions
+
+    def reader(self, request: Request, key: Annotated[str | None, Security(_header)]) -> Principal:
+        """Return who asks, if they may read (a read or admin key, or signed in); raise `InvalidKeyError` if not."""
+        return self._let_in(request, key, READ, ADMIN)
+
+    def admin(self, request: Request, key: Annotated[str | None, Security(_header)]) -> Principal:
+        """Return who asks, if they may change settings (an admin key); raise `InvalidKeyError` if not."""
+        return self._let_in(request, key, ADMIN)
+
+    def _let_in(self, request: Request, key: str | None, *scopes: str) -> Principal:
+        if key:
+            principal = self._keys.find(key)
+        else:
+            principal = None if self._sessions is None else self._sessions.principal(request)
+        if principal is None or principal.scope not in scopes:
+            raise InvalidKeyError
+        return principal

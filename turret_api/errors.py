@@ -1,27 +1,21 @@
-"""What can go wrong in a request, and the one place that turns it into HTTP.
+"""What can go wrong in a request, as errors that know their answer; `error_answers` turns them into HTTP.
 
 Every error answer of Turret, the framework's own included, has the shape of `error_body`. Rooms raise `ApiError`; the
-collector, which answers many events at once, uses `error_body` and `ApiError` as values.
+collector, which answers many events at once, uses `error_body` and `ApiError` as values. Processes send them to each
+other, so that they can be pickled, and no framework is imported here.
 
     ApiError
     ├─ InvalidKeyError        401 INVALID_API_KEY: always the same words, so that they tell nothing about the key
     ├─ NotFoundError          404 INVALID_REQUEST: also for what belongs to another project
+    ├─ FailedError            500 INTERNAL_ERROR: a bug; the log has it
     └─ UnavailableError       503 SERVICE_UNAVAILABLE: nothing was stored; try again after `retry_after_s`
 """
 
 from __future__ import annotations
 
-import logging
+import copyreg
 from collections.abc import Mapping
 from typing import Any
-
-import msgspec
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
-
-log = logging.getLogger(__name__)
 
 INVALID_API_KEY = "INVALID_API_KEY"
 MISSING_REQUIRED_FIELD = "MISSING_REQUIRED_FIELD"
@@ -30,13 +24,6 @@ TEXT_TOO_LONG = "TEXT_TOO_LONG"
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 INTERNAL_ERROR = "INTERNAL_ERROR"
-
-_WORDS = {
-    404: "There is nothing at this address; see the API's document at /openapi.json.",
-    405: "This address does not take this method; the Allow header names those it takes.",
-    413: "The request is too large.",
-    415: "This content type is not taken here; send application/json.",
-}
 
 
 class ApiError(Exception):
@@ -73,9 +60,9 @@ class ApiError(Exception):
         """Return the answer's body as the contract has it."""
         return error_body(self.code, self.message, field=self.field, extra=self.extra)
 
-    def response(self) -> Response:
-        """Return the answer."""
-        return Response(msgspec.json.encode(self.body()), self.status, self.headers, "application/json")
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what pickle needs: subclasses are made with other arguments than their parts."""
+        return copyreg.__newobj__, (type(self), self.message), self.__dict__  # type: ignore[attr-defined]
 
 
 class InvalidKeyError(ApiError):
@@ -95,6 +82,13 @@ class NotFoundError(ApiError):
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(404, INVALID_REQUEST, message, field=field)
+
+
+class FailedError(ApiError):
+    """A bug: the request is not at fault."""
+
+    def __init__(self) -> None:
+        super().__init__(500, INTERNAL_ERROR, "The server failed at this request; its log says why.")
 
 
 class UnavailableError(ApiError):
@@ -120,39 +114,3 @@ def error_body(
     if extra:
         body.update(extra)
     return body
-
-
-def install(app: FastAPI) -> None:
-    """After this call every error that leaves `app` has the contract's shape."""
-    app.add_exception_handler(ApiError, _answer_api_error)
-    app.add_exception_handler(HTTPException, _answer_framework_error)
-    app.add_exception_handler(RequestValidationError, _answer_validation_error)
-    app.add_exception_handler(Exception, _answer_bug)
-
-
-async def _answer_api_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
-    return error.response()
-
-
-async def _answer_framework_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    words = _WORDS.get(error.status_code) or f"{str(error.detail).rstrip('.')}."
-    code = SERVICE_UNAVAILABLE if error.status_code == 503 else INVALID_REQUEST
-    return ApiError(error.status_code, code, words, headers=error.headers).response()
-
-
-async def _answer_validation_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    first = error.errors()[0]
-    place = [str(word) for word in first["loc"] if word not in ("body", "query", "path", "header")]
-    field = ".".join(place) or None
-    message = f"{field or 'The request body'}: {first['msg'][:1].lower()}{first['msg'][1:].rstrip('.')}."
-    if first["type"] == "missing" and field:
-        return ApiError(400, INVALID_REQUEST, f"{field} is required; add it.", field=field).response()
-    return ApiError(400, INVALID_REQUEST, message, field=field).response()
-
-
-async def _answer_bug(request: Request, error: Exception) -> Response:
-    log.error("unhandled error", exc_info=error, extra={"method": request.method, "path": request.url.path})
-    return ApiError(500, INTERNAL_ERROR, "The server failed at this request; its log says why.").response()

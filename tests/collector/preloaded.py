@@ -34,7 +34,7 @@ _MODULES = (
     "turret_api.command.serve",
     "turret_api.command.spool",
     "turret_api.dashboard.routes",
-    "turret_api.read.routes",
+    "turret_api.read.http.routes",
     "uvicorn.lifespan.on",
     "uvicorn.loops.uvloop",
     "uvloop",

@@ -14,9 +14,13 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from turret_api import errors
-from turret_api.auth import ADMIN, READ, WRITE, Principal
-from turret_api.read import routes
+from turret_api import error_answers
+from turret_api.accounts import Accounts
+from turret_api.auth import ADMIN, READ, WRITE, Gate, Principal
+from turret_api.read.engine.calculator import Calculator
+from turret_api.read.engine.engine import Engine
+from turret_api.read.http.front import Front
+from turret_api.read.http.routes import read_router
 from turret_pipeline.analysis.fields.detect import detect_types, extract_messages, profile_fields
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -159,6 +163,9 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
     bring_step_values(Work(lake, project_id, full_refresh=True))
 
 
+NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/nothing"
+
+
 class GivenKeys:
     """Keys as the accounts know them, without a database: `project:scope`."""
 
@@ -166,13 +173,21 @@ class GivenKeys:
         project_id, _, scope = key.partition(":")
         return Principal(project_id, scope, key) if scope in (READ, ADMIN, WRITE) else None
 
+    def known(self, key: str) -> Principal | None:
+        return self.find(key)
 
-def read_app(lake: Lake) -> FastAPI:
-    """The read API alone, over `lake`."""
+
+def read_app(
+    lake: Lake, *, keys: GivenKeys | None = None, calculator: Calculator | None = None, front: bool = False
+) -> FastAPI:
+    """The read API alone, over `lake` and accounts that cannot be reached."""
+    keys = keys or GivenKeys()
+    engine = Engine(lake, calculator)
     app = FastAPI()
-    app.state.lake, app.state.keys = lake, GivenKeys()
-    errors.install(app)
-    app.include_router(routes.router)
+    error_answers.install(app)
+    app.include_router(read_router(engine, Gate(keys), Accounts(NOWHERE)))
+    if front:
+        app.add_middleware(Front, library=engine.library, keys=keys)
     return app
 
 

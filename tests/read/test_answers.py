@@ -11,9 +11,13 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from starlette.routing import compile_path
 
-from tests.read.conftest import CANARY, SESSIONS, Api, write_lake
-from turret_api.read import journey_routes, routes
+from tests.read.conftest import CANARY, NOWHERE, SESSIONS, Api, GivenKeys, write_lake
+from turret_api.accounts import Accounts
+from turret_api.auth import Gate
+from turret_api.read.engine.engine import Engine
+from turret_api.read.http.routes import read_router
 from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
 
 ROUTES: dict[str, dict[str, str]] = {
@@ -47,11 +51,8 @@ every_route = pytest.mark.parametrize(("path", "params"), ROUTES.items(), ids=li
 
 def read_routes() -> dict[str, APIRoute]:
     """The GET routes by path."""
-    all_routes = [("", each) for each in routes.router.routes] + [
-        ("/v1", each) for each in journey_routes.router.routes
-    ]
-    of_api = [(start, route) for start, route in all_routes if isinstance(route, APIRoute) and "GET" in route.methods]
-    return {start + route.path: route for start, route in of_api}
+    router = read_router(Engine(Lake("nowhere")), Gate(GivenKeys()), Accounts(NOWHERE))
+    return {route.path: route for route in router.routes if isinstance(route, APIRoute) and "GET" in route.methods}
 
 
 def model_of(path: str) -> TypeAdapter:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.read.conftest import SESSIONS, Api, write_lake
 from turret_api.command.export import rows_of
-from turret_api.read.snapshot import Library
+from turret_api.read.engine.library import Library
 
 
 def edit(

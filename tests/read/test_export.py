@@ -11,9 +11,9 @@ import pytest
 from tests.read.conftest import Api
 from turret_api.command.export import FIELDS, rows_of, write
 from turret_api.errors import ApiError
-from turret_api.read.models.fields import FieldRow
-from turret_api.read.snapshot import Library
-from turret_api.read.tabular import flat
+from turret_api.read.engine.encoding import flat
+from turret_api.read.engine.library import Library
+from turret_api.read.questions.fields import FieldRow
 from turret_pipeline.lake.tables import TABLES
 
 MESSAGES = ["event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity"]
@@ -34,7 +34,7 @@ def test_a_view_has_the_contracts_columns(api: Api, tmp_path: Path, table: str, 
 
 
 def test_exported_fields_are_those_of_the_api() -> None:
-    assert list(FIELDS) == list(FieldRow.model_fields)
+    assert list(FIELDS) == list(FieldRow.__annotations__)
 
 
 def test_messages_without_a_topic_have_none_and_counts_are_those_of_the_api(api: Api) -> None:

@@ -9,7 +9,6 @@ from fastapi.testclient import TestClient
 
 from tests.read.conftest import SESSIONS, Api, GivenKeys, read_app, write_lake
 from turret_api.auth import Principal
-from turret_api.read.front import Front
 
 
 class RevocableKeys(GivenKeys):
@@ -34,9 +33,7 @@ def keys() -> RevocableKeys:
 
 @pytest.fixture
 def fronted(own_api: Api, keys: RevocableKeys) -> Iterator[Api]:
-    app = read_app(own_api.lake)
-    app.state.keys = keys
-    app.add_middleware(Front)
+    app = read_app(own_api.lake, keys=keys, front=True)
     with TestClient(app) as client:
         yield Api(own_api.lake, client)
 

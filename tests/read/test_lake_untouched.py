@@ -12,8 +12,7 @@ from fastapi.testclient import TestClient
 
 from tests.read.conftest import Api, read_app
 from tests.read.test_answers import ROUTES
-from turret_api.read.calculator import Calculator
-from turret_api.read.front import Front
+from turret_api.read.engine.calculator import Calculator
 
 BUILDER = """
 import sys
@@ -44,10 +43,7 @@ def test_questions_leave_every_file_as_it_was(own_api: Api) -> None:
 @pytest.mark.long
 def test_answers_are_of_one_build_and_never_fail_while_another_process_builds(own_api: Api) -> None:
     calculator = Calculator(own_api.lake)
-    app = read_app(own_api.lake)
-    app.state.calculator = calculator
-    app.state.keys.known = app.state.keys.find
-    app.add_middleware(Front)
+    app = read_app(own_api.lake, calculator=calculator, front=True)
     command = [sys.executable, "-c", BUILDER, own_api.lake.root]
     builder = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
     try:

@@ -23,7 +23,7 @@ from tests.read.conftest import CANARY, SESSIONS, N, P, R, topics, write_lake
 from turret_api.accounts import Accounts
 from turret_api.app import create_app
 from turret_api.command.export import VIEWS, rows_of
-from turret_api.read.snapshot import Library
+from turret_api.read.engine.library import Library
 from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import FIELD_OVERRIDES, FIELD_TYPES, TABLES, TOPICS
 from turret_pipeline.settings import Settings

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 
 from tests.read.conftest import CANARY, OTHER_SESSIONS, SESSIONS, Api, read_app, write_lake
 from tests.read.test_messages import every_page
-from turret_api.read import search
+from turret_api.read.questions import search
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.kept import write_model
 from turret_pipeline.embedder.open import open_lake_embedder

@@ -7,7 +7,12 @@ import polars as pl
 import pytest
 from scipy.stats import false_discovery_control, fisher_exact, mannwhitneyu
 
-from turret_api.read.statistics import LEAST_UNITS, difference_of_shares, differences_of_medians, p_values, q_values
+from turret_api.read.questions.journeys.statistics import (
+    LEAST_UNITS,
+    difference_of_shares,
+    differences_of_medians,
+    p_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,13 +46,7 @@ def test_where_nothing_differs_as_few_tests_reject_as_they_may_and_intervals_hol
     assert (p_values(k_a, 300, k_b, 500) <= 0.05).mean() <= 0.055
     _, low, high = difference_of_shares(k_a, 300, k_b, 500)
     assert 0.94 <= ((low <= 0) & (high >= 0)).mean() <= 0.97
-    assert (q_values(p_values(k_a, 300, k_b, 500)) <= 0.05).sum() == 0
-
-
-def test_false_discoveries_are_controlled_as_by_benjamini_and_hochberg() -> None:
-    p = np.random.default_rng(1).uniform(0, 1, 50) ** 3
-    assert q_values(p) == pytest.approx(false_discovery_control(p))
-    assert q_values(np.array([])).size == 0
+    assert (false_discovery_control(p_values(k_a, 300, k_b, 500)) <= 0.05).sum() == 0
 
 
 def sides(a: list[np.ndarray], b: list[np.ndarray]) -> pl.DataFrame:

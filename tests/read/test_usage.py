@@ -8,7 +8,7 @@ from fastapi.testclient import TestClient
 
 from turret_api.accounts import Accounts
 from turret_api.app import create_app
-from turret_api.read.models.accounts import UsageRow
+from turret_api.read.http.project import UsageRow
 from turret_pipeline.settings import Settings
 
 

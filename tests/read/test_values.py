@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.read.conftest import SESSIONS, Api, read_app, write_lake
-from turret_api.read import values
+from turret_api.read.views import values
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_STEPS, STEP_VALUES

@@ -11,12 +11,13 @@ import polars as pl
 
 from turret_api.command.accounts import open_accounts
 from turret_api.errors import ApiError
-from turret_api.read.fields import list_fields
-from turret_api.read.filters import Filters
-from turret_api.read.journeys import EDGE, graph_edges
-from turret_api.read.messages import choose_field, messages_of, topics_of
-from turret_api.read.snapshot import Library, Snapshot
-from turret_api.read.tabular import CSV_TIME, flat
+from turret_api.read.engine.encoding import CSV_TIME, flat
+from turret_api.read.engine.library import Library, Snapshot
+from turret_api.read.questions.fields import list_fields
+from turret_api.read.views.filters import NO_FILTERS
+from turret_api.read.views.journeys import EDGE, graph_edges
+from turret_api.read.views.messages import choose_field, messages_of
+from turret_api.read.views.topics import topics_of
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import Settings
 
@@ -45,7 +46,7 @@ FIELDS = pl.Schema(
         "bins": pl.List(pl.Struct({"from": pl.Float64(), "to": pl.Float64(), "count": pl.Int64()})),
     }
 )
-"""Columns of `/v1/fields` (`turret_api.read.models.fields.FieldRow`)."""
+"""Columns of `/v1/fields` (`turret_api.read.questions.fields.FieldRow`)."""
 
 
 @click.command("export")
@@ -83,11 +84,11 @@ def rows_of(snapshot: Snapshot, table: str, field: str | None) -> pl.DataFrame:
         return pl.DataFrame(kept, schema=FIELDS)
     if table == "journeys":
         chosen = choose_field(snapshot, field)
-        return graph_edges(snapshot, chosen or "", Filters(), 0).select(EDGE)
+        return graph_edges(snapshot, chosen or "", NO_FILTERS, 0).select(EDGE)
     if table == "messages":
         chosen = choose_field(snapshot, field) or ""
         labels = topics_of(snapshot, chosen).select("topic_id", topic_label="label").lazy()
-        found = messages_of(snapshot, chosen, Filters()).join(labels, on="topic_id", how="left")
+        found = messages_of(snapshot, chosen, NO_FILTERS).join(labels, on="topic_id", how="left")
         return found.sort("timestamp", "received_at", "seq", "event_id").select(MESSAGE).collect()
     declared = TABLES[table]
     rows_of_table = snapshot.scan(declared).drop("project_id").select(pl.all().exclude(pl.Binary))

@@ -11,16 +11,17 @@ import urllib.parse
 from typing import Any
 
 import jinja2
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.exc import SQLAlchemyError
 
-from turret_api.accounts import AccountError
+from turret_api.accounts import AccountError, Accounts
 from turret_api.auth import Principal
 from turret_api.dashboard import files
-from turret_api.dashboard.sessions import Sessions, is_same_origin, load_secret
+from turret_api.dashboard.sessions import Sessions, is_same_origin
 from turret_api.errors import NotFoundError
+from turret_pipeline.settings import Settings
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -50,57 +51,107 @@ PAGES = (
     "/settings/{section}",
 )
 
-router = APIRouter(include_in_schema=False)
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(files.HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
 )
 
 
-def install(app: FastAPI) -> None:
-    """After this call `app` serves the dashboard, and its read API takes the dashboard's sessions."""
-    app.state.sessions = Sessions(load_secret(app.state.settings.home), app.state.keys)
-    app.include_router(router)
+class Dashboard:
+    """The pages that show a project, and sign-in.
+
+    Args:
+        settings: name the port of Dagster's UI.
+        accounts: know the projects' names.
+        sessions: know who is signed in.
+    """
+
+    def __init__(self, settings: Settings, accounts: Accounts, sessions: Sessions) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._sessions = sessions
+
+    def router(self) -> APIRouter:
+        """Return the dashboard's addresses."""
+        router = APIRouter(include_in_schema=False)
+        for path in PAGES:
+            router.add_api_route(path, self.page, methods=["GET"])
+        router.add_api_route("/sign-in", self.sign_in_page, methods=["GET"])
+        router.add_api_route("/sign-in", self.sign_in, methods=["POST"])
+        router.add_api_route("/sign-out", self.sign_out, methods=["POST"])
+        router.add_api_route("/static/{version}/{name}", static_file, methods=["GET"])
+        return router
+
+    def page(self, request: Request) -> Response:
+        """The dashboard's shell, if the browser is signed in to the project that the address names; else sign-in."""
+        wanted = request.query_params.get("project")
+        principal = self._sessions.principal(request, wanted)
+        if principal is None:
+            elsewhere = wanted is not None and bool(self._sessions.principals(request))
+            words = f"You are not signed in to the project {wanted!r}; sign in with one of its keys."
+            problem = words if elsewhere else ""
+            return self._sign_in_page(request, destination=_relative(request), problem=problem)
+        return _html("dashboard.html", 200, self._about(request, principal))
+
+    def sign_in_page(self, request: Request) -> Response:
+        """The sign-in page; a key behind `#key=` in the address, which no server ever sees, is used at once."""
+        return self._sign_in_page(request, destination="/")
+
+    async def sign_in(self, request: Request) -> Response:
+        """Start a session with a read or admin key (form: `key`) and go to `destination`, a path of this server."""
+        form = await _form(request)
+        # Looking a key up may ask the database, and this is the event loop.
+        return await run_in_threadpool(
+            self._sign_in, request, form.get("key", "").strip(), form.get("destination", "/")
+        )
+
+    def sign_out(self, request: Request) -> Response:
+        """End the session of this browser."""
+        response = RedirectResponse("/sign-in", status_code=303)
+        if is_same_origin(request):
+            self._sessions.sign_out(response)
+        return response
+
+    def _sign_in(self, request: Request, key: str, destination: str) -> Response:
+        if not is_same_origin(request):
+            return self._sign_in_page(request, destination="/", problem="Please sign in from this page.", status=403)
+        response = RedirectResponse(_own_path(destination), status_code=303)
+        if self._sessions.sign_in(request, key, response, secure=request.url.scheme == "https") is None:
+            problem = (
+                "That is a write key: it sends events. Sign in with the project's read key (tr_…) or admin key (ta_…)."
+                if key.startswith("tw_")
+                else "No project has this key. Check that it is whole, and that it was not revoked."
+            )
+            return self._sign_in_page(request, destination=_own_path(destination), problem=problem, status=401)
+        return response
+
+    def _about(self, request: Request, principal: Principal) -> dict[str, Any]:
+        """What the shell says that `/v1` does not: the projects' names, and where events and the pipeline are."""
+        others = [each.project_id for each in self._sessions.principals(request)]
+        names = self._names(others)
+        host = request.url.hostname or "localhost"
+        return {
+            "project": names[principal.project_id],
+            "project_id": principal.project_id,
+            "projects": sorted(names.items(), key=lambda each: each[1].lower()),
+            "scope": principal.scope,
+            "origin": f"{request.url.scheme}://{request.url.netloc}",
+            "dagster": f"http://{host}:{self._settings.dagster_port}",
+            "modules": files.modules(),
+        }
+
+    def _names(self, project_ids: list[str]) -> dict[str, str]:
+        """Return the names of projects by their ids; without the database, when pages still show the lake, the ids."""
+        names = {project_id: project_id for project_id in project_ids}
+        with contextlib.suppress(AccountError, SQLAlchemyError):
+            for project_id in project_ids:
+                names[project_id] = self._accounts.find_project(project_id).name
+        return names
+
+    def _sign_in_page(self, request: Request, *, destination: str, problem: str = "", status: int = 200) -> Response:
+        signed_in = bool(self._sessions.principals(request))
+        return _html("sign_in.html", status, {"destination": destination, "problem": problem, "signed_in": signed_in})
 
 
-def page(request: Request) -> Response:
-    """The shell of the dashboard for who is signed in to the project that the address names, else the sign-in page."""
-    wanted = request.query_params.get("project")
-    principal = _sessions(request).principal(request, wanted)
-    if principal is None:
-        elsewhere = wanted is not None and bool(_sessions(request).principals(request))
-        problem = f"You are not signed in to the project {wanted!r}; sign in with one of its keys." if elsewhere else ""
-        return _sign_in_page(request, destination=_relative(request), problem=problem)
-    return _html("dashboard.html", 200, _about(request, principal))
-
-
-for _path in PAGES:
-    router.add_api_route(_path, page, methods=["GET"])
-
-
-@router.get("/sign-in")
-def sign_in_page(request: Request) -> Response:
-    """The sign-in page; a key behind `#key=` in the address, which no server ever sees, is used at once."""
-    return _sign_in_page(request, destination="/")
-
-
-@router.post("/sign-in")
-async def sign_in(request: Request) -> Response:
-    """Start a session with a read or admin key (form: `key`) and go to `destination`, a path of this server."""
-    form = await _form(request)
-    # Looking a key up may ask the database, and this is the event loop.
-    return await run_in_threadpool(_sign_in, request, form.get("key", "").strip(), form.get("destination", "/"))
-
-
-@router.post("/sign-out")
-def sign_out(request: Request) -> Response:
-    """End the session of this browser."""
-    response = RedirectResponse("/sign-in", status_code=303)
-    if is_same_origin(request):
-        _sessions(request).sign_out(response)
-    return response
-
-
-@router.get("/static/{version}/{name}")
 def static_file(request: Request, version: str, name: str) -> Response:
     """One of the dashboard's files."""
     found = files.load(name)
@@ -114,20 +165,6 @@ def static_file(request: Request, version: str, name: str) -> Response:
     return Response(found.plain, headers=headers, media_type=found.content_type)
 
 
-def _sign_in(request: Request, key: str, destination: str) -> Response:
-    if not is_same_origin(request):
-        return _sign_in_page(request, destination="/", problem="Please sign in from this page.", status=403)
-    response = RedirectResponse(_own_path(destination), status_code=303)
-    if _sessions(request).sign_in(request, key, response, secure=request.url.scheme == "https") is None:
-        problem = (
-            "That is a write key: it sends events. Sign in with the project's read key (tr_…) or admin key (ta_…)."
-            if key.startswith("tw_")
-            else "No project has this key. Check that it is whole, and that it was not revoked."
-        )
-        return _sign_in_page(request, destination=_own_path(destination), problem=problem, status=401)
-    return response
-
-
 async def _form(request: Request) -> dict[str, str]:
     """Return the fields of a form as browsers send it by default; nothing of what is larger than `_LARGEST_FORM`."""
     body = b""
@@ -136,41 +173,6 @@ async def _form(request: Request) -> dict[str, str]:
         if len(body) > _LARGEST_FORM:
             return {}
     return dict(urllib.parse.parse_qsl(body.decode("utf-8", "replace")))
-
-
-def _sessions(request: Request) -> Sessions:
-    sessions: Sessions = request.app.state.sessions
-    return sessions
-
-
-def _about(request: Request, principal: Principal) -> dict[str, Any]:
-    """What the shell says that `/v1` does not: the projects' names, and where events and the pipeline are."""
-    others = [each.project_id for each in _sessions(request).principals(request)]
-    names = _names(request, others)
-    host = request.url.hostname or "localhost"
-    return {
-        "project": names[principal.project_id],
-        "project_id": principal.project_id,
-        "projects": sorted(names.items(), key=lambda each: each[1].lower()),
-        "scope": principal.scope,
-        "origin": f"{request.url.scheme}://{request.url.netloc}",
-        "dagster": f"http://{host}:{request.app.state.settings.dagster_port}",
-        "modules": files.modules(),
-    }
-
-
-def _names(request: Request, project_ids: list[str]) -> dict[str, str]:
-    """Return the names of projects by their ids; without the database, when pages still show the lake, the ids."""
-    names = {project_id: project_id for project_id in project_ids}
-    with contextlib.suppress(AccountError, SQLAlchemyError):
-        for project_id in project_ids:
-            names[project_id] = request.app.state.accounts.find_project(project_id).name
-    return names
-
-
-def _sign_in_page(request: Request, *, destination: str, problem: str = "", status: int = 200) -> Response:
-    signed_in = bool(_sessions(request).principals(request))
-    return _html("sign_in.html", status, {"destination": destination, "problem": problem, "signed_in": signed_in})
 
 
 def _html(template: str, status: int, values: dict[str, Any]) -> Response:

@@ -58,7 +58,7 @@ def _operation(collector: Collector) -> APIRouter:
         """Answer 200 if an event could be stored now, else 503 with the reason."""
         obstacle = collector.obstacle
         if obstacle is not None:
-            return UnavailableError(obstacle, retry_after_s=5).response()
+            raise UnavailableError(obstacle, retry_after_s=5)
         return JSONResponse({"status": "ready"})
 
     @router.get(

@@ -27,7 +27,6 @@ REQUEST_S = 60.0
 SHUTDOWN_S = 10
 _MOST_DISCARDED = 32 * 1024 * 1024
 _SWEEP_S = 1.0
-_CALCULATOR_S = 1.0
 
 
 class Protocol(HttpToolsProtocol):
@@ -118,12 +117,6 @@ async def _sweep(server: uvicorn.Server) -> None:
                 connection.cut_if_slow(now)
 
 
-async def _start_calculator(app: FastAPI) -> None:
-    """Start the process that works answers out before the first question comes, once the server itself has started."""
-    await asyncio.sleep(_CALCULATOR_S)
-    await asyncio.to_thread(app.state.calculator.start)
-
-
 async def _leave_figures(collector: Collector) -> None:
     """Leave this process's metrics for the others that share the port, every few seconds."""
     while True:
@@ -152,14 +145,12 @@ def serve(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        work = (_sweep(server), _leave_figures(collector), _start_calculator(app))
-        tasks = [asyncio.create_task(each) for each in work]
+        tasks = [asyncio.create_task(each) for each in (_sweep(server), _leave_figures(collector))]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
-            app.state.calculator.close()
             await asyncio.to_thread(collector.stop)
 
     app = make_app(lifespan=lifespan)

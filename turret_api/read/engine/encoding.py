@@ -1,0 +1,101 @@
+"""An answer in bytes: JSON, or its list as CSV that no spreadsheet runs, or as Parquet."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+import polars as pl
+
+from turret_api.read.engine.question import Question
+
+Format = Literal["json", "csv", "parquet"]
+CSV_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
+
+_DTYPES: dict[Any, pl.DataType] = {
+    str: pl.String(),
+    int: pl.Int64(),
+    float: pl.Float64(),
+    bool: pl.Boolean(),
+    dt.datetime: pl.Datetime("us", "UTC"),
+    dt.date: pl.Date(),
+}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An answer in bytes.
+
+    fingerprint: equal as long as question, format and tables are. generation: of the library; None: of an earlier time.
+    content: None if who asks has it already. following: of a file, the cursor of the next page, if there is one.
+    """
+
+    fingerprint: str
+    generation: int | None
+    content: bytes | None = None
+    following: str | None = None
+
+
+def encode(answer: Any, question: Question, form: str) -> tuple[bytes, str | None]:
+    """Return what `question` is answered with as bytes in `form`.
+
+    As a file, also the cursor of the next page, which the bytes do not say (None: there is none).
+    """
+    if form == "json":
+        return orjson.dumps(answer), None
+    assert question.row is not None
+    frame = table(getattr(answer, question.rows_in), question.row)
+    out = io.BytesIO()
+    if form == "csv":
+        flat(frame).write_csv(out, datetime_format=CSV_TIME)
+    else:
+        frame.write_parquet(out)
+    return out.getvalue(), getattr(answer, "next", None)
+
+
+def table(rows: list[Mapping[str, Any]], row: type) -> pl.DataFrame:
+    """Return `rows` as a frame with the columns of `row`, a typed dict; what no column type holds is JSON."""
+    columns = []
+    for name, hint in typing.get_type_hints(row).items():
+        dtype = _dtype(hint)
+        values = [each[name] for each in rows]
+        if dtype is None:
+            values, dtype = [None if each is None else orjson.dumps(each).decode() for each in values], pl.String()
+        columns.append(pl.Series(name, values, dtype=dtype))
+    return pl.DataFrame(columns)
+
+
+def flat(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `rows` as a spreadsheet may read them: lists as JSON, and no text that would run as a formula.
+
+    See OWASP, "CSV Injection": a cell that begins with one of `= + - @`, tab or carriage return may be run.
+    """
+    columns = []
+    for name, dtype in rows.schema.items():
+        if isinstance(dtype, pl.List | pl.Struct):
+            texts = [None if value is None else orjson.dumps(value).decode() for value in rows[name].to_list()]
+            columns.append(pl.Series(name, texts, dtype=pl.String))
+        elif dtype == pl.String:
+            runs = pl.col(name).str.contains(r"^[=+\-@\t\r]")
+            columns.append(rows.select(pl.when(runs).then("'" + pl.col(name)).otherwise(name).alias(name)).to_series())
+        else:
+            columns.append(rows[name])
+    return pl.DataFrame(columns)
+
+
+def _dtype(annotation: Any) -> pl.DataType | None:
+    """Return the column type that holds values of an annotation, nulls too; None if only JSON does."""
+    origin, inner = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return _dtype(next(each for each in inner if each is not type(None)))
+    if origin is Literal:
+        return pl.String()
+    if origin is list and inner == (str,):
+        return pl.List(pl.String())
+    return _DTYPES.get(annotation)

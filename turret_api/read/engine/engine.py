@@ -1,0 +1,86 @@
+"""From a question to its bytes: one state of the tables, and each answer made once while that state holds.
+
+unknown ──> being worked out ──> kept by (state, question, format), until newer answers need the room
+                                 a newer state of the tables has keys of its own
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable
+
+from turret_api.errors import UnavailableError, invalid
+from turret_api.read.engine.cache import CACHED_BYTES, Cache
+from turret_api.read.engine.calculator import Calculator
+from turret_api.read.engine.encoding import Encoded, encode
+from turret_api.read.engine.library import Library
+from turret_api.read.engine.question import Question
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import BUILDS
+
+
+class Engine:
+    """Answers questions from one lake, for any number of threads.
+
+    Args:
+        lake: what it answers from.
+        calculator: the process in which answers are worked out; None: they are worked out in this one.
+    """
+
+    def __init__(self, lake: Lake, calculator: Calculator | None = None) -> None:
+        self.library = Library(lake)
+        self._calculator = calculator
+        self._answers = Cache(CACHED_BYTES // 4)
+
+    def ask(
+        self,
+        project_id: str,
+        question: Question,
+        form: str = "json",
+        as_of: dt.datetime | None = None,
+        is_known: Callable[[str], bool] = lambda fingerprint: False,
+    ) -> Encoded:
+        """Return the answer to the project's question; raise an `ApiError` if there is none.
+
+        form: `json`, or `csv` or `parquet` for the answer's list alone. as_of: an earlier time, in UTC, to answer from
+        the tables of. is_known: tells of a fingerprint whether who asks has that answer.
+        """
+        if question.row is None and form != "json":
+            raise invalid("This answer is no list, so it comes as JSON alone.", field="format")
+        try:
+            return self._ask(project_id, question, form, as_of, is_known)
+        except FileNotFoundError:
+            # An old file was cleaned away between the look at the table and the look into it.
+            if as_of is not None:
+                words = "The tables of that time are no longer kept; ask for a later one."
+                raise invalid(words, field="as_of") from None
+        try:
+            return self._ask(project_id, question, form, as_of, is_known)
+        except FileNotFoundError:
+            raise UnavailableError("The tables are being cleaned up; ask again.") from None
+
+    def _ask(
+        self,
+        project_id: str,
+        question: Question,
+        form: str,
+        as_of: dt.datetime | None,
+        is_known: Callable[[str], bool],
+    ) -> Encoded:
+        snapshot = self.library.snapshot(project_id, as_of)
+        state = snapshot.state(*question.tables, BUILDS)
+        fingerprint = hashlib.blake2b(f"{state} {form} {question!r}".encode(), digest_size=12).hexdigest()
+        if is_known(fingerprint):
+            return Encoded(fingerprint, snapshot.generation)
+
+        def work_out() -> tuple[bytes, str | None]:
+            with self.library.working():
+                if self._calculator is not None:
+                    found = self._calculator.ask(project_id, question, form, as_of)
+                    return found.content or b"", found.following
+                return encode(question.answer(snapshot), question, form)
+
+        key = (state, question, form)
+        content, following = self._answers.get(key, work_out, lambda made: len(made[0]))
+        return Encoded(fingerprint, snapshot.generation, content, following)

@@ -1,0 +1,181 @@
+"""The lake as one question sees it: every table at one version, and the frames that were computed from it.
+
+A `Library` is opened once a process. It holds the tables open, looks for new commits before each question (on a local
+lake one look at a folder; on S3 at most once a second), and keeps frames by the state of the project's own files. So a
+frame is computed once, another project's builds throw nothing of this one's away, and an answer never mixes two
+versions of a table.
+
+    a table: not open ──first commit seen──> open at version n ──new commit seen──> open at version n + 1
+    `generation` counts these steps over all tables; an answer made at a generation holds until it grows
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterator
+from pathlib import Path
+
+import deltalake
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from turret_api.errors import UnavailableError
+from turret_api.read.engine.cache import PATIENCE_S, Cache
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import BUILDS, TABLES, Table
+
+WORKERS = 2
+"""Questions that are worked on at once."""
+REMOTE_CHECK_S = 1.0
+CHECK_S = 0.005
+"""Least time in seconds from one look for new commits to the next, on a remote lake and on a local one."""
+
+
+class Library:
+    """The open tables of a lake, for any number of threads."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.frames = Cache()
+        self._workers = threading.BoundedSemaphore(WORKERS)
+        self._lock = threading.Lock()
+        self._open: dict[str, deltalake.DeltaTable] = {}
+        self._files: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._checked_at = -REMOTE_CHECK_S
+        self._generation = 0
+
+    @contextlib.contextmanager
+    def working(self) -> Iterator[None]:
+        """Hold one of the places for work; raise `UnavailableError` if none gets free in time."""
+        if not self._workers.acquire(timeout=PATIENCE_S):
+            raise UnavailableError("Too many questions are being worked on; ask again.", retry_after_s=5)
+        try:
+            yield
+        finally:
+            self._workers.release()
+
+    def snapshot(self, project_id: str, at: dt.datetime | None = None) -> Snapshot:
+        """Return the project's tables as they are now, or as they were `at` an earlier time."""
+        if at is not None:
+            return Snapshot(
+                self, project_id, {name: self._files_at(table, project_id, at) for name, table in TABLES.items()}
+            )
+        with self._lock:
+            self._refresh()
+            files = {name: self._files_now(name, project_id) for name in TABLES}
+            return Snapshot(self, project_id, files, self._generation)
+
+    def is_newest(self, generation: int) -> bool:
+        """Tell whether no table has a commit that a snapshot of this `generation` lacks; False where that is not sure.
+
+        Takes no lock and waits for nothing: a few looks at a folder, none within `CHECK_S` of the last.
+        """
+        if generation != self._generation:
+            return False
+        now = time.monotonic()
+        if now - self._checked_at < (CHECK_S if self.lake.is_local else REMOTE_CHECK_S):
+            return True
+        if not self.lake.is_local:
+            return False
+        for name, table in TABLES.items():
+            opened = self._open.get(name)
+            if self._has_newer(table, -1 if opened is None else opened.version()):
+                return False
+        if generation != self._generation:
+            return False
+        self._checked_at = now
+        return True
+
+    def look_again(self) -> None:
+        """After this call nothing is taken to be the newest without a look: this process has just written."""
+        self._checked_at = float("-inf")
+
+    def _refresh(self) -> None:
+        remote = not self.lake.is_local
+        if remote and time.monotonic() - self._checked_at < REMOTE_CHECK_S:
+            return
+        for name, table in TABLES.items():
+            opened = self._open.get(name)
+            if opened is None:
+                found = store.open_table(self.lake, table)
+                if found is not None:
+                    self._open[name] = found
+                    self._generation += 1
+            elif remote or self._has_newer(table, opened.version()):
+                before = opened.version()
+                opened.update_incremental()
+                self._generation += opened.version() != before
+        self._checked_at = time.monotonic()
+
+    def _has_newer(self, table: Table, version: int) -> bool:
+        return (Path(self.lake.table(table.name)) / "_delta_log" / f"{version + 1:020d}.json").exists()
+
+    def _files_now(self, name: str, project_id: str) -> list[str]:
+        opened = self._open.get(name)
+        if opened is None:
+            return []
+        known = self._files.get((name, project_id))
+        if known is None or known[0] != opened.version():
+            known = (opened.version(), store.project_files(opened, project_id))
+            self._files[name, project_id] = known
+        return known[1]
+
+    def _files_at(self, table: Table, project_id: str, at: dt.datetime) -> list[str]:
+        opened = store.open_table(self.lake, table)
+        if opened is None:
+            return []
+        first = opened.history(limit=None)[-1]
+        if at.timestamp() * 1000 < first["timestamp"]:
+            # Not made yet, or no longer known: `builds`, whose log is short, then only leaves `built_at` open.
+            if first["version"] == 0 or table is BUILDS:
+                return []
+            raise FileNotFoundError(f"{table.name}: versions before {first['version']} are no longer kept")
+        try:
+            opened.load_as_version(at)
+        except DeltaError as error:
+            raise FileNotFoundError(str(error)) from error
+        return store.project_files(opened, project_id)
+
+
+class Snapshot:
+    """One project's tables, each at one version, for the length of a request."""
+
+    def __init__(
+        self, library: Library, project_id: str, files: dict[str, list[str]], generation: int | None = None
+    ) -> None:
+        """generation: of the library when it took the snapshot; None: of an earlier time."""
+        self.library = library
+        self.project_id = project_id
+        self.generation = generation
+        self._files = files
+
+    def state(self, *tables: Table) -> str:
+        """Return a fingerprint of the project's rows in `tables`: equal while none of them was written."""
+        names = sorted(f"{table.name} {name}" for table in tables for name in self._files[table.name])
+        return hashlib.blake2b("\n".join((self.project_id, *names)).encode(), digest_size=12).hexdigest()
+
+    def files(self, table: Table) -> list[str]:
+        """Return the addresses of the files that hold the project's rows of `table`."""
+        return self._files[table.name]
+
+    def scan(self, table: Table) -> pl.LazyFrame:
+        """Return the project's rows of `table`."""
+        return store.scan_files(self.library.lake, table, self._files[table.name])
+
+    def remember(self, key: Hashable, tables: tuple[Table, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+        """Return the frame that `compute` makes of `tables`, computed once while they do not change."""
+        return self.library.frames.get(
+            (self.state(*tables), key), compute, lambda frame: int(frame.estimated_size()) + 1000
+        )
+
+    def built_at(self, *tables: Table) -> dt.datetime | None:
+        """Return when any of `tables` was last built for the project; None: never."""
+        names = [table.name for table in tables]
+        builds = self.remember("builds", (BUILDS,), lambda: self.scan(BUILDS).select("stage", "built_at").collect())
+        found = builds.filter(pl.col("stage").is_in(names))["built_at"].max()
+        return found if isinstance(found, dt.datetime) else None

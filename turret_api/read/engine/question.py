@@ -1,0 +1,84 @@
+"""What a question is to the engine: a frozen value that names its tables and makes a typed answer of a snapshot.
+
+An answer is a frozen dataclass whose defaults make the answer of a project without tables; its rows are typed dicts,
+which is how polars gives them. These types are all that is said about an answer's shape: the OpenAPI document is made
+of them, with the texts below their parts (pydantic reads them, but is not imported here). Why not the classes of one
+library: TODO
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, TypeVar, cast
+
+import polars as pl
+
+from turret_api.read.engine.library import Snapshot
+from turret_pipeline.lake.tables import Table
+
+DOCUMENTED = {
+    "extra": "forbid",
+    "json_schema_serialization_defaults_required": True,
+    "use_attribute_docstrings": True,
+}
+"""pydantic's configuration of answers and rows."""
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What the OpenAPI document says of a value that several answers have."""
+
+    text: str
+
+    def __get_pydantic_json_schema__(self, schema: Any, make: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Return the value's JSON schema, with the text."""
+        return {**make(schema), "description": self.text}
+
+
+Next = Annotated[str | None, Meaning("cursor of the next page; null: this is the last")]
+BuiltAt = Annotated[dt.datetime | None, Meaning("when the tables behind the answer were last built; null: never")]
+ModelVersion = Annotated[int | None, Meaning("number of the fit that the topics come from; null: none yet")]
+AboutField = Annotated[str | None, Meaning("the text field that the answer is about; null: the project has none yet")]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question is answered with; the defaults of its parts are the answer of a project without tables."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = DOCUMENTED
+
+
+def documented(kind: type[Row]) -> type[Row]:
+    """Return `kind`, a typed dict, made ready for the OpenAPI document."""
+    kind.__pydantic_config__ = DOCUMENTED  # type: ignore[attr-defined]
+    return kind
+
+
+def typed_rows(frame: pl.DataFrame, kind: type[Row]) -> list[Row]:
+    """Return the rows of `frame`, each with the columns that `kind`, a typed dict, declares."""
+    return cast(list[Row], frame.select(*kind.__annotations__).to_dicts())
+
+
+class Question(ABC):
+    """A question about one project. Subclasses are frozen dataclasses: equal questions have equal answers."""
+
+    tables: ClassVar[tuple[Table, ...]]
+    """Tables that the answer follows from, `BUILDS` aside."""
+
+    answers: ClassVar[type]
+    """Type of the answer."""
+
+    row: ClassVar[type | None] = None
+    """Type of the rows of the answer's list, which makes it a CSV or Parquet file too; None: there is no such list."""
+
+    rows_in: ClassVar[str] = "data"
+    """Name of that list."""
+
+    @abstractmethod
+    def answer(self, snapshot: Snapshot) -> Any:
+        """Return the answer, of the type `answers`, from the project's tables; raise an `ApiError` if there is none."""

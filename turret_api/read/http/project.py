@@ -1,0 +1,166 @@
+"""`/v1/project`, `/v1/keys`, `/v1/usage`: the project itself, from the accounts rather than from the lake."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterator
+from typing import Literal
+
+import polars as pl
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import SQLAlchemyError
+
+from turret_api.accounts import AccountError, Accounts, Key
+from turret_api.auth import Gate, Principal
+from turret_api.errors import NotFoundError, UnavailableError
+from turret_api.read.engine.library import Library
+from turret_pipeline.lake.tables import BUILDS, TABLES
+
+
+class Model(BaseModel):
+    """An answer, or what is asked for; it has no further keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class UsageRow(Model):
+    """A project's plan, and what of it is used."""
+
+    plan: str
+    limit: int | None
+    used: int
+    resets_at: dt.datetime | None
+
+
+class TableBuild(Model):
+    """When a table was last built."""
+
+    table: str
+    built_at: dt.datetime
+
+
+class Project(Model):
+    """A project, its plan, and its tables."""
+
+    project_id: str
+    name: str
+    plan: str
+    limit: int | None
+    created_at: dt.datetime
+    tables: list[TableBuild] = Field(description="those that were built at least once")
+
+
+class KeyRow(Model):
+    """What is known of a key."""
+
+    key_id: str
+    scope: str
+    hint: str = Field(description="the key's first characters")
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    revoked_at: dt.datetime | None
+    is_current: bool = Field(description="whether it is the key of this very request")
+
+
+class Keys(Model):
+    """A project's keys."""
+
+    next: str | None = Field(description="cursor of the next page; null: this is the last")
+    data: list[KeyRow]
+
+
+class KeyChoice(Model):
+    """What key is to be made."""
+
+    scope: Literal["write", "read", "admin"] = Field(
+        description="write: send events; read: read; admin: read and change settings"
+    )
+    days: int | None = Field(default=None, description="days until the key expires; null: never", ge=1, le=36_500)
+
+
+class NewKey(Model):
+    """A key that was made."""
+
+    key_id: str
+    scope: str
+    key: str = Field(description="the key; it cannot be shown again")
+    expires_at: dt.datetime | None
+
+
+def project_router(library: Library, gate: Gate, accounts: Accounts) -> APIRouter:
+    """Return the routes about a project itself, for clients that `gate` lets in."""
+    router, reader, admin = APIRouter(tags=["project"]), Depends(gate.reader), Depends(gate.admin)
+
+    @router.get("/project", response_model=Project)
+    def get_project(principal: Principal = reader) -> Project:
+        """The project's name and plan, and when each of its tables was last built."""
+        with _reached(accounts):
+            project = accounts.find_project(principal.project_id)
+        builds = library.snapshot(principal.project_id).scan(BUILDS).select("stage", "built_at").collect()
+        latest = dict(builds.group_by("stage").agg(pl.col("built_at").max()).iter_rows())
+        return Project(
+            project_id=project.project_id,
+            name=project.name,
+            plan=project.plan,
+            limit=project.limit,
+            created_at=project.created_at,
+            tables=[TableBuild(table=name, built_at=latest[name]) for name in TABLES if name in latest],
+        )
+
+    @router.get("/keys", response_model=Keys)
+    def get_keys(principal: Principal = admin) -> Keys:
+        """The project's keys, oldest first, revoked ones included: all but the keys themselves, which nobody keeps."""
+        with _reached(accounts):
+            found = accounts.keys(principal.project_id)
+        return Keys(data=[_row(key, principal) for key in found], next=None)
+
+    @router.post("/keys", response_model=NewKey)
+    def post_key(choice: KeyChoice, principal: Principal = admin) -> NewKey:
+        """Make a key. This answer is the only one that ever shows it."""
+        expires_at = None if choice.days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=choice.days)
+        with _reached(accounts):
+            made = accounts.create_key(principal.project_id, choice.scope, expires_at)
+        return NewKey(key_id=made.key_id, scope=made.scope, key=made.key, expires_at=made.expires_at)
+
+    @router.delete("/keys/{key_id}", response_model=KeyRow)
+    def delete_key(key_id: str, principal: Principal = admin) -> KeyRow:
+        """Revoke a key: it is refused everywhere within seconds, and whoever is signed in with it no longer is."""
+        with _reached(accounts):
+            try:
+                accounts.revoke_key(key_id, principal.project_id)
+            except AccountError:
+                raise NotFoundError(f"There is no key {key_id!r}; GET /v1/keys lists them.", field="key_id") from None
+            found = next(key for key in accounts.keys(principal.project_id) if key.key_id == key_id)
+        return _row(found, principal)
+
+    @router.get("/usage", response_model=UsageRow)
+    def get_usage(principal: Principal = reader) -> UsageRow:
+        """The project's plan, what it allows, what of it is used, and when the count begins anew."""
+        with _reached(accounts):
+            usage = accounts.usage(principal.project_id)
+        return UsageRow(plan=usage.plan, limit=usage.limit, used=usage.used, resets_at=usage.resets_at)
+
+    return router
+
+
+def _row(key: Key, principal: Principal) -> KeyRow:
+    return KeyRow(
+        key_id=key.key_id,
+        scope=key.scope,
+        hint=key.hint,
+        created_at=key.created_at,
+        expires_at=key.expires_at,
+        revoked_at=key.revoked_at,
+        is_current=key.key_id == principal.key_id,
+    )
+
+
+@contextlib.contextmanager
+def _reached(accounts: Accounts) -> Iterator[Accounts]:
+    """Give the accounts; while their database is away, answer 503."""
+    try:
+        yield accounts
+    except SQLAlchemyError:
+        raise UnavailableError("The database of projects and keys cannot be reached; try again.") from None

@@ -1,0 +1,211 @@
+"""How a request becomes a question: one function for each `GET` that is answered from tables.
+
+A function is the whole way in: its parameters are the query string's, its text is the document's, the question that it
+returns is all that the answer depends on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Query
+
+from turret_api.errors import invalid
+from turret_api.read.engine.question import Question
+from turret_api.read.http.parameters import About, Cursor, FieldName, Filtered, Level, Limit, OfPage, Sides, TopicId
+from turret_api.read.questions.catalogue import (
+    AllEdits,
+    AllFields,
+    AllFits,
+    ComparisonOfSegments,
+    EventsByName,
+    FunnelOfTopics,
+    HistoryOfField,
+    JourneyGraph,
+    LoopsOfTopics,
+    MapOfTexts,
+    NewestMessages,
+    OneSession,
+    OneTopic,
+    PathsOfTopic,
+    ReturnsOfUsers,
+    SessionEnds,
+    SessionsOfEdge,
+    SessionStarts,
+    SimilarMessages,
+    TopicsOfField,
+)
+from turret_api.read.questions.pages import offset_of
+
+MOST_STEPS = 20
+
+
+def get_events() -> EventsByName:
+    """The names that events have, most common first, and how many events came on each day."""
+    return EventsByName()
+
+
+def get_fields(page: OfPage) -> AllFields:
+    """Every metadata field with its type, what shows it, and its values, numbers or examples."""
+    return AllFields(page.limit, page.offset)
+
+
+def get_field_history(page: OfPage, field: str) -> HistoryOfField:
+    """What type a field was found to be or was chosen to be, when and why; newest first."""
+    return HistoryOfField(page.limit, page.offset, field)
+
+
+def get_topics(about: About, level: Level = 0, limit: Limit = 1000, cursor: Cursor = None) -> TopicsOfField:
+    """The topics of a text field, largest first; their sizes and `n_unassigned` add up to `n_messages`."""
+    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor))
+
+
+def get_edits(page: OfPage) -> AllEdits:
+    """What people decided about topics, newest first."""
+    return AllEdits(page.limit, page.offset)
+
+
+def get_topic_map(
+    about: About, limit: Annotated[int, Query(description="most texts in one answer", ge=1, le=100_000)] = 20_000
+) -> MapOfTexts:
+    """A place on the topic map for each distinct text, column by column; past the limit, for an even sample."""
+    return MapOfTexts(about.field, about.filters, limit)
+
+
+def get_fits(page: OfPage) -> AllFits:
+    """Every fit of topics, newest first: why it was made, what it found, and how far it moved what there was."""
+    return AllFits(page.limit, page.offset)
+
+
+def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None) -> OneTopic:
+    """One topic: its series by day, its segments, its neighbours, what came before it and after it, and its lineage."""
+    return OneTopic(topic_id, field, chosen)
+
+
+def get_messages(
+    about: About,
+    topic_id: Annotated[str | None, Query(description="a topic, or `unassigned`", max_length=100)] = None,
+    q: Annotated[
+        str | None,
+        Query(description="search by meaning: messages most similar to this text first", min_length=1, max_length=1000),
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> NewestMessages | SimilarMessages:
+    """Messages with their topics, newest first; with `q` those most similar to it in meaning first."""
+    if q is not None:
+        return SimilarMessages(about.field, about.filters, q, topic_id, limit, cursor)
+    return NewestMessages(about.field, about.filters, topic_id, limit, cursor)
+
+
+def get_session(page: OfPage, session_id: str, field: FieldName = None) -> OneSession:
+    """One session, message by message."""
+    return OneSession(page.limit, page.offset, session_id, field)
+
+
+def get_journeys(
+    about: About,
+    level: Level = 0,
+    limit: Annotated[
+        int, Query(description="most edges in the answer; `rest` sums up the others", ge=1, le=100_000)
+    ] = 5000,
+    number: Annotated[
+        str | None, Query(description="a number field to add up over the moves of each edge", max_length=200)
+    ] = None,
+) -> JourneyGraph:
+    """How sessions move from topic to topic: nodes and edges whose counts add up."""
+    return JourneyGraph(about.field, about.filters, level, limit, number)
+
+
+def get_paths(
+    about: About,
+    topic_id: TopicId = "start",
+    direction: Annotated[
+        str, Query(description="paths that leave the topic, or that arrive", pattern="^(from|to)$")
+    ] = "from",
+    depth: Annotated[int, Query(description="most moves in a path", ge=1, le=10)] = 3,
+    level: Level = 0,
+    limit: Limit = 20,
+) -> PathsOfTopic:
+    """The most common paths from or to a topic."""
+    return PathsOfTopic(about.field, about.filters, level, topic_id, direction == "to", depth, limit)
+
+
+def get_starts(about: About, level: Level = 0) -> SessionStarts:
+    """Where sessions start."""
+    return SessionStarts(about.field, about.filters, level)
+
+
+def get_drop_offs(about: About, level: Level = 0) -> SessionEnds:
+    """Where sessions end."""
+    return SessionEnds(about.field, about.filters, level)
+
+
+def get_loops(about: About, level: Level = 0, limit: Limit = 20) -> LoopsOfTopics:
+    """Pairs of topics that sessions go back and forth between."""
+    return LoopsOfTopics(about.field, about.filters, level, limit)
+
+
+def get_edge_sessions(
+    about: About,
+    from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
+    to_topic: Annotated[str | None, Query(description="a topic, `end` or `unassigned`", max_length=100)] = None,
+    level: Level = 0,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> SessionsOfEdge:
+    """The sessions behind an edge, those that moved so last first; one end alone stands for all edges from or to it."""
+    return SessionsOfEdge(about.field, about.filters, level, from_topic, to_topic, limit, offset_of(cursor))
+
+
+def get_comparison(about: About, sides: Sides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:
+    """Which moves the sessions of one segment make more often than those of another, and how sure that is."""
+    return ComparisonOfSegments(about.field, about.filters, level, *sides, limit)
+
+
+def get_returns(about: About, level: Level = 0, limit: Limit = 100) -> ReturnsOfUsers:
+    """How users come back: after how long, for what, and from which topic of one session to which of the next."""
+    return ReturnsOfUsers(about.field, about.filters, level, limit)
+
+
+def get_funnel(
+    about: About,
+    steps: Annotated[str, Query(description="topics in order, with commas between", min_length=1, max_length=2000)],
+    within_s: Annotated[float | None, Query(description="most seconds from first to last step", gt=0, le=1e9)] = None,
+    level: Level = 0,
+) -> FunnelOfTopics:
+    """How many sessions go through the given topics in the given order."""
+    wanted = tuple(step.strip() for step in steps.split(","))
+    if not all(wanted) or len(wanted) > MOST_STEPS:
+        raise invalid(f"steps is 1 to {MOST_STEPS} topic ids with commas between.", field="steps")
+    return FunnelOfTopics(about.field, about.filters, level, wanted, within_s)
+
+
+Paths = dict[str, tuple[Callable[..., Question], type[Question]]]
+
+READ: Paths = {
+    "/events": (get_events, EventsByName),
+    "/fields": (get_fields, AllFields),
+    "/fields/{field:path}/history": (get_field_history, HistoryOfField),
+    "/topics": (get_topics, TopicsOfField),
+    "/topics/edits": (get_edits, AllEdits),
+    "/topics/map": (get_topic_map, MapOfTexts),
+    "/topics/fits": (get_fits, AllFits),
+    "/topics/{topic_id}": (get_topic, OneTopic),
+    "/messages": (get_messages, NewestMessages),
+    "/sessions/{session_id:path}": (get_session, OneSession),
+}
+"""By path: the function, and the type of its question, or of one that is answered alike. Where two match, the first."""
+
+JOURNEYS: Paths = {
+    "/journeys": (get_journeys, JourneyGraph),
+    "/journeys/paths": (get_paths, PathsOfTopic),
+    "/journeys/starts": (get_starts, SessionStarts),
+    "/journeys/drop-offs": (get_drop_offs, SessionEnds),
+    "/journeys/loops": (get_loops, LoopsOfTopics),
+    "/journeys/sessions": (get_edge_sessions, SessionsOfEdge),
+    "/journeys/compare": (get_comparison, ComparisonOfSegments),
+    "/journeys/returns": (get_returns, ReturnsOfUsers),
+    "/journeys/funnel": (get_funnel, FunnelOfTopics),
+}

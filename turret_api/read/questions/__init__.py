@@ -1,0 +1,1 @@
+"""The questions that the read API answers, each with its type of answer: pure, and without HTTP."""

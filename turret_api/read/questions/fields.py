@@ -1,0 +1,200 @@
+"""Fields: the type of each, what shows it, and how it came to be."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.errors import NotFoundError
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import Answer, BuiltAt, Next, documented
+from turret_api.read.questions.listed import Listed
+from turret_api.read.questions.pages import cut
+from turret_api.read.views.numbers import Bin
+from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES
+
+FieldType = Literal["text", "enum", "number", "other"]
+
+
+@documented
+class ValueCount(TypedDict):
+    """How many events have a value."""
+
+    value: str
+    count: int
+
+
+@documented
+class FieldRow(TypedDict):
+    """A metadata field with its type, and what shows it."""
+
+    field: str
+    type: FieldType
+    """in force: chosen by a person, else detected"""
+    detected_type: FieldType
+    overridden: bool
+    pending: bool
+    """whether a person's override waits for the next build to take effect everywhere"""
+    confidence: float
+    """0 to 1"""
+    reason: str
+    n_events: int
+    n_null: int
+    n_distinct: int
+    examples: list[str] | None
+    """of text and other"""
+    values: list[ValueCount] | None
+    """of an enum: its values, most common first"""
+    n_rest: int | None
+    """of an enum: events with a value that is not listed"""
+    min: float | None
+    max: float | None
+    mean: float | None
+    quantiles: dict[str, float] | None
+    """of a number: by share, from 0.05 to 0.95"""
+    bins: list[Bin] | None
+    """of a number: about a tenth of them each; together all"""
+
+
+@dataclass(frozen=True)
+class Fields(Answer):
+    """Every field of a project, in order of its name."""
+
+    data: list[FieldRow] = dataclasses.field(default_factory=list)
+    built_at: BuiltAt = None
+    next: Next = None
+
+
+@documented
+class FieldChange(TypedDict):
+    """A type that a field was found to have, or that a person chose."""
+
+    at: dt.datetime
+    """when it was chosen; of detection: the last day that it was judged by"""
+    by: Literal["detection", "person"]
+    type: FieldType | None
+    """null: a person's override taken back"""
+    confidence: float | None
+    """of detection, 0 to 1"""
+    reason: str
+
+
+@dataclass(frozen=True)
+class FieldHistory(Answer):
+    """How a field's type came to be, newest first."""
+
+    field: str
+    data: list[FieldChange] = dataclasses.field(default_factory=list)
+    built_at: BuiltAt = None
+    next: Next = None
+
+
+@dataclass(frozen=True)
+class AllFields(Listed):
+    """Which fields does the project have, and of which type is each?"""
+
+    tables = (FIELD_TYPES, FIELD_OVERRIDES)
+    answers = Fields
+    row = FieldRow
+
+    def answer(self, snapshot: Snapshot) -> Fields:
+        """Return a page of the fields."""
+        data, following = cut(list_fields(snapshot), self.offset, self.limit)
+        return Fields(data, snapshot.built_at(FIELD_TYPES), following)
+
+
+@dataclass(frozen=True)
+class HistoryOfField(Listed):
+    """What type was a field found to be, or chosen to be, when and why?"""
+
+    field: str = ""
+
+    tables = (FIELD_TYPES, FIELD_HISTORY, FIELD_OVERRIDES)
+    answers = FieldHistory
+    row = FieldChange
+
+    def answer(self, snapshot: Snapshot) -> FieldHistory:
+        """Return a page of the history; raise `NotFoundError` if the project has no such field."""
+        data, following = cut(_history(snapshot, self.field), self.offset, self.limit)
+        return FieldHistory(self.field, data, snapshot.built_at(FIELD_TYPES), following)
+
+
+def list_fields(snapshot: Snapshot) -> list[FieldRow]:
+    """Return every field in order of its name; an override shows at once, `pending` until the tables follow it."""
+    overrides = snapshot.scan(FIELD_OVERRIDES).sort("decided_at", maintain_order=True).collect()
+    last = overrides.unique("field", keep="last", maintain_order=True)
+    chosen: dict[str, FieldType | None] = dict(last.select("field", "type").iter_rows())
+    found = snapshot.scan(FIELD_TYPES).sort("field").collect().iter_rows(named=True)
+    return [field_row(each, chosen.get(each["field"])) for each in found]
+
+
+def find_field(snapshot: Snapshot, field: str) -> dict[str, Any]:
+    """Return the field's row of `FIELD_TYPES`; raise `NotFoundError` if the project has no such field."""
+    found = snapshot.scan(FIELD_TYPES).filter(pl.col("field") == field).collect()
+    if found.is_empty():
+        raise NotFoundError(f"There is no field {field!r}; GET /v1/fields lists them.", field="field")
+    return found.row(0, named=True)
+
+
+def field_row(found: Mapping[str, Any], override: FieldType | None) -> FieldRow:
+    """Return what is shown of a row of `FIELD_TYPES` while `override` is in force (None: no override)."""
+    summary = orjson.loads(found["summary"])
+    in_force = override or found["detected_type"]
+    return {
+        "field": found["field"],
+        "type": in_force,
+        "detected_type": found["detected_type"],
+        "overridden": override is not None,
+        "pending": in_force != found["type"] or (override is not None) != found["overridden"],
+        "confidence": found["confidence"],
+        "reason": found["reason"],
+        "n_events": found["n_events"],
+        "n_null": found["n_null"],
+        "n_distinct": found["n_distinct"],
+        "examples": summary.get("examples"),
+        "values": summary.get("values"),
+        "n_rest": summary.get("n_rest"),
+        "min": summary.get("min"),
+        "max": summary.get("max"),
+        "mean": summary.get("mean"),
+        "quantiles": summary.get("quantiles"),
+        "bins": summary.get("bins"),
+    }
+
+
+def _history(snapshot: Snapshot, field: str) -> list[FieldChange]:
+    """Return what the field's values showed and what people chose, newest first.
+
+    A type that was detected stands at the beginning of the last day that it was judged by.
+    """
+    find_field(snapshot, field)
+    found = snapshot.scan(FIELD_HISTORY).filter(pl.col("field") == field).sort("n", descending=True).collect()
+    detected: list[FieldChange] = [
+        {
+            "at": dt.datetime.combine(each["seen_to"], dt.time(), dt.UTC),
+            "by": "detection",
+            "type": each["type"],
+            "confidence": each["confidence"],
+            "reason": each["reason"],
+        }
+        for each in found.iter_rows(named=True)
+    ]
+    overrides = snapshot.scan(FIELD_OVERRIDES).filter(pl.col("field") == field).sort("decided_at", descending=True)
+    chosen: list[FieldChange] = [
+        {
+            "at": each["decided_at"],
+            "by": "person",
+            "type": each["type"],
+            "confidence": None,
+            "reason": "a person chose it" if each["type"] else "a person took the choice back",
+        }
+        for each in overrides.collect().iter_rows(named=True)
+    ]
+    return sorted([*chosen, *detected], key=lambda each: each["at"], reverse=True)

@@ -1,0 +1,202 @@
+"""The journeys of two segments side by side: which moves the sessions of one make more often than those of the other.
+
+Sessions are independent of each other, moves within one are not. So each edge is a question about sessions: which
+share of them makes the move at least once. A session that has messages in both segments is in neither here. Likewise
+the gap before the move: each session that makes it has one, the median of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
+from turret_api.read.questions.journeys.graph import Ends, Rest
+from turret_api.read.questions.journeys.statistics import difference_of_shares, differences_of_medians, p_values
+from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.views.filters import Filters
+from turret_api.read.views.journeys import JOURNEY_SOURCES
+from turret_api.read.views.steps import field_visits, numbered
+from turret_api.read.views.topics import labels_of
+from turret_api.read.views.values import Segments
+from turret_pipeline.semantics.visits import edges_of, moves
+
+SIDES = ("a", "b")
+EDGE = ["from_topic", "to_topic"]
+
+
+@documented
+class EdgeDifference(Ends):
+    """An edge, of the sessions of both sides, and how sure it is that they differ."""
+
+    labels: list[str]
+    a_sessions: int
+    a_share: float
+    """of a's sessions, those that make the move"""
+    a_count: int
+    a_probability: float | None
+    a_median_gap_s: float | None
+    b_sessions: int
+    b_share: float
+    b_count: int
+    b_probability: float | None
+    b_median_gap_s: float | None
+    difference: float | None
+    """a_share less b_share; null: a side has no session"""
+    low: float | None
+    """lower end of its 95% confidence interval (Newcombe)"""
+    high: float | None
+    p_value: float | None
+    """that the shares are equal: Fisher's exact test, mid-p"""
+    q_value: float | None
+    """adjusted over all edges and both tests (Benjamini-Hochberg)"""
+    gap_difference_s: float | None
+    """median over a's sessions of their gaps before the move less that of b's; null: too few make it"""
+    gap_low_s: float | None
+    """lower end of its 95% confidence interval (Bonett and Price)"""
+    gap_high_s: float | None
+    gap_p_value: float | None
+    """that the gaps are alike: test of Mann and Whitney"""
+    gap_q_value: float | None
+    """as `q_value`"""
+
+
+@documented
+class SideCounts(TypedDict):
+    """A number of each side."""
+
+    a: int
+    b: int
+
+
+@dataclass(frozen=True)
+class Comparison(Answer):
+    """The edges of both sides."""
+
+    data: list[EdgeDifference] = dataclasses.field(default_factory=list)
+    """the surest differences first"""
+    n_sessions: SideCounts = dataclasses.field(default_factory=lambda: SideCounts(a=0, b=0))
+    n_sessions_in_both: int = 0
+    """sessions with messages in both segments; they count on neither side"""
+    rest: Rest = dataclasses.field(default_factory=lambda: Rest(edges=0, count=0))
+    next: Next = None
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class ComparisonOfSegments(OfField):
+    """Which moves do the sessions of segment `a` make more often than those of segment `b`, and how sure is that?"""
+
+    level: int = 0
+    a: Segments = ()
+    b: Segments = ()
+    limit: int = 100
+
+    tables = JOURNEY_SOURCES
+    built = JOURNEYS_BUILT
+    answers = Comparison
+    row = EdgeDifference
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Comparison:
+        """Return the edges of both sides, the surest differences first; those past `limit` are counted in `rest`."""
+        chosen = self.filters
+        seen = [
+            field_visits(
+                snapshot,
+                field,
+                Filters(chosen.since, chosen.until, chosen.name, chosen.segments + side),
+                self.level,
+            )
+            for side in (self.a, self.b)
+        ]
+        both = seen[0].select("session").unique().join(seen[1].select("session").unique(), on="session")
+        alone = [visits.join(both, on="session", how="anti", maintain_order="left") for visits in seen]
+        sizes = [visits["session"].n_unique() for visits in alone]
+        tested = _tested(_edges(alone, sizes).join(_gaps(alone), on=EDGE, how="left"), *sizes)
+        rest = tested.tail(max(tested.height - self.limit, 0))
+        return Comparison(
+            _labelled(tested.head(self.limit), labels_of(snapshot, field)),
+            {"a": sizes[0], "b": sizes[1]},
+            both.height,
+            {"edges": rest.height, "count": int(rest["a_count"].sum()) + int(rest["b_count"].sum())},
+        )
+
+
+def _labelled(edges: pl.DataFrame, labels: dict[str, str]) -> list[EdgeDifference]:
+    found = []
+    for edge in edges.iter_rows(named=True):
+        ends = edge.pop("from_topic"), edge.pop("to_topic")
+        found.append({"from": ends[0], "to": ends[1], "labels": [labels.get(end, end) for end in ends], **edge})
+    return cast(list[EdgeDifference], found)
+
+
+def _edges(alone: list[pl.DataFrame], sizes: list[int]) -> pl.DataFrame:
+    """Return the counts of both sides by edge. alone: the visits of a and of b. sizes: their sessions."""
+    edges = [
+        edges_of(moves(numbered(visits))).select(
+            *EDGE,
+            *(pl.col(name).alias(f"{side}_{name}") for name in ("sessions", "count", "probability", "median_gap_s")),
+        )
+        for side, visits in zip(SIDES, alone, strict=True)
+    ]
+    met = edges[0].join(edges[1], on=EDGE, how="full", coalesce=True)
+    met = met.with_columns(pl.col("^[ab]_(sessions|count)$").fill_null(0))
+    return met.with_columns(
+        a_share=pl.col("a_sessions") / max(sizes[0], 1), b_share=pl.col("b_sessions") / max(sizes[1], 1)
+    )
+
+
+def _tested(edges: pl.DataFrame, n_a: int, n_b: int) -> pl.DataFrame:
+    """Return `edges` with their differences and how sure they are, the surest first; null where nothing can be said."""
+    k_a, k_b = edges["a_sessions"].to_numpy(), edges["b_sessions"].to_numpy()
+    names = ("difference", "low", "high", "p_value")
+    columns: tuple[np.ndarray | None, ...] = (None,) * len(names)
+    if n_a and n_b and edges.height:
+        columns = (*difference_of_shares(k_a, n_a, k_b, n_b), p_values(k_a, n_a, k_b, n_b))
+    found = edges.with_columns(
+        pl.Series(name, values if values is not None else [None] * edges.height, dtype=pl.Float64)
+        for name, values in zip(names, columns, strict=True)
+    )
+    from scipy.stats import false_discovery_control  # half a second to import, and few answers need it
+
+    # One family: a reader of the list looks at the shares and at the gaps.
+    p = pl.concat([found["p_value"], found["gap_p_value"]]).rename("p").to_frame().with_row_index("row")
+    known = p.drop_nulls()
+    known = known.select("row", q=pl.Series(false_discovery_control(known["p"].to_numpy()), dtype=pl.Float64))
+    q = p.join(known, on="row", how="left", maintain_order="left")["q"]
+    found = found.with_columns(q_value=q.head(found.height), gap_q_value=q.tail(found.height))
+    size = pl.col("a_count") + pl.col("b_count")
+    return found.sort("p_value", -size, *EDGE, nulls_last=True)
+
+
+def _gaps(sides: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return for each edge that enough sessions of both sides make how their gaps differ.
+
+    sides: the visits of a and of b.
+    """
+    names = pl.Enum(pl.concat([visits["topic_id"].unique().cast(pl.String) for visits in sides]).unique().sort())
+    frames = [
+        numbered(visits)
+        .lazy()
+        .with_columns(
+            pl.col("topic_id").cast(names).alias("to_topic"),
+            from_topic=pl.col("topic_id").cast(names).shift(),
+            value=(pl.col("started_at") - pl.col("ended_at").shift()).dt.total_microseconds() / 1e6,
+        )
+        .filter(pl.col("visit") != 0)
+        .group_by("session", *EDGE)
+        .agg(pl.col("value").median())
+        .with_columns(is_a=pl.lit(side == SIDES[0]))
+        for side, visits in zip(SIDES, sides, strict=True)
+    ]
+    found = differences_of_medians(pl.concat(frames).collect(), EDGE)
+    named = {"difference": "gap_difference_s", "low": "gap_low_s", "high": "gap_high_s", "p_value": "gap_p_value"}
+    return found.rename(named).cast(dict.fromkeys(EDGE, pl.String))

@@ -1,0 +1,100 @@
+"""The sessions behind an edge: which sessions made a move, when, and how often."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+from typing import cast
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
+from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.questions.pages import after
+from turret_api.read.views.journeys import JOURNEY_SOURCES
+from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.steps import field_visits, numbered, sessions_of
+from turret_api.read.views.topics import edits_of
+from turret_pipeline.semantics.visits import END, START
+
+
+@documented
+class EdgeSession(TypedDict):
+    """A session that makes a move."""
+
+    session_id: str
+    user_id: str
+    """of its first message"""
+    at: dt.datetime
+    """when it moved so first: at the start of the visit moved to, or the session's end"""
+    count: int
+    """how often it moves so"""
+    started_at: dt.datetime
+    ended_at: dt.datetime
+    n_visits: int
+
+
+@dataclass(frozen=True)
+class EdgeSessions(Answer):
+    """Sessions that make a move; `count` of all of them adds up to `n_moves`, the edge's count in the graph."""
+
+    data: list[EdgeSession] = dataclasses.field(default_factory=list)
+    n_sessions: int = 0
+    n_moves: int = 0
+    next: Next = None
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class SessionsOfEdge(OfField):
+    """Which sessions move from one topic to another (None: from any, or to any), and when?"""
+
+    level: int = 0
+    from_topic: str | None = None
+    to_topic: str | None = None
+    limit: int = 50
+    offset: int = 0
+
+    tables = JOURNEY_SOURCES
+    built = JOURNEYS_BUILT
+    answers = EdgeSessions
+    row = EdgeSession
+
+    def of_field(self, snapshot: Snapshot, field: str) -> EdgeSessions:
+        """Return a page of the sessions, those that moved so last first."""
+        merged = edits_of(snapshot, field).merged
+        ends = [None if topic is None else merged.get(topic, topic) for topic in (self.from_topic, self.to_topic)]
+
+        def compute() -> pl.DataFrame:
+            return _who_moved(field_visits(snapshot, field, self.filters, self.level), *ends)
+
+        found = snapshot.remember(("moved", field, self.filters, self.level, *ends), SOURCES, compute)
+        page = found.slice(self.offset, self.limit)
+        who = sessions_of(snapshot, field)[page["session"]]
+        data = cast(list[EdgeSession], who.hstack(page.drop("session")).to_dicts())
+        end = self.offset + self.limit
+        return EdgeSessions(data, found.height, int(found["count"].sum()), after(end) if found.height > end else None)
+
+
+def _who_moved(visits: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.DataFrame:
+    """Return `session`, `at`, `count`, `started_at`, `ended_at`, `n_visits` of the sessions that move so."""
+    first = pl.col("visit") == 0
+    last = first.shift(-1).fill_null(True)
+    framed = numbered(visits).lazy().with_columns(before=pl.col("topic_id").shift())
+    into = pl.lit(True) if to_topic is None else pl.col("topic_id") == to_topic
+    out = pl.lit(True) if from_topic is None else pl.col("before") == from_topic
+    out = first if from_topic == START else (~first & out) | (first & pl.lit(from_topic is None))
+    frames = [framed.filter(into & out).select("session", at="started_at")]
+    if to_topic in (None, END):
+        leaves = pl.lit(True) if from_topic is None else pl.col("topic_id") == from_topic
+        frames.append(framed.filter(last & leaves).select("session", at="ended_at"))
+    moved = pl.concat(frames).group_by("session").agg(pl.col("at").min(), pl.len().cast(pl.Int64).alias("count"))
+    whole = framed.group_by("session").agg(
+        pl.col("started_at").min(), pl.col("ended_at").max(), pl.len().cast(pl.Int64).alias("n_visits")
+    )
+    return moved.join(whole, on="session").sort(["at", "session"], descending=[True, False]).collect()

@@ -1,0 +1,113 @@
+"""Where sessions start and where they end, read off the edges of `start` and `end`."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
+from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
+from turret_api.read.views.topics import labels_of
+from turret_pipeline.semantics.visits import END, START
+
+
+@documented
+class Start(TypedDict):
+    """A topic that sessions start with."""
+
+    topic_id: str
+    label: str
+    sessions: int
+    share: float
+
+
+@documented
+class DropOff(Start):
+    """A topic that sessions end with; `share` is of all ends."""
+
+    rate: float
+    """share of the topic's visits that are the last of their session"""
+
+
+@dataclass(frozen=True)
+class Starts(Answer):
+    """Topics with how many sessions begin with them, most first."""
+
+    data: list[Start] = dataclasses.field(default_factory=list)
+    n_sessions: int = 0
+    next: Next = None
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class DropOffs(Answer):
+    """Topics with how many sessions end with them, most first."""
+
+    data: list[DropOff] = dataclasses.field(default_factory=list)
+    n_sessions: int = 0
+    next: Next = None
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class SessionStarts(OfField):
+    """Where do sessions start?"""
+
+    level: int = 0
+
+    tables = JOURNEY_SOURCES
+    built = JOURNEYS_BUILT
+    answers = Starts
+    row = Start
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Starts:
+        """Return where sessions start."""
+        edges = graph_edges(snapshot, field, self.filters, self.level).filter(pl.col("from_topic") == START)
+        labels = labels_of(snapshot, field)
+        data: list[Start] = [
+            {
+                "topic_id": edge["to_topic"],
+                "label": labels.get(edge["to_topic"], edge["to_topic"]),
+                "sessions": edge["count"],
+                "share": edge["probability"],
+            }
+            for edge in edges.sort(["count", "to_topic"], descending=[True, False]).iter_rows(named=True)
+        ]
+        return Starts(data, int(edges["count"].sum()))
+
+
+@dataclass(frozen=True)
+class SessionEnds(OfField):
+    """Where do sessions end?"""
+
+    level: int = 0
+
+    tables = JOURNEY_SOURCES
+    built = JOURNEYS_BUILT
+    answers = DropOffs
+    row = DropOff
+
+    def of_field(self, snapshot: Snapshot, field: str) -> DropOffs:
+        """Return where sessions end."""
+        edges = graph_edges(snapshot, field, self.filters, self.level).filter(pl.col("to_topic") == END)
+        labels, n_sessions = labels_of(snapshot, field), int(edges["count"].sum())
+        data: list[DropOff] = [
+            {
+                "topic_id": edge["from_topic"],
+                "label": labels.get(edge["from_topic"], edge["from_topic"]),
+                "sessions": edge["count"],
+                "share": edge["count"] / n_sessions,
+                "rate": edge["probability"],
+            }
+            for edge in edges.sort(["count", "from_topic"], descending=[True, False]).iter_rows(named=True)
+        ]
+        return DropOffs(data, n_sessions)

@@ -1,0 +1,138 @@
+"""The graph of journeys: how sessions move from topic to topic."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Literal, cast
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import (
+    AboutField,
+    Answer,
+    BuiltAt,
+    ModelVersion,
+    documented,
+    typed_rows,
+)
+from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
+from turret_api.read.views.numbers import Numbers, edge_numbers
+from turret_api.read.views.topics import NODES, labels_of
+from turret_pipeline.semantics.visits import START
+
+Ends = TypedDict("Ends", {"from": str, "to": str})
+"""The two topics of an edge."""
+
+
+@documented
+class Node(TypedDict):
+    """A topic that sessions visit, or `start`, `end` or `unassigned`."""
+
+    topic_id: str
+    label: str
+    kind: Literal["topic", "start", "end", "unassigned"]
+    count: int
+    """visits; of start and end: sessions"""
+
+
+@documented
+class Edge(Ends):
+    """The moves of sessions from one node to another."""
+
+    count: int
+    sessions: int
+    probability: float
+    median_gap_s: float | None
+    p25_gap_s: float | None
+    p75_gap_s: float | None
+    p95_gap_s: float | None
+    lift: float
+    """moves, over those expected if where to did not depend on where from; 1: as expected"""
+    number: Numbers | None
+    """with `number=<field>`: that field over the messages that begin the visits moved to (`end`: the last messages)"""
+
+
+@documented
+class Rest(TypedDict):
+    """Edges that are not listed, and the moves on them."""
+
+    edges: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Journeys(Answer):
+    """The graph: all nodes, the largest edges, and in `rest` what the others add up to."""
+
+    nodes: list[Node] = dataclasses.field(default_factory=list)
+    edges: list[Edge] = dataclasses.field(default_factory=list)
+    rest: Rest = dataclasses.field(default_factory=lambda: Rest(edges=0, count=0))
+    """edges that are not listed, and the moves on them"""
+    n_sessions: int = 0
+    n_visits: int = 0
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class JourneyGraph(OfField):
+    """How do sessions move from topic to topic? `number`: a number field to add up over the moves of each edge."""
+
+    level: int = 0
+    limit: int = 5000
+    number: str | None = None
+
+    tables = JOURNEY_SOURCES
+    built = JOURNEYS_BUILT
+    answers = Journeys
+    row = Edge
+    rows_in = "edges"
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Journeys:
+        """Return the graph, with the `limit` largest edges; raise an `ApiError` if `number` is no number field."""
+        edges = graph_edges(snapshot, field, self.filters, self.level)
+        into = dict(edges.group_by("to_topic").agg(pl.col("count").sum()).iter_rows())
+        out = dict(edges.group_by("from_topic").agg(pl.col("count").sum()).iter_rows())
+        ordered = _with_lift(edges).sort(["count", "from", "to"], descending=[True, False, False])
+        shown = typed_rows(ordered.head(self.limit), Edge)
+        if self.number is not None:
+            by_edge = edge_numbers(snapshot, field, self.number, self.filters, self.level)
+            for edge in shown:
+                # Null while a build is between the steps and the edges, and the one lacks a move of the other.
+                edge["number"] = by_edge.get((edge["from"], edge["to"]))
+        rest = ordered.tail(max(ordered.height - self.limit, 0))
+        n_sessions, n_moves = out.get(START, 0), int(edges["count"].sum())
+        return Journeys(
+            _nodes(into, out, labels_of(snapshot, field)),
+            shown,
+            {"edges": rest.height, "count": int(rest["count"].sum())},
+            n_sessions=n_sessions,
+            n_visits=n_moves - n_sessions,
+        )
+
+
+def _nodes(into: dict[str, int], out: dict[str, int], labels: dict[str, str]) -> list[Node]:
+    """Return the nodes, the most visited first. into, out: moves by the node that they lead to, and come from."""
+    nodes = [
+        {
+            "topic_id": name,
+            "label": labels.get(name, name),
+            "kind": name if name in NODES else "topic",
+            "count": into.get(name, out.get(name, 0)),
+        }
+        for name in {*into, *out}
+    ]
+    return sorted(cast(list[Node], nodes), key=lambda node: (-node["count"], node["topic_id"]))
+
+
+def _with_lift(edges: pl.DataFrame) -> pl.DataFrame:
+    """Return `edges` with the columns of `Edge`, `number` left open."""
+    count = pl.col("count")
+    out, into = (count.sum().over(end) for end in ("from_topic", "to_topic"))
+    found = edges.with_columns(lift=count * count.sum() / (out * into), number=None)
+    return found.rename({"from_topic": "from", "to_topic": "to"})

@@ -1,0 +1,96 @@
+"""Pairs of topics that sessions go back and forth between."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
+from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.views.filters import Filters
+from turret_api.read.views.journeys import JOURNEY_SOURCES
+from turret_api.read.views.steps import field_visits
+from turret_api.read.views.topics import labels_of
+
+
+@documented
+class Loop(TypedDict):
+    """A pair of topics: `count` returns to either from the other, and the distinct sessions with one."""
+
+    topics: list[str]
+    labels: list[str]
+    count: int
+    sessions: int
+
+
+@documented
+class RestLoops(TypedDict):
+    """Pairs that are not listed, and the returns between them."""
+
+    loops: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Loops(Answer):
+    """Pairs of topics that sessions go back and forth between, most first."""
+
+    data: list[Loop] = dataclasses.field(default_factory=list)
+    rest: RestLoops = dataclasses.field(default_factory=lambda: RestLoops(loops=0, count=0))
+    """pairs that are not listed, and the returns between them"""
+    next: Next = None
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class LoopsOfTopics(OfField):
+    """Between which topics do sessions go back and forth: runs A, B, A of visits?"""
+
+    level: int = 0
+    limit: int = 20
+
+    tables = JOURNEY_SOURCES
+    built = JOURNEYS_BUILT
+    answers = Loops
+    row = Loop
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Loops:
+        """Return the `limit` pairs with most returns."""
+        found = _counted(snapshot, field, self.filters, self.level)
+        labels = labels_of(snapshot, field)
+        data: list[Loop] = [
+            {
+                "topics": [first, second],
+                "labels": [labels.get(first, first), labels.get(second, second)],
+                "count": count,
+                "sessions": sessions,
+            }
+            for first, second, count, sessions in found.head(self.limit).iter_rows()
+        ]
+        rest = found.tail(max(found.height - self.limit, 0))
+        return Loops(data, {"loops": rest.height, "count": int(rest["count"].sum())})
+
+
+def _counted(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return `first`, `second` (in order of the id), `count` and `sessions` of every pair, most first."""
+    back = pl.col("session") == pl.col("session").shift(-2)
+    code = pl.col("topic_id").to_physical()
+    return (
+        field_visits(snapshot, field, filters, level)
+        .lazy()
+        .select("session", a="topic_id", b=pl.col("topic_id").shift(-1), returns=back & (code == code.shift(-2)))
+        .filter("returns")
+        .group_by("a", "b", "session")
+        .agg(pl.len().cast(pl.Int64).alias("count"))
+        .cast({"a": pl.String, "b": pl.String})
+        .group_by(first=pl.min_horizontal("a", "b"), second=pl.max_horizontal("a", "b"))
+        .agg(pl.col("count").sum(), pl.col("session").n_unique().cast(pl.Int64).alias("sessions"))
+        .sort(["count", "first", "second"], descending=[True, False, False])
+        .collect()
+    )

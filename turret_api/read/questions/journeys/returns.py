@@ -1,0 +1,215 @@
+"""Users that come back: after how long, for what, and which topic of one session leads to which of the next.
+
+A session's user is that of its first message, its topic the one with most of its messages (of equals the earlier).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
+from turret_api.read.questions.journeys.graph import Ends
+from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.views.filters import Filters
+from turret_api.read.views.journeys import JOURNEY_SOURCES
+from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.steps import field_steps, sessions_of
+from turret_api.read.views.topics import labels_of
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+INTERVALS_S = (3_600, 86_400, 7 * 86_400, 30 * 86_400)
+"""Bounds between which returns are counted: an hour, a day, a week, thirty days."""
+
+
+@documented
+class ReturnPair(Ends):
+    """From the topic of a session (the one with most of its messages) to that of the same user's next session."""
+
+    count: int
+    users: int
+    probability: float
+    lift: float
+    """returns, over those expected if the next topic did not depend on the one before"""
+    median_interval_s: float
+
+
+@documented
+class ReturnTopic(TypedDict):
+    """A topic that users come back for."""
+
+    topic_id: str
+    label: str
+    sessions: int
+    returns: int
+    """of them, sessions of users who had one before"""
+    share: float
+    """of all returns"""
+    lift: float | None
+    """that share over the topic's share of users' first sessions; null: it has none"""
+
+
+@documented
+class Interval(TypedDict):
+    """Returns after `from_s` (included) to `below_s` (not included; null: no bound) seconds."""
+
+    from_s: int
+    below_s: int | None
+    count: int
+
+
+@documented
+class RestPairs(TypedDict):
+    """Pairs that are not listed, and the returns of them."""
+
+    pairs: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Returns(Answer):
+    """How users come back. A return is a session of a user who had one before."""
+
+    data: list[ReturnPair] = dataclasses.field(default_factory=list)
+    rest: RestPairs = dataclasses.field(default_factory=lambda: RestPairs(pairs=0, count=0))
+    topics: list[ReturnTopic] = dataclasses.field(default_factory=list)
+    """what users come back for, most first"""
+    n_users: int = 0
+    n_returning_users: int = 0
+    n_sessions: int = 0
+    n_returns: int = 0
+    interval_quantiles_s: dict[str, float | None] = dataclasses.field(default_factory=dict)
+    """from the start of a session to that of the next"""
+    intervals: list[Interval] = dataclasses.field(default_factory=list)
+    next: Next = None
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class ReturnsOfUsers(OfField):
+    """How do users come back: after how long, for what, and from which topic to which?"""
+
+    level: int = 0
+    limit: int = 100
+
+    tables = JOURNEY_SOURCES
+    built = JOURNEYS_BUILT
+    answers = Returns
+    row = ReturnPair
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Returns:
+        """Return how users come back, with the `limit` most common pairs of topics."""
+        key = ("user sessions", field, self.filters, self.level)
+        sessions = snapshot.remember(key, SOURCES, lambda: _user_sessions(snapshot, field, self.filters, self.level))
+        found = sessions.filter(pl.col("interval_s").is_not_null())
+        pairs = _pairs(found)
+        rest = pairs.tail(max(pairs.height - self.limit, 0))
+        return Returns(
+            cast(list[ReturnPair], pairs.head(self.limit).to_dicts()),
+            {"pairs": rest.height, "count": int(rest["count"].sum())},
+            _topics(sessions, labels_of(snapshot, field)),
+            n_users=sessions["user_id"].n_unique(),
+            n_returning_users=found["user_id"].n_unique(),
+            n_sessions=sessions.height,
+            n_returns=found.height,
+            interval_quantiles_s={str(share): found["interval_s"].quantile(share, "linear") for share in QUANTILES},
+            intervals=_intervals(found["interval_s"]),
+        )
+
+
+def _intervals(interval_s: pl.Series) -> list[Interval]:
+    bounds = [0, *INTERVALS_S, None]
+    return [
+        {
+            "from_s": least or 0,
+            "below_s": most,
+            "count": int(((interval_s >= least) & ((interval_s < most) if most else True)).sum()),
+        }
+        for least, most in pairwise(bounds)
+    ]
+
+
+def _user_sessions(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return every session, user after user in order of time: `user_id`, `topic_id`, `before`, `interval_s`.
+
+    The last two are the topic of the user's session before and the seconds since it began; null of a user's first.
+    """
+    topic = (
+        field_steps(snapshot, field, filters, level)
+        .lazy()
+        .with_row_index("row")
+        .group_by("session", "topic_id")
+        .agg(pl.len().alias("n"), pl.col("row").min(), pl.col("timestamp").min())
+        .group_by("session")
+        .agg(
+            pl.col("topic_id").sort_by("n", "row", descending=[True, False]).first(),
+            pl.col("timestamp").min().alias("started_at"),
+        )
+        .collect()
+    )
+    users = sessions_of(snapshot, field)["user_id"].gather(topic["session"])
+    same = pl.col("user_id") == pl.col("user_id").shift()
+    gap = (pl.col("started_at") - pl.col("started_at").shift()).dt.total_microseconds() / 1e6
+    return (
+        topic.with_columns(users.alias("user_id"), pl.col("topic_id").cast(pl.String))
+        .sort("user_id", "started_at", "session")
+        .select(
+            "user_id",
+            "topic_id",
+            before=pl.when(same).then(pl.col("topic_id").shift()),
+            interval_s=pl.when(same).then(gap),
+        )
+    )
+
+
+def _pairs(found: pl.DataFrame) -> pl.DataFrame:
+    """Return the pairs of topics of returns, most first."""
+    count = pl.col("count")
+    out, into = count.sum().over("from_topic"), count.sum().over("to_topic")
+    return (
+        found.group_by(from_topic="before", to_topic="topic_id")
+        .agg(
+            pl.len().cast(pl.Int64).alias("count"),
+            pl.col("user_id").n_unique().cast(pl.Int64).alias("users"),
+            pl.col("interval_s").median().alias("median_interval_s"),
+        )
+        .with_columns(probability=count / out, lift=count * count.sum() / (out * into))
+        .sort(["count", "from_topic", "to_topic"], descending=[True, False, False])
+        .rename({"from_topic": "from", "to_topic": "to"})
+    )
+
+
+def _topics(sessions: pl.DataFrame, labels: dict[str, str]) -> list[ReturnTopic]:
+    """Return what users come back for, most first."""
+    returned = pl.col("interval_s").is_not_null()
+    counted = (
+        sessions.group_by("topic_id")
+        .agg(pl.len().cast(pl.Int64).alias("sessions"), returned.sum().cast(pl.Int64).alias("returns"))
+        .sort(["returns", "sessions", "topic_id"], descending=[True, True, False])
+    )
+    n_returns = int(counted["returns"].sum())
+    n_first = sessions.height - n_returns
+    found: list[ReturnTopic] = []
+    for topic_id, n, n_returned in counted.iter_rows():
+        share = n_returned / n_returns if n_returns else 0.0
+        share_of_first = (n - n_returned) / n_first if n_first else 0.0
+        lift = share / share_of_first if share_of_first else None
+        found.append(
+            {
+                "label": labels.get(topic_id, topic_id),
+                "topic_id": topic_id,
+                "sessions": n,
+                "returns": n_returned,
+                "share": share,
+                "lift": lift,
+            }
+        )
+    return found

@@ -1,0 +1,100 @@
+"""Messages with their topics, newest first, or those most similar in meaning to what is searched for first."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.errors import invalid
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import (
+    AboutField,
+    Answer,
+    BuiltAt,
+    ModelVersion,
+    Next,
+    documented,
+)
+from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
+from turret_api.read.questions.pages import decode, encode
+from turret_api.read.views.messages import SOURCES, messages_of, of_topic
+from turret_api.read.views.topics import topics_of
+
+COLUMNS = ("event_id", "session_id", "user_id", "name", "timestamp", "text", "topic_id")
+
+
+@documented
+class MessageRow(TypedDict):
+    """One message with its topic."""
+
+    event_id: str
+    session_id: str
+    user_id: str
+    name: str
+    timestamp: dt.datetime
+    text: str
+    topic_id: str | None
+    topic_label: str | None
+    similarity: float | None
+    """cosine with the topic's centre; with `q`: with what is searched for"""
+
+
+@dataclass(frozen=True)
+class Messages(Answer):
+    """Messages with their topics."""
+
+    data: list[MessageRow] = dataclasses.field(default_factory=list)
+    next: Next = None
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class NewestMessages(OfField):
+    """Which messages came last, of the topic (None: of all) that is asked for?"""
+
+    topic_id: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+    tables = SOURCES
+    built = TOPICS_BUILT
+    answers = Messages
+    row = MessageRow
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Messages:
+        """Return up to `limit` messages, newest first; raise an `ApiError` where the cursor makes no sense."""
+        found = of_topic(snapshot, field, messages_of(snapshot, field, self.filters), self.topic_id)
+        if self.cursor is not None:
+            before, event_id = _read_cursor(self.cursor)
+            at = pl.col("timestamp")
+            found = found.filter((at < before) | ((at == before) & (pl.col("event_id") < event_id)))
+        labels = topics_of(snapshot, field).select("topic_id", topic_label="label")
+        messages = (
+            found.top_k(self.limit + 1, by=["timestamp", "event_id"])
+            .select(*COLUMNS, "similarity")
+            .join(labels.lazy(), on="topic_id", how="left")
+            .sort("timestamp", "event_id", descending=True)
+            .collect()
+        )
+        data = cast(list[MessageRow], messages.head(self.limit).to_dicts())
+        return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
+
+
+def _cursor(last: MessageRow) -> str:
+    return encode(orjson.dumps([last["timestamp"].isoformat(), last["event_id"]]))
+
+
+def _read_cursor(cursor: str) -> tuple[dt.datetime, str]:
+    try:
+        at, event_id = orjson.loads(decode(cursor))
+        return dt.datetime.fromisoformat(at).astimezone(dt.UTC), str(event_id)
+    except (ValueError, TypeError, OverflowError):
+        raise invalid("The cursor is not one that this route gave; start again without it.", field="cursor") from None

@@ -1,0 +1,48 @@
+"""Questions about the messages of one text field."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import Question
+from turret_api.read.views.filters import NO_FILTERS, Filters
+from turret_api.read.views.messages import choose_field
+from turret_api.read.views.topics import model_version
+from turret_pipeline.lake.tables import JOURNEY_EDGES, JOURNEY_STEPS, TOPIC_ASSIGNMENTS, TOPICS, Table
+
+TOPICS_BUILT = (TOPICS, TOPIC_ASSIGNMENTS)
+JOURNEYS_BUILT = (JOURNEY_STEPS, JOURNEY_EDGES)
+
+
+@dataclass(frozen=True)
+class OfField(Question):
+    """A question about those messages of `field` (None: the text field with most events) that pass `filters`.
+
+    Without a text field its answer is the empty one.
+    """
+
+    field: str | None = None
+    filters: Filters = NO_FILTERS
+
+    built: ClassVar[tuple[Table, ...]]
+    """Tables whose last build the answer tells as `built_at`."""
+
+    @abstractmethod
+    def of_field(self, snapshot: Snapshot, field: str) -> Any:
+        """Return the answer about the text field, which is sure to be one; `built_at` and the like are left open."""
+
+    def answer(self, snapshot: Snapshot) -> Any:
+        """Return the answer, with when and by which model what it shows was built."""
+        field = choose_field(snapshot, self.field)
+        found = self.answers() if field is None else self.of_field(snapshot, field)
+        return dataclasses.replace(found, **stamp(snapshot, field, self.built))
+
+
+def stamp(snapshot: Snapshot, field: str | None, built: tuple[Table, ...]) -> dict[str, Any]:
+    """Return `built_at`, `model_version` and `field` of an answer about `field` that shows the tables `built`."""
+    version = None if field is None else model_version(snapshot, field)
+    return {"built_at": snapshot.built_at(*built), "model_version": version, "field": field}

@@ -1,0 +1,47 @@
+"""Cursors: an opaque word that says where the next page begins. A cursor that is made up is told so."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import TypeVar
+
+from turret_api.errors import invalid
+
+Row = TypeVar("Row")
+
+
+def encode(place: bytes) -> str:
+    """Return the cursor that says `place`."""
+    return base64.urlsafe_b64encode(place).decode().rstrip("=")
+
+
+def decode(cursor: str) -> bytes:
+    """Return what a cursor says; raise `ValueError` if it is none."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,2000}", cursor):
+        raise ValueError("not base64")
+    return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+
+
+def offset_of(cursor: str | None) -> int:
+    """Return the number of rows before the page; raise an `ApiError` if the cursor is not one of `cut`."""
+    if cursor is None:
+        return 0
+    try:
+        text = decode(cursor).decode("ascii")
+    except ValueError:
+        text = ""
+    if not re.fullmatch(r"after:\d{1,9}", text, re.ASCII):
+        raise invalid("The cursor is not one that this route gave; start again without it.", field="cursor")
+    return int(text.removeprefix("after:"))
+
+
+def cut(rows: list[Row], offset: int, limit: int) -> tuple[list[Row], str | None]:
+    """Return the page of `rows` from `offset` on and the cursor of the next (None: there is none)."""
+    end = offset + limit
+    return rows[offset:end], after(end) if end < len(rows) else None
+
+
+def after(n_rows: int) -> str:
+    """Return the cursor of the page that begins behind so many rows."""
+    return encode(f"after:{n_rows}".encode())

@@ -1,0 +1,200 @@
+"""Messages by meaning: those whose text's vector is nearest to that of the words that are searched for.
+
+The search is exact: the query is compared with every distinct text, 8 bits a component (`semantics.vectors`), by the
+SIMD kernels of NumKong, which take some 12 ms of a core for 400,000 texts. So there is no index to build, to keep in
+step with the lake or to lose, filters cost no recall, and each page follows on the one before. The indexes of faiss and
+usearch (which has these kernels) are approximate, must be rebuilt or kept in step, and filter after the fact; lancedb
+keeps tables of its own beside ours. They pay past some ten million texts.
+
+The query is embedded here, without torch, by the model as the pipeline keeps it in the lake (`embedder.runtime`). The
+vectors of a file are read once and kept, up to `KEPT_BYTES`; past that, files are read anew for each question.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import orjson
+import polars as pl
+
+from turret_api.errors import invalid
+from turret_api.read.engine.cache import Cache
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.questions.messages import COLUMNS, MessageRow, Messages
+from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
+from turret_api.read.questions.pages import decode, encode
+from turret_api.read.views.messages import SOURCES, of_topic
+from turret_api.read.views.topics import text_topics, topics_of
+from turret_pipeline.embedder.kept import read_model
+from turret_pipeline.embedder.runtime import Encoder
+from turret_pipeline.lake import store
+from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
+from turret_pipeline.semantics.vectors import quantize, unpack
+
+KEPT_BYTES = 1 << 30
+"""Vectors kept, of all projects together: some 2.4 million texts of 384 dimensions."""
+
+FIRST_TEXTS = 1024
+"""Nearest texts whose messages are looked at first; if too few of them pass the filters, 16 times as many are."""
+
+SCORES = 10_000
+"""A similarity of 1 in the whole numbers that texts are ranked by: 8 bits a component tell no more."""
+
+_vectors = Cache(KEPT_BYTES)
+_encoders = Cache(1 << 30)
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """The vectors of one model in one file.
+
+    text_ids: the texts. quantized: int8 of shape (n_texts, n_dims).
+    """
+
+    model: str
+    text_ids: pl.Series
+    quantized: np.ndarray
+
+
+@dataclass(frozen=True)
+class SimilarMessages(OfField):
+    """Which messages are most similar in meaning to the words `q`?"""
+
+    q: str = ""
+    topic_id: str | None = None
+    limit: int = 50
+    cursor: str | None = None
+
+    tables = (*SOURCES, EMBEDDINGS)
+    built = TOPICS_BUILT
+    answers = Messages
+    row = MessageRow
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Messages:
+        """Return up to `limit` messages, most similar to `q` first; of equal similarity the newest is first.
+
+        Raise an `ApiError` where the query or the cursor makes no sense.
+        """
+        if not self.q.strip():
+            raise invalid("q is blank; say in words what to search for, or leave it out.", field="q")
+        after = None if self.cursor is None else _read_cursor(self.cursor)
+        texts = _scores(snapshot, self.q)
+        if after is not None:
+            texts = texts.filter(pl.col("score") <= after[0])
+        n_texts = FIRST_TEXTS
+        while True:
+            # All texts of the last score that is taken, so that those left out are less similar than those taken.
+            least = texts["score"].top_k(n_texts).min() if texts.height > n_texts else None
+            nearest = texts if least is None else texts.filter(pl.col("score") >= least)
+            found = _messages(snapshot, field, self, nearest, after)
+            if found.height > self.limit or least is None:
+                shown = found.head(self.limit).with_columns(similarity=(pl.col("score") / SCORES).round(4))
+                following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
+                return Messages(cast(list[MessageRow], shown.drop("score").to_dicts()), following)
+            n_texts *= 16
+
+
+def _messages(
+    snapshot: Snapshot,
+    field: str,
+    asked: SimilarMessages,
+    nearest: pl.DataFrame,
+    after: tuple[int, dt.datetime, str] | None,
+) -> pl.DataFrame:
+    """Return the first `limit` + 1 messages behind `after` whose texts are among `nearest` and that pass."""
+    # A condition on the column is judged while the files are read, which a join is not.
+    messages = snapshot.scan(MESSAGES).filter(
+        pl.col("field") == field, pl.col("text_id").is_in(nearest["text_id"].implode())
+    )
+    topics = text_topics(snapshot, field).join(nearest, on="text_id", how="semi").drop("similarity")
+    labels = topics_of(snapshot, field).select("topic_id", topic_label="label")
+    found = asked.filters.apply(snapshot, field, messages).join(nearest.lazy(), on="text_id")
+    found = of_topic(snapshot, field, found.join(topics.lazy(), on="text_id", how="left"), asked.topic_id)
+    if after is not None:
+        score, before, event_id = after
+        at = pl.col("timestamp")
+        later = (at < before) | ((at == before) & (pl.col("event_id") < event_id))
+        found = found.filter((pl.col("score") < score) | later)
+    order = ["score", "timestamp", "event_id"]
+    return (
+        found.top_k(asked.limit + 1, by=order)
+        .join(labels.lazy(), on="topic_id", how="left")
+        .sort(order, descending=True)
+        .select(*COLUMNS, "topic_label", "score")
+        .collect()
+    )
+
+
+def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:
+    """Return `text_id` and `score` of every text that has a vector of the model that most texts have one of."""
+    files = [each for name in snapshot.files(EMBEDDINGS) for each in _file_vectors(snapshot, name)]
+    counts = Counter[str]()
+    for each in files:
+        counts[each.model] += len(each.text_ids)
+    if not counts:
+        return pl.DataFrame(schema={"text_id": pl.String, "score": pl.Int32})
+    model = max(sorted(counts), key=lambda name: counts[name])
+    return rank([each for each in files if each.model == model], _encoder(snapshot, model).encode(q))
+
+
+def rank(files: list[_Vectors], vector: np.ndarray) -> pl.DataFrame:
+    """Return `text_id` and `score` of every text in `files`: its cosine with `vector`, a float32 one, in `SCORES`."""
+    import numkong
+
+    query = quantize(vector[np.newaxis])
+    frames = []
+    for each in files:
+        distances = np.asarray(numkong.cdist(query, each.quantized, "angular"))[0]
+        scores = np.rint((1 - distances) * SCORES).astype(np.int32)
+        frames.append(pl.DataFrame({"text_id": each.text_ids, "score": scores}))
+    return pl.concat(frames)
+
+
+def _file_vectors(snapshot: Snapshot, name: str) -> list[_Vectors]:
+    """Return the vectors in one file of `embeddings`, by model; a file never changes."""
+
+    def read() -> list[_Vectors]:
+        frame = store.scan_files(snapshot.library.lake, EMBEDDINGS, [name])
+        rows = frame.select("model", "text_id", "quantized").collect()
+        return [
+            _Vectors(str(part["model"][0]), part["text_id"], unpack(part["quantized"]))
+            for part in rows.partition_by("model")
+        ]
+
+    def size_bytes(read: list[_Vectors]) -> int:
+        return sum(each.quantized.nbytes + int(each.text_ids.estimated_size()) for each in read) + 1000
+
+    return _vectors.get(name, read, size_bytes)
+
+
+def _encoder(snapshot: Snapshot, model: str) -> Encoder:
+    lake = snapshot.library.lake
+
+    def read() -> Encoder:
+        kept = read_model(lake, model)
+        if kept is None:
+            raise invalid(
+                f"The model {model!r} runs in the pipeline alone, so q cannot be embedded; filter by topic_id instead.",
+                field="q",
+            )
+        return Encoder(kept, n_threads=1)
+
+    return _encoders.get((lake.root, model), read, lambda _: 200 << 20)
+
+
+def _cursor(row: dict[str, Any]) -> str:
+    return encode(orjson.dumps([row["score"], row["timestamp"].isoformat(), row["event_id"]]))
+
+
+def _read_cursor(cursor: str) -> tuple[int, dt.datetime, str]:
+    try:
+        score, at, event_id = orjson.loads(decode(cursor))
+        if abs(int(score)) <= SCORES:
+            return int(score), dt.datetime.fromisoformat(at).astimezone(dt.UTC), str(event_id)
+    except (ValueError, TypeError, OverflowError):
+        pass
+    raise invalid("The cursor is not one that this search gave; start again without it.", field="cursor")

@@ -1,0 +1,84 @@
+"""One session, message by message."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.errors import NotFoundError
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import Answer, BuiltAt, Next, documented, typed_rows
+from turret_api.read.questions.listed import Listed
+from turret_api.read.questions.pages import cut
+from turret_api.read.views.filters import NO_FILTERS
+from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields
+from turret_api.read.views.topics import topics_of
+from turret_pipeline.lake.tables import EVENTS, MESSAGES
+from turret_pipeline.semantics.visits import ORDER
+
+
+@documented
+class SessionMessage(TypedDict):
+    """One message of a session."""
+
+    event_id: str
+    user_id: str
+    name: str
+    timestamp: dt.datetime
+    field: str
+    text: str
+    topic_id: str | None
+    topic_label: str | None
+    similarity: float | None
+
+
+@dataclass(frozen=True)
+class Session(Answer):
+    """The messages of a session, in order."""
+
+    session_id: str
+    data: list[SessionMessage] = dataclasses.field(default_factory=list)
+    n_messages: int = 0
+    started_at: dt.datetime | None = None
+    ended_at: dt.datetime | None = None
+    built_at: BuiltAt = None
+    next: Next = None
+
+
+@dataclass(frozen=True)
+class OneSession(Listed):
+    """What was said in the session, in all text fields or in `field`?"""
+
+    session_id: str = ""
+    field: str | None = None
+
+    tables = SOURCES
+    answers = Session
+    row = SessionMessage
+
+    def answer(self, snapshot: Snapshot) -> Session:
+        """Return a page of the session; raise `NotFoundError` if the project has no event of such a session."""
+        built_at = snapshot.built_at(MESSAGES)
+        messages = self._messages(snapshot)
+        if messages.is_empty():
+            events = snapshot.scan(EVENTS).filter(pl.col("session_id") == self.session_id)
+            if events.limit(1).collect().is_empty():
+                raise NotFoundError(f"There is no session {self.session_id!r}.", field="session_id")
+            return Session(self.session_id, built_at=built_at)
+        started_at, ended_at = messages.select(start=pl.col("timestamp").min(), end=pl.col("timestamp").max()).row(0)
+        data, following = cut(typed_rows(messages, SessionMessage), self.offset, self.limit)
+        return Session(self.session_id, data, messages.height, started_at, ended_at, built_at, following)
+
+    def _messages(self, snapshot: Snapshot) -> pl.DataFrame:
+        chosen = choose_field(snapshot, self.field) if self.field else None
+        frames = []
+        for name in text_fields(snapshot) if chosen is None else [chosen]:
+            labels = topics_of(snapshot, name).select("topic_id", topic_label="label").lazy()
+            mine = messages_of(snapshot, name, NO_FILTERS).filter(pl.col("session_id") == self.session_id)
+            frames.append(mine.join(labels, on="topic_id", how="left"))
+        order = [name for name in ORDER if name != "part"]
+        return pl.concat(frames).sort(*order, "field").collect() if frames else pl.DataFrame()

@@ -1,0 +1,51 @@
+"""What people changed about topics: names, merges, what is hidden, and what is pinned."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+from typing import Literal
+
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import Answer, Next, documented, typed_rows
+from turret_api.read.questions.listed import Listed
+from turret_api.read.questions.pages import cut
+from turret_pipeline.lake.tables import TOPIC_EDITS
+
+Action = Literal["rename", "merge", "hide", "pin"]
+
+
+@documented
+class Edit(TypedDict):
+    """One change that a person made to a topic; `value` null takes the one before back."""
+
+    field: str
+    topic_id: str
+    action: Action
+    value: str | None
+    decided_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class Edits(Answer):
+    """All changes that people made to topics, newest first."""
+
+    data: list[Edit] = dataclasses.field(default_factory=list)
+    next: Next = None
+
+
+@dataclass(frozen=True)
+class AllEdits(Listed):
+    """What did people change about topics?"""
+
+    tables = (TOPIC_EDITS,)
+    answers = Edits
+    row = Edit
+
+    def answer(self, snapshot: Snapshot) -> Edits:
+        """Return a page of the edits."""
+        found = snapshot.scan(TOPIC_EDITS).sort("decided_at", descending=True).collect()
+        return Edits(*cut(typed_rows(found, Edit), self.offset, self.limit))

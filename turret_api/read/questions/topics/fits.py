@@ -1,0 +1,119 @@
+"""What became of topics at the fits, as the pipeline wrote it down."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import Answer, BuiltAt, Next, documented, typed_rows
+from turret_api.read.questions.listed import Listed
+from turret_api.read.questions.pages import cut
+from turret_pipeline.lake.tables import TOPIC_FITS, TOPIC_LINEAGE, TOPICS
+
+CARRY = "carry"
+
+
+@documented
+class Way(TypedDict):
+    """What became of a topic, or what one came from, at one fit."""
+
+    model_version: int
+    """number of the fit at which it happened"""
+    kind: Literal["birth", "end", "split", "merge"]
+    from_topic: str | None
+    from_label: str | None
+    to_topic: str | None
+    to_label: str | None
+    n_texts: int
+    """distinct texts that went this way"""
+    share: float
+    """of the texts of `from_topic`; at a birth, of the topic's own that had none"""
+
+
+@documented
+class Fit(TypedDict):
+    """One fit of a field's topics."""
+
+    field: str
+    model_version: int
+    reason: str
+    seen_until: dt.datetime | None
+    """time of receipt of the newest message that it knew"""
+    n_texts: int
+    n_topics: int
+    coverage: float | None
+    """share of the messages that have a topic"""
+    mean_similarity: float | None
+    sd_similarity: float | None
+    changed: float | None
+    """share of the messages known before whose topic is another now"""
+    ari: float | None
+    """adjusted Rand index of both, over these messages"""
+    kept_ids: float | None
+    """share of the topics before that there are still"""
+
+
+@dataclass(frozen=True)
+class Fits(Answer):
+    """The fits of all text fields, newest first."""
+
+    data: list[Fit] = dataclasses.field(default_factory=list)
+    built_at: BuiltAt = None
+    next: Next = None
+
+
+@dataclass(frozen=True)
+class AllFits(Listed):
+    """Which fits were made, why, and how far did each move what there was?"""
+
+    tables = (TOPIC_FITS,)
+    answers = Fits
+    row = Fit
+
+    def answer(self, snapshot: Snapshot) -> Fits:
+        """Return a page of the fits."""
+        found = snapshot.scan(TOPIC_FITS).collect()
+        found = found.sort(["seen_until", "field", "model_version"], descending=[True, False, True])
+        data, following = cut(typed_rows(found, Fit), self.offset, self.limit)
+        return Fits(data, snapshot.built_at(TOPICS), following)
+
+
+def ways(snapshot: Snapshot, field: str) -> dict[str, list[Way]]:
+    """Return for each topic of the field what it came from and what came from it, newest fit first.
+
+    That it carried on at a fit is left out.
+    """
+    found: defaultdict[str, list[Way]] = defaultdict(list)
+    for way in typed_rows(_lineage(snapshot).filter(pl.col("field") == field), Way):
+        for name in {way["from_topic"], way["to_topic"]}:
+            if name is not None:
+                found[name].append(way)
+    return found
+
+
+def became(snapshot: Snapshot, topic_id: str) -> str:
+    """Return what is to be said of a topic that does not exist, or no longer does."""
+    last = _lineage(snapshot).filter(pl.col("from_topic") == topic_id).head(1)
+    if last.is_empty():
+        return "GET /v1/topics lists them"
+    (way,) = typed_rows(last, Way)
+    if way["to_topic"] is None:
+        return f"it ended at fit {way['model_version']}"
+    return f"most of it became {way['to_topic']} ({way['to_label']}) at fit {way['model_version']}"
+
+
+def _lineage(snapshot: Snapshot) -> pl.DataFrame:
+    """Return all fields' rows but those of what carried on; the newest fit first, then most of a topic first."""
+
+    def compute() -> pl.DataFrame:
+        rows = snapshot.scan(TOPIC_LINEAGE).filter(pl.col("kind") != CARRY).drop("project_id").collect()
+        return rows.sort(["model_version", "share", "kind", "to_topic"], descending=[True, True, False, False])
+
+    return snapshot.remember("lineage", (TOPIC_LINEAGE,), compute)

@@ -1,0 +1,82 @@
+"""The map of a field's texts: a place for each, and its topic."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import polars as pl
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion
+from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
+from turret_api.read.views.messages import SOURCES, messages_of
+from turret_api.read.views.topics import text_topics
+from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS
+
+SHOWN_CHARACTERS = 120
+COLUMNS = ("x", "y", "topic_id", "text", "size")
+
+
+@dataclass(frozen=True)
+class TopicMap(Answer):
+    """A place on the topic map for each distinct text, column by column."""
+
+    x: list[float] = dataclasses.field(default_factory=list)
+    """one place a text, column by column"""
+    y: list[float] = dataclasses.field(default_factory=list)
+    topic_id: list[str | None] = dataclasses.field(default_factory=list)
+    text: list[str] = dataclasses.field(default_factory=list)
+    """the first characters of each"""
+    size: list[int] = dataclasses.field(default_factory=list)
+    """messages that pass and have the text"""
+    n_texts: int = 0
+    """distinct texts that pass; past the limit an even sample of them is shown"""
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class MapOfTexts(OfField):
+    """Where on the map are the field's texts, `limit` of them at most?"""
+
+    limit: int = 20_000
+
+    tables = SOURCES
+    built = TOPICS_BUILT
+    answers = TopicMap
+
+    def of_field(self, snapshot: Snapshot, field: str) -> TopicMap:
+        """Return the map.
+
+        Past `limit` texts those with the least ids are shown: ids are hashes, so this is an even sample, and the same
+        one again while nothing changes.
+        """
+        key = ("map", field, self.filters, self.limit)
+        shown = snapshot.remember(key, SOURCES, lambda: self._places(snapshot, field))
+        n_texts = int(shown["n_texts"].max() or 0)  # type: ignore[arg-type]
+        x, y, topic_id, text, size = (shown[name].to_list() for name in COLUMNS)
+        return TopicMap(x, y, topic_id, text, size, n_texts)
+
+    def _places(self, snapshot: Snapshot, field: str) -> pl.DataFrame:
+        placed = (
+            snapshot.scan(TOPIC_ASSIGNMENTS)
+            .filter(pl.col("field") == field, pl.col("x").is_not_null())
+            .select("text_id", *(pl.col(name).cast(pl.Float64).round(4) for name in ("x", "y")))
+        )
+        said = messages_of(snapshot, field, self.filters).select("text_id", "text")
+        if self.filters:
+            placed = placed.join(said.select("text_id").unique(), on="text_id", how="semi")
+        found = placed.collect()
+        sample = found.bottom_k(self.limit, by="text_id")
+        texts = (
+            # A condition on the column is judged while the files are read, which a join is not.
+            said.filter(pl.col("text_id").is_in(sample["text_id"].implode()))
+            .group_by("text_id")
+            .agg(pl.col("text").first().str.slice(0, SHOWN_CHARACTERS), size=pl.len().cast(pl.Int64))
+            .collect()
+        )
+        topics = text_topics(snapshot, field).select("text_id", "topic_id")
+        shown = sample.join(texts, on="text_id").join(topics, on="text_id", how="left").sort("text_id")
+        return shown.select(*COLUMNS, n_texts=pl.lit(found.height, dtype=pl.Int64))

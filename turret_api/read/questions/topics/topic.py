@@ -1,0 +1,221 @@
+"""One topic: its course, its segments and numbers, its neighbours, and what comes before and after it in sessions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.errors import NotFoundError
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import BuiltAt, ModelVersion, Question, documented, typed_rows
+from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
+from turret_api.read.questions.topics.fits import became
+from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
+from turret_api.read.views.filters import NO_FILTERS, Filters
+from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
+from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.numbers import TopicNumbers, topic_numbers
+from turret_api.read.views.steps import field_steps
+from turret_api.read.views.topics import edits_of, labels_of, topics_of
+from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
+
+SEGMENT_VALUES = 50
+NEIGHBOURS = 5
+MOVES = 10
+
+
+@documented
+class Day(TypedDict):
+    """The messages of a topic on one day."""
+
+    date: dt.date
+    size: int
+    share: float
+
+
+@documented
+class SegmentValue(TypedDict):
+    """A value of an enum field among the messages of a topic."""
+
+    value: str
+    size: int
+    share: float
+    """of the topic's messages that have the field"""
+    share_of_all: float
+    """of all messages that have the field"""
+
+
+@documented
+class Segment(TypedDict):
+    """How the messages of a topic spread over the values of an enum field; all parts add up to the messages."""
+
+    field: str
+    values: list[SegmentValue]
+    n_rest: int
+    """the topic's messages with a value that is not listed"""
+    n_none: int
+    """the topic's messages without a value"""
+
+
+@documented
+class Neighbour(TypedDict):
+    """A topic that is like another."""
+
+    topic_id: str
+    label: str
+    similarity: float
+
+
+@documented
+class Move(TypedDict):
+    """Moves of sessions from a topic, or to it."""
+
+    topic_id: str
+    label: str
+    count: int
+    share: float
+
+
+@documented
+class Topic(TopicRow):
+    """One topic with all that is told of it; it has no empty form, for a topic that is not there is 404."""
+
+    field: str
+    series: list[Day]
+    segments: list[Segment]
+    numbers: list[TopicNumbers]
+    """each number field, over the topic's messages"""
+    neighbours: list[Neighbour]
+    before: list[Move]
+    """what sessions came from, most first"""
+    after: list[Move]
+    """what sessions went on to, most first"""
+    built_at: BuiltAt
+    model_version: ModelVersion
+
+
+@dataclass(frozen=True)
+class OneTopic(Question):
+    """What is the topic (of `field`, should two fields have one of this id), counted from messages that pass?"""
+
+    topic_id: str
+    field: str | None = None
+    filters: Filters = NO_FILTERS
+
+    tables = (*JOURNEY_SOURCES, *TOPIC_SOURCES)
+    answers = Topic
+
+    def answer(self, snapshot: Snapshot) -> Topic:
+        """Return the topic, or the one that it is merged into; raise `NotFoundError` if there is none."""
+        field = find_topic(snapshot, self.topic_id, self.field)
+        topic_id = edits_of(snapshot, field).merged.get(self.topic_id, self.topic_id)
+        level = 0 if topic_id in topics_of(snapshot, field)["topic_id"] else 1
+        all_rows, daily = topic_rows(snapshot, field, self.filters, level)
+        labels = labels_of(snapshot, field)
+        edges = graph_edges(snapshot, field, self.filters, level)
+        told = stamp(snapshot, field, TOPICS_BUILT)
+        return {
+            **next(each for each in all_rows if each["topic_id"] == topic_id),
+            "field": field,
+            "series": _series(daily, topic_id),
+            "segments": _segments(snapshot, field, topic_id, self.filters, level),
+            "numbers": topic_numbers(snapshot, field, topic_id, self.filters, level),
+            "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
+            "before": _moves(edges, "to_topic", "from_topic", topic_id, labels),
+            "after": _moves(edges, "from_topic", "to_topic", topic_id, labels),
+            "built_at": told["built_at"],
+            "model_version": told["model_version"],
+        }
+
+
+def find_topic(snapshot: Snapshot, topic_id: str, field: str | None) -> str:
+    """Return the field that has the topic (`field` itself, if it has); raise `NotFoundError` if there is none."""
+    found = snapshot.scan(TOPICS).filter(pl.col("topic_id") == topic_id).select("field").collect()["field"].sort()
+    if field in found.to_list() or (field is None and found.len()):
+        return field or str(found[0])
+    raise NotFoundError(f"There is no topic {topic_id!r}; {became(snapshot, topic_id)}.", field="topic_id")
+
+
+def _series(daily: pl.DataFrame, topic_id: str) -> list[Day]:
+    """Return the topic's messages on every day that has any message."""
+    per_day = daily.group_by("date").agg(pl.col("n").sum().alias("total"))
+    mine = daily.filter(pl.col("topic_id") == topic_id).select("date", "n")
+    size = pl.col("n").fill_null(0)
+    found = per_day.join(mine, on="date", how="left").sort("date")
+    return typed_rows(found.select("date", size=size, share=size / pl.col("total")), Day)
+
+
+def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[Segment]:
+    """Return for each enum field how the topic's messages spread over its values, beside all messages.
+
+    The values that are listed, `n_rest` and `n_none` add up to the topic's messages.
+    """
+    enums = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "enum").sort("field").collect()["field"].to_list()
+    is_this = pl.col("topic_id") == topic_id
+    found: list[Segment] = []
+    for enum in enums:
+
+        def compute(enum: str = enum) -> pl.DataFrame:
+            steps = field_steps(snapshot, field, filters, level, value=enum)
+            counted = steps.group_by("topic_id", "value").agg(pl.len().cast(pl.Int64).alias("n"))
+            return counted.cast({"topic_id": pl.String, "value": pl.String})
+
+        counts = snapshot.remember(("segment_counts", field, enum, filters, level), SOURCES, compute)
+        n_none = int(counts.filter(is_this, pl.col("value").is_null())["n"].sum())
+        counts = counts.drop_nulls("value")
+        total, mine = int(counts["n"].sum()), int(counts.filter(is_this)["n"].sum())
+        values = (
+            counts.group_by("value")
+            .agg(pl.col("n").filter(is_this).sum().alias("size"), pl.col("n").sum().alias("all"))
+            .sort(["size", "all", "value"], descending=[True, True, False])
+            .head(SEGMENT_VALUES)
+            .select(
+                "value",
+                "size",
+                share=pl.col("size") / max(mine, 1),
+                share_of_all=pl.col("all") / max(total, 1),
+            )
+        )
+        if values.height:
+            n_rest = mine - int(values["size"].sum())
+            listed = typed_rows(values, SegmentValue)
+            found.append({"field": enum, "values": listed, "n_rest": n_rest, "n_none": n_none})
+    return found
+
+
+def _neighbours(snapshot: Snapshot, field: str, topic_id: str, level: int, labels: dict[str, str]) -> list[Neighbour]:
+    """Return the `NEIGHBOURS` topics of the level whose centroids point most nearly the same way."""
+    rows = (
+        snapshot.scan(TOPICS)
+        .filter(pl.col("field") == field, pl.col("level") == level, pl.col("topic_id").is_in(list(labels)))
+        .select("topic_id", "centroid")
+        .sort("topic_id")
+        .collect()
+    )
+    ids = rows["topic_id"].to_list()
+    if topic_id not in ids:
+        return []
+    vectors = np.array(rows["centroid"].to_list(), dtype=np.float32)
+    similarity = vectors @ vectors[ids.index(topic_id)]
+    order = [int(i) for i in np.argsort(-similarity, kind="stable") if ids[int(i)] != topic_id][:NEIGHBOURS]
+    return [{"topic_id": ids[i], "label": labels[ids[i]], "similarity": round(float(similarity[i]), 6)} for i in order]
+
+
+def _moves(edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: dict[str, str]) -> list[Move]:
+    """Return the `MOVES` topics most common at the end `there` of the edges whose end `here` is the topic."""
+    mine = edges.filter(pl.col(here) == topic_id)
+    total = mine["count"].sum()
+    top = mine.sort(["count", there], descending=[True, False]).head(MOVES)
+    return [
+        {
+            "topic_id": row[there],
+            "label": labels.get(row[there], row[there]),
+            "count": row["count"],
+            "share": row["count"] / total,
+        }
+        for row in top.iter_rows(named=True)
+    ]

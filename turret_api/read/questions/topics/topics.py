@@ -1,0 +1,204 @@
+"""The topics of a text field: how many messages each has, since when, and whether it grows."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import (
+    AboutField,
+    Answer,
+    BuiltAt,
+    ModelVersion,
+    Next,
+    documented,
+    typed_rows,
+)
+from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
+from turret_api.read.questions.pages import cut
+from turret_api.read.questions.topics.fits import Way, ways
+from turret_api.read.views.filters import Filters
+from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.topic_days import DayCount, daily_counts
+from turret_api.read.views.topics import edits_of, topics_of
+from turret_pipeline.lake.tables import TOPIC_DAYS, TOPIC_LINEAGE
+from turret_pipeline.semantics.trends import topic_trends
+from turret_pipeline.semantics.visits import UNASSIGNED
+
+TOPIC_SOURCES = (*SOURCES, TOPIC_DAYS, TOPIC_LINEAGE)
+"""Tables that answers about topics follow from."""
+
+TREND_DAYS = 90
+CHANGE_DAYS = 7
+
+
+@documented
+class Trend(TypedDict):
+    """How a topic's share of the sessions changes."""
+
+    mark: Literal["new", "growing", "fading", "steady"] | None
+    """how its share of the sessions has changed; null: too few sessions or days to tell"""
+    change: float | None
+    """of that share, the last 7 complete days against the 8 weeks before"""
+    q_value: float | None
+    """share of false alarms among the marks that are as sure as this one"""
+    days: list[DayCount]
+    """messages a day, over the 90 days up to the newest message"""
+
+
+@documented
+class TopicRow(TypedDict):
+    """One topic, or one theme, with its messages."""
+
+    topic_id: str
+    level: int
+    """0: topic; 1: theme, a group of topics"""
+    parent_id: str | None
+    """the theme it belongs to"""
+    label: str
+    keywords: list[str]
+    examples: list[str]
+    n_texts: int
+    x: float
+    y: float
+    size: int
+    """messages that have it and pass the filters"""
+    share: float
+    """of all messages that pass, 0 to 1"""
+    first_seen: dt.datetime | None
+    """its earliest message that passes"""
+    trend: Trend
+    change: float | None
+    """the last 7 days against the 7 before: 0.5 is half as many again"""
+    pinned: bool
+    """whether a person asked to keep it through every refit"""
+    lineage: list[Way]
+    """what it came from and what came from it, newest fit first"""
+
+
+@dataclass(frozen=True)
+class Topics(Answer):
+    """The topics of a text field; their sizes, `n_unassigned` and `n_hidden` add up to `n_messages`."""
+
+    data: list[TopicRow] = dataclasses.field(default_factory=list)
+    next: Next = None
+    n_messages: int = 0
+    """all messages that pass the filters"""
+    n_unassigned: int = 0
+    """of them, those without a topic"""
+    n_hidden: int = 0
+    """of them, those of topics that people have hidden"""
+    messages_per_day: list[DayCount] = dataclasses.field(default_factory=list)
+    """all that pass, by UTC day; days without are left out"""
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class TopicsOfField(OfField):
+    """Which topics has the text field, or (`level` 1) which themes?"""
+
+    level: int = 0
+    limit: int = 1000
+    offset: int = 0
+
+    tables = TOPIC_SOURCES
+    built = TOPICS_BUILT
+    answers = Topics
+    row = TopicRow
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Topics:
+        """Return a page of the topics, largest first.
+
+        Left out are the topics that people have hidden and, with filters, those without a message that passes.
+        """
+        all_rows, daily = topic_rows(snapshot, field, self.filters, self.level)
+        hidden = edits_of(snapshot, field).hidden
+        shown = [each for each in all_rows if each["topic_id"] not in hidden and (each["size"] or not self.filters)]
+        shown.sort(key=lambda each: (-each["size"], each["topic_id"]))
+        data, following = cut(shown, self.offset, self.limit)
+        per_day = daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date")
+        return Topics(
+            data,
+            following,
+            n_messages=int(daily["n"].sum()),
+            n_unassigned=int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum()),
+            n_hidden=sum(each["size"] for each in all_rows if each["topic_id"] in hidden),
+            messages_per_day=typed_rows(per_day, DayCount),
+        )
+
+
+def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> tuple[list[TopicRow], pl.DataFrame]:
+    """Return a row for each topic of the level, by id, and the daily counts behind them (see `daily_counts`)."""
+    daily = daily_counts(snapshot, field, filters, level)
+    n_messages, newest = int(daily["n"].sum()), daily["date"].max()
+    counted = daily.group_by("topic_id").agg(
+        pl.col("n").sum().alias("size"), pl.col("first_at").min().alias("first_seen"), "date", "n"
+    )
+    sizes = {each["topic_id"]: each for each in counted.iter_rows(named=True)}
+    trends = {each["topic_id"]: each for each in topic_trends(daily).iter_rows(named=True)}
+    pinned, lineage = edits_of(snapshot, field).pinned, ways(snapshot, field)
+    found: list[TopicRow] = []
+    for topic in _topics(snapshot, field, level).iter_rows(named=True):
+        name = topic["topic_id"]
+        mine = sizes.get(name, {"size": 0, "first_seen": None, "date": [], "n": []})
+        trend, change = _course(dict(zip(mine["date"], mine["n"], strict=True)), newest, trends.get(name, {}))
+        found.append(
+            {
+                "topic_id": name,
+                "level": topic["level"],
+                "parent_id": topic["parent_id"],
+                "label": topic["label"],
+                "keywords": topic["keywords"],
+                "examples": topic["examples"],
+                "n_texts": topic["n_texts"],
+                "x": topic["x"],
+                "y": topic["y"],
+                "size": mine["size"],
+                "share": mine["size"] / n_messages if n_messages else 0.0,
+                "first_seen": mine["first_seen"],
+                "trend": trend,
+                "change": change,
+                "pinned": name in pinned,
+                "lineage": lineage.get(name, []),
+            }
+        )
+    return found, daily
+
+
+def _topics(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
+    """Return the level's topics; at level 1 those topics too that belong to no theme."""
+    topics = topics_of(snapshot, field, level)
+    if level == 0:
+        return topics
+    alone = topics_of(snapshot, field).filter(pl.col("parent_id").is_null())
+    return pl.concat([topics, alone]).sort("topic_id")
+
+
+def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> tuple[Trend, float | None]:
+    """Return a topic's trend, and how the last `CHANGE_DAYS` compare with as many before them (None: with none).
+
+    The trend has the messages of every day from the topic's first on, over the `TREND_DAYS` up to the newest message of
+    any topic.
+    """
+    told: Trend = {
+        "mark": trend.get("trend"),
+        "change": trend.get("change"),
+        "q_value": trend.get("q_value"),
+        "days": [],
+    }
+    if not isinstance(newest, dt.date) or not days:
+        return told, None
+    first = max(min(days), newest - dt.timedelta(TREND_DAYS - 1))
+    dates = [first + dt.timedelta(i) for i in range((newest - first).days + 1)]
+    told["days"] = [{"date": date, "count": days.get(date, 0)} for date in dates]
+    back = [days.get(newest - dt.timedelta(i), 0) for i in range(2 * CHANGE_DAYS)]
+    recent, before = sum(back[:CHANGE_DAYS]), sum(back[CHANGE_DAYS:])
+    return told, (recent - before) / before if before else None

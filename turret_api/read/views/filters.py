@@ -1,0 +1,49 @@
+"""The filters that topics, journeys and messages share, as a condition on messages.
+
+`since` and `until` bound the time at which a message happened (`since` included, `until` not), `name` is its event's
+name, and `segments` name fields of metadata with the values that each may have: a value, or (`10..20`, `10..`, `..20`)
+a number from the first on and below the second. Of one field any of the values passes; all fields must pass. A journey
+under filters is the journey of the messages that pass.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.views.values import Segments, passing_events
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which messages count; all if nothing is set."""
+
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    name: str | None = None
+    segments: Segments = ()
+
+    def __bool__(self) -> bool:
+        """Tell whether any message may be left out."""
+        return self != NO_FILTERS
+
+    def apply(self, snapshot: Snapshot, field: str, messages: pl.LazyFrame) -> pl.LazyFrame:
+        """Return those of the field's `messages` (with `timestamp`, `name`, `event_id`) that pass."""
+        if self.segments:
+            events = passing_events(snapshot, field, self.segments)
+            messages = messages.join(events.lazy(), on="event_id", how="semi")
+        return self.apply_plain(messages)
+
+    def apply_plain(self, messages: pl.LazyFrame) -> pl.LazyFrame:
+        """Return those of `messages` (with `timestamp`, `name`) that pass all but the segments."""
+        if self.since is not None:
+            messages = messages.filter(pl.col("timestamp") >= self.since)
+        if self.until is not None:
+            messages = messages.filter(pl.col("timestamp") < self.until)
+        return messages if self.name is None else messages.filter(pl.col("name") == self.name)
+
+
+NO_FILTERS = Filters()

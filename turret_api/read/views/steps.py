@@ -1,0 +1,99 @@
+"""The steps of journeys as the API holds them: numbers in session order, so that a question scans columns and no texts.
+
+They are read once for each state of the table (16 bytes a step, so that those of ten million messages can be kept at
+hand). Filters take steps away; what people merged, and the level of themes, give topics other names; visits follow.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.views.filters import Filters
+from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.topics import edits_of, topics_of
+from turret_api.read.views.values import compact, numbers_of, passing, read_steps, values_of
+from turret_pipeline.lake.tables import JOURNEY_STEPS
+from turret_pipeline.semantics.visits import UNASSIGNED, visits_of
+
+
+def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return the visits of the messages that pass, session after session, each in order.
+
+    Columns: `session` (its number, see `sessions_of`), `topic_id` (categorical), `started_at`, `ended_at`.
+    """
+
+    def compute() -> pl.DataFrame:
+        steps = field_steps(snapshot, field, filters, level)
+        found = visits_of(steps.select("topic_id", "timestamp", session_id="session"))
+        return found.select("topic_id", "started_at", "ended_at", session="session_id")
+
+    return snapshot.remember(("visits", field, filters, level), SOURCES, compute)
+
+
+def field_steps(
+    snapshot: Snapshot,
+    field: str,
+    filters: Filters,
+    level: int,
+    *,
+    number: str | None = None,
+    value: str | None = None,
+) -> pl.DataFrame:
+    """Return the steps of the messages that pass, in order: `session`, `topic_id`, `name`, `timestamp`.
+
+    number, value: fields of which each step has the `number`, or the `value`; null where its event has none.
+    """
+    beside = {} if number is None else {"number": numbers_of(snapshot, field, number)}
+    beside |= {} if value is None else {"value": values_of(snapshot, field, value)}
+    steps = _passing(snapshot, field, filters, beside)
+    return steps.with_columns(_renamed(snapshot, field, level, steps["topic_id"]))
+
+
+def numbered(visits: pl.DataFrame) -> pl.DataFrame:
+    """Return `visits` with `visit`, which is 0 only where a session begins; as `semantics.visits.moves` wants."""
+    return visits.with_columns(visit=(pl.col("session") == pl.col("session").shift()).fill_null(False).cast(pl.Int8))
+
+
+def sessions_of(snapshot: Snapshot, field: str) -> pl.DataFrame:
+    """Return `session_id` and `user_id` (of its first message) of every session; its number is its row's."""
+
+    def compute() -> pl.DataFrame:
+        return read_steps(snapshot, field, "session_id", "user_id").filter(pl.col("place") == 0).drop("place")
+
+    return snapshot.remember(("sessions", field), (JOURNEY_STEPS,), compute)
+
+
+def _steps(snapshot: Snapshot, field: str) -> pl.DataFrame:
+    """Return all steps in order: `session` (a number), `topic_id`, `name` (both categorical), `timestamp`."""
+
+    def compute() -> pl.DataFrame:
+        rows = read_steps(snapshot, field, "topic_id", "name", "timestamp")
+        session = (pl.col("place") == 0).cum_sum().cast(pl.UInt32) - 1
+        topic, name = rows["topic_id"].fill_null(UNASSIGNED), rows["name"]
+        return rows.select(session.alias("session"), compact(topic), compact(name), "timestamp")
+
+    return snapshot.remember(("steps", field), (JOURNEY_STEPS,), compute)
+
+
+def _passing(snapshot: Snapshot, field: str, filters: Filters, beside: dict[str, pl.Series]) -> pl.DataFrame:
+    """Return the steps of the messages that pass, with what stands `beside` them."""
+    steps = _steps(snapshot, field).with_columns(**beside)
+    if filters.segments:
+        steps = steps.filter(passing(snapshot, field, filters.segments))
+    return filters.apply_plain(steps.lazy()).collect()
+
+
+def _renamed(snapshot: Snapshot, field: str, level: int, topic: pl.Series) -> pl.Series:
+    """Return `topic` with the topics that others were merged into, or (level 1) with the themes that they belong to."""
+    merged = edits_of(snapshot, field).merged
+    if not merged and not level:
+        return topic
+    parents = dict(topics_of(snapshot, field).drop_nulls("parent_id").select("topic_id", "parent_id").iter_rows())
+    used = topic.unique()
+    names = {}
+    for code, name in zip(used.to_physical(), used.cast(pl.String), strict=True):
+        end = merged.get(name, name)
+        names[code] = parents.get(end, end) if level else end
+    texts = pl.Series([names.get(code, "") for code in range(max(names, default=-1) + 1)], dtype=pl.String)
+    return compact(texts).gather(topic.to_physical()).alias(topic.name)

@@ -1,0 +1,122 @@
+"""The topics of a text field as people see them: with their edits, and with the texts that have each.
+
+Edits are rows of `topic_edits` and are laid over the tables when they are read. So they show at once, hold through
+every refit (a topic's id keeps its meaning), and can be taken back. The messages of a topic that is merged into another
+are that topic's, in sizes, journeys and the export alike; a hidden topic keeps its messages and is only left out of the
+list. A pinned topic is shown as it is, and every refit keeps it: its id, its label and its texts. A refit also keeps
+each topic that any other edit in force is about, or one day the edit would be about nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from turret_api.read.engine.library import Snapshot
+from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
+from turret_pipeline.semantics.edits import in_force
+from turret_pipeline.semantics.visits import END, START, UNASSIGNED
+
+RENAME, MERGE, HIDE, PIN = ACTIONS = ("rename", "merge", "hide", "pin")
+NODES = {START: "Start", END: "End", UNASSIGNED: "No topic"}
+"""Labels of the nodes of journeys that are no topics."""
+
+
+@dataclass(frozen=True)
+class EditsInForce:
+    """The edits in force about the topics of one field.
+
+    labels: by topic or theme. merged: from a topic to the topic that has its messages now. hidden, pinned: ids.
+    """
+
+    labels: dict[str, str] = field(default_factory=dict)
+    merged: dict[str, str] = field(default_factory=dict)
+    hidden: frozenset[str] = frozenset()
+    pinned: frozenset[str] = frozenset()
+
+
+def edits_of(snapshot: Snapshot, text_field: str) -> EditsInForce:
+    """Return the edits in force about the topics of a field."""
+    last = snapshot.remember("edits", (TOPIC_EDITS,), lambda: in_force(snapshot.scan(TOPIC_EDITS).collect())).filter(
+        pl.col("field") == text_field
+    )
+    by_action = {
+        action: dict(last.filter(pl.col("action") == action).select("topic_id", "value").iter_rows())
+        for action in ACTIONS
+    }
+    merged = by_action[MERGE]
+    ends = {topic: _end(merged, topic) for topic in merged}
+    merged = {topic: end for topic, end in ends.items() if end != topic}
+    return EditsInForce(by_action[RENAME], merged, frozenset(by_action[HIDE]), frozenset(by_action[PIN]))
+
+
+def topics_of(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
+    """Return the rows of `TOPICS` of one field and level, without centroids, in order of the id.
+
+    Names are those that people gave; a topic that is merged into another is left out.
+    """
+
+    def compute() -> pl.DataFrame:
+        edits = edits_of(snapshot, field)
+        return (
+            snapshot.scan(TOPICS)
+            .filter(pl.col("field") == field, pl.col("level") == level, ~pl.col("topic_id").is_in(list(edits.merged)))
+            .drop("project_id", "field", "centroid")
+            .with_columns(
+                label=pl.col("topic_id").replace_strict(edits.labels, default=pl.col("label"), return_dtype=pl.String)
+            )
+            .sort("topic_id")
+            .collect()
+        )
+
+    return snapshot.remember(("topics", field, level), (TOPICS, TOPIC_EDITS), compute)
+
+
+def text_topics(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
+    """Return `text_id`, `topic_id`, `similarity` of every text of the field that has a topic.
+
+    level 1: the topic is the theme that it belongs to; a topic without a theme stays itself.
+    """
+
+    def compute() -> pl.DataFrame:
+        topics = topics_of(snapshot, field).select("topic_id", "parent_id")
+        merged = edits_of(snapshot, field).merged
+        # An assignment to a topic that the topics of this moment lack (a build is under way) counts as none.
+        found = (
+            snapshot.scan(TOPIC_ASSIGNMENTS)
+            .filter(pl.col("field") == field)
+            .select("text_id", pl.col("topic_id").replace(merged), "similarity")
+            .collect()
+            .join(topics, on="topic_id", how="inner")
+        )
+        if level:
+            found = found.with_columns(pl.coalesce("parent_id", "topic_id").alias("topic_id"))
+        return found.drop("parent_id")
+
+    return snapshot.remember(("text_topics", field, level), (TOPICS, TOPIC_EDITS, TOPIC_ASSIGNMENTS), compute)
+
+
+def labels_of(snapshot: Snapshot, field: str) -> dict[str, str]:
+    """Return the label of every node that the field's journeys can have."""
+    rows = (topics_of(snapshot, field, level).select("topic_id", "label").iter_rows() for level in (0, 1))
+    return {**NODES, **{topic_id: label for each in rows for topic_id, label in each}}
+
+
+def model_version(snapshot: Snapshot, field: str) -> int | None:
+    """Return the number of the fit that the field's topics come from; None: none yet."""
+    found = topics_of(snapshot, field)["model_version"].max()
+    return found if isinstance(found, int) else None
+
+
+def _end(merged: dict[str, str], topic: str) -> str:
+    """Return the topic at the end of a chain of merges.
+
+    Two people may merge topics into each other at once; of such a ring the topic with the least id keeps the messages.
+    """
+    way = [topic]
+    while (following := merged.get(way[-1])) is not None:
+        if following in way:
+            return min(way[way.index(following) :])
+        way.append(following)
+    return way[-1]
