@@ -4,7 +4,7 @@
 
 Texts are made of common words; their vectors are planted: 2,000 themes of the model's 384 dimensions, with noise.
 Prints one JSON object. `latency`: the whole way through the API's routes in one process (embed the query, compare it
-with every text, find the messages), each question new; `cpu` is the processor's time of the same, which other work on
+with every text, find the messages), each question new; `cpu` is the processor time of the same, which other work on
 the machine disturbs less. `numpy`: the float32 product with all vectors, held in memory, and its ten largest, alone.
 `recall_at_10`: share of the exact ten most similar texts that the search has among its ten. `rss_mb`: of the process.
 """
