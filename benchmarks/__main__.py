@@ -3,7 +3,7 @@
     make bench                                             # on texts that we generate
     .venv/bin/python -m benchmarks --gold GOLD.parquet     # on labelled texts: columns text and gold_topic
 
-Each benchmark is a process of its own, so that none finds the caches of another warm.
+Each benchmark runs in a process of its own, so that it does not profit from caches that another has filled.
 """
 
 from __future__ import annotations

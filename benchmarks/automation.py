@@ -1,12 +1,12 @@
-"""What it costs to notice work at many projects and days: a tick of the sensor; and how long Dagster's pages take.
+"""What a tick of the sensor costs with many projects and days, and how long Dagster's pages take.
 
-A lake of `--projects` times `--days` is written as if all of it had been built, and a whole system is started
-on it, whose Dagster is told of every partition. Then, on that system:
+A lake of `--projects` times `--days` is written as if all of it had been built. A whole system is started on it, and
+every partition is reported to its Dagster. Then four things are measured on that system:
 
-- ticks as the daemon makes them, with nothing to do (from Dagster's record of ticks, the code server's start left out);
-- one look of the sensor's, in this process, with nothing new and with a new part in every project;
+- ticks of the daemon with nothing to do (from Dagster's record of ticks, without the start of the code server);
+- one look of the sensor in this process, with nothing new and with a new part in every project;
 - the yardstick: one evaluation of Dagster's own `AutomationCondition.eager()` over the two assets by day and project;
-- chromium on the assets' pages: seconds from the call of the address to the words and numbers of the asset.
+- chromium on the assets' pages: seconds from opening the address to the asset's text and numbers.
 
     python benchmarks/automation.py [--projects 50] [--days 60] [--pictures FOLDER] [--json]
 """

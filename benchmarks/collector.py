@@ -1,8 +1,8 @@
 """What a durable answer costs: `POST /track` beside a FastAPI + pydantic route that stores nothing.
 
-Both run in this run under the same uvicorn (uvloop, httptools, no access log), one process each, one after the other,
-driven by 64 connections of one client process that keeps one request under way on each. Rounds alternate between the
-two and the medians count. Then arrays of 500 events, and how many events a commit took.
+Both are measured in one run under the same uvicorn (uvloop, httptools, no access log), one process each, one after the
+other. One client process drives them over 64 connections, with one request at a time on each. Rounds alternate between
+the two; the figures are medians. Arrays of 500 events follow, and the number of events in a commit.
 
     python benchmarks/collector.py [--seconds 5] [--rounds 5] [--clients 64] [--json]
 """

@@ -2,9 +2,9 @@
 
     python benchmarks/embedding.py DATA.parquet [--limit 3000] [--rounds 3] [--float32]
 
-DATA has a column `text`. Prints one JSON object: texts a second of both, their ratio and that of the processor's time
-that they took, which other work on the machine disturbs less (medians of the rounds), and the mean cosine of their
-vectors. `--float32` forces what happens on a processor without bfloat16.
+DATA has a column `text`. Prints one JSON object: texts a second of both, their ratio, the ratio of their processor
+times, which other work on the machine disturbs less (medians of the rounds), and the mean cosine of their vectors.
+`--float32` runs as on a processor without bfloat16.
 """
 
 from __future__ import annotations

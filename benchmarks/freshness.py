@@ -1,14 +1,14 @@
-"""How long it takes from a tracked event to the read API, by itself; and how many runs a steady stream starts.
+"""How long one tracked event takes to reach the read API, and how many runs a steady stream of events starts.
 
 A whole system is started on an empty home and gets a sample of messages through `POST /track`. When all of it is built:
 
 - idle: one event at a time, in a session of its own, until `GET /v1/sessions/{session_id}` shows it, and until the
   session is counted in `GET /v1/journeys`;
-- stream: `--rate` events a second for `--seconds`; how many runs Dagster was asked for, and how long it takes
-  behind the last event until all sessions are counted.
+- stream: `--rate` events a second for `--seconds`; how many runs Dagster was asked for, and how long after
+  the last event all sessions are counted.
 
-The yardsticks: two minutes for the first (`GOAL_S`), and one run an event, which is what a sensor does that starts a
-run for whatever it sees.
+The yardsticks: two minutes for the first (`GOAL_S`), and one run an event, as a sensor would start that
+reacts to each event.
 
     python benchmarks/freshness.py [--sessions 150] [--repeats 3] [--rate 2] [--seconds 90] [--json]
 """

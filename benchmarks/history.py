@@ -1,9 +1,9 @@
-"""Histories to measure on: years of messages in minutes, the same ones each time.
+"""Histories for the benchmarks: years of messages made in minutes, equal in every run.
 
-Texts come from the grammar of the sample (`turret_api.command.sample`), with its slips of the finger, until enough of
-them are distinct. A day's messages are new texts and, more often, texts that were said before: `SHARE_NEW` of all
-messages bring a new one, so that 1,000,000 messages hold 400,000 distinct texts. Sessions walk the sample's chain from
-topic to topic. Vectors, for benchmarks that leave the model out, lie about a centre for each topic.
+Texts come from the grammar of the sample (`turret_api.command.sample`), typing errors included, until enough of them
+are distinct. `SHARE_NEW` of a day's messages are new texts, the others repeat earlier ones, so that 1,000,000 messages
+hold 400,000 distinct texts. Sessions follow the sample's chain from topic to topic. Benchmarks that leave the model
+out take vectors that lie about one centre for each topic.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FIRST_DAY = dt.date(2026, 1, 1)
 
 
 def make_texts(n: int, seed: int = 0) -> pl.DataFrame:
-    """Return `text`, `topic` (place in `TOPICS`) of `n` distinct texts; those of a smaller `n` come first."""
+    """Return `text` and `topic` (index into `TOPICS`) of `n` distinct texts; a larger `n` continues a smaller one."""
     dice = random.Random(seed)
     found: dict[str, int] = {}
     while len(found) < n:
@@ -36,7 +36,7 @@ def make_texts(n: int, seed: int = 0) -> pl.DataFrame:
 def make_vectors(topics: np.ndarray, seed: int = 0) -> np.ndarray:
     """Return vectors about the centres of `topics`: float32 of shape (len(topics), N_DIMS), rows of unit length.
 
-    Within a topic lie 12 tighter groups, as many as it has ways to ask; cosines within a group are about 0.6.
+    A topic has 12 tighter groups, one for each way to ask; cosines within a group are about 0.6.
     """
     centres = np.random.default_rng(7).standard_normal((len(TOPICS), 12, N_DIMS)).astype(np.float32)
     centres += np.random.default_rng(8).standard_normal((len(TOPICS), 1, N_DIMS)).astype(np.float32) * 1.5
@@ -49,13 +49,17 @@ def make_vectors(topics: np.ndarray, seed: int = 0) -> np.ndarray:
 def make_day(texts: pl.DataFrame, day: int, n: int, share_new: float = SHARE_NEW) -> pl.DataFrame:
     """Return the `n` raw events (`PART_SCHEMA`) of day number `day`, in order of receipt.
 
-    texts: as `make_texts`, with those of this day and of all before: `share_new * n` new ones a day.
+    Args:
+        texts: from `make_texts`, at least `(day + 1) * share_new * n` of them.
+        day: days since `FIRST_DAY`.
+        n: events of the day.
+        share_new: share of the events whose text was not said before, 0 to 1.
     """
     dice = np.random.default_rng([day, n])
     n_new = round(n * share_new)
     said = np.concatenate([np.arange(day * n_new, (day + 1) * n_new), dice.integers(0, (day + 1) * n_new, n - n_new)])
     session, topic = _sessions(random.Random(day), n)
-    # Texts and places in sessions are both put in order of topic and paired, so that sessions walk as the chain says.
+    # Texts and places in sessions are both sorted by topic and paired, so that sessions follow the chain.
     place = np.empty(n, dtype=np.int64)
     place[np.argsort(topic, kind="stable")] = said[np.argsort(texts["topic"].to_numpy()[said], kind="stable")]
     midnight = dt.datetime.combine(FIRST_DAY + dt.timedelta(days=day), dt.time(), dt.UTC)
@@ -83,7 +87,7 @@ def make_day(texts: pl.DataFrame, day: int, n: int, share_new: float = SHARE_NEW
 
 
 def _sessions(dice: random.Random, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return session (a number) and topic (place in `TOPICS`) of `n` messages, session after session."""
+    """Return session (a number) and topic (index into `TOPICS`) of `n` messages, session after session."""
     place = {topic: number for number, topic in enumerate(TOPICS)}
     chain = {topic: (list(moves), list(moves.values())) for topic, moves in MOVES.items()}
     session: list[int] = []

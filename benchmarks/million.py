@@ -1,10 +1,10 @@
 """A million messages end to end: `turret import`, then `turret build`, as a user runs them, the model included.
 
-The messages are generated (`history`): 400,000 distinct texts among 1,000,000, in sessions over a hundred days. Making
-the file takes no part in the times. Both commands run as processes in a home of their own, and every second their
-memory and that of all they started is looked at: the sum of the proportional set sizes, so that a page which two
-processes share counts once. Told are seconds, the stages' seconds as the build prints them, the peak, how many cores
-were used, and the load of the machine at start and end, for whoever shares it with others.
+The messages are generated (`history`): 400,000 distinct texts among 1,000,000, in sessions over a hundred days. The
+times leave out making the file. Both commands run as processes in a home of their own. Every second the memory of
+these processes and of all their children is measured: the sum of the proportional set sizes, so that a page that two
+processes share counts once. The result has the seconds, the tables' seconds as the build prints them, the peak, the
+number of cores used, and the load of the machine at start and end, since other work may share it.
 
     python benchmarks/million.py [--messages 1000000] [--folder DIR] [--json]
 """

@@ -1,9 +1,9 @@
 """What the read API gives on large tables: topics, journeys and fields beside a bare JSON route of the same server.
 
 Messages are generated straight into the lake's tables, a day at a time, in a folder that is removed afterwards. `turret
-serve` answers from them as in production: one process with one calculator. Each route is driven by 50 connections of
-one client process that keeps one request under way on each and takes gzip, as browsers do; the yardstick is `/healthz`,
-a FastAPI route of the same server that answers two words of JSON, driven alike. Rounds alternate and medians count.
+serve` answers from them as in production: one process with one calculator. One client process drives each route over
+50 connections, one request at a time on each, and accepts gzip as browsers do. The yardstick is `/healthz`, a FastAPI
+route of the same server that answers two words of JSON, driven in the same way. Rounds alternate; figures are medians.
 `…_unpacked` is the same without gzip, `journeys_100` the graph's largest hundred edges.
 Before that, each answer's first making (`…_first_s`), and questions that are all different, of 4 connections: paths and
 funnels, none of which is answered from memory. What is not answered within five minutes counts as infinity.

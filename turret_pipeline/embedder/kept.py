@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 import zipfile
 from dataclasses import asdict
+
+import orjson
 
 from turret_pipeline.embedder.runtime import ConvertedModel, ModelFacts
 from turret_pipeline.lake import files
@@ -21,7 +22,7 @@ def write_model(lake: Lake, key: str, model: ConvertedModel) -> None:
     sink = io.BytesIO()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as packed:
         for name, content in (
-            ("facts.json", json.dumps(asdict(model.facts)).encode()),
+            ("facts.json", orjson.dumps(asdict(model.facts))),
             ("tokenizer.json", model.tokenizer),
             ("graph.xml", model.graph),
             ("weights.bin", model.weights),
@@ -34,7 +35,7 @@ def read_model(lake: Lake, key: str) -> ConvertedModel | None:
     """Return the model that the lake holds under `key`; None if there is none (that is whole)."""
     try:
         with files.open_input(lake, _address(lake, key)) as stream, zipfile.ZipFile(stream) as packed:
-            facts = ModelFacts(**json.loads(packed.read("facts.json")))
+            facts = ModelFacts(**orjson.loads(packed.read("facts.json")))
             return ConvertedModel(
                 packed.read("graph.xml"), packed.read("weights.bin"), packed.read("tokenizer.json"), facts
             )

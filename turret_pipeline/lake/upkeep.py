@@ -8,10 +8,10 @@ what left the table, or never came into it because its writer was killed, more t
 from __future__ import annotations
 
 import datetime as dt
-import json
 from dataclasses import dataclass
 
 import deltalake
+import orjson
 import polars as pl
 
 from turret_pipeline.lake import store
@@ -59,7 +59,7 @@ def compact(lake: Lake, table: Table, project_id: str, most_files: int = MOST_FI
             partition_filters=where, writer_properties=store.writer(table)
         )
         removed, added = int(done["numFilesRemoved"]), int(done["numFilesAdded"])
-        written = int(json.loads(done["filesAdded"])["totalSize"])
+        written = int(orjson.loads(done["filesAdded"])["totalSize"])
         total = total + Sizes(0, added - removed, written)
     return total
 

@@ -11,10 +11,10 @@ sessions to journeys.
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+import orjson
 import polars as pl
 import pyarrow as pa
 
@@ -156,7 +156,7 @@ def messages_add_up(lake: Lake, project_id: str, days: Days = None) -> Finding:
     profiles = _of_days(store.scan(lake, FIELD_PROFILES, project_id), days).join(text, on="field", how="semi").collect()
     counts = []
     for evidence in profiles["evidence"]:
-        found = json.loads(evidence)
+        found = orjson.loads(evidence)
         counts.append(found["kinds"].get("text", 0) - found["shapes"].get(BLANK, 0))
     texts = profiles.select("received_date", "field", texts=pl.Series(counts, dtype=pl.Int64))
     wanted = texts.group_by("received_date", "field").sum()
