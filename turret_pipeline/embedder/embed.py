@@ -234,7 +234,8 @@ def _quiet() -> None:
         warnings.simplefilter("ignore")
         from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+    untyped: Any = transformers_logging
+    untyped.disable_progress_bar()
+    untyped.set_verbosity_error()
     for name in ("sentence_transformers", "huggingface_hub", "httpx"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -133,7 +133,7 @@ def padded_batches(
 
 
 def _round_up(count: int, n_digits: int) -> int:
-    """Return the next number with `n_digits` binary digits before its zeros; for 2: 1, 2, 3, 4, 6, 8, 12, 16 …"""
+    """Return the next number with `n_digits` binary digits before its zeros: for 2, one of 1, 2, 3, 4, 6, 8, 12, 16."""
     step = 1 << max(0, count.bit_length() - n_digits)
     return max(1, -(-count // step) * step)
 

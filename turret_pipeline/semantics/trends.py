@@ -187,4 +187,5 @@ def _p_values(now: np.ndarray, then: np.ndarray, ratio: float, scale: np.ndarray
     up = np.where(hits > 0, betainc(np.maximum(hits, 1e-9), misses + 1, share), 1.0)
     down = np.where(misses > 0, betainc(np.maximum(misses, 1e-9), hits + 1, 1 - share), 1.0)
     tail = np.clip(np.minimum(up, down), 1e-300, 0.5)
-    return np.minimum(1.0, 2 * stdtr(freedom, ndtri(tail)))
+    both: np.ndarray = np.minimum(1.0, 2 * stdtr(freedom, ndtri(tail)))
+    return both
