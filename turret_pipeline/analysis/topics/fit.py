@@ -59,6 +59,7 @@ def fit_topics(
     held: Collection[str] = (),
     given_labels: Collection[str] = (),
     clusters: str = "graph",
+    replace: bool = False,
     seed: int = 0,
     embed: Embed | None = None,
     suggest: Suggest | None = None,
@@ -70,7 +71,8 @@ def fit_topics(
         best left out of the assignments: a topic is born only from texts that are not in them or have none there.
     held: old topics that go on whatever is found: with id and label, most of their texts, and if need be with none.
     given_labels: labels that people gave, which are not given again.
-    clusters: what finds them: `graph` (`topics.clusters`) or `hdbscan` (`topics.density`).
+    clusters: what finds them: `graph` (`topics.clusters`) or `hdbscan` (`topics.density`). replace: whether
+        these replace the topics of the last fit, but for those held, however good they are; ids carry on.
     embed: the model behind the vectors, as `Embedder.embed`: labels are better with it. suggest: a language model that
         may give new topics other names (`labels.language_model`).
     """
@@ -91,7 +93,7 @@ def fit_topics(
     last = LastFit(previous_topics, previous_assignments, held, given_labels)
     fresh = _cluster_model(clusters, terms, seed)
     found = TopicLabels(sample, vectors, last, embed, suggest)
-    topic_model(terms, SteadyClusters(fresh, *last.clusters(sample["text_id"])), found).fit(words, vectors)
+    topic_model(terms, SteadyClusters(fresh, *last.clusters(sample["text_id"]), replace), found).fit(words, vectors)
     if not found.ids_:
         return nothing
 

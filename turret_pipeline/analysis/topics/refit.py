@@ -45,29 +45,33 @@ class SteadyClusters(CentroidModel):
     Without a last fit the clusters are those of the other model.
     """
 
-    def __init__(self, fresh: ClusterModel, old: np.ndarray | None = None, held: Collection[int] = ()) -> None:
-        """Take the model that finds `fresh` clusters; old, held: as `keep_topics`, None for a first fit."""
-        self._fresh, self._old, self._held = fresh, old, held
+    def __init__(
+        self, fresh: ClusterModel, old: np.ndarray | None = None, held: Collection[int] = (), replace: bool = False
+    ) -> None:
+        """Take the model that finds `fresh` clusters; old, held, replace: as `keep_topics`, None for a first fit."""
+        self._fresh, self._old, self._held, self._replace = fresh, old, held, replace
 
     def fit(self, vectors: np.ndarray, y: np.ndarray | None = None) -> SteadyClusters:
         """Find the clusters of `vectors`: float32 of shape (n_texts, n_dims), unit rows."""
         self._fresh.fit(vectors)
         clusters = np.asarray(self._fresh.labels_, dtype=np.int64)
         if self._old is not None:
-            clusters = keep_topics(clusters, vectors, self._old, self._held)
+            clusters = keep_topics(clusters, vectors, self._old, self._held, self._replace)
         self._keep(_without_outliers(clusters, vectors), vectors)
         return self
 
 
-def keep_topics(fresh: np.ndarray, vectors: np.ndarray, old: np.ndarray, held: Collection[int] = ()) -> np.ndarray:
+def keep_topics(
+    fresh: np.ndarray, vectors: np.ndarray, old: np.ndarray, held: Collection[int] = (), replace: bool = False
+) -> np.ndarray:
     """Return the clusters after a refit: int64 of shape (n_texts,), those of `old` where they may stay.
 
     fresh: clusters found anew, from 0, -1 for none. vectors: float32 of shape (n_texts, n_dims), unit rows. old: the
     topic of each text so far, from 0, -1 for none. held: of these topics, those that a person decided about: they keep
-    their texts whatever replaces the others.
+    their texts whatever replaces the others. replace: whether the fresh clusters are taken however good the old are.
     """
     known = old >= 0
-    if known.sum() < 0.5 * len(old):
+    if replace or known.sum() < 0.5 * len(old):
         return hold_topics(fresh, vectors, old, held)
     kept, judge = join_nearest(old, vectors), Judge(vectors)
     if judge.quality(fresh) > BETTER * max(judge.quality(kept), 0.0):
