@@ -20,7 +20,7 @@ from turret_api.read.snapshot import Snapshot
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TOPIC_EDITS, TOPICS
-from turret_pipeline.semantics.edits import in_force
+from turret_pipeline.semantics.edits import in_force, merged_topics
 
 RENAME, MERGE, HIDE, PIN = ACTIONS = ("rename", "merge", "hide", "pin")
 
@@ -47,10 +47,7 @@ def edits_of(snapshot: Snapshot, text_field: str) -> Edits:
         action: dict(last.filter(pl.col("action") == action).select("topic_id", "value").iter_rows())
         for action in ACTIONS
     }
-    merged = by_action[MERGE]
-    ends = {topic: _end(merged, topic) for topic in merged}
-    merged = {topic: end for topic, end in ends.items() if end != topic}
-    return Edits(by_action[RENAME], merged, frozenset(by_action[HIDE]), frozenset(by_action[PIN]))
+    return Edits(by_action[RENAME], merged_topics(last), frozenset(by_action[HIDE]), frozenset(by_action[PIN]))
 
 
 def decide(
@@ -93,16 +90,3 @@ def _check_merge(known: dict[str, Any], edits: Edits, topic_id: str, target: str
         raise invalid(f"There is no topic {target!r} in this field to merge into.", field="value")
     if edits.merged.get(target, target) == topic_id or target == topic_id:
         raise invalid(f"{target!r} is, or is merged into, this very topic; take that back first.", field="value")
-
-
-def _end(merged: dict[str, str], topic: str) -> str:
-    """Return the topic at the end of a chain of merges.
-
-    Two people at once may merge topics into each other; of such a ring the topic with the least id keeps the messages.
-    """
-    way = [topic]
-    while (following := merged.get(way[-1])) is not None:
-        if following in way:
-            return min(way[way.index(following) :])
-        way.append(following)
-    return way[-1]

@@ -16,7 +16,7 @@ from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import TOPIC_FITS
-from turret_pipeline.semantics.edits import given_labels, held_topics, in_force
+from turret_pipeline.semantics.edits import held_topics, in_force, labels_given
 from turret_pipeline.stages.topics_field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, declared
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -58,7 +58,7 @@ def fit_field(
         previous_topics=old_topics if old_topics.height else None,
         previous_assignments=known.join(fitted_before, on="text_id", how="semi") if old_topics.height else None,
         held=held_topics(decisions),
-        given_labels=given_labels(decisions),
+        given_labels=sorted(labels_given(decisions).values()),
         embed=_Lazily(field.work),
         suggest=field.work.suggest,
         clusters=field.work.clusters,

@@ -5,8 +5,6 @@ Importing this module imports BERTopic, which takes seconds; so `topics.fit` doe
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,15 +12,11 @@ import scipy.sparse as sp
 
 from turret_pipeline.analysis.labels.language_model import NameRequest, Suggest
 from turret_pipeline.analysis.labels.names import Embed, Namer, clean_keywords
+from turret_pipeline.analysis.topics.bertopic import BaseRepresentation, BERTopic
 from turret_pipeline.analysis.topics.centroids import centroids_of, own_cosine
 from turret_pipeline.analysis.topics.ids import carry_ids, topic_id
 from turret_pipeline.analysis.topics.last_fit import LastFit
 from turret_pipeline.analysis.topics.rows import N_EXAMPLES, split_members
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # BERTopic changes the process's warning filters when imported
-    from bertopic import BERTopic
-    from bertopic.representation import BaseRepresentation
 
 
 class TopicLabels(BaseRepresentation):  # type: ignore[misc, unused-ignore]

@@ -28,11 +28,14 @@ from turret_pipeline.analysis.topics.neighbours import WORD, Terms
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # BERTopic changes the process's warning filters when imported
     from bertopic import BERTopic
+    from bertopic._bertopic import TopicMapper
     from bertopic.backend import BaseEmbedder
     from bertopic.dimensionality import BaseDimensionalityReduction
     from bertopic.representation import BaseRepresentation
     from bertopic.vectorizers import ClassTfidfTransformer
 
+
+__all__ = ["BERTopic", "BaseEmbedder", "BaseRepresentation", "CountedWords", "TopicMapper", "TopicModel", "topic_model"]
 
 NO_WORDS = ["", " "]
 """Where texts have no word in common: c-TF-IDF cannot do with less than two columns, and these stay empty."""
