@@ -88,7 +88,7 @@ class Runner(Protocol):
     """What a model's vectors come from: an `Encoder`, or torch."""
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (rows, their vectors: float32 of unit length) until every text had its turn, the longest first."""
+        """Yield (rows, their vectors: float32 of unit length) until every text has had its turn, the longest first."""
 
 
 class Embedder:

@@ -29,7 +29,7 @@ NEW_DAYS = 14
 
 FALSE_ALARMS = 0.05
 LEAST_CHANGE = 0.2
-"""Change of the share below which no mark is set, however certain it is: nobody needs to know."""
+"""Change of the share below which no mark is set, however certain it is: too small to matter to a reader."""
 
 LEAST_SESSIONS = 10
 """Sessions of a topic in both windows together below which nothing can be said."""
