@@ -21,7 +21,7 @@ import polars as pl
 
 
 def main() -> None:
-    """Measure, and print the figures."""
+    """Measure both, in turn, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--limit", type=int, default=3000)

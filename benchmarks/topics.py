@@ -1,10 +1,11 @@
 """Fit and label, embeddings given: Turret beside stock BERTopic on the same vectors, in one run.
 
-    python benchmarks/topics.py GOLD.parquet [--explicit] [--no-stock] [--many 200000] [--assign 100000]
+    python benchmarks/topics.py GOLD.parquet [--explicit] [--no-stock] [--hdbscan] [--many 200000] [--assign 100000]
 
 GOLD has columns text and gold_topic (and gold_explicit). Prints one JSON object: seconds of both, topics found, and the
-adjusted Rand index with the labels over all texts. `--many N` also times N distinct texts and vectors (each made
-of two of the set) and the memory peak of the process up to there; `--assign N` times assigning N vectors to 500 topics.
+adjusted Rand index with the labels over all texts. `--hdbscan` fits with TURRET_CLUSTERS=hdbscan too. `--many N` also
+times N distinct texts and vectors (each made of two of the set) and the memory peak of the process up to there;
+`--assign N` times assigning N vectors to 500 topics.
 """
 
 from __future__ import annotations
@@ -20,12 +21,13 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import adjusted_rand_score
 
-from turret_pipeline.analysis.topics.fit import assign_texts, fit_topics
+from turret_pipeline.analysis.labels.names import Embed
+from turret_pipeline.analysis.topics.fit import TopicFit, assign_texts, fit_topics
 from turret_pipeline.embedder.embed import open_embedder
 
 
 def frame_of(texts: list[str], vectors: np.ndarray) -> pl.DataFrame:
-    """Return the texts as a fit takes them; vectors: (n_texts, n_dims), in the order of `texts`."""
+    """Return the texts as a fit takes them, one message each; vectors: (n_texts, n_dims), unit rows."""
     ids = [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in texts]
     flat = pl.Series("vector", vectors.astype(np.float32).ravel()).reshape(vectors.shape).cast(pl.List(pl.Float32))
     return pl.DataFrame({"text_id": ids, "text": texts, "vector": flat, "n_messages": np.ones(len(texts), np.int64)})
@@ -60,12 +62,23 @@ def between(texts: list[str], vectors: np.ndarray, n: int) -> pl.DataFrame:
     return pl.concat(frames)
 
 
+def figures_of(data: pl.DataFrame, truth: list[str], embed: Embed, clusters: str) -> tuple[TopicFit, list[float]]:
+    """Return the fit of `data`, and its seconds, number of topics and adjusted Rand index with the labels."""
+    start = time.perf_counter()
+    fit = fit_topics(data, embed=embed, clusters=clusters)
+    seconds = time.perf_counter() - start
+    found = data.select("text_id").join(fit.assignments, on="text_id", how="left", maintain_order="left")["topic_id"]
+    ari = float(adjusted_rand_score(truth, found.fill_null("-1").to_list()))
+    return fit, [seconds, fit.topics.filter(pl.col("level") == 0).height, ari]
+
+
 def main() -> None:
     """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gold")
     parser.add_argument("--explicit", action="store_true")
     parser.add_argument("--no-stock", action="store_true")
+    parser.add_argument("--hdbscan", action="store_true")
     parser.add_argument("--many", type=int, default=0)
     parser.add_argument("--assign", type=int, default=0)
     args = parser.parse_args()
@@ -77,16 +90,13 @@ def main() -> None:
     data = frame_of(texts, vectors)
     fit_topics(data.head(200))  # imports and first calls are not what is timed, here or below
 
-    start = time.perf_counter()
-    fit = fit_topics(data, embed=embedder.embed)
-    seconds = time.perf_counter() - start
-    found = data.select("text_id").join(fit.assignments, on="text_id", how="left", maintain_order="left")["topic_id"]
-    figures: dict[str, float | int] = {
-        "n": len(texts),
-        "turret_s": round(seconds, 2),
-        "turret_k": fit.topics.filter(pl.col("level") == 0).height,
-        "turret_ari": round(float(adjusted_rand_score(truth, found.fill_null("-1").to_list())), 3),
-    }
+    fit, (seconds, n_topics, ari) = figures_of(data, truth, embedder.embed, "graph")
+    figures: dict[str, float | int] = {"n": len(texts), "turret_s": round(seconds, 2), "turret_k": n_topics}
+    figures["turret_ari"] = round(ari, 3)
+    if args.hdbscan:
+        fit_topics(data.head(200), clusters="hdbscan")
+        _, (hdbscan_s, n_topics, ari) = figures_of(data, truth, embedder.embed, "hdbscan")
+        figures |= {"hdbscan_s": round(hdbscan_s, 2), "hdbscan_k": n_topics, "hdbscan_ari": round(ari, 3)}
     if args.many:
         many = between(texts, vectors, args.many)
         start = time.perf_counter()

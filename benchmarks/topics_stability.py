@@ -31,7 +31,7 @@ def moved(before: TopicFit, after: TopicFit) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure, and print the figures."""
+    """Fit, refit in each way, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gold", type=Path)
     parser.add_argument("--explicit", action="store_true")

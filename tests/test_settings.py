@@ -37,6 +37,7 @@ def test_the_database_is_always_spoken_to_through_the_installed_driver(scheme: s
         ("TURRET_DATABASE_URL", "mysql://x"),
         ("TURRET_DATABASE_URL", "x"),
         ("TURRET_LAKE", "/data/100%25"),
+        ("TURRET_CLUSTERS", "kmeans"),
         ("TURRET_RAY_ADDRESS", "ray://127.0.0.1:10001"),
     ],
 )

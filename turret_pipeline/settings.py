@@ -31,6 +31,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TURRET_DAGSTER_PORT", "3000", "port of the Dagster UI"),
     Setting("TURRET_MODEL", "all-MiniLM-L6-v2", "sentence-transformers name or folder of the embedding model"),
     Setting(
+        "TURRET_CLUSTERS",
+        "graph",
+        "how topics are found: `graph` (communities of nearest neighbours) or `hdbscan` (by density, after UMAP, as "
+        "BERTopic does it; slower)",
+    ),
+    Setting(
         "TURRET_LLM_URL",
         "unset",
         "OpenAI-compatible address (`http://127.0.0.1:11434/v1`) of a language model that names new topics; it is sent "
@@ -76,6 +82,7 @@ class Settings:
         port: TCP port of the API.
         dagster_port: TCP port of the Dagster UI.
         model: name or folder of the embedding model, or None for the one that ships with Turret.
+        clusters: how topics are found, `graph` or `hdbscan`.
         llm_url, llm_model, llm_key: language model that names topics; None: none does.
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
@@ -90,6 +97,7 @@ class Settings:
     port: int = 8000
     dagster_port: int = 3000
     model: str | None = None
+    clusters: str = "graph"
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key: str | None = field(default=None, repr=False)
@@ -113,6 +121,9 @@ class Settings:
         if env.get("TURRET_RAY_ADDRESS"):
             raise SettingError("TURRET_RAY_ADDRESS is set, but this version runs assets as local processes; unset it")
         model = env.get("TURRET_MODEL") or None
+        clusters = env.get("TURRET_CLUSTERS") or "graph"
+        if clusters not in ("graph", "hdbscan"):
+            raise SettingError(f"TURRET_CLUSTERS is {clusters!r}; expected graph or hdbscan")
         llm_url, llm_model = env.get("TURRET_LLM_URL") or None, env.get("TURRET_LLM_MODEL") or None
         if llm_url and not (llm_url.startswith(("http://", "https://")) and llm_model):
             raise SettingError(
@@ -125,6 +136,7 @@ class Settings:
             port=_integer(env, "TURRET_PORT", 8000, 1, 65535),
             dagster_port=_integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
             model=None if model in (None, "all-MiniLM-L6-v2") else model,
+            clusters=clusters,
             llm_url=llm_url,
             llm_model=llm_model,
             llm_key=env.get("TURRET_LLM_KEY") or None,

@@ -1,8 +1,13 @@
-"""`turret export`: a table of one project as a Parquet, CSV or NDJSON file, with the contract's columns."""
+"""`turret export`: a table of one project as a Parquet, CSV or NDJSON file, with the contract's columns.
+
+A field's topics as a BERTopic model are written by `python -m turret_pipeline.orchestration.export_model`, a process of
+its own, for nothing here may import BERTopic.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -10,6 +15,7 @@ import orjson
 import polars as pl
 
 from turret_api.command.accounts import open_accounts
+from turret_api.command.build import run
 from turret_api.errors import ApiError
 from turret_api.read.engine.encoding import CSV_TIME, flat
 from turret_api.read.engine.library import Library, Snapshot
@@ -22,6 +28,7 @@ from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import Settings
 
 VIEWS = ("messages", "journeys", "fields")
+MODEL = "model"
 MESSAGE = ("event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity")
 FORMATS = (".parquet", ".csv", ".ndjson")
 FIELDS = pl.Schema(
@@ -50,30 +57,47 @@ FIELDS = pl.Schema(
 
 
 @click.command("export")
-@click.argument("table", type=click.Choice([*VIEWS, *(name for name in TABLES if name not in VIEWS)]))
+@click.argument("table", type=click.Choice([*VIEWS, MODEL, *(name for name in TABLES if name not in VIEWS)]))
 @click.option("--project", "project", required=True, help="Id or name of the project.")
-@click.option("--field", help="Only this metadata field. messages, journeys: default is the largest text field.")
-@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="FILE.(parquet|csv|ndjson)")
+@click.option("--field", help="Only this metadata field. messages, journeys, model: default is the largest text field.")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="FILE.(parquet|csv|ndjson); model: a folder."
+)
 def command(table: str, project: str, field: str | None, out: Path) -> None:
     """Write TABLE of a project to a file, replacing it.
 
     messages has each message with its topic, journeys the edges of the graph, fields what /v1/fields shows; every other
     name is a table of the lake, without the bytes that search goes by. In CSV a text that a spreadsheet would run as a
     formula gets a ' before it, and lists and objects are JSON.
+
+    model is a folder with the topics of one field that BERTopic.load opens: its topics, labels, keywords and centroids.
     """
-    if out.suffix not in FORMATS:
+    if table != MODEL and out.is_dir():
+        raise click.ClickException(f"{str(out)!r} is a folder; name a file")
+    if table != MODEL and out.suffix not in FORMATS:
         raise click.ClickException(f"{out.name!r} does not end in {', '.join(FORMATS)}")
     if not out.parent.is_dir():
         raise click.ClickException(f"there is no folder {str(out.parent)!r} to write into")
     settings = Settings.from_environment()
     with open_accounts() as accounts:
         project_id = accounts.find_project(project).project_id
+    snapshot = Library(settings.open_lake()).snapshot(project_id)
     try:
-        rows = rows_of(Library(settings.open_lake()).snapshot(project_id), table, field)
+        if table == MODEL:
+            sys.exit(export_model(project_id, choose_field(snapshot, field), out))
+        rows = rows_of(snapshot, table, field)
     except ApiError as error:
         raise click.ClickException(error.message) from error
     write(rows, out)
     click.echo(f"{rows.height:,} rows of {table} of {project_id} are in {out}")
+
+
+def export_model(project_id: str, field: str | None, out: Path) -> int:
+    """After this call `out` holds the field's topics as a BERTopic model; return the exit status."""
+    if field is None:
+        raise click.ClickException(f"{project_id} has no text field yet; `turret build` finds them")
+    words = [f"--project={project_id}", f"--field={field}", f"--out={out}"]
+    return run([sys.executable, "-m", "turret_pipeline.orchestration.export_model", *words], dict(os.environ))
 
 
 def rows_of(snapshot: Snapshot, table: str, field: str | None) -> pl.DataFrame:

@@ -88,7 +88,7 @@ class Runner(Protocol):
     """What a model's vectors come from: an `Encoder`, or torch."""
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (rows, their vectors: float32 of unit length) until every text had its turn, the longest first."""
+        """Yield (rows, their vectors: float32 of unit length) until every text has had its turn, the longest first."""
 
 
 class Embedder:
@@ -234,7 +234,8 @@ def _quiet() -> None:
         warnings.simplefilter("ignore")
         from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+    untyped: Any = transformers_logging
+    untyped.disable_progress_bar()
+    untyped.set_verbosity_error()
     for name in ("sentence_transformers", "huggingface_hub", "httpx"):
         logging.getLogger(name).setLevel(logging.ERROR)

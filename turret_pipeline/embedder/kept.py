@@ -32,7 +32,7 @@ def write_model(lake: Lake, key: str, model: ConvertedModel) -> None:
 
 
 def read_model(lake: Lake, key: str) -> ConvertedModel | None:
-    """Return the model that the lake holds under `key`; None if there is none (that is whole)."""
+    """Return the model that the lake holds under `key`; None where it holds none, or only a part of one."""
     try:
         with files.open_input(lake, _address(lake, key)) as stream, zipfile.ZipFile(stream) as packed:
             facts = ModelFacts(**orjson.loads(packed.read("facts.json")))
@@ -44,6 +44,6 @@ def read_model(lake: Lake, key: str) -> ConvertedModel | None:
 
 
 def _address(lake: Lake, key: str) -> str:
-    """Keys are an operator's words, with slashes perhaps: a file's name is what is harmless of them, and a digest."""
+    """Return the address of the file: the letters and digits of `key`, which may have slashes, and a digest of it."""
     digest = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
     return lake.model(f"{re.sub(r'[^A-Za-z0-9.-]+', '-', key).strip('.-')[:80]}-{digest}")

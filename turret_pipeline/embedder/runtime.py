@@ -2,8 +2,8 @@
 
 The pipeline converts a sentence-transformers model once into an OpenVINO graph (see `embedder.convert`); every later
 run, and the API when it is asked to search, embeds by the same graph on any host, and opens it in a second instead of
-the ten that torch takes. OpenVINO rather than onnxruntime because it computes in bfloat16 on processors that can, half
-as long again as fast as torch does.
+the ten that torch takes. OpenVINO rather than onnxruntime because it computes in bfloat16 on processors that can, and
+is then 1.5 times as fast as torch.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Encoder:
         self._lock = threading.Lock()
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (rows, their vectors: float32 of unit length) until every text had its turn, the longest first."""
+        """Yield (rows, their vectors: float32 of unit length) until every text has had its turn, the longest first."""
         token_ids = tokenize(self._tokenizer, texts, self.facts.prefix)
         for rows, ids, mask in padded_batches(token_ids, self.facts.pad_id, BATCH_TOKENS):
             with self._lock:
@@ -107,7 +107,7 @@ def tokenize(tokenizer: Any, texts: Sequence[str], prefix: str = "") -> list[lis
 def padded_batches(
     token_ids: list[list[int]], pad_id: int, budget: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield (rows, ids, mask) until every text had its turn, the longest first.
+    """Yield (rows, ids, mask) until every text has had its turn, the longest first.
 
     rows: places in `token_ids`. ids and mask: int64 of shape (at least n_rows, n_tokens), of at most `budget` tokens
     unless one text has more; rows past n_rows repeat the last.

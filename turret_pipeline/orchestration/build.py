@@ -67,7 +67,7 @@ def _build(console: Console, named: list[str], wanted: Wanted) -> int:
         if project not in known:
             console.print(f"{project}: no events yet")
     projects = [project for project in projects if project in known]
-    pending = pending_stages(lake, settings.model, projects)
+    pending = pending_stages(lake, settings.model, projects, clusters=settings.clusters)
     plans = {project: plan(lake, project, pending[project], wanted) for project in projects}
     plans = {project: todo for project, todo in plans.items() if todo.by_day or todo.by_project}
     if not plans:

@@ -120,7 +120,7 @@ def look(instance: dg.DagsterInstance, settings: Settings, memory: Memory, now: 
     """Return the runs to start now, with what is to be remembered of them; changes `memory`."""
     lake = settings.open_lake()
     parts = list_parts(lake)
-    pending = pending_stages(lake, settings.model, parts=parts)
+    pending = pending_stages(lake, settings.model, parts=parts, clusters=settings.clusters)
     blocked = blocked_tables(lake)
     for project, wrong in blocked.items():
         waits = stopped(wrong)

@@ -72,6 +72,7 @@ class Workshop:
             refresh,
             self._suggest(),
             lambda stage, done, total: self.tell(project_id, stage, done, total),
+            self.settings.clusters,
         )
 
         def wait() -> None:

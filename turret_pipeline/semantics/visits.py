@@ -54,7 +54,7 @@ MOST = 1 << 63
 
 
 def steps(messages: pl.DataFrame) -> pl.DataFrame:
-    """Return `messages` session after session (in no order of theirs), each in order, with a column `place` from 0.
+    """Return `messages` session after session in any order, those of each in order, with a column `place` from 0.
 
     messages: `session_id` and the columns of `ORDER`, of one field, in any order.
     """
@@ -64,7 +64,7 @@ def steps(messages: pl.DataFrame) -> pl.DataFrame:
 
 
 def visits(messages: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
-    """Return the visits (`VISITS`) of messages, session after session (in no order of theirs), each as it happened.
+    """Return the visits (`VISITS`) of messages, session after session in any order, the visits of each in their order.
 
     messages: `session_id`, `topic_id` (null: none) and the columns of `ORDER`, of one field, in any order.
     """
@@ -164,7 +164,7 @@ def journey_edges(visits: pl.DataFrame) -> pl.DataFrame:
 
 
 def _quantile(ordered: pl.Expr, share: float) -> pl.Expr:
-    """Return of each list of numbers in order the quantile; null of an empty one."""
+    """Return the quantile of each list of ordered numbers; null for an empty list."""
     place = (ordered.list.len().cast(pl.Float64) - 1).clip(0) * share
     below, above = place.floor(), place.ceil()
     weight = place - below
@@ -175,7 +175,7 @@ def _quantile(ordered: pl.Expr, share: float) -> pl.Expr:
 def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
     """Return `row` (place in `rows`), `session_id` (as a number) and `timestamp`, in order of journeys.
 
-    Few messages of a session share a moment: what stands behind the time in `ORDER` is looked at for those alone.
+    Few messages of a session share a moment; the columns after the time in `ORDER` are compared for those alone.
     """
     order = [name for name in ORDER if name in rows.columns]
     session, time = _number(rows["session_id"]), rows["timestamp"].to_physical()

@@ -60,9 +60,15 @@ def embeddings_inputs(messages_state: int | None, model: str) -> int:
     return fingerprint(messages_state, model)
 
 
-def topics_inputs(messages_state: int | None, embeddings_state: int | None, chosen: int | None) -> int:
-    """Return the fingerprint of what topics and assignments follow from; `chosen` is the mark `TEXT_FIELDS`."""
-    return fingerprint(messages_state, embeddings_state, chosen)
+def topics_inputs(
+    messages_state: int | None, embeddings_state: int | None, chosen: int | None, clusters: str = "graph"
+) -> int:
+    """Return the fingerprint of what topics and assignments follow from.
+
+    chosen: the mark `TEXT_FIELDS`. clusters: how topics are found; the default counts as nothing.
+    """
+    another = [] if clusters == "graph" else [clusters]
+    return fingerprint(messages_state, embeddings_state, chosen, *another)
 
 
 def steps_inputs(messages_state: int | None, assignments_state: int | None, chosen: int | None) -> int:

@@ -91,14 +91,19 @@ READS: dict[str, tuple[Table, ...]] = {
 
 
 def pending_stages(
-    lake: Lake, model: str | None, projects: Collection[str] | None = None, parts: Collection[Part] | None = None
+    lake: Lake,
+    model: str | None,
+    projects: Collection[str] | None = None,
+    parts: Collection[Part] | None = None,
+    clusters: str = "graph",
 ) -> dict[str, dict[str, int]]:
     """Return for each project the stages that have something to do, in order, with the fingerprint of their inputs.
 
     A stage is named too when it did its work but was killed before `builds` said so. What will change below a stage
     that is named is not foreseen: a project is up to date when there is nothing.
 
-    projects: default: each that has raw events. parts: all there are, if they are at hand.
+    projects: default: each that has raw events. parts: all there are, if they are at hand. clusters: how topics are
+    found.
     """
     by_project: defaultdict[str, list[Part]] = defaultdict(list)
     for part in list_parts(lake) if parts is None else parts:
@@ -110,7 +115,7 @@ def pending_stages(
     for project in sorted(by_project) if projects is None else projects:
         tables = {name: ProjectMarks(of, project) for name, of in marks.items()}
         mine = overrides.filter(pl.col("project_id") == project)
-        wanted = dict(_wanted(tables, by_project[project], mine, model_name))
+        wanted = dict(_wanted(tables, by_project[project], mine, model_name, clusters))
         found[project] = {
             name: inputs
             for name, inputs in wanted.items()
@@ -193,7 +198,7 @@ class EventDays:
 
 
 def _wanted(
-    tables: dict[str, ProjectMarks], parts: list[Part], overrides: pl.DataFrame, model: str
+    tables: dict[str, ProjectMarks], parts: list[Part], overrides: pl.DataFrame, model: str, clusters: str
 ) -> Iterator[tuple[str, int]]:
     """Yield for each stage the fingerprint of its inputs as they are now."""
     state = {name: table.state() for name, table in tables.items()}
@@ -204,7 +209,7 @@ def _wanted(
     yield "messages", messages_inputs(state["events"], chosen)
     yield "embeddings", embeddings_inputs(state["messages"], model)
     for name in ("topics", "topic_assignments"):
-        yield name, topics_inputs(state["messages"], state["embeddings"], chosen)
+        yield name, topics_inputs(state["messages"], state["embeddings"], chosen, clusters)
     yield "journey_steps", steps_inputs(state["messages"], state["topic_assignments"], chosen)
     yield "step_values", step_values_inputs(state["journey_steps"], tables["field_types"].mark(SEGMENT_FIELDS))
     yield "journey_moves", moves_inputs(state["journey_steps"])

@@ -20,7 +20,7 @@ from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS
 from turret_pipeline.stages.inputs import TEXT_FIELDS, embeddings_inputs, topics_inputs
 from turret_pipeline.stages.messages import text_fields
-from turret_pipeline.stages.topics_field import Field, Tables, Tally, declared
+from turret_pipeline.stages.topics_field import OTHER_CLUSTERS, Field, Tables, Tally, declared
 from turret_pipeline.stages.topics_fit import fit_field
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -37,7 +37,7 @@ def bring_topics(work: Work) -> tuple[Outcome, Outcome]:
     tables = Tables.of(work)
     messages, embeddings, assignments = tables.messages, tables.embeddings, tables.assignments
     chosen = tables.types.mark(TEXT_FIELDS)
-    wanted = topics_inputs(messages.state(), embeddings.state(), chosen)
+    wanted = topics_inputs(messages.state(), embeddings.state(), chosen, work.clusters)
     if work.full_refresh or assignments.inputs() != wanted or tables.topics.inputs() != wanted:
         days = {day: fingerprint(messages.state(day), chosen) for day in messages.days()}
         changed = [day for day, state in days.items() if assignments.inputs(day) != state]
@@ -61,6 +61,8 @@ def _bring_field(field: Field, days: Collection[dt.date], fitted: Outcome, assig
     why = "a full refresh was asked for" if field.work.full_refresh else None
     if why is None and fit and field.fitted_model != field.model:
         why = "the embedding model is another one"
+    if why is None and fit and field.fitted_clusters != field.work.clusters:
+        why = OTHER_CLUSTERS
     if why is None:
         topics = field.rows(field.tables.topics)
         added = field.assign(field.new_texts(days), topics)

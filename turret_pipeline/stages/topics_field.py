@@ -28,6 +28,12 @@ from turret_pipeline.stages.work import Work
 _LEFT_TO_FIELD = ("project_id", "field", "model_version")
 ASSIGNED = pl.Schema({name: kind for name, kind in TOPIC_ASSIGNMENTS.schema.items() if name not in _LEFT_TO_FIELD})
 
+CLUSTERS = ("graph", "hdbscan")
+"""Ways to find topics, in order of their mark; topics without one are of the first."""
+
+OTHER_CLUSTERS = "another way to cluster was chosen"
+"""Reason of a fit whose clusters replace the topics that there are; ids carry on."""
+
 ASSIGN_TEXTS = 65_536
 """Texts whose vectors are in memory at once when they are assigned to topics."""
 
@@ -127,6 +133,11 @@ class Field:
     def fitted_model(self) -> int:
         """What stands for the embedding model of the newest fit."""
         return self._mark(self.tables.topics, "model")
+
+    @property
+    def fitted_clusters(self) -> str:
+        """How the topics of the newest fit were found."""
+        return CLUSTERS[self._mark(self.tables.topics, "clusters")]
 
     def tally(self) -> Tally:
         """Return how the assignments stand, as their marks say."""

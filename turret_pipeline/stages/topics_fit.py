@@ -16,8 +16,8 @@ from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import TOPIC_FITS
-from turret_pipeline.semantics.edits import given_labels, held_topics, in_force
-from turret_pipeline.stages.topics_field import ASSIGNED, Field, Tally, declared
+from turret_pipeline.semantics.edits import held_topics, in_force, labels_given
+from turret_pipeline.stages.topics_field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, declared
 from turret_pipeline.stages.work import Outcome, Work
 
 UNFINISHED = 0
@@ -58,9 +58,11 @@ def fit_field(
         previous_topics=old_topics if old_topics.height else None,
         previous_assignments=known.join(fitted_before, on="text_id", how="semi") if old_topics.height else None,
         held=held_topics(decisions),
-        given_labels=given_labels(decisions),
+        given_labels=sorted(labels_given(decisions).values()),
         embed=_Lazily(field.work),
         suggest=field.work.suggest,
+        clusters=field.work.clusters,
+        replace=reason == OTHER_CLUSTERS,
     )
     field.work.tell("topics", texts.height, texts.height)
     rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)]).sort("text_id")
@@ -69,6 +71,7 @@ def fit_field(
     failpoint.reached("topics.after_analysis")
 
     counted = rows.join(texts, on="text_id")
+    clusters = CLUSTERS.index(field.work.clusters)
     until = int(texts["first"].max() or 0)  # type: ignore[arg-type]
     facts = _facts(known, counted, topics)
     one_fit = facts.with_columns(
@@ -79,7 +82,7 @@ def fit_field(
     ways = _labelled(lineage(known, rows), old_topics, topics)
     tables.lineage.replace(_with_others(field, tables.lineage, ways, fit, keep_earlier=True))
     failpoint.reached("topic_lineage.after_commit")
-    marks = {"base": base, "fit": fit, "seen before": seen, "seen": until, "model": field.model}
+    marks = {"base": base, "fit": fit, "seen before": seen, "seen": until, "model": field.model, "clusters": clusters}
     tables.topics.replace(
         _with_others(field, tables.topics, topics, fit),
         inputs=UNFINISHED,

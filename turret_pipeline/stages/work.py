@@ -32,6 +32,7 @@ class Work:
         model: embedding model as in the settings, None for the one that ships with Turret.
         full_refresh: compute again what is up to date. Vectors are kept: they depend on text and model alone.
         suggest: a language model that names new topics, None for none.
+        clusters: how topics are found, `graph` or `hdbscan`.
         tell: called with (stage, done, total) as a long stage goes on.
     """
 
@@ -41,6 +42,7 @@ class Work:
     full_refresh: bool = False
     suggest: Suggest | None = field(default=None, compare=False)
     tell: Callable[[str, int, int], None] = field(default=_silent, compare=False)
+    clusters: str = "graph"
 
     def open(self, table: Table) -> ProjectTable:
         return ProjectTable(self.lake, table, self.project_id)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from turret_pipeline.analysis.topics.clusters import cluster_texts
+from turret_pipeline.analysis.topics.clusters import GraphClusters
+from turret_pipeline.analysis.topics.judge import Judge
 from turret_pipeline.analysis.topics.levels import merge_order, settle
 from turret_pipeline.analysis.topics.neighbours import count_terms, neighbour_graph
 
@@ -63,7 +64,7 @@ def test_one_cluster_has_nothing_to_merge_and_stays_one() -> None:
 def test_large_tight_kinds_are_found_whole(n_kinds: int) -> None:
     texts, vectors, kinds = said(n_kinds, each=500)
     terms = count_terms([f"{text} {kind}" for text, kind in zip(texts, kinds, strict=True)])
-    found = cluster_texts(terms, vectors, seed=0).clusters
+    found = GraphClusters(terms).fit(vectors).labels_
     assert len(set(found)) == n_kinds
     assert len({*zip(kinds.tolist(), found.tolist(), strict=True)}) == n_kinds
 
@@ -71,6 +72,6 @@ def test_large_tight_kinds_are_found_whole(n_kinds: int) -> None:
 def test_texts_without_a_common_word_and_pure_noise_are_clustered_without_fuss() -> None:
     vectors = np.random.default_rng(0).normal(size=(200, N_DIMS)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    found = cluster_texts(count_terms([f"w{row}" for row in range(200)]), vectors, seed=0)
-    assert len(found.clusters) == 200
-    assert found.quality < 0.2
+    found = GraphClusters(count_terms([f"w{row}" for row in range(200)])).fit(vectors).labels_
+    assert len(found) == 200
+    assert Judge(vectors).quality(found) < 0.2

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from turret_pipeline.analysis.topics import neighbours
-from turret_pipeline.analysis.topics.bertopic import find_topics
 from turret_pipeline.analysis.topics.neighbours import count_terms, nearest_neighbours
 
 
@@ -45,20 +44,3 @@ def test_words_and_pairs_that_stand_in_two_texts_are_counted() -> None:
     assert counts == {"lost": [2, 1, 0, 0], "card": [1, 1, 1, 0]}
     assert terms.counts[:, 2:].toarray().ravel().tolist() == [1, 1, 0, 0]  # "lost card"
     assert count_terms(["a", "\U0001f600"]).words == []
-
-
-def test_keywords_are_the_words_that_tell_a_cluster_from_the_others_largest_first() -> None:
-    texts = ["lost my card", "card lost today", "where is my card", "pizza my way", "pizza today"]
-    clusters, keywords = find_topics(
-        count_terms(texts), around(5, 1), lambda rows: np.array([1, 1, 1, 0, 0], dtype=np.int64)
-    )
-    assert clusters.tolist() == [0, 0, 0, 1, 1]
-    assert keywords[0][0] in ("card", "lost")
-    assert keywords[1][0] == "pizza"
-    assert "pizza" not in keywords[0]
-
-
-def test_clusters_of_texts_without_a_common_word_have_no_keywords() -> None:
-    clusters, keywords = find_topics(count_terms(["one", "two"]), around(2, 1), lambda rows: np.array([0, -1]))
-    assert clusters.tolist() == [0, -1]
-    assert keywords == [[]]

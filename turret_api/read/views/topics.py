@@ -15,7 +15,7 @@ import polars as pl
 
 from turret_api.read.engine.library import Snapshot
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
-from turret_pipeline.semantics.edits import in_force
+from turret_pipeline.semantics.edits import in_force, merged_topics
 from turret_pipeline.semantics.visits import END, START, UNASSIGNED
 
 RENAME, MERGE, HIDE, PIN = ACTIONS = ("rename", "merge", "hide", "pin")
@@ -45,10 +45,7 @@ def edits_of(snapshot: Snapshot, text_field: str) -> EditsInForce:
         action: dict(last.filter(pl.col("action") == action).select("topic_id", "value").iter_rows())
         for action in ACTIONS
     }
-    merged = by_action[MERGE]
-    ends = {topic: _end(merged, topic) for topic in merged}
-    merged = {topic: end for topic, end in ends.items() if end != topic}
-    return EditsInForce(by_action[RENAME], merged, frozenset(by_action[HIDE]), frozenset(by_action[PIN]))
+    return EditsInForce(by_action[RENAME], merged_topics(last), frozenset(by_action[HIDE]), frozenset(by_action[PIN]))
 
 
 def topics_of(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
@@ -107,16 +104,3 @@ def model_version(snapshot: Snapshot, field: str) -> int | None:
     """Return the number of the fit that the field's topics come from; None: none yet."""
     found = topics_of(snapshot, field)["model_version"].max()
     return found if isinstance(found, int) else None
-
-
-def _end(merged: dict[str, str], topic: str) -> str:
-    """Return the topic at the end of a chain of merges.
-
-    Two people may merge topics into each other at once; of such a ring the topic with the least id keeps the messages.
-    """
-    way = [topic]
-    while (following := merged.get(way[-1])) is not None:
-        if following in way:
-            return min(way[way.index(following) :])
-        way.append(following)
-    return way[-1]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import polars as pl
@@ -173,14 +174,14 @@ def _with_known(periods: pl.DataFrame, previous: pl.DataFrame | None) -> pl.Data
     )
 
 
-def _by_field(profiles: pl.DataFrame) -> Iterator[tuple[str, list[dict]]]:
+def _by_field(profiles: pl.DataFrame) -> Iterator[tuple[str, list[dict[str, Any]]]]:
     """Yield each field with its periods in order of time."""
     ordered = profiles.sort("field", "month", "received_date")
     for (field,), periods in ordered.partition_by("field", as_dict=True, maintain_order=True).items():
         yield str(field), periods.to_dicts()
 
 
-def _places_to_judge(periods: list[dict]) -> Iterator[int]:
+def _places_to_judge(periods: list[dict[str, Any]]) -> Iterator[int]:
     """Yield the places of the new periods at which there is enough that is new, and of the last."""
     n_new, new = 0, [place for place, period in enumerate(periods) if period["is_new"]]
     for place in new:

@@ -150,6 +150,7 @@ class Evidence:
         return [(ends[i], ends[i + 1], places[i]) for i in range(len(cuts) + 1)]
 
     def to_json(self) -> str:
+        """Return the evidence as JSON; equal evidence gives equal text."""
         keys = sorted(self.values)
         return orjson.dumps(
             {
@@ -176,6 +177,7 @@ class Evidence:
 
     @classmethod
     def from_json(cls, text: str) -> Evidence:
+        """Return the evidence that `to_json` wrote."""
         found = orjson.loads(text)
         keys, counts = found.pop("hashes"), found.pop("counts")
         texts = found.pop("texts") or [None] * len(keys)

@@ -21,7 +21,7 @@ import httpx
 
 from turret_pipeline.analysis.labels.phrases import FUNCTION_WORDS, MAX_CHARACTERS, singular
 
-Suggest = Callable[[Sequence["Asked"], Collection[str]], dict[int, str]]
+Suggest = Callable[[Sequence["NameRequest"], Collection[str]], dict[int, str]]
 
 INSTRUCTION = (
     "You name a group of messages that users sent to an app. You are given a JSON object with the group's keywords and "
@@ -42,7 +42,7 @@ _NAME = re.compile(r"[^\W_][\w '\u2019&/+-]*[\w+]")
 
 
 @dataclass(frozen=True)
-class Asked:
+class NameRequest:
     """A topic that wants a name: its number, keywords, and typical messages."""
 
     topic: int
@@ -68,7 +68,7 @@ class LanguageModel:
     timeout_s: float = 20.0
     budget_s: float = 120.0
 
-    def __call__(self, asked: Sequence[Asked], taken: Collection[str]) -> dict[int, str]:
+    def __call__(self, requests: Sequence[NameRequest], taken: Collection[str]) -> dict[int, str]:
         """Return a name for each topic that got one which may be believed; none is in `taken` or given twice."""
         until, failed = time.monotonic() + self.budget_s, [0]
         used = {label.lower() for label in taken}
@@ -78,7 +78,7 @@ class LanguageModel:
             ThreadPoolExecutor(AT_ONCE) as pool,
         ):
 
-            def answer(one: Asked) -> str | None:
+            def answer(one: NameRequest) -> str | None:
                 if failed[0] >= GIVE_UP_AFTER or time.monotonic() >= until:
                     return None
                 try:
@@ -89,16 +89,16 @@ class LanguageModel:
                 failed[0] = 0
                 return found
 
-            answers = list(pool.map(answer, asked))
+            answers = list(pool.map(answer, requests))
         names: dict[int, str] = {}
-        for one, text in zip(asked, answers, strict=True):
+        for one, text in zip(requests, answers, strict=True):
             name = checked(text, one, used)
             if name is not None:
                 names[one.topic] = name
                 used.add(name.lower())
         return names
 
-    def _ask(self, client: httpx.Client, one: Asked, until: float) -> str | None:
+    def _ask(self, client: httpx.Client, one: NameRequest, until: float) -> str | None:
         """Return what the model says; raise where it says nothing in time, or not in the agreed form."""
         shown = [" ".join(text.split())[:SHOWN_CHARACTERS] for text in one.messages[:SHOWN_MESSAGES]]
         group = json.dumps({"keywords": one.keywords, "messages": shown}, ensure_ascii=False)
@@ -120,7 +120,7 @@ class LanguageModel:
         return text if isinstance(text, str) else None
 
 
-def checked(text: str | None, asked: Asked, used: Collection[str]) -> str | None:
+def checked(text: str | None, request: NameRequest, used: Collection[str]) -> str | None:
     """Return the name that `text` gives, or None where it may not be believed. used: in lower case."""
     name = (text or "").strip().strip("\"'`*.").strip()
     if not 3 <= len(name) <= MAX_CHARACTERS or not _NAME.fullmatch(name) or name.lower() in used:
@@ -128,8 +128,8 @@ def checked(text: str | None, asked: Asked, used: Collection[str]) -> str | None
     words = _words(name)
     if not words or len(name.split()) > MAX_WORDS:
         return None
-    held = Counter(word for message in asked.messages for word in _words(message))
-    told = {word for word, count in held.items() if count > 1} | {singular(word.lower()) for word in asked.keywords}
+    held = Counter(word for message in request.messages for word in _words(message))
+    told = {word for word, count in held.items() if count > 1} | {singular(word.lower()) for word in request.keywords}
     return name if words & told else None
 
 

@@ -131,8 +131,10 @@ class Namer:
         return [names.get(topic, label) for topic, label in enumerate(labels)]
 
     def themes(self, themes: np.ndarray, labels: list[str], kept: Mapping[int, str] | None = None) -> list[str]:
-        """Return one label a theme: a phrase that most of its topics share, else two words that most have one of
-        ("transfer & payment"), else the labels of its first two topics.
+        """Return one label a theme.
+
+        It is a phrase that most of the theme's topics share, else two words that most have one of ("transfer &
+        payment"), else the labels of its first two topics.
 
         themes: theme of each topic, 0 to n_themes-1. labels: of the topics, the largest topic first.
         kept: labels that themes have already; they stay unless a topic has taken them.
@@ -376,4 +378,5 @@ def _clip(text: str) -> str:
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    unit: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return unit

@@ -1,92 +1,108 @@
-"""BERTopic with our parts in it: our clusters in place of UMAP and HDBSCAN, its c-TF-IDF for the keywords.
+"""BERTopic with our parts in it, each of which can be exchanged for any other that BERTopic takes.
 
-Importing this module imports BERTopic, which takes seconds; so `topics` does it inside the fit.
+| part of BERTopic | here | instead, for example |
+| --- | --- | --- |
+| `embedding_model` | none: the vectors are given | |
+| `umap_model` | none: clusters are found in all dimensions | `umap.UMAP`, `sklearn.decomposition.PCA` |
+| `hdbscan_model` | `SteadyClusters` around `GraphClusters` or `DensityClusters` | `sklearn.cluster.KMeans` |
+| `vectorizer_model` | `CountedWords`: the graph has counted them already | `sklearn`'s `CountVectorizer` |
+| `ctfidf_model` | BERTopic's own, with BM25 weights | |
+| `representation_model` | `labels.representation.TopicLabels` | `bertopic.representation.KeyBERTInspired` |
+
+Importing this module imports BERTopic, which takes seconds; so `topics.fit` does it inside the fit.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
+from sklearn.feature_extraction.text import CountVectorizer
 
-from turret_pipeline.analysis.topics.neighbours import Terms
+from turret_pipeline.analysis.topics.neighbours import WORD, Terms
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # BERTopic changes the process's warning filters when imported
     from bertopic import BERTopic
+    from bertopic._bertopic import TopicMapper
     from bertopic.backend import BaseEmbedder
     from bertopic.dimensionality import BaseDimensionalityReduction
+    from bertopic.representation import BaseRepresentation
     from bertopic.vectorizers import ClassTfidfTransformer
 
-N_WORDS = 30
+
+__all__ = ["BERTopic", "BaseEmbedder", "BaseRepresentation", "CountedWords", "TopicMapper", "TopicModel", "topic_model"]
+
+NO_WORDS = ["", " "]
+"""Where texts have no word in common: c-TF-IDF cannot do with less than two columns, and these stay empty."""
 
 
-class GivenClusters:
-    """BERTopic's `hdbscan_model`: fit leaves `labels_`, one cluster a vector, -1 for none."""
-
-    def __init__(self, find: Callable[[np.ndarray], np.ndarray]) -> None:
-        self._find = find
-        self.labels_ = np.zeros(0, dtype=np.int64)
-
-    def fit(self, vectors: np.ndarray, y: np.ndarray | None = None) -> GivenClusters:
-        self.labels_ = self._find(vectors)
-        return self
-
-
-class GivenCounts:
-    """BERTopic's `vectorizer_model` where its texts are row numbers: the words of these rows, counted already."""
+class CountedWords(CountVectorizer):  # type: ignore[misc, unused-ignore]
+    """BERTopic's `vectorizer_model` for texts whose words are counted already: it adds them up by topic."""
 
     def __init__(self, terms: Terms) -> None:
-        self._counts, self._words = terms.of_words, terms.words
+        super().__init__(token_pattern=WORD, vocabulary=terms.words or NO_WORDS)
+        self.terms = terms
 
-    def fit_transform(self, groups: list[str]) -> sp.csr_matrix:
-        """Return how often each group of rows ("0 7 12") has each word: (n_groups, n_words)."""
-        rows = [np.array(group.split(), dtype=np.int64) for group in groups]
-        places = np.concatenate(rows), np.repeat(np.arange(len(rows)), [len(found) for found in rows])
-        shape = len(rows), self._counts.shape[0]
-        return sp.csr_matrix((np.ones(len(places[0])), (places[1], places[0])), shape) @ self._counts
+    def of_topics(self, topics: Sequence[int]) -> sp.csr_matrix:
+        """Return how often the texts of each topic have each word: (n_topics, n_words), topics in order of number.
 
-    def get_feature_names_out(self) -> list[str]:
-        return self._words
+        topics: of each text that `terms` are of.
+        """
+        numbers = np.unique(topics, return_inverse=True)[1]
+        shape = int(numbers.max()) + 1, len(numbers)
+        member = sp.csr_matrix((np.ones(len(numbers)), (numbers, np.arange(len(numbers)))), shape)
+        return member @ self.terms.of_words if self.terms.words else sp.csr_matrix((shape[0], len(NO_WORDS)))
+
+    def get_feature_names_out(self, input_features: None = None) -> list[str]:
+        """Return the words, in the order of the counts' columns."""
+        return self.terms.words or NO_WORDS
 
 
-class _KeywordsOnly(BERTopic):
-    def _save_representative_docs(self, documents: object) -> None:
-        """Leave out BERTopic's search for typical texts, half of its time: ours are those nearest the centroid."""
+class TopicModel(BERTopic):  # type: ignore[misc, unused-ignore]
+    """BERTopic without what our parts have done already, and with one slow loop made fast."""
+
+    def _c_tf_idf(
+        self, documents_per_topic: pd.DataFrame, fit: bool = True, partial_fit: bool = False
+    ) -> tuple[sp.csr_matrix, list[str]]:
+        """Return c-TF-IDF of each topic, and its words: from the counts that there are, where they are of all texts."""
+        if not (fit and isinstance(self.vectorizer_model, CountedWords)):
+            found: tuple[sp.csr_matrix, list[str]] = super()._c_tf_idf(documents_per_topic, fit, partial_fit)
+            return found
+        counts = self.vectorizer_model.of_topics(self.topics_)
+        return self.ctfidf_model.fit(counts).transform(counts), self.vectorizer_model.get_feature_names_out()
+
+    def _save_representative_docs(self, documents: pd.DataFrame) -> None:
+        """Find typical texts, which takes half of BERTopic's time, unless the representation model has done so."""
+        if not self.representative_docs_:
+            super()._save_representative_docs(documents)
 
     @staticmethod
     def _top_n_values_sparse(matrix: sp.csr_matrix, indices: np.ndarray) -> np.ndarray:
-        """Return the values at `indices` (n_topics, n_words; None for none), a row at a time: BERTopic's own takes
-        each by itself, a third of a second for a hundred topics."""
+        """Return the values at `indices` (n_topics, n_words; None for none), a row at a time.
+
+        BERTopic's own takes each value by itself, a third of a second for a hundred topics.
+        """
         places, there = np.where(indices == None, 0, indices).astype(np.int64), indices != None  # noqa: E711
-        return np.array([matrix[[row]].toarray()[0][found] for row, found in enumerate(places)]) * there
+        values = np.array([matrix[[row]].toarray()[0][found] for row, found in enumerate(places)])
+        shown: np.ndarray = values * there
+        return shown
 
 
-def find_topics(
-    terms: Terms, vectors: np.ndarray, find: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, list[list[str]]]:
-    """Return (clusters, keywords of each): what `find` makes of the vectors, numbered from the largest, and its words.
+def topic_model(terms: Terms, clusters: Any, representation: BaseRepresentation) -> TopicModel:
+    """Return a model that `fit(texts, vectors)` fits to the distinct texts, none of them blank, that `terms` are of.
 
-    terms: of distinct texts that are not blank. vectors: float32 of shape (n_texts, n_dims). clusters: int64
-    (n_texts,), -1 for none.
+    clusters: a cluster model that takes vectors of all dimensions. representation: what names the topics found.
     """
-    if not terms.words:  # BERTopic cannot do without
-        clusters = find(vectors)
-        return clusters, [[] for _ in range(int(clusters.max(initial=-1)) + 1)]
-    model = _KeywordsOnly(
+    return TopicModel(
         embedding_model=BaseEmbedder(),
         umap_model=BaseDimensionalityReduction(),
-        hdbscan_model=GivenClusters(find),
-        vectorizer_model=GivenCounts(terms),
+        hdbscan_model=clusters,
+        vectorizer_model=CountedWords(terms),
         ctfidf_model=ClassTfidfTransformer(bm25_weighting=True, reduce_frequent_words=True),
-        top_n_words=N_WORDS,
+        representation_model=representation,
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        found, _ = model.fit_transform([str(row) for row in range(len(vectors))], embeddings=vectors)
-    clusters = np.asarray(found, dtype=np.int64)
-    words = model.get_topics()
-    keywords = [[word for word, _ in words[topic] if word] for topic in range(int(clusters.max(initial=-1)) + 1)]
-    return clusters, keywords

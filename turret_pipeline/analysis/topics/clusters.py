@@ -1,4 +1,4 @@
-"""Texts become clusters: fine communities of nearest neighbours, merged as far as the texts bear out.
+"""Texts become clusters by their graph: fine communities of nearest neighbours, merged as far as the texts bear out.
 
 1. Graph: each text and its 15 nearest, by embedding cosine plus 0.3 of tf-idf cosine (`topics.neighbours`).
 2. Fine clusters: Leiden communities (Traag, Waltman, van Eck 2019) by modularity at a high resolution. Each text is in
@@ -14,12 +14,11 @@ What was tried stands in `benchmarks/topics.md`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import graspologic_native
 import numpy as np
 import scipy.sparse as sp
 
+from turret_pipeline.analysis.topics.centroids import CentroidModel
 from turret_pipeline.analysis.topics.judge import Judge
 from turret_pipeline.analysis.topics.levels import merge_order, settle
 from turret_pipeline.analysis.topics.neighbours import Terms, neighbour_graph
@@ -48,28 +47,26 @@ MIN_SIZE = 5
 """Distinct texts that make a topic."""
 
 
-@dataclass(frozen=True)
-class Clustering:
-    """clusters: int64 of shape (n_texts,), from 0, -1 for none. finer: the fine ones. quality: of `clusters`."""
+class GraphClusters(CentroidModel):
+    """A cluster model as BERTopic and scikit-learn take it, whose clusters are the best level of the merges.
 
-    clusters: np.ndarray
-    finer: np.ndarray
-    quality: float
-
-
-def cluster_texts(terms: Terms, vectors: np.ndarray, *, seed: int) -> Clustering:
-    """Return the best level; the same texts in the same order and seed give the same clusters.
-
-    terms: of distinct texts. vectors: float32 of shape (n_texts, n_dims), unit rows.
+    The same texts in the same order and seed give the same clusters, which are numbered from the largest.
     """
-    graph = neighbour_graph(terms.counts, vectors)
-    words = terms.frequent_words()
-    # A cluster of two or three texts has no words to speak of: few texts start from fewer clusters.
-    resolution = float(np.clip(len(vectors) / TEXTS_A_STEP, 1.0, RESOLUTION))
-    fine = settle(graph, words, communities(graph, resolution, seed))
-    judge = Judge(vectors)
-    clusters = settle(graph, words, _best_level(fine, merge_order(graph, words, fine), judge))
-    return Clustering(_drop_small(clusters), fine, judge.quality(clusters))
+
+    def __init__(self, terms: Terms, *, seed: int = 0) -> None:
+        """Take the words of the texts, which the vectors given to `fit` are of, in the same order."""
+        self._terms, self._seed = terms, seed
+
+    def fit(self, vectors: np.ndarray, y: np.ndarray | None = None) -> GraphClusters:
+        """Find the clusters of `vectors`: float32 of shape (n_texts, n_dims), unit rows."""
+        graph = neighbour_graph(self._terms.counts, vectors)
+        words = self._terms.frequent_words()
+        # A cluster of two or three texts has no words to speak of: few texts start from fewer clusters.
+        resolution = float(np.clip(len(vectors) / TEXTS_A_STEP, 1.0, RESOLUTION))
+        fine = settle(graph, words, communities(graph, resolution, self._seed))
+        best = _best_level(fine, merge_order(graph, words, fine), Judge(vectors))
+        self._keep(_drop_small(settle(graph, words, best)), vectors)
+        return self
 
 
 def _best_level(fine: np.ndarray, merges: np.ndarray, judge: Judge) -> np.ndarray:
@@ -91,7 +88,8 @@ def _best_level(fine: np.ndarray, merges: np.ndarray, judge: Judge) -> np.ndarra
     finest = next(
         level for level, quality in zip(levels, qualities, strict=True) if quality >= best - NEAR_TIE * abs(best)
     )
-    return np.unique(finest, return_inverse=True)[1][fine]
+    clusters: np.ndarray = np.unique(finest, return_inverse=True)[1][fine]
+    return clusters
 
 
 def _evenness(sizes: np.ndarray) -> float:
@@ -119,4 +117,5 @@ def _drop_small(clusters: np.ndarray) -> np.ndarray:
     order = [cluster for cluster in np.argsort(-sizes, kind="stable") if sizes[cluster] >= MIN_SIZE]
     number = np.full(len(sizes), -1, dtype=np.int64)
     number[order] = np.arange(len(order))
-    return number[clusters]
+    numbered: np.ndarray = number[clusters]
+    return numbered

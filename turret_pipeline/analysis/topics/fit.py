@@ -14,23 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from turret_pipeline.analysis.labels.language_model import Asked, Suggest
-from turret_pipeline.analysis.labels.names import Embed, Namer, clean_keywords
-from turret_pipeline.analysis.topics.ids import carry_ids, topic_id
+from turret_pipeline.analysis.labels.language_model import Suggest
+from turret_pipeline.analysis.labels.names import Embed
+from turret_pipeline.analysis.topics.clusters import GraphClusters
+from turret_pipeline.analysis.topics.last_fit import LastFit
 from turret_pipeline.analysis.topics.map import find_themes, place_texts, place_topics
-from turret_pipeline.analysis.topics.refit import centroids_of, keep_topics, radius_of
-from turret_pipeline.analysis.topics.rows import (
-    N_EXAMPLES,
-    count_messages,
-    kept_labels,
-    kept_places,
-    lost_topics,
-    place_rows,
-    split_members,
-    theme_ids_of,
-    theme_rows,
-    topic_rows,
-)
+from turret_pipeline.analysis.topics.neighbours import Terms, count_terms
+from turret_pipeline.analysis.topics.refit import ClusterModel, SteadyClusters
+from turret_pipeline.analysis.topics.rows import count_messages, place_rows, theme_ids_of, theme_rows, topic_rows
 from turret_pipeline.lake.tables import TOPICS
 
 MIN_TEXTS = 20
@@ -67,6 +58,8 @@ def fit_topics(
     previous_assignments: pl.DataFrame | None = None,
     held: Collection[str] = (),
     given_labels: Collection[str] = (),
+    clusters: str = "graph",
+    replace: bool = False,
     seed: int = 0,
     embed: Embed | None = None,
     suggest: Suggest | None = None,
@@ -78,6 +71,8 @@ def fit_topics(
         best left out of the assignments: a topic is born only from texts that are not in them or have none there.
     held: old topics that go on whatever is found: with id and label, most of their texts, and if need be with none.
     given_labels: labels that people gave, which are not given again.
+    clusters: what finds them: `graph` (`topics.clusters`) or `hdbscan` (`topics.density`). replace: whether
+        these replace the topics of the last fit, but for those held, however good they are; ids carry on.
     embed: the model behind the vectors, as `Embedder.embed`: labels are better with it. suggest: a language model that
         may give new topics other names (`labels.language_model`).
     """
@@ -89,52 +84,29 @@ def fit_topics(
     if sample.height < MIN_TEXTS:
         return nothing
 
-    from turret_pipeline.analysis.topics.bertopic import find_topics
-    from turret_pipeline.analysis.topics.clusters import cluster_texts
-    from turret_pipeline.analysis.topics.neighbours import count_terms
+    # These import BERTopic, which takes seconds that assigning texts need not wait for.
+    from turret_pipeline.analysis.labels.representation import TopicLabels
+    from turret_pipeline.analysis.topics.bertopic import topic_model
 
-    vectors = unit_matrix(sample["vector"])
-    words = sample["text"].to_list()
+    vectors, words = unit_matrix(sample["vector"]), sample["text"].to_list()
     terms = count_terms(words)
-    old, old_ids = _old_clusters(sample, previous_assignments)
-    old_held = [number for number, name in enumerate(old_ids) if name in held]
-
-    def find(rows: np.ndarray) -> np.ndarray:
-        fresh = cluster_texts(terms, rows, seed=seed)
-        return _without_outliers(fresh.clusters if old is None else keep_topics(fresh, rows, old, old_held), rows)
-
-    clusters, keywords = find_topics(terms, vectors, find)
-    n_topics = len(keywords)
-    if n_topics == 0:
+    last = LastFit(previous_topics, previous_assignments, held, given_labels)
+    fresh = _cluster_model(clusters, terms, seed)
+    found = TopicLabels(sample, vectors, last, embed, suggest)
+    topic_model(terms, SteadyClusters(fresh, *last.clusters(sample["text_id"]), replace), found).fit(words, vectors)
+    if not found.ids_:
         return nothing
-    centroids = centroids_of(vectors, clusters, n_topics)
-    members = sample.select("text_id", "text", "n_messages").with_columns(
-        pl.Series("cluster", clusters), pl.Series("similarity", _own_cosine(vectors, centroids, clusters))
-    )
-    placed = members.filter(pl.col("cluster") >= 0).select("text_id", "cluster")
-    fresh_ids = [topic_id(part["text_id"]) for part in split_members(members, n_topics)]
-    ids = carry_ids(placed, fresh_ids, previous_assignments, held)
-    kept = kept_labels(ids, previous_topics)
-    lost = lost_topics(ids, previous_topics, held)
-    namer = Namer(words, vectors, clusters, centroids, embed, taken=[*given_labels, *lost["label"]])
-    labels = namer.topics(kept)
-    keywords = [clean_keywords(found) for found in keywords]
-    if suggest is not None:
-        parts = split_members(members, n_topics)
-        new = [topic for topic in range(n_topics) if topic not in kept]
-        asked = [Asked(topic, keywords[topic], parts[topic]["text"].head(N_EXAMPLES).to_list()) for topic in new]
-        labels = namer.renamed(labels, suggest(asked, [*given_labels, *lost["label"], *labels]))
 
-    themes = find_themes(centroids)
-    rows = topic_rows(members, ids, labels, keywords, centroids)
-    theme_ids = theme_ids_of(themes, ids, previous_topics)
-    theme_labels = namer.themes(themes, labels, kept_labels(theme_ids, previous_topics, level=1))
-    rows += theme_rows(rows, themes, centroids, theme_ids, theme_labels)
-    rows = place_rows(rows, place_topics(centroids, themes, kept_places(ids, previous_topics)))
-    topics = pl.concat([pl.DataFrame(rows, schema=TOPIC_SCHEMA), lost.select(TOPIC_SCHEMA.names())])
+    themes = find_themes(found.centroids_)
+    rows = topic_rows(found.members_, found.ids_, found.labels_, found.keywords_, found.centroids_)
+    theme_ids = theme_ids_of(themes, found.ids_, previous_topics)
+    theme_labels = found.namer_.themes(themes, found.labels_, last.labels(theme_ids, level=1))
+    rows += theme_rows(rows, themes, found.centroids_, theme_ids, theme_labels)
+    rows = place_rows(rows, place_topics(found.centroids_, themes, last.places(found.ids_)))
+    topics = pl.concat([pl.DataFrame(rows, schema=TOPIC_SCHEMA), found.lost_.select(TOPIC_SCHEMA.names())])
     topics = topics.with_columns(fitted_texts=pl.lit(usable.height, dtype=pl.Int64))
 
-    assignments = _assignments(sample["text_id"], vectors, clusters, topics.filter(pl.col("level") == 0))
+    assignments = _assignments(sample["text_id"], vectors, found.clusters_, topics.filter(pl.col("level") == 0))
     left_over = texts.join(sample.select("text_id"), on="text_id", how="anti")
     assignments = pl.concat([assignments, assign_texts(left_over, topics)]).sort("text_id")
     return TopicFit(count_messages(topics, assignments, texts), assignments)
@@ -182,43 +154,16 @@ def unit_matrix(vectors: pl.Series) -> np.ndarray:
     flat = vectors.explode(empty_as_null=False, keep_nulls=False).to_numpy().astype(np.float32, copy=False)
     matrix = flat.reshape(len(vectors), -1) if len(vectors) else np.zeros((0, 1), dtype=np.float32)
     length = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
+    unit: np.ndarray = np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
+    return unit
 
 
-def _old_clusters(sample: pl.DataFrame, previous: pl.DataFrame | None) -> tuple[np.ndarray | None, list[str]]:
-    """Return the topic that each text had, -1 for none, as its place in the list; None where no text had one."""
-    if previous is None or previous.height == 0:
-        return None, []
-    known = previous.select("text_id", "topic_id").unique("text_id", keep="last")
-    old = sample.select("text_id").join(known, on="text_id", how="left", maintain_order="left")["topic_id"]
-    names = old.drop_nulls().unique().sort()
-    if len(names) == 0:
-        return None, []
-    numbers = pl.DataFrame({"topic_id": names, "number": np.arange(len(names))})
-    joined = old.to_frame("topic_id").join(numbers, on="topic_id", how="left", maintain_order="left")
-    return joined["number"].fill_null(-1).to_numpy().astype(np.int64), names.to_list()
+def _cluster_model(name: str, terms: Terms, seed: int) -> ClusterModel:
+    if name == "graph":
+        return GraphClusters(terms, seed=seed)
+    from turret_pipeline.analysis.topics.density import DensityClusters  # see there
 
-
-def _own_cosine(vectors: np.ndarray, centroids: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Return each text's cosine to its centroid, to the nearest where it has no topic: float64 of shape (n_texts,)."""
-    cosine = np.einsum("ij,ij->i", vectors, centroids[np.maximum(clusters, 0)]).astype(np.float64)
-    free = clusters < 0
-    cosine[free] = (vectors[free] @ centroids.T).max(axis=1)
-    return cosine
-
-
-def _without_outliers(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return the clusters less the texts outside their radius, which are -1."""
-    n_topics = int(clusters.max(initial=-1)) + 1
-    if n_topics == 0:
-        return clusters
-    cosine = _own_cosine(vectors, centroids_of(vectors, clusters, n_topics), clusters)
-    found = clusters.copy()
-    for cluster in range(n_topics):
-        members = clusters == cluster
-        if members.any():
-            found[members & (cosine < radius_of(cosine[members]))] = -1
-    return found
+    return DensityClusters(seed=seed)
 
 
 def _assignments(text_ids: pl.Series, vectors: np.ndarray, clusters: np.ndarray, topics: pl.DataFrame) -> pl.DataFrame:

@@ -51,7 +51,8 @@ def merge_order(graph: sp.csr_matrix, words: sp.csr_matrix, clusters: np.ndarray
     def telling(counted: np.ndarray) -> np.ndarray:
         shares = (counted + SMOOTHING * common) / (counted.sum(axis=-1, keepdims=True) + SMOOTHING)
         found = np.sqrt(shares) * rarity
-        return found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
+        unit: np.ndarray = found / np.maximum(np.linalg.norm(found, axis=-1, keepdims=True), 1e-12)
+        return unit
 
     said = telling(counts)
     alike = np.log(links * weight.sum() / np.outer(weight, weight) + FEWEST_LINKS) + WORD_AFFINITY * (said @ said.T)

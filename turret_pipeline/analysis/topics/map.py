@@ -44,7 +44,8 @@ def find_themes(centroids: np.ndarray) -> np.ndarray:
         return np.zeros(0, dtype=np.int64)
     tree = linkage(centroids, method="ward")
     n_themes = int(np.clip(round(np.sqrt(n_topics) * 1.2), 2, n_topics // 2))
-    return fcluster(tree, n_themes, criterion="maxclust").astype(np.int64) - 1
+    themes: np.ndarray = fcluster(tree, n_themes, criterion="maxclust").astype(np.int64) - 1
+    return themes
 
 
 def place_topics(centroids: np.ndarray, themes: np.ndarray, previous: np.ndarray | None = None) -> np.ndarray:
@@ -103,29 +104,33 @@ def place_texts(
     moved = vectors @ lean - cosine[:, None] * base[nearest]
     length = np.maximum(np.linalg.norm(moved, axis=1), 1e-12)
     within = np.where(fits, np.tanh(2.5 * length / max(reach, 1e-12)), OUTSIDE)
-    return (places[nearest] + moved * (radius[nearest] * within / length)[:, None]).astype(np.float32)
+    found: np.ndarray = (places[nearest] + moved * (radius[nearest] * within / length)[:, None]).astype(np.float32)
+    return found
 
 
 def _lean(centroids: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Return the linear map from vectors to the plane, float32 (n_dims, 2), that takes centroids near their places."""
     if len(centroids) < 3:  # no plane follows from two points: any two fixed directions serve
         directions = np.random.default_rng(0).normal(size=(centroids.shape[1], 2)).astype(np.float32)
-        return directions / np.linalg.norm(directions, axis=0)
+        any_two: np.ndarray = directions / np.linalg.norm(directions, axis=0)
+        return any_two
     middle = (centroids - centroids.mean(axis=0)).astype(np.float64)
     products = middle @ middle.T
     ridge = products + np.trace(products) / len(products) * np.eye(len(products))
-    return (middle.T @ np.linalg.solve(ridge, places - places.mean(axis=0))).astype(np.float32)
+    found: np.ndarray = (middle.T @ np.linalg.solve(ridge, places - places.mean(axis=0))).astype(np.float32)
+    return found
 
 
 def _disc_radius(places: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """Return the radius of each topic's disc, float64 (n_topics,): its area as its share of the texts, or less."""
     share = np.sqrt(np.maximum(sizes, 1) / max(float(np.maximum(sizes, 1).sum()), 1.0))
-    wanted = np.sqrt(4 * DISC_AREA / np.pi) * share
+    wanted: np.ndarray = np.sqrt(4 * DISC_AREA / np.pi) * share
     if len(places) < 2:
         return wanted
     apart = squareform(pdist(places))
     np.fill_diagonal(apart, np.inf)
-    return np.minimum(wanted, ROOM * apart.min(axis=1))
+    radius: np.ndarray = np.minimum(wanted, ROOM * apart.min(axis=1))
+    return radius
 
 
 def _lay_out(wanted: np.ndarray) -> np.ndarray:

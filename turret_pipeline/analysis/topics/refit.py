@@ -8,10 +8,12 @@ better by a margin, or the field has grown to twice what it was, they replace th
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Protocol
 
 import numpy as np
 
-from turret_pipeline.analysis.topics.clusters import MIN_SIZE, Clustering
+from turret_pipeline.analysis.topics.centroids import CentroidModel, centroids_of, join_nearest, own_cosine
+from turret_pipeline.analysis.topics.clusters import MIN_SIZE
 from turret_pipeline.analysis.topics.judge import Judge
 
 BETTER = 1.15
@@ -28,26 +30,59 @@ LEAST_RADIUS = 0.15
 """Cosine below which two texts have nothing in common, with sentence embeddings."""
 
 
-def keep_topics(fresh: Clustering, vectors: np.ndarray, old: np.ndarray, held: Collection[int] = ()) -> np.ndarray:
+class ClusterModel(Protocol):
+    """What BERTopic takes as `hdbscan_model`: `GraphClusters`, `DensityClusters`, scikit-learn's `KMeans`."""
+
+    labels_: np.ndarray
+
+    def fit(self, vectors: np.ndarray) -> object:
+        """Find the clusters of `vectors`; `labels_` says which each is in, from 0, -1 for none."""
+
+
+class SteadyClusters(CentroidModel):
+    """A cluster model around another one: topics of the last fit stay where they may, and texts far from any have none.
+
+    Without a last fit the clusters are those of the other model.
+    """
+
+    def __init__(
+        self, fresh: ClusterModel, old: np.ndarray | None = None, held: Collection[int] = (), replace: bool = False
+    ) -> None:
+        """Take the model that finds `fresh` clusters; old, held, replace: as `keep_topics`, None for a first fit."""
+        self._fresh, self._old, self._held, self._replace = fresh, old, held, replace
+
+    def fit(self, vectors: np.ndarray, y: np.ndarray | None = None) -> SteadyClusters:
+        """Find the clusters of `vectors`: float32 of shape (n_texts, n_dims), unit rows."""
+        self._fresh.fit(vectors)
+        clusters = np.asarray(self._fresh.labels_, dtype=np.int64)
+        if self._old is not None:
+            clusters = keep_topics(clusters, vectors, self._old, self._held, self._replace)
+        self._keep(_without_outliers(clusters, vectors), vectors)
+        return self
+
+
+def keep_topics(
+    fresh: np.ndarray, vectors: np.ndarray, old: np.ndarray, held: Collection[int] = (), replace: bool = False
+) -> np.ndarray:
     """Return the clusters after a refit: int64 of shape (n_texts,), those of `old` where they may stay.
 
-    vectors: float32 of shape (n_texts, n_dims), unit rows. old: the topic of each text so far, from 0, -1 for none.
-    held: of these topics, those that a person decided about: they keep their texts whatever replaces the others.
+    fresh: clusters found anew, from 0, -1 for none. vectors: float32 of shape (n_texts, n_dims), unit rows. old: the
+    topic of each text so far, from 0, -1 for none. held: of these topics, those that a person decided about: they keep
+    their texts whatever replaces the others. replace: whether the fresh clusters are taken however good the old are.
     """
     known = old >= 0
-    if known.sum() < 0.5 * len(old):
-        return hold_topics(fresh.clusters, vectors, old, held)
-    kept = _join_nearest(old, vectors)
-    if fresh.quality > BETTER * max(Judge(vectors).quality(kept), 0.0):
-        return hold_topics(fresh.clusters, vectors, old, held)
+    if replace or known.sum() < 0.5 * len(old):
+        return hold_topics(fresh, vectors, old, held)
+    kept, judge = join_nearest(old, vectors), Judge(vectors)
+    if judge.quality(fresh) > BETTER * max(judge.quality(kept), 0.0):
+        return hold_topics(fresh, vectors, old, held)
     births = old.copy()
-    for clusters in (fresh.clusters, fresh.finer):
-        for cluster in range(int(clusters.max(initial=-1)) + 1):
-            members = clusters == cluster
-            free = members & (births < 0)
-            if free.sum() >= max(MIN_BIRTH, MIN_BIRTH_SHARE * members.sum()):
-                births[free] = births.max() + 1
-    return _join_nearest(births, vectors)
+    for cluster in range(int(fresh.max(initial=-1)) + 1):
+        members = fresh == cluster
+        free = members & (births < 0)
+        if free.sum() >= max(MIN_BIRTH, MIN_BIRTH_SHARE * members.sum()):
+            births[free] = births.max() + 1
+    return join_nearest(births, vectors)
 
 
 def hold_topics(clusters: np.ndarray, vectors: np.ndarray, old: np.ndarray, held: Collection[int]) -> np.ndarray:
@@ -68,7 +103,7 @@ def hold_topics(clusters: np.ndarray, vectors: np.ndarray, old: np.ndarray, held
     sizes = np.bincount(found[found >= 0])
     small = (found >= 0) & ~of_held & (sizes[found] < MIN_SIZE)
     if small.any() and not small.all():
-        found[small] = _join_nearest(np.where(small, -1, found), vectors)[small]
+        found[small] = join_nearest(np.where(small, -1, found), vectors)[small]
     names = np.unique(found[found >= 0])
     return np.where(found >= 0, np.searchsorted(names, found), -1)
 
@@ -79,18 +114,15 @@ def radius_of(similarity: np.ndarray) -> float:
     return float(max(LEAST_RADIUS, low - OUTLIER_FENCE * (high - low)))
 
 
-def centroids_of(vectors: np.ndarray, clusters: np.ndarray, n_topics: int) -> np.ndarray:
-    """Return the mean direction of each cluster's vectors: float32 of shape (n_topics, n_dims), unit rows."""
-    sums = np.zeros((n_topics, vectors.shape[1]), dtype=np.float64)
+def _without_outliers(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the clusters less the texts outside their radius, which are -1."""
+    n_topics = int(clusters.max(initial=-1)) + 1
+    if n_topics == 0:
+        return clusters
+    cosine = own_cosine(vectors, centroids_of(vectors, clusters, n_topics), clusters)
+    found = clusters.copy()
     for cluster in range(n_topics):
-        sums[cluster] = vectors[clusters == cluster].sum(axis=0, dtype=np.float64)
-    return (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
-
-
-def _join_nearest(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Return the clusters with every text without one in that of the nearest centroid."""
-    joined = clusters.copy()
-    free = clusters < 0
-    centroids = centroids_of(vectors, clusters, int(clusters.max()) + 1)
-    joined[free] = (vectors[free] @ centroids.T).argmax(axis=1)
-    return joined
+        members = clusters == cluster
+        if members.any():
+            found[members & (cosine < radius_of(cosine[members]))] = -1
+    return found

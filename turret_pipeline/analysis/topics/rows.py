@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 import polars as pl
 
 from turret_pipeline.analysis.topics.ids import carry_ids, theme_id
 from turret_pipeline.analysis.topics.refit import radius_of
-from turret_pipeline.lake.tables import TOPICS
 
 N_EXAMPLES = 8
 
 _MEMBER = {"text_id": pl.String, "cluster": pl.Int64}
-
-
-def kept_labels(ids: list[str], previous: pl.DataFrame | None, level: int = 0) -> dict[int, str]:
-    """Return the labels of those topics, or themes (level 1), that the last fit had too."""
-    if previous is None or previous.height == 0:
-        return {}
-    labels = dict(previous.filter(pl.col("level") == level).select("topic_id", "label").iter_rows())
-    return {cluster: labels[name] for cluster, name in enumerate(ids) if name in labels}
-
-
-def lost_topics(ids: list[str], previous: pl.DataFrame | None, held: Collection[str]) -> pl.DataFrame:
-    """Return the rows of the `held` topics of the last fit that none of `ids` continues, as topics without texts."""
-    if previous is None:
-        return TOPICS.empty()
-    lost = previous.filter(pl.col("level") == 0, pl.col("topic_id").is_in(list(held)), ~pl.col("topic_id").is_in(ids))
-    nothing = pl.lit(0, dtype=pl.Int64)
-    return lost.with_columns(parent_id=pl.lit(None, dtype=pl.String), n_messages=nothing, n_texts=nothing)
-
-
-def kept_places(ids: list[str], previous: pl.DataFrame | None) -> np.ndarray:
-    """Return the places that topics had at the last fit: float64 of shape (n_topics, 2), NaN for new topics."""
-    places = np.full((len(ids), 2), np.nan)
-    if previous is not None:
-        before = {name: (x, y) for name, x, y in previous.select("topic_id", "x", "y").iter_rows()}
-        for topic, name in enumerate(ids):
-            places[topic] = before.get(name, np.nan)
-    return places
 
 
 def place_rows(rows: list[dict[str, object]], places: np.ndarray) -> list[dict[str, object]]:
@@ -81,10 +51,11 @@ def split_members(members: pl.DataFrame, n_topics: int) -> list[pl.DataFrame]:
 
 
 def topic_rows(
-    members: pl.DataFrame, ids: list[str], labels: list[str], keywords: list[list[str]], centroids: np.ndarray
+    members: list[pl.DataFrame], ids: list[str], labels: list[str], keywords: list[list[str]], centroids: np.ndarray
 ) -> list[dict[str, object]]:
+    """Return one row a topic; members: of each, as `split_members`."""
     rows: list[dict[str, object]] = []
-    for cluster, part in enumerate(split_members(members, len(ids))):
+    for cluster, part in enumerate(members):
         rows.append(
             {
                 "topic_id": ids[cluster],

@@ -1,0 +1,57 @@
+"""Clusters by their mean directions: what a cluster model knows of its clusters once it is fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class CentroidModel:
+    """A cluster model whose `predict` gives the nearest cluster, as scikit-learn's `KMeans` does.
+
+    labels_: cluster of each text that it was fitted on, int64 (n_texts,), from 0; -1 for none. centroids_: float32
+    (n_clusters, n_dims), unit rows.
+    """
+
+    labels_: np.ndarray
+    centroids_: np.ndarray
+
+    def predict(self, vectors: np.ndarray) -> np.ndarray:
+        """Return the cluster with the nearest centroid: int64 (n_texts,), -1 where there is no cluster.
+
+        vectors: float32 of shape (n_texts, n_dims), unit rows.
+        """
+        if len(self.centroids_) == 0:
+            return np.full(len(vectors), -1, dtype=np.int64)
+        nearest: np.ndarray = (vectors @ self.centroids_.T).argmax(axis=1)
+        return nearest
+
+    def _keep(self, labels: np.ndarray, vectors: np.ndarray) -> None:
+        """Remember the clusters of `vectors`."""
+        self.labels_ = labels
+        self.centroids_ = centroids_of(vectors, labels, int(labels.max(initial=-1)) + 1)
+
+
+def centroids_of(vectors: np.ndarray, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
+    """Return the mean direction of each cluster's vectors: float32 of shape (n_clusters, n_dims), unit rows."""
+    sums = np.zeros((n_clusters, vectors.shape[1]), dtype=np.float64)
+    for cluster in range(n_clusters):
+        sums[cluster] = vectors[clusters == cluster].sum(axis=0, dtype=np.float64)
+    centroids: np.ndarray = (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return centroids
+
+
+def own_cosine(vectors: np.ndarray, centroids: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Return each text's cosine to its centroid, to the nearest where it has none: float64 of shape (n_texts,)."""
+    cosine: np.ndarray = np.einsum("ij,ij->i", vectors, centroids[np.maximum(clusters, 0)]).astype(np.float64)
+    free = clusters < 0
+    cosine[free] = (vectors[free] @ centroids.T).max(axis=1)
+    return cosine
+
+
+def join_nearest(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the clusters with every text without one in that of the nearest centroid."""
+    joined = clusters.copy()
+    free = clusters < 0
+    centroids = centroids_of(vectors, clusters, int(clusters.max()) + 1)
+    joined[free] = (vectors[free] @ centroids.T).argmax(axis=1)
+    return joined
