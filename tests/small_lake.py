@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,36 +19,13 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import PART_SCHEMA, write_part
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
-from turret_pipeline.stages import embeddings
-from turret_pipeline.stages.embeddings import bring_embeddings
-from turret_pipeline.stages.events import bring_events
-from turret_pipeline.stages.fields import bring_field_profiles, bring_field_types
-from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
-from turret_pipeline.stages.messages import bring_messages
-from turret_pipeline.stages.step_values import bring_step_values
-from turret_pipeline.stages.steps import bring_journey_steps
-from turret_pipeline.stages.topic_days import bring_topic_days
-from turret_pipeline.stages.topics import bring_topics
+from turret_pipeline.stages import STAGE_OF, STAGES, embeddings
 from turret_pipeline.stages.work import Outcome, Work
 
 PROJECT = "shop"
 DAYS = [dt.date(2026, 10, 1), dt.date(2026, 10, 2), dt.date(2026, 10, 3)]
 CHUNK_TEXTS = 100
 """Smaller than in the product, so that the small lake's texts come in several chunks."""
-
-STAGES: dict[str, Callable[[Work], Any]] = {
-    "events": bring_events,
-    "field_profiles": bring_field_profiles,
-    "field_types": bring_field_types,
-    "messages": bring_messages,
-    "embeddings": bring_embeddings,
-    "topics": bring_topics,
-    "journey_steps": bring_journey_steps,
-    "step_values": bring_step_values,
-    "journey_moves": bring_journey_moves,
-    "topic_days": bring_topic_days,
-    "journey_edges": bring_journey_edges,
-}
 
 THEMES = {
     "refund": ["money back", "a refund", "my payment returned", "reimbursement", "the charge reversed"],
@@ -103,15 +81,19 @@ def planted_rows() -> list[Row]:
 def bring(
     lake: Lake, project: str = PROJECT, *, until: str = "journey_edges", full_refresh: bool = False
 ) -> dict[str, Outcome]:
-    """Take a project through all stages (up to `until`); return what each did."""
+    """Take a project through all stages (up to that of the table `until`); return what became of each table."""
     work = Work(lake, project, full_refresh=full_refresh)
     outcomes: list[Outcome] = []
-    for name, stage in STAGES.items():
-        done = stage(work)
-        outcomes += done if isinstance(done, tuple) else (done,)
-        if name == until:
+    for stage in STAGES:
+        outcomes += stage.bring(work)
+        if stage.table.name == until:
             break
-    return {outcome.stage: outcome for outcome in outcomes}
+    return {outcome.table: outcome for outcome in outcomes}
+
+
+def bring_one(table: str, work: Work, days: Collection[dt.date] | None = None) -> Outcome:
+    """Run the stage of one table; return what became of the table."""
+    return next(outcome for outcome in STAGE_OF[table].bring(work, days) if outcome.table == table)
 
 
 def tables(lake: Lake, project: str = PROJECT) -> dict[str, pl.DataFrame]:
@@ -153,7 +135,7 @@ def copied(folder: Path, to: Path) -> Path:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _small_chunks() -> Iterator[None]:
+def small_chunks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embeddings, "CHUNK_TEXTS", CHUNK_TEXTS)
         yield
@@ -170,8 +152,21 @@ def lake(tmp_path: Path, keep_model: Callable[[Lake], None]) -> Lake:
 
 @pytest.fixture(scope="session")
 def before(tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake], None]) -> dict[str, Path]:
-    """The small lake as it was before each stage, and at the `end`; not to be written to."""
-    folder = tmp_path_factory.mktemp("lakes")
+    """The small lake as it was before each table, by its name, and at the `end`; not to be written to.
+
+    It is built once, for all workers of this run.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder) / "small-lakes"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "end").is_dir():
+            shutil.rmtree(folder, ignore_errors=True)
+            _grow(folder, keep_model)
+    return {each.name: each for each in folder.iterdir()}
+
+
+def _grow(folder: Path, keep_model: Callable[[Lake], None]) -> None:
     lake = Lake(str(folder / "growing"))
     lake.make()
     keep_model(lake)
@@ -181,17 +176,15 @@ def before(tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake]
         put(lake, day, f"a-{number}", of_day[:50])
         # Another collector: the rest of the day, and some events that were sent to both.
         put(lake, day, f"b-{number}", of_day[45:])
-    found = {}
-    for name, stage in STAGES.items():
-        found[name] = copied(Path(lake.root), folder / name)
-        stage(Work(lake, PROJECT))
-    found["end"] = Path(lake.root)
-    return found
+    for stage in STAGES:
+        copied(Path(lake.root), folder / stage.table.name)
+        stage.bring(Work(lake, PROJECT))
+    Path(lake.root).rename(folder / "end")
 
 
 @pytest.fixture
 def lake_before(before: dict[str, Path], tmp_path: Path) -> Callable[[str], Lake]:
-    """Return a copy of the small lake as it was before a stage (or at the `end`)."""
+    """Return a copy of the small lake as it was before a table was made (or at the `end`)."""
 
     def copy(stage: str) -> Lake:
         return Lake(str(copied(before[stage], tmp_path / f"before-{stage}")))

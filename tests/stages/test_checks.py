@@ -10,12 +10,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.small_lake import DAYS, PROJECT, copied
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
-from turret_pipeline.stages.checks import CHECKS
-
-from .conftest import DAYS, PROJECT, copied
+from turret_pipeline.stages import CHECKS
 
 Spoil = Callable[[pl.DataFrame], pl.DataFrame]
 DAY = DAYS[2]

@@ -17,11 +17,9 @@ from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import TOPIC_FITS
 from turret_pipeline.semantics.edits import given_labels, held_topics, in_force
-from turret_pipeline.stages.topics_field import ASSIGNED, Field, Tally, declared
+from turret_pipeline.stages.fits.field import ASSIGNED, Field, Tally, declared
+from turret_pipeline.stages.stage import UNFINISHED
 from turret_pipeline.stages.work import Outcome, Work
-
-UNFINISHED = 0
-"""Mark `inputs` of topics whose assignments are not there yet, or nobody would see that a full refresh was cut off."""
 
 
 class _Lazily:
@@ -51,14 +49,14 @@ def fit_field(
     field.work.tell("topics", 0, texts.height)
     # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
     sample, rest = texts.head(MAX_FIT_TEXTS), texts.slice(MAX_FIT_TEXTS)
-    decisions = in_force(tables.edits.scan().filter(pl.col("field") == field.name).collect())
+    edits = in_force(tables.edits.scan().filter(pl.col("field") == field.name).collect())
     fitted_before = sample.filter(pl.col("first") <= seen)
     found = fit_topics(
         field.with_vectors(sample),
         previous_topics=old_topics if old_topics.height else None,
         previous_assignments=known.join(fitted_before, on="text_id", how="semi") if old_topics.height else None,
-        held=held_topics(decisions),
-        given_labels=given_labels(decisions),
+        held=held_topics(edits),
+        given_labels=given_labels(edits),
         embed=_Lazily(field.work),
         suggest=field.work.suggest,
     )
@@ -80,6 +78,8 @@ def fit_field(
     tables.lineage.replace(_with_others(field, tables.lineage, ways, fit, keep_earlier=True))
     failpoint.reached("topic_lineage.after_commit")
     marks = {"base": base, "fit": fit, "seen before": seen, "seen": until, "model": field.model}
+    marks["method"] = field.version
+    # Unfinished, or a full refresh that is cut off before the assignments would leave nothing to do.
     tables.topics.replace(
         _with_others(field, tables.topics, topics, fit),
         inputs=UNFINISHED,

@@ -1,6 +1,6 @@
-"""What a foreground build has to do for a project: which days of which tables, in how many runs.
+"""What a foreground build covers, and what it has to run for a project: which days of which tables, in how many runs.
 
-Without a wish of the caller's, all that is not up to date. A range of days, or names of tables, leave out the rest. A
+Without a word of the caller's, all that is not up to date. A range of days, or names of tables, leave out the rest. A
 full refresh computes again what is up to date too; with a range of days and no names of tables that is what is kept
 by day of receipt, while the tables of the whole project only follow.
 """
@@ -13,14 +13,16 @@ from dataclasses import dataclass
 
 from turret_pipeline.lake.parts import list_parts
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages.pending import BY_DAY, STAGES, EventDays
+from turret_pipeline.stages import BY_DAY, STAGE_OF
+from turret_pipeline.stages.pending import LakeNow
 
-TABLES = {table.name for table in STAGES}
+BUILT = frozenset(STAGE_OF)
+"""Names of the tables that are built."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a caller asks for.
+class Scope:
+    """What a caller wants to be built.
 
     Args:
         first, last: days of receipt, both inclusive; None: from the first, to the last.
@@ -36,9 +38,9 @@ class Wanted:
     days_per_run: int = 0
 
     def contradiction(self) -> str | None:
-        """Return what is wrong with the wish, in words, or None."""
-        if strange := sorted(self.tables - TABLES):
-            return f"{strange[0]!r} is not the name of a table that is built; they are {', '.join(sorted(TABLES))}"
+        """Return what is wrong with the scope, in words, or None."""
+        if strange := sorted(self.tables - BUILT):
+            return f"{strange[0]!r} is not the name of a table that is built; they are {', '.join(sorted(BUILT))}"
         if self.first and self.last and self.first > self.last:
             return f"--from {self.first} is after --to {self.last}"
         if self.days_per_run < 0:
@@ -49,6 +51,7 @@ class Wanted:
 
     @property
     def has_range(self) -> bool:
+        """Whether it leaves out days of receipt."""
         return self.first is not None or self.last is not None
 
     def has(self, day: dt.date) -> bool:
@@ -57,8 +60,8 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is to be done for one project.
+class ProjectRuns:
+    """What is to be run for one project.
 
     Args:
         runs: the days of receipt of each run over the tables `by_day`.
@@ -73,20 +76,20 @@ class Plan:
     refresh_project: bool
 
 
-def plan(lake: Lake, project_id: str, pending: Collection[str], wanted: Wanted) -> Plan:
-    """Return what is to be done for a project whose stages `pending` are not up to date."""
-    tables = wanted.tables or TABLES
+def runs_for(lake: Lake, project_id: str, pending: Collection[str], scope: Scope) -> ProjectRuns:
+    """Return what is to be run for a project whose tables `pending` are not up to date."""
+    tables = scope.tables or BUILT
     by_day, by_project = frozenset(tables & BY_DAY), frozenset(tables - BY_DAY)
     days: list[dt.date] = []
-    if by_day and (wanted.full_refresh or by_day & set(pending)):
+    if by_day and (scope.full_refresh or by_day & set(pending)):
         parts = list_parts(lake, project_id)
         all_days = sorted({part.received_date for part in parts})
-        days = all_days if wanted.full_refresh else EventDays.of(lake).pending(project_id, parts)
+        days = all_days if scope.full_refresh else LakeNow(lake, parts=parts).stale_days(project_id)
         today = dt.datetime.now(dt.UTC).date()
-        days = [day for day in days if wanted.has(day) and day <= today]
-    refresh_project = wanted.full_refresh and (bool(wanted.tables) or not wanted.has_range)
+        days = [day for day in days if scope.has(day) and day <= today]
+    refresh_project = scope.full_refresh and (bool(scope.tables) or not scope.has_range)
     if not (days or refresh_project or by_project & set(pending)):
         by_project = frozenset()
-    size = wanted.days_per_run or max(1, len(days))
+    size = scope.days_per_run or max(1, len(days))
     runs = tuple(tuple(days[start : start + size]) for start in range(0, len(days), size))
-    return Plan(runs, by_day if days else frozenset(), by_project, wanted.full_refresh, refresh_project)
+    return ProjectRuns(runs, by_day if days else frozenset(), by_project, scope.full_refresh, refresh_project)

@@ -23,6 +23,8 @@ from turret_pipeline.lake.tables import (
     TOPICS,
     Table,
 )
+from turret_pipeline.stages.fits.marks import TALLY, field_mark
+from turret_pipeline.stages.stage import Task
 from turret_pipeline.stages.work import Work
 
 _LEFT_TO_FIELD = ("project_id", "field", "model_version")
@@ -37,7 +39,7 @@ MICRO = 1_000_000
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of one project that have to do with topics, open."""
+    """The tables of one project that topics are made from and go to, open."""
 
     types: ProjectTable
     messages: ProjectTable
@@ -49,14 +51,15 @@ class Tables:
     edits: ProjectTable
 
     @classmethod
-    def of(cls, work: Work) -> Tables:
+    def of(cls, task: Task) -> Tables:
+        """Return the tables as the task has them open."""
         names = (FIELD_TYPES, MESSAGES, EMBEDDINGS, TOPICS, TOPIC_ASSIGNMENTS, TOPIC_LINEAGE, TOPIC_FITS, TOPIC_EDITS)
-        return cls(*(work.open(table) for table in names))
+        return cls(*(task.open(table) for table in names))
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How the assignments of a field stand, so that nobody has to count them all.
+    """How the assignments of a field stand, so that they need not be counted again.
 
     n_texts: assigned or known to have no topic. n_without: of them, those without one. n_since: texts that came since
     the last fit. near_since: sum of their similarities to the nearest topic.
@@ -80,23 +83,28 @@ class Tally:
 
 @dataclass(frozen=True)
 class Field:
-    """One text field of a project, with the tables that its topics are made from and go to."""
+    """One text field of a project, with the tables that its topics are made from and go to.
+
+    version: of the method by which topics are fitted now.
+    """
 
     work: Work
     name: str
     tables: Tables
+    version: int
 
     def mark_id(self, mark: str) -> str:
         """Return the name of the field's own mark, in `topics` or `topic_assignments`."""
-        return f"{mark} of {fingerprint(self.name)}"
+        return field_mark(mark, self.name)
 
     def _mark(self, table: ProjectTable, mark: str) -> int:
         return table.mark(self.mark_id(mark)) or 0
 
     @property
     def model(self) -> int:
-        """What stands for the embedding model in a mark."""
-        return fingerprint(model_key(self.work.model))
+        """What stands for the vectors in a mark: their model, and the version of the method that embedded them."""
+        key, version = model_key(self.work.model), self.tables.embeddings.mark("method") or 1
+        return fingerprint(key) if version == 1 else fingerprint(key, version)
 
     @property
     def fit(self) -> int:
@@ -125,8 +133,13 @@ class Field:
 
     @property
     def fitted_model(self) -> int:
-        """What stands for the embedding model of the newest fit."""
+        """What stands for the vectors of the newest fit."""
         return self._mark(self.tables.topics, "model")
+
+    @property
+    def fitted_version(self) -> int:
+        """Version of the method that made the newest fit."""
+        return self._mark(self.tables.topics, "method") or 1
 
     def tally(self) -> Tally:
         """Return how the assignments stand, as their marks say."""
@@ -188,15 +201,6 @@ class Field:
 
     def _messages(self) -> pl.LazyFrame:
         return self.tables.messages.scan().filter(pl.col("field") == self.name)
-
-
-def fit_marks(assignments: ProjectTable, fields: Collection[str]) -> list[tuple[str, int | None]]:
-    """Return each field with the number of the fit that its assignments are of."""
-    return [(name, assignments.mark(f"fit of {fingerprint(name)}")) for name in sorted(fields)]
-
-
-TALLY = ("texts", "without topic", "since fit", "near since fit")
-"""Names of the marks in `topic_assignments` that make up a `Tally`."""
 
 
 def declared(field: Field, table: Table, rows: pl.DataFrame, fit: int) -> pl.DataFrame:

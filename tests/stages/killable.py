@@ -21,32 +21,8 @@ for name in ("sentence_transformers", "bertopic"):
 
 from turret_pipeline import failpoint  # noqa: E402
 from turret_pipeline.lake.paths import Lake  # noqa: E402
-from turret_pipeline.stages import (  # noqa: E402
-    embeddings,
-    events,
-    fields,
-    journeys,
-    messages,
-    step_values,
-    steps,
-    topic_days,
-    topics,
-)
+from turret_pipeline.stages import STAGE_OF, embeddings, events, journey_steps  # noqa: E402
 from turret_pipeline.stages.work import Work  # noqa: E402
-
-STAGES = {
-    "events": events.bring_events,
-    "field_profiles": fields.bring_field_profiles,
-    "field_types": fields.bring_field_types,
-    "messages": messages.bring_messages,
-    "embeddings": embeddings.bring_embeddings,
-    "topics": topics.bring_topics,
-    "journey_steps": steps.bring_journey_steps,
-    "step_values": step_values.bring_step_values,
-    "journey_moves": journeys.bring_journey_moves,
-    "topic_days": topic_days.bring_topic_days,
-    "journey_edges": journeys.bring_journey_edges,
-}
 
 
 def obey(order: dict[str, str | int]) -> None:
@@ -62,8 +38,8 @@ def obey(order: dict[str, str | int]) -> None:
     embeddings.CHUNK_TEXTS = int(order["chunk_texts"])
     # A part at a time, so that there are steps between the parts of a day.
     events.GROUP_BYTES = 1
-    steps.BATCH_ROWS = int(order["chunk_texts"])
-    STAGES[str(order["stage"])](Work(Lake(str(order["lake"])), str(order["project"])))
+    journey_steps.BATCH_ROWS = int(order["chunk_texts"])
+    STAGE_OF[str(order["stage"])].bring(Work(Lake(str(order["lake"])), str(order["project"])))
 
 
 for line in sys.stdin:

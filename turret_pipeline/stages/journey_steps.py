@@ -14,10 +14,14 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from turret_pipeline import failpoint
+from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TOPIC_ASSIGNMENTS
 from turret_pipeline.semantics.visits import steps
-from turret_pipeline.stages.inputs import TEXT_FIELDS, steps_inputs
+from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
+from turret_pipeline.stages.field_types import TEXT_FIELDS
+from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
 BATCH_ROWS = 1_000_000
@@ -32,21 +36,18 @@ MESSAGE = ("received_date", *(name for name in COLUMNS if name in MESSAGES.schem
 """Columns of `messages` that steps are made of."""
 
 
-def bring_journey_steps(work: Work) -> Outcome:
+def bring(task: Task) -> Outcome:
     """After this call every message is a step of its session, in its place, with the topic that its text has."""
     outcome = Outcome("journey_steps")
-    messages, assignments, table = work.open(MESSAGES), work.open(TOPIC_ASSIGNMENTS), work.open(JOURNEY_STEPS)
-    wanted = steps_inputs(messages.state(), assignments.state(), work.open(FIELD_TYPES).mark(TEXT_FIELDS))
-    if work.full_refresh or table.inputs() != wanted:
-        _bring(work, messages, assignments, table, outcome)
-    return outcome.finish(work, table, wanted)
+    if task.has_news:
+        _bring(task, outcome)
+    return task.finish(outcome)
 
 
-def _bring(
-    work: Work, messages: ProjectTable, assignments: ProjectTable, table: ProjectTable, outcome: Outcome
-) -> None:
+def _bring(task: Task, outcome: Outcome) -> None:
+    work, messages, assignments, table = task.work, task.open(MESSAGES), task.open(TOPIC_ASSIGNMENTS), task.table
     brought = table.scan().select("message_date").unique().collect()["message_date"]
-    states = {day: messages.state(day) or 0 for day in {*messages.days(), *brought}}
+    states = {day: task.stage.of_version(messages.state(day) or 0) for day in {*messages.days(), *brought}}
     todo = sorted(day for day in states if work.full_refresh or table.inputs(day) != states[day])
     known = table.mark(JOINED) or 0
     agrees = brought.is_empty() or (known > 0 and assignments.only_appended_since(known - 1))
@@ -112,7 +113,7 @@ def _join_anew(table: ProjectTable, assignments: ProjectTable) -> int:
 def batches(
     table: ProjectTable, days: list[dt.date], columns: Sequence[str]
 ) -> Iterator[tuple[list[dt.date], pl.DataFrame]]:
-    """Yield `days` in order, some at a time, with `columns` of their rows, `BATCH_ROWS` at most or one day."""
+    """Yield `days` in order, some at a time, with `columns` of their rows: one day, or at most `BATCH_ROWS` rows."""
     day = pl.col("received_date")
     counted = table.scan().filter(day.is_in(days)).group_by(day).len().collect()
     sizes = dict(counted.iter_rows())
@@ -136,3 +137,38 @@ def _with_topics(rows: pl.DataFrame, assignments: ProjectTable) -> pl.DataFrame:
 
 def _declared(work: Work, rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(project_id=pl.lit(work.project_id)).select(JOURNEY_STEPS.schema.names())
+
+
+def every_message_is_a_step(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Each day has as many steps of a field as messages, and each session that lies on it one that is its first."""
+    day = pl.col("received_date")
+    messages = of_days(store.scan(lake, MESSAGES, project_id), days).group_by("field", day).agg(messages=pl.len())
+    steps = store.scan(lake, JOURNEY_STEPS, project_id)
+    received = steps.select("field", received_date="message_date")
+    made = of_days(received, days).group_by("field", day).agg(steps=pl.len())
+    sessions = of_days(steps, days).group_by("field", day)
+    begun = sessions.agg(begun=(pl.col("place") == 0).sum(), sessions=pl.col("session_id").n_unique())
+    met = messages.join(made, on=["field", "received_date"], how="full", coalesce=True)
+    met = met.join(begun, on=["field", "received_date"], how="full", coalesce=True)
+    found = met.collect().with_columns(pl.exclude("field", "received_date").fill_null(0))
+    wrong = found.filter((pl.col("messages") != pl.col("steps")) | (pl.col("begun") != pl.col("sessions")))
+    return finding(found, wrong)
+
+
+STAGE = Stage(
+    makes=(
+        Product(
+            JOURNEY_STEPS,
+            "Each message in its place in its session, with its topic: who went where, one by one.",
+            {
+                "place": "messages.timestamp",
+                "topic_id": "topic_assignments.topic_id",
+                "message_date": "messages.received_date",
+            },
+            {"every_message_is_a_step": Check("every message has its place in its session", every_message_is_a_step)},
+        ),
+    ),
+    reads=(Source(MESSAGES), Source(TOPIC_ASSIGNMENTS), Source(FIELD_TYPES, TEXT_FIELDS)),
+    method=bring,
+    group="journeys",
+)

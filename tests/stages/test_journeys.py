@@ -23,9 +23,7 @@ from turret_pipeline.lake.tables import (
     TOPIC_ASSIGNMENTS,
 )
 from turret_pipeline.semantics.visits import journey_edges, visits
-from turret_pipeline.stages import steps as steps_stage
-from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
-from turret_pipeline.stages.steps import bring_journey_steps
+from turret_pipeline.stages import STAGE_OF, journey_steps
 from turret_pipeline.stages.work import Work
 
 PROJECT = "shop"
@@ -76,7 +74,8 @@ class Project:
     def bring(self, full_refresh: bool = False) -> list[int]:
         """Run the stages; return how many rows each wrote."""
         work = Work(self.lake, PROJECT, full_refresh=full_refresh)
-        return [stage(work).n_rows for stage in (bring_journey_steps, bring_journey_moves, bring_journey_edges)]
+        names = ("journey_steps", "journey_moves", "journey_edges")
+        return [STAGE_OF[name].bring(work)[0].n_rows for name in names]
 
     def edges(self) -> pl.DataFrame:
         return store.read(self.lake, JOURNEY_EDGES, PROJECT).drop("project_id", "field").sort("from_topic", "to_topic")
@@ -214,7 +213,7 @@ def test_a_full_refresh_and_batches_of_a_day_leave_the_same(project: Project, mo
     project.assign({"a": "t1", "b": "t2", "none": None})
     texts = ["a", "b", "none"]
     project.say([message(i, (i % 5, i, f"s{i % 7}", 0, texts[i % 3])) for i in range(40)])
-    monkeypatch.setattr(steps_stage, "BATCH_ROWS", 1)
+    monkeypatch.setattr(journey_steps, "BATCH_ROWS", 1)
     project.bring()
     once = {
         table.name: store.read(project.lake, table, PROJECT).sort(table.key) for table in (JOURNEY_STEPS, JOURNEY_MOVES)

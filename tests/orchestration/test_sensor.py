@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import dagster as dg
 import pytest
 
+from tests.small_lake import DAYS, PROJECT, bring, bring_one, event, put
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.orchestration.definitions import build_definitions
 from turret_pipeline.orchestration.sensor import (
@@ -19,17 +20,13 @@ from turret_pipeline.orchestration.sensor import (
     RANGE_START,
     RETRY_S,
     STREAM_GAP_S,
-    Asked,
-    Memory,
+    LastRequest,
+    LastRequests,
     look,
 )
 from turret_pipeline.orchestration.workshop import Workshop
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.events import bring_events
-from turret_pipeline.stages.fields import bring_field_profiles
 from turret_pipeline.stages.work import Work
-
-from .conftest import DAYS, PROJECT, bring, event, put
 
 NOW = 1_800_000_000.0
 
@@ -91,7 +88,7 @@ def test_work_that_was_not_done_is_asked_for_again_after_longer_and_longer_waits
     instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake]
 ) -> None:
     settings = over(settings, lake_before("events"))
-    asked: Memory = {}
+    asked: LastRequests = {}
     now, times = NOW, []
     while len(times) < 4:
         if EVENTS_JOB in dict(requests(look(instance, settings, asked, now))):
@@ -104,7 +101,7 @@ def test_while_a_day_cannot_be_read_the_others_go_on(
     instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake]
 ) -> None:
     lake = lake_before("events")
-    memory: Memory = {}
+    memory: LastRequests = {}
     good = [DAYS[0], DAYS[2]]
     asked = []
     for second in range(0, 20, 5):
@@ -115,9 +112,9 @@ def test_while_a_day_cannot_be_read_the_others_go_on(
                 for (job, key), run in zip(requests(result), result.run_requests or [], strict=True)
             ]
         )
-        bring_events(Work(lake, PROJECT), good)
+        bring_one("events", Work(lake, PROJECT), good)
         if second:
-            bring_field_profiles(Work(lake, PROJECT), good)
+            bring_one("field_profiles", Work(lake, PROJECT), good)
     first = f"{DAYS[0]}|{PROJECT}"
     assert asked[:3] == [
         [(EVENTS_JOB, first, None)],
@@ -129,7 +126,7 @@ def test_while_a_day_cannot_be_read_the_others_go_on(
 def test_a_stream_of_parts_does_not_start_a_run_a_second(
     instance: dg.DagsterInstance, settings: Settings, lake: Lake
 ) -> None:
-    asked: Memory = {}
+    asked: LastRequests = {}
     runs = []
     for second in range(0, 60, 5):
         put(lake, DAYS[0], f"p{second}", [event(second, DAYS[0])])
@@ -149,7 +146,7 @@ def test_what_the_sensor_remembers_survives_in_its_cursor(
     first = sensor(dg.build_sensor_context(instance=instance, definitions=definitions))
     assert isinstance(first, dg.SensorResult)
     assert requests(first) == [(EVENTS_JOB, f"{DAYS[0]}|{PROJECT}")]
-    assert Asked(**json.loads(first.cursor or "")[PROJECT]["events"]).tries == 1
+    assert LastRequest(**json.loads(first.cursor or "")[PROJECT]["events"]).tries == 1
     again = sensor(dg.build_sensor_context(instance=instance, cursor=first.cursor, definitions=definitions))
     assert isinstance(again, dg.SensorResult)
     assert EVENTS_JOB not in dict(requests(again))

@@ -12,14 +12,12 @@ import deltalake
 import polars as pl
 import pytest
 
+from tests.small_lake import CHUNK_TEXTS, PROJECT, bring, bring_one, tables
 from turret_pipeline import failpoint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPICS
 from turret_pipeline.stages.pending import pending_stages
-from turret_pipeline.stages.topics import bring_topics
 from turret_pipeline.stages.work import Work
-
-from .conftest import CHUNK_TEXTS, PROJECT, bring, tables
 
 Kill = Callable[[Lake, str, str, int], int]
 
@@ -141,7 +139,7 @@ def test_a_fit_that_was_interrupted_long_ago_goes_on_from_the_newest_topics_and_
 
     monkeypatch.setattr(failpoint, "on_reached", die)
     with pytest.raises(AssertionError):
-        bring_topics(work)
+        bring_one("topics", work)
     monkeypatch.undo()
     clean(deltalake.DeltaTable(work.lake.table(TOPICS.name)))
     bring(work.lake)

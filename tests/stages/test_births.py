@@ -7,12 +7,11 @@ from collections.abc import Callable
 
 import polars as pl
 
+from tests.small_lake import FRAMES, PROJECT, THEMES, bring, event, put
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_FITS, TOPIC_LINEAGE, TOPICS
 from turret_pipeline.stages.work import Work
-
-from .conftest import FRAMES, PROJECT, THEMES, bring, event, put
 
 LATER = dt.date(2026, 10, 5)
 INVOICES = [

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
+from tests.small_lake import DAYS, PROJECT, bring, bring_one, event, put, tables
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
@@ -22,10 +23,7 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.semantics.step_values import NONE, unpacked
 from turret_pipeline.stages.pending import pending_stages
-from turret_pipeline.stages.step_values import bring_step_values
 from turret_pipeline.stages.work import Work
-
-from .conftest import DAYS, PROJECT, bring, event, put, tables
 
 
 def beside(lake: Lake, segment: str) -> dict[str, str | None]:
@@ -80,7 +78,7 @@ def test_a_refit_reads_no_event_again(lake_before: Callable[[str], Lake]) -> Non
     assignments.replace(moved)
     ProjectTable(lake, EVENTS, PROJECT).replace(EVENTS.empty())  # so that reading them would show
     bring(lake, until="journey_steps")
-    assert bring_step_values(Work(lake, PROJECT)).n_rows == 0
+    assert bring_one("step_values", Work(lake, PROJECT)).n_rows == 0
     assert store.read(lake, STEP_VALUES, PROJECT).equals(before)
 
 

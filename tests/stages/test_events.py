@@ -11,16 +11,14 @@ from deltalake.exceptions import CommitFailedError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.small_lake import DAYS, PROJECT, bring_one, event, put
 from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS
 from turret_pipeline.stages import events
-from turret_pipeline.stages.events import bring_events
 from turret_pipeline.stages.work import Work
-
-from .conftest import DAYS, PROJECT, event, put
 
 MONDAY, TUESDAY, WEDNESDAY = DAYS
 
@@ -36,7 +34,7 @@ def test_an_event_that_was_sent_again_is_kept_once_across_parts_days_and_collect
     put(lake, MONDAY, "a", [event(1, MONDAY), event(2, MONDAY), event(2, MONDAY, seq=3)])
     put(lake, MONDAY, "b", [event(2, MONDAY), event(3, MONDAY)])
     put(lake, TUESDAY, "a", [event(1, TUESDAY), event(4, TUESDAY)])
-    assert bring_events(Work(lake, PROJECT)).n_rows == 4
+    assert bring_one("events", Work(lake, PROJECT)).n_rows == 4
     assert receipts(lake) == {
         "e1": (MONDAY, "a.parquet"),
         "e2": (MONDAY, "a.parquet"),
@@ -47,37 +45,37 @@ def test_an_event_that_was_sent_again_is_kept_once_across_parts_days_and_collect
 
 def test_a_duplicate_that_comes_days_later_changes_nothing(lake: Lake) -> None:
     put(lake, MONDAY, "a", [event(1, MONDAY)])
-    bring_events(Work(lake, PROJECT))
+    bring_one("events", Work(lake, PROJECT))
     put(lake, WEDNESDAY, "c", [event(1, WEDNESDAY)])
-    assert bring_events(Work(lake, PROJECT)).n_rows == 0
+    assert bring_one("events", Work(lake, PROJECT)).n_rows == 0
     assert receipts(lake) == {"e1": (MONDAY, "a.parquet")}
     version = store.version(lake, EVENTS)
-    assert bring_events(Work(lake, PROJECT)).days == {}
+    assert bring_one("events", Work(lake, PROJECT)).days == {}
     assert store.version(lake, EVENTS) == version
 
 
 def test_a_part_that_comes_late_but_was_received_first_wins(lake: Lake) -> None:
     put(lake, TUESDAY, "a", [event(1, TUESDAY), event(2, TUESDAY)])
-    bring_events(Work(lake, PROJECT))
+    bring_one("events", Work(lake, PROJECT))
     put(lake, MONDAY, "slow-collector", [event(1, MONDAY)])
-    bring_events(Work(lake, PROJECT))
+    bring_one("events", Work(lake, PROJECT))
     assert receipts(lake) == {"e1": (MONDAY, "slow-collector.parquet"), "e2": (TUESDAY, "a.parquet")}
 
 
 def test_the_days_that_are_asked_for_are_brought_and_the_others_are_left(lake: Lake) -> None:
     for number, day in enumerate(DAYS):
         put(lake, day, "a", [event(number, day)])
-    assert list(bring_events(Work(lake, PROJECT), [TUESDAY]).days) == [TUESDAY]
+    assert list(bring_one("events", Work(lake, PROJECT), [TUESDAY]).days) == [TUESDAY]
     assert set(receipts(lake)) == {"e1"}
-    assert list(bring_events(Work(lake, PROJECT)).days) == [MONDAY, WEDNESDAY]
+    assert list(bring_one("events", Work(lake, PROJECT)).days) == [MONDAY, WEDNESDAY]
 
 
 def test_a_full_refresh_leaves_the_same_rows(lake: Lake) -> None:
     put(lake, MONDAY, "a", [event(1, MONDAY), event(2, MONDAY)])
     put(lake, TUESDAY, "b", [event(2, TUESDAY), event(3, TUESDAY)])
-    bring_events(Work(lake, PROJECT))
+    bring_one("events", Work(lake, PROJECT))
     before = store.read(lake, EVENTS, PROJECT).sort("event_id")
-    assert list(bring_events(Work(lake, PROJECT, full_refresh=True)).days) == [MONDAY, TUESDAY]
+    assert list(bring_one("events", Work(lake, PROJECT, full_refresh=True)).days) == [MONDAY, TUESDAY]
     assert store.read(lake, EVENTS, PROJECT).sort("event_id").equals(before)
 
 
@@ -100,7 +98,7 @@ def test_a_day_that_comes_in_several_groups_is_the_same_also_when_the_build_stop
         for number in range(4):
             put(each, MONDAY, f"p{number}", [event(number + k, MONDAY, seq=k) for k in range(3)])
         put(each, MONDAY, "z-received-first", [event(2, MONDAY, received_at=event(0, MONDAY)["received_at"])])
-    bring_events(Work(at_once, PROJECT))
+    bring_one("events", Work(at_once, PROJECT))
     monkeypatch.setattr(events, "GROUP_BYTES", 1)
 
     def stop(name: str) -> None:
@@ -109,9 +107,9 @@ def test_a_day_that_comes_in_several_groups_is_the_same_also_when_the_build_stop
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(failpoint, "on_reached", stop)
-        bring_events(Work(lake, PROJECT))
+        bring_one("events", Work(lake, PROJECT))
     assert len(receipts(lake)) == 3
-    assert bring_events(Work(lake, PROJECT)).n_rows > 0
+    assert bring_one("events", Work(lake, PROJECT)).n_rows > 0
     left, right = (store.read(each, EVENTS, PROJECT).sort("event_id") for each in (lake, at_once))
     assert left.equals(right)
     assert receipts(lake)["e2"] == (MONDAY, "z-received-first.parquet")
@@ -133,9 +131,9 @@ def test_events_do_not_depend_on_the_order_in_which_their_parts_came(
         put(step_by_step, day, f"p{number}", rows)
         put(at_once, day, f"p{number}", rows)
         if number % together == 0:
-            bring_events(Work(step_by_step, PROJECT))
-    bring_events(Work(step_by_step, PROJECT))
-    bring_events(Work(at_once, PROJECT))
+            bring_one("events", Work(step_by_step, PROJECT))
+    bring_one("events", Work(step_by_step, PROJECT))
+    bring_one("events", Work(at_once, PROJECT))
     left, right = (store.read(lake, EVENTS, PROJECT).sort("event_id") for lake in (step_by_step, at_once))
     assert left.equals(right)
     assert set(left["event_id"]) == {f"e{each}" for _, ids in arrivals for each in ids}

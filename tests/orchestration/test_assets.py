@@ -18,18 +18,19 @@ import polars as pl
 import pytest
 
 from tests.language_model import Server
+from tests.small_lake import DAYS, PROJECT, event, files, put, tables, versions
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.orchestration.definitions import build_definitions
 from turret_pipeline.orchestration.locks import sole_writer
+from turret_pipeline.orchestration.partitions import DAYS_BY_PROJECT
+from turret_pipeline.orchestration.partitions import PROJECT as PROJECT_DIMENSION
 from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, days_request, range_tags
-from turret_pipeline.orchestration.workshop import DAYS_BY_PROJECT, Workshop
-from turret_pipeline.orchestration.workshop import PROJECT as PROJECT_DIMENSION
+from turret_pipeline.orchestration.workshop import Workshop
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.pending import STAGES, pending_stages
-
-from .conftest import DAYS, PROJECT, event, files, put, tables, versions
+from turret_pipeline.stages import STAGE_OF
+from turret_pipeline.stages.pending import pending_stages
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 ROOT = Path(__file__).parents[2]
@@ -65,19 +66,19 @@ def definitions(lake: Lake, database_url: str) -> dg.Definitions:
 
 def test_every_table_that_is_built_is_an_asset_with_columns_words_and_checks(lake: Lake, database_url: str) -> None:
     graph = definitions(lake, database_url).resolve_asset_graph()
-    for table in STAGES:
-        asset = graph.get(dg.AssetKey(table.name))
+    for name in STAGE_OF:
+        asset = graph.get(dg.AssetKey(name))
         assert asset.description and asset.group_name != "default" and asset.owners and asset.kinds
         columns = asset.metadata["dagster/column_schema"].columns
-        assert [column.name for column in columns] == list(TABLES[table.name].schema)
+        assert [column.name for column in columns] == list(TABLES[name].schema)
         lineage = asset.metadata["dagster/column_lineage"].deps_by_column
         assert len(lineage) > len(columns) / 2
         for source in (each for sources in lineage.values() for each in sources):
-            assert source.asset_key in asset.parent_keys or source.asset_key.path == ["messages"], (table.name, source)
+            assert source.asset_key in asset.parent_keys or source.asset_key.path == ["messages"], (name, source)
             known = graph.get(source.asset_key).metadata.get("dagster/column_schema")
             assert known is None or source.column_name in [column.name for column in known.columns]
         assert any(key.asset_key == asset.key for key in graph.asset_check_keys)
-        if table.name == "messages":
+        if name == "messages":
             (text,) = (column.description for column in columns if column.name == "text")
             assert text is not None and text.endswith("← events.metadata, field_types.type")
     assert not graph.get(dg.AssetKey("raw_events")).is_executable

@@ -10,12 +10,11 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.read.conftest import read_app
+from tests.small_lake import FRAMES, PROJECT, THEMES, bring, event, put
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPIC_LINEAGE, TOPICS
 from turret_pipeline.stages.work import Work
-
-from .conftest import FRAMES, PROJECT, THEMES, bring, event, put
 
 LATER = dt.date(2026, 10, 5)
 BY_HAND = "t_by_hand"

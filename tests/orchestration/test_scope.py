@@ -6,11 +6,11 @@ import datetime as dt
 
 import pytest
 
+from tests.small_lake import DAYS, PROJECT, bring, event, put
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.orchestration.plan import Wanted, plan
-from turret_pipeline.stages.pending import BY_DAY, pending_stages
-
-from .conftest import DAYS, PROJECT, bring, event, put
+from turret_pipeline.orchestration.scope import Scope, runs_for
+from turret_pipeline.stages import BY_DAY
+from turret_pipeline.stages.pending import pending_stages
 
 MONDAY, TUESDAY, WEDNESDAY = DAYS
 
@@ -27,7 +27,7 @@ def lake_of_days(lake: Lake) -> Lake:
 
 def planned(lake: Lake, **wish: object) -> tuple[list[list[dt.date]], bool, bool]:
     """Return the days of each run, and whether tables of the project are brought up to date, and anew."""
-    found = plan(lake, PROJECT, pending_stages(lake, None, [PROJECT])[PROJECT], Wanted(**wish))  # type: ignore[arg-type]
+    found = runs_for(lake, PROJECT, pending_stages(lake, None, [PROJECT])[PROJECT], Scope(**wish))  # type: ignore[arg-type]
     return [list(run) for run in found.runs], bool(found.by_project), found.refresh_project
 
 
@@ -62,12 +62,12 @@ def test_a_day_that_has_not_begun_waits_for_it(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
-        (Wanted(tables=frozenset({"eventz"})), "'eventz' is not the name of a table"),
-        (Wanted(first=WEDNESDAY, last=MONDAY), "is after --to"),
-        (Wanted(first=MONDAY, tables=frozenset({"topics"})), "are kept by day of receipt"),
+        (Scope(tables=frozenset({"eventz"})), "'eventz' is not the name of a table"),
+        (Scope(first=WEDNESDAY, last=MONDAY), "is after --to"),
+        (Scope(first=MONDAY, tables=frozenset({"topics"})), "are kept by day of receipt"),
     ],
 )
-def test_a_wish_that_contradicts_itself_is_said_in_words(wish: Wanted, words: str) -> None:
+def test_a_wish_that_contradicts_itself_is_said_in_words(wish: Scope, words: str) -> None:
     assert words in (wish.contradiction() or "")
 
 
