@@ -43,14 +43,14 @@ from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.system import System, system
 from turret_pipeline.lake.commits import open_or_make
 from turret_pipeline.lake.marks import mark_id
-from turret_pipeline.lake.parts import PART_SCHEMA, Part, list_parts, write_part
+from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_PROFILES, Table
-from turret_pipeline.orchestration.sensor import Memory, look
-from turret_pipeline.orchestration.workshop import DAYS_BY_PROJECT, PROJECT, day_key
+from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_PROFILES, TABLES, Table
+from turret_pipeline.orchestration.partitions import DAYS_BY_PROJECT, PROJECT, day_key
+from turret_pipeline.orchestration.sensor import LastRequests, look
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.inputs import parts_state, profiles_inputs
-from turret_pipeline.stages.pending import BY_DAY, STAGES, pending_stages
+from turret_pipeline.stages import BY_DAY, STAGE_OF
+from turret_pipeline.stages.pending import LakeNow, pending_stages
 from turret_pipeline.stages.work import recorded_mark
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -81,14 +81,13 @@ def write_lake(lake: Lake, n_projects: int, n_days: int) -> None:
     _mark_events(lake, projects, days)
     parts = list_parts(lake)
     # Each stage follows from those before it, so they are marked one after the other until none has anything to do.
-    tables = {table.name: table for table in STAGES}
-    for table in STAGES:
+    for table in (TABLES[name] for name in STAGE_OF):
         pending = pending_stages(lake, None, parts=parts)
-        wanted = {project: stages[table.name] for project, stages in pending.items()}
+        wanted = {project: names[table.name] for project, names in pending.items()}
         state = {mark_id(project, "state"): 1 for project in projects}
         inputs = {mark_id(project, "inputs"): of for project, of in wanted.items()}
         recorded = {mark_id(project, recorded_mark(table.name)): of for project, of in wanted.items()}
-        _commit(lake, tables[table.name], tables[table.name].empty(), inputs | ({} if table is EVENTS else state))
+        _commit(lake, table, table.empty(), inputs | ({} if table is EVENTS else state))
         _commit(lake, BUILDS, BUILDS.empty(), recorded)
     assert not any(pending_stages(lake, None, parts=parts).values())
 
@@ -109,19 +108,22 @@ def _events(day: dt.date, first: int = 0) -> pl.DataFrame:
 
 
 def _mark_events(lake: Lake, projects: list[str], days: list[dt.date]) -> None:
-    """Write the events of all days, and what `EventDays` asks for: what each day of events and profiles is from."""
-    came = pl.concat(
+    """Write the events of all days, and mark each day of events and profiles as made from what there is."""
+    sent = pl.concat(
         _events(day).with_columns(received_date=pl.lit(day, dtype=pl.Date), part=pl.lit("a.parquet")) for day in days
     )
-    rows = pl.concat(came.with_columns(project_id=pl.lit(project)) for project in projects)
-    parts = parts_state([Part(projects[0], days[0], "a.parquet", 0)])
+    rows = pl.concat(sent.with_columns(project_id=pl.lit(project)) for project in projects)
     marks = {mark_id(project, "state"): 1 for project in projects}
-    profiled = {}
+    # Every project has the same parts, so the fingerprints are those of the first.
+    came = LakeNow(lake).project(projects[0])
     for project, day in itertools.product(projects, days):
-        marks |= {mark_id(project, "inputs", day): parts, mark_id(project, "state", day): 1}
-        profiled[mark_id(project, "inputs", day)] = profiles_inputs(1)
+        marks |= {mark_id(project, "inputs", day): STAGE_OF["events"].inputs(came, day)}
+        marks[mark_id(project, "state", day)] = 1
     _commit(lake, EVENTS, rows.select(EVENTS.schema.names()), marks)
-    _commit(lake, FIELD_PROFILES, FIELD_PROFILES.empty(), profiled)
+    there = LakeNow(lake).project(projects[0])
+    profiled = {day: STAGE_OF["field_profiles"].inputs(there, day) for day in days}
+    inputs = {mark_id(project, "inputs", day): profiled[day] for project, day in itertools.product(projects, days)}
+    _commit(lake, FIELD_PROFILES, FIELD_PROFILES.empty(), inputs)
 
 
 def _commit(lake: Lake, table: Table, rows: pl.DataFrame, marks: dict[str, int]) -> None:
@@ -139,10 +141,10 @@ def tell_dagster(instance: dg.DagsterInstance, n_projects: int, n_days: int) -> 
     projects = [project_name(number) for number in range(n_projects)]
     days = [TODAY - dt.timedelta(days=age) for age in range(n_days)]
     instance.add_dynamic_partitions(PROJECT, projects)
-    for table in STAGES:
+    for name in STAGE_OF:
         by_day = [day_key(day, project) for project in projects for day in days]
-        keys = by_day if table.name in BY_DAY else projects
-        instance.event_log_storage.store_event_batch([_materialized(table.name, key) for key in keys])
+        keys = by_day if name in BY_DAY else projects
+        instance.event_log_storage.store_event_batch([_materialized(name, key) for key in keys])
 
 
 def _materialized(asset: str, partition: str) -> EventLogEntry:
@@ -170,7 +172,7 @@ def looks(settings: Settings, instance: dg.DagsterInstance, n_projects: int) -> 
         if name == "look_new_s":
             for number in range(n_projects):
                 write_part(settings.open_lake(), project_name(number), TODAY, "b.parquet", _events(TODAY, 100))
-        times, memory = [], Memory()
+        times, memory = [], LastRequests()
         for _ in range(3):
             memory.clear()
             started = time.perf_counter()

@@ -29,33 +29,12 @@ from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake.parts import write_part
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS
-from turret_pipeline.stages.checks import CHECKS
-from turret_pipeline.stages.embeddings import CHUNK_TEXTS, bring_embeddings, embedding_rows
-from turret_pipeline.stages.events import bring_events
-from turret_pipeline.stages.fields import bring_field_profiles, bring_field_types
-from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
-from turret_pipeline.stages.messages import bring_messages
+from turret_pipeline.stages import CHECKS, STAGES
+from turret_pipeline.stages.embeddings import CHUNK_TEXTS, embedding_rows
 from turret_pipeline.stages.pending import pending_stages
-from turret_pipeline.stages.step_values import bring_step_values
-from turret_pipeline.stages.steps import bring_journey_steps
-from turret_pipeline.stages.topic_days import bring_topic_days
-from turret_pipeline.stages.topics import bring_topics
 from turret_pipeline.stages.work import Work
 
 PROJECT = "growing"
-STAGES = {
-    "events": bring_events,
-    "field_profiles": bring_field_profiles,
-    "field_types": bring_field_types,
-    "messages": bring_messages,
-    "embeddings": bring_embeddings,
-    "topics": bring_topics,
-    "topic_days": bring_topic_days,
-    "journey_steps": bring_journey_steps,
-    "step_values": bring_step_values,
-    "journey_moves": bring_journey_moves,
-    "journey_edges": bring_journey_edges,
-}
 PARTS_A_DAY = 4
 
 
@@ -92,19 +71,20 @@ def build(lake: Lake) -> dict[str, object]:
     assert pending_stages(lake, None)[PROJECT]
     found = time.perf_counter() - started
     peaks: dict[str, int] = {}
-    for name, stage in STAGES.items():
+    for stage in STAGES:
+        name = stage.table.name
         _forget_peak()
         begun = time.perf_counter()
-        outcomes = stage(Work(lake, PROJECT))  # type: ignore[operator]
+        outcomes = stage.bring(Work(lake, PROJECT))
         stages[name] = time.perf_counter() - begun
         peaks[name] = _peak_mib()
         _forget_peak()
         begun = time.perf_counter()
-        for outcome in outcomes if isinstance(outcomes, tuple) else (outcomes,):
-            rows[outcome.stage] = outcome.n_rows
-            for label, check in CHECKS[outcome.stage].items():
+        for outcome in outcomes:
+            rows[outcome.table] = outcome.n_rows
+            for label, check in CHECKS[outcome.table].items():
                 finding = check.find(lake, PROJECT, outcome.to_check)
-                assert finding.n_wrong == 0, (outcome.stage, label, finding)
+                assert finding.n_wrong == 0, (outcome.table, label, finding)
         checks[name] = time.perf_counter() - begun
         peaks[f"checks of {name}"] = _peak_mib()
     return {
@@ -158,7 +138,7 @@ def table(found: dict[int, dict[str, dict[str, Any]]]) -> str:
     columns = [(f"{size:,} {build}", seen) for size, builds in found.items() for build, seen in builds.items()]
     lines = [["stage (and checks)", *(name for name, _ in columns)]]
     lines += [["finding what to do", *(f"{seen['pending']:.2f}" for _, seen in columns)]]
-    for stage in STAGES:
+    for stage in (each.table.name for each in STAGES):
         both = (f"{seen['stages'][stage]:.2f} ({seen['checks'][stage]:.2f})" for _, seen in columns)
         lines.append([stage, *both])
     lines.append(["all, s", *(f"{seen['seconds']:.1f}" for _, seen in columns)])

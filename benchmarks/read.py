@@ -45,10 +45,7 @@ from turret_pipeline.lake.tables import (
     Table,
 )
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.journeys import bring_journey_edges, bring_journey_moves
-from turret_pipeline.stages.step_values import bring_step_values
-from turret_pipeline.stages.steps import bring_journey_steps
-from turret_pipeline.stages.topic_days import bring_topic_days
+from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.work import Work
 
 N_DAYS, N_TOPICS, N_TEXTS, SESSION = 30, 60, 200_000, 10
@@ -116,8 +113,8 @@ def generate(work: Work, n_messages: int, n_topics: int = N_TOPICS) -> None:
                 write(table, rows)
     if work.open(TOPIC_ASSIGNMENTS).state() is None:
         _generate_topics(write, n_topics)
-    for stage in (bring_topic_days, bring_journey_steps, bring_step_values, bring_journey_moves, bring_journey_edges):
-        stage(work)
+    for name in ("topic_days", "journey_steps", "step_values", "journey_moves", "journey_edges"):
+        STAGE_OF[name].bring(work)
 
 
 def _generate_topics(write: Callable[[Table, pl.DataFrame], None], n_topics: int) -> None:

@@ -11,8 +11,8 @@ import pytest
 from playwright.sync_api import Page, sync_playwright
 
 from tests.command.test_up import Up
-from tests.pipeline.conftest import DAYS, event, put
 from tests.processes.conftest import processes_of, until
+from tests.small_lake import DAYS, event, put
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.stages.pending import pending_stages
 

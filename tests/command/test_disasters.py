@@ -27,11 +27,11 @@ from tests.command.kills import (
     while_waiting,
 )
 from tests.command.test_up import Up, turret
-from tests.pipeline.conftest import DAYS, bring, event, planted_rows, put, tables
 from tests.processes.conftest import processes_of, until
+from tests.small_lake import DAYS, bring, event, planted_rows, put, tables
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages.checks import CHECKS
-from turret_pipeline.stages.pending import STAGES, pending_stages
+from turret_pipeline.stages import CHECKS, STAGE_OF
+from turret_pipeline.stages.pending import pending_stages
 
 pytestmark = pytest.mark.long
 
@@ -174,7 +174,7 @@ def test_the_tables_are_those_of_an_undisturbed_build_and_no_reader_saw_half_of_
             shutil.copy(part, target)
         bring(undisturbed, PROJECT)
     left, right = tables(lake, PROJECT), tables(undisturbed, PROJECT)
-    assert len(right["events"]) == 248 and {table.name for table in STAGES} <= set(left)
+    assert len(right["events"]) == 248 and set(STAGE_OF) <= set(left)
     for name, expected in right.items():
         assert left[name].equals(expected), name
 

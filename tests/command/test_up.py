@@ -22,8 +22,8 @@ import psutil
 import pytest
 
 from tests.command.kills import DYING, REACHED_S, kill_database, order, while_waiting
-from tests.pipeline.conftest import DAYS, bring, event, put, tables
 from tests.processes.conftest import processes_of, until
+from tests.small_lake import DAYS, bring, event, put, tables
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.system import running
 from turret_api.processes.postgres import embedded_url

@@ -15,8 +15,7 @@ import pytest
 from turret_pipeline.lake.parts import PART_SCHEMA, write_part
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS
-from turret_pipeline.stages.events import bring_events
-from turret_pipeline.stages.fields import bring_field_profiles
+from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.work import Work
 
 PROJECT = "shop"
@@ -81,7 +80,7 @@ def test_duckdb_and_polars_see_whole_days_and_each_event_once_while_the_table_is
     assert reader.stdin is not None
     assert reader.stdout is not None
     put(lake, DAYS[0])
-    bring_events(Work(lake, PROJECT))
+    STAGE_OF["events"].bring(Work(lake, PROJECT))
     seen = []
     for number in range(3 * len(DAYS)):
         # Written and read at the same moment: by turns new days, and all days anew.
@@ -89,8 +88,8 @@ def test_duckdb_and_polars_see_whole_days_and_each_event_once_while_the_table_is
         reader.stdin.flush()
         if number % 3 == 0:
             put(lake, DAYS[number // 3])
-        bring_events(Work(lake, PROJECT, full_refresh=number % 3 == 2))
-        bring_field_profiles(Work(lake, PROJECT))
+        STAGE_OF["events"].bring(Work(lake, PROJECT, full_refresh=number % 3 == 2))
+        STAGE_OF["field_profiles"].bring(Work(lake, PROJECT))
         seen += json.loads(reader.stdout.readline())
     reader.stdin.write(lake.table(EVENTS.name) + "\n")
     reader.stdin.flush()

@@ -40,7 +40,7 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.semantics.visits import journey_edges, steps, visits
-from turret_pipeline.stages.step_values import bring_step_values
+from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.work import Work
 
 T0 = dt.datetime(2026, 3, 1, 23, 50, tzinfo=dt.UTC)
@@ -160,7 +160,7 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
     write(TOPIC_DAYS, topic_days(with_topics.lazy()).collect())
     write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
     write(BUILDS, builds)
-    bring_step_values(Work(lake, project_id, full_refresh=True))
+    STAGE_OF["step_values"].bring(Work(lake, project_id, full_refresh=True))
 
 
 NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/nothing"

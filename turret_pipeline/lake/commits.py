@@ -2,15 +2,16 @@
 
 A *mark* is a named whole number that a commit carries (a Delta `txn` action, which exists for writers that must do
 things once). Rows and marks become visible together or not at all, so no crash can leave one without the other, and
-there is nothing to repair. Two kinds are in use:
+there is nothing to repair. These marks every table has, of a day and of the project:
 
-- `inputs`, set by the caller: fingerprint of what the rows (of a day, of the project) were made from;
-- `state`, set here by each commit that changes rows: a number that no earlier state (of the day, of the project) had;
-- `blocked`, set by who checks: the state (of the day, of the project) in which a blocking check found the rows wrong.
+- `inputs`, set by the caller: fingerprint of what the rows were made from;
+- `method`, set with `inputs`: version of the method that made the rows; not set while it is the first;
+- `state`, set by each commit that changes rows: a number that no earlier state had;
+- `blocked`, set by `ProjectTable.block`: the state in which a blocking check found the rows wrong.
 
-Every commit is made against the version that was opened: should another writer of the same project have come between
-(its lock was lost with the database, say), the commit is refused by `deltalake.exceptions.CommitFailedError` and
-nothing is written. Writers of other projects do not disturb.
+Every commit is made against the version that was opened. If another writer of the same project has committed since
+(because its lock was lost with the database, say), `deltalake.exceptions.CommitFailedError` is raised and nothing is
+written. Writers of other projects do not disturb.
 """
 
 from __future__ import annotations
@@ -32,8 +33,6 @@ from turret_pipeline.lake.marks import MarkLog, ProjectMarks, blocked_days, mark
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
 
-Days = Iterable[dt.date]
-
 
 def fingerprint(*things: object) -> int:
     """Return a whole number from 0 to 2^62 - 1 that stands for `things` (by their `repr`), equal in every process."""
@@ -42,11 +41,14 @@ def fingerprint(*things: object) -> int:
 
 
 class ProjectTable:
-    """One project's rows and marks in one table, open at the version of the moment; its commits move it forward."""
+    """One project's rows and marks in one table, open at its newest version; its commits move it forward.
 
-    def __init__(self, lake: Lake, table: Table, project_id: str) -> None:
-        """Open the table, making it if need be."""
+    Opening makes the table if there is none. method: version of the method by which the caller makes rows.
+    """
+
+    def __init__(self, lake: Lake, table: Table, project_id: str, method: int = 1) -> None:
         self.lake = lake
+        self.method = method
         self.table = table
         self.project_id = check_project_id(project_id)
         self._delta = open_or_make(lake, table)
@@ -65,6 +67,10 @@ class ProjectTable:
     def state(self, day: dt.date | None = None) -> int | None:
         """Return the number of the state of the rows (of `day`, default: all), None if there never were any."""
         return self.mark("state", day)
+
+    def made_by(self, day: dt.date | None = None) -> int | None:
+        """Return the version of the method that made the rows (of `day`, default: all), None if none were made."""
+        return None if self.state(day) is None else self.mark("method", day) or 1
 
     def mark(self, name: str, day: dt.date | None = None) -> int | None:
         """Return the mark `name` (of `day`, default: of the project), None if it was never set."""
@@ -85,7 +91,7 @@ class ProjectTable:
         """
         files = pl.DataFrame(pl.from_arrow(pa.table(self._delta.get_add_actions(flatten=True))))
         mine = files.filter(pl.col("partition.project_id") == self.project_id)
-        day = pl.col("partition.received_date") if self._by_day else pl.lit(None)
+        day = pl.col("partition.received_date") if self.table.is_by_day else pl.lit(None)
         counts = {"n_rows": pl.col("num_records").sum(), "n_files": pl.len(), "n_bytes": pl.col("size_bytes").sum()}
         found = mine.group_by(received_date=day.cast(pl.Date)).agg(**counts)
         return found.cast({"n_files": pl.Int64}).sort("received_date")
@@ -97,7 +103,7 @@ class ProjectTable:
         return store.scan_files(self.lake, self.table, store.project_files(self._delta, self.project_id))
 
     def only_appended_since(self, version: int) -> bool:
-        """Return whether every row that the project had at `version` is there still, as it was.
+        """Return whether every row that the project had at `version` is still there, as it was.
 
         False too where that cannot be told: that version is no longer kept, or its files were rewritten.
         """
@@ -110,7 +116,7 @@ class ProjectTable:
     def having(self, column: str, values: pl.Series) -> pl.LazyFrame:
         """Return the rows whose `column` is one of `values`.
 
-        Of files that hold none of them only that column is read: what came together mostly lies together.
+        Of files that hold none of them only that column is read: rows that came together mostly lie together.
         """
         wanted = pl.col(column).is_in(values.implode())
         files = store.project_files(self._delta, self.project_id)
@@ -132,13 +138,13 @@ class ProjectTable:
         """
         touched: list[dt.date | None] = []
         if rows.height:
-            touched = [None, *(rows["received_date"].unique() if self._by_day else ())]
+            touched = [None, *(rows["received_date"].unique() if self.table.is_by_day else ())]
         self._commit(rows, self._ids(touched, inputs, days, marks), mode="append")
 
     def replace(
         self,
         rows: pl.DataFrame,
-        only: Days | None = None,
+        only: Iterable[dt.date] | None = None,
         *,
         inputs: int | None = None,
         days: dict[dt.date, int] | None = None,
@@ -161,7 +167,7 @@ class ProjectTable:
     def blocked(self) -> list[dt.date | None]:
         """Return the days (None: the whole) whose rows a blocking check found wrong and that are still as they were."""
         if self._marks is None:
-            days = [None, *(self.days() if self._by_day else ())]
+            days = [None, *(self.days() if self.table.is_by_day else ())]
             return [day for day in days if self.state(day) and self.mark("blocked", day) == self.state(day)]
         return blocked_days(self._marks).get(self.project_id, [])
 
@@ -178,10 +184,6 @@ class ProjectTable:
         }
         if ids:
             self._commit(self.table.empty(), ids | self._ids([], None, None, None), mode="append")
-
-    @property
-    def _by_day(self) -> bool:
-        return "received_date" in self.table.partition_by
 
     def _arrow(self, rows: pl.DataFrame) -> pa.Table:
         checked = store.check(self.table, rows)
@@ -210,14 +212,16 @@ class ProjectTable:
         marks: dict[str, int] | None,
     ) -> dict[str, int]:
         """Return the marks that a commit sets, by id."""
-        # The table's own id too: a table that was deleted and made again starts its versions anew.
+        # The table's own id counts too: a table that was deleted and made again starts its versions anew.
         state = fingerprint(str(self._delta.metadata().id), self.version)
         # Every commit of a project sets its `writer`, so that two at once collide whatever else they write.
         ids = {("writer", None): state} | {("state", day): state for day in touched}
-        ids |= {("inputs", day): value for day, value in (days or {}).items()}
         ids |= {(name, None): value for name, value in (marks or {}).items()}
+        made_from: dict[dt.date | None, int] = dict((days or {}).items())
         if inputs is not None:
-            ids["inputs", None] = inputs
+            made_from[None] = inputs
+        ids |= {("inputs", day): value for day, value in made_from.items()}
+        ids |= {("method", day): self.method for day in made_from if self.method != (self.mark("method", day) or 1)}
         return {mark_id(self.project_id, name, day): value for (name, day), value in ids.items()}
 
 

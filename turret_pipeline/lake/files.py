@@ -1,4 +1,4 @@
-"""Whole files in the lake: written so that nobody ever sees half of one, whatever is killed or loses power."""
+"""Whole files in the lake: written so that no reader ever sees half of one, whatever is killed or loses power."""
 
 from __future__ import annotations
 

@@ -1,9 +1,14 @@
 """Reading all marks of a table at once, from its log.
 
-A mark is a named whole number that a commit carries (see `commits`). `DeltaTable.transaction_version` tells one of them
-and replays the log for it, a millisecond each: with a hundred days behind a project, or fifty projects, that is most of
-what looking for new work costs. Here the log is read once, from its newest checkpoint on; a process that looks again
-and again (`follow`) reads only the commits that came since.
+A mark is a named whole number that a commit carries (see `commits`). `DeltaTable.transaction_version` returns one mark
+and replays the log for it, which takes a millisecond: with a hundred days in a project, or fifty projects, that would
+be most of the cost of looking for new work. Here the log is read once, from its newest checkpoint on. A process that
+looks again and again (`follow`) keeps what it read and reads only the commits that came since:
+
+    never read ── follow ──> read up to version n ── follow ──> read up to version m
+                                    │
+                     commit n is not the one that was read (the table was made anew, or
+                     its old commits were cleaned away): all is read again, from the checkpoint
 """
 
 from __future__ import annotations
@@ -50,7 +55,7 @@ class ProjectMarks:
 
 
 def blocked_days(marks: Mapping[str, int]) -> dict[str, list[dt.date | None]]:
-    """Return by project the days (None: the whole) whose rows a blocking check found wrong, and nobody changed since.
+    """Return by project the days (None: all rows) that a blocking check found wrong and that are still as they were.
 
     marks: all of a table, by id.
     """

@@ -22,8 +22,7 @@ import pyarrow.parquet as pq
 from turret_pipeline import failpoint
 from turret_pipeline.lake.files import fsync_folder, make_durable_folder
 from turret_pipeline.lake.paths import PROJECT_ID, Lake
-
-TIME = pl.Datetime("us", "UTC")
+from turret_pipeline.lake.schema import TIME
 
 PART_SCHEMA = pl.Schema(
     {
@@ -83,6 +82,14 @@ def write_part(lake: Lake, project_id: str, received_date: dt.date, name: str, e
     # Without this the rename, and with it the part, may be lost with the power.
     fsync_folder(target)
     failpoint.reached("part.after_folder_fsync")
+
+
+def parts_by_day(parts: Iterable[Part]) -> dict[dt.date, list[Part]]:
+    """Return the parts of one project by their day of receipt, in order."""
+    found: dict[dt.date, list[Part]] = {}
+    for part in sorted(parts):
+        found.setdefault(part.received_date, []).append(part)
+    return found
 
 
 def list_parts(lake: Lake, project_id: str | None = None) -> list[Part]:

@@ -3,55 +3,20 @@
 All are Delta tables partitioned by `project_id` (and by `received_date` where a table is about events), so that a
 project, or a day of it, is read and replaced alone. A row's meaning never depends on when it was built: times of
 building stand in `builds` only, so two builds of the same input leave equal tables.
+
+How a table is brought up to date stands in the file of `stages` that bears its name. The declarations are here, because
+the API reads the tables without the stages.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import polars as pl
 
-TIME = pl.Datetime("us", "UTC")
-STRINGS = pl.List(pl.String)
-VECTOR = pl.List(pl.Float32)  # polars' Array comes back from Delta as List and then fails to scan
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name, type, meaning (with unit and range), and whether it may be null."""
-
-    name: str
-    dtype: pl.DataType | type[pl.DataType]
-    meaning: str
-    nullable: bool = False
-
-
-@dataclass(frozen=True)
-class Table:
-    """One table: what a row is, the columns that make a row unique, and how its files are laid out.
-
-    group_rows: rows that lie together in a file, so that others need not be read (parquet's row groups); 0: many.
-    log_kept_h: hours for which older versions can be read. Each commit looks through all names in the log, so that
-    30,000 of them, which a project with a steady stream makes in some days, cost a third of a second a commit.
-    """
-
-    name: str
-    meaning: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-    partition_by: tuple[str, ...] = ("project_id",)
-    group_rows: int = 0
-    log_kept_h: int = 24
-
-    @property
-    def schema(self) -> pl.Schema:
-        """The columns' names and types, in order."""
-        return pl.Schema({column.name: column.dtype for column in self.columns})
-
-    def empty(self) -> pl.DataFrame:
-        """Return a frame of the table's schema without rows."""
-        return pl.DataFrame(schema=self.schema)
-
+from turret_pipeline.lake.schema import STRINGS as STRINGS
+from turret_pipeline.lake.schema import TIME as TIME
+from turret_pipeline.lake.schema import VECTOR as VECTOR
+from turret_pipeline.lake.schema import Column as Column
+from turret_pipeline.lake.schema import Table as Table
 
 _PROJECT = Column("project_id", pl.String, "the tenant")
 _DATE = Column("received_date", pl.Date, "UTC day of receipt")
@@ -207,56 +172,6 @@ TOPIC_ASSIGNMENTS = Table(
     ),
 )
 
-JOURNEY_STEPS = Table(
-    "journey_steps",
-    "One message as a step of its session, in order, with its topic: what journeys are read off.",
-    ("project_id", "field", "session_id", "place"),
-    (
-        _PROJECT,
-        Column("received_date", pl.Date, "UTC day of receipt of the session's first message: all its steps lie there"),
-        _FIELD,
-        Column("session_id", pl.String, "the session"),
-        Column("place", pl.Int64, "0 for the session's first message of the field, and so on"),
-        *(column for column in _EVENT if column.name != "session_id"),
-        Column("message_date", pl.Date, "UTC day of receipt of this message"),
-        _TEXT_ID,
-        Column("topic_id", pl.String, "its topic; null where it has none", nullable=True),
-    ),
-    ("project_id", "received_date"),
-)
-
-JOURNEY_MOVES = Table(
-    "journey_moves",
-    "One kind of move of the sessions that began on one day of receipt; counts add up over days.",
-    ("project_id", "received_date", "field", "from_topic", "to_topic"),
-    (
-        _PROJECT,
-        Column("received_date", pl.Date, "UTC day of receipt of the sessions' first messages"),
-        _FIELD,
-        *_EDGE,
-        Column("gaps_s", pl.List(pl.Float64), "seconds between the two visits, in order of size; none at both ends"),
-    ),
-    ("project_id", "received_date"),
-)
-
-STEP_VALUES = Table(
-    "step_values",
-    "What the events behind one day's steps have in one enum or number field, step after step.",
-    ("project_id", "received_date", "field", "segment"),
-    (
-        _PROJECT,
-        Column("received_date", pl.Date, "day of the steps, as in `journey_steps`"),
-        Column("field", pl.String, "text field of the steps"),
-        Column("segment", pl.String, "enum or number field that the values are of"),
-        Column("values", STRINGS, "its distinct values, in their one spelling and in order"),
-        Column("numbers", pl.List(pl.Float64), "the number that each of `values` says; null where it says none"),
-        Column("places", pl.List(pl.Int32), "for each step, in order, where in `values` (from 0) its own is; -1: none"),
-        Column("order", pl.Int64, "fingerprint of the steps in their order"),
-    ),
-    ("project_id", "received_date"),
-    group_rows=1,
-)
-
 TOPIC_LINEAGE = Table(
     "topic_lineage",
     "What became of one topic, or what one came from, at one fit: births, ends, splits, merges, and what carried on.",
@@ -315,6 +230,56 @@ TOPIC_DAYS = Table(
     ("project_id", "received_date"),
 )
 
+JOURNEY_STEPS = Table(
+    "journey_steps",
+    "One message as a step of its session, in order, with its topic: what journeys are read off.",
+    ("project_id", "field", "session_id", "place"),
+    (
+        _PROJECT,
+        Column("received_date", pl.Date, "UTC day of receipt of the session's first message: all its steps lie there"),
+        _FIELD,
+        Column("session_id", pl.String, "the session"),
+        Column("place", pl.Int64, "0 for the session's first message of the field, and so on"),
+        *(column for column in _EVENT if column.name != "session_id"),
+        Column("message_date", pl.Date, "UTC day of receipt of this message"),
+        _TEXT_ID,
+        Column("topic_id", pl.String, "its topic; null where it has none", nullable=True),
+    ),
+    ("project_id", "received_date"),
+)
+
+STEP_VALUES = Table(
+    "step_values",
+    "What the events behind one day's steps have in one enum or number field, step after step.",
+    ("project_id", "received_date", "field", "segment"),
+    (
+        _PROJECT,
+        Column("received_date", pl.Date, "day of the steps, as in `journey_steps`"),
+        Column("field", pl.String, "text field of the steps"),
+        Column("segment", pl.String, "enum or number field that the values are of"),
+        Column("values", STRINGS, "its distinct values, in their one spelling and in order"),
+        Column("numbers", pl.List(pl.Float64), "the number that each of `values` says; null where it says none"),
+        Column("places", pl.List(pl.Int32), "for each step, in order, where in `values` (from 0) its own is; -1: none"),
+        Column("order", pl.Int64, "fingerprint of the steps in their order"),
+    ),
+    ("project_id", "received_date"),
+    group_rows=1,
+)
+
+JOURNEY_MOVES = Table(
+    "journey_moves",
+    "One kind of move of the sessions that began on one day of receipt; counts add up over days.",
+    ("project_id", "received_date", "field", "from_topic", "to_topic"),
+    (
+        _PROJECT,
+        Column("received_date", pl.Date, "UTC day of receipt of the sessions' first messages"),
+        _FIELD,
+        *_EDGE,
+        Column("gaps_s", pl.List(pl.Float64), "seconds between the two visits, in order of size; none at both ends"),
+    ),
+    ("project_id", "received_date"),
+)
+
 JOURNEY_EDGES = Table(
     "journey_edges",
     "One kind of move of sessions from topic to topic in a text field, over all time.",
@@ -333,7 +298,7 @@ JOURNEY_EDGES = Table(
 
 FIELD_OVERRIDES = Table(
     "field_overrides",
-    "One decision of a person about a field's type; the latest counts.",
+    "One override: the type that a person chose for a field; the latest counts.",
     ("project_id", "field", "decided_at"),
     (
         _PROJECT,
@@ -345,7 +310,7 @@ FIELD_OVERRIDES = Table(
 
 TOPIC_EDITS = Table(
     "topic_edits",
-    "One decision of a person about a topic; the latest of its kind counts, through every refit.",
+    "One edit: what a person changed about a topic; the latest of its kind counts, through every refit.",
     ("project_id", "field", "topic_id", "action", "decided_at"),
     (
         _PROJECT,
@@ -359,41 +324,19 @@ TOPIC_EDITS = Table(
 
 BUILDS = Table(
     "builds",
-    "One stage brought up to date for one project (and one day, where the stage works by day).",
+    "One table brought up to date for one project (and one day, where that is done by day).",
     ("project_id", "stage", "received_date", "built_at"),
     (
         _PROJECT,
         Column("stage", pl.String, "name of the table"),
-        Column("received_date", pl.Date, "UTC day of receipt; null for stages of a whole project", nullable=True),
-        Column("built_at", TIME, "when the stage was finished"),
-        Column("inputs", pl.String, "fingerprint of the state of the inputs that it was built from"),
-        Column("n_rows", pl.Int64, "rows that it added or replaced"),
+        Column("received_date", pl.Date, "UTC day of receipt; null where the whole project was", nullable=True),
+        Column("built_at", TIME, "when that was finished"),
+        Column("inputs", pl.String, "fingerprint of what the rows were made from"),
+        Column("n_rows", pl.Int64, "rows that were added or replaced"),
         Column("seconds", pl.Float64, "how long it took"),
     ),
     log_kept_h=1,
 )
 
-TABLES: dict[str, Table] = {
-    table.name: table
-    for table in (
-        EVENTS,
-        FIELD_PROFILES,
-        FIELD_TOTALS,
-        FIELD_TYPES,
-        FIELD_HISTORY,
-        MESSAGES,
-        EMBEDDINGS,
-        TOPICS,
-        TOPIC_ASSIGNMENTS,
-        TOPIC_LINEAGE,
-        TOPIC_FITS,
-        TOPIC_DAYS,
-        JOURNEY_STEPS,
-        STEP_VALUES,
-        JOURNEY_MOVES,
-        JOURNEY_EDGES,
-        FIELD_OVERRIDES,
-        TOPIC_EDITS,
-        BUILDS,
-    )
-}
+TABLES: dict[str, Table] = {each.name: each for each in list(globals().values()) if isinstance(each, Table)}
+"""Every table by name, in the order of the declarations, in which they are brought up to date too."""

@@ -1,8 +1,8 @@
-"""Looking after the tables' files: small ones put together, files that no version of late uses taken away.
+"""Looking after the tables' files: small ones are put together, and files that no recent version uses are removed.
 
-Raw parts are left alone: they are immutable. Compaction changes no row and no mark, so no stage sees it; it takes two
-files to make one and leaves the two where they are, for readers and for time travel. Only `remove_old_files` removes:
-what left the table, or never came into it because its writer was killed, more than `KEPT_FOR` ago.
+Raw parts are left alone: they are immutable. Compaction changes no row and no mark, so no stage has anything to do
+after it; the files that it makes one of stay, for readers and for time travel. Only `remove_old_files` removes files:
+those that left the table more than `KEPT_FOR` ago, or never came into it because their writer was killed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Sizes:
 def compact(lake: Lake, table: Table, project_id: str, most_files: int = MOST_FILES) -> Sizes:
     """After this call no partition of the project has many small files; one commit a partition.
 
-    To be called by who has the project's lock: a stage that replaces rows meanwhile would be refused.
+    Call it with the project's lock: the commit of a stage that replaces rows meanwhile would be refused.
     """
     if store.open_table(lake, table) is None:
         return Sizes()

@@ -1,8 +1,7 @@
-"""The assets: what people see in Dagster's UI. A body is a call of a stage and a line about what it did.
+"""All of Dagster: what people see in its UI, what starts runs by itself, and builds in the foreground.
 
-    raw_events → events → field_profiles      by day of receipt and project   (room `events`)
-    field_types → messages → embeddings       by project                      (room `models`)
-      → topics, topic_assignments → topic_days, step_values, journey_edges
-
-`room` is what they share: whose lake, the lock, what is shown of an outcome.
+An asset stands for each table of `stages`, with what its record says: by day of receipt and project (`day_assets`) or
+by project (`project_assets`). A body is a call of the stage and a line about what it did. `definitions` assembles
+everything, `sensor` starts runs, `build` runs in the foreground. `workshop` is what the assets share: whose lake, the
+lock, what is called as the work goes on.
 """

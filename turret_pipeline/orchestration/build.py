@@ -22,7 +22,7 @@ from rich.console import Console
 
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.lake.paths import PROJECT_ID
-from turret_pipeline.orchestration.plan import Wanted, plan
+from turret_pipeline.orchestration.scope import Scope, runs_for
 from turret_pipeline.settings import SettingError, Settings
 from turret_pipeline.stages.pending import pending_stages
 
@@ -42,24 +42,22 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        wanted = Wanted(
-            options.first, options.last, frozenset(options.asset), options.full_refresh, options.days_per_run
-        )
-        return _build(console, options.project, wanted)
+        scope = Scope(options.first, options.last, frozenset(options.asset), options.full_refresh, options.days_per_run)
+        return _build(console, options.project, scope)
     except KeyboardInterrupt:
         return _fail(console, "interrupted; what is done is done, the next build goes on from there", 130)
     except SettingError as error:
         return _fail(console, str(error), 2)
 
 
-def _build(console: Console, named: list[str], wanted: Wanted) -> int:
+def _build(console: Console, named: list[str], scope: Scope) -> int:
     started = time.perf_counter()
     settings = Settings.from_environment()
     lake = settings.open_lake()
     strange = [project for project in named if not PROJECT_ID.fullmatch(project)]
     if strange:
         return _fail(console, f"{strange[0]!r} is not the id of a project", 2)
-    if reason := wanted.contradiction():
+    if reason := scope.contradiction():
         return _fail(console, reason, 2)
     known = list_projects(lake)
     projects = list(dict.fromkeys(named or known))
@@ -68,16 +66,17 @@ def _build(console: Console, named: list[str], wanted: Wanted) -> int:
             console.print(f"{project}: no events yet")
     projects = [project for project in projects if project in known]
     pending = pending_stages(lake, settings.model, projects, clusters=settings.clusters)
-    plans = {project: plan(lake, project, pending[project], wanted) for project in projects}
-    plans = {project: todo for project, todo in plans.items() if todo.by_day or todo.by_project}
-    if not plans:
+    todo = {project: runs_for(lake, project, pending[project], scope) for project in projects}
+    todo = {project: runs for project, runs in todo.items() if runs.by_day or runs.by_project}
+    if not todo:
         console.print(f"everything is up to date ({len(projects)} projects, {time.perf_counter() - started:.1f} s)")
         return 0
     if settings.database_url is None or not os.environ.get("DAGSTER_HOME"):
         return _fail(console, "TURRET_DATABASE_URL and DAGSTER_HOME must be set; `turret build` sets them", 2)
+    # Here, not at the top: Dagster takes a second to import, and mostly there is nothing to do.
     from turret_pipeline.orchestration.foreground import build
 
-    failures = build(console, settings, plans)
+    failures = build(console, settings, todo)
     for project, reason in failures.items():
         _fail(console, f"{project}: {reason}", 1)
     return 1 if failures else 0

@@ -1,41 +1,37 @@
-"""Assets by day of receipt and project: raw events, events, profiles of the metadata fields."""
+"""Assets by day of receipt and project: the raw events, and what is made from them day by day."""
 
 # No `from __future__ import annotations`: Dagster reads the annotations of an asset's function as objects.
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
 from turret_pipeline.lake.parts import list_parts
-from turret_pipeline.lake.tables import EVENTS, FIELD_PROFILES, Table
 from turret_pipeline.orchestration.attempts import Attempts
-from turret_pipeline.orchestration.columns import COLUMN_LINEAGE, RAW_EVENTS, described, lineage
-from turret_pipeline.orchestration.verdicts import check_results, check_specs
-from turret_pipeline.orchestration.workshop import (
-    DAYS_BY_PROJECT,
-    FIRST_DAY,
+from turret_pipeline.orchestration.partitions import DAYS_BY_PROJECT, FIRST_DAY, day_key, days_by_project
+from turret_pipeline.orchestration.table_metadata import (
+    COLUMN_LINEAGE,
     NO_ROWS,
     OWNERS,
-    RefreshResource,
-    Workshop,
-    day_key,
-    days_by_project,
+    RAW_EVENTS,
+    asset_spec,
+    lineage,
     row_counts,
 )
-from turret_pipeline.stages.events import bring_events
-from turret_pipeline.stages.fields import bring_field_profiles
+from turret_pipeline.orchestration.verdicts import check_results, check_specs
+from turret_pipeline.orchestration.workshop import RefreshResource, Workshop
+from turret_pipeline.stages.stage import Stage
 from turret_pipeline.stages.work import Outcome, Work
 
 RAW_MEANING = (
     "Events as the collectors append them: immutable Parquet files, one folder a project and UTC day of receipt."
 )
 
-Stage = Callable[[Work, Sequence[dt.date]], Outcome]
 
-
-def event_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Return the assets of this room, over days of receipt by project."""
-    raw = dg.AssetSpec(
+def raw_events() -> dg.AssetSpec:
+    """Return the asset of the raw events, which Dagster knows and does not make."""
+    return dg.AssetSpec(
         RAW_EVENTS,
         partitions_def=DAYS_BY_PROJECT,
         group_name="events",
@@ -43,44 +39,24 @@ def event_assets() -> list[dg.AssetsDefinition | dg.AssetSpec]:
         owners=OWNERS,
         description=RAW_MEANING,
     )
-    return [
-        raw,
-        _asset(
-            bring_events,
-            EVENTS,
-            after=RAW_EVENTS,
-            about="Every event that your app tracked, once, by the day on which it was received. An event that came "
-            "twice is kept once: the first that was received wins.",
-        ),
-        _asset(
-            bring_field_profiles,
-            FIELD_PROFILES,
-            after=EVENTS.name,
-            about="What the values of each metadata field looked like on one day. From these Turret tells texts from "
-            "choices and numbers.",
-        ),
-    ]
 
 
-def _asset(stage: Stage, table: Table, *, after: str, about: str) -> dg.AssetsDefinition:
-    """Return the asset that brings one table up to date, day after day, project after project."""
+def day_asset(stage: Stage) -> dg.AssetsDefinition:
+    """Return the asset whose table the stage brings up to date, day after day, project after project."""
+    (product,) = stage.makes
+    table = product.table
 
-    @dg.asset(
-        name=table.name,
-        deps=[after],
+    @dg.multi_asset(
+        name=stage.step,
+        specs=[asset_spec(stage, product)],
         partitions_def=DAYS_BY_PROJECT,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        group_name="events",
-        kinds={"deltalake", "polars"},
-        owners=OWNERS,
-        description=about,
-        metadata=described(table, (after,)),
-        check_specs=check_specs(table),
-        code_version="1",
+        check_specs=check_specs(product),
+        pool=stage.pool,
     )
     def asset(
         context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop], refresh: RefreshResource
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         attempts = Attempts(context)
         wanted = days_by_project(context.partition_keys)
         for project, days in wanted.items():
@@ -92,12 +68,12 @@ def _asset(stage: Stage, table: Table, *, after: str, about: str) -> dg.AssetsDe
                     workshop.done(project, outcome)
                     for day, rows in outcome.days.items():
                         attempts.show(day_key(day, project), table.name, {"rows written": rows})
-                counts, origin = row_counts(work.open(table)), {COLUMN_LINEAGE: lineage(table, (after,))}
+                counts, origin = row_counts(work.open(table)), {COLUMN_LINEAGE: lineage(stage, product)}
                 for day in days:
                     attempts.show(day_key(day, project), table.name, counts.get(day, NO_ROWS) | origin)
         attempts.settle()
-        results = check_results(workshop, table.name, wanted, context.log.info)
-        return dg.MaterializeResult(check_results=list(results))
+        results = list(check_results(workshop, product, wanted, context.log.info))
+        yield dg.MaterializeResult(asset_key=table.name, check_results=results)
 
     return asset
 
@@ -105,16 +81,16 @@ def _asset(stage: Stage, table: Table, *, after: str, about: str) -> dg.AssetsDe
 def _try_all(
     stage: Stage, work: Work, days: Sequence[dt.date], attempts: Attempts, log: dg.DagsterLogManager
 ) -> Iterator[Outcome]:
-    """Yield the outcome of all days at once; if that fails, of each day that can be brought up to date by itself."""
+    """Yield what became of all days at once; if that fails, of each day that can be brought up to date by itself."""
     try:
-        yield stage(work, days)
+        yield from stage.bring(work, days)
     except Exception as error:
         if len(days) == 1:
             raise
         log.warning(f"{work.project_id}: {type(error).__name__}: {error}; now each of the {len(days)} days by itself")
         for day in days:
             with attempts.at(day_key(day, work.project_id)):
-                yield stage(work, [day])
+                yield from stage.bring(work, [day])
 
 
 def _with_earlier(work: Work, days: Sequence[dt.date]) -> Sequence[dt.date]:

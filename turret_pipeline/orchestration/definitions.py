@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import dagster as dg
 
-from turret_pipeline.orchestration.day_assets import event_assets
+from turret_pipeline.orchestration.day_assets import day_asset, raw_events
 from turret_pipeline.orchestration.maintenance import MAINTENANCE, maintenance_jobs, maintenance_schedules
-from turret_pipeline.orchestration.project_assets import model_assets
+from turret_pipeline.orchestration.project_assets import project_assets
 from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, new_events_sensor
 from turret_pipeline.orchestration.workshop import RefreshResource, Workshop
+from turret_pipeline.stages import STAGES
+from turret_pipeline.stages.stage import Stage
 
 
-def build_definitions(workshop: Workshop) -> dg.Definitions:
+def build_definitions(workshop: Workshop, stages: Sequence[Stage] = STAGES) -> dg.Definitions:
     """Return the assets, the two jobs that chain them, the sensor that starts these, and what looks after the rest."""
     with warnings.catch_warnings():
         # `backfill_policy` is called beta with each asset; the pinned version has what is used here.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        by_day, by_project = event_assets(), model_assets()
-    executable = [asset for asset in by_day if isinstance(asset, dg.AssetsDefinition)]
+        by_day = [day_asset(stage) for stage in stages if stage.by_day]
+        by_project = [project_assets(stage) for stage in stages if not stage.by_day]
     jobs = [
         dg.define_asset_job(
             EVENTS_JOB,
-            dg.AssetSelection.assets(*executable),
+            dg.AssetSelection.assets(*by_day),
             description="Raw events of some days become events and profiles of their fields.",
         ),
         dg.define_asset_job(
@@ -33,10 +36,10 @@ def build_definitions(workshop: Workshop) -> dg.Definitions:
         ),
     ]
     return dg.Definitions(
-        assets=[*by_day, *by_project, *MAINTENANCE],
+        assets=[raw_events(), *by_day, *by_project, *MAINTENANCE],
         jobs=[*jobs, *maintenance_jobs()],
         schedules=maintenance_schedules(),
-        sensors=[new_events_sensor(workshop.settings, jobs)],
+        sensors=[new_events_sensor(workshop.settings, jobs, stages)],
         executor=dg.in_process_executor,
         resources={"workshop": workshop, "refresh": RefreshResource.configure_at_launch()},
     )

@@ -18,31 +18,33 @@ from rich.table import Table
 
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.orchestration.definitions import build_definitions
-from turret_pipeline.orchestration.plan import Plan
+from turret_pipeline.orchestration.partitions import PROJECT
 from turret_pipeline.orchestration.recover import PROCESS_TAG, process_mark, recover
+from turret_pipeline.orchestration.scope import ProjectRuns
 from turret_pipeline.orchestration.sensor import BUILDING_TAG, EVENTS_JOB, MODELS_JOB, range_tags
-from turret_pipeline.orchestration.workshop import PROJECT, Workshop
+from turret_pipeline.orchestration.workshop import Workshop
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.pending import BY_DAY, STAGES, blocked_tables, why_stopped
+from turret_pipeline.stages import BY_DAY
+from turret_pipeline.stages.pending import blocked_tables, why_stopped
 from turret_pipeline.stages.work import Outcome
 
 LINE_CHARACTERS = 160
-"""Longest line about a stage on the terminal."""
+"""Longest line about a table on the terminal."""
 
 NO_CAPTURE = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 
 
-def build(console: Console, settings: Settings, plans: Mapping[str, Plan]) -> dict[str, str]:
-    """Bring the projects in `plans` up to date; return why, for those where something failed."""
+def build(console: Console, settings: Settings, todo: Mapping[str, ProjectRuns]) -> dict[str, str]:
+    """Run what is `todo` for each project; return why, for those where something failed."""
     watch = _Watch(console)
     with watch.progress, _instance() as instance:
         recover(instance, launched_here=False)
         definitions = build_definitions(Workshop(settings, watch.tell, watch.done, watch.say))
         jobs = {name: definitions.resolve_job_def(name) for name in (EVENTS_JOB, MODELS_JOB)}
-        instance.add_dynamic_partitions(PROJECT, list(plans))
+        instance.add_dynamic_partitions(PROJECT, list(todo))
         failures = {}
-        for project, plan in plans.items():
-            reasons = list(build_project(instance, settings.open_lake(), jobs, project, plan))
+        for project, runs in todo.items():
+            reasons = list(build_project(instance, settings.open_lake(), jobs, project, runs))
             if reasons:
                 failures[project] = "; ".join(reasons)
     watch.summary()
@@ -50,24 +52,24 @@ def build(console: Console, settings: Settings, plans: Mapping[str, Plan]) -> di
 
 
 def build_project(
-    instance: dg.DagsterInstance, lake: Lake, jobs: Mapping[str, dg.JobDefinition], project: str, plan: Plan
+    instance: dg.DagsterInstance, lake: Lake, jobs: Mapping[str, dg.JobDefinition], project: str, todo: ProjectRuns
 ) -> Iterator[str]:
-    """Do what is planned for one project; yield why, for each run that failed."""
-    for days in plan.runs:
-        failure = _run(instance, jobs[EVENTS_JOB], project, plan.by_day, plan.refresh_days, days)
+    """Run what is `todo` for one project; yield why, for each run that failed."""
+    for days in todo.runs:
+        failure = _run(instance, jobs[EVENTS_JOB], project, todo.by_day, todo.refresh_days, days)
         if failure is not None:
             yield failure.reason
             if failure.is_of_a_check:
                 return
-            if "field_profiles" in plan.by_day:
+            if "field_profiles" in todo.by_day:
                 # The run ended with `events`; the days that are good go on.
-                _run(instance, jobs[EVENTS_JOB], project, {"field_profiles"}, plan.refresh_days, days)
+                _run(instance, jobs[EVENTS_JOB], project, {"field_profiles"}, todo.refresh_days, days)
     wrong = {name: days for name, days in blocked_tables(lake).get(project, {}).items() if name in BY_DAY}
-    if plan.by_project and wrong:
+    if todo.by_project and wrong:
         # Rows that are counted twice, say, would spoil all that follows. Within the next run Dagster sees to that.
         yield why_stopped(wrong)
-    elif plan.by_project:
-        failure = _run(instance, jobs[MODELS_JOB], project, plan.by_project, plan.refresh_project)
+    elif todo.by_project:
+        failure = _run(instance, jobs[MODELS_JOB], project, todo.by_project, todo.refresh_project)
         if failure is not None:
             yield failure.reason
 
@@ -133,7 +135,7 @@ def _selection(job: dg.JobDefinition, tables: Collection[str]) -> list[dg.AssetK
 
 
 class _Watch:
-    """Shows how the stages go on, line after line, and adds up what they took."""
+    """Shows how the tables come up to date, line after line, and adds up what they took."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -151,18 +153,20 @@ class _Watch:
         self._rows: defaultdict[str, int] = defaultdict(int)
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
-    def tell(self, project: str, stage: str, done: int, total: int) -> None:
-        if (project, stage) not in self._bars:
-            self._bars[project, stage] = self.progress.add_task(f"{project}  {stage}", total=total)
-        self.progress.update(self._bars[project, stage], completed=done, total=total)
+    def tell(self, project: str, table: str, done: int, total: int) -> None:
+        """Show how far the work on a table has come."""
+        if (project, table) not in self._bars:
+            self._bars[project, table] = self.progress.add_task(f"{project}  {table}", total=total)
+        self.progress.update(self._bars[project, table], completed=done, total=total)
 
     def done(self, project: str, outcome: Outcome) -> None:
-        bar = self._bars.pop((project, outcome.stage), None)
+        """Print what became of a table, in place of its bar."""
+        bar = self._bars.pop((project, outcome.table), None)
         if bar is not None:
             self.progress.remove_task(bar)
-        self._rows[outcome.stage] += outcome.n_rows
-        self._seconds[outcome.stage] += outcome.seconds
-        line = f"{project}  {outcome.stage:<17} {outcome.n_rows:>9,} rows  {outcome.seconds:>7.1f} s"
+        self._rows[outcome.table] += outcome.n_rows
+        self._seconds[outcome.table] += outcome.seconds
+        line = f"{project}  {outcome.table:<17} {outcome.n_rows:>9,} rows  {outcome.seconds:>7.1f} s"
         for name, value in outcome.facts.items():
             fact = f"  {name}: {value:.3g}" if isinstance(value, float) else f"  {name}: {value}"
             if len(line) + len(fact) > LINE_CHARACTERS:
@@ -171,14 +175,14 @@ class _Watch:
         self.console.print(line, markup=False)
 
     def say(self, line: str) -> None:
+        """Print a line."""
         self.console.print(line, markup=False)
 
     def summary(self) -> None:
-        """Print the seconds that each stage took, over all projects."""
+        """Print the seconds that each table took, over all projects."""
         table = Table("stage", "rows", "seconds", box=None)
-        for stage in STAGES:
-            if stage.name in self._seconds:
-                table.add_row(stage.name, f"{self._rows[stage.name]:,}", f"{self._seconds[stage.name]:.1f}")
+        for name, seconds in self._seconds.items():
+            table.add_row(name, f"{self._rows[name]:,}", f"{seconds:.1f}")
         spent = time.perf_counter() - self._started
         table.add_row("orchestration", "", f"{max(0.0, spent - sum(self._seconds.values())):.1f}")
         table.add_row("all", "", f"{spent:.1f}")

@@ -15,8 +15,10 @@ from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.lake.upkeep import Sizes, compact_project, remove_old_files
 from turret_pipeline.orchestration.locks import BusyError, sole_writer
 from turret_pipeline.orchestration.retention import forget_runs
-from turret_pipeline.orchestration.workshop import OWNERS, Workshop
+from turret_pipeline.orchestration.table_metadata import OWNERS
+from turret_pipeline.orchestration.workshop import Workshop
 
+Result = dg.MaterializeResult[Any]
 COMPACTION_JOB, CLEANING_JOB = "compaction_of_tables", "cleaning"
 PATIENCE_S = 2.0
 
@@ -27,8 +29,8 @@ PATIENCE_S = 2.0
     owners=OWNERS,
     description="Small files of the tables, put together so that reading stays quick. Changes no row; hourly.",
 )
-def compacted_tables(context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop]) -> dg.MaterializeResult:
-    """Compact every table of every project that nobody is building."""
+def compacted_tables(context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop]) -> Result:
+    """Compact every table of every project that is not being built."""
     lake, total, busy = workshop.lake, Sizes(), []
     for project in list_projects(lake):
         try:
@@ -52,7 +54,7 @@ def compacted_tables(context: dg.AssetExecutionContext, workshop: dg.ResourcePar
     owners=OWNERS,
     description="Files that no version of the last seven days uses, removed from the tables; nightly.",
 )
-def vacuumed_tables(context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop]) -> dg.MaterializeResult:
+def vacuumed_tables(context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop]) -> Result:
     """Remove what is old from every table, and note the table's state for quick opening."""
     removed = {name: remove_old_files(workshop.lake, table) for name, table in TABLES.items()}
     context.log.info(f"{sum(removed.values())} files were removed")
@@ -65,7 +67,7 @@ def vacuumed_tables(context: dg.AssetExecutionContext, workshop: dg.ResourcePara
     owners=OWNERS,
     description="Dagster's history of runs without the old ones; the latest of every partition is kept; nightly.",
 )
-def retained_runs(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+def retained_runs(context: dg.AssetExecutionContext) -> Result:
     """Forget old runs on which nothing rests."""
     forgotten, held = forget_runs(context.instance, dt.datetime.now(dt.UTC))
     return dg.MaterializeResult(metadata={"runs forgotten": forgotten, "old runs kept for a partition": held})
@@ -75,7 +77,7 @@ MAINTENANCE = [compacted_tables, vacuumed_tables, retained_runs]
 
 
 def maintenance_jobs() -> list[Any]:
-    """Return the two jobs of this room."""
+    """Return the jobs of the schedules."""
     return [
         dg.define_asset_job(
             COMPACTION_JOB,

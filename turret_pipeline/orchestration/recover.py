@@ -4,9 +4,10 @@ To be run before the daemon starts. Dagster sees the end of a run's process only
 of everything its runs therefore stay STARTED for ever, hold their place in the queue, and are never tried again.
 Reported as failed they are: `run_retries` starts a new run for each, which does what is left to do.
 
-A crash of the code server alone leaves such runs too: nobody then watches their processes. So the sensor asks as well.
+A crash of the code server alone leaves such runs too, because their processes are then not watched. So the sensor
+asks as well.
 
-Only runs of processes on this machine can be judged so. A living foreground build tells who it is in `PROCESS_TAG`, a
+Only runs of processes on this machine can be judged so. A living foreground build names its process in `PROCESS_TAG`, a
 run of the daemon's in `WORKER_TAG` as soon as it works; a run on a cluster has a launcher that watches it, too.
 """
 
@@ -35,6 +36,7 @@ def recover(instance: dg.DagsterInstance, *, launched_here: bool = True) -> list
     """After this call no run that has no process any more counts as under way. Return the ids of those there were.
 
     Args:
+        instance: Dagster's.
         launched_here: whether the daemon's runs are processes of this machine, all of which have ended by now.
     """
     found = []
@@ -74,6 +76,7 @@ def lives(mark: str) -> bool:
 
 
 def main() -> None:
+    """Recover the instance of DAGSTER_HOME, and print what was found."""
     with dg.DagsterInstance.get() as instance:
         for run_id in recover(instance, launched_here=not os.environ.get("TURRET_RAY_ADDRESS")):
             print(f"run {run_id} was cut off and is handed to the retries")

@@ -2,44 +2,42 @@
 
 Why a sensor that asks the lake, and not Dagster's automation conditions: these look at what Dagster was told, cost
 seconds a tick at some ten thousand partitions, never try a failed partition again, and cannot see that a day came late.
-The lake knows what is not done yet (`stages.pending`), whoever did the rest: a run, a backfill, `turret build`, or a
-process that was killed.
+The lake knows what is not done yet (`stages.pending`), no matter what did the rest: a run, a backfill, `turret build`,
+or a process that was killed.
 
 A project has one run at a time. First the days with new parts (`EVENTS_JOB`), then what follows (`MODELS_JOB`). While
 events stream in, `STREAM_GAP_S` lies between two runs over new parts. Work that a run did not get done, because it
 failed for good, is asked for again after `RETRY_S`, then after twice as long, up to `RETRY_MOST_S`; meanwhile what
 follows from the days that are good has its turn: their profiles first, then the rest. What follows from rows that a
 blocking check found wrong is not asked for until they are right.
+
+What was asked for last is kept in the sensor's cursor, by project and kind of work (`LastRequest`):
+
+    no request ── ask ──> asked once ── the same work is still to do ──> asked n times, ever more rarely
+                              ^                                                        │
+                              └───────────────────── other work ───────────────────────┘
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import dagster as dg
+import orjson
 
 from turret_pipeline.lake.commits import fingerprint
-from turret_pipeline.lake.parts import Part, list_parts
-from turret_pipeline.lake.tables import FIELD_PROFILES
-from turret_pipeline.orchestration.columns import RAW_EVENTS
+from turret_pipeline.lake.parts import Part, parts_by_day
+from turret_pipeline.orchestration.partitions import PROJECT, PROJECTS, day_key
 from turret_pipeline.orchestration.recover import PROCESS_TAG, lives, recover
-from turret_pipeline.orchestration.workshop import PROJECT, PROJECTS, day_key
+from turret_pipeline.orchestration.table_metadata import RAW_EVENTS
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.inputs import parts_by_day
-from turret_pipeline.stages.pending import (
-    BY_DAY,
-    Blocked,
-    EventDays,
-    blocked_tables,
-    pending_stages,
-    stopped,
-    why_stopped,
-)
+from turret_pipeline.stages import STAGES
+from turret_pipeline.stages.pending import Blocked, LakeNow, blocked_tables, stopped, why_stopped
+from turret_pipeline.stages.stage import Stage
 
 EVENTS_JOB = "events_of_days"
 MODELS_JOB = "models_of_project"
@@ -51,7 +49,8 @@ BUILDING_TAG = "turret/building"
 
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
-KINDS = ("events", "field_profiles", "rest")
+REST = "rest"
+"""Kind of work, in the cursor, on tables that are made by project; the tables by day are each a kind of their own."""
 
 TICK_S = 5
 STREAM_GAP_S = 30.0
@@ -67,8 +66,8 @@ UNFINISHED = [
 
 
 @dataclass
-class Asked:
-    """What was asked for last of one kind, for one project.
+class LastRequest:
+    """The last request for one kind of work on one project.
 
     Args:
         work: fingerprint of what was to be done.
@@ -83,7 +82,7 @@ class Asked:
     def may_be_asked(self, work: int, gap_s: float, now: float) -> bool:
         """Whether it is time for `work`: `gap_s` after other work, ever longer after the same."""
         if work == self.work:
-            return now >= self.at + min(RETRY_S * 2 ** (self.tries - 1), RETRY_MOST_S)
+            return now >= self.at + min(RETRY_S * 2.0 ** (self.tries - 1), RETRY_MOST_S)
         return now >= self.at + gap_s
 
     def ask(self, work: int, now: float) -> None:
@@ -92,12 +91,12 @@ class Asked:
         self.work, self.at = work, now
 
 
-Memory = dict[str, dict[str, Asked]]
-"""What was asked for last, by project and kind: `events` (with their profiles), `field_profiles` alone, or the rest."""
+LastRequests = dict[str, dict[str, LastRequest]]
+"""What was asked for last, by project and kind: `events` (with what follows by day), `field_profiles`, or `REST`."""
 
 
-def new_events_sensor(settings: Settings, jobs: Sequence[Any]) -> dg.SensorDefinition:
-    """Return the sensor; `jobs` are those named `EVENTS_JOB` and `MODELS_JOB`."""
+def new_events_sensor(settings: Settings, jobs: Sequence[Any], stages: Sequence[Stage]) -> dg.SensorDefinition:
+    """Return the sensor; `jobs` are those named `EVENTS_JOB` and `MODELS_JOB`, over the assets of `stages`."""
 
     @dg.sensor(
         name="new_events",
@@ -107,62 +106,82 @@ def new_events_sensor(settings: Settings, jobs: Sequence[Any]) -> dg.SensorDefin
         description="Brings up to date whatever is not: new events first, then what follows from them.",
     )
     def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        known = json.loads(context.cursor or "{}")
-        memory = {project: {kind: Asked(**last) for kind, last in kinds.items()} for project, kinds in known.items()}
+        known = orjson.loads(context.cursor or "{}")
+        last = {project: {kind: LastRequest(**of) for kind, of in kinds.items()} for project, kinds in known.items()}
         for run_id in recover(context.instance, launched_here=False):
             context.log.info(f"run {run_id} has no process any more and is handed to the retries")
-        return look(context.instance, settings, memory, time.time())
+        return look(context.instance, settings, last, time.time(), stages)
 
     return new_events
 
 
-def look(instance: dg.DagsterInstance, settings: Settings, memory: Memory, now: float) -> dg.SensorResult:
-    """Return the runs to start now, with what is to be remembered of them; changes `memory`."""
+def look(
+    instance: dg.DagsterInstance,
+    settings: Settings,
+    last_requests: LastRequests,
+    now: float,
+    stages: Sequence[Stage] = STAGES,
+) -> dg.SensorResult:
+    """Return the runs to start now, with what is to be remembered of them; changes `last_requests`."""
     lake = settings.open_lake()
-    parts = list_parts(lake)
-    pending = pending_stages(lake, settings.model, parts=parts, clusters=settings.clusters)
-    blocked = blocked_tables(lake)
+    lake_now = LakeNow(lake, settings.model, stages=stages, clusters=settings.clusters)
+    pending = {project: lake_now.pending(project) for project in lake_now.projects}
+    blocked = blocked_tables(lake, stages)
     for project, wrong in blocked.items():
-        waits = stopped(wrong)
+        waits = stopped(wrong, stages)
         pending[project] = {name: of for name, of in pending.get(project, {}).items() if name not in waits}
     busy = busy_projects(instance) if any(pending.values()) else set()
-    event_days: EventDays | None = None
+    first, *following = [stage.table.name for stage in stages if stage.by_day]
     today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     runs: list[dg.RunRequest] = []
     seen: list[dg.AssetMaterialization] = []
-    for project, stages in pending.items():
-        if not stages or project in busy:
+    for project, tables in pending.items():
+        if not tables or project in busy:
             continue
-        last = memory.setdefault(project, {kind: Asked() for kind in KINDS})
-        work = {kind: fingerprint(sorted(of.items())) for kind, of in _by_kind(stages).items()}
-        if "events" in work and last["events"].may_be_asked(work["events"], STREAM_GAP_S, now):
-            last["events"].ask(work["events"], now)
-            mine = [part for part in parts if part.project_id == project]
+        last = last_requests.setdefault(project, {})
+        for kind in (first, *following, REST):
+            last.setdefault(kind, LastRequest())
+        work = {kind: fingerprint(sorted(of.items())) for kind, of in _by_kind(tables, {first, *following}).items()}
+        if first in work and last[first].may_be_asked(work[first], STREAM_GAP_S, now):
+            last[first].ask(work[first], now)
             # A day that has not begun here is the work of a collector whose clock is ahead: it is taken when it comes.
-            event_days = event_days or EventDays.of(lake)
-            if days := [day for day in event_days.pending(project, mine) if day <= today]:
+            if days := [day for day in lake_now.stale_days(project) if day <= today]:
                 runs.append(days_request(project, days))
-                seen.extend(_reports(mine, days))
+                seen.extend(_reports(lake_now.parts_of(project), days))
             continue
-        if "field_profiles" in work and last["field_profiles"].may_be_asked(work["field_profiles"], 0.0, now):
-            last["field_profiles"].ask(work["field_profiles"], now)
-            event_days = event_days or EventDays.of(lake)
-            if days := event_days.unprofiled(project):
-                runs.append(days_request(project, days, [FIELD_PROFILES.name]))
-                continue
-        if "rest" in work and last["rest"].may_be_asked(work["rest"], 0.0, now):
-            last["rest"].ask(work["rest"], now)
+        if run := _follow_up(lake_now, project, first, following, work, last, now):
+            runs.append(run)
+        elif REST in work and last[REST].may_be_asked(work[REST], 0.0, now):
+            last[REST].ask(work[REST], now)
             runs.append(dg.RunRequest(job_name=MODELS_JOB, partition_key=project, tags={PROJECT_TAG: project}))
     known = set(instance.get_dynamic_partitions(PROJECT))
     new = [project for project in pending if project not in known]
-    kept = {project: {kind: asdict(each) for kind, each in kinds.items()} for project, kinds in memory.items()}
+    kept = {project: {kind: asdict(each) for kind, each in kinds.items()} for project, kinds in last_requests.items()}
     return dg.SensorResult(
         run_requests=runs,
         asset_events=seen,
         dynamic_partitions_requests=[PROJECTS.build_add_request(new)] if new else [],
-        cursor=json.dumps(kept),
+        cursor=orjson.dumps(kept).decode(),
         skip_reason=None if runs else _why_not(pending, busy, blocked),
     )
+
+
+def _follow_up(
+    lake_now: LakeNow,
+    project: str,
+    first: str,
+    following: Sequence[str],
+    work: Mapping[str, int],
+    last: Mapping[str, LastRequest],
+    now: float,
+) -> dg.RunRequest | None:
+    """Return the run over tables by day that follow the first one, on the days that are good; None: there is none."""
+    for kind in following:
+        if kind in work and last[kind].may_be_asked(work[kind], 0.0, now):
+            last[kind].ask(work[kind], now)
+            if days := lake_now.stale_days(project, skipped={first}):
+                return days_request(project, days, following)
+    return None
 
 
 def busy_projects(instance: dg.DagsterInstance) -> set[str]:
@@ -176,10 +195,10 @@ def busy_projects(instance: dg.DagsterInstance) -> set[str]:
     return found
 
 
-def _by_kind(stages: Mapping[str, int]) -> dict[str, dict[str, int]]:
+def _by_kind(tables: Mapping[str, int], by_day: Collection[str]) -> dict[str, dict[str, int]]:
     found: dict[str, dict[str, int]] = {}
-    for name, inputs in stages.items():
-        found.setdefault(name if name in BY_DAY else "rest", {})[name] = inputs
+    for name, inputs in tables.items():
+        found.setdefault(name if name in by_day else REST, {})[name] = inputs
     return found
 
 
@@ -213,7 +232,7 @@ def _reports(parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.Asse
 
 def _why_not(pending: dict[str, dict[str, int]], busy: set[str], blocked: Mapping[str, Blocked]) -> str:
     wrong = [f"{project}: {why_stopped(of)}" for project, of in blocked.items()]
-    waiting = [project for project, stages in pending.items() if stages]
+    waiting = [project for project, tables in pending.items() if tables]
     if waiting:
         wrong.append(f"{len(waiting)} projects have something to do and wait; {len(busy)} are being built")
     return "; ".join(wrong) or f"everything is up to date in {len(pending)} projects"

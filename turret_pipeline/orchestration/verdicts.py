@@ -14,35 +14,33 @@ from typing import Any
 
 import dagster as dg
 
-from turret_pipeline.lake.tables import TABLES, Table
 from turret_pipeline.orchestration.workshop import Workshop
-from turret_pipeline.stages.checks import CHECKS, Finding, spoilt
+from turret_pipeline.stages.check import Finding, ReceiptDays, wrong_days
+from turret_pipeline.stages.stage import Product
 from turret_pipeline.stages.work import Work
 
-Days = Collection[dt.date] | None
 
-
-def check_specs(*tables: Table) -> list[dg.AssetCheckSpec]:
-    """Return the checks that `checks` has for the tables."""
+def check_specs(*products: Product) -> list[dg.AssetCheckSpec]:
+    """Return the checks of the tables, as Dagster knows them."""
     return [
-        dg.AssetCheckSpec(name, asset=table.name, description=check.meaning, blocking=check.blocking)
-        for table in tables
-        for name, check in CHECKS[table.name].items()
+        dg.AssetCheckSpec(name, asset=product.table.name, description=check.meaning, blocking=check.blocking)
+        for product in products
+        for name, check in product.all_checks.items()
     ]
 
 
 def check_results(
-    workshop: Workshop, name: str, worked_on: Mapping[str, Days], say: Callable[[str], None]
+    workshop: Workshop, product: Product, worked_on: Mapping[str, ReceiptDays], say: Callable[[str], None]
 ) -> Iterator[dg.AssetCheckResult]:
     """Yield the results of the table's checks over the projects' rows, of those days of receipt that were worked on.
 
     Days that a blocking check found wrong before are looked at too. After the last result the table says which are.
     """
-    lake, table = workshop.lake, TABLES[name]
+    lake, table, checks = workshop.lake, product.table, product.all_checks
     blocked = {project: Work(lake, project).open(table).blocked() for project in worked_on}
     looked_at = {project: _with(days, blocked[project]) for project, days in worked_on.items()}
     suspects = {project for project, days in blocked.items() if days}
-    for check_name, check in CHECKS[name].items():
+    for name, check in checks.items():
         findings: dict[str, Finding] = {p: check.find(lake, p, days) for p, days in looked_at.items()}
         wrong = {project: finding for project, finding in findings.items() if finding.n_wrong}
         metadata: dict[str, Any] = {
@@ -53,12 +51,12 @@ def check_results(
             metadata["for example"] = "; ".join(f"{project}: {finding.example}" for project, finding in wrong.items())
         if check.blocking:
             suspects |= set(wrong)
-        yield dg.AssetCheckResult(passed=not wrong, asset_key=name, check_name=check_name, metadata=metadata)
+        yield dg.AssetCheckResult(passed=not wrong, asset_key=table.name, check_name=name, metadata=metadata)
     for project in sorted(suspects):
         with workshop.work(project, False, say) as work:
             opened = work.open(table)
-            opened.block(spoilt(opened, looked_at[project]))
+            opened.block(wrong_days(opened, checks.values(), looked_at[project]))
 
 
-def _with(days: Days, blocked: Collection[dt.date | None]) -> Days:
+def _with(days: ReceiptDays, blocked: Collection[dt.date | None]) -> ReceiptDays:
     return None if days is None or None in blocked else sorted({*days, *(day for day in blocked if day is not None)})

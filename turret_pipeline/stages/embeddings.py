@@ -10,47 +10,53 @@ import numpy as np
 import polars as pl
 
 from turret_pipeline import failpoint
-from turret_pipeline.embedder.embed import Embedder, model_key
+from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
+from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, VECTOR
 from turret_pipeline.semantics.vectors import pack, quantize
-from turret_pipeline.stages.inputs import embeddings_inputs
+from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
+from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
 CHUNK_TEXTS = 8192
 """Texts embedded between two commits: what a crash can cost at most, some ten seconds on two cores."""
 
-
 WINDOW_MESSAGES = 500_000
 """Messages among which texts without a vector are looked for at once."""
 
+SAMPLE_VECTORS = 5_000
+"""Vectors that the check of their length looks at: all of them are checked before they are written."""
 
-def bring_embeddings(work: Work) -> Outcome:
+
+def bring(task: Task) -> Outcome:
     """After this call every text of `messages` has its vector; only those that had none are embedded.
 
     Only days whose messages changed are looked through, some at a time. Their texts go in order of `text_id`,
     `CHUNK_TEXTS` a commit, so that after a crash the rest falls into the same chunks: a vector's last bits depend on
-    the batch that its text was embedded in.
+    the batch that its text was embedded in. Vectors of another version of the method go first, all of them: distances
+    between vectors of two methods mean nothing.
     """
     outcome = Outcome("embeddings")
-    messages, table = work.open(MESSAGES), work.open(EMBEDDINGS)
-    model = model_key(work.model)
-    wanted = embeddings_inputs(messages.state(), model)
+    work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
     if table.inputs() != wanted:
-        days = {day: embeddings_inputs(messages.state(day), model) for day in messages.days()}
-        changed = {day: inputs for day, inputs in days.items() if table.inputs(day) != inputs}
+        if table.made_by() not in (None, task.stage.version):
+            table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
+            failpoint.reached("embeddings.after_removal")
+        changed = {day: task.inputs(day) for day in task.stage.stale_days(task)}
         embedder = None
         for window in _windows(messages, list(changed)):
-            missing = _missing(messages, table, model, window)
+            missing = _missing(messages, table, task.model, window)
             if missing.height:
                 embedder = embedder or open_lake_embedder(work.lake, work.model)
                 _embed(work, table, embedder, missing)
             outcome.n_rows += missing.height
         table.set_inputs(wanted, changed)
         outcome.looked_at = changed
-    outcome.facts = {"model": model}
-    return outcome.finish(work, table, wanted)
+    outcome.facts = {"model": task.model}
+    return task.finish(outcome)
 
 
 def _windows(messages: ProjectTable, days: list[dt.date]) -> Iterator[list[dt.date]]:
@@ -86,7 +92,7 @@ def _embed(work: Work, table: ProjectTable, embedder: Embedder, missing: pl.Data
         chunk = missing.slice(start, CHUNK_TEXTS)
         vectors = embedder.embed(chunk["text"].to_list(), partial(_tell, work, start, missing.height))
         failpoint.reached("embeddings.after_analysis")
-        table.append(embedding_rows(work.project_id, embedder.key, chunk, vectors))
+        table.append(embedding_rows(work.project_id, embedder.key, chunk, vectors), inputs=UNFINISHED)
         failpoint.reached("embeddings.after_chunk")
 
 
@@ -103,3 +109,34 @@ def embedding_rows(project_id: str, model: str, texts: pl.DataFrame, vectors: np
 
 def _tell(work: Work, before: int, total: int, done: int) -> None:
     work.tell("embeddings", before + done, total)
+
+
+def every_text_has_a_vector(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Every text of the days' messages has a vector."""
+    return all_there(texts_of_messages(lake, project_id, days, "text_id"), store.scan(lake, EMBEDDINGS, project_id))
+
+
+def _model(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
+    return (now.model,)
+
+
+STAGE = Stage(
+    makes=(
+        Product(
+            EMBEDDINGS,
+            "The meaning of each distinct text as a vector, so that texts that mean the same lie close "
+            "together. Each text is embedded once.",
+            {"vector": "messages.text"},
+            {
+                "unit_length": unit_length(EMBEDDINGS, "text_id", "vector", at_most=SAMPLE_VECTORS),
+                "every_text_has_a_vector": Check("every text of a message has a vector", every_text_has_a_vector),
+            },
+        ),
+    ),
+    reads=(Source(MESSAGES),),
+    besides=_model,
+    method=bring,
+    group="topics",
+    kinds=frozenset({"deltalake", "huggingface"}),
+    pool="models",
+)

@@ -3,65 +3,62 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 
 import polars as pl
 
 from turret_pipeline import failpoint
-from turret_pipeline.lake.commits import ProjectTable
-from turret_pipeline.lake.parts import Part, list_parts, read_parts
+from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import fingerprint
+from turret_pipeline.lake.parts import Part, count_rows, list_parts, read_parts
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS
-from turret_pipeline.stages.inputs import all_parts_state, parts_by_day, parts_state
-from turret_pipeline.stages.work import Outcome, Work
+from turret_pipeline.stages.check import Check, Finding, ReceiptDays, each_once, finding, of_days
+from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Stage, Task
+from turret_pipeline.stages.work import Outcome
 
 RECEIPT = ("received_at", "part", "seq")
 """Columns that order events by receipt; `part` decides between collectors at the same microsecond."""
-
 
 GROUP_BYTES = 16 * 1024 * 1024
 """Size of the parts that are in memory at once: some 200,000 events. A day of imports holds millions."""
 
 
-def bring_events(work: Work, days: Collection[dt.date] | None = None) -> Outcome:
-    """After this call every raw part (of `days`, default: of all) is in `events`.
+def bring(task: Task) -> Outcome:
+    """After this call every raw part of the days that were asked for is in `events`.
 
     An event that was sent again is dropped, also when the first came on another day or through another collector. If
     the one that comes now was received before the one that is there, it takes its place. A day is one commit, or as
     many as its new parts make groups of `GROUP_BYTES`; the last one says that the day is done.
     """
     outcome = Outcome("events")
-    table = work.open(EVENTS)
-    parts = parts_by_day(list_parts(work.lake, work.project_id))
-    wanted = {day: parts_state(parts[day]) for day in sorted(parts)}
-    pending = [day for day in wanted if work.full_refresh or table.inputs(day) != wanted[day]]
-    todo = [day for day in pending if days is None or day in days]
+    stale = task.stale_days()
+    todo = task.asked_for(stale)
     for position, day in enumerate(todo, start=1):
-        n_new = _bring_day(work, table, day, parts[day], wanted[day])
-        outcome.days[day] = n_new
-        outcome.n_rows += n_new
-        work.tell("events", position, len(todo))
+        outcome.days[day] = _bring_day(task, day)
+        outcome.n_rows += outcome.days[day]
+        task.work.tell("events", position, len(todo))
         failpoint.reached("events.after_day")
-    outcome.facts = {"parts": sum(len(parts[day]) for day in todo)}
-    whole = all_parts_state(parts) if todo == pending else None
-    return outcome.finish(work, table, whole)
+    outcome.facts = {"parts": sum(len(task.parts[day]) for day in todo)}
+    return task.finish(outcome, is_whole=todo == stale)
 
 
-def _bring_day(work: Work, table: ProjectTable, day: dt.date, parts: list[Part], inputs: int) -> int:
+def _bring_day(task: Task, day: dt.date) -> int:
     """Bring the parts of one day that are not in the table yet; return the number of events that are new in it."""
-    if work.full_refresh:
+    if task.makes_anew(day):
         # At once, or a reader would find the day half there.
-        return _bring_parts(work, table, day, parts, {day: inputs})
-    there = table.scan().filter(pl.col("received_date") == day).select(pl.col("part").unique())
+        return _bring_parts(task, day, task.parts[day], task.inputs(day), anew=True)
+    there = task.table.scan().filter(pl.col("received_date") == day).select(pl.col("part").unique())
     consumed = set(there.collect()["part"])
-    groups = list(_groups([part for part in parts if part.name not in consumed])) or [[]]
+    groups = list(_groups([part for part in task.parts[day] if part.name not in consumed])) or [[]]
     n_new = 0
     for group in groups:
-        n_new += _bring_parts(work, table, day, group, {day: inputs} if group is groups[-1] else {})
+        n_new += _bring_parts(task, day, group, task.inputs(day) if group is groups[-1] else UNFINISHED)
         failpoint.reached("events.after_group")
     return n_new
 
 
-def _groups(parts: list[Part]) -> Iterator[list[Part]]:
+def _groups(parts: Iterable[Part]) -> Iterator[list[Part]]:
     """Yield the parts in order, as many at a time as hold `GROUP_BYTES`."""
     group: list[Part] = []
     for part in parts:
@@ -73,25 +70,26 @@ def _groups(parts: list[Part]) -> Iterator[list[Part]]:
         yield group
 
 
-def _bring_parts(work: Work, table: ProjectTable, day: dt.date, parts: list[Part], inputs: dict[dt.date, int]) -> int:
-    """Commit the events of some parts of a day; return how many are new in it. `inputs` are the marks to set."""
-    others = table.scan().filter(pl.col("received_date") != day) if work.full_refresh else table.scan()
-    came = _first_of_each(read_parts(work.lake, parts))
+def _bring_parts(task: Task, day: dt.date, parts: Iterable[Part], inputs: int, anew: bool = False) -> int:
+    """Commit the events of some parts of a day (of all, `anew`); return how many are new. inputs: the day's mark."""
+    table = task.table
+    others = table.scan().filter(pl.col("received_date") != day) if anew else table.scan()
+    came = _first_of_each(read_parts(task.work.lake, parts))
     failpoint.reached("events.after_read")
     known = _known(others, came)
     met = came.join(known, on="event_id", how="left", suffix="_known")
     won = met.filter(pl.col("received_date").is_null() | _received_before("_known"))
     beaten = won.filter(pl.col("received_date").is_not_null()).select("event_id", "received_date")
-    new = won.with_columns(project_id=pl.lit(work.project_id), received_date=pl.lit(day, dtype=pl.Date))
+    new = won.with_columns(project_id=pl.lit(task.work.project_id), received_date=pl.lit(day, dtype=pl.Date))
     new = new.select(EVENTS.schema.names()).sort(*RECEIPT, "event_id")
-    if beaten.is_empty() and not work.full_refresh:
-        table.append(new, days=inputs)
+    if beaten.is_empty() and not anew:
+        table.append(new, days={day: inputs})
     else:
         touched = sorted({day, *beaten["received_date"]})
         kept = others.filter(pl.col("received_date").is_in(touched)).collect()
         kept = kept.join(beaten, on=["event_id", "received_date"], how="anti")
         rows = pl.concat([kept, new]).sort("received_date", *RECEIPT, "event_id")
-        table.replace(rows, touched, days=inputs)
+        table.replace(rows, touched, days={day: inputs})
     return new.height
 
 
@@ -118,3 +116,60 @@ def _received_before(suffix: str) -> pl.Expr:
     other_at, other_part, other_seq = (pl.col(name + suffix) for name in RECEIPT)
     same_part = (part == other_part) & (seq < other_seq)
     return (at < other_at) | ((at == other_at) & ((part < other_part) | same_part))
+
+
+def _what_came(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
+    """Return what stands for the raw parts: they are immutable, so their names say what they hold."""
+    if day is not None:
+        return (sorted(part.name for part in now.parts[day]),)
+    names = {day: sorted(part.name for part in parts) for day, parts in now.parts.items()}
+    return ([(day.isoformat(), fingerprint(names[day])) for day in sorted(names)],)
+
+
+def nothing_lost(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Every event of the days' raw parts (default: of the newest day's) is in `events`."""
+    parts = list_parts(lake, project_id)
+    newest = {max((part.received_date for part in parts), default=None)} if days is None else set(days)
+    raw = read_parts(lake, [part for part in parts if part.received_date in newest]).select("event_id").unique()
+    there = store.scan(lake, EVENTS, project_id).select("event_id")
+    return finding(raw, raw.lazy().join(there, on="event_id", how="anti").collect())
+
+
+def nothing_made_up(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """No part gave more events than it has rows, and none came from a part that is not there."""
+    parts = [part for part in list_parts(lake, project_id) if days is None or part.received_date in days]
+    rows = {"part": [part.name for part in parts], "received_date": [part.received_date for part in parts]}
+    there = pl.DataFrame(rows, schema={"part": pl.String, "received_date": pl.Date})
+    there = there.with_columns(rows=pl.Series(count_rows(lake, parts), dtype=pl.UInt32))
+    events = of_days(store.scan(lake, EVENTS, project_id), days).group_by("part", "received_date").agg(n=pl.len())
+    met = events.join(there.lazy(), on=["part", "received_date"], how="left").collect()
+    return finding(met, met.filter(pl.col("n") > pl.col("rows").fill_null(0)))
+
+
+def no_event_on_two_days(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """No event that was received on one of the days was received on another day too."""
+    rows = store.scan(lake, EVENTS, project_id).select("event_id", "received_date")
+    ids = of_days(rows, days).select("event_id")
+    return each_once(rows if days is None else rows.join(ids, on="event_id", how="semi"), ["event_id"])
+
+
+STAGE = Stage(
+    makes=(
+        Product(
+            EVENTS,
+            "Every event that your app tracked, once, by the day on which it was received. An event that came "
+            "twice is kept once: the first that was received wins.",
+            {"received_date": "raw_events.received_at"},
+            {
+                "nothing_lost": Check("every event of the raw parts is in the table", nothing_lost),
+                "no_event_on_two_days": Check("no event was received on two days", no_event_on_two_days, blocking=True),
+                "nothing_made_up": Check("no raw part gave more events than it has rows", nothing_made_up),
+            },
+        ),
+    ),
+    reads=(),
+    besides=_what_came,
+    method=bring,
+    group="events",
+    by_day=True,
+)

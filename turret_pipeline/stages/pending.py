@@ -1,4 +1,4 @@
-"""Which stages of which projects are not up to date, found in milliseconds from the marks of the newest commits.
+"""Which tables of which projects are not up to date, found in milliseconds from the marks of the newest commits.
 
 Nothing here loads a model or Dagster: `turret build` with nothing to do ends here, and the sensor asks every few
 seconds.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,78 +16,15 @@ import polars as pl
 from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.marks import ProjectMarks, blocked_days, follow
-from turret_pipeline.lake.parts import Part, list_parts
+from turret_pipeline.lake.parts import Part, list_parts, parts_by_day
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import (
-    BUILDS,
-    EMBEDDINGS,
-    EVENTS,
-    FIELD_OVERRIDES,
-    FIELD_PROFILES,
-    FIELD_TYPES,
-    JOURNEY_EDGES,
-    JOURNEY_MOVES,
-    JOURNEY_STEPS,
-    MESSAGES,
-    STEP_VALUES,
-    TOPIC_ASSIGNMENTS,
-    TOPIC_DAYS,
-    TOPICS,
-    Table,
-)
-from turret_pipeline.stages.inputs import (
-    SEGMENT_FIELDS,
-    TEXT_FIELDS,
-    all_parts_state,
-    edges_inputs,
-    embeddings_inputs,
-    field_types_inputs,
-    messages_inputs,
-    moves_inputs,
-    parts_by_day,
-    parts_state,
-    profiles_inputs,
-    step_values_inputs,
-    steps_inputs,
-    topic_days_inputs,
-    topics_inputs,
-)
+from turret_pipeline.lake.tables import BUILDS, Table
+from turret_pipeline.stages import STAGES
+from turret_pipeline.stages.stage import Stage
 from turret_pipeline.stages.work import recorded_mark
 
-STAGES = (
-    EVENTS,
-    FIELD_PROFILES,
-    FIELD_TYPES,
-    MESSAGES,
-    EMBEDDINGS,
-    TOPICS,
-    TOPIC_ASSIGNMENTS,
-    TOPIC_DAYS,
-    JOURNEY_STEPS,
-    STEP_VALUES,
-    JOURNEY_MOVES,
-    JOURNEY_EDGES,
-)
-"""The tables in the order in which they are brought up to date."""
-
-BY_DAY = frozenset({EVENTS.name, FIELD_PROFILES.name})
-"""Those that are brought up to date, and materialized, by day of receipt."""
-
-READS: dict[str, tuple[Table, ...]] = {
-    "events": (),
-    "field_profiles": (EVENTS,),
-    "field_types": (FIELD_PROFILES,),
-    "messages": (EVENTS, FIELD_TYPES),
-    "embeddings": (MESSAGES,),
-    "topics": (MESSAGES, EMBEDDINGS),
-    "topic_assignments": (MESSAGES, EMBEDDINGS),
-    "topic_days": (MESSAGES, TOPIC_ASSIGNMENTS),
-    "journey_steps": (MESSAGES, TOPIC_ASSIGNMENTS),
-    "step_values": (EVENTS, FIELD_TYPES, JOURNEY_STEPS),
-    "journey_moves": (JOURNEY_STEPS,),
-    "journey_edges": (JOURNEY_MOVES,),
-}
-"""By stage the tables that it reads, in the order in which they are brought up to date."""
+Blocked = dict[str, list[dt.date | None]]
+"""Tables of a project that a blocking check found wrong, with the days of receipt (None: all rows) that are so."""
 
 
 def pending_stages(
@@ -95,54 +32,37 @@ def pending_stages(
     model: str | None,
     projects: Collection[str] | None = None,
     parts: Collection[Part] | None = None,
+    stages: Sequence[Stage] = STAGES,
     clusters: str = "graph",
 ) -> dict[str, dict[str, int]]:
-    """Return for each project the stages that have something to do, in order, with the fingerprint of their inputs.
+    """Return for each project the tables that are not up to date, in order, with the fingerprint of their inputs.
 
-    A stage is named too when it did its work but was killed before `builds` said so. What will change below a stage
-    that is named is not foreseen: a project is up to date when there is nothing.
+    A table is named too when its stage did its work but was killed before `builds` said so. What will change below a
+    table that is named is not foreseen: a project is up to date when there is nothing.
 
     projects: default: each that has raw events. parts: all there are, if they are at hand. clusters: how topics are
     found.
     """
-    by_project: defaultdict[str, list[Part]] = defaultdict(list)
-    for part in list_parts(lake) if parts is None else parts:
-        by_project[part.project_id].append(part)
-    marks = {table.name: follow(lake, table) for table in (*STAGES, BUILDS)}
-    model_name = model_key(model)
-    overrides = _rows(lake, FIELD_OVERRIDES)
-    found = {}
-    for project in sorted(by_project) if projects is None else projects:
-        tables = {name: ProjectMarks(of, project) for name, of in marks.items()}
-        mine = overrides.filter(pl.col("project_id") == project)
-        wanted = dict(_wanted(tables, by_project[project], mine, model_name, clusters))
-        found[project] = {
-            name: inputs
-            for name, inputs in wanted.items()
-            if tables[name].inputs() != inputs or tables[BUILDS.name].mark(recorded_mark(name)) != inputs
-        }
-    return found
+    now = LakeNow(lake, model, parts, stages, clusters)
+    return {project: now.pending(project) for project in (now.projects if projects is None else projects)}
 
 
-Blocked = dict[str, list[dt.date | None]]
-"""Tables of a project that a blocking check found wrong, with the days of receipt (None: all rows) that are so."""
-
-
-def blocked_tables(lake: Lake) -> dict[str, Blocked]:
+def blocked_tables(lake: Lake, stages: Sequence[Stage] = STAGES) -> dict[str, Blocked]:
     """Return by project what a blocking check found wrong in it; projects in which all is right are left out."""
     found: defaultdict[str, Blocked] = defaultdict(dict)
-    for table in STAGES:
-        for project, days in blocked_days(follow(lake, table)).items():
-            found[project][table.name] = days
+    for stage in stages:
+        for product in stage.makes:
+            for project, days in blocked_days(follow(lake, product.table)).items():
+                found[project][product.table.name] = days
     return dict(found)
 
 
-def stopped(blocked: Collection[str]) -> set[str]:
-    """Return the stages that follow from the tables named, which are `blocked`, by whatever way."""
+def stopped(blocked: Collection[str], stages: Sequence[Stage] = STAGES) -> set[str]:
+    """Return the tables that follow from the tables named, which are `blocked`, by whatever way."""
     wrong, found = set(blocked), set[str]()
-    for name, reads in READS.items():
-        if any(table.name in wrong | found for table in reads):
-            found.add(name)
+    for stage in stages:
+        if any(source.table.name in wrong | found for source in stage.reads):
+            found |= {product.table.name for product in stage.makes}
     return found
 
 
@@ -155,71 +75,118 @@ def why_stopped(blocked: Blocked) -> str:
     )
 
 
-@dataclass(frozen=True)
-class EventDays:
-    """The days of all projects' events, and what these and their profiles were made from; opened once for all of them.
+class LakeNow:
+    """The marks of all tables as of the newest commits, and the raw parts, at the time that it was made."""
 
-    Args:
-        days: those that have events, by project, in order.
-        events, profiles: all marks of the two tables, by id.
-    """
+    def __init__(
+        self,
+        lake: Lake,
+        model: str | None = None,
+        parts: Collection[Part] | None = None,
+        stages: Sequence[Stage] = STAGES,
+        clusters: str = "graph",
+    ) -> None:
+        self.model = model_key(model)
+        self.clusters = clusters
+        self._lake = lake
+        self._stages = stages
+        self._parts: defaultdict[str, list[Part]] = defaultdict(list)
+        for part in list_parts(lake) if parts is None else parts:
+            self._parts[part.project_id].append(part)
+        # Those that are read first, first: a commit in between is then seen as work to do, and never overlooked.
+        tables = (*(product.table for stage in stages for product in stage.makes), BUILDS)
+        self._marks = {table.name: follow(lake, table) for table in tables}
+        self._days: dict[str, dict[str, list[dt.date]]] = {}
+        self._rows: dict[str, pl.DataFrame] = {}
 
-    days: Mapping[str, Sequence[dt.date]]
-    events: Mapping[str, int]
-    profiles: Mapping[str, int]
+    @property
+    def projects(self) -> list[str]:
+        """The projects that have raw events, in order."""
+        return sorted(self._parts)
 
-    @classmethod
-    def of(cls, lake: Lake) -> EventDays:
-        """Return them as they are now."""
-        marks = follow(lake, EVENTS), follow(lake, FIELD_PROFILES)
-        opened = store.open_table(lake, EVENTS)
-        found: defaultdict[str, set[dt.date]] = defaultdict(set)
-        for partition in opened.partitions() if opened is not None else ():
-            found[str(partition["project_id"])].add(dt.date.fromisoformat(str(partition["received_date"])))
-        return cls({project: sorted(days) for project, days in found.items()}, *marks)
+    def project(self, project_id: str) -> ProjectOfLake:
+        """Return the project as it is now."""
+        return ProjectOfLake(self, project_id)
 
-    def pending(self, project_id: str, parts: Collection[Part]) -> list[dt.date]:
-        """Return the days whose raw parts are not all in `events`, or whose events are not profiled, in order.
+    def pending(self, project_id: str) -> dict[str, int]:
+        """Return the project's tables that are not up to date, in order, with the fingerprint of their inputs."""
+        now, found = self.project(project_id), {}
+        builds = now.marks(BUILDS)
+        for stage in self._stages:
+            inputs = stage.inputs(now)
+            for name in (product.table.name for product in stage.makes):
+                done = ProjectMarks(self._marks[name], project_id).inputs(), builds.mark(recorded_mark(name))
+                if done != (inputs, inputs):
+                    found[name] = inputs
+        return found
 
-        parts: those of the project. Where only a note in `builds` is missing that is the newest day.
+    def stale_days(self, project_id: str, skipped: Collection[str] = ()) -> list[dt.date]:
+        """Return the days for which tables that are made by day (but those `skipped`) are not up to date, in order.
+
+        Where only a note in `builds` is missing that is the newest day.
         """
-        came, events = parts_by_day(parts), ProjectMarks(self.events, project_id)
-        found = {day for day, there in came.items() if events.inputs(day) != parts_state(there)}
-        return sorted(found.union(self._unprofiled(project_id))) or sorted(came)[-1:]
+        now = self.project(project_id)
+        stages = [stage for stage in self._stages if stage.by_day and stage.table.name not in skipped]
+        found = {day for stage in stages for day in stage.stale_days(now)}
+        return sorted(found) or stages[0].days(now)[-1:]
 
-    def unprofiled(self, project_id: str) -> list[dt.date]:
-        """Return the days whose events are not profiled, in order; or the newest, for a note in `builds`."""
-        return self._unprofiled(project_id) or list(self.days.get(project_id, ()))[-1:]
+    def parts_of(self, project_id: str) -> list[Part]:
+        """Return the project's raw parts."""
+        return self._parts.get(project_id, [])
 
-    def _unprofiled(self, project_id: str) -> list[dt.date]:
-        events, profiles = ProjectMarks(self.events, project_id), ProjectMarks(self.profiles, project_id)
-        days = self.days.get(project_id, ())
-        return [day for day in days if profiles.inputs(day) != profiles_inputs(events.state(day))]
+    def marks(self, table: Table) -> Mapping[str, int]:
+        """Return all marks of the table, by id."""
+        return self._marks[table.name]
 
+    def days(self, table: Table) -> Mapping[str, list[dt.date]]:
+        """Return by project the days of receipt on which the table has rows, in order."""
+        if table.name not in self._days:
+            opened = store.open_table(self._lake, table)
+            found: defaultdict[str, set[dt.date]] = defaultdict(set)
+            for partition in opened.partitions() if opened is not None else ():
+                found[str(partition["project_id"])].add(dt.date.fromisoformat(str(partition["received_date"])))
+            self._days[table.name] = {project: sorted(days) for project, days in found.items()}
+        return self._days[table.name]
 
-def _wanted(
-    tables: dict[str, ProjectMarks], parts: list[Part], overrides: pl.DataFrame, model: str, clusters: str
-) -> Iterator[tuple[str, int]]:
-    """Yield for each stage the fingerprint of its inputs as they are now."""
-    state = {name: table.state() for name, table in tables.items()}
-    chosen = tables["field_types"].mark(TEXT_FIELDS)
-    yield "events", all_parts_state(parts_by_day(parts))
-    yield "field_profiles", profiles_inputs(state["events"])
-    yield "field_types", field_types_inputs(state["field_profiles"], overrides)
-    yield "messages", messages_inputs(state["events"], chosen)
-    yield "embeddings", embeddings_inputs(state["messages"], model)
-    for name in ("topics", "topic_assignments"):
-        yield name, topics_inputs(state["messages"], state["embeddings"], chosen, clusters)
-    yield "journey_steps", steps_inputs(state["messages"], state["topic_assignments"], chosen)
-    yield "step_values", step_values_inputs(state["journey_steps"], tables["field_types"].mark(SEGMENT_FIELDS))
-    yield "journey_moves", moves_inputs(state["journey_steps"])
-    yield "journey_edges", edges_inputs(state["journey_moves"])
-    yield "topic_days", topic_days_inputs(state["messages"], state["topic_assignments"], chosen)
+    def rows(self, table: Table) -> pl.DataFrame:
+        """Return all projects' rows of a small table."""
+        if table.name not in self._rows:
+            opened = store.open_table(self._lake, table)
+            found = table.empty() if opened is None else pl.DataFrame(pl.from_arrow(opened.to_pyarrow_table()))
+            self._rows[table.name] = found.select(table.schema.names()).cast(table.schema)
+        return self._rows[table.name]
 
 
-def _rows(lake: Lake, table: Table) -> pl.DataFrame:
-    """Return all projects' rows of a small table."""
-    opened = store.open_table(lake, table)
-    if opened is None:
-        return table.empty()
-    return pl.DataFrame(pl.from_arrow(opened.to_pyarrow_table())).select(table.schema.names()).cast(table.schema)
+@dataclass(frozen=True)
+class ProjectOfLake:
+    """One project of a lake as it is now: the `ProjectNow` that fingerprints are taken from to look for work."""
+
+    lake_now: LakeNow
+    project_id: str
+
+    @property
+    def model(self) -> str:
+        """Key of the embedding model in use."""
+        return self.lake_now.model
+
+    @property
+    def clusters(self) -> str:
+        """How topics are found, `graph` or `hdbscan`."""
+        return self.lake_now.clusters
+
+    @property
+    def parts(self) -> Mapping[dt.date, list[Part]]:
+        """The raw parts by day of receipt, in order."""
+        return parts_by_day(self.lake_now.parts_of(self.project_id))
+
+    def marks(self, table: Table) -> ProjectMarks:
+        """Return the project's marks in the table."""
+        return ProjectMarks(self.lake_now.marks(table), self.project_id)
+
+    def days(self, table: Table) -> list[dt.date]:
+        """Return the days of receipt on which the table has rows, in order."""
+        return self.lake_now.days(table).get(self.project_id, [])
+
+    def rows(self, table: Table) -> pl.DataFrame:
+        """Return the project's rows of a small table."""
+        return self.lake_now.rows(table).filter(pl.col("project_id") == self.project_id)

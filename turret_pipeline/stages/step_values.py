@@ -11,12 +11,15 @@ import datetime as dt
 import polars as pl
 
 from turret_pipeline import failpoint
-from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, JOURNEY_STEPS, STEP_VALUES
 from turret_pipeline.semantics.step_values import order_of, packed
 from turret_pipeline.semantics.values import canonical_column, field_values
-from turret_pipeline.stages.inputs import SEGMENT_FIELDS, step_values_inputs
-from turret_pipeline.stages.steps import batches
+from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
+from turret_pipeline.stages.field_types import SEGMENT_FIELDS, segment_fields
+from turret_pipeline.stages.journey_steps import batches
+from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
 CHUNK_EVENTS, FIELDS_AT_ONCE = 100_000, 20
@@ -25,27 +28,25 @@ CHUNK_EVENTS, FIELDS_AT_ONCE = 100_000, 20
 STEP = ("received_date", "field", "place", "timestamp", "event_id", "message_date")
 
 
-def bring_step_values(work: Work) -> Outcome:
+def bring(task: Task) -> Outcome:
     """After this call the values of all enum and number fields lie beside each day's steps, and no others."""
     outcome = Outcome("step_values")
-    steps, types, table = work.open(JOURNEY_STEPS), work.open(FIELD_TYPES), work.open(STEP_VALUES)
-    segments, chosen = segment_fields(types), types.mark(SEGMENT_FIELDS)
-    wanted = {day: step_values_inputs(steps.state(day), chosen) for day in {*steps.days(), *table.days()}}
-    todo = sorted(day for day in wanted if work.full_refresh or table.inputs(day) != wanted[day])
+    work, table, segments = task.work, task.table, segment_fields(task.open(FIELD_TYPES))
+    todo = task.stale_days()
     outcome.looked_at = todo
     done = 0
-    for days, there in batches(steps, todo, STEP):
+    for days, there in batches(task.open(JOURNEY_STEPS), todo, STEP):
         known = table.scan().filter(pl.col("received_date").is_in(days)).collect()
         changed: dict[dt.date, pl.DataFrame] = {}
         for day in days:
             of_day = pl.col("received_date") == day
             before = known.filter(of_day).sort("field", "segment")
-            rows = _of_day(work, there.filter(of_day), segments, before.clear() if work.full_refresh else before)
+            rows = _of_day(work, there.filter(of_day), segments, before.clear() if task.makes_anew(day) else before)
             if not rows.equals(before):
                 changed[day] = rows
         failpoint.reached("step_values.after_analysis")
         written = pl.concat([STEP_VALUES.empty(), *changed.values()])
-        marks = {day: wanted[day] for day in days}
+        marks = {day: task.inputs(day) for day in days}
         if changed:
             table.replace(written, changed, days=marks)
         else:
@@ -55,13 +56,7 @@ def bring_step_values(work: Work) -> Outcome:
         work.tell("step_values", done, len(todo))
         failpoint.reached("step_values.after_days")
     outcome.facts = {"segment fields": len(segments)}
-    return outcome.finish(work, table, step_values_inputs(steps.state(), chosen))
-
-
-def segment_fields(field_types: ProjectTable) -> list[str]:
-    """Return the fields whose type in force is enum or number, in order."""
-    found = field_types.scan().filter(pl.col("type").is_in(["enum", "number"])).select("field").collect()
-    return sorted(found["field"])
+    return task.finish(outcome)
 
 
 def _of_day(work: Work, steps: pl.DataFrame, segments: list[str], known: pl.DataFrame) -> pl.DataFrame:
@@ -104,3 +99,37 @@ def _values(work: Work, steps: pl.DataFrame, fields: list[str]) -> pl.DataFrame:
         columns = [canonical_column(values[field]).alias(name) for field, name in zip(fields, names, strict=True)]
         frames.append(chunk.select("event_id", *columns))
     return pl.concat(frames)
+
+
+def values_fit_the_steps(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """On each day every enum and number field has a place for each step of a text field, among as many values."""
+    steps = of_days(store.scan(lake, JOURNEY_STEPS, project_id), days).group_by("received_date", "field")
+    types = store.scan(lake, FIELD_TYPES, project_id).filter(pl.col("type").is_in(["enum", "number"]))
+    wanted = steps.agg(steps=pl.len()).join(types.select(segment="field"), how="cross")
+    key = ["received_date", "field", "segment"]
+    places, values, numbers = (pl.col(name).list for name in ("places", "values", "numbers"))
+    there = of_days(store.scan(lake, STEP_VALUES, project_id), days)
+    there = there.select(*key, n=places.len(), most=places.max(), values=values.len(), numbers=numbers.len())
+    met = wanted.join(there, on=key, how="full", coalesce=True).collect()
+    fits = (pl.col("n") == pl.col("steps")) & (pl.col("most") + 1 == pl.col("values"))
+    return finding(met, met.filter(~(fits & (pl.col("values") == pl.col("numbers"))).fill_null(False)))
+
+
+STAGE = Stage(
+    makes=(
+        Product(
+            STEP_VALUES,
+            "What each step's event has in the fields that are choices or numbers, so that topics and "
+            "journeys are told apart by them without a look into the events.",
+            {
+                "segment": "field_types.field",
+                "values numbers": "events.metadata",
+                "places order": "journey_steps.place journey_steps.timestamp",
+            },
+            {"values_fit_the_steps": Check("every step has its place among each field's values", values_fit_the_steps)},
+        ),
+    ),
+    reads=(Source(JOURNEY_STEPS), Source(FIELD_TYPES, SEGMENT_FIELDS), Source(EVENTS, None)),
+    method=bring,
+    group="journeys",
+)

@@ -1,31 +1,48 @@
 """`topics`, `topic_assignments`, `topic_lineage`, `topic_fits`: discover rarely, assign always.
 
 New texts get the topics that there are, which costs what is new: only days of receipt whose messages changed are read,
-and what a refit is decided by is kept as marks (`Tally`). A fit reads the whole field (`stages.topics_fit`).
+and what a refit is decided by is kept as marks (`fits.field.Tally`). A fit reads the whole field (`fits.fit`). Another
+version of the method, or of the one that embeds, asks for a fit of each field; topics keep their ids through it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import time
-from collections.abc import Collection
 
 import polars as pl
 
-from turret_pipeline import failpoint
-from turret_pipeline.analysis.topics.drift import drift_reason
-from turret_pipeline.analysis.topics.fit import refit_reason
-from turret_pipeline.embedder.embed import model_key
+from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import fingerprint
-from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS
-from turret_pipeline.stages.inputs import TEXT_FIELDS, embeddings_inputs, topics_inputs
-from turret_pipeline.stages.messages import text_fields
-from turret_pipeline.stages.topics_field import OTHER_CLUSTERS, Field, Tables, Tally, declared
-from turret_pipeline.stages.topics_fit import fit_field
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import (
+    EMBEDDINGS,
+    FIELD_TYPES,
+    MESSAGES,
+    TOPIC_ASSIGNMENTS,
+    TOPIC_FITS,
+    TOPIC_LINEAGE,
+    TOPICS,
+)
+from turret_pipeline.stages.check import (
+    Check,
+    Finding,
+    ReceiptDays,
+    all_there,
+    finding,
+    texts_of_messages,
+    unit_length,
+)
+from turret_pipeline.stages.embeddings import STAGE as EMBEDDINGS_STAGE
+from turret_pipeline.stages.field_types import TEXT_FIELDS, text_fields
+from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
+from turret_pipeline.stages.topic_map import DRAWN, Drawing, topic_map
 from turret_pipeline.stages.work import Outcome, Work
 
+MOST_FIELDS, MOST_TOPICS = 3, 150
+"""Text fields whose topics are drawn, and topics of each: what is shown is kept with every run."""
 
-def bring_topics(work: Work) -> tuple[Outcome, Outcome]:
+
+def bring(task: Task) -> tuple[Outcome, Outcome]:
     """After this call every text of each text field has its topic, or is known to have none.
 
     Several tables cannot be written in one commit: `topic_fits` and `topic_lineage` go first, then the topics with the
@@ -34,56 +51,129 @@ def bring_topics(work: Work) -> tuple[Outcome, Outcome]:
     ids should it become text again.
     """
     fitted, assigned = Outcome("topics"), Outcome("topic_assignments")
-    tables = Tables.of(work)
-    messages, embeddings, assignments = tables.messages, tables.embeddings, tables.assignments
-    chosen = tables.types.mark(TEXT_FIELDS)
-    wanted = topics_inputs(messages.state(), embeddings.state(), chosen, work.clusters)
-    if work.full_refresh or assignments.inputs() != wanted or tables.topics.inputs() != wanted:
+    if task.has_news:
+        # Here, not at the top: the analysis takes seconds to import, and a look for new work reads this module too.
+        from turret_pipeline.stages.fits.assign import bring_field
+        from turret_pipeline.stages.fits.field import Field, Tables
+
+        tables = Tables.of(task)
+        messages, assignments = tables.messages, tables.assignments
+        chosen = tables.types.mark(TEXT_FIELDS)
         days = {day: fingerprint(messages.state(day), chosen) for day in messages.days()}
         changed = [day for day, state in days.items() if assignments.inputs(day) != state]
         for name in text_fields(tables.types):
-            _bring_field(Field(work, name, tables), changed, fitted, assigned)
+            bring_field(Field(task.work, name, tables, task.stage.version), changed, fitted, assigned)
         # A fit assigns every text anew.
         assigned.looked_at = None if fitted.n_rows else changed
         # While texts wait for their vectors the days are not done: they are looked into again.
-        if embeddings.inputs() == embeddings_inputs(messages.state(), model_key(work.model)):
-            assignments.set_inputs(wanted, {day: days[day] for day in changed})
-    return fitted.finish(work, tables.topics, wanted), assigned.finish(work, assignments, wanted)
+        if EMBEDDINGS_STAGE.is_followed(task):
+            assignments.set_inputs(task.inputs(), {day: days[day] for day in changed})
+    return task.finish(fitted), task.finish(assigned)
 
 
-def _bring_field(field: Field, days: Collection[dt.date], fitted: Outcome, assigned: Outcome) -> None:
-    """Assign the texts of `days` that have no assignment yet, or fit the field's topics anew and assign all."""
-    started = time.perf_counter()
-    fit, tally = field.fit, field.tally()
-    if fit != field.assigned_fit:
-        fit_field(field, field.reason_of(fit), fit, field.base_version, field.seen_before, fitted, assigned)
-        return
-    why = "a full refresh was asked for" if field.work.full_refresh else None
-    if why is None and fit and field.fitted_model != field.model:
-        why = "the embedding model is another one"
-    if why is None and fit and field.fitted_clusters != field.work.clusters:
-        why = OTHER_CLUSTERS
-    if why is None:
-        topics = field.rows(field.tables.topics)
-        added = field.assign(field.new_texts(days), topics)
-        tally = tally.with_texts(added)
-        if added.height or not fit:
-            why = refit_reason(tally.n_texts, tally.n_without, topics) or _drift(field, tally)
-        if why is None:
-            failpoint.reached("topic_assignments.after_analysis")
-            if added.height:
-                rows = declared(field, TOPIC_ASSIGNMENTS, added, fit)
-                field.tables.assignments.append(rows, marks=field.tally_marks(tally))
-            assigned.add(added.height, time.perf_counter() - started)
-            failpoint.reached("topic_assignments.after_commit")
-            return
-    fit_field(field, why, fit + 1, None, field.seen, fitted, assigned)
+def labels_are_distinct(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """No two topics or themes of a field have the same label."""
+    topics = store.scan(lake, TOPICS, project_id).select("field", "level", "label").collect()
+    return finding(topics, topics.filter(topics.is_duplicated()))
 
 
-def _drift(field: Field, tally: Tally) -> str | None:
-    """Return why the field's drift asks for a fit, or None."""
-    last = field.rows(field.tables.fits).filter(pl.col("model_version") == field.fit).drop_nulls("mean_similarity")
-    if last.is_empty() or not tally.n_since:
-        return None
-    n_texts, mean, sd = last.select("n_texts", "mean_similarity", "sd_similarity").row(0)
-    return drift_reason(tally.n_since, tally.near_since / tally.n_since, n_texts, mean, sd)
+def assignments_lead_to_topics(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Every topic that a text has is in `topics`."""
+    assigned = store.scan(lake, TOPIC_ASSIGNMENTS, project_id).filter(pl.col("topic_id").is_not_null())
+    used = assigned.select("field", "topic_id").unique().collect()
+    topics = store.read(lake, TOPICS, project_id, "field", "topic_id")
+    return finding(used, used.join(topics, on=["field", "topic_id"], how="anti"))
+
+
+def every_text_is_assigned(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Every text of the days' messages has its row, with a topic or without."""
+    texts = texts_of_messages(lake, project_id, days, "field", "text_id")
+    return all_there(texts, store.scan(lake, TOPIC_ASSIGNMENTS, project_id))
+
+
+def every_fit_is_told(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Every fit that topics are of has its row."""
+    topics = store.scan(lake, TOPICS, project_id).select("field", "model_version").unique().collect()
+    fits = store.read(lake, TOPIC_FITS, project_id, "field", "model_version")
+    return finding(topics, topics.join(fits, on=["field", "model_version"], how="anti"))
+
+
+def every_topic_comes_from_somewhere(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Every topic carried on, was born, or was split off at the fit that it is of."""
+    topics = store.scan(lake, TOPICS, project_id).filter(pl.col("level") == 0)
+    names = topics.select("field", "model_version", to_topic="topic_id").collect()
+    ways = store.read(lake, TOPIC_LINEAGE, project_id, "field", "model_version", "to_topic")
+    return finding(names, names.join(ways, on=list(names.columns), how="anti"))
+
+
+def _maps(work: Work, rows: pl.LazyFrame) -> dict[str, object]:
+    topics = rows.filter(pl.col("level") == 0).sort("n_messages", "topic_id", descending=[True, False])
+    drawn = topics.select("field", *DRAWN).collect()
+    largest = drawn.group_by("field").agg(pl.col("n_messages").sum()).sort("n_messages", "field", descending=True)
+    shown: dict[str, object] = {"topics": drawn.height}
+    for field in largest["field"].head(MOST_FIELDS):
+        of_field = drawn.filter(pl.col("field") == field)
+        shown[f"map of {field}"] = Drawing(topic_map(of_field.head(MOST_TOPICS)))
+    return shown | {"top topics": topics.select("label", "n_messages", "n_texts", "field")}
+
+
+def _shares(work: Work, rows: pl.LazyFrame) -> dict[str, object]:
+    texts, without = rows.select(texts=pl.len(), without=pl.col("topic_id").null_count()).collect().row(0)
+    return {"texts": texts, "share without a topic": round(without / texts, 4) if texts else 0.0}
+
+
+def _clusters(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
+    # The default counts as nothing, so that topics which were found before there was a choice are up to date.
+    return () if now.clusters == "graph" else (now.clusters,)
+
+
+STAGE = Stage(
+    name="fit_and_assign",
+    makes=(
+        Product(
+            TOPICS,
+            "What people talk about: topics with a name, key words and examples, and themes over them. "
+            "Found anew only when there is reason to; a topic keeps its id.",
+            {
+                "topic_id parent_id level x y centroid radius": "embeddings.vector",
+                "label keywords examples": "messages.text embeddings.vector",
+                "n_messages n_texts fitted_texts": "messages.text_id",
+            },
+            {
+                "labels_are_distinct": Check("a label names one topic of a field", labels_are_distinct),
+                "unit_length": unit_length(TOPICS, "topic_id", "centroid"),
+            },
+            _maps,
+        ),
+        Product(
+            TOPIC_ASSIGNMENTS,
+            "Which topic each distinct text belongs to, or that it fits none.",
+            {"topic_id similarity": "embeddings.vector"},
+            {
+                "topics_exist": Check("every topic that a text has is in `topics`", assignments_lead_to_topics),
+                "every_text_is_assigned": Check(
+                    "every text was looked at, with a topic or without", every_text_is_assigned
+                ),
+            },
+            _shares,
+        ),
+    ),
+    by_products=(
+        Product(
+            TOPIC_LINEAGE,
+            "What became of topics when they were found anew: carried on, split, merged, born, ended.",
+            checks={"every_topic_has_one": Check("every topic comes from somewhere", every_topic_comes_from_somewhere)},
+        ),
+        Product(
+            TOPIC_FITS,
+            "Each time topics were found anew: why, from how much, and how much changed.",
+            checks={"every_fit_is_told": Check("every fit that topics are of has its row", every_fit_is_told)},
+        ),
+    ),
+    reads=(Source(MESSAGES), Source(EMBEDDINGS), Source(FIELD_TYPES, TEXT_FIELDS)),
+    besides=_clusters,
+    method=bring,
+    group="topics",
+    kinds=frozenset({"deltalake", "bertopic"}),
+    pool="models",
+)

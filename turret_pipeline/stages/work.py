@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from turret_pipeline.analysis.labels.language_model import Suggest
 
 
-def _silent(stage: str, done: int, total: int) -> None:
+def _silent(table: str, done: int, total: int) -> None:
     pass
 
 
@@ -33,7 +33,7 @@ class Work:
         full_refresh: compute again what is up to date. Vectors are kept: they depend on text and model alone.
         suggest: a language model that names new topics, None for none.
         clusters: how topics are found, `graph` or `hdbscan`.
-        tell: called with (stage, done, total) as a long stage goes on.
+        tell: called with (name of the table, done, total) as the work goes on.
     """
 
     lake: Lake
@@ -45,23 +45,24 @@ class Work:
     clusters: str = "graph"
 
     def open(self, table: Table) -> ProjectTable:
+        """Return the project's share of the table at its newest version."""
         return ProjectTable(self.lake, table, self.project_id)
 
 
 @dataclass
 class Outcome:
-    """What a stage did.
+    """What became of one table.
 
     Args:
-        stage: name of the table.
-        n_rows: rows that it added or replaced; 0 where there was nothing to do.
+        table: its name.
+        n_rows: rows that were added or replaced; 0 where there was nothing to do.
         seconds: how long it took.
-        days: rows by day of receipt, of the days that it worked on (stages by day only).
-        looked_at: days of receipt whose rows, or whose messages, it brought up to date; None: those in `days`.
+        days: rows by day of receipt, of the days that were worked on (tables that are made day by day only).
+        looked_at: days of receipt whose rows, or whose messages, were brought up to date; None: those in `days`.
         facts: further numbers and words for people, by name.
     """
 
-    stage: str
+    table: str
     n_rows: int = 0
     seconds: float = 0.0
     days: dict[dt.date, int] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Outcome:
     started: float = field(default_factory=time.perf_counter)
 
     def add(self, n_rows: int, seconds: float) -> None:
-        """Count rows that were written, and the time that it took."""
+        """After this call rows that were written, and the seconds that it took, count too."""
         self.n_rows += n_rows
         self.seconds += seconds
 
@@ -96,7 +97,7 @@ class Outcome:
 def record(work: Work, outcome: Outcome, inputs: int | None) -> None:
     """After this call `builds` says when each day, and the project, was built, unless it says so already."""
     table = work.open(BUILDS)
-    if inputs is not None and not outcome.days and table.mark(recorded_mark(outcome.stage)) == inputs:
+    if inputs is not None and not outcome.days and table.mark(recorded_mark(outcome.table)) == inputs:
         return
     days: list[tuple[dt.date | None, int]] = [(day, rows) for day, rows in sorted(outcome.days.items())]
     if inputs is not None:
@@ -107,7 +108,7 @@ def record(work: Work, outcome: Outcome, inputs: int | None) -> None:
     rows = pl.DataFrame(
         {
             "project_id": [work.project_id] * len(days),
-            "stage": [outcome.stage] * len(days),
+            "stage": [outcome.table] * len(days),
             "received_date": [day for day, _ in days],
             "built_at": [now] * len(days),
             "inputs": [str(inputs) if day is None else "" for day, _ in days],
@@ -116,12 +117,12 @@ def record(work: Work, outcome: Outcome, inputs: int | None) -> None:
         },
         schema=BUILDS.schema,
     )
-    # The latest of each stage and day is enough; Dagster keeps the history of runs.
+    # The latest of each table and day is enough; Dagster keeps the history of runs.
     kept = table.scan().collect().join(rows, on=["stage", "received_date"], how="anti", nulls_equal=True)
-    marks = {} if inputs is None else {recorded_mark(outcome.stage): inputs}
+    marks = {} if inputs is None else {recorded_mark(outcome.table): inputs}
     table.replace(pl.concat([kept, rows]), marks=marks)
 
 
-def recorded_mark(stage: str) -> str:
-    """Return the name of the mark in `builds` with the inputs that a stage of the whole project was recorded with."""
-    return f"recorded {stage}"
+def recorded_mark(table: str) -> str:
+    """Return the name of the mark in `builds` with the inputs that the table of the whole project was made from."""
+    return f"recorded {table}"

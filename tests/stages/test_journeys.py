@@ -1,0 +1,225 @@
+"""Journeys are kept up day by day, and are what they would be if all had come at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import (
+    JOURNEY_EDGES,
+    JOURNEY_MOVES,
+    JOURNEY_STEPS,
+    MESSAGES,
+    TOPIC_ASSIGNMENTS,
+)
+from turret_pipeline.semantics.visits import journey_edges, visits
+from turret_pipeline.stages import STAGE_OF, journey_steps
+from turret_pipeline.stages.work import Work
+
+PROJECT = "shop"
+DAY0 = dt.date(2026, 10, 1)
+Said = tuple[int, int, str, int, str]
+"""Day of receipt, second within it, session, seconds that the message was late, text."""
+
+
+def message(number: int, said: Said) -> dict[str, object]:
+    day, second, session, late, text = said
+    received_date = DAY0 + dt.timedelta(days=day)
+    received_at = dt.datetime.combine(received_date, dt.time(12), dt.UTC) + dt.timedelta(seconds=second)
+    return {
+        "project_id": PROJECT,
+        "received_date": received_date,
+        "field": "prompt",
+        "event_id": f"e{number}",
+        "session_id": session,
+        "user_id": f"user of {session}",
+        "name": "chat",
+        "timestamp": received_at - dt.timedelta(seconds=late),
+        "received_at": received_at,
+        "seq": number,
+        "text_id": text,
+        "text": text,
+    }
+
+
+class Project:
+    """A project whose messages and topics come as a test says; the stages of the journeys are real."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+
+    def say(self, rows: Sequence[dict[str, object]]) -> None:
+        if rows:
+            ProjectTable(self.lake, MESSAGES, PROJECT).append(pl.DataFrame(list(rows), schema=MESSAGES.schema))
+
+    def assign(self, topics: dict[str, str | None], refit: bool = False) -> None:
+        rows = pl.DataFrame(
+            [(PROJECT, "prompt", text, topic, None, None, None, 1) for text, topic in topics.items()],
+            schema=TOPIC_ASSIGNMENTS.schema,
+            orient="row",
+        )
+        table = ProjectTable(self.lake, TOPIC_ASSIGNMENTS, PROJECT)
+        (table.replace if refit else table.append)(rows)
+
+    def bring(self, full_refresh: bool = False) -> list[int]:
+        """Run the stages; return how many rows each wrote."""
+        work = Work(self.lake, PROJECT, full_refresh=full_refresh)
+        names = ("journey_steps", "journey_moves", "journey_edges")
+        return [STAGE_OF[name].bring(work)[0].n_rows for name in names]
+
+    def edges(self) -> pl.DataFrame:
+        return store.read(self.lake, JOURNEY_EDGES, PROJECT).drop("project_id", "field").sort("from_topic", "to_topic")
+
+    def from_scratch(self) -> pl.DataFrame:
+        """The edges counted from all messages at once, without the tables of journeys."""
+        topics = store.read(self.lake, TOPIC_ASSIGNMENTS, PROJECT, "text_id", "topic_id")
+        messages = store.read(self.lake, MESSAGES, PROJECT).drop("text")
+        return journey_edges(visits(messages.join(topics, on="text_id", how="left")))
+
+    def days(self, session: str) -> list[dt.date]:
+        rows = store.scan(self.lake, JOURNEY_STEPS, PROJECT).filter(pl.col("session_id") == session)
+        return rows.select("received_date").unique().collect()["received_date"].to_list()
+
+
+@pytest.fixture
+def project(lake: Lake) -> Project:
+    return Project(lake)
+
+
+SAID = st.tuples(
+    st.integers(0, 3),
+    st.integers(0, 5),
+    st.sampled_from(["s1", "s2", "s3"]),
+    st.sampled_from([0, 0, 3, 90_000]),
+    st.sampled_from(["a", "b", "c", "none"]),
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.lists(SAID, min_size=1, max_size=14).flatmap(
+        lambda said: st.tuples(
+            st.permutations(list(enumerate(said))), st.lists(st.integers(0, len(said)), max_size=2), st.booleans()
+        )
+    )
+)
+def test_messages_in_any_split_and_order_of_arrival_leave_what_all_at_once_would(
+    given_: tuple[list[tuple[int, Said]], list[int], bool],
+) -> None:
+    arriving, cuts, refit = given_
+    rows = [message(number, said) for number, said in arriving]
+    with tempfile.TemporaryDirectory() as folder:
+        project = Project(Lake(str(Path(folder) / "lake")))
+        project.lake.make()
+        project.assign({"a": "t1", "b": "t2", "c": "t1", "none": None})
+        bounds = sorted({0, *cuts, len(rows)})
+        for start, end in zip(bounds, bounds[1:], strict=False):  # noqa: RUF007
+            project.say(rows[start:end])
+            project.bring()
+            if refit and start == 0:
+                project.assign({"a": "t1", "b": "t1", "c": "t3", "none": "t2"}, refit=True)
+        project.bring()
+        assert project.edges().equals(project.from_scratch())
+        assert project.bring() == [0, 0, 0]
+        assert store.read(project.lake, JOURNEY_STEPS, PROJECT).height == len(rows)
+
+
+def test_a_session_over_midnight_lies_whole_on_its_first_day(project: Project) -> None:
+    project.assign({"a": "t1", "b": "t2"})
+    project.say([message(0, (0, 43_190, "s", 0, "a")), message(1, (0, 0, "other", 0, "b"))])
+    project.bring()
+    project.say([message(2, (1, -43_190, "s", 0, "b"))])
+    project.bring()
+    assert project.days("s") == [DAY0]
+    found = {(row[0], row[1]): row[2:] for row in project.edges().iter_rows()}
+    assert found[("t1", "t2")] == (1, 1, 1.0, 20.0, 20.0, 20.0, 20.0)
+
+
+def test_a_part_of_an_earlier_day_that_comes_late_takes_the_session_with_it(project: Project) -> None:
+    project.assign({"a": "t1", "b": "t2"})
+    project.say([message(0, (2, 0, "s", 0, "b"))])
+    project.bring()
+    project.say([message(1, (0, 0, "s", 0, "a"))])
+    project.bring()
+    assert project.days("s") == [DAY0]
+    assert project.edges().equals(project.from_scratch())
+
+
+def test_a_new_day_leaves_the_files_of_days_that_it_does_not_touch(project: Project) -> None:
+    project.assign({"a": "t1", "b": "t2"})
+    project.say([message(i, (i, 0, f"s{i}", 0, "ab"[i % 2])) for i in range(4)])
+    project.bring()
+    tables = (JOURNEY_STEPS, JOURNEY_MOVES)
+    before = [set(store.project_files(store.open_table(project.lake, table), PROJECT)) for table in tables]
+    project.say([message(9, (4, 0, "s3", 0, "a")), message(10, (4, 1, "new", 0, "a"))])
+    project.assign({"new text": None})
+    assert project.bring()[:2] == [2, 5]  # the messages; s3's day and the new one have three moves and two
+    for table, files in zip(tables, before, strict=True):
+        now = set(store.project_files(store.open_table(project.lake, table), PROJECT))
+        assert len(files & now) == 3, table.name
+    assert project.edges().equals(project.from_scratch())
+
+
+def test_a_refit_joins_anew_and_writes_only_days_where_a_topic_changed(project: Project) -> None:
+    project.assign({"a": "t1", "b": "t2"})
+    project.say([message(0, (0, 0, "s0", 0, "a")), message(1, (1, 0, "s1", 0, "b")), message(2, (1, 1, "s1", 0, "a"))])
+    project.bring()
+    project.assign({"a": "t1", "b": "t9"}, refit=True)
+    assert project.bring()[0] == 2
+    assert project.edges().equals(project.from_scratch())
+    project.assign({"a": "t1", "b": "t9"}, refit=True)
+    assert project.bring() == [0, 0, 0]
+
+
+def test_a_text_that_was_not_assigned_yet_gets_its_topic_when_it_is(project: Project) -> None:
+    project.say([message(0, (0, 0, "s", 0, "a")), message(1, (0, 1, "s", 0, "b"))])
+    project.assign({"a": "t1"})
+    project.bring()
+    assert set(project.edges()["from_topic"]) == {"start", "t1", "unassigned"}
+    project.assign({"b": "t2"})
+    project.bring()
+    assert set(project.edges()["from_topic"]) == {"start", "t1", "t2"}
+
+
+def test_messages_that_are_gone_are_gone_from_the_journeys(project: Project) -> None:
+    """As when a field stops being text, or an earlier receipt of the same event comes to light."""
+    project.assign({"a": "t1", "b": "t2"})
+    rows = [message(i, (i // 2, i, f"s{i % 2}", 0, "ab"[i % 2])) for i in range(6)]
+    project.say(rows)
+    project.bring()
+    messages = ProjectTable(project.lake, MESSAGES, PROJECT)
+    messages.replace(pl.DataFrame(rows[:1], schema=MESSAGES.schema), [DAY0])
+    project.bring()
+    assert project.edges().equals(project.from_scratch())
+    messages = ProjectTable(project.lake, MESSAGES, PROJECT)
+    messages.replace(MESSAGES.empty(), messages.days())
+    project.bring()
+    assert project.edges().is_empty()
+    assert store.read(project.lake, JOURNEY_STEPS, PROJECT).is_empty()
+    assert store.read(project.lake, JOURNEY_MOVES, PROJECT).is_empty()
+
+
+def test_a_full_refresh_and_batches_of_a_day_leave_the_same(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.assign({"a": "t1", "b": "t2", "none": None})
+    texts = ["a", "b", "none"]
+    project.say([message(i, (i % 5, i, f"s{i % 7}", 0, texts[i % 3])) for i in range(40)])
+    monkeypatch.setattr(journey_steps, "BATCH_ROWS", 1)
+    project.bring()
+    once = {
+        table.name: store.read(project.lake, table, PROJECT).sort(table.key) for table in (JOURNEY_STEPS, JOURNEY_MOVES)
+    }
+    assert project.edges().equals(project.from_scratch())
+    monkeypatch.undo()
+    project.bring(full_refresh=True)
+    for table in (JOURNEY_STEPS, JOURNEY_MOVES):
+        assert store.read(project.lake, table, PROJECT).sort(table.key).equals(once[table.name]), table.name

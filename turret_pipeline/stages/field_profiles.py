@@ -1,0 +1,61 @@
+"""`field_profiles`: a day's evidence about each metadata field."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from turret_pipeline import failpoint
+from turret_pipeline.analysis.fields.detect import profile_fields
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import EVENTS, FIELD_PROFILES
+from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
+from turret_pipeline.stages.stage import Product, Source, Stage, Task
+from turret_pipeline.stages.work import Outcome
+
+
+def bring(task: Task) -> Outcome:
+    """After this call each day of `events` that was asked for is profiled, one commit a day."""
+    outcome = Outcome("field_profiles")
+    events = task.open(EVENTS)
+    stale = task.stale_days()
+    todo = task.asked_for(stale)
+    for position, day in enumerate(todo, start=1):
+        of_day = events.scan().filter(pl.col("received_date") == day).select("timestamp", "metadata")
+        found = profile_fields(of_day.collect())
+        failpoint.reached("field_profiles.after_analysis")
+        rows = found.with_columns(project_id=pl.lit(task.work.project_id), received_date=pl.lit(day, dtype=pl.Date))
+        rows = rows.select(FIELD_PROFILES.schema.names()).sort("month", "field")
+        task.table.replace(rows, [day], days={day: task.inputs(day)})
+        outcome.days[day] = rows.height
+        outcome.n_rows += rows.height
+        task.work.tell("field_profiles", position, len(todo))
+        failpoint.reached("field_profiles.after_day")
+    return task.finish(outcome, is_whole=todo == stale)
+
+
+def counts_reconcile(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """No field of a day is in more events than the day has."""
+    events = of_days(store.scan(lake, EVENTS, project_id), days).group_by("received_date").agg(there=pl.len())
+    by_field = of_days(store.scan(lake, FIELD_PROFILES, project_id), days).group_by("received_date", "field")
+    profiles = by_field.agg(pl.col("n_events").sum())
+    met = profiles.join(events, on="received_date", how="left").collect()
+    wrong = met.filter(pl.col("n_events") > pl.col("there").fill_null(0))
+    return finding(met, wrong)
+
+
+STAGE = Stage(
+    makes=(
+        Product(
+            FIELD_PROFILES,
+            "What the values of each metadata field looked like on one day. From these Turret tells texts from "
+            "choices and numbers.",
+            {"field n_events n_values evidence": "events.metadata", "month": "events.timestamp"},
+            {"counts_reconcile": Check("no field is in more events than the day has", counts_reconcile)},
+        ),
+    ),
+    reads=(Source(EVENTS),),
+    method=bring,
+    group="events",
+    by_day=True,
+)

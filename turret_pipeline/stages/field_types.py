@@ -1,0 +1,184 @@
+"""`field_types`: what each metadata field is, from the profiles of all days and from what people chose.
+
+`field_totals` and `field_history` are by-products.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import polars as pl
+
+from turret_pipeline import failpoint
+from turret_pipeline.analysis.fields.detect import TOTALS, add_up, detect_types, periods_to_read
+from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import ProjectTable, fingerprint
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import (
+    FIELD_HISTORY,
+    FIELD_OVERRIDES,
+    FIELD_PROFILES,
+    FIELD_TOTALS,
+    FIELD_TYPES,
+)
+from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding
+from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
+from turret_pipeline.stages.work import Outcome, Work
+
+TEXT_FIELDS = "text fields"
+"""Name of the mark in `field_types` that stands for the set of fields that are text."""
+
+SEGMENT_FIELDS = "segment fields"
+"""Likewise for the set of fields that are enum or number."""
+
+DAYS = "days"
+"""Name of the mark in `field_totals` with the number of days that it sums up."""
+
+
+def bring(task: Task) -> Outcome:
+    """After this call `field_types` follows from all profiles and from what people chose.
+
+    What changed is added to `field_history` first. Of the profiles only those are read that are new, and as many
+    before them as a type is judged by; the sum of all others is kept in `field_totals`. Another version of the method
+    judges all days anew, without regard to the types that there were, and adds what differs to the history.
+    """
+    outcome = Outcome("field_types")
+    work, profiles, table = task.work, task.open(FIELD_PROFILES), task.table
+    overrides = task.rows(FIELD_OVERRIDES)
+    if task.has_news:
+        totals = _bring_totals(task, profiles)
+        known = table.scan().drop("project_id").sort("field").collect()
+        previous = None if known.is_empty() or task.makes_anew() else known
+        periods = profiles.scan().select("received_date", "month", "field", "n_values").collect()
+        needed = periods_to_read(periods, previous)
+        found = detect_types(_evidence(profiles, needed), previous, overrides.drop("project_id"), totals)
+        failpoint.reached("field_types.after_analysis")
+        is_first, changes = known.is_empty() or work.full_refresh, found.changes
+        if previous is None and not is_first:
+            # Judged anew from the first day on: the types on the way are in the history already.
+            changes = changes.unique("field", keep="last", maintain_order=True)
+        _add_to_history(work, task.open(FIELD_HISTORY), changes, anew=is_first)
+        failpoint.reached("field_types.after_history")
+        rows = found.types.with_columns(project_id=pl.lit(work.project_id)).select(FIELD_TYPES.schema.names())
+        text = sorted(rows.filter(pl.col("type") == "text")["field"])
+        segments = sorted(rows.filter(pl.col("type").is_in(["enum", "number"]))["field"])
+        marks = {TEXT_FIELDS: fingerprint(text), SEGMENT_FIELDS: fingerprint(segments)}
+        table.replace(rows, inputs=task.inputs(), marks=marks)
+        outcome.n_rows = rows.height
+        outcome.facts = dict(sorted(rows["type"].value_counts().iter_rows()))
+        outcome.facts["profiles read"] = needed.height
+        failpoint.reached("field_types.after_commit")
+    return task.finish(outcome)
+
+
+def text_fields(types: ProjectTable) -> list[str]:
+    """Return the fields whose type in force is text, in order."""
+    return _fields_of(types, "text")
+
+
+def segment_fields(types: ProjectTable) -> list[str]:
+    """Return the fields whose type in force is enum or number, in order."""
+    return _fields_of(types, "enum", "number")
+
+
+def _fields_of(types: ProjectTable, *kinds: str) -> list[str]:
+    return sorted(types.scan().filter(pl.col("type").is_in(kinds)).select("field").collect()["field"])
+
+
+def _overrides(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
+    """Return what stands for the overrides: their table is written by the API and has no marks."""
+    chosen = now.rows(FIELD_OVERRIDES).sort("decided_at", "field")
+    return (chosen.select("field", pl.col("decided_at").dt.epoch("us"), "type").rows(),)
+
+
+def _bring_totals(task: Task, profiles: ProjectTable) -> pl.DataFrame:
+    """Return the evidence of all days but the newest, kept in `field_totals` so that each day is added once.
+
+    The mark `DAYS` says how many days are in it, `inputs` in which state they were: if one of them was profiled again
+    since, or came between them, all are added up anew.
+    """
+    table = task.open(FIELD_TOTALS)
+    days = profiles.days()[:-1]
+    states = [(day.isoformat(), profiles.state(day)) for day in days]
+    n_known = table.mark(DAYS) or 0
+    holds = table.inputs() == task.stage.of_version(fingerprint(states[:n_known])) and n_known <= len(days)
+    holds = holds and not task.work.full_refresh
+    known = table.scan().drop("project_id").sort("field").collect() if holds else pl.DataFrame(schema=TOTALS)
+    added = days[n_known:] if holds else days
+    if not added:
+        return known
+    for day in added:
+        of_day = profiles.scan().filter(pl.col("received_date") == day).select("field", "evidence").collect()
+        known = add_up(known, of_day)
+    rows = known.with_columns(project_id=pl.lit(task.work.project_id)).select(FIELD_TOTALS.schema.names())
+    table.replace(rows, inputs=task.stage.of_version(fingerprint(states)), marks={DAYS: len(days)})
+    failpoint.reached("field_totals.after_commit")
+    return known
+
+
+def _evidence(profiles: ProjectTable, periods: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of `field_profiles` of these periods."""
+    days = pl.col("received_date").is_in(periods["received_date"].unique().to_list())
+    found = profiles.scan().filter(days).drop("project_id")
+    return found.join(periods.lazy(), on=["received_date", "month", "field"], how="semi").collect()
+
+
+def _add_to_history(work: Work, table: ProjectTable, changes: pl.DataFrame, anew: bool) -> None:
+    """After this call the history holds `changes` too; or, `anew`, nothing else.
+
+    A type that the history ends with already was found in a build that was killed before its types were written.
+    """
+    known = FIELD_HISTORY.empty() if anew else table.scan().collect()
+    last = known.sort("field", "n").group_by("field", maintain_order=True).agg(pl.col("n", "type").last())
+    added = (
+        changes.join(last.rename({"type": "known"}), on="field", how="left", maintain_order="left")
+        .with_columns(pl.coalesce(pl.col("type").shift().over("field"), "known").alias("before"))
+        .filter((pl.col("type") != pl.col("before")).fill_null(True))
+        .with_columns(
+            n=pl.col("n").fill_null(0) + pl.int_range(1, pl.len() + 1).over("field"), project_id=pl.lit(work.project_id)
+        )
+        .select(FIELD_HISTORY.schema.names())
+    )
+    if added.height or (anew and table.state() is not None):
+        table.replace(pl.concat([known, added]).sort("field", "n"))
+
+
+def every_field_has_a_type(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Every field that was profiled has a type."""
+    fields = store.scan(lake, FIELD_PROFILES, project_id).select("field").unique().collect()
+    return finding(fields, fields.join(store.read(lake, FIELD_TYPES, project_id, "field"), on="field", how="anti"))
+
+
+def _largest(work: Work, rows: pl.LazyFrame) -> dict[str, object]:
+    columns = ("field", "type", "confidence", "n_events", "n_distinct", "reason")
+    return {"largest fields": rows.sort("n_events", "field", descending=[True, False]).select(columns)}
+
+
+STAGE = Stage(
+    makes=(
+        Product(
+            FIELD_TYPES,
+            "What each metadata field is: text that people wrote, a choice among few values, or a number. "
+            "A person's override wins over what the values show.",
+            {"type detected_type confidence reason n_null n_distinct summary": "field_profiles.evidence"},
+            {"every_field_has_a_type": Check("every field that was seen has a type", every_field_has_a_type)},
+            _largest,
+        ),
+    ),
+    by_products=(
+        Product(
+            FIELD_HISTORY,
+            "When the type of a field changed, from what to what, and why.",
+            {"type confidence reason": "field_profiles.evidence"},
+        ),
+        Product(
+            FIELD_TOTALS,
+            "What all days but the latest show about each field, summed up, so that a new day is cheap.",
+            {"evidence": "field_profiles.evidence"},
+        ),
+    ),
+    reads=(Source(FIELD_PROFILES),),
+    besides=_overrides,
+    method=bring,
+    group="fields",
+)

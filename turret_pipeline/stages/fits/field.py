@@ -1,0 +1,222 @@
+"""One text field of a project: the tables that its topics are made from and go to, and what their marks say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import polars as pl
+from deltalake.exceptions import DeltaError
+
+from turret_pipeline.analysis.topics.fit import assign_texts
+from turret_pipeline.embedder.embed import model_key
+from turret_pipeline.lake.commits import ProjectTable, fingerprint
+from turret_pipeline.lake.tables import (
+    EMBEDDINGS,
+    FIELD_TYPES,
+    MESSAGES,
+    TOPIC_ASSIGNMENTS,
+    TOPIC_EDITS,
+    TOPIC_FITS,
+    TOPIC_LINEAGE,
+    TOPICS,
+    Table,
+)
+from turret_pipeline.stages.fits.marks import TALLY, field_mark
+from turret_pipeline.stages.stage import Task
+from turret_pipeline.stages.work import Work
+
+_LEFT_TO_FIELD = ("project_id", "field", "model_version")
+ASSIGNED = pl.Schema({name: kind for name, kind in TOPIC_ASSIGNMENTS.schema.items() if name not in _LEFT_TO_FIELD})
+
+CLUSTERS = ("graph", "hdbscan")
+"""Ways to find topics, in order of their mark; topics without one are of the first."""
+
+OTHER_CLUSTERS = "another way to cluster was chosen"
+"""Reason of a fit whose clusters replace the topics that there are; ids carry on."""
+
+ASSIGN_TEXTS = 65_536
+"""Texts whose vectors are in memory at once when they are assigned to topics."""
+
+MICRO = 1_000_000
+"""Marks are whole numbers: similarities are kept in millionths."""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of one project that topics are made from and go to, open."""
+
+    types: ProjectTable
+    messages: ProjectTable
+    embeddings: ProjectTable
+    topics: ProjectTable
+    assignments: ProjectTable
+    lineage: ProjectTable
+    fits: ProjectTable
+    edits: ProjectTable
+
+    @classmethod
+    def of(cls, task: Task) -> Tables:
+        """Return the tables as the task has them open."""
+        names = (FIELD_TYPES, MESSAGES, EMBEDDINGS, TOPICS, TOPIC_ASSIGNMENTS, TOPIC_LINEAGE, TOPIC_FITS, TOPIC_EDITS)
+        return cls(*(task.open(table) for table in names))
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How the assignments of a field stand, so that they need not be counted again.
+
+    n_texts: assigned or known to have no topic. n_without: of them, those without one. n_since: texts that came since
+    the last fit. near_since: sum of their similarities to the nearest topic.
+    """
+
+    n_texts: int = 0
+    n_without: int = 0
+    n_since: int = 0
+    near_since: float = 0.0
+
+    def with_texts(self, added: pl.DataFrame) -> Tally:
+        """Return the tally with the rows (`ASSIGNED`) of texts that came since the last fit."""
+        near = float(added["similarity"].sum())
+        return Tally(
+            self.n_texts + added.height,
+            self.n_without + added["topic_id"].null_count(),
+            self.n_since + added["similarity"].count(),
+            self.near_since + near,
+        )
+
+
+@dataclass(frozen=True)
+class Field:
+    """One text field of a project, with the tables that its topics are made from and go to.
+
+    version: of the method by which topics are fitted now.
+    """
+
+    work: Work
+    name: str
+    tables: Tables
+    version: int
+
+    def mark_id(self, mark: str) -> str:
+        """Return the name of the field's own mark, in `topics` or `topic_assignments`."""
+        return field_mark(mark, self.name)
+
+    def _mark(self, table: ProjectTable, mark: str) -> int:
+        return table.mark(self.mark_id(mark)) or 0
+
+    @property
+    def model(self) -> int:
+        """What stands for the vectors in a mark: their model, and the version of the method that embedded them."""
+        key, version = model_key(self.work.model), self.tables.embeddings.mark("method") or 1
+        return fingerprint(key) if version == 1 else fingerprint(key, version)
+
+    @property
+    def fit(self) -> int:
+        """Number of the fit that the field's topics are of, 0 before the first."""
+        return self._mark(self.tables.topics, "fit")
+
+    @property
+    def assigned_fit(self) -> int:
+        """Number of the fit that the field's assignments are of; less than `fit` where that was interrupted."""
+        return self._mark(self.tables.assignments, "fit")
+
+    @property
+    def base_version(self) -> int:
+        """Version of `topics` that the newest fit was made from."""
+        return self._mark(self.tables.topics, "base")
+
+    @property
+    def seen(self) -> int:
+        """Time of receipt, in microseconds, up to which the newest fit read."""
+        return self._mark(self.tables.topics, "seen")
+
+    @property
+    def seen_before(self) -> int:
+        """The same of the fit before the newest."""
+        return self._mark(self.tables.topics, "seen before")
+
+    @property
+    def fitted_model(self) -> int:
+        """What stands for the vectors of the newest fit."""
+        return self._mark(self.tables.topics, "model")
+
+    @property
+    def fitted_version(self) -> int:
+        """Version of the method that made the newest fit."""
+        return self._mark(self.tables.topics, "method") or 1
+
+    @property
+    def fitted_clusters(self) -> str:
+        """How the topics of the newest fit were found."""
+        return CLUSTERS[self._mark(self.tables.topics, "clusters")]
+
+    def tally(self) -> Tally:
+        """Return how the assignments stand, as their marks say."""
+        n_texts, n_without, n_since, near = (self._mark(self.tables.assignments, name) for name in TALLY)
+        return Tally(n_texts, n_without, n_since, near / MICRO)
+
+    def tally_marks(self, tally: Tally) -> dict[str, int]:
+        """Return the marks that say `tally`, for the commit that makes it true."""
+        values = (tally.n_texts, tally.n_without, tally.n_since, round(tally.near_since * MICRO))
+        return {self.mark_id(name): value for name, value in zip(TALLY, values, strict=True)}
+
+    def reason_of(self, fit: int) -> str:
+        """Return why fit number `fit` was made, as it wrote down before it wrote topics."""
+        found = self.rows(self.tables.fits).filter(pl.col("model_version") == fit)["reason"]
+        return str(found[0]) if len(found) else "the last fit was interrupted"
+
+    def rows(self, table: ProjectTable, at: int | None = None) -> pl.DataFrame:
+        """Return the field's rows of `table` (at the version `at`, default: the one that is open)."""
+        return table.scan(at).filter(pl.col("field") == self.name).drop("project_id", "field").collect()
+
+    def topics_at(self, version: int) -> pl.DataFrame:
+        """Return the field's topics as of `version`, or the newest where that is no longer kept.
+
+        The newest are of the fit that was interrupted, with the ids and labels that it gave: as good to go on from.
+        """
+        try:
+            return self.rows(self.tables.topics, version)
+        except (DeltaError, FileNotFoundError):  # its commit was cleaned away, or its files
+            return self.rows(self.tables.topics)
+
+    def texts(self) -> pl.DataFrame:
+        """Return `text_id`, `n_messages`, `first` (microseconds) of all the field's distinct texts, by `text_id`."""
+        grouped = self._messages().group_by("text_id")
+        first = pl.col("received_at").min().dt.epoch("us")
+        return grouped.agg(n_messages=pl.len().cast(pl.Int64), first=first).sort("text_id").collect()
+
+    def new_texts(self, days: Collection[dt.date]) -> pl.DataFrame:
+        """Return `text_id` of the distinct texts received on `days` that have no assignment, in order."""
+        said = self._messages().filter(pl.col("received_date").is_in(list(days))).select("text_id").unique()
+        known = self.tables.assignments.scan().filter(pl.col("field") == self.name).select("text_id")
+        return said.join(known, on="text_id", how="anti").sort("text_id").collect()
+
+    def with_vectors(self, texts: pl.DataFrame) -> pl.DataFrame:
+        """Return those of `texts` that have a vector, with `text` and `vector`, in the same order."""
+        # A filter, not a join: the reader then decodes the vectors of these texts only, not those of the whole table.
+        of_model = pl.col("model") == model_key(self.work.model)
+        there = self.tables.embeddings.having("text_id", texts["text_id"]).filter(of_model)
+        found = there.select("text_id", "text", "vector").collect()
+        return texts.join(found, on="text_id", how="inner", maintain_order="left")
+
+    def assign(self, texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows (`ASSIGNED`) of `texts`: the nearest topic, null where none is near or there is none."""
+        frames = [ASSIGNED.to_frame(eager=True)]
+        for start in range(0, texts.height, ASSIGN_TEXTS):
+            chunk = self.with_vectors(texts.slice(start, ASSIGN_TEXTS)).select("text_id", "text", "vector")
+            frames.append(assign_texts(chunk, topics).select(ASSIGNED.names()))
+            self.work.tell("topic_assignments", min(start + ASSIGN_TEXTS, texts.height), texts.height)
+        return pl.concat(frames)
+
+    def _messages(self) -> pl.LazyFrame:
+        return self.tables.messages.scan().filter(pl.col("field") == self.name)
+
+
+def declared(field: Field, table: Table, rows: pl.DataFrame, fit: int) -> pl.DataFrame:
+    """Return `rows` with the columns that the table declares: those of fit number `fit` of the field."""
+    named = rows.with_columns(
+        project_id=pl.lit(field.work.project_id), field=pl.lit(field.name), model_version=pl.lit(fit, dtype=pl.Int64)
+    )
+    return named.select(table.schema.names())

@@ -1,0 +1,158 @@
+"""A fit of one field: its topics, what became of the old ones, and the topic of every text; four commits."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+
+from turret_pipeline import failpoint
+from turret_pipeline.analysis.topics.fit import MAX_FIT_TEXTS, fit_topics
+from turret_pipeline.analysis.topics.lineage import lineage, stability
+from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.embedder.open import open_lake_embedder
+from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.tables import TOPIC_FITS
+from turret_pipeline.semantics.edits import held_topics, in_force, labels_given
+from turret_pipeline.stages.fits.field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, declared
+from turret_pipeline.stages.stage import UNFINISHED
+from turret_pipeline.stages.work import Outcome, Work
+
+
+class _Lazily:
+    """The project's embedder, opened when a fit first has a phrase to embed."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._embedder: Embedder | None = None
+
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        self._embedder = self._embedder or open_lake_embedder(self._work.lake, self._work.model)
+        return self._embedder.embed(texts)
+
+
+def fit_field(
+    field: Field, reason: str, fit: int, base: int | None, seen: int, fitted: Outcome, assigned: Outcome
+) -> None:
+    """Commit what fit number `fit` finds: the fit, the lineage, the topics, then the assignments of all texts.
+
+    base: version of `topics` to go on from; None: the one that is open. Texts that came after `seen`, when the last fit
+    was made, were given the nearest of the topics that there were. They count as texts without a topic, or a theme that
+    came up since could never become a topic of its own.
+    """
+    started, tables = time.perf_counter(), field.tables
+    base = tables.topics.version if base is None else base
+    texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.topics_at(base)
+    field.work.tell("topics", 0, texts.height)
+    # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
+    sample, rest = texts.head(MAX_FIT_TEXTS), texts.slice(MAX_FIT_TEXTS)
+    edits = in_force(tables.edits.scan().filter(pl.col("field") == field.name).collect())
+    fitted_before = sample.filter(pl.col("first") <= seen)
+    found = fit_topics(
+        field.with_vectors(sample),
+        previous_topics=old_topics if old_topics.height else None,
+        previous_assignments=known.join(fitted_before, on="text_id", how="semi") if old_topics.height else None,
+        held=held_topics(edits),
+        given_labels=sorted(labels_given(edits).values()),
+        embed=_Lazily(field.work),
+        suggest=field.work.suggest,
+        clusters=field.work.clusters,
+        replace=reason == OTHER_CLUSTERS,
+    )
+    field.work.tell("topics", texts.height, texts.height)
+    rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)]).sort("text_id")
+    topics = _counted(found.topics, rows, texts) if rest.height else found.topics
+    topics = topics.with_columns(fitted_texts=pl.lit(texts.height, dtype=pl.Int64))
+    failpoint.reached("topics.after_analysis")
+
+    counted = rows.join(texts, on="text_id")
+    until = int(texts["first"].max() or 0)  # type: ignore[arg-type]
+    facts = _facts(known, counted, topics)
+    one_fit = facts.with_columns(
+        reason=pl.lit(reason),
+        seen_until=pl.lit(dt.datetime.fromtimestamp(until / 1e6, dt.UTC), dtype=pl.Datetime("us", "UTC")),
+    )
+    tables.fits.replace(_with_others(field, tables.fits, one_fit, fit, keep_earlier=True))
+    ways = _labelled(lineage(known, rows), old_topics, topics)
+    tables.lineage.replace(_with_others(field, tables.lineage, ways, fit, keep_earlier=True))
+    failpoint.reached("topic_lineage.after_commit")
+    marks = {"base": base, "fit": fit, "seen before": seen, "seen": until, "model": field.model}
+    marks |= {"method": field.version, "clusters": CLUSTERS.index(field.work.clusters)}
+    # Unfinished, or a full refresh that is cut off before the assignments would leave nothing to do.
+    tables.topics.replace(
+        _with_others(field, tables.topics, topics, fit),
+        inputs=UNFINISHED,
+        marks={field.mark_id(name): n for name, n in marks.items()},
+    )
+    fitted.add(topics.height, time.perf_counter() - started)
+    fitted.facts[f"why {field.name} was fitted"] = reason
+    fitted.facts |= {_told(name, field.name): value for name, value in facts.row(0, named=True).items() if value}
+    failpoint.reached("topics.after_commit")
+
+    started = time.perf_counter()
+    tally = Tally(rows.height, rows["topic_id"].null_count())
+    tables.assignments.replace(
+        _with_others(field, tables.assignments, rows, fit),
+        marks={field.mark_id("fit"): fit, **field.tally_marks(tally)},
+    )
+    assigned.add(rows.height, time.perf_counter() - started)
+    failpoint.reached("topic_assignments.after_commit")
+
+
+def _told(column: str, field: str) -> str:
+    """Return what a number of `TOPIC_FITS` is called where people see it."""
+    return f"{column.removeprefix('n_').replace('_', ' ')} of {field}"
+
+
+def _facts(known: pl.DataFrame, counted: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
+    """Return the numbers of `TOPIC_FITS`, one row. counted: assignments of all texts, with n_messages."""
+    n_messages = int(counted["n_messages"].sum())
+    covered = int(counted.drop_nulls("topic_id")["n_messages"].sum())
+    near = counted.select(mean=pl.col("similarity").mean(), sd=pl.col("similarity").std(ddof=0)).row(0)
+    row = {
+        "n_texts": counted.height,
+        "n_topics": topics.filter(pl.col("level") == 0).height,
+        "coverage": covered / n_messages if n_messages else None,
+        "mean_similarity": near[0],
+        "sd_similarity": near[1],
+        **stability(known, counted),
+    }
+    return pl.DataFrame([row], schema={name: TOPIC_FITS.schema[name] for name in row})
+
+
+def _labelled(ways: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+    """Return the lineage with the labels that the topics had."""
+    labels = [
+        each.select(f"{side}_topic", f"{side}_label")
+        for side, each in (
+            ("from", before.rename({"topic_id": "from_topic", "label": "from_label"})),
+            ("to", after.rename({"topic_id": "to_topic", "label": "to_label"})),
+        )
+    ]
+    for side, named in zip(("from", "to"), labels, strict=True):
+        ways = ways.join(named, on=f"{side}_topic", how="left", maintain_order="left")
+    return ways
+
+
+def _counted(topics: pl.DataFrame, assignments: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """Return `topics` with the numbers of all texts and messages, not only of those that they were fitted on."""
+    with_topic = assignments.join(texts, on="text_id").group_by("topic_id")
+    counts = with_topic.agg(n_messages=pl.col("n_messages").sum(), n_texts=pl.len().cast(pl.Int64))
+    counted = topics.drop("n_messages", "n_texts").join(counts, on="topic_id", how="left", maintain_order="left")
+    sums = counted.group_by("parent_id").agg(pl.col("n_messages", "n_texts").sum())
+    counted = counted.join(sums, left_on="topic_id", right_on="parent_id", how="left", suffix="_below")
+    return counted.with_columns(
+        pl.coalesce(name, f"{name}_below", pl.lit(0, dtype=pl.Int64)).alias(name) for name in ("n_messages", "n_texts")
+    ).select(topics.columns)
+
+
+def _with_others(
+    field: Field, table: ProjectTable, rows: pl.DataFrame, fit: int, *, keep_earlier: bool = False
+) -> pl.DataFrame:
+    """Return the project's rows of `table`, with `rows` for the field's (of this fit on, if earlier ones are kept)."""
+    other = pl.col("field") != field.name
+    others = table.scan().filter(other | (pl.col("model_version") < fit) if keep_earlier else other).collect()
+    return pl.concat([others, declared(field, table.table, rows, fit)]).sort(*table.table.key)

@@ -1,0 +1,20 @@
+"""Names of the marks that `topics` and `topic_assignments` carry for each text field."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from turret_pipeline.lake.commits import ProjectTable, fingerprint
+
+TALLY = ("texts", "without topic", "since fit", "near since fit")
+"""Names of the marks in `topic_assignments` that make up a `fits.field.Tally`."""
+
+
+def field_mark(mark: str, field: str) -> str:
+    """Return the name of the mark that says `mark` of one field."""
+    return f"{mark} of {fingerprint(field)}"
+
+
+def fit_marks(assignments: ProjectTable, fields: Collection[str]) -> list[tuple[str, int | None]]:
+    """Return each field with the number of the fit that its assignments are of."""
+    return [(name, assignments.mark(field_mark("fit", name))) for name in sorted(fields)]
