@@ -23,6 +23,7 @@ from turret_api.command.main import COMMANDS
 from turret_api.dashboard.routes import PAGES
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import SETTINGS, Settings
+from turret_pipeline.stages import STAGES
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md")]
@@ -46,10 +47,12 @@ def settings() -> Iterator[str]:
 
 
 def tables() -> Iterator[str]:
-    yield "| table | a row is | columns |\n| --- | --- | --- |"
+    yield "| table | a row is | made from | columns |\n| --- | --- | --- | --- |"
+    made_from = {product.table.name: stage.reads for stage in STAGES for product in stage.products}
     for table in TABLES.values():
         columns = ", ".join(f"`{column.name}`" for column in table.columns if column.name != "project_id")
-        yield f"| `{table.name}` | {table.meaning} | {columns} |"
+        sources = ", ".join(f"`{source.table.name}`" for source in made_from.get(table.name, ()))
+        yield f"| `{table.name}` | {table.meaning} | {sources} | {columns} |"
 
 
 def routes(*, reading: bool) -> Iterator[str]:

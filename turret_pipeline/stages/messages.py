@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 
+import orjson
 import polars as pl
 
 from turret_pipeline import failpoint
@@ -93,7 +93,7 @@ def counts_reconcile(lake: Lake, project_id: str, days: ReceiptDays = None) -> F
     profiles = of_days(store.scan(lake, FIELD_PROFILES, project_id), days).join(text, on="field", how="semi").collect()
     counts = []
     for evidence in profiles["evidence"]:
-        found = json.loads(evidence)
+        found = orjson.loads(evidence)
         counts.append(found["kinds"].get("text", 0) - found["shapes"].get(BLANK, 0))
     texts = profiles.select("received_date", "field", texts=pl.Series(counts, dtype=pl.Int64))
     wanted = texts.group_by("received_date", "field").sum()
