@@ -1,4 +1,4 @@
-"""Who asks: from an API key, or from a signed-in browser, to a project and what may be done there.
+"""Who sends a request: from an API key or a signed-in browser to a project, and what may be done there.
 
 A key's scope is one of three, and none contains another's right to write events: `write` sends events and nothing
 else, `read` reads, `admin` reads and changes settings. Whatever is wrong with a key, the answer is the same 401.
@@ -43,7 +43,7 @@ class SignedIn(Protocol):
     """What knows who is signed in: `turret_api.dashboard.sessions.Sessions`."""
 
     def principal(self, request: Request, project_id: str | None = None) -> Principal | None:
-        """Return who is signed in, to the project or to the one that the request names; None if nobody is."""
+        """Return who is signed in, to the project or to the one that the request names; None: no session holds."""
 
 
 class Gate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import pickle
 import typing
 
@@ -16,13 +15,21 @@ from turret_api.errors import ApiError, FailedError, InvalidKeyError, NotFoundEr
 from turret_api.read.engine.engine import Engine
 from turret_api.read.engine.question import Answer, Question
 from turret_api.read.http.questions import JOURNEYS, READ
-from turret_api.read.questions import catalogue
 from turret_api.read.questions.of_field import OfField
 from turret_api.read.questions.topics.topics import TopicsOfField
 from turret_api.read.views.filters import Filters
 
-QUESTIONS: list[type[Question]] = [getattr(catalogue, name) for name in catalogue.__all__]
 ASKED = dict.fromkeys(("topic_id", "session_id"), str)
+
+
+def returned(parse: typing.Callable[..., Question]) -> tuple[type[Question], ...]:
+    """The types of the questions that a function of `http.questions` may return."""
+    kind = typing.get_type_hints(parse)["return"]
+    return typing.get_args(kind) or (kind,)
+
+
+ROUTES = {**READ, **JOURNEYS}
+QUESTIONS = sorted({kind for parse, _ in ROUTES.values() for kind in returned(parse)}, key=lambda kind: kind.__name__)
 
 
 def one_of(kind: type[Question]) -> Question:
@@ -40,17 +47,10 @@ def test_a_question_equals_its_copy_from_another_process_and_cannot_be_changed(k
         question.limit = 1  # type: ignore[attr-defined]
 
 
-def test_every_question_is_asked_by_a_route_and_no_two_have_one_name() -> None:
-    parsed = {**READ, **JOURNEYS}.values()
-    asked = {kind for parse, _ in parsed for kind in returned(parse)}
-    assert asked == set(QUESTIONS)
-    assert all(kind.answers is declared.answers for parse, declared in parsed for kind in returned(parse))
-    assert len({kind.__qualname__ for kind in QUESTIONS}) == len(QUESTIONS)
-
-
-def returned(parse: typing.Callable[..., Question]) -> tuple[type[Question], ...]:
-    kind = typing.get_type_hints(inspect.unwrap(parse))["return"]
-    return typing.get_args(kind) or (kind,)
+def test_a_route_declares_the_answer_of_each_of_its_questions_and_no_two_questions_have_one_name() -> None:
+    for parse, declared in ROUTES.values():
+        assert {kind.answers for kind in returned(parse)} == {declared.answers}
+    assert len({kind.__qualname__ for kind in QUESTIONS}) == len(QUESTIONS) == 20
 
 
 def has_defaults(kind: type) -> bool:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import turret_api.read.questions.catalogue  # noqa: F401  all questions are loaded before the first one comes
+import importlib
+import pkgutil
+
+from turret_api.read import questions
 from turret_api.read.engine.process import main
+
+for _module in pkgutil.walk_packages(questions.__path__, f"{questions.__name__}."):
+    importlib.import_module(_module.name)  # all questions are loaded before the first one comes
 
 if __name__ == "__main__":
     main()

@@ -33,7 +33,7 @@ class Encoded:
     """An answer in bytes.
 
     fingerprint: equal as long as question, format and tables are. generation: of the library; None: of an earlier time.
-    content: None if who asks has it already. following: of a file, the cursor of the next page, if there is one.
+    content: None if the client has it already. following: of a file, the cursor of the next page, if there is one.
     """
 
     fingerprint: str
@@ -49,8 +49,9 @@ def encode(answer: Any, question: Question, form: str) -> tuple[bytes, str | Non
     """
     if form == "json":
         return orjson.dumps(answer), None
-    assert question.row is not None
-    frame = table(getattr(answer, question.rows_in), question.row)
+    row = question.row()
+    assert row is not None
+    frame = table(getattr(answer, question.rows_in), row)
     out = io.BytesIO()
     if form == "csv":
         flat(frame).write_csv(out, datetime_format=CSV_TIME)

@@ -44,9 +44,9 @@ class Engine:
         """Return the answer to the project's question; raise an `ApiError` if there is none.
 
         form: `json`, or `csv` or `parquet` for the answer's list alone. as_of: an earlier time, in UTC, to answer from
-        the tables of. is_known: tells of a fingerprint whether who asks has that answer.
+        the tables of. is_known: tells whether the client has the answer of a fingerprint already.
         """
-        if question.row is None and form != "json":
+        if form != "json" and question.row() is None:
             raise invalid("This answer is no list, so it comes as JSON alone.", field="format")
         try:
             return self._ask(project_id, question, form, as_of, is_known)

@@ -120,7 +120,7 @@ def utc(time: dt.datetime | None) -> dt.datetime | None:
 def only_known_parameters(request: Request) -> None:
     """Raise an `ApiError` if the query string has a key that the route does not know."""
     route = request.scope.get("route")
-    if not isinstance(route, APIRoute):
+    if not request.query_params or not isinstance(route, APIRoute):
         return
     known = _query_keys(route.dependant)
     known |= {f"{SEGMENT}<field>"} if "from" in known else set()

@@ -22,7 +22,7 @@ from turret_pipeline.lake.tables import BUILDS, TABLES
 class Model(BaseModel):
     """An answer, or what is asked for; it has no further keys."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
 
 
 class UsageRow(Model):
@@ -111,7 +111,7 @@ def project_router(library: Library, gate: Gate, accounts: Accounts) -> APIRoute
 
     @router.get("/keys", response_model=Keys)
     def get_keys(principal: Principal = admin) -> Keys:
-        """The project's keys, oldest first, revoked ones included: all but the keys themselves, which nobody keeps."""
+        """The project's keys, oldest first, revoked ones included: all but the keys themselves, which are not kept."""
         with _reached(accounts):
             found = accounts.keys(principal.project_id)
         return Keys(data=[_row(key, principal) for key in found], next=None)
@@ -122,11 +122,11 @@ def project_router(library: Library, gate: Gate, accounts: Accounts) -> APIRoute
         expires_at = None if choice.days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=choice.days)
         with _reached(accounts):
             made = accounts.create_key(principal.project_id, choice.scope, expires_at)
-        return NewKey(key_id=made.key_id, scope=made.scope, key=made.key, expires_at=made.expires_at)
+        return NewKey.model_validate(made)
 
     @router.delete("/keys/{key_id}", response_model=KeyRow)
     def delete_key(key_id: str, principal: Principal = admin) -> KeyRow:
-        """Revoke a key: it is refused everywhere within seconds, and whoever is signed in with it no longer is."""
+        """Revoke a key: it is refused everywhere within seconds, and browsers that signed in with it no longer are."""
         with _reached(accounts):
             try:
                 accounts.revoke_key(key_id, principal.project_id)
@@ -139,8 +139,7 @@ def project_router(library: Library, gate: Gate, accounts: Accounts) -> APIRoute
     def get_usage(principal: Principal = reader) -> UsageRow:
         """The project's plan, what it allows, what of it is used, and when the count begins anew."""
         with _reached(accounts):
-            usage = accounts.usage(principal.project_id)
-        return UsageRow(plan=usage.plan, limit=usage.limit, used=usage.used, resets_at=usage.resets_at)
+            return UsageRow.model_validate(accounts.usage(principal.project_id))
 
     return router
 

@@ -14,29 +14,24 @@ from fastapi import Query
 from turret_api.errors import invalid
 from turret_api.read.engine.question import Question
 from turret_api.read.http.parameters import About, Cursor, FieldName, Filtered, Level, Limit, OfPage, Sides, TopicId
-from turret_api.read.questions.catalogue import (
-    AllEdits,
-    AllFields,
-    AllFits,
-    ComparisonOfSegments,
-    EventsByName,
-    FunnelOfTopics,
-    HistoryOfField,
-    JourneyGraph,
-    LoopsOfTopics,
-    MapOfTexts,
-    NewestMessages,
-    OneSession,
-    OneTopic,
-    PathsOfTopic,
-    ReturnsOfUsers,
-    SessionEnds,
-    SessionsOfEdge,
-    SessionStarts,
-    SimilarMessages,
-    TopicsOfField,
-)
+from turret_api.read.questions.events import EventsByName
+from turret_api.read.questions.fields import AllFields, HistoryOfField
+from turret_api.read.questions.journeys.comparison import ComparisonOfSegments
+from turret_api.read.questions.journeys.edge_sessions import SessionsOfEdge
+from turret_api.read.questions.journeys.ends import SessionEnds, SessionStarts
+from turret_api.read.questions.journeys.graph import JourneyGraph
+from turret_api.read.questions.journeys.loops import LoopsOfTopics
+from turret_api.read.questions.journeys.paths import FunnelOfTopics, PathsOfTopic
+from turret_api.read.questions.journeys.returns import ReturnsOfUsers
+from turret_api.read.questions.messages import NewestMessages
 from turret_api.read.questions.pages import offset_of
+from turret_api.read.questions.search import SimilarMessages
+from turret_api.read.questions.sessions import OneSession
+from turret_api.read.questions.topics.edits import AllEdits
+from turret_api.read.questions.topics.fits import AllFits
+from turret_api.read.questions.topics.map import MapOfTexts
+from turret_api.read.questions.topics.topic import OneTopic
+from turret_api.read.questions.topics.topics import TopicsOfField
 
 MOST_STEPS = 20
 
@@ -62,7 +57,7 @@ def get_topics(about: About, level: Level = 0, limit: Limit = 1000, cursor: Curs
 
 
 def get_edits(page: OfPage) -> AllEdits:
-    """What people decided about topics, newest first."""
+    """What people changed about topics, newest first."""
     return AllEdits(page.limit, page.offset)
 
 

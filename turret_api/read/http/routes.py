@@ -38,7 +38,7 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts) -> APIRouter:
                 _endpoint(parse, replies, gate),
                 methods=["GET"],
                 response_model=kind.answers,
-                responses=FILES if kind.row else {},
+                responses=FILES if kind.row() else {},
                 tags=[] if tag == "read" else [tag],
             )
     router.include_router(change_router(engine.library, gate))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import Answer, BuiltAt, Next, Question, documented, typed_rows
+from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, Question, typed_rows
 from turret_api.read.views.topic_days import DayCount
 from turret_pipeline.lake.tables import EVENTS
 
 
-@documented
 class EventName(TypedDict):
     """A name that events have."""
 
@@ -30,8 +30,9 @@ class EventNames(Answer):
 
     data: list[EventName] = field(default_factory=list)
     n_events: int = 0
-    received_per_day: list[DayCount] = field(default_factory=list)
-    """events by UTC day of receipt; days without are left out"""
+    received_per_day: Annotated[list[DayCount], Meaning("events by UTC day of receipt; days without are left out")] = (
+        field(default_factory=list)
+    )
     next: Next = None
     built_at: BuiltAt = None
 
@@ -42,7 +43,6 @@ class EventsByName(Question):
 
     tables = (EVENTS,)
     answers = EventNames
-    row = EventName
 
     def answer(self, snapshot: Snapshot) -> EventNames:
         """Return the names and the days."""

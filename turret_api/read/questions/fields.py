@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
 import polars as pl
@@ -14,16 +14,14 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import Answer, BuiltAt, Next, documented
-from turret_api.read.questions.listed import Listed
-from turret_api.read.questions.pages import cut
+from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, documented
+from turret_api.read.questions.pages import Listed
 from turret_api.read.views.numbers import Bin
 from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES
 
 FieldType = Literal["text", "enum", "number", "other"]
 
 
-@documented
 class ValueCount(TypedDict):
     """How many events have a value."""
 
@@ -36,31 +34,23 @@ class FieldRow(TypedDict):
     """A metadata field with its type, and what shows it."""
 
     field: str
-    type: FieldType
-    """in force: chosen by a person, else detected"""
+    type: Annotated[FieldType, Meaning("in force: chosen by a person, else detected")]
     detected_type: FieldType
     overridden: bool
-    pending: bool
-    """whether a person's override waits for the next build to take effect everywhere"""
-    confidence: float
-    """0 to 1"""
+    pending: Annotated[bool, Meaning("whether a person's override waits for the next build to take effect everywhere")]
+    confidence: Annotated[float, Meaning("0 to 1")]
     reason: str
     n_events: int
     n_null: int
     n_distinct: int
-    examples: list[str] | None
-    """of text and other"""
-    values: list[ValueCount] | None
-    """of an enum: its values, most common first"""
-    n_rest: int | None
-    """of an enum: events with a value that is not listed"""
+    examples: Annotated[list[str] | None, Meaning("of text and other")]
+    values: Annotated[list[ValueCount] | None, Meaning("of an enum: its values, most common first")]
+    n_rest: Annotated[int | None, Meaning("of an enum: events with a value that is not listed")]
     min: float | None
     max: float | None
     mean: float | None
-    quantiles: dict[str, float] | None
-    """of a number: by share, from 0.05 to 0.95"""
-    bins: list[Bin] | None
-    """of a number: about a tenth of them each; together all"""
+    quantiles: Annotated[dict[str, float] | None, Meaning("of a number: by share, from 0.05 to 0.95")]
+    bins: Annotated[list[Bin] | None, Meaning("of a number: about a tenth of them each; together all")]
 
 
 @dataclass(frozen=True)
@@ -72,17 +62,13 @@ class Fields(Answer):
     next: Next = None
 
 
-@documented
 class FieldChange(TypedDict):
     """A type that a field was found to have, or that a person chose."""
 
-    at: dt.datetime
-    """when it was chosen; of detection: the last day that it was judged by"""
+    at: Annotated[dt.datetime, Meaning("when it was chosen; of detection: the last day that it was judged by")]
     by: Literal["detection", "person"]
-    type: FieldType | None
-    """null: a person's override taken back"""
-    confidence: float | None
-    """of detection, 0 to 1"""
+    type: Annotated[FieldType | None, Meaning("null: a person's override taken back")]
+    confidence: Annotated[float | None, Meaning("of detection, 0 to 1")]
     reason: str
 
 
@@ -102,11 +88,10 @@ class AllFields(Listed):
 
     tables = (FIELD_TYPES, FIELD_OVERRIDES)
     answers = Fields
-    row = FieldRow
 
     def answer(self, snapshot: Snapshot) -> Fields:
         """Return a page of the fields."""
-        data, following = cut(list_fields(snapshot), self.offset, self.limit)
+        data, following = self.page(list_fields(snapshot))
         return Fields(data, snapshot.built_at(FIELD_TYPES), following)
 
 
@@ -118,11 +103,10 @@ class HistoryOfField(Listed):
 
     tables = (FIELD_TYPES, FIELD_HISTORY, FIELD_OVERRIDES)
     answers = FieldHistory
-    row = FieldChange
 
     def answer(self, snapshot: Snapshot) -> FieldHistory:
         """Return a page of the history; raise `NotFoundError` if the project has no such field."""
-        data, following = cut(_history(snapshot, self.field), self.offset, self.limit)
+        data, following = self.page(_history(snapshot, self.field))
         return FieldHistory(self.field, data, snapshot.built_at(FIELD_TYPES), following)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import orjson
 import polars as pl
@@ -13,14 +13,7 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import (
-    AboutField,
-    Answer,
-    BuiltAt,
-    ModelVersion,
-    Next,
-    documented,
-)
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.messages import SOURCES, messages_of, of_topic
@@ -29,7 +22,6 @@ from turret_api.read.views.topics import topics_of
 COLUMNS = ("event_id", "session_id", "user_id", "name", "timestamp", "text", "topic_id")
 
 
-@documented
 class MessageRow(TypedDict):
     """One message with its topic."""
 
@@ -41,8 +33,7 @@ class MessageRow(TypedDict):
     text: str
     topic_id: str | None
     topic_label: str | None
-    similarity: float | None
-    """cosine with the topic's centre; with `q`: with what is searched for"""
+    similarity: Annotated[float | None, Meaning("cosine with the topic's centre; with `q`: with what is searched for")]
 
 
 @dataclass(frozen=True)
@@ -67,7 +58,6 @@ class NewestMessages(OfField):
     tables = SOURCES
     built = TOPICS_BUILT
     answers = Messages
-    row = MessageRow
 
     def of_field(self, snapshot: Snapshot, field: str) -> Messages:
         """Return up to `limit` messages, newest first; raise an `ApiError` where the cursor makes no sense."""

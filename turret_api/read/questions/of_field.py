@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Question
 from turret_api.read.views.filters import NO_FILTERS, Filters
+from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.messages import choose_field
 from turret_api.read.views.topics import model_version
 from turret_pipeline.lake.tables import JOURNEY_EDGES, JOURNEY_STEPS, TOPIC_ASSIGNMENTS, TOPICS, Table
 
 TOPICS_BUILT = (TOPICS, TOPIC_ASSIGNMENTS)
-JOURNEYS_BUILT = (JOURNEY_STEPS, JOURNEY_EDGES)
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,16 @@ class OfField(Question):
         field = choose_field(snapshot, self.field)
         found = self.answers() if field is None else self.of_field(snapshot, field)
         return dataclasses.replace(found, **stamp(snapshot, field, self.built))
+
+
+@dataclass(frozen=True)
+class OfJourneys(OfField):
+    """A question about the journeys of those messages, through topics or (`level` 1) themes."""
+
+    level: int = 0
+
+    tables = JOURNEY_SOURCES
+    built = (JOURNEY_STEPS, JOURNEY_EDGES)
 
 
 def stamp(snapshot: Snapshot, field: str | None, built: tuple[Table, ...]) -> dict[str, Any]:

@@ -1,14 +1,28 @@
-"""Cursors: an opaque word that says where the next page begins. A cursor that is made up is told so."""
+"""Lists page by page: a cursor is an opaque word that says where the next page begins, and a made-up one is refused."""
 
 from __future__ import annotations
 
 import base64
 import re
+from dataclasses import dataclass
 from typing import TypeVar
 
 from turret_api.errors import invalid
+from turret_api.read.engine.question import Question
 
 Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Listed(Question):
+    """A question about the whole project that is answered by a list: up to `limit` rows, from row `offset` on."""
+
+    limit: int = 1000
+    offset: int = 0
+
+    def page(self, rows: list[Row]) -> tuple[list[Row], str | None]:
+        """Return those of `rows` that are asked for, and the cursor of the next page (None: there is none)."""
+        return cut(rows, self.offset, self.limit)
 
 
 def encode(place: bytes) -> str:

@@ -72,7 +72,6 @@ class SimilarMessages(OfField):
     tables = (*SOURCES, EMBEDDINGS)
     built = TOPICS_BUILT
     answers = Messages
-    row = MessageRow
 
     def of_field(self, snapshot: Snapshot, field: str) -> Messages:
         """Return up to `limit` messages, most similar to `q` first; of equal similarity the newest is first.

@@ -11,9 +11,8 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import Answer, BuiltAt, Next, documented, typed_rows
-from turret_api.read.questions.listed import Listed
-from turret_api.read.questions.pages import cut
+from turret_api.read.engine.question import Answer, BuiltAt, Next, typed_rows
+from turret_api.read.questions.pages import Listed
 from turret_api.read.views.filters import NO_FILTERS
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields
 from turret_api.read.views.topics import topics_of
@@ -21,7 +20,6 @@ from turret_pipeline.lake.tables import EVENTS, MESSAGES
 from turret_pipeline.semantics.visits import ORDER
 
 
-@documented
 class SessionMessage(TypedDict):
     """One message of a session."""
 
@@ -58,7 +56,6 @@ class OneSession(Listed):
 
     tables = SOURCES
     answers = Session
-    row = SessionMessage
 
     def answer(self, snapshot: Snapshot) -> Session:
         """Return a page of the session; raise `NotFoundError` if the project has no event of such a session."""
@@ -70,7 +67,7 @@ class OneSession(Listed):
                 raise NotFoundError(f"There is no session {self.session_id!r}.", field="session_id")
             return Session(self.session_id, built_at=built_at)
         started_at, ended_at = messages.select(start=pl.col("timestamp").min(), end=pl.col("timestamp").max()).row(0)
-        data, following = cut(typed_rows(messages, SessionMessage), self.offset, self.limit)
+        data, following = self.page(typed_rows(messages, SessionMessage))
         return Session(self.session_id, data, messages.height, started_at, ended_at, built_at, following)
 
     def _messages(self, snapshot: Snapshot) -> pl.DataFrame:

@@ -6,7 +6,7 @@ The bins of a field are those of `/v1/fields`, cut at its values' quantiles; eac
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
 import polars as pl
@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError, invalid
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import documented
+from turret_api.read.engine.question import Meaning
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_steps
@@ -23,45 +23,43 @@ from turret_pipeline.semantics.visits import END, START
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
-_Bounds = TypedDict("_Bounds", {"from": float | None, "to": float | None})
+_Bounds = TypedDict(
+    "_Bounds",
+    {
+        "from": Annotated[float | None, Meaning("included; null: no bound. `from..to` is also a segment")],
+        "to": Annotated[float | None, Meaning("not included; null: no bound")],
+    },
+)
 
 
-@documented
 class Bin(_Bounds):
-    """Numbers from `from` (included) to `to` (not included; null: no bound). `from..to` is also a segment."""
+    """How many numbers lie between two bounds."""
 
     count: int
 
 
-@documented
 class Numbers(TypedDict):
     """What some messages have in a number field."""
 
-    count: int
-    """that have a number in the field"""
-    n_none: int
-    """that have none"""
+    count: Annotated[int, Meaning("that have a number in the field")]
+    n_none: Annotated[int, Meaning("that have none")]
     min: float | None
     max: float | None
     mean: float | None
-    quantiles: dict[str, float] | None
-    """by share, from 0.05 to 0.95"""
-    bins: list[Bin]
-    """those of the field in /v1/fields; together all that have a number"""
+    quantiles: Annotated[dict[str, float] | None, Meaning("by share, from 0.05 to 0.95")]
+    bins: Annotated[list[Bin], Meaning("those of the field in /v1/fields; together all that have a number")]
 
 
-@documented
-class TopicNumbers(Numbers):
+class Number(Numbers):
     """What the messages of a topic have in a number field."""
 
     field: str
-    mean_of_all: float | None
-    """of all messages that pass"""
+    mean_of_all: Annotated[float | None, Meaning("of all messages that pass")]
 
 
-def topic_numbers(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[TopicNumbers]:
+def topic_numbers(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[Number]:
     """Return what the topic's messages have in each number field, beside the mean of all messages, and by bin."""
-    found: list[TopicNumbers] = []
+    found: list[Number] = []
     for name, bins in number_fields(snapshot).items():
 
         def compute(name: str = name, bins: list[Bin] = bins) -> pl.DataFrame:

@@ -12,7 +12,6 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import documented
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_steps
@@ -21,7 +20,6 @@ from turret_pipeline.lake.tables import TOPIC_DAYS, TOPIC_EDITS, TOPICS
 from turret_pipeline.semantics.visits import UNASSIGNED
 
 
-@documented
 class DayCount(TypedDict):
     """How many there were on one UTC day."""
 

@@ -1,8 +1,8 @@
 """What the events behind messages have in a metadata field: as conditions (segments), as values, as numbers.
 
-Enum and number fields lie in the order of the steps of journeys (`step_values`), and nothing has to be joined. Any
-other field may be asked for too: it is looked up in the events, as are all while a build is between the steps and what
-lies beside them, so that an answer never depends on which way it came.
+Values of enum and number fields lie in the order of the steps of journeys (`step_values`), so nothing has to be joined.
+Any other field can be asked for too and is looked up in the events. So is every field while a build has written the
+steps and not yet the values beside them. An answer is the same either way.
 """
 
 from __future__ import annotations

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import numpy as np
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
 from turret_api.read.questions.journeys.graph import Ends, Rest
 from turret_api.read.questions.journeys.statistics import difference_of_shares, differences_of_medians, p_values
-from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.filters import Filters
-from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.steps import field_visits, numbered
 from turret_api.read.views.topics import labels_of
 from turret_api.read.views.values import Segments
@@ -31,14 +30,12 @@ SIDES = ("a", "b")
 EDGE = ["from_topic", "to_topic"]
 
 
-@documented
 class EdgeDifference(Ends):
     """An edge, of the sessions of both sides, and how sure it is that they differ."""
 
     labels: list[str]
     a_sessions: int
-    a_share: float
-    """of a's sessions, those that make the move"""
+    a_share: Annotated[float, Meaning("of a's sessions, those that make the move")]
     a_count: int
     a_probability: float | None
     a_median_gap_s: float | None
@@ -47,27 +44,21 @@ class EdgeDifference(Ends):
     b_count: int
     b_probability: float | None
     b_median_gap_s: float | None
-    difference: float | None
-    """a_share less b_share; null: a side has no session"""
-    low: float | None
-    """lower end of its 95% confidence interval (Newcombe)"""
+    difference: Annotated[float | None, Meaning("a_share less b_share; null: a side has no session")]
+    low: Annotated[float | None, Meaning("lower end of its 95% confidence interval (Newcombe)")]
     high: float | None
-    p_value: float | None
-    """that the shares are equal: Fisher's exact test, mid-p"""
-    q_value: float | None
-    """adjusted over all edges and both tests (Benjamini-Hochberg)"""
-    gap_difference_s: float | None
-    """median over a's sessions of their gaps before the move less that of b's; null: too few make it"""
-    gap_low_s: float | None
-    """lower end of its 95% confidence interval (Bonett and Price)"""
+    p_value: Annotated[float | None, Meaning("that the shares are equal: Fisher's exact test, mid-p")]
+    q_value: Annotated[float | None, Meaning("adjusted over all edges and both tests (Benjamini-Hochberg)")]
+    gap_difference_s: Annotated[
+        float | None,
+        Meaning("median over a's sessions of their gaps before the move less that of b's; null: too few make it"),
+    ]
+    gap_low_s: Annotated[float | None, Meaning("lower end of its 95% confidence interval (Bonett and Price)")]
     gap_high_s: float | None
-    gap_p_value: float | None
-    """that the gaps are alike: test of Mann and Whitney"""
-    gap_q_value: float | None
-    """as `q_value`"""
+    gap_p_value: Annotated[float | None, Meaning("that the gaps are alike: test of Mann and Whitney")]
+    gap_q_value: Annotated[float | None, Meaning("as `q_value`")]
 
 
-@documented
 class SideCounts(TypedDict):
     """A number of each side."""
 
@@ -79,11 +70,13 @@ class SideCounts(TypedDict):
 class Comparison(Answer):
     """The edges of both sides."""
 
-    data: list[EdgeDifference] = dataclasses.field(default_factory=list)
-    """the surest differences first"""
+    data: Annotated[list[EdgeDifference], Meaning("the surest differences first")] = dataclasses.field(
+        default_factory=list
+    )
     n_sessions: SideCounts = dataclasses.field(default_factory=lambda: SideCounts(a=0, b=0))
-    n_sessions_in_both: int = 0
-    """sessions with messages in both segments; they count on neither side"""
+    n_sessions_in_both: Annotated[
+        int, Meaning("sessions with messages in both segments; they count on neither side")
+    ] = 0
     rest: Rest = dataclasses.field(default_factory=lambda: Rest(edges=0, count=0))
     next: Next = None
     built_at: BuiltAt = None
@@ -92,18 +85,14 @@ class Comparison(Answer):
 
 
 @dataclass(frozen=True)
-class ComparisonOfSegments(OfField):
+class ComparisonOfSegments(OfJourneys):
     """Which moves do the sessions of segment `a` make more often than those of segment `b`, and how sure is that?"""
 
-    level: int = 0
     a: Segments = ()
     b: Segments = ()
     limit: int = 100
 
-    tables = JOURNEY_SOURCES
-    built = JOURNEYS_BUILT
     answers = Comparison
-    row = EdgeDifference
 
     def of_field(self, snapshot: Snapshot, field: str) -> Comparison:
         """Return the edges of both sides, the surest differences first; those past `limit` are counted in `rest`."""

@@ -5,33 +5,30 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, cast
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
-from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
-from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_visits, numbered, sessions_of
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.semantics.visits import END, START
 
 
-@documented
 class EdgeSession(TypedDict):
     """A session that makes a move."""
 
     session_id: str
-    user_id: str
-    """of its first message"""
-    at: dt.datetime
-    """when it moved so first: at the start of the visit moved to, or the session's end"""
-    count: int
-    """how often it moves so"""
+    user_id: Annotated[str, Meaning("of its first message")]
+    at: Annotated[
+        dt.datetime, Meaning("when it moved so first: at the start of the visit moved to, or the session's end")
+    ]
+    count: Annotated[int, Meaning("how often it moves so")]
     started_at: dt.datetime
     ended_at: dt.datetime
     n_visits: int
@@ -51,19 +48,15 @@ class EdgeSessions(Answer):
 
 
 @dataclass(frozen=True)
-class SessionsOfEdge(OfField):
+class SessionsOfEdge(OfJourneys):
     """Which sessions move from one topic to another (None: from any, or to any), and when?"""
 
-    level: int = 0
     from_topic: str | None = None
     to_topic: str | None = None
     limit: int = 50
     offset: int = 0
 
-    tables = JOURNEY_SOURCES
-    built = JOURNEYS_BUILT
     answers = EdgeSessions
-    row = EdgeSession
 
     def of_field(self, snapshot: Snapshot, field: str) -> EdgeSessions:
         """Return a page of the sessions, those that moved so last first."""

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Annotated
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
-from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
-from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.topics import labels_of
 from turret_pipeline.semantics.visits import END, START
 
 
-@documented
 class Start(TypedDict):
     """A topic that sessions start with."""
 
@@ -26,12 +26,10 @@ class Start(TypedDict):
     share: float
 
 
-@documented
 class DropOff(Start):
     """A topic that sessions end with; `share` is of all ends."""
 
-    rate: float
-    """share of the topic's visits that are the last of their session"""
+    rate: Annotated[float, Meaning("share of the topic's visits that are the last of their session")]
 
 
 @dataclass(frozen=True)
@@ -59,15 +57,10 @@ class DropOffs(Answer):
 
 
 @dataclass(frozen=True)
-class SessionStarts(OfField):
+class SessionStarts(OfJourneys):
     """Where do sessions start?"""
 
-    level: int = 0
-
-    tables = JOURNEY_SOURCES
-    built = JOURNEYS_BUILT
     answers = Starts
-    row = Start
 
     def of_field(self, snapshot: Snapshot, field: str) -> Starts:
         """Return where sessions start."""
@@ -86,15 +79,10 @@ class SessionStarts(OfField):
 
 
 @dataclass(frozen=True)
-class SessionEnds(OfField):
+class SessionEnds(OfJourneys):
     """Where do sessions end?"""
 
-    level: int = 0
-
-    tables = JOURNEY_SOURCES
-    built = JOURNEYS_BUILT
     answers = DropOffs
-    row = DropOff
 
     def of_field(self, snapshot: Snapshot, field: str) -> DropOffs:
         """Return where sessions end."""

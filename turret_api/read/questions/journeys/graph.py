@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import (
-    AboutField,
-    Answer,
-    BuiltAt,
-    ModelVersion,
-    documented,
-    typed_rows,
-)
-from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
-from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, typed_rows
+from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers
 from turret_api.read.views.topics import NODES, labels_of
 from turret_pipeline.semantics.visits import START
@@ -28,18 +21,15 @@ Ends = TypedDict("Ends", {"from": str, "to": str})
 """The two topics of an edge."""
 
 
-@documented
 class Node(TypedDict):
     """A topic that sessions visit, or `start`, `end` or `unassigned`."""
 
     topic_id: str
     label: str
     kind: Literal["topic", "start", "end", "unassigned"]
-    count: int
-    """visits; of start and end: sessions"""
+    count: Annotated[int, Meaning("visits; of start and end: sessions")]
 
 
-@documented
 class Edge(Ends):
     """The moves of sessions from one node to another."""
 
@@ -50,13 +40,17 @@ class Edge(Ends):
     p25_gap_s: float | None
     p75_gap_s: float | None
     p95_gap_s: float | None
-    lift: float
-    """moves, over those expected if where to did not depend on where from; 1: as expected"""
-    number: Numbers | None
-    """with `number=<field>`: that field over the messages that begin the visits moved to (`end`: the last messages)"""
+    lift: Annotated[
+        float, Meaning("moves, over those expected if where to did not depend on where from; 1: as expected")
+    ]
+    number: Annotated[
+        Numbers | None,
+        Meaning(
+            "with `number=<field>`: that field over the messages that begin the visits moved to (to `end`: the last)"
+        ),
+    ]
 
 
-@documented
 class Rest(TypedDict):
     """Edges that are not listed, and the moves on them."""
 
@@ -70,8 +64,9 @@ class Journeys(Answer):
 
     nodes: list[Node] = dataclasses.field(default_factory=list)
     edges: list[Edge] = dataclasses.field(default_factory=list)
-    rest: Rest = dataclasses.field(default_factory=lambda: Rest(edges=0, count=0))
-    """edges that are not listed, and the moves on them"""
+    rest: Annotated[Rest, Meaning("edges that are not listed, and the moves on them")] = dataclasses.field(
+        default_factory=lambda: Rest(edges=0, count=0)
+    )
     n_sessions: int = 0
     n_visits: int = 0
     built_at: BuiltAt = None
@@ -80,17 +75,13 @@ class Journeys(Answer):
 
 
 @dataclass(frozen=True)
-class JourneyGraph(OfField):
+class JourneyGraph(OfJourneys):
     """How do sessions move from topic to topic? `number`: a number field to add up over the moves of each edge."""
 
-    level: int = 0
     limit: int = 5000
     number: str | None = None
 
-    tables = JOURNEY_SOURCES
-    built = JOURNEYS_BUILT
     answers = Journeys
-    row = Edge
     rows_in = "edges"
 
     def of_field(self, snapshot: Snapshot, field: str) -> Journeys:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Annotated
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
-from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.filters import Filters
-from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
 
 
-@documented
 class Loop(TypedDict):
     """A pair of topics: `count` returns to either from the other, and the distinct sessions with one."""
 
@@ -27,7 +26,6 @@ class Loop(TypedDict):
     sessions: int
 
 
-@documented
 class RestLoops(TypedDict):
     """Pairs that are not listed, and the returns between them."""
 
@@ -40,8 +38,9 @@ class Loops(Answer):
     """Pairs of topics that sessions go back and forth between, most first."""
 
     data: list[Loop] = dataclasses.field(default_factory=list)
-    rest: RestLoops = dataclasses.field(default_factory=lambda: RestLoops(loops=0, count=0))
-    """pairs that are not listed, and the returns between them"""
+    rest: Annotated[RestLoops, Meaning("pairs that are not listed, and the returns between them")] = dataclasses.field(
+        default_factory=lambda: RestLoops(loops=0, count=0)
+    )
     next: Next = None
     built_at: BuiltAt = None
     model_version: ModelVersion = None
@@ -49,16 +48,12 @@ class Loops(Answer):
 
 
 @dataclass(frozen=True)
-class LoopsOfTopics(OfField):
+class LoopsOfTopics(OfJourneys):
     """Between which topics do sessions go back and forth: runs A, B, A of visits?"""
 
-    level: int = 0
     limit: int = 20
 
-    tables = JOURNEY_SOURCES
-    built = JOURNEYS_BUILT
     answers = Loops
-    row = Loop
 
     def of_field(self, snapshot: Snapshot, field: str) -> Loops:
         """Return the `limit` pairs with most returns."""

@@ -1,4 +1,4 @@
-"""Paths: the most common runs of visits from a topic, or to it."""
+"""Paths of visits through topics: the most common ones from or to a topic, and funnels over chosen topics."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
-from turret_api.read.questions.journeys.bounds import rows_of, session_bounds
-from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
-from turret_api.read.views.journeys import JOURNEY_SOURCES
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next
+from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
 from turret_pipeline.semantics.visits import END, START
 
 
-@documented
 class Path(TypedDict):
     """A run of visits, and how often it is taken; `share` is of all paths."""
 
@@ -30,7 +27,6 @@ class Path(TypedDict):
     share: float
 
 
-@documented
 class RestPaths(TypedDict):
     """Paths that are not listed, and how often they are taken."""
 
@@ -52,23 +48,19 @@ class Paths(Answer):
 
 
 @dataclass(frozen=True)
-class PathsOfTopic(OfField):
+class PathsOfTopic(OfJourneys):
     """Which runs of up to `depth` moves most often leave the topic, or (`towards`) arrive at it?
 
     Every visit to the topic has one path, which stops early at the session's start or end; `start` and `end` can be
     asked for too.
     """
 
-    level: int = 0
     topic_id: str = START
     towards: bool = False
     depth: int = 3
     limit: int = 20
 
-    tables = JOURNEY_SOURCES
-    built = JOURNEYS_BUILT
     answers = Paths
-    row = Path
 
     def of_field(self, snapshot: Snapshot, field: str) -> Paths:
         """Return the `limit` most common paths."""
@@ -98,15 +90,93 @@ class PathsOfTopic(OfField):
         return Paths(data, n_paths, {"paths": max(found.height - self.limit, 0), "count": n_paths - n_listed})
 
 
+class Step(TypedDict):
+    """A topic of the funnel, and how many sessions come to it."""
+
+    topic_id: str
+    label: str
+    sessions: int
+    share_of_first: float
+    share_of_previous: float
+    median_gap_s: float | None
+
+
+@dataclass(frozen=True)
+class Funnel(Answer):
+    """How many sessions come to each step of a funnel; `n_sessions` counts all sessions."""
+
+    data: list[Step] = dataclasses.field(default_factory=list)
+    n_sessions: int = 0
+    next: Next = None
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
+@dataclass(frozen=True)
+class FunnelOfTopics(OfJourneys):
+    """How many sessions visit the topics `steps` in this order, whether or not there are other visits between them?
+
+    Each step is reached at the first visit to it after the one that reached the step before. With `within_s` a step
+    counts only if it starts at most so many seconds after the visit to the first step did; any visit to the first step
+    may be the one that counts. Without it, a later visit to the first step never reaches more than the earliest.
+    """
+
+    steps: tuple[str, ...] = ()
+    within_s: float | None = None
+
+    answers = Funnel
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Funnel:
+        """Return the funnel; `median_gap_s` runs from step to step, at each session's earliest way."""
+        seen = field_visits(snapshot, field, self.filters, self.level)
+        labels = labels_of(snapshot, field)
+        session, started = seen["session"].to_numpy(), seen["started_at"].to_physical().to_numpy()
+        # One entry for each way that is open: the row of the visit where it began, and of the one that it has come to.
+        began = _rows_of(seen, self.steps[0])
+        if self.within_s is None:
+            began = began[_first_of_each(session[began])]
+        last = began
+        data: list[Step] = []
+        for i, topic in enumerate(self.steps):
+            gap: float | None = None
+            if i:
+                here = _rows_of(seen, topic)
+                place = np.searchsorted(here, last, side="right")
+                open_ = place < here.size
+                began, last, onward = began[open_], last[open_], here[place[open_]]
+                reached = session[onward] == session[last]
+                if self.within_s is not None:
+                    reached &= started[onward] - started[began] <= self.within_s * 1e6
+                began, last, onward = began[reached], last[reached], onward[reached]
+                earliest = _first_of_each(session[onward])
+                if onward.size:
+                    gap = float(np.median(started[onward[earliest]] - started[last[earliest]])) / 1e6
+                last = onward
+            n = int(_first_of_each(session[last]).sum())
+            of_first, before = (data[0]["sessions"], data[-1]["sessions"]) if data else (n, n)
+            data.append(
+                {
+                    "topic_id": topic,
+                    "label": labels.get(topic, topic),
+                    "sessions": n,
+                    "share_of_first": n / of_first if of_first else 0.0,
+                    "share_of_previous": n / before if before else 0.0,
+                    "median_gap_s": gap,
+                }
+            )
+        return Funnel(data, _session_bounds(seen["session"])[0].size)
+
+
 def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int) -> pl.DataFrame:
     """Return every path: `step_0` to `step_<depth>` (categorical, null past the end), `count`, `sessions`."""
     topic, dtype = seen["topic_id"], seen.schema["topic_id"]
-    first, behind = session_bounds(seen["session"])
+    first, behind = _session_bounds(seen["session"])
     if topic_id in (START, END):
         of = np.arange(first.size)
         rows = first - 1 if topic_id == START else behind
     else:
-        rows = rows_of(seen, topic_id)
+        rows = _rows_of(seen, topic_id)
         of = np.searchsorted(first, rows, side="right") - 1
     columns = {"step_0": pl.Series([topic_id], dtype=pl.String).cast(dtype).new_from_index(0, rows.size)}
     start, end = (pl.Series([name], dtype=pl.String).cast(dtype) for name in (START, END))
@@ -129,3 +199,21 @@ def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int) -> pl.Dat
         .agg(pl.len().cast(pl.Int64).alias("count"), pl.col("session").n_unique().cast(pl.Int64).alias("sessions"))
         .collect()
     )
+
+
+def _session_bounds(session: pl.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return for each session the row of its first visit, and the row behind its last."""
+    first = np.flatnonzero(_first_of_each(session.to_numpy()))
+    return first, np.append(first[1:], session.len())[: first.size]
+
+
+def _rows_of(visits: pl.DataFrame, topic: str) -> np.ndarray:
+    """Return the rows of the visits to the topic, in order: int64."""
+    return visits.select((pl.col("topic_id") == topic).arg_true()).to_series().to_numpy().astype(np.int64)
+
+
+def _first_of_each(session: np.ndarray) -> np.ndarray:
+    """Return whether a row is the first of its session, of rows session after session."""
+    first = np.ones(session.size, dtype=bool)
+    first[1:] = session[1:] != session[:-1]
+    return first

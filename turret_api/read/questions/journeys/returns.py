@@ -8,17 +8,15 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import cast
+from typing import Annotated, cast
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next, documented
-from turret_api.read.questions.journeys.graph import Ends
-from turret_api.read.questions.of_field import JOURNEYS_BUILT, OfField
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.filters import Filters
-from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_steps, sessions_of
 from turret_api.read.views.topics import labels_of
@@ -28,34 +26,38 @@ INTERVALS_S = (3_600, 86_400, 7 * 86_400, 30 * 86_400)
 """Bounds between which returns are counted: an hour, a day, a week, thirty days."""
 
 
-@documented
-class ReturnPair(Ends):
-    """From the topic of a session (the one with most of its messages) to that of the same user's next session."""
+_TopicsOfReturn = TypedDict(
+    "_TopicsOfReturn",
+    {
+        "from": Annotated[str, Meaning("topic of a session: the one with most of its messages")],
+        "to": Annotated[str, Meaning("topic of the same user's next session")],
+    },
+)
+
+
+class ReturnPair(_TopicsOfReturn):
+    """A pair of topics of one session and the same user's next."""
 
     count: int
     users: int
     probability: float
-    lift: float
-    """returns, over those expected if the next topic did not depend on the one before"""
+    lift: Annotated[float, Meaning("returns, over those expected if the next topic did not depend on the one before")]
     median_interval_s: float
 
 
-@documented
 class ReturnTopic(TypedDict):
     """A topic that users come back for."""
 
     topic_id: str
     label: str
     sessions: int
-    returns: int
-    """of them, sessions of users who had one before"""
-    share: float
-    """of all returns"""
-    lift: float | None
-    """that share over the topic's share of users' first sessions; null: it has none"""
+    returns: Annotated[int, Meaning("of them, sessions of users who had one before")]
+    share: Annotated[float, Meaning("of all returns")]
+    lift: Annotated[
+        float | None, Meaning("that share over the topic's share of users' first sessions; null: it has none")
+    ]
 
 
-@documented
 class Interval(TypedDict):
     """Returns after `from_s` (included) to `below_s` (not included; null: no bound) seconds."""
 
@@ -64,7 +66,6 @@ class Interval(TypedDict):
     count: int
 
 
-@documented
 class RestPairs(TypedDict):
     """Pairs that are not listed, and the returns of them."""
 
@@ -78,14 +79,16 @@ class Returns(Answer):
 
     data: list[ReturnPair] = dataclasses.field(default_factory=list)
     rest: RestPairs = dataclasses.field(default_factory=lambda: RestPairs(pairs=0, count=0))
-    topics: list[ReturnTopic] = dataclasses.field(default_factory=list)
-    """what users come back for, most first"""
+    topics: Annotated[list[ReturnTopic], Meaning("what users come back for, most first")] = dataclasses.field(
+        default_factory=list
+    )
     n_users: int = 0
     n_returning_users: int = 0
     n_sessions: int = 0
     n_returns: int = 0
-    interval_quantiles_s: dict[str, float | None] = dataclasses.field(default_factory=dict)
-    """from the start of a session to that of the next"""
+    interval_quantiles_s: Annotated[
+        dict[str, float | None], Meaning("from the start of a session to that of the next")
+    ] = dataclasses.field(default_factory=dict)
     intervals: list[Interval] = dataclasses.field(default_factory=list)
     next: Next = None
     built_at: BuiltAt = None
@@ -94,16 +97,12 @@ class Returns(Answer):
 
 
 @dataclass(frozen=True)
-class ReturnsOfUsers(OfField):
+class ReturnsOfUsers(OfJourneys):
     """How do users come back: after how long, for what, and from which topic to which?"""
 
-    level: int = 0
     limit: int = 100
 
-    tables = JOURNEY_SOURCES
-    built = JOURNEYS_BUILT
     answers = Returns
-    row = ReturnPair
 
     def of_field(self, snapshot: Snapshot, field: str) -> Returns:
         """Return how users come back, with the `limit` most common pairs of topics."""

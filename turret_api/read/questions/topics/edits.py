@@ -11,8 +11,7 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, Next, documented, typed_rows
-from turret_api.read.questions.listed import Listed
-from turret_api.read.questions.pages import cut
+from turret_api.read.questions.pages import Listed
 from turret_pipeline.lake.tables import TOPIC_EDITS
 
 Action = Literal["rename", "merge", "hide", "pin"]
@@ -43,9 +42,8 @@ class AllEdits(Listed):
 
     tables = (TOPIC_EDITS,)
     answers = Edits
-    row = Edit
 
     def answer(self, snapshot: Snapshot) -> Edits:
         """Return a page of the edits."""
         found = snapshot.scan(TOPIC_EDITS).sort("decided_at", descending=True).collect()
-        return Edits(*cut(typed_rows(found, Edit), self.offset, self.limit))
+        return Edits(*self.page(typed_rows(found, Edit)))

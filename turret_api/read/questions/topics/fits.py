@@ -6,58 +6,47 @@ import dataclasses
 import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import Answer, BuiltAt, Next, documented, typed_rows
-from turret_api.read.questions.listed import Listed
-from turret_api.read.questions.pages import cut
+from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
+from turret_api.read.questions.pages import Listed
 from turret_pipeline.lake.tables import TOPIC_FITS, TOPIC_LINEAGE, TOPICS
 
 CARRY = "carry"
 
 
-@documented
 class Way(TypedDict):
     """What became of a topic, or what one came from, at one fit."""
 
-    model_version: int
-    """number of the fit at which it happened"""
+    model_version: Annotated[int, Meaning("number of the fit at which it happened")]
     kind: Literal["birth", "end", "split", "merge"]
     from_topic: str | None
     from_label: str | None
     to_topic: str | None
     to_label: str | None
-    n_texts: int
-    """distinct texts that went this way"""
-    share: float
-    """of the texts of `from_topic`; at a birth, of the topic's own that had none"""
+    n_texts: Annotated[int, Meaning("distinct texts that went this way")]
+    share: Annotated[float, Meaning("of the texts of `from_topic`; at a birth, of the topic's own that had none")]
 
 
-@documented
 class Fit(TypedDict):
     """One fit of a field's topics."""
 
     field: str
     model_version: int
     reason: str
-    seen_until: dt.datetime | None
-    """time of receipt of the newest message that it knew"""
+    seen_until: Annotated[dt.datetime | None, Meaning("time of receipt of the newest message that it knew")]
     n_texts: int
     n_topics: int
-    coverage: float | None
-    """share of the messages that have a topic"""
+    coverage: Annotated[float | None, Meaning("share of the messages that have a topic")]
     mean_similarity: float | None
     sd_similarity: float | None
-    changed: float | None
-    """share of the messages known before whose topic is another now"""
-    ari: float | None
-    """adjusted Rand index of both, over these messages"""
-    kept_ids: float | None
-    """share of the topics before that there are still"""
+    changed: Annotated[float | None, Meaning("share of the messages known before whose topic is another now")]
+    ari: Annotated[float | None, Meaning("adjusted Rand index of both, over these messages")]
+    kept_ids: Annotated[float | None, Meaning("share of the topics before that there are still")]
 
 
 @dataclass(frozen=True)
@@ -75,13 +64,12 @@ class AllFits(Listed):
 
     tables = (TOPIC_FITS,)
     answers = Fits
-    row = Fit
 
     def answer(self, snapshot: Snapshot) -> Fits:
         """Return a page of the fits."""
         found = snapshot.scan(TOPIC_FITS).collect()
         found = found.sort(["seen_until", "field", "model_version"], descending=[True, False, True])
-        data, following = cut(typed_rows(found, Fit), self.offset, self.limit)
+        data, following = self.page(typed_rows(found, Fit))
         return Fits(data, snapshot.built_at(TOPICS), following)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Annotated
 
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.views.messages import SOURCES, messages_of
 from turret_api.read.views.topics import text_topics
@@ -22,16 +23,14 @@ COLUMNS = ("x", "y", "topic_id", "text", "size")
 class TopicMap(Answer):
     """A place on the topic map for each distinct text, column by column."""
 
-    x: list[float] = dataclasses.field(default_factory=list)
-    """one place a text, column by column"""
+    x: Annotated[list[float], Meaning("one place a text, column by column")] = dataclasses.field(default_factory=list)
     y: list[float] = dataclasses.field(default_factory=list)
     topic_id: list[str | None] = dataclasses.field(default_factory=list)
-    text: list[str] = dataclasses.field(default_factory=list)
-    """the first characters of each"""
-    size: list[int] = dataclasses.field(default_factory=list)
-    """messages that pass and have the text"""
-    n_texts: int = 0
-    """distinct texts that pass; past the limit an even sample of them is shown"""
+    text: Annotated[list[str], Meaning("the first characters of each")] = dataclasses.field(default_factory=list)
+    size: Annotated[list[int], Meaning("messages that pass and have the text")] = dataclasses.field(
+        default_factory=list
+    )
+    n_texts: Annotated[int, Meaning("distinct texts that pass; past the limit an even sample of them is shown")] = 0
     built_at: BuiltAt = None
     model_version: ModelVersion = None
     field: AboutField = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import polars as pl
@@ -11,14 +12,14 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import BuiltAt, ModelVersion, Question, documented, typed_rows
+from turret_api.read.engine.question import BuiltAt, Meaning, ModelVersion, Question, documented, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
 from turret_api.read.questions.topics.fits import became
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.numbers import TopicNumbers, topic_numbers
+from turret_api.read.views.numbers import Number, topic_numbers
 from turret_api.read.views.steps import field_steps
 from turret_api.read.views.topics import edits_of, labels_of, topics_of
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
@@ -28,7 +29,6 @@ NEIGHBOURS = 5
 MOVES = 10
 
 
-@documented
 class Day(TypedDict):
     """The messages of a topic on one day."""
 
@@ -37,31 +37,24 @@ class Day(TypedDict):
     share: float
 
 
-@documented
 class SegmentValue(TypedDict):
     """A value of an enum field among the messages of a topic."""
 
     value: str
     size: int
-    share: float
-    """of the topic's messages that have the field"""
-    share_of_all: float
-    """of all messages that have the field"""
+    share: Annotated[float, Meaning("of the topic's messages that have the field")]
+    share_of_all: Annotated[float, Meaning("of all messages that have the field")]
 
 
-@documented
 class Segment(TypedDict):
     """How the messages of a topic spread over the values of an enum field; all parts add up to the messages."""
 
     field: str
     values: list[SegmentValue]
-    n_rest: int
-    """the topic's messages with a value that is not listed"""
-    n_none: int
-    """the topic's messages without a value"""
+    n_rest: Annotated[int, Meaning("the topic's messages with a value that is not listed")]
+    n_none: Annotated[int, Meaning("the topic's messages without a value")]
 
 
-@documented
 class Neighbour(TypedDict):
     """A topic that is like another."""
 
@@ -70,7 +63,6 @@ class Neighbour(TypedDict):
     similarity: float
 
 
-@documented
 class Move(TypedDict):
     """Moves of sessions from a topic, or to it."""
 
@@ -87,13 +79,10 @@ class Topic(TopicRow):
     field: str
     series: list[Day]
     segments: list[Segment]
-    numbers: list[TopicNumbers]
-    """each number field, over the topic's messages"""
+    numbers: Annotated[list[Number], Meaning("each number field, over the topic's messages")]
     neighbours: list[Neighbour]
-    before: list[Move]
-    """what sessions came from, most first"""
-    after: list[Move]
-    """what sessions went on to, most first"""
+    before: Annotated[list[Move], Meaning("what sessions came from, most first")]
+    after: Annotated[list[Move], Meaning("what sessions went on to, most first")]
     built_at: BuiltAt
     model_version: ModelVersion
 

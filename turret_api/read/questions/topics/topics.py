@@ -5,21 +5,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import (
-    AboutField,
-    Answer,
-    BuiltAt,
-    ModelVersion,
-    Next,
-    documented,
-    typed_rows,
-)
+from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import cut
 from turret_api.read.questions.topics.fits import Way, ways
@@ -38,48 +30,37 @@ TREND_DAYS = 90
 CHANGE_DAYS = 7
 
 
-@documented
 class Trend(TypedDict):
     """How a topic's share of the sessions changes."""
 
-    mark: Literal["new", "growing", "fading", "steady"] | None
-    """how its share of the sessions has changed; null: too few sessions or days to tell"""
-    change: float | None
-    """of that share, the last 7 complete days against the 8 weeks before"""
-    q_value: float | None
-    """share of false alarms among the marks that are as sure as this one"""
-    days: list[DayCount]
-    """messages a day, over the 90 days up to the newest message"""
+    mark: Annotated[
+        Literal["new", "growing", "fading", "steady"] | None,
+        Meaning("how its share of the sessions has changed; null: too few sessions or days to tell"),
+    ]
+    change: Annotated[float | None, Meaning("of that share, the last 7 complete days against the 8 weeks before")]
+    q_value: Annotated[float | None, Meaning("share of false alarms among the marks that are as sure as this one")]
+    days: Annotated[list[DayCount], Meaning("messages a day, over the 90 days up to the newest message")]
 
 
-@documented
 class TopicRow(TypedDict):
     """One topic, or one theme, with its messages."""
 
     topic_id: str
-    level: int
-    """0: topic; 1: theme, a group of topics"""
-    parent_id: str | None
-    """the theme it belongs to"""
+    level: Annotated[int, Meaning("0: topic; 1: theme, a group of topics")]
+    parent_id: Annotated[str | None, Meaning("the theme it belongs to")]
     label: str
     keywords: list[str]
     examples: list[str]
     n_texts: int
     x: float
     y: float
-    size: int
-    """messages that have it and pass the filters"""
-    share: float
-    """of all messages that pass, 0 to 1"""
-    first_seen: dt.datetime | None
-    """its earliest message that passes"""
+    size: Annotated[int, Meaning("messages that have it and pass the filters")]
+    share: Annotated[float, Meaning("of all messages that pass, 0 to 1")]
+    first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes")]
     trend: Trend
-    change: float | None
-    """the last 7 days against the 7 before: 0.5 is half as many again"""
-    pinned: bool
-    """whether a person asked to keep it through every refit"""
-    lineage: list[Way]
-    """what it came from and what came from it, newest fit first"""
+    change: Annotated[float | None, Meaning("the last 7 days against the 7 before: 0.5 is half as many again")]
+    pinned: Annotated[bool, Meaning("whether a person asked to keep it through every refit")]
+    lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first")]
 
 
 @dataclass(frozen=True)
@@ -88,14 +69,12 @@ class Topics(Answer):
 
     data: list[TopicRow] = dataclasses.field(default_factory=list)
     next: Next = None
-    n_messages: int = 0
-    """all messages that pass the filters"""
-    n_unassigned: int = 0
-    """of them, those without a topic"""
-    n_hidden: int = 0
-    """of them, those of topics that people have hidden"""
-    messages_per_day: list[DayCount] = dataclasses.field(default_factory=list)
-    """all that pass, by UTC day; days without are left out"""
+    n_messages: Annotated[int, Meaning("all messages that pass the filters")] = 0
+    n_unassigned: Annotated[int, Meaning("of them, those without a topic")] = 0
+    n_hidden: Annotated[int, Meaning("of them, those of topics that people have hidden")] = 0
+    messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
+        dataclasses.field(default_factory=list)
+    )
     built_at: BuiltAt = None
     model_version: ModelVersion = None
     field: AboutField = None
@@ -112,7 +91,6 @@ class TopicsOfField(OfField):
     tables = TOPIC_SOURCES
     built = TOPICS_BUILT
     answers = Topics
-    row = TopicRow
 
     def of_field(self, snapshot: Snapshot, field: str) -> Topics:
         """Return a page of the topics, largest first.
