@@ -141,6 +141,16 @@ def test_a_page_links_to_what_is_there(path: Path) -> None:
         assert not anchor or anchor in anchors(linked), anchor
 
 
+@pytest.mark.parametrize("package", ["turret_pipeline", "turret_api"])
+def test_the_architecture_names_every_room_and_no_other(package: str) -> None:
+    drawn = re.search(rf"^    {package}\n((?:      .*\n)+)", (ROOT / "ARCHITECTURE.md").read_text(), re.MULTILINE)
+    assert drawn is not None
+    rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")}
+    beside = {path.stem for path in (ROOT / package).glob("[a-z]*.py")}
+    named = set(re.findall(r"^      ([a-z_]+) ", drawn[1], re.MULTILINE))
+    assert rooms <= named <= rooms | beside
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120
 
