@@ -104,7 +104,7 @@ def circles() -> Iterator[list[str]]:
 
 
 def test_no_modules_import_one_another_in_a_circle() -> None:
-    assert [group for group in circles() if not any(within(name, "turret_api.read") for name in group)] == []
+    assert list(circles()) == []
 
 
 @pytest.mark.parametrize("path", modules("turret_pipeline"), ids=str)

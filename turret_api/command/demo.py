@@ -10,17 +10,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import json
 import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 import httpx
+import orjson
 
 from turret_api.accounts import AccountError, Accounts, NewProject
 from turret_api.command import build, up
@@ -148,14 +147,14 @@ def _project(settings: Settings, database_url: str) -> NewProject:
     finally:
         accounts.close()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump(asdict(made), stream)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(orjson.dumps(made))
     return made
 
 
 def _kept(path: Path) -> NewProject | None:
     try:
-        return NewProject(**json.loads(path.read_text()))
+        return NewProject(**orjson.loads(path.read_bytes()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
 

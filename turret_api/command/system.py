@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import socket
 import subprocess
@@ -29,6 +28,7 @@ from pathlib import Path
 from typing import IO
 
 import click
+import orjson
 
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
@@ -136,7 +136,7 @@ def running(settings: Settings) -> dict[str, object] | None:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             with contextlib.suppress(ValueError):
-                found = json.loads(lock.read())
+                found = orjson.loads(lock.read())
                 if isinstance(found, dict):
                     return found
             return {}
@@ -251,7 +251,7 @@ def _note(lock: IO[str], settings: Settings, supervisor: Supervisor) -> None:
         "ports": supervisor.ports(),
     }
     lock.truncate(0)
-    lock.write(json.dumps(known))
+    lock.write(orjson.dumps(known).decode())
     lock.flush()
 
 

@@ -9,7 +9,6 @@ keywords, have, so that one message cannot name a topic. Whatever fails, is slow
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import httpx
+import orjson
 
 from turret_pipeline.analysis.labels.phrases import FUNCTION_WORDS, MAX_CHARACTERS, singular
 
@@ -101,7 +101,7 @@ class LanguageModel:
     def _ask(self, client: httpx.Client, one: NameRequest, until: float) -> str | None:
         """Return what the model says; raise where it says nothing in time, or not in the agreed form."""
         shown = [" ".join(text.split())[:SHOWN_CHARACTERS] for text in one.messages[:SHOWN_MESSAGES]]
-        group = json.dumps({"keywords": one.keywords, "messages": shown}, ensure_ascii=False)
+        group = orjson.dumps({"keywords": one.keywords, "messages": shown}).decode()
         body = {
             "model": self.model,
             "messages": [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": group}],
@@ -116,7 +116,7 @@ class LanguageModel:
                 # A server that sends a byte now and then would hold the fit for ever: no single read is slow.
                 if len(content) > MOST_BYTES or time.monotonic() > until:
                     raise TimeoutError("the answer is too long or takes too long")
-        text = json.loads(content)["choices"][0]["message"]["content"]
+        text = orjson.loads(content)["choices"][0]["message"]["content"]
         return text if isinstance(text, str) else None
 
 
