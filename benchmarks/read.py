@@ -176,12 +176,12 @@ class Server:
         self.key = key
 
     def request(self, path: str, packing: str = "gzip") -> bytes:
-        """Return the bytes of a GET request for `path`."""
+        """Return the bytes of a `GET` that takes answers packed so."""
         headers = f"host: 127.0.0.1:{self.port}\r\nx-api-key: {self.key}\r\naccept-encoding: {packing}\r\n"
         return f"GET {path} HTTP/1.1\r\n{headers}\r\n".encode()
 
     def drive(self, path: str, clients: int, seconds: float, packing: str = "gzip") -> Round:
-        """Ask for `path` with so many clients for so long; return what came of it."""
+        """Return what `clients` connections get that each keep one request under way for so many seconds."""
         return drive(self.port, self.request(path, packing), clients, seconds)
 
     def ask(self, path: str) -> float:

@@ -153,7 +153,7 @@ def compare(library: Library, vectors: np.ndarray, n_questions: int, random: np.
 
 
 def main() -> None:
-    """Make a lake, measure, and print the figures as JSON."""
+    """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--texts", type=int, default=400_000)
