@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+OUTLIER_FENCE = 3.0
+"""Interquartile ranges below the lower quartile of similarity past which a text has no topic (Tukey 1977)."""
+
+LEAST_RADIUS = 0.15
+"""Cosine below which two texts have nothing in common, with sentence embeddings."""
+
 
 class CentroidModel:
     """A cluster model whose `predict` gives the nearest cluster, as scikit-learn's `KMeans` does.
@@ -46,6 +52,12 @@ def own_cosine(vectors: np.ndarray, centroids: np.ndarray, clusters: np.ndarray)
     free = clusters < 0
     cosine[free] = (vectors[free] @ centroids.T).max(axis=1)
     return cosine
+
+
+def radius_of(similarity: np.ndarray) -> float:
+    """Return the least similarity to its centroid at which a text belongs to the topic whose texts have these."""
+    low, high = np.quantile(similarity, [0.25, 0.75])
+    return float(max(LEAST_RADIUS, low - OUTLIER_FENCE * (high - low)))
 
 
 def join_nearest(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -19,8 +19,7 @@ from turret_pipeline.analysis.labels.names import Embed
 from turret_pipeline.analysis.topics.clusters import GraphClusters
 from turret_pipeline.analysis.topics.last_fit import LastFit
 from turret_pipeline.analysis.topics.map import find_themes, place_texts, place_topics
-from turret_pipeline.analysis.topics.neighbours import Terms, count_terms
-from turret_pipeline.analysis.topics.refit import ClusterModel, SteadyClusters
+from turret_pipeline.analysis.topics.neighbours import count_terms
 from turret_pipeline.analysis.topics.rows import count_messages, place_rows, theme_ids_of, theme_rows, topic_rows
 from turret_pipeline.lake.tables import TOPICS
 
@@ -84,14 +83,16 @@ def fit_topics(
     if sample.height < MIN_TEXTS:
         return nothing
 
-    # These import BERTopic, which takes seconds that assigning texts need not wait for.
+    # These import BERTopic and HDBSCAN, which takes seconds that assigning texts need not wait for.
     from turret_pipeline.analysis.labels.representation import TopicLabels
     from turret_pipeline.analysis.topics.bertopic import topic_model
+    from turret_pipeline.analysis.topics.density import DensityClusters
+    from turret_pipeline.analysis.topics.refit import SteadyClusters
 
     vectors, words = unit_matrix(sample["vector"]), sample["text"].to_list()
     terms = count_terms(words)
     last = LastFit(previous_topics, previous_assignments, held, given_labels)
-    fresh = _cluster_model(clusters, terms, seed)
+    fresh = DensityClusters(seed=seed) if clusters == "hdbscan" else GraphClusters(terms, seed=seed)
     found = TopicLabels(sample, vectors, last, embed, suggest)
     topic_model(terms, SteadyClusters(fresh, *last.clusters(sample["text_id"]), replace), found).fit(words, vectors)
     if not found.ids_:
@@ -156,14 +157,6 @@ def unit_matrix(vectors: pl.Series) -> np.ndarray:
     length = np.linalg.norm(matrix, axis=1, keepdims=True)
     unit: np.ndarray = np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
     return unit
-
-
-def _cluster_model(name: str, terms: Terms, seed: int) -> ClusterModel:
-    if name == "graph":
-        return GraphClusters(terms, seed=seed)
-    from turret_pipeline.analysis.topics.density import DensityClusters  # see there
-
-    return DensityClusters(seed=seed)
 
 
 def _assignments(text_ids: pl.Series, vectors: np.ndarray, clusters: np.ndarray, topics: pl.DataFrame) -> pl.DataFrame:

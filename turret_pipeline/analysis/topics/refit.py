@@ -3,6 +3,8 @@
 Known texts keep their topic and new ones join the nearest. Fresh clusters are found as well, and used in two ways:
 where texts without a topic make up most of a fresh cluster, a topic is born from them; and where the fresh clusters are
 better by a margin, or the field has grown to twice what it was, they replace the old ones (ids carry on all the same).
+A topic too small to be a cluster of the whole field is born where texts without one lie close together: HDBSCAN finds
+that in these texts alone.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from typing import Protocol
 
 import numpy as np
 
-from turret_pipeline.analysis.topics.centroids import CentroidModel, centroids_of, join_nearest, own_cosine
+from turret_pipeline.analysis.topics.centroids import CentroidModel, centroids_of, join_nearest, own_cosine, radius_of
 from turret_pipeline.analysis.topics.clusters import MIN_SIZE
+from turret_pipeline.analysis.topics.density import dense_groups
 from turret_pipeline.analysis.topics.judge import Judge
+from turret_pipeline.analysis.topics.neighbours import N_NEIGHBOURS
 
 BETTER = 1.15
 """Ratio of the qualities of fresh and kept clusters past which the fresh ones win."""
@@ -23,11 +27,12 @@ MIN_BIRTH = 10
 """Texts without a topic that a birth takes: with 60 % of a cluster, chance does not make it so from 10 % new texts."""
 
 MIN_BIRTH_SHARE = 0.6
-OUTLIER_FENCE = 3.0
-"""Interquartile ranges below the lower quartile of similarity past which a text has no topic (Tukey 1977)."""
+LEAST_CLOSENESS = 0.9
+"""How close a dense group of texts has to be, beside the least close topics but one in ten. Less than 1, as the few
+texts of a group are further from the others' middle than the many of a topic."""
 
-LEAST_RADIUS = 0.15
-"""Cosine below which two texts have nothing in common, with sentence embeddings."""
+MOST_POOLED = 2_000
+"""Texts without a topic that are searched for dense groups, a random sample of more: all pairs are compared."""
 
 
 class ClusterModel(Protocol):
@@ -82,7 +87,51 @@ def keep_topics(
         free = members & (births < 0)
         if free.sum() >= max(MIN_BIRTH, MIN_BIRTH_SHARE * members.sum()):
             births[free] = births.max() + 1
-    return join_nearest(births, vectors)
+    return join_nearest(_born_dense(births, vectors), vectors)
+
+
+def _born_dense(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the clusters with more of them: dense groups of texts without one, where there are few texts of others.
+
+    Such a group is about as close as the topics are, or noise would do. Most of the texts nearest to its members have
+    no topic, or more of the same would do. And so have most of those that it would take, which come with it.
+    """
+    pool = np.flatnonzero(clusters < 0)[:MOST_POOLED]
+    groups = dense_groups(vectors[pool], MIN_BIRTH)
+    n_clusters, n_groups = int(clusters.max()) + 1, int(groups.max(initial=-1)) + 1
+    if not n_groups:
+        return clusters
+    centroids = centroids_of(vectors, clusters, n_clusters)
+    cosine = own_cosine(vectors, centroids, clusters)
+    closeness = LEAST_CLOSENESS * np.quantile([cosine[clusters == topic].mean() for topic in range(n_clusters)], 0.1)
+    nearest = (vectors @ np.vstack([centroids, centroids_of(vectors[pool], groups, n_groups)]).T).argmax(axis=1)
+    born = clusters.copy()
+    for group in range(n_groups):
+        members, taken = pool[groups == group], nearest == n_clusters + group
+        free = taken & (clusters < 0)
+        if (
+            free.sum() >= max(MIN_BIRTH, MIN_BIRTH_SHARE * taken.sum())
+            and (clusters[_neighbours(members, vectors)] < 0).mean() >= MIN_BIRTH_SHARE
+            and _closeness(vectors[members]) >= closeness
+        ):
+            born[free] = born.max() + 1
+    return born
+
+
+def _neighbours(members: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the texts nearest to each member, `N_NEIGHBOURS` or as many as there are other members: (n_members, k)."""
+    k = min(N_NEIGHBOURS, len(members) - 1)
+    cosine = vectors[members] @ vectors.T
+    cosine[np.arange(len(members)), members] = -2
+    nearest: np.ndarray = np.argpartition(-cosine, k, axis=1)[:, :k]
+    return nearest
+
+
+def _closeness(vectors: np.ndarray) -> float:
+    """Return the mean cosine of each text with the mean direction of the others."""
+    others = vectors.sum(axis=0) - vectors
+    others /= np.maximum(np.linalg.norm(others, axis=1, keepdims=True), 1e-12)
+    return float(np.einsum("ij,ij->i", vectors, others).mean())
 
 
 def hold_topics(clusters: np.ndarray, vectors: np.ndarray, old: np.ndarray, held: Collection[int]) -> np.ndarray:
@@ -106,12 +155,6 @@ def hold_topics(clusters: np.ndarray, vectors: np.ndarray, old: np.ndarray, held
         found[small] = join_nearest(np.where(small, -1, found), vectors)[small]
     names = np.unique(found[found >= 0])
     return np.where(found >= 0, np.searchsorted(names, found), -1)
-
-
-def radius_of(similarity: np.ndarray) -> float:
-    """Return the least similarity to its centroid at which a text belongs to the topic whose texts have these."""
-    low, high = np.quantile(similarity, [0.25, 0.75])
-    return float(max(LEAST_RADIUS, low - OUTLIER_FENCE * (high - low)))
 
 
 def _without_outliers(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from turret_pipeline.analysis.topics.centroids import radius_of
 from turret_pipeline.analysis.topics.ids import carry_ids, theme_id
-from turret_pipeline.analysis.topics.refit import radius_of
 
 N_EXAMPLES = 8
 
