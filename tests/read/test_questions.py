@@ -58,7 +58,7 @@ def has_defaults(kind: type) -> bool:
     return all((each.default, each.default_factory) != (missing, missing) for each in dataclasses.fields(kind))
 
 
-@pytest.mark.parametrize("kind", {each.answers for each in QUESTIONS if issubclass(each, OfField)})
+@pytest.mark.parametrize("kind", dict.fromkeys(each.answers for each in QUESTIONS if issubclass(each, OfField)))
 def test_the_defaults_of_an_answer_are_what_the_document_says_and_without_rows(kind: type[Answer]) -> None:
     assert has_defaults(kind)
     body = orjson.loads(orjson.dumps(kind()))
