@@ -5,7 +5,9 @@
 GOLD has columns text and gold_topic (and gold_explicit). The label of middle size is left out of the first fit, which
 sees 10 of 11 of the other texts. Prints one JSON object: by refit the share of texts that both fits saw whose topic
 changed (0 to 1) and the adjusted Rand index of both; of the planted label's texts, the share in its largest topic, and
-whether that topic is new.
+whether that topic is new. Then births: how many there are from 10 % more texts, and from noise (texts mixed of three,
+and vectors between theirs); and over five labels, each left out and planted among 10 % more texts, the mean share of
+the label's texts that are in new topics, and of the texts in new topics that are the label's.
 """
 
 from __future__ import annotations
@@ -14,11 +16,12 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from sklearn.metrics import adjusted_rand_score
 from topics import frame_of, read_gold
 
-from turret_pipeline.analysis.topics.fit import TopicFit, fit_topics
+from turret_pipeline.analysis.topics.fit import TopicFit, fit_topics, unit_matrix
 from turret_pipeline.embedder.embed import open_embedder
 
 
@@ -28,6 +31,18 @@ def moved(before: TopicFit, after: TopicFit) -> tuple[float, float]:
     old, new = both["topic_id"].fill_null("-"), both["topic_id_right"].fill_null("-")
     ari = float(adjusted_rand_score(old.to_list(), new.to_list()))
     return round(float((old != new).mean() or 0.0), 4), round(ari, 4)  # type: ignore[arg-type]
+
+
+def noise_of(texts: pl.DataFrame, n: int) -> pl.DataFrame:
+    """Return n texts of words of three texts each, with vectors between theirs."""
+    draw = np.random.default_rng(0)
+    rows = draw.integers(texts.height, size=(n, 3))
+    vectors = unit_matrix(texts["vector"])
+    mixed = vectors[rows].sum(axis=1) + draw.normal(size=(n, vectors.shape[1])) * 0.85 / np.sqrt(vectors.shape[1])
+    mixed /= np.linalg.norm(mixed, axis=1, keepdims=True)
+    words = [" ".join(texts["text"].gather(three)).split() for three in rows]
+    said = [" ".join([*draw.permutation(each)[:8], str(number)]) for number, each in enumerate(words)]
+    return frame_of(said, mixed)
 
 
 def main() -> None:
@@ -45,9 +60,13 @@ def main() -> None:
     first = data.filter(~planted & ~pl.col("late"))
     before = fit_topics(first, embed=embedder.embed)
 
-    def refit(texts: pl.DataFrame) -> TopicFit:
+    def refit(texts: pl.DataFrame, before: TopicFit = before) -> TopicFit:
         known = {"previous_topics": before.topics, "previous_assignments": before.assignments}
         return fit_topics(texts, embed=embedder.embed, **known)
+
+    def born(before: TopicFit, after: TopicFit) -> pl.DataFrame:
+        """Return the assignments to topics that are new."""
+        return after.assignments.join(before.topics, on="topic_id", how="anti").drop_nulls("topic_id")
 
     figures: dict[str, float | bool] = {}
     for name, texts in (
@@ -61,6 +80,20 @@ def main() -> None:
     counts = own.group_by("topic_id").len().sort("len", descending=True)
     figures["planted_share"] = round(float(counts["len"][0]) / float(data.filter(planted).height), 3)
     figures["planted_is_new"] = counts["topic_id"][0] not in before.topics["topic_id"].to_list()
+    names = ["text_id", "text", "vector", "n_messages"]
+    noisy = pl.concat([first.select(names), noise_of(first, 150).select(names)])
+    for name, texts in (("grown", data.filter(~planted)), ("noise", noisy)):
+        figures[f"{name}_births"] = born(before, refit(texts))["topic_id"].n_unique()
+    recall, precision = [], []
+    for place in (1, 2, 4, 6, 7):
+        label = data.filter(pl.col("gold_topic") == by_size[place * len(by_size) // 8]).select("text_id")
+        without = fit_topics(data.filter(~pl.col("late")).join(label, on="text_id", how="anti"), embed=embedder.embed)
+        new = born(without, refit(data, without))
+        right = new.join(label, on="text_id", how="semi").height
+        recall.append(right / label.height)
+        precision += [right / new.height] if new.height else []
+    figures["born_recall"] = round(sum(recall) / len(recall), 3)
+    figures["born_precision"] = round(sum(precision) / max(len(precision), 1), 3)
     print(json.dumps(figures))
 
 
