@@ -86,6 +86,7 @@ def _field(row: dict[str, Any], chosen: str | None) -> dict[str, Any]:
         "pending": in_force != row["type"] or (chosen is not None) != row["overridden"],
         "confidence": row["confidence"],
         "reason": row["reason"],
+        "personal": summary.get("personal", False),
         **{name: row[name] for name in COUNTS},
         **{name: summary.get(name) for name in BY_TYPE},
     }

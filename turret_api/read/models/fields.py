@@ -25,6 +25,7 @@ class FieldRow(Model):
     pending: bool = Field(description="whether a person's decision waits for the next build to take effect everywhere")
     confidence: float = Field(ge=0, le=1)
     reason: str
+    personal: bool = Field(description="whether the values are names, postal or e-mail addresses of people")
     n_events: int
     n_null: int
     n_distinct: int
