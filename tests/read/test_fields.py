@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from tests.read.conftest import Api
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import FIELD_OVERRIDES
+from turret_pipeline.lake.tables import FIELD_OVERRIDES, FIELD_TYPES
 
 
 def patch(api: Api, field: str, body: object, key: str = "shop:admin") -> tuple[int, dict]:
@@ -73,3 +74,11 @@ def test_a_read_key_may_not_choose_and_a_field_that_is_not_there_is_404(own_api:
     assert patch(own_api, "tokens", {"type": "enum"}, key="shop:read")[0] == 401
     assert patch(own_api, "absent", {"type": "enum"})[0] == 404
     assert store.read(own_api.lake, FIELD_OVERRIDES, "shop").is_empty()
+
+
+def test_a_field_of_names_of_people_says_that_it_is_personal(own_api: Api) -> None:
+    assert not any(row["personal"] for row in fields(own_api).values())
+    known = store.read(own_api.lake, FIELD_TYPES, "shop")
+    summary = pl.when(field="tags").then(pl.lit('{"examples": ["Peter Lopez"], "personal": true}')).otherwise("summary")
+    store.replace(own_api.lake, FIELD_TYPES, known.with_columns(summary=summary), "shop")
+    assert [name for name, row in fields(own_api).items() if row["personal"]] == ["tags"]

@@ -34,9 +34,10 @@ WRONG = {
 """By table what is written into each row, as if the old method had: it is gone if the rows are made anew."""
 
 
-def with_version(name: str, version: int) -> list[Stage]:
-    """Return all stages, that of the table `name` with another version of its method."""
-    return [dataclasses.replace(stage, version=version) if STAGE_OF[name] is stage else stage for stage in STAGES]
+def with_next_version(name: str) -> list[Stage]:
+    """Return all stages, that of the table `name` with the next version of its method."""
+    following = STAGE_OF[name].version + 1
+    return [dataclasses.replace(stage, version=following) if STAGE_OF[name] is stage else stage for stage in STAGES]
 
 
 def bring_all(lake: Lake, stages: Sequence[Stage]) -> dict[str, int]:
@@ -55,7 +56,7 @@ def test_rows_of_another_version_are_made_anew_with_what_follows_from_them_and_n
     lake, stage = lake_before("end"), STAGE_OF[name]
     rows = undisturbed[name].with_columns(**WRONG[name]).select(TABLES[name].schema.names())
     store.replace(lake, TABLES[name], rows, PROJECT)
-    before, stages = versions(lake), with_version(name, 2)
+    before, stages = versions(lake), with_next_version(name)
     assert set(pending_stages(lake, None, stages=stages)[PROJECT]) == made_by(stage)
 
     bring_all(lake, stages)
@@ -79,7 +80,7 @@ def test_rows_of_another_version_are_made_anew_with_what_follows_from_them_and_n
 def test_topics_of_another_version_are_fitted_again_and_keep_their_ids_and_labels(
     lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame], name: str, reason: str
 ) -> None:
-    lake, stages = lake_before("end"), with_version(name, 2)
+    lake, stages = lake_before("end"), with_next_version(name)
     bring_all(lake, stages)
     left = tables(lake)
     assert set(left["topics"]["model_version"]) == set(left["topic_assignments"]["model_version"]) == {2}
@@ -91,13 +92,13 @@ def test_topics_of_another_version_are_fitted_again_and_keep_their_ids_and_label
 def test_a_change_of_method_keeps_what_is_known_of_the_history_of_types(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     known = store.read(lake, TABLES["field_history"], PROJECT)
-    bring_all(lake, with_version("field_types", 2))
+    bring_all(lake, with_next_version("field_types"))
     assert store.read(lake, TABLES["field_history"], PROJECT).equals(known)
 
 
 def test_an_older_version_of_the_program_makes_its_own_rows_again(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
-    bring_all(lake, with_version("messages", 2))
+    bring_all(lake, with_next_version("messages"))
     assert set(pending_stages(lake, None)[PROJECT]) == {"messages"}
     assert bring_all(lake, STAGES)["messages"] == 240
     assert pending_stages(lake, None) == {PROJECT: {}}
@@ -108,7 +109,7 @@ def test_new_events_are_added_to_those_of_a_later_version_as_to_any(
 ) -> None:
     assert GROUP_BYTES > 1
     monkeypatch.setattr("turret_pipeline.stages.events.GROUP_BYTES", 1)  # a part at a time
-    lake, stages = lake_before("end"), with_version("events", 2)
+    lake, stages = lake_before("end"), with_next_version("events")
     bring_all(lake, stages)
     put(lake, DAYS[1], "late", [event(900, DAYS[1])])
     put(lake, DAYS[1], "later", [event(901, DAYS[1])])

@@ -57,5 +57,6 @@ STAGE = Stage(
     reads=(Source(EVENTS),),
     method=bring,
     group="events",
+    version=2,
     by_day=True,
 )

@@ -181,4 +181,5 @@ STAGE = Stage(
     besides=_overrides,
     method=bring,
     group="fields",
+    version=2,
 )

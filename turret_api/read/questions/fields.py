@@ -40,6 +40,7 @@ class FieldRow(TypedDict):
     pending: Annotated[bool, Meaning("whether a person's override waits for the next build to take effect everywhere")]
     confidence: Annotated[float, Meaning("0 to 1")]
     reason: str
+    personal: Annotated[bool, Meaning("whether the values are names, postal or e-mail addresses of people")]
     n_events: int
     n_null: int
     n_distinct: int
@@ -139,6 +140,7 @@ def field_row(found: Mapping[str, Any], override: FieldType | None) -> FieldRow:
         "pending": in_force != found["type"] or (override is not None) != found["overridden"],
         "confidence": found["confidence"],
         "reason": found["reason"],
+        "personal": summary.get("personal", False),
         "n_events": found["n_events"],
         "n_null": found["n_null"],
         "n_distinct": found["n_distinct"],

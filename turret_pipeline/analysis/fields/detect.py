@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -36,6 +36,8 @@ SURE = 0.75
 MARGIN = 0.1
 """Another type is taken when its confidence reaches `SURE`, or is `MARGIN` above that of the type in place."""
 
+MARKS = ("personal", "established")
+"""What of a verdict is kept in the summary, beside what it shows (`Verdict`)."""
 SUMMARY_VALUES = 100
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 BIN_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -123,7 +125,9 @@ def detect_types(
         found: Verdict | None = None
         known = before.get(field)
         if known is not None:
-            found = Verdict(known["detected_type"], known["confidence"], known["reason"])
+            marks = orjson.loads(known["summary"])
+            of = {mark: marks.get(mark, False) for mark in MARKS}
+            found = Verdict(known["detected_type"], known["confidence"], known["reason"], **of)
         seen = [Evidence.from_json(period["evidence"]) for period in periods]
         for place in _places_to_judge(periods):
             steady = _steady(judge(field, merge(_newest(seen[: place + 1]))), found)
@@ -158,7 +162,9 @@ def _row(field: str, found: Verdict, chosen: str | None, whole: Evidence, seen_t
         "n_events": whole.n,
         "n_null": whole.kinds["null"],
         "n_distinct": whole.n_distinct,
-        "summary": orjson.dumps(summarise(in_force, whole)).decode(),
+        "summary": orjson.dumps(
+            summarise(in_force, whole) | {mark: True for mark in MARKS if getattr(found, mark)}
+        ).decode(),
         "seen_to": seen_to,
     }
 
@@ -234,10 +240,15 @@ def _n_values(seen: Evidence) -> int:
 def _steady(found: Verdict, before: Verdict | None) -> Verdict:
     """Return `found`, or the type in place while `found` is not clearly better than it.
 
-    What is kept is kept as it was, so that judging the same evidence again changes nothing.
+    What is kept is kept as it was, so that judging the same evidence again changes nothing. A text field of many
+    different sentences stays one through days on which people send little but greetings.
     """
-    if before is None or before.type == found.type:
+    if before is None:
         return found
+    if before.type == found.type:
+        return replace(found, established=found.established or before.established)
+    if before.established and found.type == ENUM:
+        return before
     return found if found.confidence >= SURE or found.confidence >= before.confidence + MARGIN else before
 
 

@@ -114,10 +114,10 @@ class Evidence:
         """Distinct scalar values: exact, or an estimate within about 5 % (one standard error)."""
         return len(self.values) if self.is_exact else round(len(self.values) * HASH_SPACE / self.limit)
 
-    def n_once(self, *shapes: str) -> float:
-        """Values that occurred once (of these shapes only, if any are named): exact, or an estimate."""
-        once = sum(v.count == 1 and (not shapes or v.shape in shapes) for v in self.values.values())
-        return once if self.is_exact else once * HASH_SPACE / self.limit
+    def n_of(self, *shapes: str, count: int | None = None) -> float:
+        """Distinct values (of these shapes, if any are named; that occurred `count` times): exact, or an estimate."""
+        found = sum((not shapes or v.shape in shapes) and count in (None, v.count) for v in self.values.values())
+        return found if self.is_exact else found * HASH_SPACE / self.limit
 
     def quantiles(self, shares: Sequence[float]) -> list[float] | None:
         """Return the quantiles of the numbers, within 1 %; None if there are none."""
@@ -150,7 +150,7 @@ class Evidence:
         return [(ends[i], ends[i + 1], places[i]) for i in range(len(cuts) + 1)]
 
     def to_json(self) -> str:
-        """Return the evidence as JSON; equal evidence gives equal text."""
+        """Return the evidence as a JSON object that `from_json` reads, the same for the same evidence."""
         keys = sorted(self.values)
         return orjson.dumps(
             {
@@ -230,7 +230,9 @@ def _observe_texts(found: Evidence, texts: pl.Series) -> None:
     for text, count, form in distinct.iter_rows():
         if form != shape.BLANK:
             _keep(found, text, count, form)
-    found.examples = heapq.nsmallest(EXAMPLES, {v.text for v in found.values.values() if v.text}, key=_hash)
+    # A text that was cut is hashed again: its key is the hash of the whole.
+    kept = {(key if len(v.text) < KEPT_CHARS else _hash(v.text), v.text) for key, v in found.values.items() if v.text}
+    found.examples = [text for _, text in heapq.nsmallest(EXAMPLES, kept)]
 
 
 def _keep(found: Evidence, text: str, count: int, form: str) -> None:
