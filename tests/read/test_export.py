@@ -7,9 +7,11 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
 from tests.read.conftest import Api
-from turret_api.command.export import FIELDS, rows_of, write
+from turret_api.accounts import Accounts
+from turret_api.command.export import FIELDS, command, export_model, rows_of, write
 from turret_api.errors import ApiError
 from turret_api.read.engine.encoding import flat
 from turret_api.read.engine.library import Library
@@ -78,3 +80,29 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
 def test_a_field_that_is_not_text_has_no_messages_to_export(api: Api) -> None:
     with pytest.raises(ApiError, match="only text fields"):
         rows_of(Library(api.lake).snapshot("shop"), "messages", "plan")
+
+
+def test_a_model_is_a_folder_with_the_topics_of_the_api(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TURRET_LAKE", api.lake.root)
+    assert export_model("shop", "prompt", tmp_path / "model") == 0
+    written = json.loads((tmp_path / "model" / "topics.json").read_text())
+    shown = {row["label"]: row["size"] for row in api.get("/v1/topics")["data"]}
+    sizes = written["topic_sizes"].values()
+    assert dict(zip(written["custom_labels"], sizes, strict=True)) == shown | {"unassigned": 2}
+
+
+def test_a_model_of_a_project_without_a_text_field_and_a_folder_for_a_table_are_refused_in_one_line(
+    database_url: str, tmp_path: Path
+) -> None:
+    accounts = Accounts(database_url)
+    accounts.migrate()
+    project = accounts.create_project("exports no model").project_id
+    accounts.close()
+    environment = {"TURRET_HOME": str(tmp_path / "home"), "TURRET_DATABASE_URL": database_url}
+    for table, reason in (("model", "has no text field yet"), ("messages", "is a folder; name a file")):
+        words = [table, "--project", project, "--out", str(tmp_path)]
+        done = CliRunner().invoke(command, words, env=environment)
+        assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
+        assert reason in done.output
