@@ -127,7 +127,7 @@ def test_any_row_of_lives_follows_the_law_of_the_pauses(
     kept.start()
     n_deaths = 0
     for life_s in lives:
-        started_at = world.now_s
+        started_at = world.started_at[-1]
         world.now_s += life_s
         n_deaths = 1 if world.now_s - started_at > steady else n_deaths + 1
         died = world.die_and_come_back(kept)
