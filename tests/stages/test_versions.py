@@ -96,6 +96,24 @@ def test_a_change_of_method_keeps_what_is_known_of_the_history_of_types(lake_bef
     assert store.read(lake, TABLES["field_history"], PROJECT).equals(known)
 
 
+def test_types_are_judged_without_regard_to_those_of_another_version_and_from_sums_made_anew(
+    lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame]
+) -> None:
+    lake = lake_before("end")
+    numbers = pl.col("field") == "latency_ms"
+    sure = {"detected_type": pl.lit("other"), "confidence": pl.lit(1.0)}
+    types = undisturbed["field_types"].with_columns(
+        pl.when(numbers).then(of).otherwise(n).alias(n) for n, of in sure.items()
+    )
+    store.replace(lake, TABLES["field_types"], types, PROJECT)
+    evidence = pl.col("evidence").filter(numbers).first()
+    store.replace(lake, TABLES["field_totals"], undisturbed["field_totals"].with_columns(evidence), PROJECT)
+    bring_all(lake, with_next_version("field_types"))
+    left = tables(lake)
+    for name in ("field_types", "field_totals", "field_history"):
+        assert left[name].equals(undisturbed[name]), name
+
+
 def test_an_older_version_of_the_program_makes_its_own_rows_again(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     bring_all(lake, with_next_version("messages"))
