@@ -54,4 +54,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="turret")
 def main() -> None:
-    """Self-hosted product analytics for LLM apps. Settings are TURRET_… environment variables; see the README."""
+    """Self-hosted product analytics for LLM apps.
+
+    Settings are environment variables, TURRET_…; docs/operate.md lists them.
+    """

@@ -54,6 +54,15 @@ class Answer:
     __pydantic_config__: ClassVar[dict[str, Any]] = DOCUMENTED
 
 
+@dataclass(frozen=True, kw_only=True)
+class FieldAnswer(Answer):
+    """An answer about one text field: when it was built, and from which fit of the topics."""
+
+    built_at: BuiltAt = None
+    model_version: ModelVersion = None
+    field: AboutField = None
+
+
 def documented(kind: type[Row]) -> type[Row]:
     """Return `kind`, a typed dict that is answered by itself, made ready for the OpenAPI document.
 

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.messages import SOURCES, messages_of, of_topic
@@ -37,14 +37,11 @@ class MessageRow(TypedDict):
 
 
 @dataclass(frozen=True)
-class Messages(Answer):
+class Messages(FieldAnswer):
     """Messages with their topics."""
 
     data: list[MessageRow] = dataclasses.field(default_factory=list)
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.graph import Ends, Rest
 from turret_api.read.questions.journeys.statistics import difference_of_shares, differences_of_medians, p_values
 from turret_api.read.questions.of_field import OfJourneys
@@ -67,7 +67,7 @@ class SideCounts(TypedDict):
 
 
 @dataclass(frozen=True)
-class Comparison(Answer):
+class Comparison(FieldAnswer):
     """The edges of both sides."""
 
     data: Annotated[list[EdgeDifference], Meaning("the surest differences first")] = dataclasses.field(
@@ -79,9 +79,6 @@ class Comparison(Answer):
     ] = 0
     rest: Rest = dataclasses.field(default_factory=lambda: Rest(edges=0, count=0))
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

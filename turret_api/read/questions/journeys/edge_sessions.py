@@ -11,7 +11,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
 from turret_api.read.views.messages import SOURCES
@@ -35,16 +35,13 @@ class EdgeSession(TypedDict):
 
 
 @dataclass(frozen=True)
-class EdgeSessions(Answer):
+class EdgeSessions(FieldAnswer):
     """Sessions that make a move; `count` of all of them adds up to `n_moves`, the edge's count in the graph."""
 
     data: list[EdgeSession] = dataclasses.field(default_factory=list)
     n_sessions: int = 0
     n_moves: int = 0
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.topics import labels_of
@@ -33,27 +33,21 @@ class DropOff(Start):
 
 
 @dataclass(frozen=True)
-class Starts(Answer):
+class Starts(FieldAnswer):
     """Topics with how many sessions begin with them, most first."""
 
     data: list[Start] = dataclasses.field(default_factory=list)
     n_sessions: int = 0
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)
-class DropOffs(Answer):
+class DropOffs(FieldAnswer):
     """Topics with how many sessions end with them, most first."""
 
     data: list[DropOff] = dataclasses.field(default_factory=list)
     n_sessions: int = 0
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, typed_rows
+from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers
@@ -59,7 +59,7 @@ class Rest(TypedDict):
 
 
 @dataclass(frozen=True)
-class Journeys(Answer):
+class Journeys(FieldAnswer):
     """The graph: all nodes, the largest edges, and in `rest` what the others add up to."""
 
     nodes: list[Node] = dataclasses.field(default_factory=list)
@@ -69,9 +69,6 @@ class Journeys(Answer):
     )
     n_sessions: int = 0
     n_visits: int = 0
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

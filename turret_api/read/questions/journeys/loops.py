@@ -10,7 +10,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.steps import field_visits
@@ -34,7 +34,7 @@ class RestLoops(TypedDict):
 
 
 @dataclass(frozen=True)
-class Loops(Answer):
+class Loops(FieldAnswer):
     """Pairs of topics that sessions go back and forth between, most first."""
 
     data: list[Loop] = dataclasses.field(default_factory=list)
@@ -42,9 +42,6 @@ class Loops(Answer):
         default_factory=lambda: RestLoops(loops=0, count=0)
     )
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

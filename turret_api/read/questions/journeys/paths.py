@@ -10,7 +10,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, ModelVersion, Next
+from turret_api.read.engine.question import FieldAnswer, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
@@ -35,16 +35,13 @@ class RestPaths(TypedDict):
 
 
 @dataclass(frozen=True)
-class Paths(Answer):
+class Paths(FieldAnswer):
     """The most common paths; `n_paths` counts all, so the shares of all paths add up to 1."""
 
     data: list[Path] = dataclasses.field(default_factory=list)
     n_paths: int = 0
     rest: RestPaths = dataclasses.field(default_factory=lambda: RestPaths(paths=0, count=0))
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)
@@ -102,15 +99,12 @@ class Step(TypedDict):
 
 
 @dataclass(frozen=True)
-class Funnel(Answer):
+class Funnel(FieldAnswer):
     """How many sessions come to each step of a funnel; `n_sessions` counts all sessions."""
 
     data: list[Step] = dataclasses.field(default_factory=list)
     n_sessions: int = 0
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

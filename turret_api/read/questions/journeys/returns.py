@@ -14,7 +14,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
@@ -74,7 +74,7 @@ class RestPairs(TypedDict):
 
 
 @dataclass(frozen=True)
-class Returns(Answer):
+class Returns(FieldAnswer):
     """How users come back. A return is a session of a user who had one before."""
 
     data: list[ReturnPair] = dataclasses.field(default_factory=list)
@@ -91,9 +91,6 @@ class Returns(Answer):
     ] = dataclasses.field(default_factory=dict)
     intervals: list[Interval] = dataclasses.field(default_factory=list)
     next: Next = None
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

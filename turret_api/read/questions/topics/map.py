@@ -9,7 +9,7 @@ from typing import Annotated
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion
+from turret_api.read.engine.question import FieldAnswer, Meaning
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.views.messages import SOURCES, messages_of
 from turret_api.read.views.topics import text_topics
@@ -20,7 +20,7 @@ COLUMNS = ("x", "y", "topic_id", "text", "size")
 
 
 @dataclass(frozen=True)
-class TopicMap(Answer):
+class TopicMap(FieldAnswer):
     """A place on the topic map for each distinct text, column by column."""
 
     x: Annotated[list[float], Meaning("one place a text, column by column")] = dataclasses.field(default_factory=list)
@@ -31,9 +31,6 @@ class TopicMap(Answer):
         default_factory=list
     )
     n_texts: Annotated[int, Meaning("distinct texts that pass; past the limit an even sample of them is shown")] = 0
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import AboutField, Answer, BuiltAt, Meaning, ModelVersion, Next, typed_rows
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import cut
 from turret_api.read.questions.topics.fits import Way, ways
@@ -64,7 +64,7 @@ class TopicRow(TypedDict):
 
 
 @dataclass(frozen=True)
-class Topics(Answer):
+class Topics(FieldAnswer):
     """The topics of a text field; their sizes, `n_unassigned` and `n_hidden` add up to `n_messages`."""
 
     data: list[TopicRow] = dataclasses.field(default_factory=list)
@@ -75,9 +75,6 @@ class Topics(Answer):
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
-    built_at: BuiltAt = None
-    model_version: ModelVersion = None
-    field: AboutField = None
 
 
 @dataclass(frozen=True)
