@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import pytest
 from tests.small_lake import DAYS, PROJECT, copied
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.lake.tables import FIELD_FAILURES, TABLES
 from turret_pipeline.stages import CHECKS
 
 Spoil = Callable[[pl.DataFrame], pl.DataFrame]
@@ -58,7 +59,13 @@ class Fault:
     checked: str = ""
 
 
-EMPTY = ("field_history", "field_overrides", "topic_edits")
+def failing(table: str, day: dt.date | None = None) -> Spoil:
+    """Return what adds that a field failed in the table."""
+    row = pl.DataFrame([(PROJECT, table, "prompt", day, "why", 0, "")], schema=FIELD_FAILURES.schema, orient="row")
+    return lambda rows: pl.concat([rows, row])
+
+
+EMPTY = ("field_history", "field_overrides", "topic_edits", "field_failures")
 """Tables that have no rows here."""
 
 FAULTS = [
@@ -68,6 +75,11 @@ FAULTS = [
     Fault("events", changed("part", pl.lit("nowhere.parquet")), "nothing_made_up"),
     Fault("field_profiles", changed("n_events", pl.lit(10_000)), "counts_reconcile"),
     Fault("field_types", without_one, "every_field_has_a_type"),
+    Fault("field_failures", failing("field_profiles", DAY), "no_field_failed", "field_profiles"),
+    *(
+        Fault("field_failures", failing(table), "no_field_failed", table)
+        for table in ("field_types", "embeddings", "topics")
+    ),
     Fault("messages", changed("event_id", pl.lit("x") + pl.col("event_id")), "every_message_has_its_event"),
     Fault("messages", without_one, "counts_reconcile"),
     Fault("embeddings", changed("vector", pl.col("vector") * 2), "unit_length"),

@@ -40,6 +40,7 @@ FIELDS = pl.Schema(
         "pending": pl.Boolean(),
         "confidence": pl.Float64(),
         "reason": pl.String(),
+        "failure": pl.String(),
         "personal": pl.Boolean(),
         "n_events": pl.Int64(),
         "n_null": pl.Int64(),

@@ -19,7 +19,8 @@ from turret_api.command.system import running
 from turret_api.processes.postgres import database, embedded_server
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import BUILDS, EVENTS, TOPICS
+from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_FAILURES, TOPICS
+from turret_pipeline.semantics.failures import failed_fields
 from turret_pipeline.settings import Settings
 
 HEARTBEAT_S = 120.0
@@ -94,6 +95,15 @@ def _tables(lake: Lake, project_id: str) -> dict[str, Any]:
         "events": _count(store.scan(lake, EVENTS, project_id)),
         "topics": _count(topics),
         "built_at": None if built_at is None else str(built_at.isoformat()),  # type: ignore[union-attr]
+        "failed_fields": [
+            {
+                "field": each.field,
+                "table": each.table,
+                "received_date": None if each.day is None else each.day.isoformat(),
+                "reason": each.reason,
+            }
+            for each in failed_fields(store.read(lake, FIELD_FAILURES, project_id))
+        ],
     }
 
 
@@ -126,4 +136,7 @@ def _text(found: dict[str, Any]) -> str:
     for each in found["projects"]:
         row = f"  {each['project_id']:<24} {each['plan']:<11} {each['events']:>12,} {each['topics']:>8}"
         lines += [f"{row}  {each['built_at'] or 'never'}"]
+        for failed in each["failed_fields"]:
+            of_day = f" of {failed['received_date']}" if failed["received_date"] else ""
+            lines += [f"    FAILED: field {failed['field']} in {failed['table']}{of_day}: {failed['reason']}"]
     return "\n".join(lines if found["projects"] else [*lines[:-1], "There are no projects yet."])

@@ -13,7 +13,7 @@ import polars as pl
 
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Library
-from turret_api.read.questions.fields import FieldRow, FieldType, field_row, find_field
+from turret_api.read.questions.fields import FieldRow, FieldType, failures_of, field_row, find_field
 from turret_api.read.questions.topics.edits import Action, Edit
 from turret_api.read.questions.topics.topic import find_topic
 from turret_api.read.views.topics import HIDE, MERGE, PIN, RENAME, EditsInForce, edits_of
@@ -26,10 +26,11 @@ def override_type(library: Library, project_id: str, field: str, chosen: FieldTy
 
     Raise `NotFoundError` if the project has no such field.
     """
-    known = find_field(library.snapshot(project_id), field)
+    snapshot = library.snapshot(project_id)
+    known = find_field(snapshot, field)
     row = {"project_id": project_id, "field": field, "decided_at": dt.datetime.now(dt.UTC), "type": chosen}
     _append(library, FIELD_OVERRIDES, row)
-    return field_row(known, chosen)
+    return field_row(known, chosen, failures_of(snapshot).get(field))
 
 
 def edit_topic(

@@ -322,6 +322,21 @@ TOPIC_EDITS = Table(
     ),
 )
 
+FIELD_FAILURES = Table(
+    "field_failures",
+    "One field that a table could not be brought up to date for, while all else was; gone once it can be.",
+    ("project_id", "table", "field", "received_date"),
+    (
+        _PROJECT,
+        Column("table", pl.String, "name of the table"),
+        _FIELD,
+        Column("received_date", pl.Date, "UTC day of receipt that it failed on; null: all", nullable=True),
+        Column("reason", pl.String, "what went wrong, in words"),
+        Column("n_messages", pl.Int64, "messages that the field had at the last try; 0 where they do not matter"),
+        Column("tried_with", pl.String, "fingerprint of the method and settings of the last try"),
+    ),
+)
+
 BUILDS = Table(
     "builds",
     "One table brought up to date for one project (and one day, where that is done by day).",

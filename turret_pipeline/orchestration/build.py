@@ -5,6 +5,7 @@ up to date is found without Dagster, so a build with nothing to do ends in about
 called again; while the daemon builds a project it waits for its turn.
 
 Exits with 0 when all is up to date, 1 when something failed, 2 for a call that cannot be understood, 130 after Ctrl-C.
+A field that failed in an earlier build, and was not tried again since, has failed in this one too.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from turret_pipeline.lake.parts import list_projects
-from turret_pipeline.lake.paths import PROJECT_ID
+from turret_pipeline.lake.paths import PROJECT_ID, Lake
 from turret_pipeline.orchestration.scope import Scope, runs_for
 from turret_pipeline.settings import SettingError, Settings
+from turret_pipeline.stages.containment import failures_of
 from turret_pipeline.stages.pending import pending_stages
 
 if TYPE_CHECKING:
@@ -70,6 +72,8 @@ def _build(named: list[str], scope: Scope) -> int:
     todo = {project: runs_for(lake, project, pending[project], scope) for project in projects}
     todo = {project: runs for project, runs in todo.items() if runs.by_day or runs.by_project}
     if not todo:
+        if failed := _failed_fields(lake, projects):
+            return failed
         print(f"everything is up to date ({len(projects)} projects, {time.perf_counter() - started:.1f} s)")
         return 0
     if settings.database_url is None or not os.environ.get("DAGSTER_HOME"):
@@ -80,7 +84,17 @@ def _build(named: list[str], scope: Scope) -> int:
     failures = build(_console(), settings, todo)
     for project, reason in failures.items():
         _fail(f"{project}: {reason}", 1)
-    return 1 if failures else 0
+    return _failed_fields(lake, projects) or (1 if failures else 0)
+
+
+def _failed_fields(lake: Lake, projects: list[str]) -> int:
+    """Name the fields that failed in this build, or in an earlier one and were not tried since; 1 if there are any."""
+    failed = [(project, each) for project in projects for each in failures_of(lake, project)]
+    if failed:
+        print("a field that failed is tried again when its messages change, and with --full-refresh", flush=True)
+    for project, each in failed:
+        _fail(f"{project}: the field {each.field} failed in {each.words}", 1)
+    return 1 if failed else 0
 
 
 def _console() -> Console:

@@ -18,6 +18,7 @@ from turret_pipeline.orchestration.table_metadata import (
     asset_spec,
     lineage,
     row_counts,
+    shown_failures,
 )
 from turret_pipeline.orchestration.verdicts import check_results, check_specs
 from turret_pipeline.orchestration.workshop import RefreshResource, Workshop
@@ -69,8 +70,10 @@ def day_asset(stage: Stage) -> dg.AssetsDefinition:
                     for day, rows in outcome.days.items():
                         attempts.show(day_key(day, project), table.name, {"rows written": rows})
                 counts, origin = row_counts(work.open(table)), {COLUMN_LINEAGE: lineage(stage, product)}
+                failures = shown_failures(work, table.name)
                 for day in days:
-                    attempts.show(day_key(day, project), table.name, counts.get(day, NO_ROWS) | origin)
+                    shown = counts.get(day, NO_ROWS) | origin | failures.get(day, {})
+                    attempts.show(day_key(day, project), table.name, shown)
         attempts.settle()
         results = list(check_results(workshop, product, wanted, context.log.info))
         yield dg.MaterializeResult(asset_key=table.name, check_results=results)

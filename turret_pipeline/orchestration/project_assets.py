@@ -9,7 +9,14 @@ import dagster as dg
 
 from turret_pipeline.orchestration.attempts import Attempts
 from turret_pipeline.orchestration.partitions import PROJECTS
-from turret_pipeline.orchestration.table_metadata import COLUMN_LINEAGE, asset_spec, lineage, row_count, shown_rows
+from turret_pipeline.orchestration.table_metadata import (
+    COLUMN_LINEAGE,
+    asset_spec,
+    lineage,
+    row_count,
+    shown_failures,
+    shown_rows,
+)
 from turret_pipeline.orchestration.verdicts import check_results, check_specs
 from turret_pipeline.orchestration.workshop import RefreshResource, Workshop
 from turret_pipeline.stages.stage import Stage
@@ -44,6 +51,7 @@ def project_assets(stage: Stage) -> dg.AssetsDefinition:
                     name, origin = product.table.name, {COLUMN_LINEAGE: lineage(stage, product)}
                     attempts.show(project, name, row_count(work.open(product.table)))
                     attempts.show(project, name, shown_rows(work, product) | origin)
+                    attempts.show(project, name, shown_failures(work, name).get(None, {}))
         attempts.settle()
         for product in stage.products:
             results = list(check_results(workshop, product, days[product.table.name], context.log.info))

@@ -12,6 +12,7 @@ import polars as pl
 
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.parts import PART_SCHEMA
+from turret_pipeline.stages.containment import failures_of
 from turret_pipeline.stages.stage import Product, Stage
 from turret_pipeline.stages.topic_map import Drawing
 from turret_pipeline.stages.work import Work
@@ -103,6 +104,15 @@ def _shown(value: object) -> Any:
     rounded = value.head(MOST_ROWS).collect().with_columns(pl.selectors.float().round(3))
     schema = dg.TableSchema([dg.TableColumn(name, str(dtype)) for name, dtype in rounded.schema.items()])
     return dg.MetadataValue.table([dg.TableRecord(row) for row in rounded.to_dicts()], schema)
+
+
+def shown_failures(work: Work, table: str) -> dict[dt.date | None, dict[str, str]]:
+    """Return by day (None: of the whole) why fields of the table failed, as metadata of a materialization."""
+    shown: dict[dt.date | None, dict[str, str]] = {}
+    for failed in failures_of(work.lake, work.project_id):
+        if failed.table == table:
+            shown.setdefault(failed.day, {})[f"{failed.field} failed"] = failed.reason
+    return shown
 
 
 def row_count(table: ProjectTable) -> dict[str, int]:

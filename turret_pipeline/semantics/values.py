@@ -6,12 +6,14 @@ A value that is compared (the options of an enum, a segment's value) has one spe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
 import orjson
 import polars as pl
 
+_ESCAPED = re.compile(r'[\x00-\x1f"\\]')
 _GROUPED = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?"
 _EUROPEAN = r"\d{1,3}(?:\.\d{3})+,\d+"
 _BLANKS = r"['\u2019\s]"
@@ -56,13 +58,19 @@ def field_values(metadata: Sequence[str] | pl.Series, fields: Sequence[str]) -> 
 
     Only the fields asked for are decoded, which is several times faster than decoding all.
     """
-    if not fields:
-        return {}
-    attributes = [(f"field_{i}", object, None) for i in range(len(fields))]
-    names = {f"field_{i}": field for i, field in enumerate(fields)}
-    decoder = msgspec.json.Decoder(msgspec.defstruct("Metadata", attributes, rename=names, gc=False))
-    rows = [msgspec.structs.astuple(decoder.decode(text)) for text in metadata]
-    return {field: [row[i] for row in rows] for i, field in enumerate(fields)}
+    found: dict[str, list[object]] = {}
+    # msgspec takes no attribute whose name is escaped in JSON.
+    plain = [field for field in fields if not _ESCAPED.search(field)]
+    if plain:
+        attributes = [(f"field_{i}", object, None) for i in range(len(plain))]
+        names = {f"field_{i}": field for i, field in enumerate(plain)}
+        decoder = msgspec.json.Decoder(msgspec.defstruct("Metadata", attributes, rename=names, gc=False))
+        rows = [msgspec.structs.astuple(decoder.decode(text)) for text in metadata]
+        found = {field: [row[i] for row in rows] for i, field in enumerate(plain)}
+    if len(plain) < len(fields):
+        events = [orjson.loads(text) for text in metadata]
+        found |= {field: [event.get(field) for event in events] for field in fields if field not in found}
+    return found
 
 
 def canonical_column(values: Sequence[object]) -> pl.Series:

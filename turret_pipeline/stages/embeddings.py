@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from turret_pipeline import failpoint
-from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
@@ -18,6 +17,8 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, VECTOR
 from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
+from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
+from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -32,30 +33,28 @@ SAMPLE_VECTORS = 5_000
 
 
 def bring(task: Task) -> Outcome:
-    """After this call every text of `messages` has its vector; only those that had none are embedded.
+    """After this call every text of `messages` that can be embedded has its vector; only those without are embedded.
 
-    Only days whose messages changed are looked through, some at a time. Their texts go in order of `text_id`,
-    `CHUNK_TEXTS` a commit, so that after a crash the rest falls into the same chunks: a vector's last bits depend on
-    the batch that its text was embedded in. Vectors of another version of the method go first, all of them: distances
-    between vectors of two methods mean nothing.
+    Only days whose messages changed are looked through, some at a time; all days while a field has texts that could not
+    be embedded. The texts go in order of `text_id`, `CHUNK_TEXTS` a commit, so that after a crash the rest falls into
+    the same chunks: a vector's last bits depend on the batch that its text was embedded in. Vectors of another version
+    of the method go first, all of them: distances between vectors of two methods mean nothing.
     """
-    outcome = Outcome("embeddings")
+    outcome, failures = Outcome("embeddings"), Failures(task)
     work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
-    if table.inputs() != wanted:
+    if table.inputs() != wanted or (failures and work.full_refresh):
         if table.made_by() not in (None, task.stage.version):
             table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
             failpoint.reached("embeddings.after_removal")
         changed = {day: task.inputs(day) for day in task.stage.stale_days(task)}
-        embedder = None
-        for window in _windows(messages, list(changed)):
+        attempt = EmbeddingAttempt(lambda: open_lake_embedder(work.lake, work.model))
+        for window in _windows(messages, messages.days() if failures else list(changed)):
             missing = _missing(messages, table, task.model, window)
-            if missing.height:
-                embedder = embedder or open_lake_embedder(work.lake, work.model)
-                _embed(work, table, embedder, missing)
-            outcome.n_rows += missing.height
+            outcome.n_rows += _embed(task, missing, attempt)
+        failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
         table.set_inputs(wanted, changed)
         outcome.looked_at = changed
-    outcome.facts = {"model": task.model}
+    outcome.facts = {"model": task.model, **failures.facts}
     return task.finish(outcome)
 
 
@@ -86,14 +85,27 @@ def _missing(messages: ProjectTable, table: ProjectTable, model: str, days: list
     return texts.unique("text_id").sort("text_id").collect(engine="streaming")
 
 
-def _embed(work: Work, table: ProjectTable, embedder: Embedder, missing: pl.DataFrame) -> None:
-    work.tell("embeddings", 0, missing.height)
+def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
+    """Embed the texts of `missing`, of each field those that can be; return how many."""
+    work, table, done = task.work, task.table, 0
+    if missing.height:
+        work.tell("embeddings", 0, missing.height)
     for start in range(0, missing.height, CHUNK_TEXTS):
         chunk = missing.slice(start, CHUNK_TEXTS)
-        vectors = embedder.embed(chunk["text"].to_list(), partial(_tell, work, start, missing.height))
+        tell = partial(_tell, work, start, missing.height)
+        texts, vectors = attempt.embed(chunk, partial(_fields_of, task.open(MESSAGES)), tell)
         failpoint.reached("embeddings.after_analysis")
-        table.append(embedding_rows(work.project_id, embedder.key, chunk, vectors), inputs=UNFINISHED)
+        if texts.height:
+            table.append(embedding_rows(work.project_id, task.model, texts, vectors), inputs=UNFINISHED)
+        done += texts.height
         failpoint.reached("embeddings.after_chunk")
+    return done
+
+
+def _fields_of(messages: ProjectTable, texts: pl.DataFrame) -> pl.DataFrame:
+    """Return `field` and `text_id` of the fields that have messages with these texts."""
+    said = messages.scan().select("field", "text_id").join(texts.lazy().select("text_id"), on="text_id", how="semi")
+    return said.unique().collect(engine="streaming")
 
 
 def embedding_rows(project_id: str, model: str, texts: pl.DataFrame, vectors: np.ndarray) -> pl.DataFrame:
@@ -130,6 +142,7 @@ STAGE = Stage(
             {
                 "unit_length": unit_length(EMBEDDINGS, "text_id", "vector", at_most=SAMPLE_VECTORS),
                 "every_text_has_a_vector": Check("every text of a message has a vector", every_text_has_a_vector),
+                "no_field_failed": no_field_failed(EMBEDDINGS),
             },
         ),
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import polars as pl
 
 from turret_pipeline import failpoint
@@ -10,20 +12,26 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, FIELD_PROFILES
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
+from turret_pipeline.stages.containment import Failure, Failures, no_field_failed, trying
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome
 
 
 def bring(task: Task) -> Outcome:
-    """After this call each day of `events` that was asked for is profiled, one commit a day."""
+    """After this call each day of `events` that was asked for is profiled, one commit a day.
+
+    Of a field that cannot be profiled the values are counted.
+    """
     outcome = Outcome("field_profiles")
-    events = task.open(EVENTS)
+    events, failures = task.open(EVENTS), Failures(task)
     stale = task.stale_days()
     todo = task.asked_for(stale)
     for position, day in enumerate(todo, start=1):
         of_day = events.scan().filter(pl.col("received_date") == day).select("timestamp", "metadata")
-        found = profile_fields(of_day.collect())
+        failed: dict[str, Failure] = {}
+        found = profile_fields(of_day.collect(), partial(trying, failed))
         failpoint.reached("field_profiles.after_analysis")
+        failures.settle(failed, day)
         rows = found.with_columns(project_id=pl.lit(task.work.project_id), received_date=pl.lit(day, dtype=pl.Date))
         rows = rows.select(FIELD_PROFILES.schema.names()).sort("month", "field")
         task.table.replace(rows, [day], days={day: task.inputs(day)})
@@ -51,7 +59,10 @@ STAGE = Stage(
             "What the values of each metadata field looked like on one day. From these Turret tells texts from "
             "choices and numbers.",
             {"field n_events n_values evidence": "events.metadata", "month": "events.timestamp"},
-            {"counts_reconcile": Check("no field is in more events than the day has", counts_reconcile)},
+            {
+                "counts_reconcile": Check("no field is in more events than the day has", counts_reconcile),
+                "no_field_failed": no_field_failed(FIELD_PROFILES),
+            },
         ),
     ),
     reads=(Source(EVENTS),),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 import polars as pl
 
@@ -22,6 +23,7 @@ from turret_pipeline.lake.tables import (
     FIELD_TYPES,
 )
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding
+from turret_pipeline.stages.containment import Failure, Failures, no_field_failed, trying
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -40,7 +42,8 @@ def bring(task: Task) -> Outcome:
 
     What changed is added to `field_history` first. Of the profiles only those are read that are new, and as many
     before them as a type is judged by; the sum of all others is kept in `field_totals`. Another version of the method
-    judges all days anew, without regard to the types that there were, and adds what differs to the history.
+    judges all days anew, without regard to the types that there were, and adds what differs to the history. A field
+    that cannot be judged keeps its type.
     """
     outcome = Outcome("field_types")
     work, profiles, table = task.work, task.open(FIELD_PROFILES), task.table
@@ -51,8 +54,12 @@ def bring(task: Task) -> Outcome:
         previous = None if known.is_empty() or task.makes_anew() else known
         periods = profiles.scan().select("received_date", "month", "field", "n_values").collect()
         needed = periods_to_read(periods, previous)
-        found = detect_types(_evidence(profiles, needed), previous, overrides.drop("project_id"), totals)
+        failed: dict[str, Failure] = {}
+        chosen = overrides.drop("project_id")
+        found = detect_types(_evidence(profiles, needed), previous, chosen, totals, partial(trying, failed))
         failpoint.reached("field_types.after_analysis")
+        failures = Failures(task)
+        failures.settle(failed)
         is_first, changes = known.is_empty() or work.full_refresh, found.changes
         if previous is None and not is_first:
             # Judged anew from the first day on: the types on the way are in the history already.
@@ -67,6 +74,7 @@ def bring(task: Task) -> Outcome:
         outcome.n_rows = rows.height
         outcome.facts = dict(sorted(rows["type"].value_counts().iter_rows()))
         outcome.facts["profiles read"] = needed.height
+        outcome.facts |= failures.facts
         failpoint.reached("field_types.after_commit")
     return task.finish(outcome)
 
@@ -161,7 +169,10 @@ STAGE = Stage(
             "What each metadata field is: text that people wrote, a choice among few values, or a number. "
             "A person's override wins over what the values show.",
             {"type detected_type confidence reason n_null n_distinct summary": "field_profiles.evidence"},
-            {"every_field_has_a_type": Check("every field that was seen has a type", every_field_has_a_type)},
+            {
+                "every_field_has_a_type": Check("every field that was seen has a type", every_field_has_a_type),
+                "no_field_failed": no_field_failed(FIELD_TYPES),
+            },
             _largest,
         ),
     ),

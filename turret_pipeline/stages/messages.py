@@ -94,7 +94,8 @@ def counts_reconcile(lake: Lake, project_id: str, days: ReceiptDays = None) -> F
     counts = []
     for evidence in profiles["evidence"]:
         found = orjson.loads(evidence)
-        counts.append(found["kinds"].get("text", 0) - found["shapes"].get(BLANK, 0))
+        n_texts = found["kinds"].get("text", 0) + found.get("unread", {}).get("text", 0)
+        counts.append(n_texts - found["shapes"].get(BLANK, 0))
     texts = profiles.select("received_date", "field", texts=pl.Series(counts, dtype=pl.Int64))
     wanted = texts.group_by("received_date", "field").sum()
     messages = of_days(store.scan(lake, MESSAGES, project_id), days).group_by("received_date", "field")

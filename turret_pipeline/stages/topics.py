@@ -32,6 +32,7 @@ from turret_pipeline.stages.check import (
     texts_of_messages,
     unit_length,
 )
+from turret_pipeline.stages.containment import Failures, FieldError, contained, no_field_failed
 from turret_pipeline.stages.embeddings import STAGE as EMBEDDINGS_STAGE
 from turret_pipeline.stages.field_types import TEXT_FIELDS, text_fields
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
@@ -45,6 +46,8 @@ MOST_FIELDS, MOST_TOPICS = 3, 150
 def bring(task: Task) -> tuple[Outcome, Outcome]:
     """After this call every text of each text field has its topic, or is known to have none.
 
+    A field whose texts cannot be fitted keeps the topics that it had, or has none.
+
     Several tables cannot be written in one commit: `topic_fits` and `topic_lineage` go first, then the topics with the
     version that they were fitted from, then the assignments of that fit. When the assignments are missing the fit is
     made again from what it was made from. Rows of a field that is no longer text stay, so that its topics keep their
@@ -56,17 +59,22 @@ def bring(task: Task) -> tuple[Outcome, Outcome]:
         from turret_pipeline.stages.fits.assign import bring_field
         from turret_pipeline.stages.fits.field import Field, Tables
 
-        tables = Tables.of(task)
+        tables, failures = Tables.of(task), Failures(task)
         messages, assignments = tables.messages, tables.assignments
         chosen = tables.types.mark(TEXT_FIELDS)
         days = {day: fingerprint(messages.state(day), chosen) for day in messages.days()}
         changed = [day for day, state in days.items() if assignments.inputs(day) != state]
-        for name in text_fields(tables.types):
-            bring_field(Field(task.work, name, tables, task.stage.version), changed, fitted, assigned)
+        # While texts wait for their vectors the days are not done: they are looked into again.
+        is_embedded = EMBEDDINGS_STAGE.is_followed(task)
+        fields = text_fields(tables.types)
+        failures.keep(fields)
+        for name in fields:
+            field = Field(task.work, name, tables, task.stage.version, is_embedded)
+            bring_field(field, changed, failures, fitted, assigned)
+        fitted.facts |= failures.facts
         # A fit assigns every text anew.
         assigned.looked_at = None if fitted.n_rows else changed
-        # While texts wait for their vectors the days are not done: they are looked into again.
-        if EMBEDDINGS_STAGE.is_followed(task):
+        if is_embedded:
             assignments.set_inputs(task.inputs(), {day: days[day] for day in changed})
     return task.finish(fitted), task.finish(assigned)
 
@@ -113,7 +121,11 @@ def _maps(work: Work, rows: pl.LazyFrame) -> dict[str, object]:
     shown: dict[str, object] = {"topics": drawn.height}
     for field in largest["field"].head(MOST_FIELDS):
         of_field = drawn.filter(pl.col("field") == field)
-        shown[f"map of {field}"] = Drawing(topic_map(of_field.head(MOST_TOPICS)))
+        try:
+            with contained():
+                shown[f"map of {field}"] = Drawing(topic_map(of_field.head(MOST_TOPICS)))
+        except FieldError as error:
+            shown[f"map of {field}"] = f"not drawn: {error}"
     return shown | {"top topics": topics.select("label", "n_messages", "n_texts", "field")}
 
 
@@ -142,6 +154,7 @@ STAGE = Stage(
             {
                 "labels_are_distinct": Check("a label names one topic of a field", labels_are_distinct),
                 "unit_length": unit_length(TOPICS, "topic_id", "centroid"),
+                "no_field_failed": no_field_failed(TOPICS),
             },
             _maps,
         ),

@@ -4,12 +4,13 @@
 import { ApiError, forget, get } from "./api.js";
 import { here, link, go, view } from "./address.js";
 import { drawPictures, forgetPictures } from "./charts.js";
+import { h } from "./dom.js";
 import { journeys } from "./journeys.js";
 import { opening, overview } from "./overview.js";
 import { beginView } from "./panel.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
-import { failed, firstEvent, loading, noTextField, notBuilt } from "./states.js";
+import { brokenFields, failed, firstEvent, loading, noTextField, notBuilt } from "./states.js";
 import { topic } from "./topic.js";
 import { topics } from "./topics.js";
 
@@ -84,7 +85,9 @@ async function content_of(make, id, query) {
     return usage.used ? notBuilt(usage, show) : firstEvent(show);
   }
   if (field === null) return noTextField(fields);
-  return make({ fields, texts, field, id, query, again: show });
+  const page = make({ fields, texts, field, id, query, again: show });
+  const broken = fields.data.filter((each) => each.failure);
+  return broken.length ? h("div", {}, brokenFields(broken), page) : page;
 }
 
 // Who works with the keyboard stays where they were, though the page is drawn anew.

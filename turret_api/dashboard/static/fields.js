@@ -20,7 +20,13 @@ export function fieldsTable(fields, { edit, history }) {
       ),
       h("td", { class: "number", "data-title": "Confidence", title: field.reason ?? "" }, percent(field.confidence)),
       h("td", { class: "number events", "data-title": "Events" }, count(field.n_events)),
-      h("td", { class: "whole muted reason" }, field.reason ?? "", history(field)),
+      h(
+        "td",
+        { class: "whole muted reason" },
+        field.failure ? h("p", { class: "problem" }, `Failed in ${field.failure}`) : null,
+        field.reason ?? "",
+        history(field),
+      ),
       h("td", { class: "whole" }, contents(field)),
     ),
   );

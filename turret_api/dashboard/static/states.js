@@ -37,6 +37,22 @@ export function failed(error, again) {
   );
 }
 
+// Above a page: the fields that the last build could not do, while it did all others.
+export function brokenFields(fields) {
+  return h(
+    "div",
+    { class: "panel broken", role: "alert" },
+    fields.map((each) =>
+      h("p", { class: "problem" }, "The field ", h("strong", {}, each.field), ` failed in ${each.failure}`),
+    ),
+    h(
+      "p",
+      { class: "fine" },
+      "All other fields are up to date. Messages of a field that failed are counted, new ones may be without a topic. It is tried again when its messages change, and by `turret build --full-refresh`.",
+    ),
+  );
+}
+
 export function firstEvent(again) {
   const code = h("pre", { class: "code", tabindex: "0" }, curl("YOUR_WRITE_KEY"));
   const problem = h("p", { class: "problem", role: "alert" });

@@ -17,7 +17,8 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, documented
 from turret_api.read.questions.pages import Listed
 from turret_api.read.views.numbers import Bin
-from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES
+from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES
+from turret_pipeline.semantics.failures import failed_fields
 
 FieldType = Literal["text", "enum", "number", "other"]
 
@@ -40,6 +41,7 @@ class FieldRow(TypedDict):
     pending: Annotated[bool, Meaning("whether a person's override waits for the next build to take effect everywhere")]
     confidence: Annotated[float, Meaning("0 to 1")]
     reason: str
+    failure: Annotated[str | None, Meaning("why a build could not profile, embed or fit it; null: it could")]
     personal: Annotated[bool, Meaning("whether the values are names, postal or e-mail addresses of people")]
     n_events: int
     n_null: int
@@ -87,7 +89,7 @@ class FieldHistory(Answer):
 class AllFields(Listed):
     """Which fields does the project have, and of which type is each?"""
 
-    tables = (FIELD_TYPES, FIELD_OVERRIDES)
+    tables = (FIELD_TYPES, FIELD_OVERRIDES, FIELD_FAILURES)
     answers = Fields
 
     def answer(self, snapshot: Snapshot) -> Fields:
@@ -117,7 +119,16 @@ def list_fields(snapshot: Snapshot) -> list[FieldRow]:
     last = overrides.unique("field", keep="last", maintain_order=True)
     chosen: dict[str, FieldType | None] = dict(last.select("field", "type").iter_rows())
     found = snapshot.scan(FIELD_TYPES).sort("field").collect().iter_rows(named=True)
-    return [field_row(each, chosen.get(each["field"])) for each in found]
+    failures = failures_of(snapshot)
+    return [field_row(each, chosen.get(each["field"]), failures.get(each["field"])) for each in found]
+
+
+def failures_of(snapshot: Snapshot) -> dict[str, str]:
+    """Return by field why a build could not do it, of those that failed."""
+    found: dict[str, str] = {}
+    for each in failed_fields(snapshot.scan(FIELD_FAILURES).collect()):
+        found[each.field] = f"{found[each.field]}; {each.words}" if each.field in found else each.words
+    return found
 
 
 def find_field(snapshot: Snapshot, field: str) -> dict[str, Any]:
@@ -128,8 +139,11 @@ def find_field(snapshot: Snapshot, field: str) -> dict[str, Any]:
     return found.row(0, named=True)
 
 
-def field_row(found: Mapping[str, Any], override: FieldType | None) -> FieldRow:
-    """Return what is shown of a row of `FIELD_TYPES` while `override` is in force (None: no override)."""
+def field_row(found: Mapping[str, Any], override: FieldType | None, failure: str | None = None) -> FieldRow:
+    """Return what is shown of a row of `FIELD_TYPES` while `override` is in force (None: no override).
+
+    failure: as in the row.
+    """
     summary = orjson.loads(found["summary"])
     in_force = override or found["detected_type"]
     return {
@@ -140,6 +154,7 @@ def field_row(found: Mapping[str, Any], override: FieldType | None) -> FieldRow:
         "pending": in_force != found["type"] or (override is not None) != found["overridden"],
         "confidence": found["confidence"],
         "reason": found["reason"],
+        "failure": failure,
         "personal": summary.get("personal", False),
         "n_events": found["n_events"],
         "n_null": found["n_null"],

@@ -10,8 +10,9 @@ chose wins over both. Counts and summaries are over all days. No language model 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,9 +20,9 @@ import orjson
 import polars as pl
 
 from turret_pipeline.analysis.fields import shapes as shape
-from turret_pipeline.analysis.fields.evidence import Evidence, merge, observe
+from turret_pipeline.analysis.fields.evidence import Evidence, count_only, merge, observe
 from turret_pipeline.analysis.fields.messages import extract_messages, text_id
-from turret_pipeline.analysis.fields.verdict import ENUM, NUMBER, TEXT, Verdict, judge
+from turret_pipeline.analysis.fields.verdict import ENUM, NUMBER, OTHER, TEXT, Verdict, judge
 from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_PROFILES, FIELD_TOTALS, FIELD_TYPES, Table
 from turret_pipeline.semantics.values import all_values
 
@@ -56,6 +57,14 @@ TYPES = _without_project(FIELD_TYPES)
 CHANGES = _without_project(FIELD_HISTORY, "n")
 
 
+Trying = Callable[[str], contextlib.AbstractContextManager[None]]
+"""Given a field: a block around what is done with its values. Where it lets no error out, the field is done without."""
+
+
+def _uncontained(field: str) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
 @dataclass(frozen=True)
 class Detection:
     """Every field with its type (columns `TYPES`), and the types that were found on the way (`CHANGES`), in order."""
@@ -64,17 +73,22 @@ class Detection:
     changes: pl.DataFrame
 
 
-def profile_fields(events: pl.DataFrame) -> pl.DataFrame:
+def profile_fields(events: pl.DataFrame, trying: Trying = _uncontained) -> pl.DataFrame:
     """Return what each metadata field of `events` (`timestamp` and `metadata` of `EVENTS`) held: `PROFILES`.
 
-    One row a month and field, in this order.
+    One row a month and field, in this order. Values on which the block of `trying` fails are only counted.
     """
     found: dict[tuple[dt.date, str], Evidence] = {}
     month_of = pl.col("timestamp").dt.date().dt.month_start().alias("month")
     for chunk in events.select("metadata", month_of).iter_slices(CHUNK_EVENTS):
         for (month,), group in chunk.partition_by("month", as_dict=True, maintain_order=True).items():
             for field, values in all_values(group["metadata"].to_list()).items():
-                found.setdefault((month, field), Evidence()).add(observe(values))
+                before = found.get((month, field), Evidence())
+                seen = None
+                with trying(field):
+                    seen = merge([before, observe(values)])
+                    seen.to_json()
+                found[month, field] = seen or merge([before, count_only(values)])
     rows = [(*key, seen.n, _n_values(seen), seen.to_json()) for key, seen in sorted(found.items())]
     return pl.DataFrame(rows, schema=PROFILES, orient="row")
 
@@ -108,6 +122,7 @@ def detect_types(
     previous: pl.DataFrame | None,
     overrides: pl.DataFrame,
     totals: pl.DataFrame | None = None,
+    trying: Trying = _uncontained,
 ) -> Detection:
     """Return every field with its type, in order of the field, and what changed since `previous`.
 
@@ -115,6 +130,7 @@ def detect_types(
     previous: the types that this function returned last time (None: never), which steady the new ones.
     overrides: rows of `FIELD_OVERRIDES`; the latest of a field counts, and null takes the earlier back.
     totals: evidence of all days but the newest (columns `TOTALS`); None: `profiles` are all there is.
+    trying: a field on which its block fails keeps its type; without one it is `other`.
     """
     decided = _latest(overrides)
     before = {} if previous is None else {row["field"]: row for row in previous.iter_rows(named=True)}
@@ -122,32 +138,60 @@ def detect_types(
     newest = profiles["received_date"].max()
     types, changes = [], []
     for field, periods in _by_field(_with_known(profiles, previous)):
-        found: Verdict | None = None
-        known = before.get(field)
-        if known is not None:
-            marks = orjson.loads(known["summary"])
-            of = {mark: marks.get(mark, False) for mark in MARKS}
-            found = Verdict(known["detected_type"], known["confidence"], known["reason"], **of)
-        seen = [Evidence.from_json(period["evidence"]) for period in periods]
-        for place in _places_to_judge(periods):
-            steady = _steady(judge(field, merge(_newest(seen[: place + 1]))), found)
-            if found is None or steady.type != found.type:
-                seen_to = periods[place]["seen_to"]
-                changes.append((field, steady.type, seen_to, steady.confidence, steady.reason))
-            found = steady
-        assert found is not None
-        if sums is None:
-            whole = merge(seen)
-        else:
-            today = [each for each, period in zip(seen, periods, strict=True) if period["received_date"] == newest]
-            whole = merge([*([Evidence.from_json(sums[field])] if field in sums else []), *today])
-        seen_to = max(period["seen_to"] for period in periods)
-        types.append(
-            _row(field, found, decided.get(field), whole, max(seen_to, known["seen_to"]) if known else seen_to)
-        )
+        known, row = before.get(field), None
+        with trying(field):
+            found, changed = _judged(field, periods, known)
+            sum_of_field = None if sums is None else sums.get(field, Evidence().to_json())
+            whole = _whole(periods, sum_of_field, newest)
+            row = _row(field, found, decided.get(field), whole, _last_day(periods, known))
+            changes += changed
+        types.append(row or _unjudged(field, periods, decided.get(field), known))
     return Detection(
         pl.DataFrame(types, schema=TYPES).sort("field"), pl.DataFrame(changes, schema=CHANGES, orient="row")
     )
+
+
+def _judged(
+    field: str, periods: list[dict[str, Any]], known: Mapping[str, Any] | None
+) -> tuple[Verdict, list[tuple[object, ...]]]:
+    """Return the verdict after the last of the periods, and the rows of `CHANGES` on the way to it."""
+    found: Verdict | None = None
+    if known is not None:
+        marks = orjson.loads(known["summary"])
+        of = {mark: marks.get(mark, False) for mark in MARKS}
+        found = Verdict(known["detected_type"], known["confidence"], known["reason"], **of)
+    changes: list[tuple[object, ...]] = []
+    seen = [Evidence.from_json(period["evidence"]) for period in periods]
+    for place in _places_to_judge(periods):
+        steady = _steady(judge(field, merge(_newest(seen[: place + 1]))), found)
+        if found is None or steady.type != found.type:
+            changes.append((field, steady.type, periods[place]["seen_to"], steady.confidence, steady.reason))
+        found = steady
+    assert found is not None
+    return found, changes
+
+
+def _whole(periods: list[dict[str, Any]], total: str | None, newest: object) -> Evidence:
+    """Return the evidence of all days. total: of all but the newest; None: the periods are of all days."""
+    of = [period["evidence"] for period in periods if total is None or period["received_date"] == newest]
+    return merge(Evidence.from_json(each) for each in ([] if total is None else [total]) + of)
+
+
+def _last_day(periods: list[dict[str, Any]], known: Mapping[str, Any] | None) -> dt.date:
+    last: dt.date = max([period["seen_to"] for period in periods] + ([known["seen_to"]] if known else []))
+    return last
+
+
+def _unjudged(
+    field: str, periods: list[dict[str, Any]], chosen: str | None, known: Mapping[str, Any] | None
+) -> dict[str, object]:
+    """Return the row of a field that cannot be judged: as it was known before, or else of no known type."""
+    if known is not None:
+        detected = known["detected_type"]
+        return {**known, "type": chosen or detected, "overridden": chosen is not None}
+    unread = Evidence(n=sum(period["n_events"] for period in periods))
+    found = Verdict(OTHER, 0.0, "its values could not be judged")
+    return _row(field, found, chosen, unread, _last_day(periods, None))
 
 
 def _row(field: str, found: Verdict, chosen: str | None, whole: Evidence, seen_to: dt.date) -> dict[str, object]:
@@ -234,7 +278,7 @@ def _newest(seen: list[Evidence]) -> list[Evidence]:
 
 
 def _n_values(seen: Evidence) -> int:
-    return seen.n - seen.kinds["null"] - seen.shapes[shape.BLANK]
+    return seen.n - seen.kinds["null"] - seen.shapes[shape.BLANK] - seen.unread.total()
 
 
 def _steady(found: Verdict, before: Verdict | None) -> Verdict:

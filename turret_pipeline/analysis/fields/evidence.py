@@ -15,6 +15,7 @@ import bisect
 import hashlib
 import heapq
 import math
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -52,7 +53,7 @@ class Evidence:
     `kinds` counts JSON types (null, boolean, number, text, list, object); `shapes` counts texts by shape. `numbers`
     counts numbers, in whatever spelling, with their sum, least, greatest, how many are whole, how many of those read as
     dates (20260301), by number of digits before the point, and by bucket. `values` are the distinct scalar values, by
-    hash, below `limit` of `HASH_SPACE`.
+    hash, below `limit` of `HASH_SPACE`. `unread` counts by JSON type the values of which nothing else is known.
     """
 
     n: int = 0
@@ -70,17 +71,19 @@ class Evidence:
     limit: int = HASH_SPACE
     values: dict[str, Value] = field(default_factory=dict)
     examples: list[str] = field(default_factory=list)
+    unread: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Evidence) -> None:
         """After this call the evidence is that of both (`other` is left as it is)."""
         self.n += other.n
+        self.unread += other.unread
         self.kinds += other.kinds
         self.shapes += other.shapes
         self.chars += other.chars
         self.n_numbers += other.n_numbers
         self.n_whole += other.n_whole
         self.n_dates += other.n_dates
-        self.total += other.total
+        self.total = _finite(self.total + other.total)
         self.least = min((x for x in (self.least, other.least) if x is not None), default=None)
         self.greatest = max((x for x in (self.greatest, other.greatest) if x is not None), default=None)
         self.digits += other.digits
@@ -173,6 +176,7 @@ class Evidence:
                 "texts": [self.values[key].text for key in keys] if self.is_exact else None,
                 "examples": self.examples,
             }
+            | ({"unread": dict(sorted(self.unread.items()))} if self.unread else {})
         ).decode()
 
     @classmethod
@@ -182,8 +186,9 @@ class Evidence:
         keys, counts = found.pop("hashes"), found.pop("counts")
         texts = found.pop("texts") or [None] * len(keys)
         kept = zip(keys, counts, found.pop("value_shapes"), texts, strict=True)
-        for name in ("kinds", "shapes", "digits", "buckets"):
-            found[name] = Counter(found[name])
+        for name in ("kinds", "shapes", "digits", "buckets", "unread"):
+            found[name] = Counter(found.get(name, {}))
+        found["total"] = found["total"] or 0.0  # null where an earlier version added up beyond what a float holds
         return cls(**found, values={key: Value(count, form, text) for key, count, form, text in kept})
 
 
@@ -197,11 +202,8 @@ def merge(evidence: Iterable[Evidence]) -> Evidence:
 
 def observe(values: Sequence[object]) -> Evidence:
     """Return the evidence of a field's `values` (as JSON decodes them, nulls included). A million take some seconds."""
-    found = Evidence(n=len(values))
     types = Counter(map(type, values))
-    kinds = {type(None): "null", bool: "boolean", int: "number", float: "number", str: "text", list: "list"}
-    for kind, count in types.items():
-        found.kinds[kinds.get(kind, "object")] += count
+    found = Evidence(n=len(values), kinds=_kinds(types))
     if types[str]:
         _observe_texts(found, pl.Series("value", [v for v in values if type(v) is str], dtype=pl.String))
     plain = [v for v in values if type(v) is int or type(v) is float]
@@ -214,6 +216,25 @@ def observe(values: Sequence[object]) -> Evidence:
         if count:
             _keep(found, str(canonical(boolean)), count, shape.BOOLEAN)
     found._bound()
+    return found
+
+
+def count_only(values: Sequence[object]) -> Evidence:
+    """Return the evidence of `values` that cannot be looked into: how many are null, blank, or unread of which type."""
+    found = Evidence(n=len(values), unread=_kinds(Counter(map(type, values))))
+    found.kinds["null"] = found.unread.pop("null", 0)
+    texts = pl.Series([value for value in values if type(value) is str], dtype=pl.String)
+    n_blank = int((texts.str.strip_chars() == "").sum())
+    found.kinds["text"] = found.shapes[shape.BLANK] = n_blank
+    found.unread["text"] -= n_blank
+    return found
+
+
+def _kinds(types: Counter[type]) -> Counter[str]:
+    kinds = {type(None): "null", bool: "boolean", int: "number", float: "number", str: "text", list: "list"}
+    found = Counter[str]()
+    for kind, count in types.items():
+        found[kinds.get(kind, "object")] += count
     return found
 
 
@@ -257,7 +278,8 @@ def _observe_numbers(found: Evidence, numbers: np.ndarray, counts: np.ndarray) -
     month, day = numbers // 100 % 100, numbers % 100
     dates = whole & (numbers >= 1900_01_01) & (numbers < 2101_01_01) & (month >= 1) & (month <= 12) & (day >= 1)
     found.n_dates += int(counts[dates & (day <= 31)].sum())
-    found.total += float((numbers * counts).sum())
+    with np.errstate(over="ignore", invalid="ignore"):
+        found.total = _finite(found.total + float((numbers * counts).sum()))
     found.least = float(min(numbers.min(), math.inf if found.least is None else found.least))
     found.greatest = float(max(numbers.max(), -math.inf if found.greatest is None else found.greatest))
     size = np.abs(numbers)
@@ -269,6 +291,11 @@ def _observe_numbers(found: Evidence, numbers: np.ndarray, counts: np.ndarray) -
         found.digits[str(number)] += int(count)
     for side, number, count in table.group_by("sign", "bucket").agg(pl.col("count").sum()).iter_rows():
         found.buckets["0" if side == 0 else f"{'-' if side < 0 else '+'}{number}"] += int(count)
+
+
+def _finite(total: float) -> float:
+    """Return a sum that ran over as the nearest number that JSON can hold."""
+    return 0.0 if math.isnan(total) else max(-sys.float_info.max, min(sys.float_info.max, total))
 
 
 def _bucket_value(key: str) -> float:

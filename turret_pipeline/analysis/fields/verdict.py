@@ -68,7 +68,9 @@ class Verdict:
 def judge(field: str, seen: Evidence) -> Verdict:
     """Return the type that the values of `field` show."""
     n_blank = seen.shapes[shape.BLANK] + seen.shapes[shape.NULLISH]
-    n = seen.n - seen.kinds["null"] - n_blank
+    n = seen.n - seen.kinds["null"] - n_blank - seen.unread.total()
+    if n <= 0 < seen.unread.total():
+        return Verdict(OTHER, 0.0, "its values could not be looked into")
     if n <= 0:
         return Verdict(OTHER, 0.0, "no values yet, only null or blank")
     hint = hint_of(field)

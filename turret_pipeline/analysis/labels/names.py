@@ -25,6 +25,7 @@ from turret_pipeline.analysis.labels.phrases import (
     proper_names,
     singular,
 )
+from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
 
 Embed = Callable[[Sequence[str]], np.ndarray]
@@ -67,6 +68,9 @@ WORD_RANK_ALONE = 0.4
 
 LONG = 0.03
 """What each word past the third takes off a score."""
+
+NAMELESS = "no words"
+"""Name of a topic whose typical texts have no character that this Python knows to print."""
 
 THEME_SHARE = 0.15
 """Least share of the texts in each of a theme's topics, or all but one in four, for a phrase to name the theme."""
@@ -301,7 +305,8 @@ class Namer:
 
     def _message(self, topic: int) -> str:
         """Return the shortest of the topic's most typical texts: what names it where no phrase does."""
-        return _clip(min((self._texts[row] for row in self._typical[topic][:N_MESSAGES]), key=len))
+        seen = (printable(self._texts[row][:READ_CHARACTERS]) for row in self._typical[topic][:N_MESSAGES])
+        return _clip(min(filter(None, seen), key=len, default=NAMELESS))
 
     def _surface(self, key: str) -> str:
         """Return the phrase as it is mostly written."""
@@ -373,7 +378,7 @@ def _typical(vectors: np.ndarray, clusters: np.ndarray, centroids: np.ndarray, t
 
 
 def _clip(text: str) -> str:
-    line = " ".join(text.split())
+    line = printable(text)
     return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 1].rstrip() + "…"
 
 

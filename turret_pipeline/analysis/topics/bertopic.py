@@ -38,14 +38,15 @@ with warnings.catch_warnings():
 __all__ = ["BERTopic", "BaseEmbedder", "BaseRepresentation", "CountedWords", "TopicMapper", "TopicModel", "topic_model"]
 
 NO_WORDS = ["", " "]
-"""Where texts have no word in common: c-TF-IDF cannot do with less than two columns, and these stay empty."""
+"""What fills up where texts have fewer words in common: c-TF-IDF fails on one column or none; these stay empty."""
 
 
 class CountedWords(CountVectorizer):  # type: ignore[misc, unused-ignore]
     """BERTopic's `vectorizer_model` for texts whose words are counted already: it adds them up by topic."""
 
     def __init__(self, terms: Terms) -> None:
-        super().__init__(token_pattern=WORD, vocabulary=terms.words or NO_WORDS)
+        self._names = [*terms.words, *NO_WORDS[len(terms.words) :]]
+        super().__init__(token_pattern=WORD, vocabulary=self._names)
         self.terms = terms
 
     def of_topics(self, topics: Sequence[int]) -> sp.csr_matrix:
@@ -56,11 +57,13 @@ class CountedWords(CountVectorizer):  # type: ignore[misc, unused-ignore]
         numbers = np.unique(topics, return_inverse=True)[1]
         shape = int(numbers.max()) + 1, len(numbers)
         member = sp.csr_matrix((np.ones(len(numbers)), (numbers, np.arange(len(numbers)))), shape)
-        return member @ self.terms.of_words if self.terms.words else sp.csr_matrix((shape[0], len(NO_WORDS)))
+        counts = sp.csr_matrix(member @ self.terms.of_words)
+        counts.resize(shape[0], len(self._names))
+        return counts
 
     def get_feature_names_out(self, input_features: None = None) -> list[str]:
         """Return the words, in the order of the counts' columns."""
-        return self.terms.words or NO_WORDS
+        return self._names
 
 
 class TopicModel(BERTopic):  # type: ignore[misc, unused-ignore]

@@ -16,6 +16,7 @@ import polars as pl
 
 from turret_pipeline.analysis.labels.language_model import Suggest
 from turret_pipeline.analysis.labels.names import Embed
+from turret_pipeline.analysis.labels.printable import is_visible
 from turret_pipeline.analysis.topics.clusters import GraphClusters
 from turret_pipeline.analysis.topics.last_fit import LastFit
 from turret_pipeline.analysis.topics.map import find_themes, place_texts, place_topics
@@ -76,7 +77,7 @@ def fit_topics(
         may give new topics other names (`labels.language_model`).
     """
     texts = texts.unique("text_id").sort("text_id")
-    usable = texts.filter(pl.col("text").str.strip_chars() != "")
+    usable = texts.filter(is_visible(pl.col("text")))
     # text_id is a hash, so the first rows in its order are a random sample, and nearly the same one at the next fit.
     sample = usable.head(MAX_FIT_TEXTS)
     nothing = TopicFit(TOPIC_SCHEMA.to_frame(), _unassigned(texts["text_id"]))
@@ -127,7 +128,7 @@ def assign_texts(texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
         vectors = unit_matrix(block["vector"])
         cosine = vectors @ centroids.T
         nearest = cosine.argmax(axis=1)
-        fits = (cosine.max(axis=1) >= radius[nearest]) & (block["text"].str.strip_chars() != "").to_numpy()
+        fits = (cosine.max(axis=1) >= radius[nearest]) & block.select(is_visible(pl.col("text")))["text"].to_numpy()
         frames.append(_assignments(block["text_id"], vectors, np.where(fits, nearest, -1), leaves))
     return pl.concat(frames)
 

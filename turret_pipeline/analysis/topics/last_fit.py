@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.lake.tables import TOPICS
 
 
@@ -42,11 +43,16 @@ class LastFit:
         return joined["number"].fill_null(-1).to_numpy().astype(np.int64), held
 
     def labels(self, ids: list[str], level: int = 0) -> dict[int, str]:
-        """Return the labels of those of these topics, or themes (level 1), that it had too, by place in `ids`."""
+        """Return the labels of those of these topics, or themes (level 1), that it had too, by place in `ids`.
+
+        Earlier versions gave labels with nothing to see, or that differ in that alone: of such no second is returned.
+        """
         if self.topics is None:
             return {}
-        labels = dict(self.topics.filter(pl.col("level") == level).select("topic_id", "label").iter_rows())
-        return {cluster: labels[name] for cluster, name in enumerate(ids) if name in labels}
+        rows = self.topics.filter(pl.col("level") == level).select("topic_id", "label").iter_rows()
+        seen = {name: printable(label) for name, label in rows}
+        first = {label.lower(): name for name, label in reversed(seen.items()) if label}
+        return {place: seen[name] for place, name in enumerate(ids) if first.get(seen.get(name, "").lower()) == name}
 
     def lost_topics(self, ids: list[str]) -> pl.DataFrame:
         """Return the rows of its held topics that none of `ids` continues, as topics without texts."""

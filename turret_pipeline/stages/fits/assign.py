@@ -1,4 +1,8 @@
-"""New texts of one field get the topics that there are, or the field is fitted anew where there is reason to."""
+"""New texts of one field get the topics that there are, or the field is fitted anew where there is reason to.
+
+A fit that fails leaves the topics that there are, and new texts get those; without any they have none. It is tried
+again when enough has changed (`stages.containment`).
+"""
 
 from __future__ import annotations
 
@@ -12,40 +16,85 @@ from turret_pipeline import failpoint
 from turret_pipeline.analysis.topics.drift import drift_reason
 from turret_pipeline.analysis.topics.fit import refit_reason
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS
-from turret_pipeline.stages.fits.field import OTHER_CLUSTERS, Field, Tally, declared
-from turret_pipeline.stages.fits.fit import fit_field
+from turret_pipeline.stages.containment import Failure, Failures, FieldError
+from turret_pipeline.stages.fits.field import ASSIGNED, OTHER_CLUSTERS, Field, Tally, declared
+from turret_pipeline.stages.fits.fit import Fit, assign_all, fit_field
 from turret_pipeline.stages.work import Outcome
 
 
-def bring_field(field: Field, days: Collection[dt.date], fitted: Outcome, assigned: Outcome) -> None:
+def bring_field(
+    field: Field, days: Collection[dt.date], failures: Failures, fitted: Outcome, assigned: Outcome
+) -> None:
     """Assign the texts of `days` that have no assignment yet, or fit the field's topics anew and assign all."""
     started = time.perf_counter()
-    fit, tally = field.fit, field.tally()
-    if fit != field.assigned_fit:
-        fit_field(field, field.reason_of(fit), fit, field.base_version, field.seen_before, fitted, assigned)
-        return
-    why = "a full refresh was asked for" if field.work.full_refresh else None
-    if why is None and fit and field.fitted_model != field.model:
-        why = "the embedding model is another one"
-    if why is None and fit and field.fitted_version != field.version:
-        why = "topics are found by another method"
-    if why is None and fit and field.fitted_clusters != field.work.clusters:
-        why = OTHER_CLUSTERS
+    fit, failed = field.fit, failures.of(field.name)
+    is_cut_off = fit != field.assigned_fit
+    why = field.reason_of(fit) if is_cut_off else _why_anew(field)
+    rows, tally = None, field.tally()
     if why is None:
-        topics = field.rows(field.tables.topics)
-        added = field.assign(field.new_texts(days), topics)
-        tally = tally.with_texts(added)
-        if added.height or not fit:
+        rows, tally = _assigned(field, field.new_texts(days), tally, failures)
+        if rows.height or not fit:
+            topics = field.rows(field.tables.topics)
             why = refit_reason(tally.n_texts, tally.n_without, topics) or _drift(field, tally)
-        if why is None:
-            failpoint.reached("topic_assignments.after_analysis")
-            if added.height:
-                rows = declared(field, TOPIC_ASSIGNMENTS, added, fit)
-                field.tables.assignments.append(rows, marks=field.tally_marks(tally))
-            assigned.add(added.height, time.perf_counter() - started)
-            failpoint.reached("topic_assignments.after_commit")
+    if why is None and failed is not None:
+        why = "the last fit failed"
+    if why is not None and (failed is None or _is_to_be_tried(field, failed)):
+        next_fit = Fit(fit + 1, why, None, field.seen)
+        try:
+            cut_off = Fit(fit, why, field.base_version, field.seen_before)
+            fit_field(field, cut_off if is_cut_off else next_fit, failures, fitted, assigned)
             return
-    fit_field(field, why, fit + 1, None, field.seen, fitted, assigned)
+        except FieldError as error:
+            _note(field, failures, error)
+    if is_cut_off:
+        rows, tally = _assigned(field, field.texts(), Tally(), failures)
+        assign_all(field, rows, tally, fit, assigned)
+        return
+    if rows is None:
+        rows, tally = _assigned(field, field.new_texts(days), tally, failures)
+    failpoint.reached("topic_assignments.after_analysis")
+    if rows.height:
+        declared_rows = declared(field, TOPIC_ASSIGNMENTS, rows, fit)
+        field.tables.assignments.append(declared_rows, marks=field.tally_marks(tally))
+    assigned.add(rows.height, time.perf_counter() - started)
+    failpoint.reached("topic_assignments.after_commit")
+
+
+def _why_anew(field: Field) -> str | None:
+    """Return why the field is to be fitted anew whatever texts came, or None."""
+    if field.work.full_refresh:
+        return "a full refresh was asked for"
+    if field.fit and field.fitted_model != field.model:
+        return "the embedding model is another one"
+    if field.fit and field.fitted_version != field.version:
+        return "topics are found by another method"
+    if field.fit and field.fitted_clusters != field.work.clusters:
+        return OTHER_CLUSTERS
+    if n_late := field.n_embedded_late():
+        return f"{n_late} texts have a vector that had none"
+    return None
+
+
+def _is_to_be_tried(field: Field, failed: Failure) -> bool:
+    return field.work.full_refresh or failed.is_to_be_tried(field.n_messages(), field.tried_with)
+
+
+def _note(field: Field, failures: Failures, error: FieldError) -> None:
+    failures.note(field.name, Failure(str(error), field.n_messages(), field.tried_with))
+
+
+def _assigned(field: Field, texts: pl.DataFrame, tally: Tally, failures: Failures) -> tuple[pl.DataFrame, Tally]:
+    """Return the rows (`ASSIGNED`) of `texts` with the topics that there are, and the tally with them."""
+    topics = field.rows(field.tables.topics)
+    # Centroids of another model's vectors say nothing about these.
+    usable = topics if field.fitted_model == field.model else topics.clear()
+    try:
+        near = field.assign(texts, usable)
+    except FieldError as error:
+        _note(field, failures, error)
+        near = ASSIGNED.to_frame(eager=True)
+    bare = field.unassigned(texts, near)
+    return pl.concat([near, bare]), tally.with_texts(near, bare.height)
 
 
 def _drift(field: Field, tally: Tally) -> str | None:

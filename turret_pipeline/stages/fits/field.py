@@ -23,6 +23,7 @@ from turret_pipeline.lake.tables import (
     TOPICS,
     Table,
 )
+from turret_pipeline.stages.containment import contained
 from turret_pipeline.stages.fits.marks import TALLY, field_mark
 from turret_pipeline.stages.stage import Task
 from turret_pipeline.stages.work import Work
@@ -68,22 +69,25 @@ class Tally:
     """How the assignments of a field stand, so that they need not be counted again.
 
     n_texts: assigned or known to have no topic. n_without: of them, those without one. n_since: texts that came since
-    the last fit. near_since: sum of their similarities to the nearest topic.
+    the last fit. near_since: sum of their similarities to the nearest topic. n_unembedded: texts that could not be
+    embedded, which have no topic and are in none of the other numbers.
     """
 
     n_texts: int = 0
     n_without: int = 0
     n_since: int = 0
     near_since: float = 0.0
+    n_unembedded: int = 0
 
-    def with_texts(self, added: pl.DataFrame) -> Tally:
-        """Return the tally with the rows (`ASSIGNED`) of texts that came since the last fit."""
+    def with_texts(self, added: pl.DataFrame, n_unembedded: int = 0) -> Tally:
+        """Return the tally with the rows (`ASSIGNED`) of texts that came since the last fit, and others unembedded."""
         near = float(added["similarity"].sum())
         return Tally(
             self.n_texts + added.height,
             self.n_without + added["topic_id"].null_count(),
             self.n_since + added["similarity"].count(),
             self.near_since + near,
+            self.n_unembedded + n_unembedded,
         )
 
 
@@ -91,13 +95,15 @@ class Tally:
 class Field:
     """One text field of a project, with the tables that its topics are made from and go to.
 
-    version: of the method by which topics are fitted now.
+    version: of the method by which topics are fitted now. is_embedded: whether all texts have their vectors but those
+    that cannot be embedded; else the rest still waits.
     """
 
     work: Work
     name: str
     tables: Tables
     version: int
+    is_embedded: bool
 
     def mark_id(self, mark: str) -> str:
         """Return the name of the field's own mark, in `topics` or `topic_assignments`."""
@@ -154,12 +160,13 @@ class Field:
 
     def tally(self) -> Tally:
         """Return how the assignments stand, as their marks say."""
-        n_texts, n_without, n_since, near = (self._mark(self.tables.assignments, name) for name in TALLY)
-        return Tally(n_texts, n_without, n_since, near / MICRO)
+        n_texts, n_without, n_since, near, n_bare = (self._mark(self.tables.assignments, name) for name in TALLY)
+        return Tally(n_texts, n_without, n_since, near / MICRO, n_bare)
 
     def tally_marks(self, tally: Tally) -> dict[str, int]:
         """Return the marks that say `tally`, for the commit that makes it true."""
-        values = (tally.n_texts, tally.n_without, tally.n_since, round(tally.near_since * MICRO))
+        near = round(tally.near_since * MICRO)
+        values = (tally.n_texts, tally.n_without, tally.n_since, near, tally.n_unembedded)
         return {self.mark_id(name): value for name, value in zip(TALLY, values, strict=True)}
 
     def reason_of(self, fit: int) -> str:
@@ -180,6 +187,27 @@ class Field:
             return self.rows(self.tables.topics, version)
         except (DeltaError, FileNotFoundError):  # its commit was cleaned away, or its files
             return self.rows(self.tables.topics)
+
+    @property
+    def tried_with(self) -> str:
+        """What stands for the method and settings of a fit that is made now."""
+        return str(fingerprint(self.version, self.model, self.work.clusters))
+
+    def n_embedded_late(self) -> int:
+        """Return how many texts have a vector now that had none when their assignment was made."""
+        tally = self.tally()
+        if not tally.n_unembedded:
+            return 0
+        rows = self.rows(self.tables.assignments).filter(pl.col("similarity").is_null())
+        of_model = pl.col("model") == model_key(self.work.model)
+        there = self.tables.embeddings.having("text_id", rows["text_id"]).filter(of_model)
+        # Where the field has no topics, texts with a vector have no similarity either.
+        known = rows.height - tally.n_unembedded
+        return int(there.select(pl.len()).collect().item()) - known
+
+    def n_messages(self) -> int:
+        """Return how many messages the field has."""
+        return int(self._messages().select(pl.len()).collect().item())
 
     def texts(self) -> pl.DataFrame:
         """Return `text_id`, `n_messages`, `first` (microseconds) of all the field's distinct texts, by `text_id`."""
@@ -202,13 +230,26 @@ class Field:
         return texts.join(found, on="text_id", how="inner", maintain_order="left")
 
     def assign(self, texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows (`ASSIGNED`) of `texts`: the nearest topic, null where none is near or there is none."""
+        """Return the rows (`ASSIGNED`) of `texts`: the nearest topic, null where none is near or there is none.
+
+        Texts without a vector are left out. Raise `FieldError` where the analysis fails.
+        """
         frames = [ASSIGNED.to_frame(eager=True)]
         for start in range(0, texts.height, ASSIGN_TEXTS):
             chunk = self.with_vectors(texts.slice(start, ASSIGN_TEXTS)).select("text_id", "text", "vector")
-            frames.append(assign_texts(chunk, topics).select(ASSIGNED.names()))
+            with contained():
+                frames.append(assign_texts(chunk, topics).select(ASSIGNED.names()))
             self.work.tell("topic_assignments", min(start + ASSIGN_TEXTS, texts.height), texts.height)
         return pl.concat(frames)
+
+    def unassigned(self, texts: pl.DataFrame, assigned: pl.DataFrame) -> pl.DataFrame:
+        """Return the rows (`ASSIGNED`) of those of `texts` that are not in `assigned`, with no topic.
+
+        None while texts still wait for their vectors.
+        """
+        left = texts.select("text_id").join(assigned, on="text_id", how="anti") if self.is_embedded else texts.head(0)
+        nothing = [pl.lit(None, dtype).alias(name) for name, dtype in ASSIGNED.items() if name != "text_id"]
+        return left.select("text_id").with_columns(nothing).select(ASSIGNED.names())
 
     def _messages(self) -> pl.LazyFrame:
         return self.tables.messages.scan().filter(pl.col("field") == self.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -12,11 +13,13 @@ import polars as pl
 from turret_pipeline import failpoint
 from turret_pipeline.analysis.topics.fit import MAX_FIT_TEXTS, fit_topics
 from turret_pipeline.analysis.topics.lineage import lineage, stability
+from turret_pipeline.analysis.topics.sound import refuse_unsound
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import TOPIC_FITS
 from turret_pipeline.semantics.edits import held_topics, in_force, labels_given
+from turret_pipeline.stages.containment import Failures, contained
 from turret_pipeline.stages.fits.field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, declared
 from turret_pipeline.stages.stage import UNFINISHED
 from turret_pipeline.stages.work import Outcome, Work
@@ -34,70 +37,93 @@ class _Lazily:
         return self._embedder.embed(texts)
 
 
-def fit_field(
-    field: Field, reason: str, fit: int, base: int | None, seen: int, fitted: Outcome, assigned: Outcome
-) -> None:
-    """Commit what fit number `fit` finds: the fit, the lineage, the topics, then the assignments of all texts.
+@dataclass(frozen=True)
+class Fit:
+    """A fit that is to be made.
 
-    base: version of `topics` to go on from; None: the one that is open. Texts that came after `seen`, when the last fit
-    was made, were given the nearest of the topics that there were. They count as texts without a topic, or a theme that
-    came up since could never become a topic of its own.
+    Args:
+        number: of the fit, from 1 for the field's first.
+        reason: why, in words.
+        base: version of `topics` to go on from; None: the one that is open.
+        seen: when the last fit was made (of receipt, in microseconds).
+    """
+
+    number: int
+    reason: str
+    base: int | None
+    seen: int
+
+
+def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assigned: Outcome) -> None:
+    """Commit what a fit finds: that the field has not failed, the fit, the lineage, the topics, then all assignments.
+
+    Texts that came after `seen` were given the nearest of the topics that there were. They count as texts without a
+    topic, or a theme that came up since could never become a topic of its own. Raise `FieldError`, with nothing
+    committed, where the analysis fails.
     """
     started, tables = time.perf_counter(), field.tables
-    base = tables.topics.version if base is None else base
+    base = tables.topics.version if fit.base is None else fit.base
     texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.topics_at(base)
     field.work.tell("topics", 0, texts.height)
     # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
     sample, rest = texts.head(MAX_FIT_TEXTS), texts.slice(MAX_FIT_TEXTS)
     edits = in_force(tables.edits.scan().filter(pl.col("field") == field.name).collect())
-    fitted_before = sample.filter(pl.col("first") <= seen)
-    found = fit_topics(
-        field.with_vectors(sample),
-        previous_topics=old_topics if old_topics.height else None,
-        previous_assignments=known.join(fitted_before, on="text_id", how="semi") if old_topics.height else None,
-        held=held_topics(edits),
-        given_labels=sorted(labels_given(edits).values()),
-        embed=_Lazily(field.work),
-        suggest=field.work.suggest,
-        clusters=field.work.clusters,
-        replace=reason == OTHER_CLUSTERS,
-    )
+    fitted_before, vectors = sample.filter(pl.col("first") <= fit.seen), field.with_vectors(sample)
+    with contained():
+        found = fit_topics(
+            vectors,
+            previous_topics=old_topics if old_topics.height else None,
+            previous_assignments=known.join(fitted_before, on="text_id", how="semi") if old_topics.height else None,
+            held=held_topics(edits),
+            given_labels=sorted(labels_given(edits).values()),
+            embed=_Lazily(field.work),
+            suggest=field.work.suggest,
+            clusters=field.work.clusters,
+            replace=fit.reason == OTHER_CLUSTERS,
+        )
     field.work.tell("topics", texts.height, texts.height)
-    rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)]).sort("text_id")
-    topics = _counted(found.topics, rows, texts) if rest.height else found.topics
-    topics = topics.with_columns(fitted_texts=pl.lit(texts.height, dtype=pl.Int64))
+    rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)])
+    bare = field.unassigned(texts, rows)
+    tally = Tally(rows.height, rows["topic_id"].null_count(), n_unembedded=bare.height)
+    rows = pl.concat([rows, bare]).sort("text_id")
+    with contained():
+        topics = _counted(found.topics, rows, texts) if rest.height else found.topics
+        topics = topics.with_columns(fitted_texts=pl.lit(tally.n_texts, dtype=pl.Int64))
+        refuse_unsound(topics, rows)
+        facts = _facts(known, rows.join(texts, on="text_id"), topics)
+        ways = _labelled(lineage(known, rows), old_topics, topics)
     failpoint.reached("topics.after_analysis")
 
-    counted = rows.join(texts, on="text_id")
+    failures.clear(field.name)
     until = int(texts["first"].max() or 0)  # type: ignore[arg-type]
-    facts = _facts(known, counted, topics)
     one_fit = facts.with_columns(
-        reason=pl.lit(reason),
+        reason=pl.lit(fit.reason),
         seen_until=pl.lit(dt.datetime.fromtimestamp(until / 1e6, dt.UTC), dtype=pl.Datetime("us", "UTC")),
     )
-    tables.fits.replace(_with_others(field, tables.fits, one_fit, fit, keep_earlier=True))
-    ways = _labelled(lineage(known, rows), old_topics, topics)
-    tables.lineage.replace(_with_others(field, tables.lineage, ways, fit, keep_earlier=True))
+    tables.fits.replace(_with_others(field, tables.fits, one_fit, fit.number, keep_earlier=True))
+    tables.lineage.replace(_with_others(field, tables.lineage, ways, fit.number, keep_earlier=True))
     failpoint.reached("topic_lineage.after_commit")
-    marks = {"base": base, "fit": fit, "seen before": seen, "seen": until, "model": field.model}
+    marks = {"base": base, "fit": fit.number, "seen before": fit.seen, "seen": until, "model": field.model}
     marks |= {"method": field.version, "clusters": CLUSTERS.index(field.work.clusters)}
     # Unfinished, or a full refresh that is cut off before the assignments would leave nothing to do.
     tables.topics.replace(
-        _with_others(field, tables.topics, topics, fit),
+        _with_others(field, tables.topics, topics, fit.number),
         inputs=UNFINISHED,
         marks={field.mark_id(name): n for name, n in marks.items()},
     )
     fitted.add(topics.height, time.perf_counter() - started)
-    fitted.facts[f"why {field.name} was fitted"] = reason
+    fitted.facts[f"why {field.name} was fitted"] = fit.reason
     fitted.facts |= {_told(name, field.name): value for name, value in facts.row(0, named=True).items() if value}
     failpoint.reached("topics.after_commit")
 
-    started = time.perf_counter()
-    tally = Tally(rows.height, rows["topic_id"].null_count())
-    tables.assignments.replace(
-        _with_others(field, tables.assignments, rows, fit),
-        marks={field.mark_id("fit"): fit, **field.tally_marks(tally)},
-    )
+    assign_all(field, rows, tally, fit.number, assigned)
+
+
+def assign_all(field: Field, rows: pl.DataFrame, tally: Tally, fit: int, assigned: Outcome) -> None:
+    """Commit the assignments (`ASSIGNED`) of all the field's texts, which are those of fit number `fit`."""
+    started, table = time.perf_counter(), field.tables.assignments
+    marks = {field.mark_id("fit"): fit, **field.tally_marks(tally)}
+    table.replace(_with_others(field, table, rows, fit), marks=marks)
     assigned.add(rows.height, time.perf_counter() - started)
     failpoint.reached("topic_assignments.after_commit")
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 
-TALLY = ("texts", "without topic", "since fit", "near since fit")
+TALLY = ("texts", "without topic", "since fit", "near since fit", "unembedded")
 """Names of the marks in `topic_assignments` that make up a `fits.field.Tally`."""
 
 

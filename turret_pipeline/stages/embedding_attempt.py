@@ -1,0 +1,113 @@
+"""Embedding texts though some of them cannot be: those are found by halving, field by field, and left out.
+
+A chunk of texts goes through the model at once, and nearly always that is all. Where the model fails on it, the texts
+of each field are tried by themselves, then their halves, down to the texts that fail alone. If a field has many of
+these, halving would ask the model again and again for nothing: past `MOST_ALONE` the part that is left is given up as a
+whole once it fails.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+import numpy as np
+import polars as pl
+
+from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.stages.containment import FieldError, contained
+
+MOST_ALONE = 16
+"""Texts of a field that are found to fail by themselves, before what fails is given up in parts."""
+
+LENGTH_TOLERANCE = 0.01
+"""How far from 1 a vector's length may be; ten times what the check of the table allows, which only tells."""
+
+NO_DIRECTION = "its vector is not finite or not of unit length"
+
+
+class EmbeddingAttempt:
+    """The texts of one project on their way through the model, and those that did not get through."""
+
+    def __init__(self, open_model: Callable[[], Embedder]) -> None:
+        """open_model: called once, when there is a text to embed."""
+        self._open_model = open_model
+        self._embedder: Embedder | None = None
+        self._failed: dict[str, str] = {}
+        self._n_failed, self._n_alone = Counter[str](), Counter[str]()
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """By field that has texts which could not be embedded, how many these are and why the first of them."""
+        return {
+            field: f"{self._n_failed[field]} of its texts could not be embedded: {reason}"
+            for field, reason in sorted(self._failed.items())
+        }
+
+    def embed(
+        self, texts: pl.DataFrame, fields_of: Callable[[pl.DataFrame], pl.DataFrame], tell: Callable[[int], None]
+    ) -> tuple[pl.DataFrame, np.ndarray]:
+        """Return those of `texts` that could be embedded, in their order, and their vectors, rows of unit length.
+
+        texts: `text_id`, `text`. fields_of: returns `field`, `text_id` of the fields that have texts, several for some.
+        tell: told how many of the texts have a vector by now.
+        """
+        model = self._embedder = self._embedder or self._open_model()
+        try:
+            with contained():
+                vectors = model.embed(texts["text"].to_list(), tell)
+        except FieldError:
+            vectors = None
+        if vectors is not None and is_sound(vectors).all():
+            return texts, vectors
+        fields = fields_of(texts)
+        kept, found = [texts.head(0)], [np.zeros((0, model.n_dims), dtype=np.float32)]
+        for field, part in _by_first_field(texts, fields):
+            of_part = self._halved(model, field, part["text"].to_list())
+            reasons = {i: each for i, each in enumerate(of_part) if isinstance(each, str)}
+            for name, n, first in _failed_texts(part, fields, reasons):
+                self._n_failed[name] += n
+                self._failed.setdefault(name, first)
+            good = [i for i in range(part.height) if i not in reasons]
+            kept.append(part[good])
+            found.append(np.array([of_part[i] for i in good], dtype=np.float32).reshape(len(good), model.n_dims))
+        tell(texts.height)
+        there = pl.concat(kept).with_row_index("row").sort("text_id")
+        return there.drop("row"), np.concatenate(found)[there["row"].to_numpy()]
+
+    def _halved(self, model: Embedder, field: str, texts: list[str]) -> list[np.ndarray | str]:
+        """Return for each of a field's texts its vector, or why it has none."""
+        try:
+            with contained():
+                vectors = model.embed(texts)
+        except FieldError as error:
+            if len(texts) > 1 and self._n_alone[field] < MOST_ALONE:
+                middle = len(texts) // 2
+                return self._halved(model, field, texts[:middle]) + self._halved(model, field, texts[middle:])
+            self._n_alone[field] += 1
+            return [str(error)] * len(texts)
+        return [row if sound else NO_DIRECTION for row, sound in zip(vectors, is_sound(vectors), strict=True)]
+
+
+def is_sound(vectors: np.ndarray) -> np.ndarray:
+    """Return of each row whether it is finite and of unit length: bool of shape (n_texts,)."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        near: np.ndarray = np.abs(np.linalg.norm(vectors, axis=1) - 1) <= LENGTH_TOLERANCE
+    return near
+
+
+def _by_first_field(texts: pl.DataFrame, fields: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    """Return the texts of each field, in order, each with the first of the fields that have it."""
+    first = fields.group_by("text_id").agg(pl.col("field").min())
+    of_field = texts.join(first, on="text_id", how="left", maintain_order="left").with_columns(
+        pl.col("field").fill_null("")
+    )
+    parts = of_field.partition_by("field", as_dict=True, include_key=False)
+    return [(str(field), parts[(field,)]) for (field,) in sorted(parts)]
+
+
+def _failed_texts(part: pl.DataFrame, fields: pl.DataFrame, reasons: dict[int, str]) -> list[tuple[str, int, str]]:
+    """Return each field that has texts of `part` which failed, how many, and the first reason. reasons: by row."""
+    failed = part[list(reasons)].select("text_id", reason=pl.Series(list(reasons.values()), dtype=pl.String))
+    of_fields = fields.join(failed, on="text_id", maintain_order="right")
+    return list(of_fields.group_by("field", maintain_order=True).agg(pl.len(), pl.col("reason").first()).iter_rows())
