@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import signal
@@ -10,14 +11,19 @@ import sys
 from pathlib import Path
 
 import httpx
+import polars as pl
 import psutil
 
 from tests.processes.conftest import processes_of, until
 from turret_api.accounts import Accounts
 from turret_api.command.build import bring_in_spools, spooled
 from turret_api.processes.postgres import database
-from turret_pipeline.lake.parts import list_parts, read_parts
+from turret_pipeline.lake import store
+from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, read_parts, write_part
+from turret_pipeline.lake.tables import FIELD_FAILURES
 from turret_pipeline.settings import Settings
+from turret_pipeline.stages import STAGES
+from turret_pipeline.stages.work import Work
 
 RUN = """
 import os, sys
@@ -96,6 +102,28 @@ def test_status_of_a_home_that_nothing_runs_in_tells_what_there_is_and_leaves_no
     assert found["up"] is False and found["processes"] == []
     assert found["database"] == {"kind": "embedded", "runs": False, "pid": None}
     shop = {"project_id": "shop", "name": "shop", "plan": "pro", "limit": 1_000_000, "used": 0}
-    assert found["projects"] == [shop | {"events": 0, "topics": 0, "built_at": None}]
+    nothing = {"events": 0, "topics": 0, "built_at": None, "failed_fields": []}
+    assert found["projects"] == [shop | nothing]
     assert processes_of(used_home) == []
     assert "`turret up` does not run for it." in turret(used_home, "status").stdout
+
+
+def test_status_and_a_build_with_nothing_to_do_name_the_fields_that_failed(used_home: Path) -> None:
+    assert turret(used_home, "project", "create", "shop").returncode == 0
+    lake = Settings.from_environment({"TURRET_HOME": str(used_home)}).open_lake()
+    event = dict.fromkeys(PART_SCHEMA, None) | {"event_id": "e1", "session_id": "s1", "user_id": "u1", "name": "asked"}
+    at = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
+    event |= {"timestamp": at, "received_at": at, "seq": 0, "metadata": "{}"}
+    write_part(lake, "shop", at.date(), "a.parquet", pl.DataFrame([event], schema=PART_SCHEMA))
+    for stage in STAGES:
+        stage.bring(Work(lake, "shop"))
+    row = ("shop", "topics", "prompt", None, "TypeError: no len()", 15, "1")
+    store.append(lake, FIELD_FAILURES, pl.DataFrame([row], schema=FIELD_FAILURES.schema, orient="row"))
+    (project,) = json.loads(turret(used_home, "status", "--json").stdout)["projects"]
+    failed = {"field": "prompt", "table": "topics", "received_date": None, "reason": "TypeError: no len()"}
+    assert project["failed_fields"] == [failed]
+    assert "FAILED: field prompt in topics: TypeError: no len()" in turret(used_home, "status").stdout
+    done = turret(used_home, "build")
+    assert done.returncode == 1
+    words = "build failed: shop: the field prompt failed in topics: TypeError: no len()"
+    assert done.stdout.splitlines()[-1] == words, done.stdout + done.stderr

@@ -5,9 +5,13 @@ from __future__ import annotations
 import subprocess
 
 import httpx
+import polars as pl
 from playwright.sync_api import Route, expect
 
 from tests.dashboard.conftest import Served, Visitor, _wait
+from turret_api.command.sample import FIELD
+from turret_pipeline.lake import store
+from turret_pipeline.lake.tables import FIELD_FAILURES
 
 
 def test_without_events_the_page_says_how_to_send_the_first(served: Served, visitor: Visitor) -> None:
@@ -87,3 +91,23 @@ def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> No
         route.continue_()
     expect(visitor.page.locator("#view")).to_have_attribute("aria-busy", "false")
     expect(visitor.page.locator("#topics tbody tr").first).to_be_visible()
+
+
+def test_every_page_names_the_fields_that_the_last_build_could_not_do(served: Served, visitor: Visitor) -> None:
+    lake, project = served.settings.open_lake(), served.full.project_id
+    row = (project, "topics", FIELD, None, "TypeError: <b>no</b> len()", 15, "1")
+    store.append(lake, FIELD_FAILURES, pl.DataFrame([row], schema=FIELD_FAILURES.schema, orient="row"))
+    visitor.sign_in(served.full.read_key)
+    said = f"The field {FIELD} failed in topics: TypeError: <b>no</b> len()"
+    for path in ("/", "/topics", "/journeys"):
+        visitor.open(path)
+        expect(visitor.page.locator(".broken .problem")).to_have_text(said)
+        expect(visitor.page.locator("h1")).to_be_visible()
+    visitor.open("/settings")
+    cell = visitor.page.locator(f"tr[data-field='{FIELD}'] .problem")
+    expect(cell).to_have_text("Failed in topics: TypeError: <b>no</b> len()")
+    store.replace(lake, FIELD_FAILURES, FIELD_FAILURES.empty(), project)
+    visitor.open("/")
+    expect(visitor.page.locator("#n-messages")).to_be_visible()
+    expect(visitor.page.locator(".broken")).to_have_count(0)
+    assert visitor.problems == []

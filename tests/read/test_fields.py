@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import polars as pl
 import pytest
 
 from tests.read.conftest import Api
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import FIELD_OVERRIDES, FIELD_TYPES
+from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_OVERRIDES, FIELD_TYPES
 
 
 def patch(api: Api, field: str, body: object, key: str = "shop:admin") -> tuple[int, dict]:
@@ -82,3 +84,20 @@ def test_a_field_of_names_of_people_says_that_it_is_personal(own_api: Api) -> No
     summary = pl.when(field="tags").then(pl.lit('{"examples": ["Peter Lopez"], "personal": true}')).otherwise("summary")
     store.replace(own_api.lake, FIELD_TYPES, known.with_columns(summary=summary), "shop")
     assert [name for name, row in fields(own_api).items() if row["personal"]] == ["tags"]
+
+
+def test_a_field_that_a_build_could_not_do_says_why_until_it_can(own_api: Api) -> None:
+    assert {row["failure"] for row in fields(own_api).values()} == {None}
+    day = dt.date(2026, 3, 2)
+    rows = [
+        ("shop", "topics", "prompt", None, "TypeError: no len()", 15, "1"),
+        ("shop", "field_profiles", "prompt", day, "ValueError: no shape", 0, ""),
+        ("other", "topics", "tags", None, "of another project", 1, "1"),
+    ]
+    store.append(own_api.lake, FIELD_FAILURES, pl.DataFrame(rows, schema=FIELD_FAILURES.schema, orient="row"))
+    found = fields(own_api)
+    words = "field_profiles of 2026-03-02: ValueError: no shape; topics: TypeError: no len()"
+    assert {name: row["failure"] for name, row in found.items() if row["failure"]} == {"prompt": words}
+    assert patch(own_api, "prompt", {"type": "text"})[1]["failure"] == words
+    store.replace(own_api.lake, FIELD_FAILURES, FIELD_FAILURES.empty(), "shop")
+    assert fields(own_api)["prompt"]["failure"] is None

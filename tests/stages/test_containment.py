@@ -390,3 +390,19 @@ def test_a_picture_that_cannot_be_drawn_stops_nothing(two_fields: Lake, monkeypa
     maps = [str(value) for name, value in shown.items() if name.startswith("map of")]
     assert maps[0] == "not drawn: ZeroDivisionError: no width" and maps[1].startswith("<svg")
     assert containment.failures_of(two_fields, PROJECT) == []
+
+
+def test_a_vocabulary_of_one_word_makes_topics_and_fails_nothing(two_fields: Lake) -> None:
+    lake = Lake(two_fields.root + "-of-one-word")
+    lake.make()
+    rows = [event(n, DAYS[0]) for n in range(1_600)]
+    for n, row in enumerate(rows):
+        row["metadata"] = json.dumps({"prompt": f"message c{n % 40}-{n // 40}"})
+    put(lake, DAYS[0], "a", rows)
+    chosen = {"project_id": PROJECT, "field": "prompt", "decided_at": rows[0]["timestamp"], "type": "text"}
+    store.append(lake, TABLES["field_overrides"], pl.DataFrame([chosen], TABLES["field_overrides"].schema))
+    bring(lake)
+    assert failures(lake) == [] and failing_checks(lake) == set()
+    found = store.read(lake, TABLES["topics"], PROJECT)
+    assert found.height >= 1 and set(found["keywords"].list.first()) == {"message"}
+    assert store.read(lake, TABLES["messages"], PROJECT).height == 1_600

@@ -116,7 +116,8 @@ def _lean(centroids: np.ndarray, places: np.ndarray) -> np.ndarray:
         return any_two
     middle = (centroids - centroids.mean(axis=0)).astype(np.float64)
     products = middle @ middle.T
-    ridge = products + np.trace(products) / len(products) * np.eye(len(products))
+    # Where all centroids are the same, nothing leans anywhere.
+    ridge = products + max(float(np.trace(products)) / len(products), 1e-12) * np.eye(len(products))
     found: np.ndarray = (middle.T @ np.linalg.solve(ridge, places - places.mean(axis=0))).astype(np.float32)
     return found
 
