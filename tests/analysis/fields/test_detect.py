@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import math
 from collections.abc import Callable
 from random import Random
 
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from turret_pipeline.analysis.fields.detect import detect_types, periods_to_read, profile_fields
-from turret_pipeline.analysis.fields.evidence import Evidence, merge, observe
+from turret_pipeline.analysis.fields.evidence import Evidence, count_only, merge, observe
+from turret_pipeline.analysis.fields.verdict import judge
 from turret_pipeline.lake.tables import FIELD_OVERRIDES, TIME
 
 DAY = dt.date(2026, 3, 1)
@@ -305,6 +307,26 @@ def test_bins_hold_every_number_once_and_lie_end_to_end(values: list[float]) -> 
 def test_ratings_have_a_bin_each() -> None:
     bins = observe([1, 2, 3, 4, 5] * 20).bins((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9))
     assert bins == [(None, 2.0, 20), (2.0, 3.0, 20), (3.0, 4.0, 20), (4.0, 5.0, 20), (5.0, None, 20)]
+
+
+@pytest.mark.parametrize("values", [[1e308] * 20, [1e308, -1e308] * 10, ["1e308"] * 20 + [-1e308] * 40])
+def test_numbers_whose_sum_no_float_can_hold_have_a_finite_summary(values: list[object]) -> None:
+    whole = merge([observe(values[:7]), observe(values[7:])])
+    assert math.isfinite(whole.total) and Evidence.from_json(whole.to_json()) == whole
+    days = days_of([{"n": value} for value in values[:9]], [{"n": value} for value in values[9:]])
+    (row,) = detect_types(days, None, FIELD_OVERRIDES.empty()).types.iter_rows(named=True)
+    assert days.height == 2 and None not in json.loads(row["summary"]).values()
+
+
+def test_values_that_cannot_be_looked_into_are_counted_and_judge_nothing() -> None:
+    values: list[object] = [None, "", " ", "a sentence", 5, True, [1], {"a": 1}]
+    found = count_only(values)
+    assert (found.n, found.kinds["null"], found.shapes["-"], found.unread.total()) == (8, 1, 2, 5)
+    assert Evidence.from_json(found.to_json()) == found
+    verdict = judge("prompt", found)
+    assert (verdict.type, verdict.confidence) == ("other", 0.0)
+    read = observe([f"{sentence()} {n}" for n in range(100)])
+    assert judge("prompt", merge([read, found])) == judge("prompt", read)
 
 
 def test_no_events_have_no_fields() -> None:

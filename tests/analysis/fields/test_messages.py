@@ -8,6 +8,7 @@ import polars as pl
 
 from turret_pipeline.analysis.fields.detect import extract_messages
 from turret_pipeline.lake.tables import EVENTS, MESSAGES
+from turret_pipeline.semantics.values import field_values
 
 
 def events(*metadata: dict[str, object]) -> pl.DataFrame:
@@ -42,3 +43,10 @@ def test_a_text_has_one_id_wherever_it_is_said() -> None:
 def test_no_events_and_no_fields_give_no_messages() -> None:
     assert extract_messages(events(), ["prompt"]).is_empty()
     assert extract_messages(events({"prompt": "Hi"}), []).schema == extract_messages(events(), ["x"]).schema
+
+
+def test_a_field_has_its_messages_whatever_its_name() -> None:
+    names = ["plain", 'say "hi"', "back\\slash", "tab\tline\n", "\x7f\u2028", "日本", "field_0", "a.b", ""]
+    rows = [{**dict.fromkeys(names, f"text {n}"), "last": n} for n in range(3)]
+    found = field_values([json.dumps(row) for row in rows], [*names, "absent"])
+    assert found == {name: [row.get(name) for row in rows] for name in [*names, "absent"]}

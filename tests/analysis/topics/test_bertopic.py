@@ -53,6 +53,14 @@ def fitted(texts: list[str], clusters: Any) -> tuple[TopicModel, TopicLabels]:
     return topic_model(count_terms(texts), clusters, labels).fit(texts, vectors), labels
 
 
+@pytest.mark.parametrize("text", ["message a{}", "{} b{}", "!{}?"])
+def test_texts_with_one_word_in_common_or_none_are_fitted(text: str) -> None:
+    model, labels = fitted([text.format(n, n) for n in range(6)], Given([0, 0, 0, 1, 1, 1]))
+    assert model.c_tf_idf_.shape == (2, 2)
+    assert {word for words in labels.keywords_ for word in words} <= {"message"}
+    assert len(set(labels.labels_)) == 2 and all(labels.labels_)
+
+
 def test_keywords_are_the_words_that_tell_a_topic_from_the_others_largest_first() -> None:
     model, labels = fitted(PETS_AND_PIZZA, Given([1, 1, 1, 0, 0]))
     assert model.topics_ == [0, 0, 0, 1, 1]

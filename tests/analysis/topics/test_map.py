@@ -96,3 +96,12 @@ def test_one_topic_and_two_have_a_map_too() -> None:
         found = place_texts(vectors, topics, np.ones(len(topics), bool), centroids, places, SIZES[:n_topics])
         assert np.isfinite(found).all()
         assert len(np.unique(found, axis=0)) == len(found)
+
+
+def test_topics_with_the_same_direction_have_places_and_so_have_their_texts() -> None:
+    centroids = np.repeat(unit(np.ones((1, N_DIMS))), 7, axis=0)
+    places = place_topics(centroids, find_themes(centroids))
+    assert np.isfinite(places).all() and len(np.unique(places, axis=0)) == 7
+    nearest = np.arange(7)
+    found = place_texts(centroids, nearest, np.ones(7, dtype=bool), centroids, places, np.full(7, 5))
+    assert np.isfinite(found).all()
