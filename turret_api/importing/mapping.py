@@ -2,7 +2,8 @@
 
 A column called as a key of an event becomes that key; `metadata` holds a JSON object; every other column becomes a key
 of the metadata. A mapping changes that: `text=metadata.prompt`, `ts=timestamp`, `extra=metadata` (a JSON object whose
-keys are merged in), `internal=` (left out). Empty cells are left out.
+keys are merged in), `internal=` (left out). It reaches into nested keys, too: `properties.time=timestamp` takes the
+time out of the properties, and what is left of them goes where `properties` goes. Empty cells are left out.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from turret_api.collector import body as bodies
 from turret_api.errors import ApiError, invalid
+from turret_api.importing.paths import heads, lifted, opened
 from turret_api.importing.rows import SourceError
 
 EVENT_KEYS = ("name", "session_id", "user_id", "timestamp", "event_id")
@@ -27,16 +28,30 @@ class _Place(NamedTuple):
     metadata_key: str | None
 
 
+class _Layout(NamedTuple):
+    """Where everything in rows with the same columns goes.
+
+    Args:
+        nested: paths that are lifted out first, each to a column of that name.
+        places: where the columns then go.
+        columns: the columns that are needed.
+    """
+
+    nested: tuple[str, ...]
+    places: tuple[_Place, ...]
+    columns: tuple[str, ...]
+
+
 class ColumnMapping:
     """Where each column goes: by its name, unless it was mapped.
 
     Args:
-        mapped: column to key; the empty key leaves the column out.
+        mapped: column, or the path of a nested key as in `paths`, to key; the empty key leaves it out.
     """
 
     def __init__(self, mapped: Mapping[str, str]) -> None:
         self._mapped = tuple(mapped.items())
-        _places(tuple(mapped), self._mapped)
+        _layout(tuple(mapped), self._mapped)
 
     def __bool__(self) -> bool:
         """Tell whether any column was mapped."""
@@ -44,19 +59,19 @@ class ColumnMapping:
 
     def taken(self, columns: Sequence[str]) -> list[str]:
         """Return the columns of a file that go into events; raise `SourceError` if the mapping does not fit them."""
-        unknown = [column for column, _ in self._mapped if column not in columns]
+        unknown = [path for path, _ in self._mapped if _root(path, columns) is None]
         if unknown:
             raise SourceError(f"there is no column {unknown[0]!r} to map; the columns are {', '.join(columns)}")
         if len(set(columns)) < len(columns):
             raise SourceError("two columns have the same name")
-        taken = [place.column for place in _places(tuple(columns), self._mapped)]
+        taken = list(_layout(tuple(columns), self._mapped).columns)
         if not taken:
             raise SourceError("every column is left out; nothing would be imported")
         return taken
 
     def is_metadata(self, column: str) -> bool:
         """Tell whether a column that is taken becomes one key of the metadata."""
-        return _places((column,), self._mapped)[0].metadata_key is not None
+        return any(place.metadata_key is not None for place in _layout((column,), self._mapped).places)
 
     def document(self, cells: Any) -> dict[str, Any] | ApiError:
         """Return the document that a client would have sent, or why there is none.
@@ -67,13 +82,18 @@ class ColumnMapping:
         if type(cells) is not dict:
             return cells if isinstance(cells, ApiError) else invalid("The line must be a JSON object.")
         try:
-            places = _places(tuple(cells), self._mapped)
+            layout = _layout(tuple(cells), self._mapped)
         except SourceError as error:
             return invalid(f"{str(error)[0].upper()}{str(error)[1:]}.")
+        for path in layout.nested:
+            try:
+                cells = lifted(cells, path)
+            except ApiError as error:
+                return _of_column(path, error)
         document: dict[str, Any] = {}
         metadata: dict[str, Any] = {}
-        for column, event_key, metadata_key in places:
-            value = cells[column]
+        for column, event_key, metadata_key in layout.places:
+            value = cells.get(column)
             if value is None:
                 continue
             if isinstance(value, ApiError):
@@ -84,7 +104,7 @@ class ColumnMapping:
                 document[event_key] = value
             else:
                 try:
-                    merged = bodies.decode(value.encode()) if type(value) is str else value
+                    merged = opened(value)
                 except ApiError as error:
                     return _of_column(column, error)
                 if type(merged) is not dict:
@@ -98,26 +118,38 @@ def _of_column(column: str, error: ApiError) -> ApiError:
     return invalid(f"Column {column}: {error.message}", field=column)
 
 
+def _root(path: str, columns: Sequence[str]) -> str | None:
+    """Return the column that `path` names, or else the one into which it leads."""
+    return next((each for each in (path, *heads(path)) if each in columns), None)
+
+
 @functools.lru_cache(32)
-def _places(columns: tuple[str, ...], mapped: tuple[tuple[str, str], ...]) -> tuple[_Place, ...]:
-    """Return where each of `columns` goes, without those that are left out."""
+def _layout(columns: tuple[str, ...], mapped: tuple[tuple[str, str], ...]) -> _Layout:
+    """Return where everything in rows with these columns goes."""
     chosen = dict(mapped)
-    places: dict[str, str] = {}
-    for column in columns:
-        key = chosen.get(column, column if column in (*EVENT_KEYS, "metadata") else f"metadata.{column}")
+    nested = tuple(path for path in chosen if path not in columns and _root(path, columns) is not None)
+    keys = {
+        column: chosen.get(column, column if column in (*EVENT_KEYS, "metadata") else f"metadata.{column}")
+        for column in (*nested, *columns)
+    }
+    for key in keys.values():
         if key and key not in (*EVENT_KEYS, "metadata") and not key.startswith("metadata."):
             raise SourceError(f"{key!r} is no key of an event; use {', '.join(EVENT_KEYS)}, metadata or metadata.KEY")
-        if key:
-            places[column] = key
-    uses = Counter(key for key in places.values() if key != "metadata")
+    uses = Counter(key for key in keys.values() if key and key != "metadata")
     twice = next((key for key, n_columns in uses.items() if n_columns > 1), None)
     if twice:
         raise SourceError(f"two columns go to {twice}; map one of them elsewhere, or to nothing with COLUMN=")
-    return tuple(
-        _Place(
-            column,
-            key if key in EVENT_KEYS else None,
-            key.removeprefix("metadata.") if key.startswith("metadata.") else None,
-        )
-        for column, key in places.items()
+    roots = {_root(path, columns) for path in nested}
+    return _Layout(
+        nested,
+        tuple(
+            _Place(
+                column,
+                key if key in EVENT_KEYS else None,
+                key.removeprefix("metadata.") if key.startswith("metadata.") else None,
+            )
+            for column, key in keys.items()
+            if key
+        ),
+        tuple(column for column in columns if keys[column] or column in roots),
     )
