@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 
 from turret_api.errors import ApiError
 from turret_api.importing import rows
-from turret_api.importing.csv import read_csv
+from turret_api.importing.csv import find_table, read_csv
 from turret_api.importing.mapping import ColumnMapping
 from turret_api.importing.rows import SourceError
+from turret_api.importing.sources import find_source
 
 
 def read(file: Path, content: str | bytes, **mapped: str) -> list[tuple[int, Any]]:
     """Return number and cells of every row of `content`; of a row that cannot be read, the reason."""
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    found = read_csv(file, ColumnMapping(mapped), lambda _: None)
+    source = find_source(file)
+    found = read_csv(source, find_table(source), ColumnMapping(mapped), lambda _: None)
     return [(number, cells.message if isinstance(cells, ApiError) else cells) for number, cells in found]
 
 
@@ -110,8 +112,8 @@ def test_what_pythons_csv_writes_comes_back(tmp_path_factory, written) -> None:
         (b"", "has no header line"),
         (b"\na,b\n", "has no header line"),
         (b"a,a\n1,2\n", "two columns have the same name"),
-        (b"a,b\nx,y\nx,\xe9\n", "invalid UTF8"),
-        (b"a\xe9,b\nx,y\n", "utf-8"),
+        (b"a,b\nx,y\nx,\xe9\n", "line 3 is not UTF-8"),
+        (b"a\xe9,b\nx,y\n", "line 1 is not UTF-8"),
         (b'a,b\nx,y\nx,"' + b"x,y\n" * 2**23, "more than 16 MiB"),
     ],
     ids=["empty", "blank header", "same names", "latin-1", "latin-1 header", "unclosed"],
@@ -121,7 +123,7 @@ def test_a_damaged_file_gives_no_row(tmp_path, content, reason) -> None:
     file.write_bytes(content)
 
     with pytest.raises((SourceError, ValueError), match=reason):
-        next(read_csv(file, ColumnMapping({}), lambda _: None))
+        read(file, content)
 
 
 def test_a_long_row_is_read_whole(tmp_path) -> None:
@@ -135,6 +137,7 @@ def test_progress_ends_at_the_end_of_the_file(tmp_path) -> None:
     file.write_text("a,b\n" + "x,y\n" * (2 * rows.BATCH_ROWS))
     said: list[int] = []
 
-    n_rows = sum(1 for _ in read_csv(file, ColumnMapping({}), said.append))
+    source = find_source(file)
+    n_rows = sum(1 for _ in read_csv(source, find_table(source), ColumnMapping({}), said.append))
 
     assert (n_rows, said[-1]) == (2 * rows.BATCH_ROWS, 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import gzip
 import json
 import signal
 from pathlib import Path
@@ -200,3 +201,134 @@ def test_what_cannot_be_imported_is_said_in_one_line(
 
     assert done.returncode == 1
     assert reason in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+TEXTS = ["hello", "where is my parcel", "hello", "thanks"]
+
+
+def write_texts(file: Path, texts: list[str]) -> Path:
+    with file.open("w", newline="") as stream:
+        csv.writer(stream).writerows([["session_id", "prompt"], *(["web", text] for text in texts)])
+    return file
+
+
+def test_rows_of_two_files_without_ids_or_times_are_different_events(turret, new_project, tmp_path) -> None:
+    project = new_project()
+
+    def bring(name: str, texts: list[str]) -> tuple[int, int]:
+        file = write_texts(tmp_path / name, texts)
+        done = json.loads(turret("import", str(file), "--project", project.name, "--name", "n", "--json").stdout)
+        return done["imported"], done["duplicates"]
+
+    january, february = [*TEXTS, "jan only"], [*TEXTS, "feb only"]
+    assert bring("jan.csv", january) == (5, 0)
+    assert bring("feb.csv", february) == (5, 0)
+    assert bring("jan again.csv", january) == (0, 5)
+    assert bring("feb.csv", [*february, "late"]) == (1, 5)
+    assert bring("feb.csv", [*february, "late", "later"]) == (1, 6)
+    assert events_of(tmp_path, project.project_id).height == 12
+
+
+def test_a_file_that_grew_after_its_import_was_killed_is_stored_once(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    texts = [f"what is {number}?" for number in range(ROWS_A_PART + 10)]
+    file = write_texts(tmp_path / "a.csv", texts)
+    options = ("--project", project.name, "--name", "n", "--json")
+
+    assert turret("import", str(file), *options, "--die-at", "part.after_rename").returncode == -signal.SIGKILL
+    write_texts(file, [*texts, "one more"])
+    done = json.loads(turret("import", str(file), *options).stdout)
+
+    assert (done["imported"], done["duplicates"]) == (11, ROWS_A_PART)
+    assert events_of(tmp_path, project.project_id)["event_id"].n_unique() == ROWS_A_PART + 11
+
+
+def test_rows_with_times_are_the_same_event_in_two_files_that_overlap(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    rows = [{"name": "n", "timestamp": f"2026-01-0{day}T00:00:00Z", "metadata": {"p": "hello"}} for day in range(1, 5)]
+
+    for part in (rows[:3], rows[1:]):
+        file = write_ndjson(tmp_path / "a.ndjson", part)
+        assert turret("import", str(file), "--project", project.name).returncode == 0
+
+    assert events_of(tmp_path, project.project_id).height == 4
+
+
+def test_nothing_is_imported_if_a_mapping_or_a_column_is_in_doubt(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    typo = write_ndjson(tmp_path / "typo.ndjson", [{"name": "c", "timestmp": "2026-11-01T10:00:00Z", "prompt": "what"}])
+    near = tmp_path / "near.csv"
+    near.write_text("Session_ID,userId,Timestamp,prompt\nS1,U1,2026-11-01T10:00:00Z,question\n")
+
+    mapped = turret("import", str(typo), "--project", project.name, "--map", "name=name", "--map", "ts=timestamp")
+    called = turret("import", str(near), "--project", project.name, "--name", "chat")
+    options = ("--map", "Session_ID=session_id", "--map", "userId=user_id", "--map", "Timestamp=timestamp")
+    assert all(" ".join(options[at : at + 2]) in called.stderr for at in (0, 2, 4))
+    assert "--map ts=timestamp: no row has such a key; did you mean --map timestmp=timestamp?" in mapped.stderr
+    assert (mapped.returncode, called.returncode) == (1, 1)
+    assert events_of(tmp_path, project.project_id).is_empty()
+
+    done = turret("import", str(near), "--project", project.name, "--name", "chat", *options)
+    assert done.returncode == 0 and not done.stderr
+    event = events_of(tmp_path, project.project_id).row(0, named=True)
+    assert (event["session_id"], event["user_id"], event["timestamp"].hour) == ("S1", "U1", 10)
+
+
+def test_events_without_a_time_are_told(turret, new_project, tmp_path) -> None:
+    file = write_texts(tmp_path / "a.csv", TEXTS)
+
+    done = turret("import", str(file), "--project", new_project().name, "--name", "n")
+
+    assert done.stderr == "4 rows have no timestamp; their events are at the time of this import\n"
+
+
+def test_times_without_a_zone_are_of_the_zone_that_is_told(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    file = tmp_path / "a.csv.gz"
+    file.write_bytes(gzip.compress(b"name;timestamp;p\nn;2026-07-01 12:00:00;x\nn;1782907200;y\n"))
+
+    done = turret("import", str(file), "--project", project.name, "--timezone", "Europe/Berlin")
+    wrong = turret("import", str(file), "--project", project.name, "--timezone", "berlin")
+
+    assert done.returncode == 0, done.stderr
+    assert sorted(each.hour for each in events_of(tmp_path, project.project_id)["timestamp"]) == [10, 12]
+    assert wrong.returncode == 1
+    assert wrong.stderr == "Error: there is no time zone 'berlin'; did you mean Europe/Berlin?\n"
+
+
+def test_a_dry_run_shows_what_would_become_what_and_writes_nothing(turret, tmp_path) -> None:
+    file = tmp_path / "a.csv.gz"
+    rows = "".join(f"{number};2026-07-01 12:00:00;{'long ' * 50};secret\n" for number in range(1, 8))
+    file.write_bytes(gzip.compress(f"who;ts;text;internal\n{rows};soon;x;y\n".encode()))
+    options = [
+        word
+        for each in ("who=user_id", "ts=timestamp", "text=metadata.prompt", "internal=")
+        for word in ("--map", each)
+    ]
+    options += ["--name", "chat", "--timezone", "Europe/Berlin", "--dry-run"]
+
+    shown = turret("import", str(file), *options)
+    told = json.loads(turret("import", str(file), *options, "--json").stdout)
+
+    assert shown.returncode == 1
+    assert (
+        "CSV, cells separated by ';', packed with gzip, UTF-8, times without a zone are in Europe/Berlin"
+        in shown.stdout
+    )
+    lines = [" ".join(line.split()) for line in shown.stdout.splitlines()]
+    assert {"who -> user_id", "ts -> timestamp", "text -> metadata.prompt", "internal -> (left out)"} <= set(lines)
+    assert any(line.startswith('row 2: {"') and '"timestamp": "2026-07-01T10:00:00+00:00"' in line for line in lines)
+    assert any(line.startswith("row 9: refused: timestamp: soon is no time") for line in lines)
+    assert (
+        lines[-1] == "Of the first 8 rows 7 would be imported and 1 refused. This was a dry run: nothing was written."
+    )
+    assert shown.stderr == "Error: 1 of the first 8 rows would be refused\n"
+    assert (told["dry_run"], told["form"], told["separator"], told["packing"]) == (True, "CSV", ";", "gzip")
+    assert told["columns"] == {"who": "user_id", "ts": "timestamp", "text": "metadata.prompt", "internal": ""}
+    assert told["rows"][0]["event"] == {
+        "name": "chat",
+        "user_id": "1",
+        "timestamp": "2026-07-01T10:00:00+00:00",
+        "metadata": {"prompt": "long " * 50},
+    }
+    assert not (tmp_path / "home").exists()

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from turret_api.command.accounts import open_accounts
+from turret_api.command.import_preview import show_preview
 from turret_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,14 +27,15 @@ _LINE_S = 10.0
 
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--project", required=True, help="Id or name of the project.")
+@click.option("--project", help="Id or name of the project; only a dry run needs none.")
 @click.option(
     "--map",
     "mapping",
     multiple=True,
     metavar="COLUMN=KEY",
-    help="Where a column (NDJSON: a key) goes: name, session_id, user_id, timestamp, event_id, metadata (a JSON "
-    "object whose keys are merged) or metadata.KEY; COLUMN= leaves it out. Default: by its name, else metadata.",
+    help="Where a column (NDJSON: a key; a.b: key b in the object a) goes: name, session_id, user_id, timestamp, "
+    "event_id, metadata (a JSON object whose keys are merged) or metadata.KEY; COLUMN= leaves it out. Default: by its "
+    "name, else metadata.",
 )
 @click.option("--name", help="The events' name, where rows have none.")
 @click.option(
@@ -42,21 +44,42 @@ _LINE_S = 10.0
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write refused rows here, as NDJSON.",
 )
+@click.option(
+    "--timezone",
+    default="UTC",
+    show_default=True,
+    metavar="ZONE",
+    help="Zone of times that name none: Europe/Berlin, +02:00.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what the first rows would become, and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object.")
 def command(
-    file: Path, project: str, mapping: tuple[str, ...], name: str | None, refused_file: Path | None, as_json: bool
+    file: Path,
+    project: str | None,
+    mapping: tuple[str, ...],
+    name: str | None,
+    refused_file: Path | None,
+    timezone: str,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Import events from FILE (.ndjson, .parquet or .csv), outside the quota.
+    """Import events from FILE (.ndjson, .jsonl, .json, .csv, .tsv, also .gz, .bz2 or .zst, or .parquet).
 
-    NDJSON holds the bodies of POST /track, one a line, or any objects with --map. The same file, or a longer one, can
-    be imported again, also after an import that was killed: nothing is stored twice. Rows that are refused are reported
-    with their numbers, and the command then exits with 1.
+    They do not count towards the plan. NDJSON holds the bodies of POST /track, one a line, or any objects with --map.
+    The same file, or one that has grown, can be imported again, also after an import that was killed: nothing is stored
+    twice. Rows that are refused are reported with their numbers, and the command then exits with 1.
     """
-    from turret_api.importing.documents import read_documents
+    from turret_api.importing.documents import Documents
     from turret_api.importing.history import import_documents
     from turret_api.importing.rows import SourceError
+    from turret_api.importing.times import time_zone
 
     settings = Settings.from_environment()
+    if dry_run:
+        show_preview(file, _mapping(mapping), name, timezone, settings.max_text, as_json)
+        return
+    if project is None:
+        raise click.UsageError("Missing option '--project'.")
     with open_accounts(settings) as accounts:
         project_id = accounts.find_project(project).project_id
     started = time.monotonic()
@@ -73,7 +96,7 @@ def command(
 
         progress = _Progress()
         try:
-            documents = read_documents(file, _mapping(mapping), name, progress.show)
+            documents = Documents(file, _mapping(mapping), name, time_zone(timezone), progress.show)
             done = import_documents(settings.open_lake(), project_id, documents, settings.max_text, on_refused)
         except SourceError as error:
             raise click.ClickException(str(error)) from error
@@ -89,6 +112,7 @@ def command(
             "imported": done.imported,
             "duplicates": done.duplicates,
             "refused": done.refused,
+            "undated": done.undated,
             "seconds": round(seconds, 3),
             "refused_rows": [each._asdict() for each in refused],
         }
@@ -98,6 +122,9 @@ def command(
             f"{done.imported:,} events imported into {project_id}, {done.duplicates:,} were there already, "
             f"{done.refused:,} refused, in {seconds:.1f} s"
         )
+        if done.undated:
+            note = f"{done.undated:,} rows have no timestamp; their events are at the time of this import"
+            click.echo(note, err=True)
         for each in refused:
             click.echo(f"  row {each.row}: {each.code}: {each.error}", err=True)
     if done.refused:

@@ -1,21 +1,20 @@
 """Documents into the lake as events of a project: checked as `POST /track` checks them, none stored twice.
 
-An import may be repeated. An event without an id gets one from its content and from how often the same content came
-before it in the file, so the same file, or a longer one, gives the same ids; events whose ids are in the lake are left
-out. A part is either whole or absent, so an import that was killed goes on from the last part that it wrote.
+An import may be repeated. An event without an id gets one from what its row says (`identity`), so the same file, or a
+longer one, gives the same ids; events whose ids are in the lake are left out. A part is either whole or absent, so an
+import that was killed goes on from the last part that it wrote.
 """
 
 from __future__ import annotations
 
 import collections
+import contextlib
 import datetime as dt
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from turret_api.collector.event import Checked, check
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
+from turret_api.importing.identity import AnonymousRows, content, is_anonymous, tail_of
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part
 from turret_pipeline.lake.paths import Lake
 
@@ -47,6 +47,7 @@ class Imported:
         imported: events that are new in the lake.
         duplicates: events that were in the lake, or earlier in the file, already.
         refused: rows that are no event.
+        undated: events of the file that have no time of their own, but that of the import.
         parts: names of the parts that were written, in order.
     """
 
@@ -54,6 +55,7 @@ class Imported:
     imported: int = 0
     duplicates: int = 0
     refused: int = 0
+    undated: int = 0
     parts: list[str] = field(default_factory=list)
 
 
@@ -100,7 +102,7 @@ def import_documents(
     Args:
         lake: made if it is not there.
         project_id: the project whose events they become.
-        documents: (row number, document or `ApiError`).
+        documents: (row number, document or `ApiError`); read twice if rows have neither an id nor a time.
         max_text: longest text in characters.
         on_refused: called with a `RefusedRow` for each that is not imported.
     """
@@ -109,7 +111,7 @@ def import_documents(
     received_us = time.time_ns() // 1000
     received_date = dt.datetime.fromtimestamp(received_us // 1_000_000, dt.UTC).date()
     lake.make()
-    events = _checked(documents, max_text, done, on_refused)
+    events = _checked(documents, max_text, done, on_refused, known.are_known)
     for number, batch in enumerate(_batches(events)):
         frame = _frame(batch, received_us)
         fresh = frame.filter(~known.are_known(frame["event_id"]))
@@ -123,29 +125,33 @@ def import_documents(
 
 
 def _checked(
-    documents: Iterable[Document], max_text: int, done: Imported, on_refused: Callable[[RefusedRow], None]
+    documents: Iterable[Document],
+    max_text: int,
+    done: Imported,
+    on_refused: Callable[[RefusedRow], None],
+    are_known: Callable[[pl.Series], pl.Series],
 ) -> Iterator[tuple[int, Checked]]:
     """Yield row number and event of what may be stored, each event once, with the ids that this file always gives."""
+    anonymous = AnonymousRows(lambda: _anonymous(documents, max_text), are_known)
     occurrences: collections.Counter[bytes] = collections.Counter()
-    for number, document in documents:
+    for number, row in documents:
         done.read += 1
         try:
-            if isinstance(document, ApiError):
-                raise document
-            event = check(document, max_text)
+            event, document = _judged(row, max_text)
         except ApiError as error:
             done.refused += 1
             on_refused(RefusedRow(number, error.code, error.message))
             continue
-        key = _content(event, document)
-        occurrences[key] += 1
-        if event.is_named:
-            if occurrences[key] > 1:
+        done.undated += event.timestamp_us is None
+        key = content(event, document)
+        if is_anonymous(event):
+            tail = anonymous.next_tail()
+        else:
+            occurrences[key] += 1
+            if event.is_named and occurrences[key] > 1:
                 done.duplicates += 1
                 continue
-            tail = key.hex()
-        else:
-            tail = hashlib.blake2b(key + str(occurrences[key]).encode(), digest_size=15).hexdigest()
+            tail = key.hex() if event.is_named else tail_of(key, occurrences[key])
         if not event.is_named:
             event.event_id = f"evt_{tail}"
         if document.get("session_id") is None:
@@ -155,19 +161,20 @@ def _checked(
         yield number, event
 
 
-def _content(event: Checked, document: dict[str, Any]) -> bytes:
-    """Return 15 bytes that identify what the row says: a hash of the event's own id, or else of its whole content."""
-    if event.is_named:
-        said: Any = ["id", event.event_id]
-    else:
-        said = [
-            event.name,
-            document.get("session_id"),
-            document.get("user_id"),
-            event.timestamp_us,
-            msgspec.Raw(event.metadata),
-        ]
-    return hashlib.blake2b(msgspec.json.encode(said), digest_size=15).digest()
+def _anonymous(documents: Iterable[Document], max_text: int) -> Iterator[bytes]:
+    """Yield what each row says that has neither an id nor a time."""
+    for _, row in documents:
+        with contextlib.suppress(ApiError):
+            event, document = _judged(row, max_text)
+            if is_anonymous(event):
+                yield content(event, document)
+
+
+def _judged(row: Any | ApiError, max_text: int) -> tuple[Checked, dict[str, Any]]:
+    """Return the event of a row and its document; raise `ApiError` if it is none."""
+    if isinstance(row, ApiError):
+        raise row
+    return check(row, max_text), row
 
 
 def _batches(events: Iterable[tuple[int, Checked]]) -> Iterator[list[tuple[int, Checked]]]:

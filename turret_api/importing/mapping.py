@@ -50,28 +50,36 @@ class ColumnMapping:
     """
 
     def __init__(self, mapped: Mapping[str, str]) -> None:
-        self._mapped = tuple(mapped.items())
-        _layout(tuple(mapped), self._mapped)
+        self.paths = tuple(mapped.items())
+        _layout(tuple(mapped), self.paths)
 
     def __bool__(self) -> bool:
         """Tell whether any column was mapped."""
-        return bool(self._mapped)
+        return bool(self.paths)
 
     def taken(self, columns: Sequence[str]) -> list[str]:
         """Return the columns of a file that go into events; raise `SourceError` if the mapping does not fit them."""
-        unknown = [path for path, _ in self._mapped if _root(path, columns) is None]
+        unknown = [path for path, _ in self.paths if _root(path, columns) is None]
         if unknown:
             raise SourceError(f"there is no column {unknown[0]!r} to map; the columns are {', '.join(columns)}")
-        if len(set(columns)) < len(columns):
+        if len(set(filter(None, columns))) < len(list(filter(None, columns))):
             raise SourceError("two columns have the same name")
-        taken = list(_layout(tuple(columns), self._mapped).columns)
+        taken = list(_layout(tuple(columns), self.paths).columns)
         if not taken:
             raise SourceError("every column is left out; nothing would be imported")
         return taken
 
+    def places(self, columns: Sequence[str]) -> dict[str, str]:
+        """Return where each column, and each nested key that is mapped, goes: a key, or nothing if it is left out."""
+        return _keys(tuple(columns), self.paths)
+
+    def given(self, columns: Sequence[str]) -> frozenset[str]:
+        """Return the keys of an event that are mapped, or that a column of the file is called as."""
+        return frozenset(key for _, key in self.paths) | frozenset(self.places(columns).values())
+
     def is_metadata(self, column: str) -> bool:
         """Tell whether a column that is taken becomes one key of the metadata."""
-        return any(place.metadata_key is not None for place in _layout((column,), self._mapped).places)
+        return any(place.metadata_key is not None for place in _layout((column,), self.paths).places)
 
     def document(self, cells: Any) -> dict[str, Any] | ApiError:
         """Return the document that a client would have sent, or why there is none.
@@ -82,7 +90,7 @@ class ColumnMapping:
         if type(cells) is not dict:
             return cells if isinstance(cells, ApiError) else invalid("The line must be a JSON object.")
         try:
-            layout = _layout(tuple(cells), self._mapped)
+            layout = _layout(tuple(cells), self.paths)
         except SourceError as error:
             return invalid(f"{str(error)[0].upper()}{str(error)[1:]}.")
         for path in layout.nested:
@@ -126,12 +134,8 @@ def _root(path: str, columns: Sequence[str]) -> str | None:
 @functools.lru_cache(32)
 def _layout(columns: tuple[str, ...], mapped: tuple[tuple[str, str], ...]) -> _Layout:
     """Return where everything in rows with these columns goes."""
-    chosen = dict(mapped)
-    nested = tuple(path for path in chosen if path not in columns and _root(path, columns) is not None)
-    keys = {
-        column: chosen.get(column, column if column in (*EVENT_KEYS, "metadata") else f"metadata.{column}")
-        for column in (*nested, *columns)
-    }
+    keys = _keys(columns, mapped)
+    nested = tuple(path for path in keys if path not in columns)
     for key in keys.values():
         if key and key not in (*EVENT_KEYS, "metadata") and not key.startswith("metadata."):
             raise SourceError(f"{key!r} is no key of an event; use {', '.join(EVENT_KEYS)}, metadata or metadata.KEY")
@@ -153,3 +157,12 @@ def _layout(columns: tuple[str, ...], mapped: tuple[tuple[str, str], ...]) -> _L
         ),
         tuple(column for column in columns if keys[column] or column in roots),
     )
+
+
+def _keys(columns: tuple[str, ...], mapped: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    """Return the key to which each mapped path and each column goes, the empty key for what is left out."""
+    chosen = dict(mapped)
+    nested = [path for path in chosen if path not in columns and _root(path, columns) is not None]
+    # A column without a name, such as pandas writes its index into, can be no key.
+    own = {column: column if column in (*EVENT_KEYS, "metadata", "") else f"metadata.{column}" for column in columns}
+    return {column: chosen.get(column, own.get(column, "")) for column in (*nested, *columns)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from turret_api.collector import body as bodies
+from turret_api.importing import json_text
 
 
 def lifted(row: dict[str, Any], path: str) -> dict[str, Any]:
@@ -52,5 +52,5 @@ def heads(path: str) -> Iterator[str]:
 def opened(value: Any) -> Any:
     """Return the object that a text holds as JSON; any other value as it is."""
     if type(value) is str and value.lstrip().startswith("{"):
-        return bodies.decode(value.encode())
+        return json_text.decode(value.encode())
     return value
