@@ -93,6 +93,13 @@ def test_integers_of_parquet_are_ids_and_so_are_floats_that_pandas_made_of_them(
     ]
 
 
+@pytest.mark.parametrize("word", ["NULL", "", "n/a"])
+def test_a_name_and_metadata_that_say_nothing_are_missing(tmp_path, word) -> None:
+    content = f"name,metadata,p\n{word},{word},x\n"
+
+    assert read(tmp_path / "a.csv", content, name="chat") == [{"name": "chat", "metadata": {"p": "x"}}]
+
+
 # Values
 
 
@@ -250,11 +257,27 @@ def test_a_packed_table_is_read_and_its_progress_is_that_of_the_file(tmp_path, s
         ("a.tsv", "name;p\nn;x, y\n", ";"),
         ("a.csv", "\ufeffname;p\r\nn;x, y\r\n", ";"),
         ("a.csv", '"name";"p"\r"n";"x, y"\r', ";"),
+        ("a.csv", "sep=;\nname;p\nn;x, y\n", ";"),
+        ("a.csv", "\ufeffsep=^\r\nname^p\r\nn^x, y\r\n", "^"),
     ],
 )
 def test_the_separator_is_that_of_the_header(tmp_path, name, content, separator) -> None:
     assert read(tmp_path / name, content) == [{"name": "n", "metadata": {"p": "x, y"}}]
     assert Documents(tmp_path / name, {}).table.separator == separator
+
+
+def test_rows_count_from_the_first_line_also_where_excel_tells_the_separator(tmp_path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text('sep=;\nname;p\nn;x\nn\nn;"open\nn;y\n')
+
+    found = list(Documents(file, {}))
+
+    assert [(number, isinstance(document, ApiError)) for number, document in found] == [
+        (3, False),
+        (4, True),
+        (5, True),
+    ]
+    assert "in line 5 and is never closed, so that lines 5 to 6" in found[2][1].message
 
 
 def test_a_header_of_one_cell_is_one_column(tmp_path) -> None:

@@ -22,7 +22,8 @@ from turret_api.importing.sources import Source, opened
 
 _BLOCKS_BYTES = (2**20, 2**22, MAX_ROW_BYTES)
 """Bytes that pyarrow parses at once, the next larger one if a row is longer; it reads up to 32 blocks ahead."""
-_SEPARATORS = (",", ";", "\t", "|")
+_SEPARATORS = [",", ";", "\t", "|"]
+_TOLD_SEPARATOR = re.compile(r'"?sep=([^\r\n"])"?\r?\n', re.IGNORECASE)
 _FIRST_ROW = re.compile(r'(?:[^"\r\n]|"[^"]*+")*+')
 _QUOTED = re.compile(r'"[^"]*+"')
 _BOM = "\ufeff"
@@ -35,11 +36,13 @@ class Table(NamedTuple):
         separator: of cells, as the header has it.
         columns: names in the header.
         unclosed: what is wrong by number of row where quotation marks are not closed.
+        header_row: 1, or 2 if Excel's line `sep=;` is before it.
     """
 
     separator: str
     columns: list[str]
     unclosed: dict[int, str]
+    header_row: int = 1
 
 
 def find_table(source: Source) -> Table:
@@ -47,6 +50,9 @@ def find_table(source: Source) -> Table:
     with opened(source) as (_, stream):
         head = stream.read(_BLOCKS_BYTES[0]).decode("utf-8", "replace").removeprefix(_BOM)
     separators = sorted(_SEPARATORS, key=lambda each: each != "\t") if source.form == "TSV" else _SEPARATORS
+    told = _TOLD_SEPARATOR.match(head)
+    if told:
+        separators, head = [told[1]], head[told.end() :]
     first = _FIRST_ROW.match(head)
     outside = _QUOTED.sub("", first[0] if first else "")
     separator = max(separators, key=outside.count)
@@ -61,9 +67,10 @@ def find_table(source: Source) -> Table:
             unclosed = unclosed_marks(stream, separator)
     except SourceError as error:
         raise SourceError(f"{source.file}: {error}") from None
-    if 1 in unclosed:
-        raise SourceError(f"{source.file}: {unclosed[1]}")
-    return Table(separator, columns, unclosed)
+    header_row = 2 if told else 1
+    if header_row in unclosed:
+        raise SourceError(f"{source.file}: {unclosed[header_row]}")
+    return Table(separator, columns, unclosed, header_row)
 
 
 def read_csv(source: Source, table: Table, mapping: ColumnMapping, on_progress: Callable[[int], None]) -> Iterator[Row]:
@@ -98,7 +105,7 @@ def read_csv(source: Source, table: Table, mapping: ColumnMapping, on_progress: 
         message = f"The row has {n_cells} cells; the header has {len(table.columns)}."
         return number, invalid(table.unclosed.get(number, message))
 
-    number = 1
+    number = table.header_row
     with _opened(source, table, block_bytes, refuse) as (raw, reader):
         for batch in _batches(reader):
             values = [readers[column](batch[column]) or texts(batch[column]) for column in columns]
@@ -130,7 +137,7 @@ def _opened(
             csv.open_csv(
                 stream,
                 # With threads the numbers of bad rows are not known.
-                csv.ReadOptions(use_threads=False, block_size=block_bytes),
+                csv.ReadOptions(use_threads=False, block_size=block_bytes, skip_rows=table.header_row - 1),
                 csv.ParseOptions(
                     delimiter=table.separator,
                     newlines_in_values=True,

@@ -22,7 +22,7 @@ from turret_api.importing.parquet import columns_of_parquet, read_parquet
 from turret_api.importing.paths import leads_somewhere
 from turret_api.importing.rows import BATCH_ROWS, Row, SourceError
 from turret_api.importing.sources import find_source
-from turret_api.importing.values import as_sent
+from turret_api.importing.values import as_sent, says_nothing
 
 Document = tuple[int, Any | ApiError]
 """A row's number in its file and its document, or why it has none."""
@@ -61,7 +61,8 @@ class Documents:
             self.source = find_source(file)
             self.table = find_table(self.source) if self.source.form in ("CSV", "TSV") else None
             self.columns = self._columns()
-            self._are_bodies = self.source.form in ("NDJSON", "JSON") and not self.mapping
+            self._is_table = self.source.form not in ("NDJSON", "JSON")
+            self._are_bodies = not self._is_table and not self.mapping
             self._given = self.mapping.given(self.columns)
             self._refuse_near_keys()
             self._refuse_idle_mapping()
@@ -100,14 +101,17 @@ class Documents:
         if self._are_bodies:
             document: dict[str, Any] | ApiError = row
         else:
-            # Keys that no row at the start of the file had.
-            near = _near(tuple(row), self.mapping.paths, self._given, self._name is not None)
-            if near is not None:
-                return invalid(near)
+            if not self._is_table:
+                # Keys that no row at the start of the file had.
+                near = _near(tuple(row), self.mapping.paths, self._given, self._name is not None)
+                if near is not None:
+                    return invalid(near)
             document = self.mapping.document(row)
         if isinstance(document, ApiError):
             return document
-        if self._name is not None and document.get("name") is None:
+        if self._name is not None and (
+            (type(name := document.get("name")) is str and says_nothing(name)) or name is None
+        ):
             document["name"] = self._name
         return as_sent(document, self._zone)
 
@@ -123,8 +127,7 @@ class Documents:
 
     def _refuse_idle_mapping(self) -> None:
         """Refuse a mapping of what no row has; the rows are read as far as it takes to find one for each."""
-        is_table = self.table is not None or self.source.form == "Parquet"
-        sought = [path for path, _ in self.mapping.paths if not (is_table and path in self.columns)]
+        sought = [path for path, _ in self.mapping.paths if not (self._is_table and path in self.columns)]
         has_rows = False
         for _, row in self._rows() if sought else ():
             if type(row) is dict:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from turret_api.collector.event import Checked, check
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
-from turret_api.importing.identity import AnonymousRows, content, is_anonymous, tail_of
+from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth, row_of
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part
 from turret_pipeline.lake.paths import Lake
 
@@ -60,7 +60,10 @@ class Imported:
 
 
 class KnownIds:
-    """The event ids of a project that are in the lake, as 128 bits each: 16 bytes an event in memory."""
+    """The event ids of a project that are in the lake, as 128 bits each: 16 bytes an event in memory.
+
+    Those that are rows of their files are in `rows` too, as `known_rows` has them.
+    """
 
     def __init__(self, lake: Lake, project_id: str) -> None:
         filesystem, root = lake.filesystem()
@@ -71,6 +74,7 @@ class KnownIds:
                 f"{root}{folder}/{part.name}", columns=["event_id"], filesystem=filesystem, partitioning=None
             )
             frames.append(pl.Series("event_id", table["event_id"]).cast(pl.String))
+        self.rows = known_rows(frames)
         hashes = [_hashes(frame) for frame in frames]
         first = np.concatenate([pair[0] for pair in hashes])
         second = np.concatenate([pair[1] for pair in hashes])
@@ -111,7 +115,7 @@ def import_documents(
     received_us = time.time_ns() // 1000
     received_date = dt.datetime.fromtimestamp(received_us // 1_000_000, dt.UTC).date()
     lake.make()
-    events = _checked(documents, max_text, done, on_refused, known.are_known)
+    events = _checked(documents, max_text, done, on_refused, known.rows)
     for number, batch in enumerate(_batches(events)):
         frame = _frame(batch, received_us)
         fresh = frame.filter(~known.are_known(frame["event_id"]))
@@ -129,10 +133,10 @@ def _checked(
     max_text: int,
     done: Imported,
     on_refused: Callable[[RefusedRow], None],
-    are_known: Callable[[pl.Series], pl.Series],
+    known: pl.DataFrame,
 ) -> Iterator[tuple[int, Checked]]:
     """Yield row number and event of what may be stored, each event once, with the ids that this file always gives."""
-    anonymous = AnonymousRows(lambda: _anonymous(documents, max_text), are_known)
+    anonymous = AnonymousRows(lambda: _anonymous(documents, max_text), known)
     occurrences: collections.Counter[bytes] = collections.Counter()
     for number, row in documents:
         done.read += 1
@@ -145,13 +149,13 @@ def _checked(
         done.undated += event.timestamp_us is None
         key = content(event, document)
         if is_anonymous(event):
-            tail = anonymous.next_tail()
+            tail = anonymous.next_tail(row_of(key, number))
         else:
             occurrences[key] += 1
             if event.is_named and occurrences[key] > 1:
                 done.duplicates += 1
                 continue
-            tail = key.hex() if event.is_named else tail_of(key, occurrences[key])
+            tail = (key if event.is_named else nth(key, occurrences[key])).hex()
         if not event.is_named:
             event.event_id = f"evt_{tail}"
         if document.get("session_id") is None:
@@ -162,12 +166,12 @@ def _checked(
 
 
 def _anonymous(documents: Iterable[Document], max_text: int) -> Iterator[bytes]:
-    """Yield what each row says that has neither an id nor a time."""
-    for _, row in documents:
+    """Yield each row that has neither an id nor a time, as `row_of` has it."""
+    for number, row in documents:
         with contextlib.suppress(ApiError):
             event, document = _judged(row, max_text)
             if is_anonymous(event):
-                yield content(event, document)
+                yield row_of(content(event, document), number)
 
 
 def _judged(row: Any | ApiError, max_text: int) -> tuple[Checked, dict[str, Any]]:

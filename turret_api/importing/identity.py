@@ -1,32 +1,36 @@
-"""Which event a row is, so that a file that is imported again, or has grown at its end, stores nothing twice.
+"""Which event a row is, so that a file that is imported again, or has grown, stores nothing twice.
 
 An event with an id is that. One with a time is what it says, and how often the same was said before it in the file: two
-files may overlap. One with neither is its place in its file, for "hello" in January's file is not the "hello" in
-February's. What file a row is from is said by the rows without id and time: c(k), a hash of the first k of them. The
-first N rows belong to a file of N if events with the ids that c(N) gives are there; so a file that has grown finds
-where it ended before, and its new rows get their ids from its new end.
+files may overlap. One with neither is a row of its file, for "hello" in January's file is not the "hello" in
+February's; its id is made of the file and of the row, that is its number and what it says:
 
-    imported before   row 1 … row N                      ids from c(N) and 1 … N
-    the file now      row 1 … row N, row N+1 … row M     those again; from c(M) and N+1 … M
+    evt_ 9c1fd0a3b2 _ 55f0e1…     10 digits for the file, 20 for the row
+
+So the lake knows the files that it has rows of. A file is another version of one of those if it has all of its rows
+that are there, or if that one has all of this one's: it has grown at its end, rows that were refused are mended in it,
+or the import before was killed. Then its new rows join that file. One row changed makes it another file.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from turret_api.collector.event import Checked
 
-_HASH_BYTES = 15
-_ASKED_AT_ONCE = 50_000
+_CONTENT_BYTES, _FILE_BYTES, _ROW_BYTES = 15, 5, 10
+_COMPARED_BYTES = 8
+_ANONYMOUS_ID = rf"^evt_[0-9a-f]{{{2 * _FILE_BYTES}}}_[0-9a-f]{{{2 * _ROW_BYTES}}}$"
 
 
 def is_anonymous(event: Checked) -> bool:
-    """Tell whether only its place in its file says which event this is."""
+    """Tell whether only its row in its file says which event this is."""
     return not event.is_named and event.timestamp_us is None
 
 
@@ -42,59 +46,75 @@ def content(event: Checked, document: dict[str, Any]) -> bytes:
             event.timestamp_us,
             msgspec.Raw(event.metadata),
         ]
-    return _hash(msgspec.json.encode(said))
+    return hashlib.blake2b(msgspec.json.encode(said), digest_size=_CONTENT_BYTES).digest()
 
 
-def tail_of(key: bytes, number: int) -> str:
-    """Return the hexadecimal digits that make an event's ids: those of the `number`th event that `key` stands for."""
-    return _hash(key + str(number).encode()).hex()
+def nth(key: bytes, number: int) -> bytes:
+    """Return 15 bytes that identify the `number`th event that says what `key` stands for."""
+    return hashlib.blake2b(key + str(number).encode(), digest_size=_CONTENT_BYTES).digest()
+
+
+def row_of(key: bytes, number: int) -> bytes:
+    """Return 10 bytes that identify the row of this number that says what `key` stands for, in whatever file."""
+    return nth(key, number)[:_ROW_BYTES]
+
+
+def known_rows(event_ids: Iterable[pl.Series]) -> pl.DataFrame:
+    """Return `file` and `row` of the events of the lake that are rows of their files, a part of the row's hash."""
+    ids = pl.col("event_id")
+    digits = ids.str.slice(5 + 2 * _FILE_BYTES, 2 * _COMPARED_BYTES)
+    return pl.concat(
+        [
+            each.alias("event_id")
+            .to_frame()
+            .filter(ids.str.contains(_ANONYMOUS_ID))
+            .select(
+                file=ids.str.slice(4, 2 * _FILE_BYTES),
+                row=digits.str.decode("hex").bin.reinterpret(dtype=pl.UInt64, endianness="big"),
+            )
+            for each in event_ids
+        ]
+    )
 
 
 class AnonymousRows:
-    """The rows that have neither an id nor a time, one after the other.
+    """The rows of a file that have neither an id nor a time, one after the other.
 
     Args:
-        contents: reads what all such rows of the file say, in order; called when the first is asked for.
-        are_known: tells for each event id whether the lake has it.
+        rows: reads all such rows of the file, as `row_of` has them; called at most once, for the first of them.
+        known: those of the lake, from `known_rows`.
     """
 
-    def __init__(self, contents: Callable[[], Iterable[bytes]], are_known: Callable[[pl.Series], pl.Series]) -> None:
-        self._contents, self._are_known = contents, are_known
-        self._ends: Iterator[tuple[int, bytes]] | None = None
-        self._end, self._file = 0, b""
-        self._number = 0
+    def __init__(self, rows: Callable[[], Iterable[bytes]], known: pl.DataFrame) -> None:
+        self._rows, self._known = rows, known
+        self._files: Iterator[str] | None = None
 
-    def next_tail(self) -> str:
-        """Return what makes the ids of the next row, as `tail_of` does."""
-        if self._ends is None:
-            self._ends = iter(_ends(self._contents(), self._are_known))
-        self._number += 1
-        if self._number > self._end:
-            self._end, self._file = next(self._ends, (self._end, self._file))
-        return tail_of(self._file, self._number)
+    def next_tail(self, row: bytes) -> str:
+        """Return what the ids of the next row end in, which is `row`."""
+        if self._files is None:
+            self._files = self._files_of_rows()
+        return f"{next(self._files)}_{row.hex()}"
 
-
-def _ends(contents: Iterable[bytes], are_known: Callable[[pl.Series], pl.Series]) -> list[tuple[int, bytes]]:
-    """Return k and c(k) wherever the file ended when it was imported, and at its end."""
-    ends: list[tuple[int, bytes]] = []
-    asked: list[tuple[int, bytes]] = []
-    number, chain = 0, b""
-    for number, key in enumerate(contents, 1):
-        chain = _hash(chain + key)
-        asked.append((number, chain))
-        if len(asked) == _ASKED_AT_ONCE:
-            ends += _known_ends(asked, are_known)
-            asked = []
-    ends += _known_ends(asked, are_known)
-    return ends if ends and ends[-1][0] == number else [*ends, (number, chain)]
-
-
-def _known_ends(asked: list[tuple[int, bytes]], are_known: Callable[[pl.Series], pl.Series]) -> list[tuple[int, bytes]]:
-    # The last event of such an import is there, or at least the first, if it was killed.
-    last = are_known(pl.Series([f"evt_{tail_of(chain, number)}" for number, chain in asked], dtype=pl.String))
-    first = are_known(pl.Series([f"evt_{tail_of(chain, 1)}" for _, chain in asked], dtype=pl.String))
-    return [each for each, is_known in zip(asked, last | first, strict=True) if is_known]
-
-
-def _hash(said: bytes) -> bytes:
-    return hashlib.blake2b(said, digest_size=_HASH_BYTES).digest()
+    def _files_of_rows(self) -> Iterator[str]:
+        """Yield for each row the file whose row it is: one of the lake of which this is another version, or this."""
+        this = secrets.token_hex(_FILE_BYTES)
+        # The file need not be read twice if there is none that it could be another version of.
+        if not self._known.is_empty():
+            compared = bytearray()
+            for row in self._rows():
+                compared += row[:_COMPARED_BYTES]
+            rows = pl.DataFrame({"row": np.frombuffer(compared, ">u8").astype(np.uint64)})
+            shared = self._known.join(rows, on="row", how="semi")
+            versions = (
+                shared.group_by("file")
+                .agg(n_shared=pl.len())
+                .join(self._known.group_by("file").agg(n_known=pl.len()), on="file")
+                .filter((pl.col("n_shared") == pl.col("n_known")) | (pl.col("n_shared") == rows.height))
+                .sort("n_shared", "file", descending=True)
+            )
+            if versions.height:
+                this = versions["file"][0]
+            files = shared.join(versions, on="file", maintain_order="right").unique("row", keep="first")
+            yield from rows.join(files, on="row", how="left", maintain_order="left")["file"].fill_null(this)
+        while True:
+            yield this

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from turret_api.errors import ApiError, invalid
 from turret_api.importing.paths import heads, lifted, opened
 from turret_api.importing.rows import SourceError
+from turret_api.importing.values import says_nothing
 
 EVENT_KEYS = ("name", "session_id", "user_id", "timestamp", "event_id")
 
@@ -115,6 +116,8 @@ class ColumnMapping:
                     merged = opened(value)
                 except ApiError as error:
                     return _of_column(column, error)
+                if type(merged) is str and says_nothing(merged):
+                    continue
                 if type(merged) is not dict:
                     return invalid(f"Column {column} must hold a JSON object.", field=column)
                 metadata |= merged

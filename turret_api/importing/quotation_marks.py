@@ -39,30 +39,21 @@ def unclosed_marks(stream: pa.NativeFile, separator: str) -> dict[int, str]:
 
 def _faulty_cells(stream: pa.NativeFile, separator: bytes) -> Iterator[tuple[int, int, int, bool]]:
     """Yield of each faulty cell its row, the lines of its opening and closing mark, and whether it has the latter."""
-    cell = re.compile(rb'(?<=[%b\r\n])"[^"]*+(?:""[^"]*+)*+("?)( *+)([%b\r\n]?)' % ((re.escape(separator),) * 2))
+    beside = b"[%b\\r\\n]" % re.escape(separator)
+    # Whatever has no mark, marks within a cell, and cells of one line: all but what needs a closer look.
+    plain = rb'(?:[^"]++|(?<!%b)"|"[^"\r\n]*+(?:""[^"\r\n]*+)*+"(?=[^"]))*+' % beside
+    cell = re.compile(rb'%b("[^"]*+(?:""[^"]*+)*+("?)) *+(%b?)' % (plain, beside))
     # As if a line ended before the first, so that a mark there opens a cell.
     buffer, row, line = b"\n", 0, 0
-    decoder, is_end = codecs.getincrementaldecoder("utf-8")(), False
-    n_lines_decoded = 1
-    start = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
-    while not is_end:
-        chunk = start + stream.read(_CHUNK_BYTES)
-        is_end = len(chunk) == len(start)
-        start = b""
-        try:
-            n_lines_decoded += decoder.decode(chunk, final=is_end).count("\n")
-        except UnicodeDecodeError as error:
-            line_of_error = n_lines_decoded + error.object.count(b"\n", 0, error.start)
-            raise SourceError(
-                f"line {line_of_error} is not UTF-8; convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8"
-            ) from None
+    for chunk in _chunks(stream):
+        is_end = not chunk
         buffer += chunk
         at = 0
-        while (match := cell.search(buffer, at)) and (is_end or match.end() < len(buffer)):
-            end = match.end(1)
-            n_before, n_within = _n_breaks(buffer, at, match.start()), _n_breaks(buffer, match.start(), end)
+        while (match := cell.match(buffer, at)) and (is_end or match.end() < len(buffer)):
+            start, end = match.span(1)
+            n_before, n_within = _n_breaks(buffer, at, start), _n_breaks(buffer, start, end)
             row, line = row + n_before, line + n_before
-            if not match[1]:
+            if not match[2]:
                 # The break at the end of the file begins no line of its own.
                 yield row, line, line + n_within - buffer.endswith((b"\n", b"\r")), False
             elif n_within and not match[3] and match.end() < len(buffer):
@@ -70,7 +61,7 @@ def _faulty_cells(stream: pa.NativeFile, separator: bytes) -> Iterator[tuple[int
             line += n_within
             at = end
         # Not counted yet: a cell whose end is not there, or else the last byte, and what that is half of.
-        kept = match.start() - 1 if match else len(buffer) - 1
+        kept = match.start(1) - 1 if match else len(buffer) - 1
         kept -= kept > at and buffer[kept - 1 : kept + 1] == b"\r\n"
         if len(buffer) - kept > MAX_ROW_BYTES:
             line += _n_breaks(buffer, at, kept + 1)
@@ -80,6 +71,24 @@ def _faulty_cells(stream: pa.NativeFile, separator: bytes) -> Iterator[tuple[int
         if not is_end:
             n_before = _n_breaks(buffer, at, kept)
             row, line, buffer = row + n_before, line + n_before, buffer[kept:]
+
+
+def _chunks(stream: pa.NativeFile) -> Iterator[bytes]:
+    """Yield the text without its byte order mark, then an empty chunk; raise `SourceError` if it is not UTF-8."""
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
+    chunk = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8) + stream.read(_CHUNK_BYTES)
+    while True:
+        try:
+            line += decoder.decode(chunk, final=not chunk).count("\n")
+        except UnicodeDecodeError as error:
+            line += error.object.count(b"\n", 0, error.start)
+            raise SourceError(
+                f"line {line} is not UTF-8; convert the file, such as with iconv -f WINDOWS-1252 -t UTF-8"
+            ) from None
+        yield chunk
+        if not chunk:
+            return
+        chunk = stream.read(_CHUNK_BYTES)
 
 
 def _n_breaks(text: bytes, start: int, end: int) -> int:

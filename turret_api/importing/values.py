@@ -18,6 +18,8 @@ NOTHING = frozenset(("null", "(null)", "[null]", "<null>", "nil", "none", "undef
     ("nan", "-nan", "nat", "na", "n/a", "#n/a", "#na", "<na>", "0000-00-00", "0000-00-00 00:00:00")
 )
 """What databases and programs write where there is no value, in small letters."""
+_LONGEST = 32
+"""Characters that such a word has at most, with blanks around it; longer texts need no closer look."""
 _LEAST, _MOST = -(2**63), 2**64
 _MOST_EXACT = 2**53
 """Up to here a float holds every integer."""
@@ -25,7 +27,7 @@ _MOST_EXACT = 2**53
 
 def says_nothing(text: str) -> bool:
     """Tell whether a text is what programs write where there is no value, or blank."""
-    return not text or text.isspace() or text.strip().casefold() in NOTHING
+    return (len(text) <= _LONGEST or text.isspace()) and (not (bare := text.strip()) or bare.casefold() in NOTHING)
 
 
 def as_sent(document: dict[str, Any], zone: dt.tzinfo) -> dict[str, Any] | ApiError:
@@ -39,7 +41,8 @@ def as_sent(document: dict[str, Any], zone: dt.tzinfo) -> dict[str, Any] | ApiEr
         zone: of times that name none.
     """
     for key in _IDS:
-        if (value := document.get(key)) is not None:
+        value = document.get(key)
+        if value is not None and (type(value) is not str or says_nothing(value)):
             document[key] = _id(value)
     if (name := document.get("name")) is not None:
         document["name"] = str(name) if type(name) is int else name
@@ -58,8 +61,9 @@ def as_sent(document: dict[str, Any], zone: dt.tzinfo) -> dict[str, Any] | ApiEr
 
 
 def _id(value: Any) -> Any:
+    """Return what stands for an id that is no text, or one that says nothing."""
     if type(value) is str:
-        return None if says_nothing(value) else value
+        return None
     if type(value) is float and value.is_integer() and abs(value) < _MOST_EXACT:
         return str(int(value))
     return str(value) if type(value) is int else value
