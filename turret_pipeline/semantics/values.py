@@ -1,7 +1,8 @@
 """Values of metadata fields, taken out of the events' JSON: one parser for the pipeline and the read API.
 
 A value that is compared (the options of an enum, a segment's value) has one spelling, `canonical`: text as it is,
-`true` and `false`, numbers without a needless `.0`.
+`true` and `false`, numbers without a needless `.0`. A conversation is read as what the user asked last
+(`semantics.chat`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import orjson
 import polars as pl
+
+from turret_pipeline.semantics.chat import as_read
 
 _ESCAPED = re.compile(r'[\x00-\x1f"\\]')
 _GROUPED = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?"
@@ -45,7 +48,8 @@ def all_values(metadata: Iterable[str]) -> dict[str, list[object]]:
     """Return every field with its values (nulls, lists and objects too), in the order of the events that have it."""
     found: dict[str, list[object]] = {}
     for text in metadata:
-        for field, value in orjson.loads(text).items():
+        for field, sent in orjson.loads(text).items():
+            value = as_read(sent)
             if field in found:
                 found[field].append(value)
             else:
@@ -66,10 +70,10 @@ def field_values(metadata: Sequence[str] | pl.Series, fields: Sequence[str]) -> 
         names = {f"field_{i}": field for i, field in enumerate(plain)}
         decoder = msgspec.json.Decoder(msgspec.defstruct("Metadata", attributes, rename=names, gc=False))
         rows = [msgspec.structs.astuple(decoder.decode(text)) for text in metadata]
-        found = {field: [row[i] for row in rows] for i, field in enumerate(plain)}
+        found = {field: [as_read(row[i]) for row in rows] for i, field in enumerate(plain)}
     if len(plain) < len(fields):
         events = [orjson.loads(text) for text in metadata]
-        found |= {field: [event.get(field) for event in events] for field in fields if field not in found}
+        found |= {field: [as_read(event.get(field)) for event in events] for field in fields if field not in found}
     return found
 
 

@@ -68,6 +68,6 @@ STAGE = Stage(
     reads=(Source(EVENTS),),
     method=bring,
     group="events",
-    version=2,
+    version=3,
     by_day=True,
 )

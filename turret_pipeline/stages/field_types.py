@@ -192,5 +192,5 @@ STAGE = Stage(
     besides=_overrides,
     method=bring,
     group="fields",
-    version=2,
+    version=3,
 )

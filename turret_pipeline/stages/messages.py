@@ -118,4 +118,5 @@ STAGE = Stage(
     reads=(Source(EVENTS), Source(FIELD_TYPES, TEXT_FIELDS)),
     method=bring,
     group="fields",
+    version=2,
 )

@@ -132,4 +132,5 @@ STAGE = Stage(
     reads=(Source(JOURNEY_STEPS), Source(FIELD_TYPES, SEGMENT_FIELDS), Source(EVENTS, None)),
     method=bring,
     group="journeys",
+    version=2,
 )
