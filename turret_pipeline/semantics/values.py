@@ -74,7 +74,7 @@ def field_values(metadata: Sequence[str] | pl.Series, fields: Sequence[str]) -> 
     if len(plain) < len(fields):
         events = [orjson.loads(text) for text in metadata]
         found |= {field: [as_read(event.get(field)) for event in events] for field in fields if field not in found}
-    return found
+    return {field: found[field] for field in fields}
 
 
 def canonical_column(values: Sequence[object]) -> pl.Series:
