@@ -54,7 +54,7 @@ async def _answer_validation_error(_: Request, error: Exception) -> Response:
     field = ".".join(place) or None
     message = f"{field or 'The request body'}: {first['msg'][:1].lower()}{first['msg'][1:].rstrip('.')}."
     if first["type"] == "missing" and field:
-        message = f"{field} is required; add it."
+        message = f"Missing required field: {field}; add it."
     return answer(invalid(message, field=field))
 
 

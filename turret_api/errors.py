@@ -72,7 +72,7 @@ class InvalidKeyError(ApiError):
         super().__init__(
             401,
             INVALID_API_KEY,
-            "The API key is missing or may not be used here; send a valid key in the X-API-Key header.",
+            "Invalid API key: it is missing or may not be used here; send a valid key in the X-API-Key header.",
             headers={"WWW-Authenticate": "X-API-Key"},
         )
 

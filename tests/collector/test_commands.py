@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from turret_api.accounts import Accounts
+from turret_api.accounts import AccountError, Accounts
 from turret_api.accounts.tables import COLLECTORS
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
@@ -36,6 +36,12 @@ def test_a_project_is_made_listed_and_given_another_plan(turret: Callable, accou
     (row,) = [row for row in rows if row["project_id"] == made["project_id"]]
     assert (row["plan"], row["limit"], row["used"]) == ("pro", 1_000_000, 0)
     assert turret("project", "create", "x", "--plan", "pro", "--limit", "5").returncode == 1
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "\u3164", "\u2800\ufe0f"], ids=ascii)
+def test_a_project_whose_name_shows_nothing_is_refused(accounts: Accounts, name: str) -> None:
+    with pytest.raises(AccountError, match="1 to 200 printable characters"):
+        accounts.create_project(name)
 
 
 def test_a_key_is_shown_once_listed_without_its_text_and_refused_once_revoked(

@@ -34,6 +34,11 @@ def raw(value: str) -> str:
     return f'{{"name":"n","metadata":{{"x":{value}}}}}'
 
 
+def array(*documents: str) -> bytes:
+    """Return an array with a good event before and behind `documents`."""
+    return f"[{','.join((json.dumps(GOOD), *documents, json.dumps(GOOD)))}]".encode()
+
+
 def lines(*documents: Any) -> bytes:
     return b"".join((each if isinstance(each, str) else json.dumps(each)).encode() + b"\n" for each in documents)
 
@@ -47,6 +52,9 @@ CASES: list[tuple[str, Any, dict[str, str | None], int, str | None]] = [
     ("a valid event", GOOD, {}, 200, None),
     ("all keys", event(session_id="s", user_id="u", event_id="e-all", timestamp="2026-01-01T00:00:00Z"), {}, 200, None),
     ("session_id and user_id null", event(session_id=None, user_id=None), {}, 200, None),
+    ("session_id and user_id empty", event(session_id="", user_id=""), {}, 200, None),
+    ("session_id and user_id blank", event(session_id=" \t", user_id="\u200b\u3164"), {}, 200, None),
+    ("event_id empty", event(event_id=""), {}, 200, None),
     ("timestamp and event_id null", event(timestamp=None, event_id=None), {}, 200, None),
     ("no key", GOOD, {"X-API-Key": None}, 401, "INVALID_API_KEY"),
     ("empty key", GOOD, {"X-API-Key": ""}, 401, "INVALID_API_KEY"),
@@ -117,6 +125,10 @@ CASES: list[tuple[str, Any, dict[str, str | None], int, str | None]] = [
     ("name null", event(name=None), {}, 400, "MISSING_REQUIRED_FIELD"),
     ("name empty", event(name=""), {}, 400, "MISSING_REQUIRED_FIELD"),
     ("name blank", event(name=" \t"), {}, 400, "MISSING_REQUIRED_FIELD"),
+    ("name of zero-width characters", event(name="\u200b\u2060\ufeff"), {}, 400, "MISSING_REQUIRED_FIELD"),
+    ("name of fillers", event(name="\u3164\u2800\ufe0f\u00ad"), {}, 400, "MISSING_REQUIRED_FIELD"),
+    ("name of controls", event(name="\x01\x7f"), {}, 400, "MISSING_REQUIRED_FIELD"),
+    ("name with invisible characters", event(name="\u200bchat\ufe0f"), {}, 200, None),
     ("name missing and an unknown key", {"metadata": {"a": 1}, "nam": "x"}, {}, 400, "MISSING_REQUIRED_FIELD"),
     ("name a number", event(name=5), {}, 400, "INVALID_REQUEST"),
     ("name a list", event(name=[]), {}, 400, "INVALID_REQUEST"),
@@ -148,7 +160,6 @@ CASES: list[tuple[str, Any, dict[str, str | None], int, str | None]] = [
     ("100,001 emoji", json.dumps(text("😀" * 100_001), ensure_ascii=False), {}, 400, "TEXT_TOO_LONG"),
     ("session_id a number", event(session_id=1), {}, 400, "INVALID_REQUEST"),
     ("session_id false", event(session_id=False), {}, 400, "INVALID_REQUEST"),
-    ("session_id empty", event(session_id=""), {}, 400, "INVALID_REQUEST"),
     ("session_id of 200 characters", event(session_id="s" * 200), {}, 200, None),
     ("session_id of 201 characters", event(session_id="s" * 201), {}, 400, "TEXT_TOO_LONG"),
     ("user_id of 201 characters", event(user_id="s" * 201), {}, 400, "TEXT_TOO_LONG"),
@@ -182,6 +193,13 @@ CASES: list[tuple[str, Any, dict[str, str | None], int, str | None]] = [
     ("array of two", [GOOD, GOOD], {}, 200, None),
     ("array with one bad", [GOOD, without("name")], {}, 207, None),
     ("array of all bad", [1, None, []], {}, 207, None),
+    ("array with NaN", array(raw("NaN")), {}, 207, None),
+    ("array with a lone surrogate", array(raw('"\\ud800"')), {}, 207, None),
+    ("array with 100,000 brackets", array(nested(100_000)), {}, 207, None),
+    ("array with words that are no JSON", array("undefined"), {}, 207, None),
+    ("array that is not closed", array(raw("NaN"))[:-1], {}, 400, "INVALID_REQUEST"),
+    ("array with a comma at its end", array("")[:-1] + b",]", {}, 400, "INVALID_REQUEST"),
+    ("array of 1,001, one with NaN", b"[" + b"{}," * 1000 + b"NaN]", {}, 413, "INVALID_REQUEST"),
     ("array of 1,000", [GOOD] * 1000, {}, 200, None),
     ("array of 1,001", [GOOD] * 1001, {}, 413, "INVALID_REQUEST"),
     ("NDJSON of two", lines(GOOD, GOOD), NDJSON, 200, None),
@@ -207,10 +225,14 @@ def test_a_request_gets_the_contracted_answer(server, project, label, body, head
     if status >= 400:
         assert answer.json["success"] is False
         assert re.fullmatch(r"[^\n]{10,300}[.]", answer.json["error"]), answer.json
+        if code == "MISSING_REQUIRED_FIELD":
+            assert re.match(f"Missing required field: {answer.json['field']}, (?:the|an) ", answer.json["error"])
+        if answer.json.get("field", "").startswith("metadata.") and code == "TEXT_TOO_LONG":
+            assert answer.json["error"].startswith("Metadata text exceeds maximum length: metadata.")
     if status != 401:
         assert {"ratelimit-limit", "ratelimit-remaining", "ratelimit-reset"} <= set(answer.headers)
     elif code:
-        assert answer.json["error"].startswith("The API key is missing or may not be used here")
+        assert answer.json["error"].startswith("Invalid API key: ")
 
 
 @pytest.mark.parametrize(
@@ -289,6 +311,62 @@ def test_each_event_of_an_array_is_answered_as_if_sent_alone(server, new_project
     assert refused == alone
     assert last == {**first, "duplicate": True}
     assert server.wait_for_events(project.project_id, 1)["event_id"].to_list() == ["a"]
+
+
+@pytest.mark.parametrize(
+    "odd", ["q?b", "h#b", "a\\b", "a/b", "tab\tb", "line\nb", "100%", "%2F", "a;b", "..", "é 日本", "+ &"], ids=repr
+)
+def test_an_id_in_a_path_comes_through_the_server_as_it_is(server, project, odd) -> None:
+    headers = {"X-API-Key": project.read_key}
+    for path, name in (("/v1/sessions/{}", "session_id"), ("/v1/fields/{}/history", "field")):
+        quoted = "".join(f"%{byte:02x}" for byte in odd.encode())
+        answer = server.request("GET", path.format(quoted), None, headers)
+
+        assert (answer.status, answer.json["field"]) == (404, name)
+        assert repr(odd) in answer.json["error"]
+
+
+REFUSED_VALUES = {
+    "NaN": "NaN",
+    "-Infinity": "-Infinity",
+    "1e999": "1e999",
+    "a lone surrogate": '"\\udc00"',
+    "too deep": "[" * 33 + "]" * 33,
+    "far too deep": "[" * 5_000 + "]" * 5_000,
+    "beyond 64 bits": "1" * 30,
+    "a NUL": '"\\u0000"',
+    "a raw control character": '"\x01"',
+    "a leading zero": "01",
+    "no value": "",
+    "a value of Python": "None",
+}
+
+
+@pytest.mark.parametrize("value", REFUSED_VALUES.values(), ids=REFUSED_VALUES)
+def test_a_value_that_is_refused_costs_its_own_event_only_in_whatever_way_it_is_sent(server, project, value) -> None:
+    bad = raw(value)
+    alone = server.track(project.write_key, bad)
+    several = [
+        server.track(project.write_key, array(bad)),
+        server.track(project.write_key, lines(GOOD, bad, GOOD), Content_Type="application/x-ndjson"),
+    ]
+
+    assert (alone.status, alone.code) == (400, "INVALID_REQUEST")
+    for answer in several:
+        assert (answer.status, answer.json["accepted"], answer.json["rejected"]) == (207, 2, 1)
+        refused = answer.json["results"][1]
+        assert refused == alone.json | {"error": alone.json["error"].replace("The body", "The event")}
+
+
+def test_a_blank_id_is_a_missing_one(server, new_project) -> None:
+    project = new_project()
+    blank = event(session_id="", user_id=" \u200b", event_id="")
+    answers = [server.track(project.write_key, blank).json for _ in range(2)]
+
+    for key, prefix in {"session_id": "ses_", "user_id": "usr_", "event_id": "evt_"}.items():
+        first, second = (answer[key] for answer in answers)
+        assert first.startswith(prefix) and second.startswith(prefix) and first != second
+    assert server.wait_for_events(project.project_id, 2).height == 2
 
 
 def test_an_unknown_key_is_named_with_the_nearest_valid_one(server, project) -> None:

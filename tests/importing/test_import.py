@@ -72,6 +72,19 @@ def test_refused_rows_are_reported_by_number_and_the_rest_is_imported(turret, ne
     assert events_of(tmp_path, project.project_id).height == 2
 
 
+def test_rows_with_blank_ids_are_as_rows_without_them(turret, new_project, tmp_path) -> None:
+    project = new_project()
+    blank = {**EVENTS[1], "session_id": "", "user_id": " \u200b", "event_id": ""}
+    file = write_ndjson(tmp_path / "a.ndjson", [blank, blank])
+    for _ in range(2):  # the second time nothing is new: the ids that are made are the same
+        assert turret("import", str(file), "--project", project.project_id).returncode == 0
+
+    events = events_of(tmp_path, project.project_id)
+    assert events.height == 2
+    for column, prefix in {"event_id": "evt_", "session_id": "ses_", "user_id": "usr_"}.items():
+        assert events[column].n_unique() == 2 and events[column].str.starts_with(prefix).all()
+
+
 def test_columns_of_parquet_go_where_they_are_mapped(turret, new_project, tmp_path) -> None:
     project = new_project()
     file = tmp_path / "a.parquet"

@@ -33,6 +33,12 @@ def test_a_name_holds_everywhere_and_through_a_refit_until_it_is_taken_back(own_
     assert own_api.get("/v1/topics/t_refund")["label"] == "Refunds"
 
 
+@pytest.mark.parametrize("label", [" ", "\u200b\ufeff", "\u3164", "\u2800\ufe0f"])
+def test_a_label_that_shows_nothing_is_refused(own_api: Api, label: str) -> None:
+    assert edit(own_api, "t_refund", "rename", label, status=400)["field"] == "value"
+    assert own_api.get("/v1/topics/t_refund")["label"] == "Refunds"
+
+
 def test_a_merged_topics_messages_are_its_targets_in_every_count(own_api: Api) -> None:
     edit(own_api, "t_card", "merge", "t_refund")
     assert sizes(own_api) == {"t_refund": 7, "t_parcel": 6}

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from turret_api.accounts import keys
 from turret_api.accounts.plans import TRIAL, Plan, PlanError, limit_of
 from turret_api.accounts.tables import API_KEYS, PROJECTS, QUOTA_GRANTS, REVISION, metadata
+from turret_pipeline.semantics.blank import is_blank
 
 _LOCK = 0x7475727265  # "turre": the advisory lock under which tables are made
 _CONNECT_TIMEOUT_S = 3
@@ -121,7 +122,7 @@ class Accounts:
     def create_project(self, name: str, plan: str = TRIAL, limit: int | None = None) -> NewProject:
         """Make a project with one key of each scope; raise `AccountError` if name, plan or limit cannot be had."""
         name = name.strip()
-        if not name or len(name) > 200 or not name.isprintable():
+        if is_blank(name) or len(name) > 200 or not name.isprintable():
             raise AccountError("a project's name has 1 to 200 printable characters")
         try:
             limit = limit_of(plan, limit)

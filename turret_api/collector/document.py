@@ -7,7 +7,7 @@ from typing import Any
 from turret_api.collector.body import MAX_EVENTS
 from turret_api.collector.event import MAX_ID, MAX_KEYS
 
-_ID = {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_ID, "pattern": r"\S"}
+_ID = {"type": ["string", "null"], "maxLength": MAX_ID}
 
 EVENT: dict[str, Any] = {
     "type": "object",
@@ -35,14 +35,15 @@ EVENT: dict[str, Any] = {
             },
             "description": "your data: texts, numbers, booleans, nulls; lists and objects are kept, not typed",
         },
-        "session_id": _ID | {"description": "missing or null: the server makes one"},
-        "user_id": _ID | {"description": "missing or null: the server makes one"},
+        "session_id": _ID | {"description": "missing, null or blank: the server makes one"},
+        "user_id": _ID | {"description": "missing, null or blank: the server makes one"},
         "timestamp": {
             "type": ["string", "null"],
             "format": "date-time",
             "description": "when it happened; default: now",
         },
-        "event_id": _ID | {"description": "your own id; the same id again is stored once"},
+        "event_id": _ID
+        | {"description": "your own id: the same again is stored once; missing, null or blank: the server makes one"},
     },
 }
 

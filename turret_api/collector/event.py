@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from turret_api.errors import INVALID_REQUEST, MISSING_REQUIRED_FIELD, TEXT_TOO_LONG, ApiError
+from turret_pipeline.semantics.blank import is_blank
 
 MAX_ID = 200
 MAX_KEYS = 256
@@ -75,10 +76,10 @@ def check(document: Any, max_text: int, *, may_have_nul: bool = True, now_s: flo
         raise _bad(f"An event must be a JSON object; this is {_kind(document)}.")
     name = document.get("name")
     metadata = document.get("metadata")
-    if name is None or (type(name) is str and not name.strip()):
-        raise _missing("name", 'name is required: the event\'s name, such as "message_sent".')
+    if name is None or (type(name) is str and is_blank(name)):
+        raise _missing("name", 'the event\'s name, such as "message_sent"')
     if metadata is None or metadata == {}:
-        raise _missing("metadata", "metadata is required: an object with at least one key.")
+        raise _missing("metadata", "an object with at least one key")
 
     if not _KNOWN.issuperset(document):
         raise _unknown_key(next(key for key in document if key not in _KNOWN))
@@ -86,9 +87,9 @@ def check(document: Any, max_text: int, *, may_have_nul: bool = True, now_s: flo
         raise _bad(f"name must be a string; this is {_kind(name)}.", "name")
     if type(metadata) is not dict:
         raise _bad(f"metadata must be an object; this is {_kind(metadata)}.", "metadata")
-    session_id = _id(document, "session_id")
-    user_id = _id(document, "user_id")
-    event_id = _id(document, "event_id")
+    session_id = given_id(document, "session_id")
+    user_id = given_id(document, "user_id")
+    event_id = given_id(document, "event_id")
     timestamp = document.get("timestamp")
     timestamp_us = None if timestamp is None else _timestamp_us(timestamp, now_s)
     if len(metadata) > MAX_KEYS:
@@ -126,7 +127,7 @@ def check(document: Any, max_text: int, *, may_have_nul: bool = True, now_s: flo
         for key, value in metadata.items():
             if type(value) is str:
                 if len(value) > max_text:
-                    raise _too_long(f"metadata.{key}", len(value), max_text)
+                    raise _text_too_long(key, value, max_text)
             elif is_nested and type(value) not in _SCALARS:
                 _check_lengths(key, value, max_text)
     return Checked(
@@ -140,15 +141,14 @@ def check(document: Any, max_text: int, *, may_have_nul: bool = True, now_s: flo
     )
 
 
-def _id(document: dict[str, Any], field: str) -> str | None:
+def given_id(document: dict[str, Any], field: str) -> str | None:
+    """Return the id that the client gave; None if it is missing, null or blank: then the server makes one."""
     value = document.get(field)
     if value is None:
         return None
     if type(value) is not str:
         raise _bad(f"{field} must be a string; this is {_kind(value)}.", field)
-    if not value.strip():
-        raise _bad(f"{field} is blank; leave it out, or give it 1 to {MAX_ID} characters.", field)
-    return value
+    return None if is_blank(value) else value
 
 
 def _timestamp_us(value: Any, now_s: float | None) -> int:
@@ -197,7 +197,7 @@ def _check_nested(field: str, value: Any) -> None:
 def _check_lengths(field: str, value: Any, max_text: int) -> None:
     if type(value) is str:
         if len(value) > max_text:
-            raise _too_long(f"metadata.{field}", len(value), max_text)
+            raise _text_too_long(field, value, max_text)
     elif type(value) is dict:
         for key, inner in value.items():
             _check_lengths(field, key, max_text)
@@ -235,12 +235,18 @@ def _bad(message: str, field: str | None = None) -> ApiError:
     return ApiError(400, INVALID_REQUEST, message, field=field)
 
 
-def _missing(field: str, message: str) -> ApiError:
-    return ApiError(400, MISSING_REQUIRED_FIELD, message, field=field)
+def _missing(field: str, what: str) -> ApiError:
+    return ApiError(400, MISSING_REQUIRED_FIELD, f"Missing required field: {field}, {what}.", field=field)
 
 
 def _too_big(field: str) -> ApiError:
     return _bad(f"metadata.{field} holds an integer beyond 64 bits; send it as a text.", f"metadata.{field}")
+
+
+def _text_too_long(key: str, text: str, most: int) -> ApiError:
+    field = f"metadata.{key}"
+    message = f"Metadata text exceeds maximum length: {field} has {len(text):,} characters; at most {most:,} are taken."
+    return ApiError(400, TEXT_TOO_LONG, message, field=field)
 
 
 def _too_long(what: str, length: int, most: int, field: str | None = None) -> ApiError:

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -114,13 +115,13 @@ class Track:
         raise _limit_error(result)
 
     async def _check_many(self, body: bytes, media_type: str) -> list[Checked | ApiError]:
-        documents: list[Any]
-        documents = bodies.split_lines(body) if media_type == bodies.NDJSON else list(bodies.split_array(body))
+        documents: Sequence[bytes | msgspec.Raw]
+        documents = bodies.split_lines(body) if media_type == bodies.NDJSON else bodies.split_array(body)
         may_have_nul = bodies.may_have_nul(body)
         events: list[Checked | ApiError] = []
         for n, document in enumerate(documents, 1):
             try:
-                events.append(check(bodies.decode(document), self._max_text, may_have_nul=may_have_nul))
+                events.append(check(bodies.decode(document, "event"), self._max_text, may_have_nul=may_have_nul))
             except ApiError as error:
                 events.append(error)
             if n % _CHECKS_A_TURN == 0:

@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
-from turret_api.collector.event import Checked, check
+from turret_api.collector.event import Checked, check, given_id
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
 from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth, row_of
@@ -158,9 +158,9 @@ def _checked(
             tail = (key if event.is_named else nth(key, occurrences[key])).hex()
         if not event.is_named:
             event.event_id = f"evt_{tail}"
-        if document.get("session_id") is None:
+        if given_id(document, "session_id") is None:
             event.session_id = f"ses_{tail}"
-        if document.get("user_id") is None:
+        if given_id(document, "user_id") is None:
             event.user_id = f"usr_{tail}"
         yield number, event
 

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from turret_api.collector.event import Checked
+from turret_api.collector.event import Checked, given_id
 
 _CONTENT_BYTES, _FILE_BYTES, _ROW_BYTES = 15, 5, 10
 _COMPARED_BYTES = 8
@@ -41,8 +41,8 @@ def content(event: Checked, document: dict[str, Any]) -> bytes:
     else:
         said = [
             event.name,
-            document.get("session_id"),
-            document.get("user_id"),
+            given_id(document, "session_id"),
+            given_id(document, "user_id"),
             event.timestamp_us,
             msgspec.Raw(event.metadata),
         ]

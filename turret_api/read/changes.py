@@ -19,6 +19,7 @@ from turret_api.read.questions.topics.topic import find_topic
 from turret_api.read.views.topics import HIDE, MERGE, PIN, RENAME, EditsInForce, edits_of
 from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import FIELD_OVERRIDES, TOPIC_EDITS, TOPICS, Table
+from turret_pipeline.semantics.blank import is_blank
 
 
 def override_type(library: Library, project_id: str, field: str, chosen: FieldType | None) -> FieldRow:
@@ -49,6 +50,8 @@ def edit_topic(
     known = {row["topic_id"]: row for row in topics.iter_rows(named=True)}
     edits = edits_of(snapshot, text_field)
     if action == RENAME and value is not None:
+        if is_blank(value):
+            raise invalid("The label is blank; choose one that can be seen.", field="value")
         labels = {name: edits.labels.get(name, row["label"]) for name, row in known.items() if name not in edits.merged}
         if value in (label for name, label in labels.items() if name != topic_id):
             words = f"Another topic of this field is called {value!r} already; choose another name."
