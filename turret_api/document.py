@@ -32,7 +32,12 @@ _ERROR = {
             ]
         },
         "field": {"type": "string", "description": "the key at fault"},
-        "retry_at": {"type": "string", "format": "date-time"},
+        "retry_at": {
+            "type": ["string", "null"],
+            "format": "date-time",
+            "description": "when the plan has room again; null: no time brings room, only another plan",
+        },
+        "ended_at": {"type": "string", "format": "date-time", "description": "when the trial ended"},
         "limit": {"type": "integer"},
         "used": {"type": "integer"},
     },

@@ -97,7 +97,13 @@ def test_a_trial_takes_nothing_after_14_days(make_server: Callable, new_project:
     after = server.track(project.write_key, GOOD)
 
     assert (within, after.status, after.code, after.json["limit"]) == (200, 429, "RATE_LIMIT_EXCEEDED", 250_000)
-    assert dt.datetime.fromisoformat(after.json["retry_at"]).tzinfo is not None
+    # The time of its end, and what helps; no time at which it would be worth trying again.
+    ended_at = dt.datetime.fromisoformat(after.json["ended_at"])
+    assert abs((ended_at - dt.datetime.now(dt.UTC)).total_seconds() - 14 * 86_400) < 600
+    assert after.json["retry_at"] is None
+    assert after.json["error"].startswith(f"The project's trial ended at {after.json['ended_at']}; to send more, ")
+    assert "turret project plan PROJECT pro" in after.json["error"]
+    assert int(after.headers["retry-after"]) > 0
 
 
 def test_spool_and_lake_may_lie_on_two_file_systems(make_server: Callable, new_project: Callable) -> None:

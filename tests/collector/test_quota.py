@@ -90,6 +90,7 @@ def test_a_used_up_plan_says_when_to_come_back(make_server: Callable, new_projec
     reset = dt.datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=dt.UTC)
     assert dt.datetime.fromisoformat(one.json["retry_at"]) == reset
     assert abs(int(one.headers["retry-after"]) - (reset - now).total_seconds()) < 60
+    assert one.json["retry_at"] in one.json["error"]
     assert (one.headers["ratelimit-limit"], one.headers["ratelimit-remaining"]) == ("3", "0")
     assert (bad.status, bad.headers["ratelimit-remaining"]) == (400, "0")
 

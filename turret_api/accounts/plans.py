@@ -13,7 +13,6 @@ from dataclasses import dataclass
 TRIAL, PRO, BUSINESS, ENTERPRISE = PLANS = ("trial", "pro", "business", "enterprise")
 TRIAL_DAYS = 14
 _LIMITS = {TRIAL: 250_000, PRO: 1_000_000, BUSINESS: 10_000_000}
-_A_DAY_S = 86_400
 
 
 class PlanError(ValueError):
@@ -49,14 +48,6 @@ class Plan:
         if self.name == TRIAL:
             return None
         return dt.datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=dt.UTC)
-
-    def retry_at(self, now: dt.datetime) -> dt.datetime:
-        """Return when it is worth trying again once the plan is used up.
-
-        For a trial that is in a day: nothing but another plan lets events in again, and a client that asks once a day
-        notices when there is one.
-        """
-        return self.resets_at(now) or now + dt.timedelta(seconds=_A_DAY_S)
 
 
 def limit_of(plan: str, limit: int | None) -> int | None:

@@ -34,13 +34,25 @@ class Plans(Protocol):
         """Return the project's plan; None if the project is not known (any more). Never blocks."""
 
 
+LOOK_AGAIN_S = 86_400.0
+"""Seconds after which a client of a plan that does not renew may see whether the project has another plan by now."""
+
+
 @dataclass(frozen=True)
 class Refusal:
-    """One event that the plan has no room for: the plan's limit, what is used, and when to try again (Unix s)."""
+    """One event that the plan has no room for.
+
+    Args:
+        limit: the plan's.
+        used: of it.
+        resets_at_s: Unix time at which the count begins anew; None: it never does, and only another plan helps.
+        ended_at_s: Unix time at which the plan ended; None: it has not.
+    """
 
     limit: int
     used: int
-    retry_at_s: float
+    resets_at_s: float | None
+    ended_at_s: float | None
 
 
 class Quota:
@@ -95,16 +107,19 @@ class Quota:
         """Return the answer to an event that finds no room."""
         limit = NO_LIMIT if self.limit is None else self.limit
         used = limit if self.is_used_up else min(limit, self.used + self.used_elsewhere)
-        now = dt.datetime.fromtimestamp(now_s, dt.UTC)
-        return Refusal(limit, used, self.plan.retry_at(now).timestamp())
+        return Refusal(limit, used, self._resets_at_s(now_s), self.over_at_s if now_s >= self.over_at_s else None)
 
     def headers(self, now_s: float) -> tuple[int, int, int]:
-        """Return the plan's limit, what remains of it, and the seconds until it is counted anew."""
+        """Return the plan's limit, what remains of it, and the seconds until it is counted anew, or worth a look."""
         limit = NO_LIMIT if self.limit is None else self.limit
         closed = self.is_closed(now_s)
         remaining = 0 if closed else max(0, limit - self.used - self.used_elsewhere)
-        now = dt.datetime.fromtimestamp(now_s, dt.UTC)
-        return limit, remaining, max(0, math.ceil(self.plan.retry_at(now).timestamp() - now_s))
+        resets_at_s = self._resets_at_s(now_s)
+        return limit, remaining, math.ceil(LOOK_AGAIN_S if resets_at_s is None else max(0.0, resets_at_s - now_s))
+
+    def _resets_at_s(self, now_s: float) -> float | None:
+        at = self.plan.resets_at(dt.datetime.fromtimestamp(now_s, dt.UTC))
+        return None if at is None else at.timestamp()
 
 
 class Ledger:

@@ -17,12 +17,13 @@ from turret_api.collector import body as bodies
 from turret_api.collector.collector import Collector
 from turret_api.collector.event import Checked, check
 from turret_api.collector.intake import ClientGoneError, Intake
-from turret_api.collector.ledger import Refusal
+from turret_api.collector.ledger import LOOK_AGAIN_S, Refusal
 from turret_api.collector.submission import Result, Stored
 from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, error_body
 
 _CHECKS_A_TURN = 50
 _MESSAGE = "Event tracked successfully"
+_OTHER_PLAN = "to send more, give the project another plan: turret project plan PROJECT pro."
 
 
 class Tracked(msgspec.Struct, gc=False):
@@ -185,15 +186,22 @@ def _read_headers(scope: Scope) -> tuple[str | None, str, str, int | None]:
 
 
 def _limit_error(refusal: Refusal) -> ApiError:
-    retry_at = dt.datetime.fromtimestamp(math.ceil(refusal.retry_at_s), dt.UTC)
-    return ApiError(
-        429,
-        RATE_LIMIT_EXCEEDED,
-        f"The project's plan of {refusal.limit:,} events is used up; choose a larger plan, or try again later.",
-        headers={"Retry-After": str(max(1, math.ceil(refusal.retry_at_s - time.time())))},
-        extra={
-            "retry_at": retry_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "limit": refusal.limit,
-            "used": refusal.used,
-        },
-    )
+    """Return the answer to an event that the plan has no room for; `retry_at` is null where no time brings room."""
+    wait_s = LOOK_AGAIN_S if refusal.resets_at_s is None else refusal.resets_at_s - time.time()
+    extra = {"retry_at": _moment(refusal.resets_at_s), "limit": refusal.limit, "used": refusal.used}
+    if refusal.ended_at_s is not None:
+        extra["ended_at"] = _moment(refusal.ended_at_s)
+        message = f"The project's trial ended at {extra['ended_at']}; {_OTHER_PLAN}"
+    elif refusal.resets_at_s is None:
+        message = f"The {refusal.limit:,} events of the project's trial are used up; {_OTHER_PLAN}"
+    else:
+        message = (
+            f"The project's plan of {refusal.limit:,} events is used up until {extra['retry_at']}; "
+            "try again then, or choose a larger plan."
+        )
+    headers = {"Retry-After": str(max(1, math.ceil(wait_s)))}
+    return ApiError(429, RATE_LIMIT_EXCEEDED, message, headers=headers, extra=extra)
+
+
+def _moment(unix_s: float | None) -> str | None:
+    return None if unix_s is None else f"{dt.datetime.fromtimestamp(math.ceil(unix_s), dt.UTC):%Y-%m-%dT%H:%M:%SZ}"
