@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import urllib.parse
 
 from playwright.sync_api import expect
 
@@ -332,6 +333,25 @@ def test_a_session_is_read_message_by_message(served: Served, visitor: Visitor) 
     expect(page.locator(".talk .text")).to_have_text([message["text"] for message in expected])
     visitor.open("/sessions/nothing")
     expect(page.locator("h1")).to_have_text("There is no such session")
+
+
+def test_a_link_to_a_session_leads_to_it_whatever_it_is_called(served: Served, visitor: Visitor) -> None:
+    odd = ["q?b", "h#b", "a\\b", "a/b", "/", "100%", "%2F", "a;b", "a&b+c", "tab\tb", "line\nb", "é 日本", "..", "."]
+    visitor.sign_in(served.full.read_key)
+    visitor.page.evaluate(
+        """async () => {
+          const files = [...document.querySelectorAll("link[rel=modulepreload]")].map((each) => each.href);
+          window.data = await import(files.find((each) => each.endsWith("/data.js")));
+        }"""
+    )
+    links = visitor.page.evaluate("(ids) => ids.map((id) => data.sessionLink(id, 'prompt'))", odd)
+    for name, link in zip(odd, links, strict=True):
+        with visitor.page.expect_request("**/v1/sessions?**") as asked:
+            visitor.go(link)
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(asked.value.url).query))
+        assert (query["session_id"], query["field"]) == (name, "prompt")
+        answer = visitor.page.request.get(served.url + link)
+        assert answer.ok and 'id="view"' in answer.text(), link
 
 
 def test_an_admin_overrides_a_type_in_the_settings_and_takes_it_back(served: Served, visitor: Visitor) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import html
+import re
 import stat
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 
@@ -101,6 +103,15 @@ def later(signed_at: str) -> str:
     """Return a cookie's time one second later, as it stands in the cookie."""
     number = int.from_bytes(urlsafe_b64decode(signed_at + "=" * (-len(signed_at) % 4)))
     return urlsafe_b64encode((number + 1).to_bytes(4)).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize("path", ["/sessions/q%3Fb%23c", "/sessions/a%2Fb%0A%5C", "/sessions/100%25?field=a%26b"])
+def test_sign_in_leads_to_the_address_that_was_asked_for_whatever_id_is_in_it(served: Served, path: str) -> None:
+    page = httpx.get(served.url + path)
+    assert page.status_code == 200
+    destination = re.search(r'name="destination" value="([^"]*)"', page.text)
+    assert destination is not None and html.unescape(destination[1]) == path
+    assert sign_in(served, served.full.read_key, path).headers["location"] == path
 
 
 def test_one_browser_looks_at_several_projects_each_by_its_address(served: Served, visitor: Visitor) -> None:

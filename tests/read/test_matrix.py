@@ -95,7 +95,8 @@ def filled(path: str, kind: int) -> str:
 
 
 def required(parameters: list[dict[str, Any]]) -> dict[str, str]:
-    asked = {each["name"]: "t_parcel" for each in parameters if each["in"] == "query" and each.get("required")}
+    names = [each["name"] for each in parameters if each["in"] == "query" and each.get("required")]
+    asked = {name: IDS.get(name, ("t_parcel",))[0] for name in names}
     sides = [each["name"].split(".")[0] for each in parameters if each["name"].endswith(".segment.<field>")]
     return {**asked, **{f"{side}.segment.plan": plan for side, plan in zip(sides, ("free", "pro"), strict=False)}}
 

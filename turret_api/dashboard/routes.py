@@ -16,6 +16,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.exc import SQLAlchemyError
 
+from turret_api import path_ids
 from turret_api.accounts import AccountError, Accounts
 from turret_api.auth import Principal
 from turret_api.dashboard import files
@@ -44,9 +45,9 @@ _LARGEST_FORM = 20_000
 PAGES = (
     "/",
     "/topics",
-    "/topics/{topic_id:path}",
+    "/topics/{topic_id:id}",
     "/journeys",
-    "/sessions/{session_id:path}",
+    "/sessions/{session_id:id}",
     "/settings",
     "/settings/{section}",
 )
@@ -72,6 +73,7 @@ class Dashboard:
 
     def router(self) -> APIRouter:
         """Return the dashboard's addresses."""
+        path_ids.install()
         router = APIRouter(include_in_schema=False)
         for path in PAGES:
             router.add_api_route(path, self.page, methods=["GET"])
@@ -187,7 +189,9 @@ def _html(template: str, status: int, values: dict[str, Any]) -> Response:
 
 
 def _relative(request: Request) -> str:
-    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    """Return path and query as the browser sent them: decoded, a `?` in an id would end the path."""
+    path, query = (request.scope[each].decode("latin-1") for each in ("raw_path", "query_string"))
+    return f"{path}?{query}" if query else path
 
 
 def _own_path(destination: str) -> str:

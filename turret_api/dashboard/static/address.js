@@ -6,10 +6,11 @@ const isShared = (key) => key === "project" || key === "field" || isFilter(key);
 
 export function view() {
   const [page = "", ...rest] = location.pathname.split("/").filter(Boolean);
+  const query = new URLSearchParams(location.search);
   return {
     page: page || "overview",
-    id: rest.length ? decodeURIComponent(rest.join("/")) : null,
-    query: new URLSearchParams(location.search),
+    id: rest.length ? decodeURIComponent(rest.join("/")) : query.get("id"),
+    query,
   };
 }
 

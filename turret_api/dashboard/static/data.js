@@ -61,7 +61,11 @@ export function naming(topics) {
 }
 
 export const topicLink = (topic_id, field) => link(`/topics/${encodeURIComponent(topic_id)}`, { field });
-export const sessionLink = (session_id, field) => link(`/sessions/${encodeURIComponent(session_id)}`, { field });
+// Browsers take `.` and `..` in a path for folders, so these ids go into the query.
+export const sessionLink = (id, field) =>
+  id === "." || id === ".."
+    ? link("/sessions/", { id, field })
+    : link(`/sessions/${encodeURIComponent(id)}`, { field });
 
 // A node of the journeys, as a link where it is a topic.
 export const node = (key, label, field) =>

@@ -8,10 +8,11 @@ import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
 
 export async function session({ field, id }) {
-  const path = `/v1/sessions/${encodeURIComponent(id)}`;
+  const [path, asked] = ["/v1/sessions", { session_id: id, field }];
+  if (id === null) return unknown();
   let found;
   try {
-    found = await list(path, { field });
+    found = await list(path, asked);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return unknown();
     throw error;
@@ -34,7 +35,7 @@ export async function session({ field, id }) {
       panel(
         "Messages",
         "two-thirds",
-        { id: "messages", exports: { table: [path, { field, limit: 1000 }] } },
+        { id: "messages", exports: { table: [path, { ...asked, limit: 1000 }] } },
         found.data.length
           ? h(
               "ol",

@@ -1,6 +1,6 @@
 // Settings: what the fields are (an admin's word wins), the project's keys, its use of the plan, and the project itself.
 
-import { get, patch } from "./api.js";
+import { addressOf, get, patch } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
 import { freshness, pageHead, tabs } from "./data.js";
@@ -73,7 +73,7 @@ function chooser(field, problem, again) {
   const choose = async (event) => {
     event.target.disabled = true;
     try {
-      await patch(`/v1/fields/${encodeURIComponent(field.field)}`, { type: event.target.value || null });
+      await patch(addressOf("/v1/fields", { field: field.field }), { type: event.target.value || null });
       again();
     } catch (error) {
       problem.textContent = error.message;
@@ -95,7 +95,7 @@ function history({ field }) {
     place.childElementCount ||
     place.append(
       later(
-        get(`/v1/fields/${encodeURIComponent(field)}/history`),
+        get("/v1/fields/history", { field }),
         ({ data }) =>
           data.length
             ? h(

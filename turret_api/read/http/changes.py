@@ -41,7 +41,8 @@ def change_router(library: Library, gate: Gate) -> APIRouter:
     """Return the routes that change what `library` answers from, for clients that `gate` lets change it."""
     router, admin = APIRouter(), Depends(gate.admin)
 
-    @router.patch("/fields/{field:path}", response_model=FieldRow)
+    @router.patch("/fields", response_model=FieldRow)
+    @router.patch("/fields/{field:id}", response_model=FieldRow)
     def patch_field(field: str, choice: TypeChoice, principal: Principal = admin) -> FieldRow:
         """Choose a field's type, or (null) leave it to detection; what depends on it follows with the next build."""
         return changes.override_type(library, principal.project_id, field, choice.type)

@@ -182,16 +182,21 @@ Paths = dict[str, tuple[Callable[..., Question], type[Question]]]
 READ: Paths = {
     "/events": (get_events, EventsByName),
     "/fields": (get_fields, AllFields),
-    "/fields/{field:path}/history": (get_field_history, HistoryOfField),
+    "/fields/history": (get_field_history, HistoryOfField),
+    "/fields/{field:id}/history": (get_field_history, HistoryOfField),
     "/topics": (get_topics, TopicsOfField),
     "/topics/edits": (get_edits, AllEdits),
     "/topics/map": (get_topic_map, MapOfTexts),
     "/topics/fits": (get_fits, AllFits),
     "/topics/{topic_id}": (get_topic, OneTopic),
     "/messages": (get_messages, NewestMessages),
-    "/sessions/{session_id:path}": (get_session, OneSession),
+    "/sessions": (get_session, OneSession),
+    "/sessions/{session_id:id}": (get_session, OneSession),
 }
-"""By path: the function, and the type of its question, or of one that is answered alike. Where two match, the first."""
+"""By path: the function, and the type of its question, or of one that is answered alike. Where two match, the first.
+
+Names that clients choose go into the path or the query: browsers take the ids `.` and `..` in a path for folders.
+"""
 
 JOURNEYS: Paths = {
     "/journeys": (get_journeys, JourneyGraph),

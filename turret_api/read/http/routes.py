@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from turret_api import path_ids
 from turret_api.accounts import Accounts
 from turret_api.auth import Gate, Principal
 from turret_api.read.engine.engine import Engine
@@ -29,6 +30,7 @@ FILES: dict[int | str, dict[str, Any]] = {
 
 def read_router(engine: Engine, gate: Gate, accounts: Accounts) -> APIRouter:
     """Return the read API over `engine` and `accounts`, for clients that `gate` lets in."""
+    path_ids.install()
     router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)])
     replies = Replies(engine)
     for tag, paths in (("read", READ), ("journeys", JOURNEYS)):
