@@ -119,6 +119,10 @@ CONVERSATIONS: dict[str, Any] = {
     "by number": {str(n): turn for n, turn in enumerate(CHAT)},
     "in and out": {"input": CHAT[2], "output": CHAT[3]},
     "as JSON": json.dumps({"messages": CHAT}),
+    "as JSON twice": json.dumps(json.dumps(CHAT)),
+    "as Python prints it": repr([{**CHAT[2], "name": None, "ok": True}, CHAT[3]]),
+    "as Python prints quotation marks": repr([{"role": "user", "content": ASKED}, {**CHAT[3], "id": "it's \"\\\n"}]),
+    "as Python prints it, within": {"messages": str({"messages": CHAT})},
     "as JSON, indented": "\n" + json.dumps(CHAT, indent=2),
     "JSON within": {"request": {"body": json.dumps({"messages": CHAT})}},
     "messages as JSON, each": [json.dumps(each) for each in CHAT],
@@ -147,6 +151,9 @@ def test_what_is_asked_beside_a_history_is_newer_than_it() -> None:
 def test_one_turn_alone_and_parts_of_several_lines() -> None:
     assert as_read({"role": "user", "content": "Hi."}) == "Hi."
     assert as_read([{"role": "user", "content": [text("One."), text("Two.")]}]) == "One.\nTwo."
+    assert as_read([text("One."), {"type": "image_url", "image_url": {}}, text("Two.")]) == "One.\nTwo."
+    assert as_read(json.dumps([text("One.")])) == "One."
+    assert as_read({"contents": [{"parts": [{"text": "One."}]}]}) == "One."
 
 
 @pytest.mark.parametrize(
@@ -177,6 +184,13 @@ def test_a_conversation_without_a_text_of_the_user_in_its_newest_turn_is_no_text
         "",
         "Where is my flight?",
         "[sic] where is it?",
+        '"Hi," he said',
+        '"Hi"',
+        "{'a': [1}",
+        "[{'a': {[]: 1}}]",
+        "[{'a': " + "(" * 5_000,
+        [{"type": "paragraph", "text": "x"}],
+        [{"type": "text"}, "x"],
         '{"a": 1}',
         "[1, 2]",
         "{not json",

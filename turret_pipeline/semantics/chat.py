@@ -1,6 +1,7 @@
 """Chat-shaped values: what is asked in a conversation, and what is answered, however a client wrote it down.
 
-A conversation is a list of turns that say by whom they are, or such a list anywhere in an object, or as JSON in a text:
+A conversation is a list of turns that say by whom they are, or such a list anywhere in an object, or either as a text,
+in JSON or as Python prints it:
 
     [{"role": "user", "content": "…"}]                                OpenAI, Anthropic, Mistral, Ollama
     [{"role": "user", "content": [{"type": "text", "text": "…"}]}]    the same with parts
@@ -17,9 +18,10 @@ turns were said, and counted, before. What tools say is no turn of the user, wha
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -37,7 +39,8 @@ _BY = ("role", "author", "sender", "from", "speaker")
 _SAID = ("content", "parts", "text", "message", "value")
 _WRAPPED = ("message", "data", "kwargs")
 """Keys of a turn: of who speaks, of what they say, and of an object that has these in its place."""
-_HISTORY = ("chat_history", "history")
+_OF_TURNS = frozenset((*_BY, *_WRAPPED, "type", "parts"))
+_HISTORY = frozenset(("chat_history", "history"))
 _ASKED = ("message", "question", "query", "input", "prompt")
 """Keys of an object that has what is asked beside what was said before."""
 
@@ -47,7 +50,18 @@ _TOOL_KEYS = ("functionResponse", "function_response", "toolResult")
 _MOST_NESTED = 4
 """How deep a turn's text may lie in its content."""
 
-_OPENINGS = frozenset("[{ \t\r\n")
+_NESTED = frozenset((dict, list))
+_NESTING = _NESTED | {str}
+_OPENINGS = frozenset('[{" \t\r\n')
+_WORDS = {"True": "true", "False": "false", "None": "null"}
+# A text without an end goes to the end, or each of its quotation marks would be tried as the beginning of one.
+_python_word = re.compile(
+    r"""'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|\b(?:True|False|None)\b""", re.DOTALL
+)
+# The end of a key, or of a name of who speaks, that every text with a turn in it has.
+_may_hold_turns = re.compile(
+    rf"(?:{'|'.join((*_BY, 'parts', 'text', 'history', 'human', 'ai', 'Message', 'MessageChunk'))})[\"'\\]"
+).search
 _not_letters = re.compile(r"[^a-z]+")
 
 
@@ -78,74 +92,91 @@ def newest_exchange(value: object) -> Exchange | None:
 def as_read(value: object) -> object:
     """Return `value` as a field's value: of a conversation what the user asked last, of all else the value itself.
 
-    A conversation without such a text is no text either: the list or object, also where it came as JSON in a text.
+    The parts of one turn are their text. A conversation without a text of the user's is no text either, but the list
+    or object, also where it came as a text.
     """
     if type(value) is str:
         if value[:1] not in _OPENINGS:
             return value
     elif type(value) is not list and type(value) is not dict:
         return value
-    exchange = newest_exchange(value)
+    found = _decoded(value)
+    exchange = newest_exchange(found)
     if exchange is None:
-        return value
-    return _decoded(value) if exchange.asked is None else exchange.asked
+        return (_text(found) or value) if _are_parts(found) else value
+    return found if exchange.asked is None else exchange.asked
 
 
-def _conversations(value: object) -> Iterator[tuple[str | None, list[object]]]:
+def _conversations(value: object) -> Iterator[tuple[str | None, list[Any]]]:
     """Yield the conversations in `value`, the outermost first, each with what is asked beside it."""
-    level = [value]
+    level = _nested([value])
+    if level and _turn(level[0]) is not None:
+        yield None, level
+        return
     while level:
-        deeper: list[object] = []
-        for each in map(_decoded, level):
-            if type(each) is dict:
-                if _turn(each) is not None:
-                    yield None, [each]
-                    continue
-                if any(type(each.get(key)) is list for key in _HISTORY):
-                    yield next((each[key] for key in _ASKED if _is_said(each.get(key))), None), []
-                items = list(each.values())
-            elif type(each) is list:
-                items = list(map(_decoded, each))
-            else:
-                continue
-            is_conversation = any(_turn(item) is not None for item in items)
-            if is_conversation:
+        deeper: list[Any] = []
+        for each in level:
+            if type(each) is dict and not _HISTORY.isdisjoint(each):
+                yield next((each[key] for key in _ASKED if _is_said(each.get(key))), None), []
+            items = _nested(each.values() if type(each) is dict else each)
+            has_turns = any(_turn(item) is not None for item in items)
+            if has_turns:
                 yield None, items
-            if type(each) is dict or not is_conversation:
-                deeper += items if type(each) is dict else reversed(items)
-        level = [each for each in deeper if type(each) in (dict, list) or _may_be_json(each)]
+            if type(each) is dict:
+                deeper += [item for item in items if _turn(item) is None] if has_turns else items
+            elif not has_turns:
+                deeper += reversed(items)
+        level = deeper
 
 
-def _end_of(items: list[object]) -> tuple[Exchange, bool]:
+def _nested(values: Iterable[Any]) -> list[Any]:
+    """Return the lists and objects among `values`, also those that texts hold."""
+    found = [each for each in values if type(each) in _NESTING]
+    return [each for each in map(_decoded, found) if type(each) in _NESTED]
+
+
+def _end_of(items: list[Any]) -> tuple[Exchange, bool]:
     """Return the end of a conversation, and whether a user speaks in it."""
     answered: str | None = None
     for item in reversed(items):
-        found = _turn(item)
-        if found is None:
-            continue
-        by, text = found
-        if by == USER:
-            return Exchange(text, answered), True
-        if by == ASSISTANT:
-            answered = answered or text
+        turn = _turn(item)
+        if turn is not None and turn.by == USER:
+            return Exchange(turn.text(), answered), True
+        if turn is not None and turn.by == ASSISTANT:
+            answered = answered or turn.text()
     return Exchange(None, answered), False
 
 
-def _turn(item: object) -> tuple[str, str | None] | None:
-    """Return who speaks in a turn, and the text (None: there is none); None if `item` is no turn."""
-    if type(item) is not dict:
+class _Turn(NamedTuple):
+    """Who speaks, and what may hold what they say."""
+
+    by: str
+    contents: list[Any]
+
+    def text(self) -> str | None:
+        """Return what is said; None if that is no text."""
+        return next((text for text in map(_text, self.contents) if text is not None), None)
+
+
+def _turn(item: Any) -> _Turn | None:
+    """Return what a turn holds; None if `item` is no turn."""
+    if type(item) is not dict or _OF_TURNS.isdisjoint(item):
         return None
-    inner: dict[str, object] = next((item[key] for key in _WRAPPED if type(item.get(key)) is dict), {})
-    by = _speaker(item) or _speaker(inner)
+    inner: dict[str, Any] = next((item[key] for key in _WRAPPED if type(item.get(key)) is dict), {})
+    by = _speaker(item) or _speaker(inner) or (USER if _is_said_by_nobody(item) else None)
     contents = [each[key] for each in (item, inner) for key in _SAID if key in each and each[key] is not inner]
     if by is None or not contents:
         return None
-    if by == USER and any(_is_of_tools(content) for content in contents):
-        return OTHER, None
-    return by, next((text for text in map(_text, contents) if text is not None), None)
+    return _Turn(OTHER if by == USER and any(map(_is_of_tools, contents)) else by, contents)
 
 
-def _speaker(turn: dict[str, object]) -> str | None:
+def _is_said_by_nobody(item: dict[str, Any]) -> bool:
+    """Tell whether a turn is of Gemini's form, which leaves the role out where there is one turn."""
+    parts = item.get("parts")
+    return "role" not in item and type(parts) is list and any(type(each) is dict and "text" in each for each in parts)
+
+
+def _speaker(turn: dict[str, Any]) -> str | None:
     for key in _BY:
         name = turn.get(key)
         if type(name) is dict:
@@ -174,7 +205,7 @@ def _text(content: object, nested: int = 0) -> str | None:
         return None
     if type(content) is str:
         parts = _decoded(content)
-        if type(parts) is list and parts and all(type(part) is dict and "type" in part for part in parts):
+        if _are_parts(parts):
             return _text(parts, nested + 1)
         return None if is_blank(content) else content
     if type(content) is list:
@@ -184,6 +215,14 @@ def _text(content: object, nested: int = 0) -> str | None:
         return None
     found = (_text(content[key], nested + 1) for key in _SAID if key in content)
     return next((text for text in found if text is not None), None)
+
+
+def _are_parts(value: object) -> bool:
+    return (
+        type(value) is list
+        and all(type(part) is dict and "type" in part for part in value)
+        and any(part["type"] in _TEXT_PARTS[1:] for part in value)
+    )
 
 
 def _is_of_tools(content: object) -> bool:
@@ -202,15 +241,33 @@ def _is_said(value: object) -> bool:
     return type(value) is str and not is_blank(value)
 
 
-def _may_be_json(value: object) -> bool:
-    return type(value) is str and value[:1] in _OPENINGS
-
-
 def _decoded(value: object) -> object:
-    """Return the list or object that a text holds as JSON; anything else as it is."""
-    if type(value) is not str or not _may_be_json(value) or value.lstrip()[:1] not in ("[", "{"):
+    """Return the list or object that a text holds, if there may be a conversation in it; anything else as it is."""
+    if type(value) is not str or value[:1] not in _OPENINGS or not _may_hold_turns(value):
         return value
+    found: Any = value
+    while type(found) is str and found.lstrip()[:1] in ("[", "{", '"'):
+        try:
+            found = orjson.loads(found)
+        except ValueError:
+            found = _python(found)
+            break
+    return found if type(found) in _NESTED else value
+
+
+def _python(text: str) -> object:
+    """Return what a text is as Python prints lists and dicts (as CSV files by pandas hold them); None if it is not.
+
+    By way of JSON: Python's own parser may crash on what is nested too deep.
+    """
+    if not text.lstrip().startswith(("[{'", "{'")):
+        return None
     try:
-        return orjson.loads(value)
-    except ValueError:
-        return value
+        return orjson.loads(_python_word.sub(_as_json, text))
+    except (ValueError, TypeError, SyntaxError):
+        return None
+
+
+def _as_json(word: re.Match[str]) -> str:
+    found = _WORDS.get(word[0])
+    return found or orjson.dumps(ast.literal_eval(word[0]) if "\\" in word[0] else word[0][1:-1]).decode()
