@@ -189,6 +189,19 @@ def test_maps_and_structs_of_parquet_are_objects_and_can_be_reached_into(tmp_pat
     }
 
 
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_column_that_is_left_out_is_not_a_path_into_another(tmp_path, kind) -> None:
+    file = tmp_path / f"a.{kind}"
+    if kind == "parquet":
+        parquet(file, a=pa.array([{"b": 1}]), **{"a.b": ["literal"]})
+    else:
+        file.write_text('a,a.b\n"{""b"": 1}",literal\n')
+
+    (document,) = read(file, None, "a.b=", "a=metadata", name="n")
+
+    assert document["metadata"] == {"b": 1}
+
+
 # Times
 
 

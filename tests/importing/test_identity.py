@@ -79,6 +79,18 @@ def test_files_that_grow_in_turns_are_kept_apart(home) -> None:
     assert home.n_events() == 12
 
 
+def test_a_row_may_be_several_events_that_say_the_same(home) -> None:
+    turns = [
+        (number, {"name": "n", "metadata": {"p": text}}) for number, text in enumerate(["go on", "go on", "no"], 1)
+    ]
+    rows = [(1, turn) for _, turn in turns] + [(2, turn) for _, turn in turns]
+
+    done = [import_documents(home.lake, "home", rows, 1000, lambda _: None) for _ in range(2)]
+
+    assert [(each.imported, each.duplicates) for each in done] == [(6, 0), (0, 6)]
+    assert home.n_events() == 6
+
+
 def test_rows_with_a_time_or_an_id_are_the_same_event_in_whatever_file(home) -> None:
     at = {"timestamp": "2026-01-01T00:00:00Z", "session_id": None}
 

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from turret_api.collector.event import Checked, check, given_id
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
-from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth, row_of
+from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part
 from turret_pipeline.lake.paths import Lake
 
@@ -149,7 +149,7 @@ def _checked(
         done.undated += event.timestamp_us is None
         key = content(event, document)
         if is_anonymous(event):
-            tail = anonymous.next_tail(row_of(key, number))
+            tail = anonymous.next_tail(number, key)
         else:
             occurrences[key] += 1
             if event.is_named and occurrences[key] > 1:
@@ -165,13 +165,13 @@ def _checked(
         yield number, event
 
 
-def _anonymous(documents: Iterable[Document], max_text: int) -> Iterator[bytes]:
-    """Yield each row that has neither an id nor a time, as `row_of` has it."""
+def _anonymous(documents: Iterable[Document], max_text: int) -> Iterator[tuple[int, bytes]]:
+    """Yield number and content of each row that has neither an id nor a time."""
     for number, row in documents:
         with contextlib.suppress(ApiError):
             event, document = _judged(row, max_text)
             if is_anonymous(event):
-                yield row_of(content(event, document), number)
+                yield number, content(event, document)
 
 
 def _judged(row: Any | ApiError, max_text: int) -> tuple[Checked, dict[str, Any]]:

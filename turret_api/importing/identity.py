@@ -13,6 +13,7 @@ or the import before was killed. Then its new rows join that file. One row chang
 
 from __future__ import annotations
 
+import collections
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Iterator
@@ -54,11 +55,6 @@ def nth(key: bytes, number: int) -> bytes:
     return hashlib.blake2b(key + str(number).encode(), digest_size=_CONTENT_BYTES).digest()
 
 
-def row_of(key: bytes, number: int) -> bytes:
-    """Return 10 bytes that identify the row of this number that says what `key` stands for, in whatever file."""
-    return nth(key, number)[:_ROW_BYTES]
-
-
 def known_rows(event_ids: Iterable[pl.Series]) -> pl.DataFrame:
     """Return `file` and `row` of the events of the lake that are rows of their files, a part of the row's hash."""
     ids = pl.col("event_id")
@@ -78,31 +74,32 @@ def known_rows(event_ids: Iterable[pl.Series]) -> pl.DataFrame:
 
 
 class AnonymousRows:
-    """The rows of a file that have neither an id nor a time, one after the other.
+    """The events of a file that have neither an id nor a time, one after the other.
 
     Args:
-        rows: reads all such rows of the file, as `row_of` has them; called at most once, for the first of them.
+        said: reads number and content of the rows of all such events; called at most once, for the first of them.
         known: those of the lake, from `known_rows`.
     """
 
-    def __init__(self, rows: Callable[[], Iterable[bytes]], known: pl.DataFrame) -> None:
-        self._rows, self._known = rows, known
+    def __init__(self, said: Callable[[], Iterable[tuple[int, bytes]]], known: pl.DataFrame) -> None:
+        self._said, self._known = said, known
+        self._row_of = _RowHash()
         self._files: Iterator[str] | None = None
 
-    def next_tail(self, row: bytes) -> str:
-        """Return what the ids of the next row end in, which is `row`."""
+    def next_tail(self, number: int, key: bytes) -> str:
+        """Return what the ids of the next event end in, which is of row `number` and says what `key` stands for."""
         if self._files is None:
             self._files = self._files_of_rows()
-        return f"{next(self._files)}_{row.hex()}"
+        return f"{next(self._files)}_{self._row_of(number, key).hex()}"
 
     def _files_of_rows(self) -> Iterator[str]:
         """Yield for each row the file whose row it is: one of the lake of which this is another version, or this."""
         this = secrets.token_hex(_FILE_BYTES)
         # The file need not be read twice if there is none that it could be another version of.
         if not self._known.is_empty():
-            compared = bytearray()
-            for row in self._rows():
-                compared += row[:_COMPARED_BYTES]
+            compared, row_of = bytearray(), _RowHash()
+            for number, key in self._said():
+                compared += row_of(number, key)[:_COMPARED_BYTES]
             rows = pl.DataFrame({"row": np.frombuffer(compared, ">u8").astype(np.uint64)})
             shared = self._known.join(rows, on="row", how="semi")
             versions = (
@@ -118,3 +115,21 @@ class AnonymousRows:
             yield from rows.join(files, on="row", how="left", maintain_order="left")["file"].fill_null(this)
         while True:
             yield this
+
+
+class _RowHash:
+    """Makes, one event after the other, 10 bytes that identify a row in whatever file, and which of its events it is.
+
+    A row may be several events: the turns of a conversation, some of which say the same.
+    """
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._said: collections.Counter[bytes] = collections.Counter()
+
+    def __call__(self, number: int, key: bytes) -> bytes:
+        if number != self._number:
+            self._number = number
+            self._said.clear()
+        self._said[key] += 1
+        return nth(nth(key, number), self._said[key])[:_ROW_BYTES]

@@ -65,10 +65,10 @@ class ColumnMapping:
             raise SourceError(f"there is no column {unknown[0]!r} to map; the columns are {', '.join(columns)}")
         if len(set(filter(None, columns))) < len(list(filter(None, columns))):
             raise SourceError("two columns have the same name")
-        taken = list(_layout(tuple(columns), self.paths).columns)
-        if not taken:
+        layout = _layout(tuple(columns), self.paths)
+        if not layout.places:
             raise SourceError("every column is left out; nothing would be imported")
-        return taken
+        return list(layout.columns)
 
     def places(self, columns: Sequence[str]) -> dict[str, str]:
         """Return where each column, and each nested key that is mapped, goes: a key, or nothing if it is left out."""
@@ -158,7 +158,12 @@ def _layout(columns: tuple[str, ...], mapped: tuple[tuple[str, str], ...]) -> _L
             for column, key in keys.items()
             if key
         ),
-        tuple(column for column in columns if keys[column] or column in roots),
+        # Also a column that is left out, if without it its name would be a path into another one.
+        tuple(
+            column
+            for column in columns
+            if keys[column] or column in roots or any(head in columns for head in heads(column))
+        ),
     )
 
 
