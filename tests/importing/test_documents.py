@@ -392,6 +392,11 @@ def test_a_column_that_is_mapped_is_what_the_mapping_says(tmp_path, mapping, doc
     assert read(tmp_path / "a.csv", "name,userId,p\nn,u,x\n", *mapping) == [{"name": "n", **document}]
 
 
+def test_a_key_that_is_mapped_away_leaves_its_place_to_be_asked_about(tmp_path) -> None:
+    with pytest.raises(SourceError, match="add --map userId=user_id"):
+        read(tmp_path / "a.csv", "name,user_id,userId,p\nn,u,v,x\n", "user_id=metadata.uid")
+
+
 def test_a_near_key_that_only_later_rows_have_is_refused_there(tmp_path) -> None:
     rows = [{"n": "n", "p": "x"}] * BATCH_ROWS + [{"n": "n", "p": "x", "userId": "u"}, {"n": "n", "p": "y"}]
 

@@ -109,9 +109,8 @@ class Documents:
             document = self.mapping.document(row)
         if isinstance(document, ApiError):
             return document
-        if self._name is not None and (
-            (type(name := document.get("name")) is str and says_nothing(name)) or name is None
-        ):
+        name = document.get("name")
+        if self._name is not None and (name is None or (type(name) is str and says_nothing(name))):
             document["name"] = self._name
         return as_sent(document, self._zone)
 
@@ -155,8 +154,8 @@ def _near(
     columns: tuple[str, ...], mapped: tuple[tuple[str, str], ...], given: frozenset[str], is_named: bool
 ) -> str | None:
     """Return what to do about columns that are called nearly as a key of an event; None if there are none."""
-    paths = dict(mapped)
-    near = near_keys([column for column in columns if column not in paths], given.union(columns), is_named=is_named)
+    unmapped = [column for column in columns if column not in dict(mapped)]
+    near = near_keys(unmapped, given.union(unmapped), is_named=is_named)
     return what_to_type(near) if near else None
 
 
