@@ -82,7 +82,7 @@ class AnonymousRows:
     """
 
     def __init__(self, said: Callable[[], Iterable[tuple[int, bytes]]], known: pl.DataFrame) -> None:
-        self._said, self._known = said, known
+        self._said, self._known = said, known.unique()
         self._row_of = _RowHash()
         self._files: Iterator[str] | None = None
 
