@@ -21,10 +21,10 @@ import pytest
 from tests.language_model import Server
 from tests.small_lake import DAYS, PROJECT, event, files, put, tables, versions
 from turret_pipeline.lake import store
+from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.orchestration.definitions import build_definitions
-from turret_pipeline.orchestration.locks import sole_writer
 from turret_pipeline.orchestration.partitions import DAYS_BY_PROJECT
 from turret_pipeline.orchestration.partitions import PROJECT as PROJECT_DIMENSION
 from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, days_request, range_tags
@@ -297,7 +297,7 @@ def test_a_project_is_built_by_one_process_at_a_time_until_that_one_dies(lake: L
     script = (
         "import sys, time\n"
         "from turret_pipeline.lake.paths import Lake\n"
-        "from turret_pipeline.orchestration.locks import sole_writer\n"
+        "from turret_pipeline.lake.locks import sole_writer\n"
         f"with sole_writer({database_url!r}, Lake({lake.root!r}), {PROJECT!r}):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(600)\n"

@@ -10,10 +10,10 @@ from typing import Any
 
 import dagster as dg
 
+from turret_pipeline.lake.locks import BusyError, sole_writer
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.lake.upkeep import Sizes, compact_project, remove_old_files
-from turret_pipeline.orchestration.locks import BusyError, sole_writer
 from turret_pipeline.orchestration.retention import forget_runs
 from turret_pipeline.orchestration.table_metadata import OWNERS
 from turret_pipeline.orchestration.workshop import Workshop

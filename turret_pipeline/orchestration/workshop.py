@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 
 from turret_pipeline.analysis.labels.language_model import LanguageModel
+from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.orchestration.locks import sole_writer
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.work import Outcome, Work
 
