@@ -159,6 +159,24 @@ class ProjectTable:
             predicate += f" AND received_date IN ({listed})"
         self._commit(rows, self._ids(touched, inputs, days, marks), mode="overwrite", predicate=predicate)
 
+    def remove(self, column: str, values: pl.Series, inputs: int | None = None) -> None:
+        """After this call no row's `column` is one of `values`, and the mark is set; nothing is done without `values`.
+
+        Files that hold none of them stay as they are.
+        """
+        if values.is_empty():
+            return
+        ids = self._ids([None], inputs, None, None)
+        self._delta.merge(
+            pa.table({column: values.to_arrow(compat_level=pl.CompatLevel.oldest())}),
+            f"rows.project_id = '{self.project_id}' AND rows.{column} = gone.{column}",
+            source_alias="gone",
+            target_alias="rows",
+            writer_properties=store.writer(self.table),
+            commit_properties=self._commit_properties(ids),
+        ).when_matched_delete().execute()
+        self._took(ids)
+
     def set_inputs(self, inputs: int, days: dict[dt.date, int] | None = None) -> None:
         """After this call the marks are set; rows stay as they are. Does nothing when they are so already."""
         if self.inputs() != inputs or any(self.inputs(day) != value for day, value in (days or {}).items()):
@@ -193,14 +211,21 @@ class ProjectTable:
 
     def _commit(self, rows: pl.DataFrame, ids: dict[str, int], **how: Any) -> None:
         """Write `rows` and set the marks `ids`, in one commit."""
-        transactions = [deltalake.Transaction(name, value) for name, value in ids.items()]
         deltalake.write_deltalake(
             self._delta,
             self._arrow(rows),
-            commit_properties=deltalake.CommitProperties(app_transactions=transactions),
+            commit_properties=self._commit_properties(ids),
             writer_properties=store.writer(self.table),
             **how,
         )
+        self._took(ids)
+
+    @staticmethod
+    def _commit_properties(ids: dict[str, int]) -> deltalake.CommitProperties:
+        transactions = [deltalake.Transaction(name, value) for name, value in ids.items()]
+        return deltalake.CommitProperties(app_transactions=transactions)
+
+    def _took(self, ids: dict[str, int]) -> None:
         if self._marks is not None:
             self._marks |= ids
 

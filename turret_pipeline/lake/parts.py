@@ -2,6 +2,13 @@
 
 A part is named after its source, so writing the same rows twice writes the same file. The date is the UTC day of
 receipt, so a past day closes. A part that is visible under its final name is whole and on stable storage.
+
+A source may be *taken back*: from the moment that a note in `events/project=…/taken-back/` names it, its parts are as
+if they were not there, and their files may go one by one. A project may be *deleted*, by a note in `deleted/`, in the
+same way; its id is never given again. A file whose name ends with `ASIDE` is no part: an import keeps there what
+another one had brought before, and it becomes a part when that one is taken back.
+
+    no file ──write_part──▶ part ──take_back, delete_project──▶ not there any more ──remove_files──▶ no file
 """
 
 from __future__ import annotations
@@ -10,7 +17,7 @@ import contextlib
 import datetime as dt
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +27,9 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from turret_pipeline import failpoint
+from turret_pipeline.lake import files
 from turret_pipeline.lake.files import fsync_folder, make_durable_folder
-from turret_pipeline.lake.paths import PROJECT_ID, Lake
+from turret_pipeline.lake.paths import PROJECT_ID, Lake, check_project_id
 from turret_pipeline.lake.schema import TIME
 
 PART_SCHEMA = pl.Schema(
@@ -40,6 +48,11 @@ PART_SCHEMA = pl.Schema(
 
 PART_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}\.parquet")
 
+ASIDE = ".aside"
+"""What the name of a file ends with that holds events for later, and is no part."""
+
+_TAKEN_BACK = "taken-back"
+
 
 @dataclass(frozen=True, order=True)
 class Part:
@@ -50,16 +63,29 @@ class Part:
     name: str
     size_bytes: int
 
+    @property
+    def source(self) -> str:
+        """What wrote the part: its name up to the last hyphen."""
+        return self.name.rpartition("-")[0]
 
-def write_part(lake: Lake, project_id: str, received_date: dt.date, name: str, events: pl.DataFrame) -> None:
+
+def write_part(
+    lake: Lake,
+    project_id: str,
+    received_date: dt.date,
+    name: str,
+    events: pl.DataFrame,
+    notes: Mapping[str, str] | None = None,
+) -> None:
     """Make the part `name` hold `events` (of `PART_SCHEMA`), whole and durable, whatever happened to earlier tries.
 
     On a local lake: a temporary file, fsync, rename, fsync of the folder; on S3 one put, which is atomic by itself.
-    The same `events` give the same bytes.
+    The same `events` and `notes` (words about the part, see `read_notes`) give the same bytes.
     """
-    if not PART_NAME.fullmatch(name):
+    if not PART_NAME.fullmatch(name.removesuffix(ASIDE)):
         raise ValueError(f"{name!r} is not a part's file name")
     table = events.select(PART_SCHEMA.names()).cast(PART_SCHEMA).to_arrow(compat_level=pl.CompatLevel.oldest())
+    table = table.replace_schema_metadata(dict(notes) if notes else None)
     folder = lake.events_folder(project_id, received_date)
     if not lake.is_local:
         filesystem, root = lake.filesystem()
@@ -93,13 +119,28 @@ def parts_by_day(parts: Iterable[Part]) -> dict[dt.date, list[Part]]:
 
 
 def list_parts(lake: Lake, project_id: str | None = None) -> list[Part]:
-    """Return every whole part of one project (default: of all), in order."""
-    found = _local_files(lake, project_id) if lake.is_local else _files(lake, project_id)
-    return sorted(
-        Part(project, dt.date.fromisoformat(date.removeprefix("date=")), name, size)
-        for project, date, name, size in found
-        if PART_NAME.fullmatch(name) and date.startswith("date=") and PROJECT_ID.fullmatch(project)
-    )
+    """Return every whole part of one project (default: of all), in order, without what was taken back or deleted."""
+    found = list(_local_files(lake, project_id) if lake.is_local else _files(lake, project_id))
+    gone = {(project, name.removesuffix(".json")) for project, folder, name, _ in found if folder == _TAKEN_BACK}
+    deleted = deleted_projects(lake)
+    parts = (each for each in _parts(found) if PART_NAME.fullmatch(each.name) and each.project_id not in deleted)
+    return sorted(part for part in parts if not gone or (part.project_id, part.source) not in gone)
+
+
+def list_aside(lake: Lake, project_id: str) -> list[Part]:
+    """Return the files of a project that keep events for later, in order."""
+    return sorted(part for part in _parts(_files(lake, project_id)) if part.name.endswith(ASIDE))
+
+
+def list_files_of(lake: Lake, project_id: str, source: str) -> list[Part]:
+    """Return every file that the source wrote, whether it was taken back or not, in order."""
+    return sorted(part for part in _parts(_files(lake, project_id)) if part.source == source)
+
+
+def _parts(found: Iterable[tuple[str, str, str, int]]) -> Iterator[Part]:
+    for project, date, name, size in found:
+        if PART_NAME.fullmatch(name.removesuffix(ASIDE)) and date.startswith("date=") and PROJECT_ID.fullmatch(project):
+            yield Part(project, dt.date.fromisoformat(date.removeprefix("date=")), name, size)
 
 
 def _files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, int]]:
@@ -124,11 +165,52 @@ def _local_files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str,
 
 
 def list_projects(lake: Lake) -> list[str]:
-    """Return the ids of all projects that have a folder of raw events, in order."""
-    filesystem, root = lake.filesystem()
-    selector = pyarrow.fs.FileSelector(f"{root}/events", allow_not_found=True)
-    names = (info.base_name.removeprefix("project=") for info in filesystem.get_file_info(selector))
+    """Return the ids of all projects that have a folder of raw events and were not deleted, in order."""
+    names = {name.removeprefix("project=") for name in _names(lake, f"{lake.root}/events")} - deleted_projects(lake)
     return sorted(name for name in names if PROJECT_ID.fullmatch(name))
+
+
+def deleted_projects(lake: Lake) -> frozenset[str]:
+    """Return the ids of the projects that were deleted."""
+    return frozenset(name.removesuffix(".json") for name in _names(lake, lake.deleted_folder))
+
+
+def delete_project(lake: Lake, project_id: str, note: bytes) -> None:
+    """After this call the project's raw events are as if they were not there, for ever; `note` says why, in JSON."""
+    files.write(lake, f"{lake.deleted_folder}/{check_project_id(project_id)}.json", note)
+
+
+def take_back(lake: Lake, project_id: str, source: str, note: bytes) -> None:
+    """After this call the parts of the source are as if they were not there; `note` says why, in JSON."""
+    files.write(lake, f"{lake.project_folder(project_id)}/{_TAKEN_BACK}/{source}.json", note)
+
+
+def taken_back(lake: Lake, project_id: str) -> dict[str, bytes]:
+    """Return the sources that were taken back, each with the note that says why, in order."""
+    folder = f"{lake.project_folder(project_id)}/{_TAKEN_BACK}"
+    found = {}
+    for name in sorted(_names(lake, folder)):
+        if name.endswith(".json") and not name.startswith("."):
+            with files.open_input(lake, f"{folder}/{name}") as stream:
+                found[name.removesuffix(".json")] = stream.read()
+    return found
+
+
+def remove_files(lake: Lake, parts: Iterable[Part]) -> None:
+    """After this call the files of `parts` are not there; any of them may be gone already."""
+    filesystem, root = lake.filesystem()
+    for part in parts:
+        folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
+        with contextlib.suppress(FileNotFoundError):
+            filesystem.delete_file(f"{root}{folder}/{part.name}")
+        failpoint.reached("parts.after_removal")
+
+
+def _names(lake: Lake, folder: str) -> list[str]:
+    """Return the names of what is in a folder of the lake; none if it is not there."""
+    filesystem, root = lake.filesystem()
+    selector = pyarrow.fs.FileSelector(f"{root}{folder.removeprefix(lake.root)}", allow_not_found=True)
+    return [info.base_name for info in filesystem.get_file_info(selector)]
 
 
 def read_parts(lake: Lake, parts: Iterable[Part]) -> pl.DataFrame:
@@ -143,11 +225,42 @@ def read_parts(lake: Lake, parts: Iterable[Part]) -> pl.DataFrame:
     return pl.concat(frames) if frames else pl.DataFrame(schema=PART_SCHEMA | {"part": pl.String})
 
 
-def count_rows(lake: Lake, parts: Iterable[Part]) -> list[int]:
-    """Return how many rows each of `parts` has, in order; no row is read."""
+def read_ids(lake: Lake, parts: Iterable[Part]) -> Iterator[pl.Series]:
+    """Yield the `event_id` of the rows of each of `parts`; nothing else is read."""
     filesystem, root = lake.filesystem()
-    counts = []
     for part in parts:
         folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
-        counts.append(pq.read_metadata(f"{root}{folder}/{part.name}", filesystem=filesystem).num_rows)
-    return counts
+        path = f"{root}{folder}/{part.name}"
+        table = pq.read_table(path, columns=["event_id"], filesystem=filesystem, partitioning=None)
+        yield pl.Series("event_id", table["event_id"]).cast(pl.String)
+
+
+def read_again(lake: Lake, parts: Iterable[Part], event_ids: pl.Series) -> pl.DataFrame:
+    """Return those rows of `parts` that have one of `event_ids`, as `read_parts` does, with their `received_date`."""
+    wanted = pl.col("event_id").is_in(event_ids.unique().implode())
+    day = pl.lit(None, dtype=pl.Date).alias("received_date")
+    frames = [read_parts(lake, ()).with_columns(day)]
+    # One part in memory at a time: few of their rows are wanted.
+    frames += [
+        read_parts(lake, [part]).filter(wanted).with_columns(day.fill_null(part.received_date)) for part in parts
+    ]
+    return pl.concat(frames)
+
+
+def count_rows(lake: Lake, parts: Iterable[Part]) -> list[int]:
+    """Return how many rows each of `parts` has, in order; no row is read."""
+    return [footer.num_rows for footer in _footers(lake, parts)]
+
+
+def read_notes(lake: Lake, part: Part) -> dict[str, str]:
+    """Return the words about the part that it was written with."""
+    (footer,) = _footers(lake, [part])
+    notes = footer.schema.to_arrow_schema().metadata or {}
+    return {key.decode(): words.decode() for key, words in notes.items()}
+
+
+def _footers(lake: Lake, parts: Iterable[Part]) -> Iterator[pq.FileMetaData]:
+    filesystem, root = lake.filesystem()
+    for part in parts:
+        folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
+        yield pq.read_metadata(f"{root}{folder}/{part.name}", filesystem=filesystem)

@@ -50,9 +50,18 @@ class Lake:
         """Address of the file of one converted embedding model; `name` is the server's own."""
         return f"{self.root}/models/{name}.zip"
 
+    def project_folder(self, project_id: str) -> str:
+        """Address of the folder that holds one project's raw events."""
+        return f"{self.root}/events/project={check_project_id(project_id)}"
+
     def events_folder(self, project_id: str, received_date: dt.date) -> str:
         """Address of the folder that holds one project's raw parts of one UTC day of receipt."""
-        return f"{self.root}/events/project={check_project_id(project_id)}/date={received_date.isoformat()}"
+        return f"{self.project_folder(project_id)}/date={received_date.isoformat()}"
+
+    @property
+    def deleted_folder(self) -> str:
+        """Address of the folder with a note for each project that was deleted."""
+        return f"{self.root}/deleted"
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """Return pyarrow's file system for this lake and the root as a path on it."""

@@ -83,8 +83,10 @@ def runs_for(lake: Lake, project_id: str, pending: Collection[str], scope: Scope
     days: list[dt.date] = []
     if by_day and (scope.full_refresh or by_day & set(pending)):
         parts = list_parts(lake, project_id)
-        all_days = sorted({part.received_date for part in parts})
-        days = all_days if scope.full_refresh else LakeNow(lake, parts=parts).stale_days(project_id)
+        days = LakeNow(lake, parts=parts).stale_days(project_id)
+        if scope.full_refresh:
+            # With the stale ones, for a day may have rows and no parts any more.
+            days = sorted({part.received_date for part in parts}.union(days))
         today = dt.datetime.now(dt.UTC).date()
         days = [day for day in days if scope.has(day) and day <= today]
     refresh_project = scope.full_refresh and (bool(scope.tables) or not scope.has_range)

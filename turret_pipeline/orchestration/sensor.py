@@ -147,7 +147,7 @@ def look(
             # A day that has not begun here is the work of a collector whose clock is ahead: it is taken when it comes.
             if days := [day for day in lake_now.stale_days(project) if day <= today]:
                 runs.append(days_request(project, days))
-                seen.extend(_reports(lake_now.parts_of(project), days))
+                seen.extend(_reports(project, lake_now.parts_of(project), days))
             continue
         if run := _follow_up(lake_now, project, first, following, work, last, now):
             runs.append(run)
@@ -217,7 +217,7 @@ def range_tags(project: str, days: Sequence[dt.date]) -> dict[str, str]:
     return {RANGE_START: str(day_key(min(days), project)), RANGE_END: str(day_key(max(days), project))}
 
 
-def _reports(parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.AssetMaterialization]:
+def _reports(project: str, parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.AssetMaterialization]:
     """Yield for each of `days` what lies there, for the external asset of the raw events."""
     found = parts_by_day(parts)
     for day in days:
@@ -225,7 +225,7 @@ def _reports(parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.Asse
         size = sum(part.size_bytes for part in there)
         yield dg.AssetMaterialization(
             RAW_EVENTS,
-            partition=day_key(day, there[0].project_id) if there else None,
+            partition=day_key(day, project),
             metadata={"parts": len(there), "size_bytes": size},
         )
 

@@ -10,7 +10,7 @@ the file that bears the table's name (`stage`); `STAGES` are all of them, so a n
 What is new a stage finds from state: each commit carries the fingerprint of the input it was made from
 (`lake.commits`), so a stage compares fingerprints and does the difference, or nothing. Killed anywhere and called again
 it leaves the same tables as if it had not been killed; two calls in a row leave what one left. Only one process at a
-time may run stages of a project: the callers see to it (`orchestration.locks`), and the lake refuses the second commit
+time may run stages of a project: the callers see to it (`lake.locks`), and the lake refuses the second commit
 if they fail. Models are imported when there is something to embed or to fit, not before.
 """
 

@@ -38,7 +38,8 @@ def bring(task: Task) -> Outcome:
     Only days whose messages changed are looked through, some at a time; all days while a field has texts that could not
     be embedded. The texts go in order of `text_id`, `CHUNK_TEXTS` a commit, so that after a crash the rest falls into
     the same chunks: a vector's last bits depend on the batch that its text was embedded in. Vectors of another version
-    of the method go first, all of them: distances between vectors of two methods mean nothing.
+    of the method go first, all of them: distances between vectors of two methods mean nothing. So do, once events were
+    taken back, those of texts that are gone.
     """
     outcome, failures = Outcome("embeddings"), Failures(task)
     work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
@@ -46,6 +47,10 @@ def bring(task: Task) -> Outcome:
         if table.made_by() not in (None, task.stage.version):
             table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
             failpoint.reached("embeddings.after_removal")
+        if work.forgets:
+            said = messages.scan().select("text_id").unique()
+            gone = table.scan().select("text_id").join(said, on="text_id", how="anti").unique()
+            table.remove("text_id", gone.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
         changed = {day: task.inputs(day) for day in task.stage.stale_days(task)}
         attempt = EmbeddingAttempt(lambda: open_lake_embedder(work.lake, work.model))
         for window in _windows(messages, messages.days() if failures else list(changed)):
@@ -150,6 +155,7 @@ STAGE = Stage(
     besides=_model,
     method=bring,
     group="topics",
+    remembers=True,
     kinds=frozenset({"deltalake", "huggingface"}),
     pool="models",
 )

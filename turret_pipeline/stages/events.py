@@ -10,11 +10,11 @@ import polars as pl
 from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import fingerprint
-from turret_pipeline.lake.parts import Part, count_rows, list_parts, read_parts
+from turret_pipeline.lake.parts import Part, count_rows, list_parts, read_again, read_parts
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, each_once, finding, of_days
-from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Stage, Task
+from turret_pipeline.stages.stage import TAKEN_BACK, UNFINISHED, Product, ProjectNow, Stage, Task
 from turret_pipeline.stages.work import Outcome
 
 RECEIPT = ("received_at", "part", "seq")
@@ -29,7 +29,8 @@ def bring(task: Task) -> Outcome:
 
     An event that was sent again is dropped, also when the first came on another day or through another collector. If
     the one that comes now was received before the one that is there, it takes its place. A day is one commit, or as
-    many as its new parts make groups of `GROUP_BYTES`; the last one says that the day is done.
+    many as its new parts make groups of `GROUP_BYTES`; the last one says that the day is done. Events of parts that are
+    gone (an import that was taken back) go first, in a commit of their own.
     """
     outcome = Outcome("events")
     stale = task.stale_days()
@@ -39,23 +40,54 @@ def bring(task: Task) -> Outcome:
         outcome.n_rows += outcome.days[day]
         task.work.tell("events", position, len(todo))
         failpoint.reached("events.after_day")
-    outcome.facts = {"parts": sum(len(task.parts[day]) for day in todo)}
+    outcome.facts = {"parts": sum(len(task.parts.get(day, ())) for day in todo)}
     return task.finish(outcome, is_whole=todo == stale)
 
 
 def _bring_day(task: Task, day: dt.date) -> int:
     """Bring the parts of one day that are not in the table yet; return the number of events that are new in it."""
+    parts = task.parts.get(day, [])
+    consumed = _consumed(task, day)
+    gone = consumed - {part.name for part in parts}
+    n_new = _take_back(task, day, gone) if gone else 0
     if task.makes_anew(day):
         # At once, or a reader would find the day half there.
-        return _bring_parts(task, day, task.parts[day], task.inputs(day), anew=True)
-    there = task.table.scan().filter(pl.col("received_date") == day).select(pl.col("part").unique())
-    consumed = set(there.collect()["part"])
-    groups = list(_groups([part for part in task.parts[day] if part.name not in consumed])) or [[]]
-    n_new = 0
+        return _bring_parts(task, day, parts, task.inputs(day), anew=True)
+    groups = list(_groups([part for part in parts if part.name not in consumed])) or [[]]
     for group in groups:
         n_new += _bring_parts(task, day, group, task.inputs(day) if group is groups[-1] else UNFINISHED)
         failpoint.reached("events.after_group")
     return n_new
+
+
+def _consumed(task: Task, day: dt.date) -> set[str]:
+    """Return the names of the parts of a day that events in the table are from."""
+    there = task.table.scan().filter(pl.col("received_date") == day).select(pl.col("part").unique())
+    return set(there.collect()["part"])
+
+
+def _take_back(task: Task, day: dt.date, gone: set[str]) -> int:
+    """Commit the table without the events of a day's parts that are `gone`; return how many came in their places.
+
+    An event that came again, in a part that is in the table, takes the place of the one that goes, on whichever day it
+    was received. Parts that are not in the table yet bring theirs themselves.
+    """
+    table = task.table
+    goes = (pl.col("received_date") == day) & pl.col("part").is_in(list(gone))
+    ids = table.scan().filter(goes).select("event_id").collect()["event_id"]
+    read = []
+    for other, parts in task.parts.items():
+        is_whole = table.inputs(other) == task.inputs(other)
+        there = set() if is_whole else _consumed(task, other)
+        read += [part for part in parts if is_whole or part.name in there]
+    back = _first_of_each(read_again(task.work.lake, read, ids)).with_columns(project_id=pl.lit(task.work.project_id))
+    touched = sorted({day, *back["received_date"]})
+    kept = table.scan().filter(pl.col("received_date").is_in(touched), ~goes).collect()
+    rows = pl.concat([kept, back.select(EVENTS.schema.names())]).sort("received_date", *RECEIPT, "event_id")
+    failpoint.reached("events.before_taking_back")
+    table.replace(rows, touched, days={day: UNFINISHED}, marks={TAKEN_BACK: (table.mark(TAKEN_BACK) or 0) + 1})
+    failpoint.reached("events.after_taking_back")
+    return back.height
 
 
 def _groups(parts: Iterable[Part]) -> Iterator[list[Part]]:
@@ -121,7 +153,7 @@ def _received_before(suffix: str) -> pl.Expr:
 def _what_came(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
     """Return what stands for the raw parts: they are immutable, so their names say what they hold."""
     if day is not None:
-        return (sorted(part.name for part in now.parts[day]),)
+        return (sorted(part.name for part in now.parts.get(day, ())),)
     names = {day: sorted(part.name for part in parts) for day, parts in now.parts.items()}
     return ([(day.isoformat(), fingerprint(names[day])) for day in sorted(names)],)
 

@@ -193,4 +193,5 @@ STAGE = Stage(
     method=bring,
     group="fields",
     version=3,
+    remembers=True,
 )

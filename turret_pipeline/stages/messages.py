@@ -23,6 +23,9 @@ CHUNK_EVENTS = 100_000
 
 ORDER = ("field", "timestamp", "received_at", "seq", "event_id")
 
+RECEIPT = ("event_id", "received_at", "seq")
+"""Columns that tell an event from another that came with the same id and is kept in its place now."""
+
 
 def bring(task: Task) -> Outcome:
     """After this call each day has its events' values of all text fields, and no others.
@@ -49,14 +52,14 @@ def _bring_day(task: Task, day: dt.date, fields: list[str]) -> int:
     work, table, inputs = task.work, task.table, {day: task.inputs(day)}
     of_day = pl.col("received_date") == day
     current, there = task.open(EVENTS).scan().filter(of_day), table.scan().filter(of_day)
-    gone = there.join(current, on="event_id", how="anti").select(pl.len()).collect().item()
+    gone = there.join(current, on=RECEIPT, how="anti").select(pl.len()).collect().item()
     if gone or task.makes_anew(day):
         rows = _extract(work, current.collect(), day, fields)
         failpoint.reached("messages.after_analysis")
         table.replace(rows, [day], days=inputs)
         return rows.height
     known = set(there.select(pl.col("field").unique()).collect()["field"])
-    fresh = current.join(there.select("event_id").unique(), on="event_id", how="anti").collect()
+    fresh = current.join(there.select(RECEIPT).unique(), on=RECEIPT, how="anti").collect()
     frames = [_extract(work, fresh, day, sorted(known.intersection(fields)))]
     if not known.issuperset(fields):
         frames.append(_extract(work, current.collect(), day, sorted(set(fields) - known)))

@@ -16,9 +16,9 @@ import polars as pl
 from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.marks import ProjectMarks, blocked_days, follow
-from turret_pipeline.lake.parts import Part, list_parts, parts_by_day
+from turret_pipeline.lake.parts import Part, list_parts, list_projects, parts_by_day
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import BUILDS, Table
+from turret_pipeline.lake.tables import BUILDS, EVENTS, Table
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.stage import Stage
 from turret_pipeline.stages.work import recorded_mark
@@ -101,8 +101,10 @@ class LakeNow:
 
     @property
     def projects(self) -> list[str]:
-        """The projects that have raw events, in order."""
-        return sorted(self._parts)
+        """The projects that have raw events, or tables from when they had some, in order."""
+        built = self._marks.get(EVENTS.name, {})
+        emptied = (each for each in list_projects(self._lake) if ProjectMarks(built, each).state() is not None)
+        return sorted({*self._parts, *emptied})
 
     def project(self, project_id: str) -> ProjectOfLake:
         """Return the project as it is now."""
@@ -123,12 +125,12 @@ class LakeNow:
     def stale_days(self, project_id: str, skipped: Collection[str] = ()) -> list[dt.date]:
         """Return the days for which tables that are made by day (but those `skipped`) are not up to date, in order.
 
-        Where only a note in `builds` is missing that is the newest day.
+        Where only a note in `builds` is missing that is the newest day, or today where none is left.
         """
         now = self.project(project_id)
         stages = [stage for stage in self._stages if stage.by_day and stage.table.name not in skipped]
         found = {day for stage in stages for day in stage.stale_days(now)}
-        return sorted(found) or stages[0].days(now)[-1:]
+        return sorted(found) or stages[0].days(now)[-1:] or [dt.datetime.now(dt.UTC).date()]
 
     def parts_of(self, project_id: str) -> list[Part]:
         """Return the project's raw parts."""

@@ -21,9 +21,13 @@ from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.parts import Part, list_parts, parts_by_day
-from turret_pipeline.lake.tables import Table
+from turret_pipeline.lake.tables import EVENTS, Table
 from turret_pipeline.stages.check import Check, declared_types, unique_key
 from turret_pipeline.stages.work import Outcome, Work
+
+TAKEN_BACK = "taken back"
+"""Name of the mark in `events` that says how often events went because their parts did, and in the tables of stages
+that remember: up to which of those times they have forgotten them."""
 
 UNFINISHED = 0
 """Mark `inputs` of rows that are not all there yet: no fingerprint is equal to it."""
@@ -137,6 +141,8 @@ class Stage:
         besides: what the rows (of one day, or all) follow from besides the tables that are read.
         version: of the method. With another one its rows are stale and are made anew, and then what follows from them.
         by_day: whether it is brought up to date, and materialized, by day of receipt, not by project.
+        remembers: whether the rows follow from earlier rows too. Once events were taken back they are made anew, or
+            what is gone would live on in them.
         name: of the step of a Dagster run; default: that of the first table.
         kinds: what it is made with, as icons for people.
         pool: name of the pool that limits how many such stages run at once; None: no limit.
@@ -150,6 +156,7 @@ class Stage:
     besides: Callable[[ProjectNow, dt.date | None], Iterable[object]] = _nothing
     version: int = 1
     by_day: bool = False
+    remembers: bool = False
     name: str = ""
     kinds: frozenset[str] = frozenset({"deltalake", "polars"})
     pool: str | None = None
@@ -185,10 +192,8 @@ class Stage:
 
     def days(self, now: ProjectNow) -> list[dt.date]:
         """Return the days of receipt on which there is something to read, or rows from when there was, in order."""
-        if not self.reads:
-            return sorted(now.parts)
         own = now.days(self.table) if self.table.is_by_day else []
-        return sorted({*now.days(self.reads[0].table), *own})
+        return sorted({*(now.days(self.reads[0].table) if self.reads else now.parts), *own})
 
     def stale_days(self, now: ProjectNow) -> list[dt.date]:
         """Return those of the days whose rows do not follow from their inputs as they are now, in order."""
@@ -205,7 +210,14 @@ class Stage:
 
         days: days of receipt; taken by stages that work `by_day` only.
         """
-        done = self.method(Task(self, work, days))
+        task = Task(self, work, days)
+        taken_back = task.open(EVENTS).mark(TAKEN_BACK) if self.remembers else None
+        forgets = taken_back is not None and taken_back != task.table.mark(TAKEN_BACK)
+        if forgets:
+            task = Task(self, replace(work, full_refresh=True, forgets=True), days)
+        done = self.method(task)
+        if forgets:
+            task.table.append(self.table.empty(), marks={TAKEN_BACK: taken_back or 0})
         return done if isinstance(done, tuple) else (done,)
 
 

@@ -51,13 +51,14 @@ def bring(task: Task) -> tuple[Outcome, Outcome]:
     Several tables cannot be written in one commit: `topic_fits` and `topic_lineage` go first, then the topics with the
     version that they were fitted from, then the assignments of that fit. When the assignments are missing the fit is
     made again from what it was made from. Rows of a field that is no longer text stay, so that its topics keep their
-    ids should it become text again.
+    ids should it become text again; but not when events were taken back.
     """
     fitted, assigned = Outcome("topics"), Outcome("topic_assignments")
     if task.has_news:
         # Here, not at the top: the analysis takes seconds to import, and a look for new work reads this module too.
         from turret_pipeline.stages.fits.assign import bring_field
         from turret_pipeline.stages.fits.field import Field, Tables
+        from turret_pipeline.stages.fits.forget import forget
 
         tables, failures = Tables.of(task), Failures(task)
         messages, assignments = tables.messages, tables.assignments
@@ -68,6 +69,8 @@ def bring(task: Task) -> tuple[Outcome, Outcome]:
         is_embedded = EMBEDDINGS_STAGE.is_followed(task)
         fields = text_fields(tables.types)
         failures.keep(fields)
+        if task.work.forgets:
+            forget(tables, fields)
         for name in fields:
             field = Field(task.work, name, tables, task.stage.version, is_embedded)
             bring_field(field, changed, failures, fitted, assigned)
@@ -187,6 +190,7 @@ STAGE = Stage(
     besides=_clusters,
     method=bring,
     group="topics",
+    remembers=True,
     kinds=frozenset({"deltalake", "bertopic"}),
     pool="models",
 )

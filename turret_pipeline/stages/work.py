@@ -31,6 +31,7 @@ class Work:
         project_id: whose.
         model: embedding model as in the settings, None for the one that ships with Turret.
         full_refresh: compute again what is up to date. Vectors are kept: they depend on text and model alone.
+        forgets: events were taken back since the rows were made: nothing that only those said may stay.
         suggest: a language model that names new topics, None for none.
         clusters: how topics are found, `graph` or `hdbscan`.
         tell: called with (name of the table, done, total) as the work goes on.
@@ -43,6 +44,7 @@ class Work:
     suggest: Suggest | None = field(default=None, compare=False)
     tell: Callable[[str, int, int], None] = field(default=_silent, compare=False)
     clusters: str = "graph"
+    forgets: bool = False
 
     def open(self, table: Table) -> ProjectTable:
         """Return the project's share of the table at its newest version."""

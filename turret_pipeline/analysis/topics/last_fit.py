@@ -16,8 +16,9 @@ from turret_pipeline.lake.tables import TOPICS
 class LastFit:
     """The last fit of a field, or nothing where there was none.
 
-    topics: rows of `TOPICS`, themes among them. assignments: text_id, topic_id. held: topics that go on whatever is
-    found. given_labels: labels that people gave, which are not given again.
+    topics: rows of `TOPICS`, themes among them; one without a label gets its label as a new one does. assignments:
+    text_id, topic_id. held: topics that go on whatever is found. given_labels: labels that people gave, which are not
+    given again.
     """
 
     topics: pl.DataFrame | None = None
@@ -49,7 +50,7 @@ class LastFit:
         """
         if self.topics is None:
             return {}
-        rows = self.topics.filter(pl.col("level") == level).select("topic_id", "label").iter_rows()
+        rows = self.topics.filter(pl.col("level") == level).drop_nulls("label").select("topic_id", "label").iter_rows()
         seen = {name: printable(label) for name, label in rows}
         first = {label.lower(): name for name, label in reversed(seen.items()) if label}
         return {place: seen[name] for place, name in enumerate(ids) if first.get(seen.get(name, "").lower()) == name}

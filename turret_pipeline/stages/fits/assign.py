@@ -64,6 +64,8 @@ def _why_anew(field: Field) -> str | None:
     """Return why the field is to be fitted anew whatever texts came, or None."""
     if field.work.full_refresh:
         return "a full refresh was asked for"
+    if field.work.forgets:
+        return "events were taken back"
     if field.fit and field.fitted_model != field.model:
         return "the embedding model is another one"
     if field.fit and field.fitted_version != field.version:
@@ -76,7 +78,7 @@ def _why_anew(field: Field) -> str | None:
 
 
 def _is_to_be_tried(field: Field, failed: Failure) -> bool:
-    return field.work.full_refresh or failed.is_to_be_tried(field.n_messages(), field.tried_with)
+    return field.work.full_refresh or field.work.forgets or failed.is_to_be_tried(field.n_messages(), field.tried_with)
 
 
 def _note(field: Field, failures: Failures, error: FieldError) -> None:

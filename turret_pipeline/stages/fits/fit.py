@@ -21,6 +21,7 @@ from turret_pipeline.lake.tables import TOPIC_FITS
 from turret_pipeline.semantics.edits import held_topics, in_force, labels_given
 from turret_pipeline.stages.containment import Failures, contained
 from turret_pipeline.stages.fits.field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, declared
+from turret_pipeline.stages.fits.forget import without_words
 from turret_pipeline.stages.stage import UNFINISHED
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -64,10 +65,13 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     started, tables = time.perf_counter(), field.tables
     base = tables.topics.version if fit.base is None else fit.base
     texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.topics_at(base)
+    forgets = field.work.forgets
     field.work.tell("topics", 0, texts.height)
     # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
     sample, rest = texts.head(MAX_FIT_TEXTS), texts.slice(MAX_FIT_TEXTS)
     edits = in_force(tables.edits.scan().filter(pl.col("field") == field.name).collect())
+    if forgets:
+        known, old_topics = known.join(texts, on="text_id", how="semi"), without_words(old_topics, held_topics(edits))
     fitted_before, vectors = sample.filter(pl.col("first") <= fit.seen), field.with_vectors(sample)
     with contained():
         found = fit_topics(
@@ -79,7 +83,7 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
             embed=_Lazily(field.work),
             suggest=field.work.suggest,
             clusters=field.work.clusters,
-            replace=fit.reason == OTHER_CLUSTERS,
+            replace=forgets or fit.reason == OTHER_CLUSTERS,
         )
     field.work.tell("topics", texts.height, texts.height)
     rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)])
@@ -100,6 +104,8 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
         reason=pl.lit(fit.reason),
         seen_until=pl.lit(dt.datetime.fromtimestamp(until / 1e6, dt.UTC), dtype=pl.Datetime("us", "UTC")),
     )
+    if forgets:
+        known, old_topics = known.join(texts, on="text_id", how="semi"), without_words(old_topics, held_topics(edits))
     tables.fits.replace(_with_others(field, tables.fits, one_fit, fit.number, keep_earlier=True))
     tables.lineage.replace(_with_others(field, tables.lineage, ways, fit.number, keep_earlier=True))
     failpoint.reached("topic_lineage.after_commit")
