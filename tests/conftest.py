@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests.language_model import Server
@@ -18,6 +19,10 @@ from turret_pipeline.embedder.embed import DEFAULT_MODEL
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("turret", deadline=None)
+hypothesis.settings.load_profile("turret")
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 
 from tests.small_lake import DAYS, PROJECT, bring, bring_one, event, put
+from turret_pipeline.lake.parts import list_files_of, remove_files, take_back
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.orchestration.definitions import build_definitions
 from turret_pipeline.orchestration.sensor import (
@@ -73,6 +74,22 @@ def test_nothing_is_asked_for_when_everything_is_up_to_date(
     result = look(instance, over(settings, lake_before("end")), {}, NOW)
     assert requests(result) == []
     assert "up to date" in str(result.skip_reason)
+
+
+def test_the_day_of_an_only_import_that_was_taken_back_is_asked_for_and_then_what_follows(
+    instance: dg.DagsterInstance, settings: Settings, lake: Lake
+) -> None:
+    put(lake, DAYS[0], "import-17-000000", [event(1, DAYS[0], "hello")])
+    bring(lake)
+    take_back(lake, PROJECT, "import-17", b"{}")
+    remove_files(lake, list_files_of(lake, PROJECT, "import-17"))
+    result = look(instance, over(settings, lake), {}, NOW)
+    assert requests(result) == [(EVENTS_JOB, f"{DAYS[0]}|{PROJECT}")]
+    assert [each.partition for each in result.asset_events] == [f"{DAYS[0]}|{PROJECT}"]
+    bring(lake, until="field_profiles")
+    assert requests(look(instance, over(settings, lake), {}, NOW)) == [(MODELS_JOB, PROJECT)]
+    bring(lake)
+    assert requests(look(instance, over(settings, lake), {}, NOW)) == []
 
 
 def test_a_project_that_is_being_built_is_left_alone(

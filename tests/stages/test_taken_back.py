@@ -60,6 +60,16 @@ def test_an_event_that_was_sent_and_imported_stays_as_it_was_sent(lake: Lake) ->
     assert events(lake).select("event_id", "name", "received_date").rows() == [("e1", "sent", TUESDAY)]
 
 
+def test_events_of_a_part_that_is_missing_for_no_known_reason_stay(lake: Lake) -> None:
+    put(lake, MONDAY, f"{IMPORT}-000000", [event(1, MONDAY)])
+    bring_one("events", Work(lake, PROJECT))
+    remove_files(lake, list_parts(lake))
+    for full_refresh in (False, True):
+        bring_one("events", Work(lake, PROJECT, full_refresh=full_refresh))
+        assert events(lake)["event_id"].to_list() == ["e1"]
+    assert "events" not in pending_stages(lake, None)[PROJECT]
+
+
 PARTS = st.lists(
     st.tuples(
         st.sampled_from(["import-17-000000", "import-17-000001", "import-18-000000", "c0ffee-1-1", "c0ffee-2-2"]),

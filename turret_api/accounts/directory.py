@@ -32,11 +32,16 @@ _MOST_UNKNOWN = 10_000
 
 
 class _Copy(msgspec.Struct):
-    """What is kept: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None); and plans by project."""
+    """What is kept.
+
+    keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
+    the projects that were deleted.
+    """
 
     revision: int = 0
     keys: dict[str, tuple[str, str, str, float | None]] = msgspec.field(default_factory=dict)
     plans: dict[str, tuple[str, int | None, float]] = msgspec.field(default_factory=dict)
+    deleted: frozenset[str] = frozenset()
 
 
 class Directory:
@@ -135,6 +140,10 @@ class Directory:
         found = self._copy.plans.get(project_id)
         return None if found is None else Plan(found[0], found[1], dt.datetime.fromtimestamp(found[2], dt.UTC))
 
+    def deleted(self) -> frozenset[str]:
+        """Return the projects that were deleted, as far as the copy knows. Never blocks."""
+        return self._copy.deleted
+
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
 
@@ -149,6 +158,7 @@ class Directory:
                 began = time.monotonic()
             try:
                 changed = self._accounts.changed_since(self._copy.revision)
+                deleted = self._copy.deleted if changed is None else self._accounts.deleted_ids()
             except SQLAlchemyError as error:
                 if self._reached:
                     log.warning("Postgres is away; keys and plans stand as last seen", extra={"reason": str(error)})
@@ -175,6 +185,7 @@ class Directory:
                     project.project_id: (project.plan, project.limit, project.created_at.timestamp())
                     for project in projects
                 },
+                deleted,
             )
             self.version += 1
             self._keep()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import and_, func, literal_column, select, tuple_, update
+from sqlalchemy import and_, func, literal, literal_column, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from turret_api.accounts.store import Accounts
@@ -84,15 +84,18 @@ class Grants:
         """Grant the collector `need` more events than it has used, and `surplus` on top where there is plenty.
 
         It gets nothing on top while another collector waits. What cannot be granted is marked as wanted, so that
-        collectors that hold unused grants give them back.
+        collectors that hold unused grants give them back. For a project that was deleted nothing is granted.
         """
         table = QUOTA_GRANTS
         ours = and_(table.c.project_id == project_id, table.c.period == period)
         with self._engine.begin() as connection:
             # All leases of a project wait for each other here; NO KEY, so that they do not wait for foreign keys.
-            limit = connection.scalar(
+            project = connection.execute(
                 select(PROJECTS.c.limit).where(PROJECTS.c.project_id == project_id).with_for_update(key_share=True)
-            )
+            ).first()
+            if project is None:
+                return Lease(granted=used, limit=0, used=used, elsewhere=0, silent_s=0.0)
+            limit = project[0]
             rows = connection.execute(
                 select(
                     table.c.collector_id,
@@ -132,16 +135,20 @@ class Grants:
         )
 
     def report(self, used: Mapping[tuple[str, str], int]) -> None:
-        """Store how much was used by (project_id, period), and that this collector lives."""
+        """Store how much was used by (project_id, period), and that this collector lives.
+
+        Of projects that were deleted nothing is stored.
+        """
         with self._engine.begin() as connection:
             alive = {"collector_id": self._collector_id, "seen_at": func.now()}
             connection.execute(
                 insert(COLLECTORS).values(alive).on_conflict_do_update(index_elements=["collector_id"], set_=alive)
             )
             for (project_id, period), n in sorted(used.items()):
-                new = insert(QUOTA_GRANTS).values(
-                    project_id=project_id, period=period, collector_id=self._collector_id, granted=n, used=n
-                )
+                row = {"period": period, "collector_id": self._collector_id, "granted": n, "used": n}
+                there = select(PROJECTS.c.project_id, *map(literal, row.values()))
+                there = there.where(PROJECTS.c.project_id == project_id)
+                new = insert(QUOTA_GRANTS).from_select(["project_id", *row], there)
                 connection.execute(
                     new.on_conflict_do_update(
                         index_elements=list(QUOTA_GRANTS.primary_key),

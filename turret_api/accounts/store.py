@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from turret_api.accounts import keys
 from turret_api.accounts.plans import TRIAL, Plan, PlanError, limit_of
-from turret_api.accounts.tables import API_KEYS, PROJECTS, QUOTA_GRANTS, REVISION, metadata
+from turret_api.accounts.tables import API_KEYS, DELETED_PROJECTS, PROJECTS, QUOTA_GRANTS, REVISION, metadata
 from turret_pipeline.semantics.blank import is_blank
 
 _LOCK = 0x7475727265  # "turre": the advisory lock under which tables are made
@@ -211,6 +211,11 @@ class Accounts:
                 raise AccountError(f"there is no key {key_id!r}; `turret key list` shows the ids")
             _touch(connection)
 
+    def deleted_ids(self) -> frozenset[str]:
+        """Return the ids of the projects that were deleted."""
+        with self.engine.connect() as connection:
+            return frozenset(connection.scalars(select(DELETED_PROJECTS.c.project_id)))
+
     def changed_since(self, revision: int) -> tuple[int, list[Project], list[Key]] | None:
         """Return the revision, all projects and all keys that are not revoked; None if nothing changed since."""
         with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
@@ -262,7 +267,7 @@ def _free_id(connection: Connection, name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:50].strip("-")
     if len(slug) >= 3:
-        taken = connection.execute(select(PROJECTS.c.project_id).where(PROJECTS.c.project_id == slug)).first()
-        if taken is None:
+        known = (select(table.c.project_id).where(table.c.project_id == slug) for table in (PROJECTS, DELETED_PROJECTS))
+        if not any(connection.execute(query).first() for query in known):
             return slug
     return f"{slug or 'project'}-{secrets.token_hex(3)}"

@@ -3,6 +3,7 @@
 projects      one tenant with its plan
 api_keys      one key, by its hash
 quota_grants  how many events of a period one collector may accept, and how many it has accepted so far
+deleted_projects  one project that there was; its id is never given again, for events with it may still be on their way
 revision      one row: a number that grows with every change of projects or keys, so that copies know when to reload
 """
 
@@ -64,6 +65,15 @@ QUOTA_GRANTS = Table(
     Column("used", BigInteger, nullable=False),
     Column("wanted_at", DateTime(timezone=True), nullable=True),
     CheckConstraint("used >= 0 AND granted >= used", name="used_within_granted"),
+)
+
+DELETED_PROJECTS = Table(
+    "deleted_projects",
+    metadata,
+    Column("project_id", String(63), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("deleted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("finished_at", DateTime(timezone=True), nullable=True),
 )
 
 REVISION = Table(

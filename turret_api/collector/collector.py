@@ -85,7 +85,13 @@ class Collector:
         self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer, parked)
         self._reader = self._spool.reader()
         self.roller = Roller(
-            self.writer, self._reader, self.collector_id, self.lake, self.metrics, settings.roll_after_s
+            self.writer,
+            self._reader,
+            self.collector_id,
+            self.lake,
+            self.metrics,
+            settings.roll_after_s,
+            self.keys.deleted,
         )
         self.house = Housekeeping(self.slot, self._spool.reader(), self.metrics, self._adopt)
         self.is_open = False

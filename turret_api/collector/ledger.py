@@ -165,6 +165,14 @@ class Ledger:
         with self._lock:
             return list(self._quotas.values())
 
+    def forget(self, project_id: str) -> None:
+        """After this call there is no quota of the project, which was deleted."""
+        with self._lock:
+            self._current.pop(project_id, None)
+            for name in [name for name in self._quotas if name[0] == project_id]:
+                del self._quotas[name]
+            self._stored = {name: of for name, of in self._stored.items() if name[0] != project_id}
+
     def _plan(self, project_id: str, now: dt.datetime) -> Plan:
         # A key that was just used may outlive its project in the copy; such a project gets nothing.
         return self._plans.plan(project_id) or Plan(ENTERPRISE, 0, now)

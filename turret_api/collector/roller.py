@@ -2,6 +2,8 @@
 
 A part is named after the collector and the range, and a pinned range always holds the same rows, so a roll that died
 anywhere is done again into the same files. A range is deleted only when its parts are whole and durable.
+
+What belongs to a project that was deleted goes nowhere: its rows are left out, and the ids seen of it are forgotten.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import datetime as dt
 import logging
 import threading
 import time
+from collections.abc import Callable, Collection
 
 import polars as pl
 
@@ -40,6 +43,7 @@ class Roller:
         collector_id: what parts are named after.
         after_s: age at which rows are rolled. Under lasting traffic it stretches (up to fifteen times), so that a day
             does not end up in tens of thousands of small parts.
+        deleted: returns the ids of the projects that were deleted.
     """
 
     def __init__(
@@ -50,6 +54,7 @@ class Roller:
         lake: Lake,
         metrics: Metrics,
         after_s: float,
+        deleted: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -57,6 +62,8 @@ class Roller:
         self._lake = lake
         self._metrics = metrics
         self._after_s = after_s
+        self._deleted = deleted
+        self._forgotten: set[str] = set()
         self._rolled_at: collections.deque[float] = collections.deque()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="roller", daemon=True)
@@ -81,6 +88,8 @@ class Roller:
         rolled = self.recover()
         while (rows := self._writer.call(lambda spool: spool.pin(MOST_ROWS, MOST_BYTES))) is not None:
             rolled += self._roll(rows)
+        while not self._forgotten.issuperset(self._deleted()):
+            self._forget()
         return rolled
 
     def recover(self) -> int:
@@ -121,16 +130,26 @@ class Roller:
         before_us = time.time_ns() // 1000 - SEEN_FOR_DAYS * _DAY_US
         if self._reader.has_seen_before(before_us):
             self._writer.call(lambda spool: spool.forget_seen(before_us))
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget some of what the spool knows of one project that was deleted."""
+        for project_id in set(self._deleted()) - self._forgotten:
+            if not self._writer.forget_project(project_id):
+                self._forgotten.add(project_id)
+            return
 
     def _roll(self, rows: Range) -> int:
         failpoint.reached("roll.after_plan")
         started = time.perf_counter()
         groups: dict[tuple[str, dt.date], list[tuple[int, Row]]] = {}
-        n = 0
+        n, deleted = 0, self._deleted()
         for seq, row in self._reader.rows(rows):
+            n += 1
+            if row.project_id in deleted:
+                continue
             date = dt.datetime.fromtimestamp(row.received_us // 1_000_000, dt.UTC).date()
             groups.setdefault((row.project_id, date), []).append((seq, row))
-            n += 1
         name = f"{self._collector_id}-{rows.first_seq:012d}-{rows.last_seq:012d}.parquet"
         for (project_id, date), members in sorted(groups.items(), key=lambda item: item[0]):
             write_part(self._lake, project_id, date, name, _frame(members))

@@ -115,6 +115,17 @@ class Spool:
             )
         return int(self._db.changes())
 
+    def forget_project(self, project_id: str, most: int = 2000) -> int:
+        """Delete the project's counters, and at most `most` of the ids seen of it; return how many."""
+        with translated():
+            self._db.execute("DELETE FROM quota WHERE project_id = ?", (project_id,))
+            self._db.execute(
+                "DELETE FROM seen WHERE (project_id, event_id) IN "
+                "(SELECT project_id, event_id FROM seen WHERE project_id = ? LIMIT ?)",
+                (project_id, most),
+            )
+        return int(self._db.changes())
+
     def quota(self) -> dict[tuple[str, str], tuple[int, int]]:
         """Return (granted, used) by (project_id, period)."""
         with translated():

@@ -108,6 +108,15 @@ class Writer:
                 raise SpoolBrokenError("the writer has ended; nothing more is written")
         return future.result()
 
+    def forget_project(self, project_id: str) -> int:
+        """Forget the project's quotas, and some of the ids seen of it; return how many of these. Blocks."""
+
+        def forget(spool: Spool) -> int:
+            self._ledger.forget(project_id)
+            return spool.forget_project(project_id)
+
+        return self.call(forget)
+
     def _run(self) -> None:
         try:
             running = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import sys
 import time
@@ -14,7 +13,9 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from turret_api.command.accounts import open_accounts
+from turret_api.command.import_lock import one_import_at_a_time
 from turret_api.command.import_preview import show_preview
+from turret_api.importing.formats import FORMATS
 from turret_pipeline.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ _LINE_S = 10.0
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--project", help="Id or name of the project; only a dry run needs none.")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--project", help="Id or name of the project; a dry run needs none, and --list then shows all.")
 @click.option(
     "--map",
     "mapping",
@@ -36,6 +37,13 @@ _LINE_S = 10.0
     help="Where a column (NDJSON: a key; a.b: key b in the object a) goes: name, session_id, user_id, timestamp, "
     "event_id, metadata (a JSON object whose keys are merged) or metadata.KEY; COLUMN= leaves it out. Default: by its "
     "name, else metadata.",
+)
+@click.option(
+    "--format",
+    "export",
+    type=click.Choice(list(FORMATS)),
+    help="FILE is an export of this product, as it is: its ids, times, sessions and properties go where they belong, "
+    "and conversations become prompt and response. No --map then.",
 )
 @click.option("--name", help="The events' name, where rows have none.")
 @click.option(
@@ -52,15 +60,20 @@ _LINE_S = 10.0
     help="Zone of times that name none: Europe/Berlin, +02:00.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what the first rows would become, and write nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object.")
+@click.option("--list", "is_list", is_flag=True, help="Show the imports that there were, with their ids; no FILE.")
+@click.option("--undo", metavar="IMPORT", help="Take the import with this id back, through all tables; no FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print the outcome as one JSON object; with --list one a line.")
 def command(
-    file: Path,
+    file: Path | None,
     project: str | None,
     mapping: tuple[str, ...],
+    export: str | None,
     name: str | None,
     refused_file: Path | None,
     timezone: str,
     dry_run: bool,
+    is_list: bool,
+    undo: str | None,
     as_json: bool,
 ) -> None:
     """Import events from FILE (.ndjson, .jsonl, .json, .csv, .tsv, also .gz, .bz2 or .zst, or .parquet).
@@ -68,24 +81,39 @@ def command(
     They do not count towards the plan. NDJSON holds the bodies of POST /track, one a line, or any objects with --map.
     The same file, or one that has grown, can be imported again, also after an import that was killed: nothing is stored
     twice. Rows that are refused are reported with their numbers, and the command then exits with 1.
+
+    Every import has an id, by which it can be taken back: then the next build leaves the tables as if it had never
+    been. What clients sent stays, and so does what another import brought too.
     """
+    from turret_api.command.imports import show_imports, take_back
     from turret_api.importing.documents import Documents
     from turret_api.importing.history import import_documents
     from turret_api.importing.rows import SourceError
     from turret_api.importing.times import time_zone
 
     settings = Settings.from_environment()
-    if dry_run:
-        show_preview(file, _mapping(mapping), name, timezone, settings.max_text, as_json)
+    if is_list or undo is not None:
+        if file is not None or (is_list and undo is not None):
+            raise click.UsageError("--list and --undo stand alone, without a FILE")
+        if undo is None:
+            show_imports(settings, project, as_json)
+        else:
+            take_back(settings, undo, project, as_json)
         return
-    if project is None:
-        raise click.UsageError("Missing option '--project'.")
+    if mapping and export is not None:
+        raise click.UsageError("--map and --format exclude each other")
+    of_product = None if export is None else FORMATS[export]
+    if file is not None and dry_run:
+        show_preview(file, _mapping(mapping), name, timezone, settings.max_text, as_json, of_product)
+        return
+    if file is None or project is None:
+        raise click.UsageError("FILE and --project are needed, or --list, or --undo IMPORT")
     with open_accounts(settings) as accounts:
         project_id = accounts.find_project(project).project_id
     started = time.monotonic()
     refused: list[RefusedRow] = []
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_alone(settings, project_id))
+        stack.enter_context(one_import_at_a_time(settings, project_id))
         report = stack.enter_context(_report(refused_file))
 
         def on_refused(row: RefusedRow) -> None:
@@ -96,8 +124,10 @@ def command(
 
         progress = _Progress()
         try:
-            documents = Documents(file, _mapping(mapping), name, time_zone(timezone), progress.show)
-            done = import_documents(settings.open_lake(), project_id, documents, settings.max_text, on_refused)
+            zone = time_zone(timezone)
+            documents = Documents(file, _mapping(mapping), name, zone, progress.show, of_product)
+            lake = settings.open_lake()
+            done = import_documents(lake, project_id, documents, settings.max_text, on_refused, file.name)
         except SourceError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
@@ -107,6 +137,7 @@ def command(
     seconds = time.monotonic() - started
     if as_json:
         row = {
+            "import_id": done.import_id,
             "project_id": project_id,
             "read": done.read,
             "imported": done.imported,
@@ -122,6 +153,8 @@ def command(
             f"{done.imported:,} events imported into {project_id}, {done.duplicates:,} were there already, "
             f"{done.refused:,} refused, in {seconds:.1f} s"
         )
+        if done.import_id is not None:
+            click.echo(f"`turret import --undo {done.import_id}` takes this import back")
         if done.undated:
             note = f"{done.undated:,} rows have no timestamp; their events are at the time of this import"
             click.echo(note, err=True)
@@ -140,19 +173,6 @@ def _mapping(words: tuple[str, ...]) -> dict[str, str]:
             raise click.ClickException(f"--map {word}: expected COLUMN=KEY")
         mapping[column] = key
     return mapping
-
-
-@contextlib.contextmanager
-def _alone(settings: Settings, project_id: str) -> Iterator[None]:
-    """Allow one import into a project at a time: two would not see each other's events and store them twice."""
-    folder = settings.home / "imports"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{project_id}.lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise click.ClickException(f"another import into {project_id} is running; wait for it to end") from None
-        yield
 
 
 @contextlib.contextmanager

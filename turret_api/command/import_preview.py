@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from turret_api.importing.formats.format import Format
     from turret_api.importing.preview import Preview
 
 _TEXT = 80
@@ -17,7 +18,13 @@ _TEXT = 80
 
 
 def show_preview(
-    file: Path, mapping: dict[str, str], name: str | None, timezone: str, max_text: int, as_json: bool
+    file: Path,
+    mapping: dict[str, str],
+    name: str | None,
+    timezone: str,
+    max_text: int,
+    as_json: bool,
+    export: Format | None = None,
 ) -> None:
     """Print what the first rows of `file` would become; exit with 1 if some would be refused."""
     from turret_api.importing.documents import Documents
@@ -27,7 +34,7 @@ def show_preview(
 
     try:
         zone = time_zone(timezone)
-        found = preview(Documents(file, mapping, name, zone), zone, max_text)
+        found = preview(Documents(file, mapping, name, zone, export=export), zone, max_text)
     except SourceError as error:
         raise click.ClickException(str(error)) from error
     if as_json:

@@ -13,7 +13,7 @@ COMMANDS = {
     "serve": ("turret_api.command.serve:command", "Run the API alone."),
     "demo": ("turret_api.command.demo:command", "Run everything on a sample and show what comes out."),
     "build": ("turret_api.command.build:command", "Bring every table up to date in the foreground."),
-    "project": ("turret_api.command.project:command", "Create and list projects."),
+    "project": ("turret_api.command.project:command", "Create, list and delete projects."),
     "key": ("turret_api.command.key:command", "Create, list and revoke API keys."),
     "spool": ("turret_api.command.spool:command", "Look after events that are not yet in the lake."),
     "import": ("turret_api.command.import_events:command", "Import historical events from a file."),

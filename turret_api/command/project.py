@@ -1,4 +1,4 @@
-"""`turret project`: make and list projects."""
+"""`turret project`: make, list and delete projects."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import json
 import click
 
 from turret_api.command.accounts import open_accounts
+from turret_pipeline.settings import Settings
 
 
 @click.group("project")
 def command() -> None:
-    """Create and list projects."""
+    """Create, list and delete projects."""
 
 
 @command.command("create")
@@ -65,3 +66,17 @@ def plan_(project: str, plan: str, limit: int | None) -> None:
         found = accounts.find_project(project)
         accounts.change_plan(found.project_id, plan, limit)
     click.echo(f"{found.project_id} is now on the plan {plan}")
+
+
+@command.command("delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do it; without this the command only says what would go.")
+def delete_(name: str, yes: bool) -> None:
+    """Delete the project NAME (or id) with all its events, tables, topics, edits and keys; it cannot be had back.
+
+    Its id is not given again. Backups that were made before still have it.
+    """
+    # Here, not at the top: it loads the collector and the lake, which the other commands do without.
+    from turret_api.command import project_deletion
+
+    project_deletion.delete(Settings.from_environment(), name, yes)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from turret_api.errors import ApiError, invalid
 from turret_api.importing.csv import find_table, read_csv
+from turret_api.importing.formats.format import Format
 from turret_api.importing.mapping import ColumnMapping
 from turret_api.importing.ndjson import read_ndjson
 from turret_api.importing.near_keys import near_key, near_keys, option, what_to_type
@@ -45,6 +46,7 @@ class Documents:
         name: the name of events whose row has none.
         zone: of times that name none.
         on_progress: called with the share of the file that is read, 0 to 1000.
+        export: the product that the file is an export of, which then says where everything goes, instead of `mapped`.
     """
 
     def __init__(
@@ -54,7 +56,9 @@ class Documents:
         name: str | None = None,
         zone: dt.tzinfo = dt.UTC,
         on_progress: Callable[[int], None] = _ignore,
+        export: Format | None = None,
     ) -> None:
+        self.export = export
         self._name, self._zone, self._on_progress = name, zone, on_progress
         self.mapping = ColumnMapping(mapped)
         with _one_error(file):
@@ -64,6 +68,9 @@ class Documents:
             self._is_table = self.source.form not in ("NDJSON", "JSON")
             self._are_bodies = not self._is_table and not self.mapping
             self._given = self.mapping.given(self.columns)
+            if export is not None:
+                self._refuse_other_exports(export)
+                return
             self._refuse_near_keys()
             self._refuse_idle_mapping()
 
@@ -71,10 +78,18 @@ class Documents:
         """Yield every row with its document."""
         with _one_error(self.source.file):
             for number, row in self._rows(self._on_progress):
-                yield number, self._document(row)
+                if self.export is None:
+                    yield number, self._document(row)
+                else:
+                    yield from ((number, each) for each in self._translated(self.export, row))
 
     def places(self) -> dict[str, str]:
-        """Return where each column, and each nested key that is mapped, goes, as `ColumnMapping.places` does."""
+        """Return where each column, and each nested key that is mapped, goes, as `ColumnMapping.places` does.
+
+        Of another product's export nothing: there it may depend on the row.
+        """
+        if self.export is not None:
+            return {}
         return {column: column for column in self.columns} if self._are_bodies else self.mapping.places(self.columns)
 
     def _rows(self, on_progress: Callable[[int], None] = _ignore) -> Iterator[Row]:
@@ -113,6 +128,29 @@ class Documents:
         if self._name is not None and (name is None or (type(name) is str and says_nothing(name))):
             document["name"] = self._name
         return as_sent(document, self._zone)
+
+    def _translated(self, export: Format, row: Any) -> list[Any]:
+        """Return the documents that a row of another product's export stands for, or why it stands for none."""
+        if type(row) is not dict:
+            return [row if isinstance(row, ApiError) else invalid("The line must be a JSON object.")]
+        try:
+            if wrong := next((each for each in row.values() if isinstance(each, ApiError)), None):
+                raise wrong
+            found = export.read(row)
+        except ApiError as error:
+            return [error]
+        for document in found:
+            document["name"] = document.get("name") or self._name or export.event_name
+        return [as_sent(document, self._zone) for document in found]
+
+    def _refuse_other_exports(self, export: Format) -> None:
+        is_table = self.table is not None or self.source.form == "Parquet"
+        missing = export.missing(self.columns) if is_table else export.missing_in(self._first_rows())
+        if missing:
+            raise SourceError(
+                f"{self.source.file} is no export of {export.name} that can be read: it has nothing called "
+                f"{' or '.join(sorted(missing))}; read are {export.reads}"
+            )
 
     def _refuse_near_keys(self) -> None:
         columns = self.columns

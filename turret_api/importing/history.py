@@ -3,6 +3,9 @@
 An import may be repeated. An event without an id gets one from what its row says (`identity`), so the same file, or a
 longer one, gives the same ids; events whose ids are in the lake are left out. A part is either whole or absent, so an
 import that was killed goes on from the last part that it wrote.
+
+Of the events that are left out those that only another import brought are kept aside, and come to light when that one
+is taken back (`undo`): then the lake is as if it had never been.
 """
 
 from __future__ import annotations
@@ -17,13 +20,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
-import pyarrow.parquet as pq
 
 from turret_api.collector.event import Checked, check, given_id
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
 from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth
-from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part
+from turret_api.importing.imports import FILE, id_of_import, is_import
+from turret_pipeline.lake.parts import ASIDE, PART_SCHEMA, Part, list_parts, read_ids, write_part
 from turret_pipeline.lake.paths import Lake
 
 ROWS_A_PART = 50_000
@@ -49,6 +52,7 @@ class Imported:
         refused: rows that are no event.
         undated: events of the file that have no time of their own, but that of the import.
         parts: names of the parts that were written, in order.
+        import_id: by which it is taken back; None: there is nothing to take back.
     """
 
     read: int = 0
@@ -57,23 +61,17 @@ class Imported:
     refused: int = 0
     undated: int = 0
     parts: list[str] = field(default_factory=list)
+    import_id: str | None = None
 
 
 class KnownIds:
-    """The event ids of a project that are in the lake, as 128 bits each: 16 bytes an event in memory.
+    """The event ids in `parts`, as 128 bits each: 16 bytes an event in memory.
 
     Those that are rows of their files are in `rows` too, as `known_rows` has them.
     """
 
-    def __init__(self, lake: Lake, project_id: str) -> None:
-        filesystem, root = lake.filesystem()
-        frames = [pl.Series("event_id", [], pl.String)]
-        for part in list_parts(lake, project_id):
-            folder = lake.events_folder(project_id, part.received_date).removeprefix(lake.root)
-            table = pq.read_table(
-                f"{root}{folder}/{part.name}", columns=["event_id"], filesystem=filesystem, partitioning=None
-            )
-            frames.append(pl.Series("event_id", table["event_id"]).cast(pl.String))
+    def __init__(self, lake: Lake, parts: Iterable[Part]) -> None:
+        frames = [pl.Series("event_id", [], pl.String), *read_ids(lake, parts)]
         self.rows = known_rows(frames)
         hashes = [_hashes(frame) for frame in frames]
         first = np.concatenate([pair[0] for pair in hashes])
@@ -82,7 +80,7 @@ class KnownIds:
         self._first, self._second = first[order], second[order]
 
     def are_known(self, event_ids: pl.Series) -> pl.Series:
-        """Return for each id whether the lake has it."""
+        """Return for each id whether the parts have it."""
         first, second = _hashes(event_ids)
         if not len(self._first):
             return pl.Series([False] * len(event_ids), dtype=pl.Boolean)
@@ -100,6 +98,7 @@ def import_documents(
     documents: Iterable[Document],
     max_text: int,
     on_refused: Callable[[RefusedRow], None],
+    file: str = "",
 ) -> Imported:
     """Bring `documents` into the lake as events of the project, without those that are there already.
 
@@ -109,20 +108,29 @@ def import_documents(
         documents: (row number, document or `ApiError`); read twice if rows have neither an id nor a time.
         max_text: longest text in characters.
         on_refused: called with a `RefusedRow` for each that is not imported.
+        file: name of the file that they come from, to be shown to people.
     """
     done = Imported()
-    known = KnownIds(lake, project_id)
+    parts = list_parts(lake, project_id)
+    sent = KnownIds(lake, [part for part in parts if not is_import(part.source)])
+    imported = KnownIds(lake, [part for part in parts if is_import(part.source)])
     received_us = time.time_ns() // 1000
     received_date = dt.datetime.fromtimestamp(received_us // 1_000_000, dt.UTC).date()
+    import_id = id_of_import(received_us)
     lake.make()
-    events = _checked(documents, max_text, done, on_refused, known.rows)
+    events = _checked(documents, max_text, done, on_refused, pl.concat([sent.rows, imported.rows]))
     for number, batch in enumerate(_batches(events)):
         frame = _frame(batch, received_us)
-        fresh = frame.filter(~known.are_known(frame["event_id"]))
+        is_sent, is_imported = sent.are_known(frame["event_id"]), imported.are_known(frame["event_id"])
+        fresh, again = frame.filter(~is_sent & ~is_imported), frame.filter(is_imported & ~is_sent)
         done.duplicates += frame.height - fresh.height
+        name = f"{import_id}-{number:06d}.parquet"
+        if again.height:
+            write_part(lake, project_id, received_date, name + ASIDE, again, {FILE: file})
+            done.import_id = import_id
         if fresh.height:
-            name = f"import-{received_us}-{number:06d}.parquet"
-            write_part(lake, project_id, received_date, name, fresh)
+            write_part(lake, project_id, received_date, name, fresh, {FILE: file})
+            done.import_id = import_id
             done.parts.append(name)
             done.imported += fresh.height
     return done

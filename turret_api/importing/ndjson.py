@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -20,7 +21,7 @@ _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
 def read_ndjson(source: Source, on_progress: Callable[[int], None]) -> Iterator[Row]:
     """Yield the lines of a file that are not blank, decoded as strictly as the body of a request.
 
-    A file of the form JSON may also be one array; its elements count from 1.
+    A file of the form JSON may also be one array, whose elements count from 1, or one object over many lines.
 
     Args:
         source: one JSON value a line.
@@ -29,8 +30,7 @@ def read_ndjson(source: Source, on_progress: Callable[[int], None]) -> Iterator[
     with opened(source) as (raw, text):
         size = max(1, raw.size())
         lines = io.BufferedReader(text, 2**20)
-        is_array = source.form == "JSON" and lines.peek(1).removeprefix(_BOM).lstrip()[:1] == b"["
-        for number, line in enumerate(_elements(lines.read()) if is_array else lines, 1):
+        for number, line in enumerate(_values(lines) if source.form == "JSON" else lines, 1):
             if number % BATCH_ROWS == 0:
                 on_progress(1000 * raw.tell() // size)
             if number == 1:
@@ -43,6 +43,17 @@ def read_ndjson(source: Source, on_progress: Callable[[int], None]) -> Iterator[
                 yield number, json_text.decode(line)
             except ApiError as error:
                 yield number, error
+
+
+def _values(lines: io.BufferedReader) -> Iterable[bytes]:
+    """Return the elements of an array, the one object that a file is, or its lines."""
+    if lines.peek(1).removeprefix(_BOM).lstrip()[:1] == b"[":
+        return _elements(lines.read())
+    first = lines.readline()
+    if first.removeprefix(_BOM).strip() in (b"", b"{"):
+        # The first line of an object that was written to be read by people.
+        return [first + lines.read()]
+    return itertools.chain([first], lines)
 
 
 def _elements(array: bytes) -> list[bytes]:

@@ -65,8 +65,13 @@ class Part:
 
     @property
     def source(self) -> str:
-        """What wrote the part: its name up to the last hyphen."""
-        return self.name.rpartition("-")[0]
+        """What wrote the part."""
+        return source_of(self.name)
+
+
+def source_of(name: str) -> str:
+    """Return what wrote the part of this name: the name up to its last hyphen."""
+    return name.rpartition("-")[0]
 
 
 def write_part(

@@ -2,6 +2,6 @@
 
 An asset stands for each table of `stages`, with what its record says: by day of receipt and project (`day_assets`) or
 by project (`project_assets`). A body is a call of the stage and a line about what it did. `definitions` assembles
-everything, `sensor` starts runs, `build` runs in the foreground. `workshop` is what the assets share: whose lake, the
-lock, what is called as the work goes on.
+everything, `sensor` starts runs, `build` runs in the foreground, `forget` takes a deleted project out. `workshop` is
+what the assets share: whose lake, the lock, what is called as the work goes on.
 """

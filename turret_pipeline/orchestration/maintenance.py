@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from turret_pipeline.lake.deletion import remove_late_events
 from turret_pipeline.lake.locks import BusyError, sole_writer
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.lake.tables import TABLES
@@ -57,6 +58,8 @@ def compacted_tables(context: dg.AssetExecutionContext, workshop: dg.ResourcePar
 def vacuumed_tables(context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop]) -> Result:
     """Remove what is old from every table, and note the table's state for quick opening."""
     removed = {name: remove_old_files(workshop.lake, table) for name, table in TABLES.items()}
+    if late := remove_late_events(workshop.lake):
+        context.log.info(f"events of {late} deleted projects had come late, and were removed")
     context.log.info(f"{sum(removed.values())} files were removed")
     return dg.MaterializeResult(metadata={"files removed": sum(removed.values()), "by table": removed})
 

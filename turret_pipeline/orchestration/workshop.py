@@ -11,6 +11,7 @@ import dagster as dg
 
 from turret_pipeline.analysis.labels.language_model import LanguageModel
 from turret_pipeline.lake.locks import sole_writer
+from turret_pipeline.lake.parts import deleted_projects
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.work import Outcome, Work
@@ -77,4 +78,6 @@ class Workshop:
                 hear(f"another process is building {project_id}; waiting for it")
 
         with sole_writer(self.database_url, self.lake, project_id, wait):
+            if project_id in deleted_projects(self.lake):
+                raise dg.Failure(f"the project {project_id} was deleted")
             yield work

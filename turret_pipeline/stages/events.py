@@ -10,7 +10,15 @@ import polars as pl
 from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import fingerprint
-from turret_pipeline.lake.parts import Part, count_rows, list_parts, read_again, read_parts
+from turret_pipeline.lake.parts import (
+    Part,
+    count_rows,
+    list_parts,
+    read_again,
+    read_parts,
+    source_of,
+    taken_back,
+)
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, each_once, finding, of_days
@@ -29,8 +37,8 @@ def bring(task: Task) -> Outcome:
 
     An event that was sent again is dropped, also when the first came on another day or through another collector. If
     the one that comes now was received before the one that is there, it takes its place. A day is one commit, or as
-    many as its new parts make groups of `GROUP_BYTES`; the last one says that the day is done. Events of parts that are
-    gone (an import that was taken back) go first, in a commit of their own.
+    many as its new parts make groups of `GROUP_BYTES`; the last one says that the day is done. Events of parts that
+    were taken back go first, in a commit of their own. Those of parts that are missing for no known reason stay.
     """
     outcome = Outcome("events")
     stale = task.stale_days()
@@ -48,9 +56,11 @@ def _bring_day(task: Task, day: dt.date) -> int:
     """Bring the parts of one day that are not in the table yet; return the number of events that are new in it."""
     parts = task.parts.get(day, [])
     consumed = _consumed(task, day)
-    gone = consumed - {part.name for part in parts}
+    missing = consumed - {part.name for part in parts}
+    notes = taken_back(task.work.lake, task.work.project_id) if missing else {}
+    gone = {name for name in missing if source_of(name) in notes}
     n_new = _take_back(task, day, gone) if gone else 0
-    if task.makes_anew(day):
+    if task.makes_anew(day) and parts:
         # At once, or a reader would find the day half there.
         return _bring_parts(task, day, parts, task.inputs(day), anew=True)
     groups = list(_groups([part for part in parts if part.name not in consumed])) or [[]]

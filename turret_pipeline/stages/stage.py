@@ -26,8 +26,8 @@ from turret_pipeline.stages.check import Check, declared_types, unique_key
 from turret_pipeline.stages.work import Outcome, Work
 
 TAKEN_BACK = "taken back"
-"""Name of the mark in `events` that says how often events went because their parts did, and in the tables of stages
-that remember: up to which of those times they have forgotten them."""
+"""Name of the mark in `events` that says how often events were taken back, and in the tables of stages that remember:
+how often they have forgotten such events."""
 
 UNFINISHED = 0
 """Mark `inputs` of rows that are not all there yet: no fingerprint is equal to it."""
