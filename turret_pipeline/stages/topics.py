@@ -189,6 +189,7 @@ STAGE = Stage(
     reads=(Source(MESSAGES), Source(EMBEDDINGS), Source(FIELD_TYPES, TEXT_FIELDS)),
     besides=_clusters,
     method=bring,
+    version=2,
     group="topics",
     remembers=True,
     kinds=frozenset({"deltalake", "bertopic"}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.analysis.labels.planted import Planted, planted_texts
 from turret_pipeline.analysis.labels.names import Namer, clean_keywords
 from turret_pipeline.analysis.labels.phrases import may_be_label, phrases, proper_names, singular
 
@@ -16,16 +17,11 @@ ASKS = {
 }
 
 
-def planted(asks: list[list[str]], each: int = 12) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
-    """Return texts, vectors, clusters and centroids of one cluster a list, around random directions."""
-    texts = [found[n % len(found)].replace("{}", str(n)) + " " * n for found in asks for n in range(each)]
-    clusters = np.repeat(np.arange(len(asks)), each)
-    draw = np.random.default_rng(0)
-    centroids = draw.normal(size=(len(asks), 32)).astype(np.float32)
-    centroids /= np.linalg.norm(centroids, axis=1, keepdims=True)
-    vectors = centroids[clusters] + 0.05 * draw.normal(size=(len(texts), 32)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return texts, vectors.astype(np.float32), clusters, centroids
+def planted(asks: list[list[str]], each: int = 12) -> Planted:
+    """Return one cluster a list, in which each of its texts comes again and again."""
+    return planted_texts(
+        [[found[n % len(found)].replace("{}", str(n)) + " " * n for n in range(each)] for found in asks]
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Short, unique names of topics and themes in the words of their messages.
 
 A label is a phrase of the topic's own texts (`labels.phrases`), best of two or three telling words. Many of the topic's
-typical texts must hold it and few of other topics' (share and log ratio, as in c-TF-IDF); among the best of these the
+typical texts must hold it and few of other topics' (share and log ratio, as in c-TF-IDF), and none of its words may be
+rare among the topic's messages (`labels.shares`); among the best of these the
 one is taken whose meaning is nearest the topic and not near its next neighbour, seen from the middle of all topics. The
 meaning of a phrase is its embedding where the caller lends the model, else the mean vector of the texts that hold it.
 A single word is a last resort; a topic without a telling phrase, such as one of thanks, is named by a short typical
@@ -12,38 +13,28 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from turret_pipeline.analysis.labels.candidates import Candidates
 from turret_pipeline.analysis.labels.phrases import (
-    MAX_CHARACTERS,
     WEAK,
     is_function_word,
     may_be_label,
-    phrases,
-    proper_names,
     singular,
 )
-from turret_pipeline.analysis.labels.printable import printable
-from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
+from turret_pipeline.analysis.labels.shares import Shares
+from turret_pipeline.analysis.labels.unspaced import is_unspaced
+from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, Terms, count_terms
 
 Embed = Callable[[Sequence[str]], np.ndarray]
-
-N_TYPICAL = 60
-"""Texts of a topic that lend phrases, the most typical ones."""
-
-N_NAMES = 40
-"""Of these texts, those that tell which words are names of places and brands."""
 
 N_FINALISTS = 24
 """Phrases of a topic, the most telling ones, that are ranked by their meaning as the texts that hold them tell it."""
 
 N_EMBEDDED = 6
 """Of these, those whose meaning is asked of the model."""
-
-N_MESSAGES = 10
-"""Of a topic's texts, those of which one may name it where no phrase can."""
 
 N_JOINED = 4
 """Of these, those that are tried in pairs."""
@@ -69,25 +60,11 @@ WORD_RANK_ALONE = 0.4
 LONG = 0.03
 """What each word past the third takes off a score."""
 
-NAMELESS = "no words"
-"""Name of a topic whose typical texts have no character that this Python knows to print."""
-
 THEME_SHARE = 0.15
 """Least share of the texts in each of a theme's topics, or all but one in four, for a phrase to name the theme."""
 
 TWO_WORDS_COVER = 0.6
 """Least share of a theme's topics that hold one of two words for these to name it."""
-
-
-@dataclass(frozen=True)
-class _Lent:
-    """The phrases of a topic's typical texts.
-
-    share: by phrase in the singular, the share of these texts that hold it. rows: numbers of the texts that hold it.
-    """
-
-    share: dict[str, float]
-    rows: dict[str, list[int]]
 
 
 class Namer:
@@ -101,32 +78,50 @@ class Namer:
         centroids: np.ndarray,
         embed: Embed | None = None,
         *,
+        n_messages: np.ndarray | None = None,
+        terms: Terms | None = None,
         taken: Collection[str] = (),
     ) -> None:
         """Hold what labels are made from.
 
         texts, vectors, clusters: of n_texts; clusters -1 for none. centroids: float32 (n_topics, n_dims), unit rows.
-        embed: the model that made `vectors`, as `Embedder.embed`. taken: labels that are not to be given.
+        embed: the model that made `vectors`, as `Embedder.embed`. n_messages: of each text, one where none are given.
+        terms: of the texts, where they are counted already. taken: labels that are not to be given.
         """
+        counts = np.ones(len(texts), dtype=np.int64) if n_messages is None else n_messages
+        self._shares = Shares(texts, terms or count_terms(texts), clusters, counts, len(centroids))
         self._texts, self._vectors, self._centroids, self._embed = texts, vectors, centroids, embed
         self._middle = vectors.mean(axis=0)
-        self._surfaces: dict[str, Counter[str]] = defaultdict(Counter)
-        self._typical = [_typical(vectors, clusters, centroids, topic) for topic in range(len(centroids))]
-        self._lent: list[_Lent] = []
-        self._names: frozenset[str] = frozenset()
+        self._clusters = clusters
         self._taken = {label.lower() for label in taken}
 
-    def topics(self, kept: Mapping[int, str] | None = None) -> list[str]:
-        """Return one label a topic. kept: labels that topics have already, which stay."""
+    @cached_property
+    def _candidates(self) -> Candidates:
+        return Candidates(self._texts, self._vectors, self._clusters, self._centroids, self._shares)
+
+    def topics(self, kept: Mapping[int, str] | None = None, held: Collection[int] = ()) -> list[str]:
+        """Return one label a topic.
+
+        kept: labels that topics have already. They stay, but for those with a word that few of the topic's messages
+        say where there is a better one. held: topics whose labels stay in any case.
+        """
         labels = dict(kept or {})
         self._taken |= {label.lower() for label in labels.values()}
         missing = [topic for topic in range(len(self._centroids)) if topic not in labels]
-        if missing:
-            self._read()
-            ranked = self._by_meaning(_by_words([lent.share for lent in self._lent]), self._centroids)
-            for topic in missing:
-                labels[topic] = self._take([*ranked[topic], self._message(topic)])
+        rare = [topic for topic in sorted(labels.keys() - held) if self._shares.is_rare(labels[topic], [topic])]
+        if missing or rare:
+            found = self._candidates
+            ranked = self._by_meaning(_by_words([lent.share for lent in found.lent]), self._centroids)
+            better = {topic: [*ranked[topic], *found.outlines(topic)] for topic in [*rare, *missing]}
+            rare = [topic for topic in rare if better[topic]]
+            self._taken -= {labels[topic].lower() for topic in rare}
+            for topic in [*rare, *missing]:
+                labels[topic] = self._take(better[topic] or [found.message(topic)])
         return [labels[topic] for topic in range(len(self._centroids))]
+
+    def fits(self, topic: int, name: str) -> bool:
+        """Return whether `name` has no word that some of the topic's messages say, but too few."""
+        return not self._shares.is_rare(name, [topic])
 
     def renamed(self, labels: list[str], names: Mapping[int, str]) -> list[str]:
         """Return the topics' labels with `names` for some of them; labels that are free again may name themes."""
@@ -141,13 +136,17 @@ class Namer:
         payment"), else the labels of its first two topics.
 
         themes: theme of each topic, 0 to n_themes-1. labels: of the topics, the largest topic first.
-        kept: labels that themes have already; they stay unless a topic has taken them.
+        kept: labels that themes have already. They stay unless a topic has taken them, or they hold a word that few of
+        the messages say in each of the theme's topics.
         """
-        kept = {theme: label for theme, label in (kept or {}).items() if label.lower() not in self._taken}
+        kept = {
+            theme: label
+            for theme, label in (kept or {}).items()
+            if label.lower() not in self._taken and not self._shares.is_rare(label, np.flatnonzero(themes == theme))
+        }
         self._taken |= {label.lower() for label in kept.values()}
         if len(kept) == len(np.unique(themes)):
             return [kept[theme] for theme in range(len(kept))]
-        self._read()
         n_themes = int(themes.max(initial=-1)) + 1
         parts = [np.flatnonzero(themes == theme) for theme in range(n_themes)]
         shares = [self._shared(topics) for topics in parts]
@@ -166,7 +165,7 @@ class Namer:
     def _two_words(self, topics: np.ndarray) -> list[str]:
         """Return "one & other" for the two words of which most of these topics hold one, and few others do; or none."""
         holds: dict[str, set[int]] = defaultdict(set)
-        for topic, lent in enumerate(self._lent):
+        for topic, lent in enumerate(self._candidates.lent):
             for key, share in lent.share.items():
                 if share > THEME_SHARE and " " not in key and may_be_label([key]):
                     holds[key].add(topic)
@@ -184,30 +183,17 @@ class Namer:
         if covered(best)[0] < TWO_WORDS_COVER * len(topics):
             return []
         first, second = sorted(best, key=lambda key: (-len(holds[key] & inside), key))
-        return [f"{self._surface(first)} & {self._surface(second)}"]
-
-    def _read(self) -> None:
-        """After this call the phrases of the typical texts are known."""
-        if self._lent:
-            return
-        self._names = proper_names(self._texts[row] for rows in self._typical for row in rows[:N_NAMES])
-        for rows in self._typical:
-            held: dict[str, list[int]] = defaultdict(list)
-            for row in rows:
-                for key, phrase in _phrases_of(self._texts[row]).items():
-                    held[key].append(int(row))
-                    self._surfaces[key][phrase] += 1
-            often = {key: found for key, found in held.items() if len(found) > 1}
-            self._lent.append(_Lent({key: len(found) / len(rows) for key, found in often.items()}, often))
+        return [f"{self._candidates.surface(first)} & {self._candidates.surface(second)}"]
 
     def _shared(self, topics: np.ndarray) -> dict[str, float]:
         """Return the mean shares of the phrases that most of these topics hold."""
         if len(topics) == 1:
             return {}
-        held = Counter(key for topic in topics for key, share in self._lent[topic].share.items() if share > THEME_SHARE)
+        lent = [self._candidates.lent[topic] for topic in topics]
+        held = Counter(key for one in lent for key, share in one.share.items() if share > THEME_SHARE)
         enough = max(2.0, 0.75 * len(topics))
         means = {
-            key: sum(self._lent[topic].share.get(key, 0.0) for topic in topics) / len(topics)
+            key: sum(one.share.get(key, 0.0) for one in lent) / len(topics)
             for key, n_topics in held.items()
             if n_topics >= enough
         }
@@ -217,7 +203,7 @@ class Namer:
         self, finalists: list[list[tuple[float, str]]], centroids: np.ndarray, single_word: float = 0.15
     ) -> list[list[str]]:
         """Return each group's phrases, best first. finalists: (rank among the texts, phrase in the singular)."""
-        names = {key: self._surface(key) for found in finalists for _, key in found}
+        names = {key: self._candidates.surface(key) for found in finalists for _, key in found}
         if not names:
             return [[] for _ in finalists]
         aims = _unit(centroids - self._middle)
@@ -232,7 +218,7 @@ class Namer:
         middle = vectors.mean(axis=0)
         meaning = dict(zip(keys, _unit(vectors - middle), strict=True))
         ranked = self._in_order(ranks, names, meaning, aims, single_word)
-        if len(finalists) == len(self._lent) and single_word:
+        if len(finalists) == len(self._candidates.lent) and single_word:
             joined = [self._joined(topic, found[:N_JOINED]) for topic, found in enumerate(ranked)]
             fresh = sorted({key for found in joined for key in found} - meaning.keys())
             if fresh:
@@ -247,7 +233,7 @@ class Namer:
     def _meaning_in_texts(self, keys: list[str]) -> dict[str, np.ndarray]:
         """Return what each phrase means as far as the texts tell: the mean of the vectors of those that hold it."""
         rows: dict[str, list[int]] = {key: [] for key in keys}
-        for lent in self._lent:
+        for lent in self._candidates.lent:
             for key in rows.keys() & lent.rows.keys():
                 rows[key] += lent.rows[key]
         meaning = np.asarray([self._vectors[rows[key]].mean(axis=0) for key in keys])
@@ -287,7 +273,7 @@ class Namer:
         with at most `MOST_BETWEEN` words between: what stands far apart does not read as one phrase.
         """
         found: dict[str, tuple[str, str]] = {}
-        held = self._lent[topic].rows
+        held = self._candidates.lent[topic].rows
         for first in keys:
             for second in keys:
                 one, two = first.split(), second.split()
@@ -296,27 +282,20 @@ class Namer:
                 both = set(held[first]) & set(held[second])
                 if first == second or (overlap and not (chained and len(overlap) == 1)) or len(both) < 2:
                     continue
-                words = self._surface(first).split() + self._surface(second).split()[chained:]
+                if is_unspaced(first) or is_unspaced(second):
+                    continue
+                words = self._candidates.surface(first).split() + self._candidates.surface(second).split()[chained:]
                 texts = [self._texts[row][:READ_CHARACTERS].lower() for row in both]
                 follows = sum(_words_between(text, one[-1], two[0]) <= MOST_BETWEEN for text in texts)
                 if len(words) <= MAX_JOINED and 2 * follows >= len(both):
                     found.setdefault(" ".join(words), (first, second))
         return found
 
-    def _message(self, topic: int) -> str:
-        """Return the shortest of the topic's most typical texts: what names it where no phrase does."""
-        seen = (printable(self._texts[row][:READ_CHARACTERS]) for row in self._typical[topic][:N_MESSAGES])
-        return _clip(min(filter(None, seen), key=len, default=NAMELESS))
-
-    def _surface(self, key: str) -> str:
-        """Return the phrase as it is mostly written."""
-        return min(self._surfaces[key].items(), key=lambda item: (-item[1], item[0]))[0]
-
     def _burden(self, phrase: str, single_word: float) -> float:
         """Return what is taken off a phrase's score for being too short, too long, vague, or somebody's name."""
         words = phrase.split()
         length = single_word if len(words) == 1 else LONG * max(0, len(words) - 3)
-        return length + 0.1 * sum((word in WEAK) + (word in self._names) for word in words) / len(words)
+        return length + 0.1 * sum((word in WEAK) + (word in self._candidates.names) for word in words) / len(words)
 
     def _take(self, candidates: list[str]) -> str:
         """Return the first candidate that names nothing yet, with a number behind where all do."""
@@ -346,13 +325,6 @@ def clean_keywords(words: Sequence[str]) -> list[str]:
     return list(found.values())[:N_KEYWORDS]
 
 
-def _phrases_of(text: str) -> dict[str, str]:
-    found = {}
-    for phrase in phrases(text[:READ_CHARACTERS]):
-        found[" ".join(map(singular, phrase.split()))] = phrase
-    return found
-
-
 def _by_words(shares: list[dict[str, float]], single_word: float = SINGLE_WORD) -> list[list[tuple[float, str]]]:
     """Return each group's (rank, phrase) for the phrases that tell it from the other groups, best first."""
     total: dict[str, float] = defaultdict(float)
@@ -370,16 +342,6 @@ def _by_words(shares: list[dict[str, float]], single_word: float = SINGLE_WORD) 
                 scored.append((score * (single_word if len(words) == 1 else 1.0), key))
         ranked.append(sorted(scored, key=lambda item: (-item[0], item[1]))[:N_FINALISTS])
     return ranked
-
-
-def _typical(vectors: np.ndarray, clusters: np.ndarray, centroids: np.ndarray, topic: int) -> np.ndarray:
-    members = np.flatnonzero(clusters == topic)
-    return members[np.argsort(-(vectors[members] @ centroids[topic]), kind="stable")][:N_TYPICAL]
-
-
-def _clip(text: str) -> str:
-    line = printable(text)
-    return line if len(line) <= MAX_CHARACTERS else line[: MAX_CHARACTERS - 1].rstrip() + "…"
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from turret_pipeline.analysis.labels.unspaced import is_unspaced
+
 MAX_TELLING = 3
 MAX_CHARACTERS = 60
 MAX_GAP = 3
@@ -99,9 +101,18 @@ def singular(word: str) -> str:
     return word
 
 
+def counted_as(word: str) -> str:
+    """Return what `word`, which is in lower case, counts as: "card's" and "cards" as "card", "isn't" as "not"."""
+    plain = word.replace("\u2019", "'")
+    return "not" if _NEGATED.fullmatch(plain) else singular(plain.removesuffix("'s"))
+
+
 def may_be_label(words: list[str]) -> bool:
     """Return whether a phrase says something: at least one word that is no function word, particle or weak one."""
-    strong = any(len(word) > 2 and word not in _SAYS_LITTLE and not is_function_word(word) for word in words)
+    strong = any(
+        (len(word) > 2 or is_unspaced(word)) and word not in _SAYS_LITTLE and not is_function_word(word)
+        for word in words
+    )
     return strong and len(" ".join(words)) <= MAX_CHARACTERS
 
 

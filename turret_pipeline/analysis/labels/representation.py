@@ -16,6 +16,7 @@ from turret_pipeline.analysis.topics.bertopic import BaseRepresentation, BERTopi
 from turret_pipeline.analysis.topics.centroids import centroids_of, own_cosine
 from turret_pipeline.analysis.topics.ids import carry_ids, topic_id
 from turret_pipeline.analysis.topics.last_fit import LastFit
+from turret_pipeline.analysis.topics.neighbours import Terms
 from turret_pipeline.analysis.topics.rows import N_EXAMPLES, split_members
 
 
@@ -34,12 +35,15 @@ class TopicLabels(BaseRepresentation):  # type: ignore[misc, unused-ignore]
         last: LastFit,
         embed: Embed | None = None,
         suggest: Suggest | None = None,
+        terms: Terms | None = None,
     ) -> None:
         """Take what names are made from.
 
         texts: text_id, text, n_messages of the documents of the fit, in their order. vectors: of them, float32 of shape
-        (n_texts, n_dims), unit rows. embed, suggest: as `topics.fit.fit_topics`.
+        (n_texts, n_dims), unit rows. embed, suggest: as `topics.fit.fit_topics`. terms: of the texts, where they are
+        counted already.
         """
+        self.terms = terms
         self.texts, self.vectors, self.last, self.embed, self.suggest = texts, vectors, last, embed, suggest
 
     def extract_topics(
@@ -83,13 +87,21 @@ class TopicLabels(BaseRepresentation):  # type: ignore[misc, unused-ignore]
         self.lost_ = self.last.lost_topics(self.ids_)
         taken = [*self.last.given_labels, *self.lost_["label"]]
         texts = self.texts["text"].to_list()
-        self.namer_ = Namer(texts, self.vectors, self.clusters_, self.centroids_, self.embed, taken=taken)
+        counts = self.texts["n_messages"].to_numpy()
+        self.namer_ = Namer(
+            *(texts, self.vectors, self.clusters_, self.centroids_, self.embed),
+            n_messages=counts,
+            terms=self.terms,
+            taken=taken,
+        )
         kept = self.last.labels(self.ids_)
-        self.labels_ = self.namer_.topics(kept)
+        self.labels_ = self.namer_.topics(kept, [n for n, name in enumerate(self.ids_) if name in self.last.held])
         if self.suggest is not None:
             requests = [
                 NameRequest(topic, self.keywords_[topic], part["text"].head(N_EXAMPLES).to_list())
                 for topic, part in enumerate(self.members_)
                 if topic not in kept
             ]
-            self.labels_ = self.namer_.renamed(self.labels_, self.suggest(requests, [*taken, *self.labels_]))
+            names = self.suggest(requests, [*taken, *self.labels_])
+            fitting = {topic: name for topic, name in names.items() if self.namer_.fits(topic, name)}
+            self.labels_ = self.namer_.renamed(self.labels_, fitting)

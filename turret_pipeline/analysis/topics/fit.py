@@ -94,7 +94,7 @@ def fit_topics(
     terms = count_terms(words)
     last = LastFit(previous_topics, previous_assignments, held, given_labels)
     fresh = DensityClusters(seed=seed) if clusters == "hdbscan" else GraphClusters(terms, seed=seed)
-    found = TopicLabels(sample, vectors, last, embed, suggest)
+    found = TopicLabels(sample, vectors, last, embed, suggest, terms)
     topic_model(terms, SteadyClusters(fresh, *last.clusters(sample["text_id"]), replace), found).fit(words, vectors)
     if not found.ids_:
         return nothing
