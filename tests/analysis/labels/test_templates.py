@@ -150,6 +150,12 @@ def test_cities_names_dates_amounts_and_ids_of_one_topic_alone_are_not_in_its_la
     assert not re.search(r"\d", "".join(labels))
 
 
+def test_a_small_topic_in_which_few_products_occur_is_not_named_by_one_of_them() -> None:
+    others = [filled(found, PRODUCTS) for found in INTENTS.values()]
+    small = filled(["end {} plan now", "stop the renewal of {}"], ["kettle", "oven", "jacket"] * 4)
+    assert in_labels(Namer(*planted_texts([small, *others])).topics(), PRODUCTS) == set()
+
+
 def test_what_most_messages_of_a_topic_name_stays_in_its_label() -> None:
     of_laptops = [f"refund for laptop {n}" for n in range(40)] + [f"refund for camera {n}" for n in range(10)]
     assert Namer(*planted_texts([of_laptops, filled(INTENTS["track"], PRODUCTS)])).topics()[0] == "refund for laptop"
@@ -217,7 +223,8 @@ def test_no_word_of_a_label_fills_a_slot_or_is_said_by_next_to_none(
     random = Random(seed)
     syllables = ["".join(pair) for pair in itertools.product("bdfgklmnprtvz", "aeiou")]
     vocabulary = ["".join(random.sample(syllables, 3)) for _ in range(200)]
-    values = [" ".join(random.sample(vocabulary[100:], n_words)) for _ in range(n_values)]
+    parts = random.sample(vocabulary[100:], n_values * n_words)
+    values = [" ".join(parts[n::n_values]) for n in range(n_values)]
     topics = []
     for topic in range(n_topics):
         forms = []

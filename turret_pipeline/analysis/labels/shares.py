@@ -3,15 +3,18 @@
 Messages are often made from templates: "refund for {product}". Each product then stands beside "refund" in a few of the
 topic's messages, and in many of those of its typical texts that happen to be about that product. So the share of a word
 is counted over all messages of the topic. A word that few of them say is *rare*, and no label may hold it, if next to
-none say it, if other topics say it about as much, or if it fills a slot (`labels.slots`). Other words that few say may
-be what a topic is about ("transfer failed"), as people find many words for the rest. Function words ("of", "for") are
-free. Languages that write no spaces between words have pieces of text in their place (`labels.unspaced`).
+none say it, if other topics say it about as much, if it fills a slot (`labels.slots`), or if it holds a digit. Other
+words that few say may be what a topic is about ("transfer failed"), as people find many words for the rest. Function
+words ("of", "for") are free. Languages that write no spaces between words have pieces of text in their place
+(`labels.unspaced`).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,7 +25,7 @@ from turret_pipeline.analysis.labels.unspaced import is_unspaced
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, WORD, Terms
 
 FEW = 0.5
-"""Share of a topic's messages below which a word is rare if it fills a slot."""
+"""Share of a topic's messages below which a word is rare if it fills a slot, or holds a digit."""
 
 LEAST_SHARE = 0.02
 """Share of a topic's messages below which a word is rare in any case."""
@@ -35,6 +38,9 @@ VERY_FEW = 0.25
 
 MORE_THAN_ELSEWHERE = 2.0
 """Least ratio of the share of a word that very few say to its mean share in the other topics."""
+
+SEVERAL = 3
+"""Topics whose slots a word fills, if they are half of those that say it, from which it fills slots in all of them."""
 
 _NUMBERED = re.compile(r" \(\d+\)$")
 
@@ -75,8 +81,7 @@ class Shares:
             columns, shares = self._shares.indices[start:end], self._shares.data[start:end]
             elsewhere = (self._sums[columns] - shares) / max(len(self._rows) - 1, 1)
             words = self._words[columns]
-            fillers = slot_fillers([self._texts[row] for row in self._rows[topic][:N_TEXTS]])
-            fills = np.array([word in fillers for word in words], dtype=bool)
+            fills = np.array([self._fills(topic, word) for word in words], dtype=bool)
             as_elsewhere = shares < MORE_THAN_ELSEWHERE * elsewhere
             rare = (shares < LEAST_SHARE) | (as_elsewhere & (shares < VERY_FEW)) | (fills & (shares < FEW))
             self._common[topic] = frozenset(words[~rare])
@@ -102,6 +107,23 @@ class Shares:
                 parts.append(part if kept else "…")
         found = " ".join(parts)
         return found if re.search(WORD, found) else ""
+
+    @cached_property
+    def _fillers(self) -> list[frozenset[str]]:
+        """The words that fill slots, by topic."""
+        return [slot_fillers([self._texts[row] for row in rows[:N_TEXTS]]) for rows in self._rows]
+
+    @cached_property
+    def _fill_everywhere(self) -> frozenset[str]:
+        """The words that fill slots in most topics that say them; a small topic may show too little of its own."""
+        filled = Counter(word for fillers in self._fillers for word in fillers)
+        n_saying = np.bincount(self._shares.indices, minlength=len(self._words))
+        said = zip(self._words, n_saying, strict=True)
+        return frozenset(word for word, n in said if filled[word] >= max(SEVERAL, 0.5 * n))
+
+    def _fills(self, topic: int, word: str) -> bool:
+        everywhere = word in self._fill_everywhere or any(map(str.isdigit, word))
+        return everywhere or word in self._fillers[topic]
 
     def _is_common(self, topic: int, word: str) -> bool:
         """Return whether a label of the topic may hold `word`, which is in lower case, as people wrote it."""
