@@ -125,12 +125,13 @@ class LakeNow:
     def stale_days(self, project_id: str, skipped: Collection[str] = ()) -> list[dt.date]:
         """Return the days for which tables that are made by day (but those `skipped`) are not up to date, in order.
 
-        Where only a note in `builds` is missing that is the newest day, or today where none is left.
+        Where only a note in `builds` is missing that is the newest day; today if all events were taken back.
         """
         now = self.project(project_id)
         stages = [stage for stage in self._stages if stage.by_day and stage.table.name not in skipped]
         found = {day for stage in stages for day in stage.stale_days(now)}
-        return sorted(found) or stages[0].days(now)[-1:] or [dt.datetime.now(dt.UTC).date()]
+        emptied = [] if self.parts_of(project_id) else [dt.datetime.now(dt.UTC).date()]
+        return sorted(found) or stages[0].days(now)[-1:] or emptied
 
     def parts_of(self, project_id: str) -> list[Part]:
         """Return the project's raw parts."""
