@@ -7,9 +7,9 @@ words, and each of them in few. Of a word that people chose for what it means ("
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
+
+import numpy as np
 
 from turret_pipeline.analysis.labels.phrases import counted_as
 from turret_pipeline.analysis.topics.neighbours import WORD
@@ -29,40 +29,52 @@ MOSTLY = 0.8
 ONE_OF_FEW = 0.3
 """Least share of a word's occurrences in such a pair: "lamp" is beside one or two others, "membership" beside all."""
 
-_Place = tuple[str, ...]
-
 
 def slot_fillers(texts: Sequence[str]) -> frozenset[str]:
     """Return the words, as `counted_as`, that mostly fill slots in these texts of one topic."""
-    said = [list(map(counted_as, re.findall(WORD, text[:READ].lower()))) for text in texts[:N_TEXTS]]
-    times = Counter(word for words in said for word in words)
-    pairs = Counter(pair for words in said for pair in pairwise(words))
-    joined = {pair for pair, n in pairs.items() if n > 1 and n >= MOSTLY * min(times[word] for word in pair)}
-    fills: dict[_Place, Counter[_Place]] = defaultdict(Counter)
-    for words in said:
-        for _, filled, places in _filled(words, joined):
-            for place in places:
-                fills[place][filled] += 1
-    shares: dict[str, list[float]] = defaultdict(list)
-    for words in said:
-        found = [1.0] * len(words)
-        for start, filled, places in _filled(words, joined):
-            slots = [fills[place] for place in places if len(fills[place]) >= MANY]
-            share = min((slot[filled] / slot.total() for slot in slots), default=1.0)
-            for at, word in enumerate(filled, start):
-                if len(filled) == 1 or pairs[filled] >= ONE_OF_FEW * times[word]:  # type: ignore[index]
-                    found[at] = min(found[at], share)
-        for word, share in zip(words, found, strict=True):
-            shares[word].append(share)
-    return frozenset(word for word, found in shares.items() if sum(found) < FILLS * len(found))
+    words, said = _numbered(texts[:N_TEXTS])
+    base, times = len(words), np.bincount(said, minlength=len(words))
+    singles = np.flatnonzero(said)
+    firsts = singles[said[singles + 1] > 0]
+    _, which, counts = np.unique(said[firsts] * base + said[firsts + 1], return_inverse=True, return_counts=True)
+    n_together = counts[which]
+    rarer = np.minimum(times[said[firsts]], times[said[firsts + 1]])
+    joined = (n_together > 1) & (n_together >= MOSTLY * rarer)
+    pairs, of_pair, n_together = firsts[joined], which[joined], n_together[joined]
+    starts, ends = np.concatenate([singles, pairs]), np.concatenate([singles + 1, pairs + 2])
+    share = _shares(said, base, starts, ends, np.concatenate([said[singles], base + of_pair]))
+    least = np.ones(len(said))
+    least[singles] = share[: len(singles)]
+    for place in (pairs, pairs + 1):
+        is_one_of_few = n_together >= ONE_OF_FEW * times[said[place]]
+        np.minimum.at(least, place[is_one_of_few], share[len(singles) :][is_one_of_few])
+    fills = np.bincount(said, least, minlength=base) < FILLS * times
+    return frozenset(word for word, is_filler in zip(words, fills, strict=True) if is_filler and word)
 
 
-def _filled(words: list[str], joined: set[tuple[str, str]]) -> Iterator[tuple[int, _Place, list[_Place]]]:
-    """Yield each word, and each of `joined`, as (where it begins, itself, the two places that it fills)."""
-    framed = ["", "", *words, "", ""]
-    for start in range(2, len(words) + 2):
-        for end in (start + 1, start + 2):
-            filled = tuple(framed[start:end])
-            if len(filled) == 1 or filled in joined:
-                before, after = framed[start - 2 : start], framed[end : end + 2]
-                yield start - 2, filled, [(*before, "_", after[0]), (before[1], "_", *after)]
+def _numbered(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Return the distinct words, the first of them empty, and the number of each word said, with 0, 0 around a text."""
+    numbers, known, said = {"": 0}, dict[str, int](), [0, 0]
+    for text in texts:
+        for word in re.findall(WORD, text[:READ].lower()):
+            if word not in known:
+                known[word] = numbers.setdefault(counted_as(word), len(numbers))
+            said.append(known[word])
+        said += (0, 0)
+    return list(numbers), np.array(said, dtype=np.int64)
+
+
+def _shares(said: np.ndarray, base: int, starts: np.ndarray, ends: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    """Return the share of what is said from `starts` to before `ends`, and is called `filled`, among all in its places.
+
+    Each has two places, after two words and before one, and the other way round. The less counts; no slot counts 1.
+    """
+    first, before, after, last = said[starts - 2], said[starts - 1], said[ends], said[ends + 1]
+    places = [2 * ((first * base + before) * base + after), 2 * ((before * base + after) * base + last) + 1]
+    place = np.unique(np.concatenate(places), return_inverse=True)[1]
+    n_filled = int(filled.max(initial=0)) + 1
+    held, which, times = np.unique(place * n_filled + np.tile(filled, 2), return_inverse=True, return_counts=True)
+    is_slot = np.bincount(held // n_filled, minlength=place.max(initial=0) + 1) >= MANY
+    share = np.where(is_slot[place], times[which] / np.bincount(place)[place], 1.0)
+    least: np.ndarray = share.reshape(2, -1).min(axis=0)
+    return least
