@@ -132,23 +132,17 @@ def _opened(
 ) -> Iterator[tuple[pa.NativeFile, csv.CSVStreamingReader]]:
     """Open the table, whose cells are texts, null where they are empty."""
     with opened(source) as (raw, stream):
-        yield (
-            raw,
-            csv.open_csv(
-                stream,
-                # With threads the numbers of bad rows are not known.
-                csv.ReadOptions(use_threads=False, block_size=block_bytes, skip_rows=table.header_row - 1),
-                csv.ParseOptions(
-                    delimiter=table.separator,
-                    newlines_in_values=True,
-                    ignore_empty_lines=False,
-                    invalid_row_handler=on_bad,
-                ),
-                csv.ConvertOptions(
-                    column_types=dict.fromkeys(table.columns, pa.string()), strings_can_be_null=True, null_values=[""]
-                ),
-            ),
+        # With threads the numbers of bad rows are not known.
+        read = csv.ReadOptions(use_threads=False, block_size=block_bytes, skip_rows=table.header_row - 1)
+        parse = csv.ParseOptions(
+            delimiter=table.separator, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=on_bad
         )
+        convert = csv.ConvertOptions(
+            column_types=dict.fromkeys(table.columns, pa.string()), strings_can_be_null=True, null_values=[""]
+        )
+        # Closed, it does not read ahead any more: its thread would call `on_bad` while Python ends.
+        with csv.open_csv(stream, read, parse, convert) as reader:
+            yield raw, reader
 
 
 def _batches(reader: csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
