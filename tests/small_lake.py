@@ -194,5 +194,5 @@ def lake_before(before: dict[str, Path], tmp_path: Path) -> Callable[[str], Lake
 
 @pytest.fixture(scope="session")
 def undisturbed(before: dict[str, Path]) -> dict[str, pl.DataFrame]:
-    """All tables of the small lake as a build leaves them that nobody disturbs."""
+    """All tables of the small lake as an undisturbed build leaves them."""
     return tables(Lake(str(before["end"])))

@@ -65,7 +65,7 @@ def _die_at(point: str, after: int) -> None:
 
 
 class FailingDisk(apsw.VFS):
-    """The default VFS, but that fsync of a log fails for ever after `n_left` of them."""
+    """The default VFS, but that fsync of a log fails always after `n_left` of them."""
 
     def __init__(self, name: str, n_left: int) -> None:
         super().__init__(name, "")

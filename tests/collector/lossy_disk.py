@@ -1,6 +1,6 @@
 """A disk that keeps what was fsynced and may lose the rest when the power goes: for SQLite (as a VFS) and the lake.
 
-Files are real, and read and written as ever. Beside them the disk keeps what a machine would find after the power
+Files are real, and read and written as usual. Beside them the disk keeps what a machine would find after the power
 came back: of each file what the last fsync made durable, plus any of what was written since, sector by sector; of each
 folder the names that its last fsync made durable, plus any of the later ones.
 """

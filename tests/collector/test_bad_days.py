@@ -47,7 +47,7 @@ class SmallDisk:
 
 @pytest.fixture(params=["mounted", "acted"])
 def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SmallDisk]:
-    """A disk that can be filled; who may not mount one gets two that act."""
+    """A disk that can be filled; where none may be mounted, one that acts full."""
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)]
@@ -138,7 +138,7 @@ def test_a_key_works_at_once_and_is_refused_soon_after_it_is_revoked(
 
 
 def test_memory_stays_bounded_under_200_large_bodies_and_a_bomb(make_server: Callable, new_project: Callable) -> None:
-    # Preloaded by nobody: what the process shares with its parent would be counted, too.
+    # Not forked from the preloaded process: memory that it shared with its parent would be counted too.
     project = new_project()
     server = make_server(preloaded=None).start()
     text = "x" * 99_000

@@ -1,4 +1,4 @@
-"""Arrays are parted into their elements whatever is in one of them, and nothing else is."""
+"""Arrays are split into their elements, whatever these hold; nothing else is split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`turret project delete`: nothing is left of a project, whatever runs; a new one of its name begins with nothing."""
+"""`turret project delete`: nothing is left of a project, whatever runs; a new project of that name begins empty."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_nothing_is_left_and_a_project_of_the_same_name_begins_anew(
 
     unsure = turret("project", "delete", gone.name)
     assert unsure.returncode == 1 and "--yes" in unsure.stderr and rows_of(lake, gone.project_id) == before
-    # On its way while the project goes.
+    # Sent while the project is being deleted.
     assert server.track(gone.write_key, {"name": "n", "event_id": "late", "metadata": {"a": 1}}).status == 200
     done = turret("project", "delete", gone.name, "--yes")
     assert done.returncode == 0, done.stderr
@@ -120,7 +120,7 @@ def test_a_deletion_that_is_killed_goes_on_at_the_next_call(
     assert list_projects(lake) == []
 
 
-def test_events_that_come_after_a_deletion_are_seen_by_nobody_and_removed(
+def test_events_that_come_after_a_deletion_are_never_seen_and_removed(
     new_project: Callable, tmp_path: Path, database_url: str
 ) -> None:
     project = new_project()

@@ -1,4 +1,4 @@
-"""When `make` sets up: what it takes for done, without doing it."""
+"""When `make` sets up: which steps it regards as done, asked without doing any."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 CHECKOUT = Path(__file__).parents[2]
-# Without what a `make test` that runs us hands down.
+# Without the variables that `make test` passes on to this process.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
 
 

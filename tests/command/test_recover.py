@@ -15,7 +15,7 @@ from turret_pipeline.orchestration.recover import PROCESS_TAG, WORKER_TAG, mark_
 
 @dg.job
 def nothing() -> None:
-    """A job whose runs are only ever declared."""
+    """A job whose runs are recorded and never executed."""
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_runs_on_a_cluster_are_left_to_their_launcher(instance: dg.DagsterInstan
     assert status(instance, launched) == "STARTED"
 
 
-def test_a_run_whose_process_is_gone_is_over_whoever_asks_but_not_for_a_tag_that_a_retry_inherited(
+def test_a_run_whose_process_is_gone_is_over_but_not_for_a_tag_that_a_retry_inherited(
     instance: dg.DagsterInstance,
 ) -> None:
     host = process_mark().split(" ")[0]

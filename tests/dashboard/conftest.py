@@ -82,7 +82,7 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         process.wait(30)
 
 
-# Not for the session: while Playwright's loop is open in this thread, nobody else can run one (Dagster does).
+# Not for the session: while Playwright's loop is open in this thread, no other code can run one, as Dagster does.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[BrowserContext]:
     if not CHROMIUM.exists():

@@ -1,4 +1,4 @@
-"""Everybody can use the pages: with a screen reader, with the keyboard alone, on a phone, in the dark."""
+"""The pages can be used by everyone: with a screen reader, with the keyboard alone, on a phone, in the dark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search by meaning on the topics page: what one searches for stands in the address, what is found in the list."""
+"""Search by meaning on the topics page: the address holds the question, the list what was found."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> No
     expect(visitor.page.locator("#said")).to_have_text("Loading…")
     expect(visitor.page.locator(".skeleton").first).to_be_visible()
     expect(visitor.page.locator("#view")).to_have_attribute("aria-busy", "true")
-    # What needs no table is told at once.
+    # Answers that need no table come at once.
     visitor.page.route("**/v1/fields*", hold)
     visitor.page.get_by_role("link", name="Overview").click()
     expect(visitor.page.locator("#usage")).to_contain_text("250,000 events")

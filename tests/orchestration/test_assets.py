@@ -145,7 +145,7 @@ def test_topics_are_named_by_the_language_model_of_the_settings_as_long_as_it_na
     named = store.read(lake, TABLES["topics"], PROJECT).filter(of_topics).select("topic_id", "label")
     assert len(server.requests) >= named.height == ours.height >= 3
     assert "Money returned" in set(named["label"])
-    # What is no name is not taken: these topics have the names that they have without a model.
+    # A reply that is no name is refused: these topics have the names that they have without a model.
     assert named.join(ours, on=["topic_id", "label"]).height == named.height - 1
 
 

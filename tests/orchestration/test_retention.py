@@ -1,4 +1,4 @@
-"""Old runs go, and no partition turns missing by it."""
+"""Old runs are removed, and no partition shows as missing because of that."""
 
 from __future__ import annotations
 

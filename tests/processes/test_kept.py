@@ -19,7 +19,7 @@ LIVES_S = st.floats(0, 1000)
 
 
 class Body:
-    """A process that lives until the test ends it, or a signal does that it does not ignore."""
+    """A process that lives until the test ends it, or a signal that it does not ignore."""
 
     def __init__(self, pid: int, ignores: Sequence[int] = ()) -> None:
         self.pid = pid

@@ -217,7 +217,7 @@ def can_connect(url: str) -> bool:
         return False
 
 
-def test_nobody_else_is_seen_as_the_server(home: Path) -> None:
+def test_no_other_process_is_seen_as_the_server(home: Path) -> None:
     (home / "postgres" / "data").mkdir(parents=True)
     (home / "postgres" / "data" / "postmaster.pid").write_text(str(psutil.Process().pid))
     assert embedded_server(home) is None

@@ -95,7 +95,7 @@ def test_what_a_killed_supervisor_leaves_is_ended_by_its_guard(home: Path) -> No
     until(lambda: not processes_of(home))
 
 
-def test_what_a_killed_supervisor_and_guard_leave_is_found_by_its_mark_and_nobody_elses_is(home: Path) -> None:
+def test_what_a_killed_supervisor_and_guard_leave_is_found_by_its_mark_and_no_other_process_is(home: Path) -> None:
     mine = {**os.environ, **guard.mark("a", home)}
     others = {**os.environ, **guard.mark("a", home / "other")}
     with (

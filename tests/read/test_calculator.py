@@ -1,4 +1,4 @@
-"""Questions worked out in a process of their own: the same answers, and none that the server does not survive."""
+"""Questions worked out in a process of their own: the same answers, and the server survives every one."""
 
 from __future__ import annotations
 

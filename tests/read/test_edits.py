@@ -1,4 +1,4 @@
-"""Decisions about topics: in force at once, everywhere, through a refit, and taken back."""
+"""Edits of topics: in force at once, everywhere, through a refit, and taken back."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ def test_a_hidden_topic_is_left_out_of_the_list_and_its_messages_are_still_count
         ("t_card", "nail", "true", 400),
     ],
 )
-def test_a_decision_that_makes_no_sense_is_refused(
+def test_an_edit_that_makes_no_sense_is_refused(
     own_api: Api, topic_id: str, action: str, value: str, status: int
 ) -> None:
     edit(own_api, topic_id, action, value, status=status)
     assert own_api.get("/v1/topics/edits")["data"] == []
 
 
-def test_decisions_are_an_admins_and_their_projects_own(own_api: Api) -> None:
+def test_edits_are_an_admins_and_their_projects_own(own_api: Api) -> None:
     edit(own_api, "t_card", "hide", "true", key="shop:read", status=401)
     edit(own_api, "t_card", "rename", "Other's", key="other:admin")
     assert own_api.get("/v1/topics/edits")["data"] == []

@@ -1,4 +1,4 @@
-"""`turret export`: the contract's columns in every format, and nothing that a spreadsheet would run."""
+"""`turret export`: the contract's columns in every format, and no cell that a spreadsheet would run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that are sent again: only to who may read them, and only while they hold."""
+"""Answers from memory: only for those who may read them, and only while they hold."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every route that the OpenAPI document names, with every kind of key and every kind of id, over real accounts.
 
 New routes are covered by being in the document. The other project's every word holds the canary; an answer to this
-project's keys never does, and to ask for what is another's is answered as to ask for what is nobody's.
+project's keys never does, and a question about another's things is answered as one about things that do not exist.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every check sees the fault that it is there for, whether it looks at all days or at the one that was worked on."""
+"""Every check sees the fault that it looks for, whether it looks at all days or at the one that was worked on."""
 
 from __future__ import annotations
 

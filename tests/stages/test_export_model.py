@@ -37,7 +37,7 @@ def export(lake: Lake, out: Path, field: str = "prompt") -> subprocess.Completed
 
 
 def load(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Open the folder as anybody would who has BERTopic, without looking for the embedding model on the network."""
+    """Open the folder as any user of BERTopic would, without looking for the embedding model on the network."""
     from bertopic import BERTopic
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

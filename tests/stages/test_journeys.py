@@ -1,4 +1,4 @@
-"""Journeys are kept up day by day, and are what they would be if all had come at once."""
+"""Journeys are brought up to date day by day, and are what they would be if all had come at once."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def test_a_changed_type_changes_the_values_topics_and_journeys_that_follow_from_
 ) -> None:
     lake = lake_before("end")
     before = tables(lake)
-    # Numbers that are taken for text are no texts, and no values of a segment any more.
+    # A number field that is made text gives no messages, and no values of a segment any more.
     decide(lake, "latency_ms", "text")
     done = {stage for stage, outcome in bring(lake).items() if outcome.n_rows}
     assert {"field_types", "step_values"} <= done

@@ -1,4 +1,4 @@
-"""What people decide about topics holds through real fits that would otherwise end these topics, until it is undone."""
+"""People's edits of topics hold through real fits that would otherwise end these topics, until they are undone."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def shown(client: TestClient) -> dict[str, dict]:
     return {row["topic_id"]: row for row in answer.json()["data"]}
 
 
-def test_a_topic_that_nobody_decided_about_may_end_and_it_is_told_what_it_became(uneven: Lake) -> None:
+def test_a_topic_without_edits_may_end_and_it_is_told_what_it_became(uneven: Lake) -> None:
     grow(uneven)
     assert BY_HAND not in set(store.read(uneven, TOPICS, PROJECT)["topic_id"]) or (
         store.read(uneven, TOPIC_LINEAGE, PROJECT).filter(pl.col("kind") == "merge").height == 1
@@ -80,7 +80,7 @@ def test_a_topic_that_nobody_decided_about_may_end_and_it_is_told_what_it_became
 
 
 @pytest.mark.parametrize(("action", "value"), [("pin", "true"), ("hide", "true"), ("rename", "Ours"), ("merge", None)])
-def test_a_decision_holds_through_a_fit_from_scratch(uneven: Lake, action: str, value: str | None) -> None:
+def test_an_edit_holds_through_a_fit_from_scratch(uneven: Lake, action: str, value: str | None) -> None:
     before = assigned(uneven)
     other = before.filter(pl.col("topic_id") != BY_HAND)["topic_id"].drop_nulls().mode().sort()[0]
     with TestClient(read_app(uneven)) as client:

@@ -1,4 +1,4 @@
-"""Names of topics: short phrases as people wrote them, each given once, never small words or politeness alone."""
+"""Names of topics: short phrases as people wrote them, each given once, never function words or thanks alone."""
 
 from __future__ import annotations
 
