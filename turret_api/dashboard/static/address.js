@@ -7,11 +7,7 @@ const isShared = (key) => key === "project" || key === "field" || isFilter(key);
 export function view() {
   const [page = "", ...rest] = location.pathname.split("/").filter(Boolean);
   const query = new URLSearchParams(location.search);
-  return {
-    page: page || "overview",
-    id: rest.length ? decodeURIComponent(rest.join("/")) : query.get("id"),
-    query,
-  };
+  return { page: page || "overview", id: rest.length ? decodeURIComponent(rest.join("/")) : query.get("id"), query };
 }
 
 // The address of another page, with the project, the text field and the filters of the present one.
