@@ -17,13 +17,14 @@ from functools import cached_property
 
 import numpy as np
 
-from turret_pipeline.analysis.labels.candidates import Candidates
+from turret_pipeline.analysis.labels.candidates import NAMELESS, Candidates
 from turret_pipeline.analysis.labels.phrases import (
     WEAK,
     is_function_word,
     may_be_label,
     singular,
 )
+from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.labels.shares import Shares
 from turret_pipeline.analysis.labels.unspaced import is_unspaced
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, Terms, count_terms
@@ -298,11 +299,12 @@ class Namer:
         return length + 0.1 * sum((word in WEAK) + (word in self._candidates.names) for word in words) / len(words)
 
     def _take(self, candidates: list[str]) -> str:
-        """Return the first candidate that names nothing yet, with a number behind where all do."""
-        free = [label for label in candidates if label.lower() not in self._taken]
+        """Return the first candidate that can be seen and names nothing yet, with a number behind where all do."""
+        seen = [label for candidate in candidates if (label := printable(candidate))] or [NAMELESS]
+        free = [label for label in seen if label.lower() not in self._taken]
         number = 2
         while not free:
-            label = f"{candidates[-1]} ({number})"
+            label = f"{seen[-1]} ({number})"
             free = [label] if label.lower() not in self._taken else []
             number += 1
         self._taken.add(free[0].lower())
