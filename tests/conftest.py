@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -15,6 +16,7 @@ import pytest
 
 from tests.language_model import Server
 from turret_api.processes.postgres import database
+from turret_pipeline import failpoint
 from turret_pipeline.embedder.embed import DEFAULT_MODEL
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
@@ -57,6 +59,24 @@ def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], Non
         shutil.copytree(Path(first.model(DEFAULT_MODEL)).parent, models, copy_function=os.link, dirs_exist_ok=True)
 
     return keep
+
+
+@pytest.fixture
+def interrupted_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], contextlib.AbstractContextManager[None]]:
+    """Return a block that must reach the failpoint of this name, and ends there, as if it were killed."""
+
+    @contextlib.contextmanager
+    def interrupted(point: str) -> Iterator[None]:
+        def stop(name: str) -> None:
+            if name == point:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(failpoint, "on_reached", stop)
+            with pytest.raises(KeyboardInterrupt):
+                yield
+
+    return interrupted
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dagster as dg
@@ -18,7 +19,6 @@ from turret_api.accounts.deletion import delete_project, find_deleted
 from turret_api.accounts.directory import Directory
 from turret_api.accounts.grants import Grants
 from turret_api.command import project_deletion
-from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.deletion import remove_late_events
 from turret_pipeline.lake.parts import list_parts, list_projects
@@ -95,7 +95,7 @@ def test_a_deletion_that_is_killed_goes_on_at_the_next_call(
     accounts: Accounts,
     tmp_path: Path,
     database_url: str,
-    monkeypatch: pytest.MonkeyPatch,
+    interrupted_at: Callable[[str], AbstractContextManager[None]],
     point: str,
 ) -> None:
     project = new_project()
@@ -105,14 +105,8 @@ def test_a_deletion_that_is_killed_goes_on_at_the_next_call(
     put(lake, DAYS[0], "a", [event(1, DAYS[0], "hello"), event(2, DAYS[0], "hi there")], project.project_id)
     bring(lake, project.project_id, until="messages")
 
-    def stop(name: str) -> None:
-        if name == point:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(failpoint, "on_reached", stop)
-        with pytest.raises(KeyboardInterrupt):
-            project_deletion.delete(settings, project.name, True)
+    with interrupted_at(point):
+        project_deletion.delete(settings, project.name, True)
     found = find_deleted(accounts, project.name)
     assert found is not None and found.finished_at is None
     project_deletion.delete(settings, project.name, True)

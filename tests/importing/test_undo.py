@@ -6,6 +6,7 @@ import json
 import random
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,6 @@ from turret_api.errors import ApiError
 from turret_api.importing.history import import_documents
 from turret_api.importing.imports import IN_LAKE, TAKEN_BACK, find_imports
 from turret_api.importing.undo import undo_import
-from turret_pipeline import failpoint
 from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.lake.parts import list_files_of, list_parts, read_parts, write_part
 from turret_pipeline.lake.paths import Lake
@@ -137,20 +137,14 @@ def test_the_lake_is_as_if_imports_that_were_taken_back_had_never_been(
     "point", ["part.after_rename", "undo.after_hand_over", "undo.after_note", "parts.after_removal"]
 )
 def test_an_undo_that_is_killed_leaves_all_or_nothing_and_goes_on_at_the_next_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+    tmp_path: Path, interrupted_at: Callable[[str], AbstractContextManager[None]], point: str
 ) -> None:
     lake = Lake(str(tmp_path / "lake"))
     first, second = bring(lake, [1, 2, 3]), bring(lake, [3, 4])
     assert first is not None and second is not None
 
-    def stop(name: str) -> None:
-        if name == point:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(failpoint, "on_reached", stop)
-        with pytest.raises(KeyboardInterrupt):
-            undo(lake, first)
+    with interrupted_at(point):
+        undo(lake, first)
     whole = point in ("part.after_rename", "undo.after_hand_over")
     assert [name for name, _ in first_of_each(lake)] == (["e1", "e2", "e3", "e4"] if whole else ["e3", "e4"])
     undo(lake, first)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.small_lake import DAYS, PROJECT, bring_one, event, put
-from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
@@ -91,7 +92,10 @@ def test_the_later_of_two_writers_of_a_project_is_refused(lake: Lake) -> None:
 
 
 def test_a_day_that_comes_in_several_groups_is_the_same_also_when_the_build_stopped_between_two(
-    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lake: Lake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    interrupted_at: Callable[[str], AbstractContextManager[None]],
 ) -> None:
     at_once = Lake(str(tmp_path / "at once"))
     for each in (lake, at_once):
@@ -100,13 +104,7 @@ def test_a_day_that_comes_in_several_groups_is_the_same_also_when_the_build_stop
         put(each, MONDAY, "z-received-first", [event(2, MONDAY, received_at=event(0, MONDAY)["received_at"])])
     bring_one("events", Work(at_once, PROJECT))
     monkeypatch.setattr(events, "GROUP_BYTES", 1)
-
-    def stop(name: str) -> None:
-        if name == "events.after_group":
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(failpoint, "on_reached", stop)
+    with interrupted_at("events.after_group"):
         bring_one("events", Work(lake, PROJECT))
     assert len(receipts(lake)) == 3
     assert bring_one("events", Work(lake, PROJECT)).n_rows > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.small_lake import DAYS, PROJECT, Row, bring, bring_one, event, put, tables
-from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import list_files_of, list_parts, remove_files, take_back, taken_back
 from turret_pipeline.lake.paths import Lake
@@ -109,21 +109,15 @@ def test_events_are_as_if_the_source_had_never_been(tmp_path: Path, first: list,
 
 @pytest.mark.parametrize("point", ["events.before_taking_back", "events.after_taking_back"])
 def test_a_build_that_is_killed_while_it_takes_back_goes_on_at_the_next(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, point: str
+    lake: Lake, interrupted_at: Callable[[str], AbstractContextManager[None]], point: str
 ) -> None:
     put(lake, MONDAY, f"{IMPORT}-000000", [event(1, MONDAY), event(2, MONDAY)])
     put(lake, TUESDAY, "c0ffee-1-1", [event(2, TUESDAY), event(3, TUESDAY)])
     bring_one("events", Work(lake, PROJECT))
     lose(lake)
 
-    def stop(name: str) -> None:
-        if name == point:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(failpoint, "on_reached", stop)
-        with pytest.raises(KeyboardInterrupt):
-            bring_one("events", Work(lake, PROJECT))
+    with interrupted_at(point):
+        bring_one("events", Work(lake, PROJECT))
     bring_one("events", Work(lake, PROJECT))
     assert events(lake)["event_id"].to_list() == ["e2", "e3"]
     assert "events" not in pending_stages(lake, None)[PROJECT]
