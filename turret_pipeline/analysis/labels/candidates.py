@@ -79,10 +79,10 @@ class Candidates:
         rows = self._typical[topic]
         for row in rows:
             for key, phrase in _phrases_of(self._texts[row]).items():
-                if self._shares.may_hold(topic, key.split()):
-                    held[key].append(int(row))
-                    self._surfaces[key][phrase] += 1
-        often = {key: found for key, found in held.items() if len(found) > 1} | self._pieces(topic)
+                held[key].append(int(row))
+                self._surfaces[key][phrase] += 1
+        often = {key: found for key, found in held.items() if len(found) > 1}
+        often = {key: often[key] for key in often if self._shares.may_hold(topic, key.split())} | self._pieces(topic)
         return Lent({key: len(found) / len(rows) for key, found in often.items()}, often)
 
     def _pieces(self, topic: int) -> dict[str, list[int]]:

@@ -12,7 +12,7 @@ text. A theme is named by a phrase that its topics share, or by two words. Not h
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -113,11 +113,10 @@ class Namer:
         if missing or rare:
             found = self._candidates
             ranked = self._by_meaning(_by_words([lent.share for lent in found.lent]), self._centroids)
-            better = {topic: [*ranked[topic], *found.outlines(topic)] for topic in [*rare, *missing]}
-            rare = [topic for topic in rare if better[topic]]
+            rare = [topic for topic in rare if ranked[topic] or found.outlines(topic)]
             self._taken -= {labels[topic].lower() for topic in rare}
             for topic in [*rare, *missing]:
-                labels[topic] = self._take(better[topic] or [found.message(topic)])
+                labels[topic] = self._take(_names(found, topic, ranked[topic]))
         return [labels[topic] for topic in range(len(self._centroids))]
 
     def fits(self, topic: int, name: str) -> bool:
@@ -298,17 +297,29 @@ class Namer:
         length = single_word if len(words) == 1 else LONG * max(0, len(words) - 3)
         return length + 0.1 * sum((word in WEAK) + (word in self._candidates.names) for word in words) / len(words)
 
-    def _take(self, candidates: list[str]) -> str:
+    def _take(self, candidates: Iterable[str]) -> str:
         """Return the first candidate that can be seen and names nothing yet, with a number behind where all do."""
-        seen = [label for candidate in candidates if (label := printable(candidate))] or [NAMELESS]
-        free = [label for label in seen if label.lower() not in self._taken]
-        number = 2
-        while not free:
-            label = f"{seen[-1]} ({number})"
-            free = [label] if label.lower() not in self._taken else []
+        last = NAMELESS
+        for candidate in candidates:
+            label = printable(candidate)
+            last = label or last
+            if label and label.lower() not in self._taken:
+                break
+        name, number = last, 2
+        while name.lower() in self._taken:
+            name = f"{last} ({number})"
             number += 1
-        self._taken.add(free[0].lower())
-        return free[0]
+        self._taken.add(name.lower())
+        return name
+
+
+def _names(candidates: Candidates, topic: int, phrases: list[str]) -> Iterator[str]:
+    """Yield what may name the topic, best first; outlines are read only where no phrase is free."""
+    yield from phrases
+    outlines = candidates.outlines(topic)
+    yield from outlines
+    if not phrases and not outlines:
+        yield candidates.message(topic)
 
 
 def _words_between(text: str, first: str, second: str) -> float:

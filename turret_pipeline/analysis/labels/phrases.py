@@ -84,6 +84,7 @@ _NEGATED = re.compile(r".*n['\u2019]t|cannot|cant|dont|doesnt|didnt|wont|isnt|wa
 _TELLING, _JOIN, _PARTICLE, _END, _GAP = range(5)
 
 
+@lru_cache(maxsize=65_536)
 def is_function_word(word: str) -> bool:
     """Return whether `word`, in lower case, says nothing by itself: "the", "please", "that'll"."""
     return word in FUNCTION_WORDS or _CONTRACTED.fullmatch(word.replace("\u2019", "'")) is not None
