@@ -43,7 +43,7 @@ up: $(READY)
 	@exec $(TURRET) up
 
 test: $(READY_DEV)
-	@.venv/bin/python -m pytest -m "not long" -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(READY_LONG)
 	@.venv/bin/python -m pytest -m long $(ARGS)

@@ -27,6 +27,16 @@ hypothesis.settings.register_profile("turret", deadline=None)
 hypothesis.settings.load_profile("turret")
 
 
+SLOW_FIRST = ("command", "orchestration", "dashboard", "stages", "collector", "corpora")
+"""Rooms whose tests start processes, browsers and fits: they come first, so that no worker has one left at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    rank = {room: number for number, room in enumerate(SLOW_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(tests).parts[0], len(rank)))
+
+
 @pytest.fixture(scope="session")
 def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SQLAlchemy URL of a real, empty database on an embedded server that is there for the whole session."""

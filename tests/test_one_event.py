@@ -22,6 +22,7 @@ import pytest
 from turret_api.accounts import Accounts
 from turret_api.command.sample import make_text
 from turret_pipeline.lake import parts, store
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS
 from turret_pipeline.settings import Settings
 
@@ -123,9 +124,10 @@ def other_events() -> list[dict]:
 
 
 @pytest.fixture
-def home(settings: Settings) -> Settings:
+def home(settings: Settings, keep_model: Callable[[Lake], None]) -> Settings:
     settings.home.mkdir(parents=True)
     settings.open_lake().make()
+    keep_model(settings.open_lake())
     return settings
 
 

@@ -121,6 +121,7 @@ def test_a_kill_at_a_failpoint_loses_and_doubles_nothing(
     assert (lost, doubled) == (0, 0)
 
 
+@pytest.mark.long
 def test_the_test_sees_doubles_when_ranges_are_not_pinned(make_server: Callable, new_project: Callable) -> None:
     project = new_project()
     server = make_server(launch=["--without", "pin", "--die-at", "part.after_rename"]).start()
@@ -136,6 +137,7 @@ def test_the_test_sees_doubles_when_ranges_are_not_pinned(make_server: Callable,
     assert max(stored.values()) > 1
 
 
+@pytest.mark.long
 def test_the_test_sees_losses_when_the_answer_does_not_wait_for_the_commit(
     make_server: Callable, new_project: Callable
 ) -> None:

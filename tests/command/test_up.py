@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -106,13 +106,14 @@ def free_ports(n: int) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+def up(tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake], None]) -> Iterator[Up]:
     closed = tmp_path_factory.mktemp("closed")
     closed.chmod(0o700)
     folder = closed / ("a long name " + "x" * 100)
     folder.mkdir()
     up = Up(folder / "home")
     up.environment["PYTHONPATH"] = DYING
+    keep_model(Lake(str(up.home / "lake")))
     for number, day in enumerate(DAYS):
         put(Lake(str(up.home / "lake")), day, "a", [event(number * 10 + n, day) for n in range(10)], project=BUILT)
     order(up.home, "events.after_read", "wait")

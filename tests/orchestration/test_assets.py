@@ -275,6 +275,7 @@ def test_a_build_that_fails_says_why_in_one_line_and_exits_non_zero(
     assert set(tables(lake)["messages"]["received_date"]) == {DAYS[0], DAYS[2]}
 
 
+@pytest.mark.long
 def test_two_backfills_of_the_same_days_leave_the_same_rows_and_the_same_bytes(
     environment: dict[str, str], lake_before: Callable[[str], Lake]
 ) -> None:

@@ -108,6 +108,9 @@ KINDS = {
 }
 """By kind of fault the table whose stage sees it."""
 
+MORE_KINDS = {"field_types", "vectors", "labels", "blank labels", "map"}
+"""Those that strike where another kind does too."""
+
 
 @pytest.fixture
 def two_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
@@ -160,7 +163,9 @@ def failing_checks(lake: Lake) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.long] if kind in MORE_KINDS else []) for kind in KINDS]
+)
 def test_a_field_that_fails_fails_alone_and_is_tried_again_when_something_changed(
     kind: str, two_fields: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,7 @@ PARTS = st.lists(
 
 
 @given(first=PARTS, later=PARTS, steps=st.booleans())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_events_are_as_if_the_source_had_never_been(tmp_path: Path, first: list, later: list, steps: bool) -> None:
     with_it, without = Lake(str(tmp_path / "with")), Lake(str(tmp_path / "without"))
     for lake in (with_it, without):
@@ -161,7 +161,13 @@ def shape(found: dict[str, pl.DataFrame]) -> dict[str, list[tuple[object, ...]]]
 FOLLOW_FROM_EVENTS = ("events", "field_profiles", "field_types", "field_history", "field_totals", "messages")
 
 
-@pytest.mark.parametrize("day", [DAYS[1], dt.date(2026, 10, 9)], ids=["a day that others have too", "a day of its own"])
+@pytest.mark.parametrize(
+    "day",
+    [
+        pytest.param(DAYS[1], id="a day that others have too"),
+        pytest.param(dt.date(2026, 10, 9), id="a day of its own", marks=pytest.mark.long),
+    ],
+)
 def test_all_tables_are_as_if_the_import_had_never_been(
     lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame], day: dt.date
 ) -> None:

@@ -79,7 +79,15 @@ def test_a_topic_without_edits_may_end_and_it_is_told_what_it_became(uneven: Lak
         assert ended["from_topic"] in [way["from_topic"] for way in heir["lineage"]]
 
 
-@pytest.mark.parametrize(("action", "value"), [("pin", "true"), ("hide", "true"), ("rename", "Ours"), ("merge", None)])
+@pytest.mark.parametrize(
+    ("action", "value"),
+    [
+        ("merge", None),
+        ("rename", "Ours"),
+        pytest.param("pin", "true", marks=pytest.mark.long),
+        pytest.param("hide", "true", marks=pytest.mark.long),
+    ],
+)
 def test_an_edit_holds_through_a_fit_from_scratch(uneven: Lake, action: str, value: str | None) -> None:
     before = assigned(uneven)
     other = before.filter(pl.col("topic_id") != BY_HAND)["topic_id"].drop_nulls().mode().sort()[0]

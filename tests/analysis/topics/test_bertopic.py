@@ -116,6 +116,7 @@ def test_clusters_of_scikit_learn_take_the_place_of_ours() -> None:
     assert len(labels.ids_) == len(set(labels.labels_)) == len(THEMES)
 
 
+@pytest.mark.long
 def test_the_clusters_of_hdbscan_find_planted_themes_and_give_the_same_again() -> None:
     texts = texts_of(list(THEMES), 60)
     first, second = (fit_topics(texts, clusters="hdbscan") for _ in range(2))
