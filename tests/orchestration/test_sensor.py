@@ -167,3 +167,25 @@ def test_what_the_sensor_remembers_survives_in_its_cursor(
     again = sensor(dg.build_sensor_context(instance=instance, cursor=first.cursor, definitions=definitions))
     assert isinstance(again, dg.SensorResult)
     assert EVENTS_JOB not in dict(requests(again))
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        '{"shop": {"work": 4611686018427387903, "tries": 3, "at": 1763913600.5}}',
+        '{"shop": {"events": {"work": 1, "tries": 1, "at": 1.0, "of_later": []}, "rest": {}}}',
+        '{"shop": {"events": {"work": "1"}}}',
+        '["shop"]',
+        "1763913600",
+        "no JSON",
+        "",
+    ],
+)
+def test_a_cursor_of_any_other_version_is_read_and_work_is_asked_for(
+    instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake], cursor: str
+) -> None:
+    definitions = build_definitions(Workshop(over(settings, lake_before("events"))))
+    sensor = definitions.resolve_sensor_def("new_events")
+    found = sensor(dg.build_sensor_context(instance=instance, cursor=cursor, definitions=definitions))
+    assert isinstance(found, dg.SensorResult)
+    assert requests(found) == [(EVENTS_JOB, f"{DAYS[0]}|{PROJECT}")]

@@ -27,6 +27,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import dagster as dg
+import msgspec
 import orjson
 
 from turret_pipeline.lake.commits import fingerprint
@@ -95,6 +96,17 @@ LastRequests = dict[str, dict[str, LastRequest]]
 """What was asked for last, by project and kind: `events` (with what follows by day), `field_profiles`, or `REST`."""
 
 
+def read_cursor(text: str | None) -> LastRequests:
+    """Return what a cursor says was asked for last; nothing where it has another shape, as earlier versions wrote it.
+
+    Nothing is lost by that: what is to be done stands in the lake, and is at most asked for once too often.
+    """
+    try:
+        return msgspec.json.decode(text or "{}", type=LastRequests)
+    except msgspec.DecodeError:
+        return {}
+
+
 def new_events_sensor(settings: Settings, jobs: Sequence[Any], stages: Sequence[Stage]) -> dg.SensorDefinition:
     """Return the sensor; `jobs` are those named `EVENTS_JOB` and `MODELS_JOB`, over the assets of `stages`."""
 
@@ -106,8 +118,7 @@ def new_events_sensor(settings: Settings, jobs: Sequence[Any], stages: Sequence[
         description="Brings up to date whatever is not: new events first, then what follows from them.",
     )
     def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        known = orjson.loads(context.cursor or "{}")
-        last = {project: {kind: LastRequest(**of) for kind, of in kinds.items()} for project, kinds in known.items()}
+        last = read_cursor(context.cursor)
         for run_id in recover(context.instance, launched_here=False):
             context.log.info(f"run {run_id} has no process any more and is handed to the retries")
         return look(context.instance, settings, last, time.time(), stages)
