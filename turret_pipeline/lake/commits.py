@@ -263,7 +263,7 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
         if other:
             raise store.SchemaError(
                 f"{table.name} was written by another version of Turret (columns {', '.join(sorted(other))}); "
-                f"remove {address}, and the next build makes it anew"
+                "start this version's `turret up` or `turret build`, which upgrades the lake, or go back to that one"
             )
         return opened
     if lake.is_local:

@@ -50,6 +50,11 @@ class Lake:
         """Address of the file of one converted embedding model; `name` is the server's own."""
         return f"{self.root}/models/{name}.zip"
 
+    @property
+    def layout_file(self) -> str:
+        """Address of the file that says which layout the lake has; see `lake.layout`."""
+        return f"{self.root}/layout.json"
+
     def project_folder(self, project_id: str) -> str:
         """Address of the folder that holds one project's raw events."""
         return f"{self.root}/events/project={check_project_id(project_id)}"

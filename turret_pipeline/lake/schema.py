@@ -26,6 +26,8 @@ class Table:
     """One table: what a row is, the columns that make a row unique, and how its files are laid out.
 
     group_rows: rows that lie together in a file, so that others need not be read (Parquet's row groups); 0: many.
+    is_kept: whether rows hold what no build makes again: people's decisions, the ids of topics, and their history.
+        An upgrade may add columns to such a table, and never makes it anew.
     log_kept_h: hours for which older versions can be read. Each commit looks through all names in the log, so that
     30,000 of them, which a project with a steady stream makes in some days, cost a third of a second a commit.
     """
@@ -37,6 +39,7 @@ class Table:
     partition_by: tuple[str, ...] = ("project_id",)
     group_rows: int = 0
     log_kept_h: int = 24
+    is_kept: bool = False
 
     @property
     def schema(self) -> pl.Schema:

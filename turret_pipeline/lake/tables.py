@@ -154,6 +154,7 @@ TOPICS = Table(
         Column("model_version", pl.Int64, "number of the fit that made it, 1 for the first"),
         Column("fitted_texts", pl.Int64, "distinct texts of the field at that fit"),
     ),
+    is_kept=True,
 )
 
 TOPIC_ASSIGNMENTS = Table(
@@ -170,6 +171,7 @@ TOPIC_ASSIGNMENTS = Table(
         Column("y", pl.Float32, "place of the text on the topic map; null where it has none", nullable=True),
         Column("model_version", pl.Int64, "number of the fit that the assignment was made with"),
     ),
+    is_kept=True,
 )
 
 TOPIC_LINEAGE = Table(
@@ -190,6 +192,7 @@ TOPIC_LINEAGE = Table(
             "share", pl.Float64, "of the texts of `from_topic`; at a birth, of `to_topic` that had no topic; 0 to 1"
         ),
     ),
+    is_kept=True,
 )
 
 TOPIC_FITS = Table(
@@ -211,6 +214,7 @@ TOPIC_FITS = Table(
         Column("ari", pl.Float64, "adjusted Rand index of both, over these messages", nullable=True),
         Column("kept_ids", pl.Float64, "share of the topics before that there are still", nullable=True),
     ),
+    is_kept=True,
 )
 
 TOPIC_DAYS = Table(
@@ -306,6 +310,7 @@ FIELD_OVERRIDES = Table(
         Column("decided_at", TIME, "when"),
         Column("type", pl.String, "text, enum or number; null takes the override back", nullable=True),
     ),
+    is_kept=True,
 )
 
 TOPIC_EDITS = Table(
@@ -320,6 +325,7 @@ TOPIC_EDITS = Table(
         Column("value", pl.String, "label; topic it is merged into; `true`; null takes it back", nullable=True),
         Column("decided_at", TIME, "when"),
     ),
+    is_kept=True,
 )
 
 FIELD_FAILURES = Table(
