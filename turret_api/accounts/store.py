@@ -131,6 +131,11 @@ class Accounts:
             _refuse_newer(connection)
             return migrations.is_stamped(connection)
 
+    def is_new(self) -> bool:
+        """Return whether the database has no accounts of any version."""
+        with self.engine.connect() as connection:
+            return migrations.revision(connection) is None
+
     def create_project(self, name: str, plan: str = TRIAL, limit: int | None = None) -> NewProject:
         """Make a project with one key of each scope; raise `AccountError` if name, plan or limit cannot be had."""
         name = name.strip()

@@ -63,6 +63,11 @@ class SpoolReader:
         with translated():
             return bool(self._db.execute("SELECT EXISTS(SELECT 1 FROM sqlite_master WHERE name = 'seen')").get)
 
+    def layout(self) -> str:
+        """Return the version of the file's layout."""
+        with translated():
+            return str(self._db.execute("SELECT value FROM meta WHERE name = 'layout'").get)
+
     def is_settled(self) -> bool:
         """Tell whether nothing is left to do: no row, no pinned range, no unused grant."""
         with translated():

@@ -16,17 +16,26 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def open_accounts(settings: Settings | None = None) -> Iterator[Accounts]:
-    """Yield the accounts of the settings, their tables made; an error that a user can cause comes out as one line."""
+    """Yield the accounts of the settings, of a home that is of this version; a user's error comes out as one line.
+
+    A lake that cannot be reached keeps nobody from the accounts.
+    """
     from sqlalchemy.exc import SQLAlchemyError
 
     from turret_api.accounts import AccountError
     from turret_api.accounts import Accounts as Opened
+    from turret_api.command.system import running
+    from turret_api.command.upgrade import upgrade
     from turret_api.processes.postgres import database
 
-    with database(settings or Settings.from_environment()) as url:
+    settings = settings or Settings.from_environment()
+    with database(settings) as url:
         accounts = Opened(url)
         try:
-            accounts.migrate()
+            try:
+                upgrade(settings, url, lambda line: click.echo(line, err=True), running(settings))
+            except OSError:
+                accounts.migrate()
             yield accounts
         except AccountError as error:
             raise click.ClickException(str(error)) from error

@@ -19,6 +19,8 @@ import click
 
 from turret_api.accounts import AccountError, Accounts
 from turret_api.command.dagster_home import dagster_environment
+from turret_api.command.system import running
+from turret_api.command.upgrade import upgrade
 from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 
@@ -50,6 +52,7 @@ def command(
     """
     settings = Settings.from_environment()
     with database(settings) as url:
+        upgrade(settings, url, lambda line: click.echo(line, err=True), running(settings))
         bring_in_spools(settings, url)
         words = [f"--project={project_id}" for project_id in _project_ids(url, projects)]
         words += [f"--asset={table}" for table in tables]
@@ -121,7 +124,6 @@ def spooled(settings: Settings) -> list[tuple[int, int | None]]:
 def _project_ids(url: str, names: tuple[str, ...]) -> list[str]:
     accounts = Accounts(url)
     try:
-        accounts.migrate()
         return [accounts.find_project(name).project_id for name in names]
     except AccountError as error:
         raise click.ClickException(str(error)) from error

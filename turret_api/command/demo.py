@@ -26,6 +26,7 @@ from turret_api.command import build, up
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.demo_report import Report
 from turret_api.command.sample import FIELD, make_sample
+from turret_api.command.upgrade import upgrade
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import parts
 from turret_pipeline.settings import Settings
@@ -118,6 +119,7 @@ def _system(settings: Settings, report: Report) -> Iterator[tuple[str, str, str]
     report.say("Starting the database, the API and Dagster")
     started = time.perf_counter()
     with database(settings) as database_url:
+        upgrade(settings, database_url, report.say)
         # Before the start, so that `up` finds a project and does not make its `default`.
         _project(settings, database_url)
         with up.system(settings, report.say) as system:

@@ -33,6 +33,7 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
     listener = listen(host, settings.port if port is None else port)
     address = "http://{}:{}".format(*listener.getsockname()[:2])
     with database(settings) as url:
+        _upgrade(settings, url)
         if workers > 1:
             from turret_api.serve.workers import run_workers
 
@@ -54,6 +55,21 @@ def listen(host: str, port: int) -> socket.socket:
             f"cannot listen on {host}:{port}: {error.strerror}; choose another port with TURRET_PORT or --port"
         ) from error
     return listener
+
+
+def _upgrade(settings: Settings, url: str) -> None:
+    """After this call the home is of this version, or Postgres or the lake is away, and events are still taken."""
+    import psycopg2
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from turret_api.command.system import running
+    from turret_api.command.upgrade import upgrade
+
+    log = logging.getLogger(__name__)
+    try:
+        upgrade(settings, url, log.info, running(settings))
+    except (SQLAlchemyError, psycopg2.Error, OSError) as error:
+        log.warning("not known whether an upgrade is needed", extra={"reason": str(error)[:300]})
 
 
 def _serve(settings: Settings, listener: socket.socket, url: str, address: str | None = None) -> None:

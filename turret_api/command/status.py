@@ -16,6 +16,7 @@ from turret_api.accounts import Accounts
 from turret_api.command.build import spooled
 from turret_api.command.health import accepts, answers, last_heartbeat
 from turret_api.command.system import running
+from turret_api.command.upgrade import standing
 from turret_api.processes.postgres import database, embedded_server
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -43,18 +44,18 @@ def status(settings: Settings) -> dict[str, Any]:
     with database(settings) as url:
         accounts = Accounts(url)
         try:
-            accounts.migrate()
-            lake = settings.open_lake()
+            lake, home = settings.open_lake(), standing(settings, url)
             projects = [
                 {"project_id": each.project_id, "name": each.name, "plan": each.plan, "limit": each.limit}
                 | {"used": accounts.usage(each.project_id).used, **_tables(lake, each.project_id)}
-                for each in accounts.projects()
+                for each in (accounts.projects() if home.is_current else ())
             ]
         finally:
             accounts.close()
         processes = _processes(up, url)
     return {
         "home": str(settings.home),
+        "upgrade": {"lacks": home.lacks, "obstacles": home.obstacles},
         "up": up is not None,
         "url": up.get("url") if up else None,
         "dagster_url": up.get("dagster_url") if up else None,
@@ -121,6 +122,11 @@ def _text(found: dict[str, Any]) -> str:
         lines += [f"Dashboard  {found['url']}", f"Dagster    {found['dagster_url']}"]
     else:
         lines += ["`turret up` does not run for it."]
+    for obstacle in found["upgrade"]["obstacles"]:
+        lines += [f"REFUSED    {obstacle}"]
+    if found["upgrade"]["lacks"]:
+        lines += ["UPGRADE    this home is of an earlier version; `turret up` or `turret build` upgrades it:"]
+        lines += [f"           {each}" for each in found["upgrade"]["lacks"]]
     lines += [f"Lake       {found['lake']['root']}"]
     database = found["database"]
     state = f"runs, pid {database['pid']}" if database["pid"] else ("in use" if database["runs"] else "stopped")
@@ -139,4 +145,6 @@ def _text(found: dict[str, Any]) -> str:
         for failed in each["failed_fields"]:
             of_day = f" of {failed['received_date']}" if failed["received_date"] else ""
             lines += [f"    FAILED: field {failed['field']} in {failed['table']}{of_day}: {failed['reason']}"]
+    if found["upgrade"]["lacks"] or found["upgrade"]["obstacles"]:
+        return "\n".join(lines[:-1])
     return "\n".join(lines if found["projects"] else [*lines[:-1], "There are no projects yet."])

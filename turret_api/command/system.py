@@ -33,6 +33,7 @@ import orjson
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
 from turret_api.command.health import accepts, answers, last_heartbeat
+from turret_api.command.upgrade import upgrade
 from turret_api.processes import guard
 from turret_api.processes.postgres import DatabaseError, database, embedded_server, revive
 from turret_api.processes.supervisor import Component, StartError, Supervisor, tail
@@ -85,9 +86,9 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         _check_ports(settings)
         with database(settings) as url:
             try:
+                upgrade(settings, url, say)
                 with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor)) as supervisor:
                     accounts = Accounts(url)
-                    accounts.migrate()
                     _start(supervisor, settings, url)
                     # Made last: its keys are shown once, and only if the start succeeds.
                     first = None if accounts.projects() else accounts.create_project("default")

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 import deltalake
-import orjson
+import msgspec
 import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
@@ -36,6 +36,14 @@ from turret_pipeline.lake.tables import TABLES, Table
 
 LAYOUT = 1
 """The layout that this version reads and writes."""
+
+
+class _Mark(msgspec.Struct, omit_defaults=True):
+    """What `layout.json` says: the layout, the tables that an upgrade under way removes, and whose version wrote it."""
+
+    layout: int = 0
+    removing: tuple[str, ...] = ()
+    turret: str = ""
 
 
 class LayoutError(Exception):
@@ -62,13 +70,12 @@ class Plan:
 def plan(lake: Lake) -> Plan:
     """Return what it takes to bring the lake to `LAYOUT`; changes nothing. Of a current lake only one file is read."""
     mark = _read(lake)
-    found = int(mark.get("layout", 0))
-    if found > LAYOUT:
+    if mark.layout > LAYOUT:
         return Plan(obstacles=(_too_new(lake, mark),))
-    if found == LAYOUT:
+    if mark.layout == LAYOUT:
         return Plan(is_current=True)
     added: list[tuple[Table, tuple[str, ...]]] = []
-    removed, obstacles = set[str](mark.get("removing", ())), []
+    removed, obstacles = set(mark.removing), list[str]()
     there = []
     for table in TABLES.values():
         try:
@@ -90,7 +97,7 @@ def plan(lake: Lake) -> Plan:
             )
         else:
             removed.add(table.name)
-    if found == 0 and removed:
+    if mark.layout == 0 and removed:
         # Before 0.1.0: the same columns might hold something else, which no number of those versions tells.
         removed |= {table.name for table in there if not table.is_kept}
     kept = tuple((table, columns) for table, columns in added if table.name not in removed)
@@ -108,7 +115,7 @@ def upgrade(lake: Lake, todo: Plan, say: Callable[[str], None]) -> None:
     if todo.is_current:
         return
     if todo.removed:
-        _write(lake, {"layout": int(_read(lake).get("layout", 0)), "removing": list(todo.removed)})
+        _write(lake, _Mark(_read(lake).layout, todo.removed))
     steps = len(todo.added) + len(todo.removed)
     for n, (table, columns) in enumerate(todo.added, 1):
         say(f"upgrading the lake, {n} of {steps}: {table.name} gets {', '.join(columns)}")
@@ -119,19 +126,19 @@ def upgrade(lake: Lake, todo: Plan, say: Callable[[str], None]) -> None:
         say(f"upgrading the lake, {n} of {steps}: {name} will be made anew by the next build")
         _remove(lake, name)
         failpoint.reached("layout.after_step")
-    _write(lake, {"layout": LAYOUT})
+    _write(lake, _Mark(LAYOUT))
 
 
 def refuse_newer(lake: Lake) -> None:
     """Raise `LayoutError` if a later version of Turret has upgraded the lake."""
     mark = _read(lake)
-    if int(mark.get("layout", 0)) > LAYOUT:
+    if mark.layout > LAYOUT:
         raise LayoutError(_too_new(lake, mark))
 
 
-def _too_new(lake: Lake, mark: dict[str, object]) -> str:
+def _too_new(lake: Lake, mark: _Mark) -> str:
     return (
-        f"the lake {lake.root} has layout {mark['layout']}, of Turret {mark.get('turret', 'of a later version')}, and "
+        f"the lake {lake.root} has layout {mark.layout}, of Turret {mark.turret or 'of a later version'}, and "
         f"this is Turret {version('turret')}, which knows layouts up to {LAYOUT}: install that version or a later one"
     )
 
@@ -162,14 +169,16 @@ def _remove(lake: Lake, name: str) -> None:
         filesystem.delete_dir(f"{root}{lake.table(name).removeprefix(lake.root)}")
 
 
-def _read(lake: Lake) -> dict[str, object]:
+def _read(lake: Lake) -> _Mark:
     try:
         with files.open_input(lake, lake.layout_file) as stream:
-            found: dict[str, object] = orjson.loads(stream.read())
-            return found
+            return msgspec.json.decode(stream.read(), type=_Mark)
     except FileNotFoundError:
-        return {}
+        return _Mark()
+    except msgspec.DecodeError as error:
+        raise LayoutError(f"{lake.layout_file} cannot be read ({error}): restore it from a backup") from error
 
 
-def _write(lake: Lake, mark: dict[str, object]) -> None:
-    files.write(lake, lake.layout_file, orjson.dumps(mark | {"turret": version("turret")}) + b"\n")
+def _write(lake: Lake, mark: _Mark) -> None:
+    mark.turret = version("turret")
+    files.write(lake, lake.layout_file, msgspec.json.encode(mark) + b"\n")

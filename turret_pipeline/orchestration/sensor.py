@@ -31,6 +31,7 @@ import msgspec
 import orjson
 
 from turret_pipeline.lake.commits import fingerprint
+from turret_pipeline.lake.layout import refuse_newer
 from turret_pipeline.lake.parts import Part, parts_by_day
 from turret_pipeline.orchestration.partitions import PROJECT, PROJECTS, day_key
 from turret_pipeline.orchestration.recover import PROCESS_TAG, lives, recover
@@ -135,6 +136,7 @@ def look(
 ) -> dg.SensorResult:
     """Return the runs to start now, with what is to be remembered of them; changes `last_requests`."""
     lake = settings.open_lake()
+    refuse_newer(lake)
     lake_now = LakeNow(lake, settings.model, stages=stages, clusters=settings.clusters)
     pending = {project: lake_now.pending(project) for project in lake_now.projects}
     blocked = blocked_tables(lake, stages)

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from turret_pipeline.analysis.labels.language_model import LanguageModel
+from turret_pipeline.lake.layout import refuse_newer
 from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.lake.parts import deleted_projects
 from turret_pipeline.lake.paths import Lake
@@ -77,6 +78,7 @@ class Workshop:
             for hear in (say, self.waits):
                 hear(f"another process is building {project_id}; waiting for it")
 
+        refuse_newer(self.lake)
         with sole_writer(self.database_url, self.lake, project_id, wait):
             if project_id in deleted_projects(self.lake):
                 raise dg.Failure(f"the project {project_id} was deleted")

@@ -36,7 +36,7 @@ def is_stamped(connection: Connection) -> bool:
     """Return whether the database says that it has the newest step."""
     if connection.scalar(text(f"SELECT to_regclass('{SCHEMA}.alembic_version')")) is None:
         return False
-    return connection.scalar(text(f"SELECT version_num FROM {SCHEMA}.alembic_version")) == HEAD
+    return bool(connection.scalar(text(f"SELECT version_num FROM {SCHEMA}.alembic_version")) == HEAD)
 
 
 def bring(connection: Connection) -> None:
