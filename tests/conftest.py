@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from sqlalchemy import create_engine, text
 
 from tests.language_model import Server
 from turret_api.processes.postgres import database
@@ -42,6 +44,25 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """SQLAlchemy URL of a real, empty database on an embedded server that is there for the whole session."""
     with database(Settings.from_environment({"TURRET_HOME": str(tmp_path_factory.mktemp("home"))})) as url:
         yield url
+
+
+@pytest.fixture
+def make_database(database_url: str) -> Iterator[Callable[[], str]]:
+    """Return what makes a database of its own, with nothing in it, and returns its SQLAlchemy URL."""
+    engine = create_engine(database_url, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make() -> str:
+        made.append(f"own_{secrets.token_hex(6)}")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {made[-1]}"))
+        return f"{database_url.rpartition('/')[0]}/{made[-1]}"
+
+    yield make
+    with engine.connect() as connection:
+        for name in made:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
 
 
 @pytest.fixture

@@ -1,28 +1,21 @@
-import secrets
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, func, inspect, select, text
+from sqlalchemy import func, inspect, select, text
 
 from turret_api.accounts import AccountError, Accounts, migrations
 from turret_api.accounts.tables import DELETED_PROJECTS, REVISION, metadata
 
 
 @pytest.fixture
-def accounts(database_url: str) -> Iterator[Accounts]:
+def accounts(make_database: Callable[[], str]) -> Iterator[Accounts]:
     """Accounts in an empty database of their own."""
-    name = f"accounts_{secrets.token_hex(4)}"
-    engine = create_engine(database_url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-        opened = Accounts(f"{database_url.rpartition('/')[0]}/{name}")
+    with contextlib.closing(Accounts(make_database())) as opened:
         yield opened
-        opened.close()
-        connection.execute(text(f"DROP DATABASE {name}"))
-    engine.dispose()
 
 
 def as_made_without_steps(accounts: Accounts, *, with_deleted: bool) -> None:

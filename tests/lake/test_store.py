@@ -107,5 +107,6 @@ def test_rows_that_have_one_of_some_values_are_found_in_whichever_commit_they_ca
 def test_a_table_of_another_version_is_refused_with_what_to_do(lake: Lake) -> None:
     older = pl.DataFrame({"project_id": ["shop"], "field": ["a"]})
     deltalake.write_deltalake(lake.table("field_overrides"), older.to_arrow(), partition_by=["project_id"])
-    with pytest.raises(store.SchemaError, match=r"another version of Turret \(columns decided_at, type\); remove "):
+    words = r"another version of Turret \(columns decided_at, type\); start this version's `turret up` or "
+    with pytest.raises(store.SchemaError, match=words):
         ProjectTable(lake, FIELD_OVERRIDES, "shop")

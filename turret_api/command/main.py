@@ -18,6 +18,8 @@ COMMANDS = {
     "spool": ("turret_api.command.spool:command", "Look after events that are not yet in the lake."),
     "import": ("turret_api.command.import_events:command", "Import historical events from a file."),
     "export": ("turret_api.command.export:command", "Write a table to a file."),
+    "backup": ("turret_api.command.backup:command", "Write everything that Turret knows into one file."),
+    "restore": ("turret_api.command.restore:command", "Make an empty home what a backup holds."),
     "status": ("turret_api.command.status:command", "Show what runs and what there is."),
 }
 

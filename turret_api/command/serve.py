@@ -32,7 +32,7 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
         return
     listener = listen(host, settings.port if port is None else port)
     address = "http://{}:{}".format(*listener.getsockname()[:2])
-    with database(settings) as url:
+    with listener, database(settings) as url:
         _upgrade(settings, url)
         if workers > 1:
             from turret_api.serve.workers import run_workers

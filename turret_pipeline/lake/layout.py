@@ -129,6 +129,11 @@ def upgrade(lake: Lake, todo: Plan, say: Callable[[str], None]) -> None:
     _write(lake, _Mark(LAYOUT))
 
 
+def layout_of(lake: Lake) -> int:
+    """Return the lake's layout; 0 where none is written down."""
+    return _read(lake).layout
+
+
 def refuse_newer(lake: Lake) -> None:
     """Raise `LayoutError` if a later version of Turret has upgraded the lake."""
     mark = _read(lake)

@@ -60,13 +60,18 @@ def scan_files(lake: Lake, table: Table, files: list[str]) -> pl.LazyFrame:
     if not files:
         return table.empty().lazy()
     # Not `pl.scan_delta`: polars 2.1 looks for the percent-encoded path when a local folder has a space in its name.
-    names = [urllib.parse.unquote(name) for name in files] if lake.is_local else files
+    names = file_names(lake, files)
     schema = table.schema
     hive = {name: schema[name] for name in table.partition_by}
     frame = pl.scan_parquet(
         names, hive_partitioning=True, hive_schema=hive, schema={**schema}, missing_columns="insert", glob=False
     )
     return frame.select(schema.names())
+
+
+def file_names(lake: Lake, files: list[str]) -> list[str]:
+    """Return the paths, or on S3 the addresses, of `files`, which deltalake named."""
+    return [urllib.parse.unquote(name) for name in files] if lake.is_local else files
 
 
 def read(lake: Lake, table: Table, project_id: str, *columns: str) -> pl.DataFrame:

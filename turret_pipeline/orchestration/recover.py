@@ -1,6 +1,7 @@
-"""`python -m turret_pipeline.orchestration.recover`: hand runs that a crash cut off to Dagster's retries.
+"""`python -m turret_pipeline.orchestration.recover`: bring Dagster's tables along, hand cut-off runs to its retries.
 
-To be run before the daemon starts. Dagster sees the end of a run's process only while it runs itself. After a crash
+To be run before the daemon starts. Dagster's tables are those of the version that made them, and another one must be
+told to change them. Dagster sees the end of a run's process only while it runs itself. After a crash
 of everything its runs therefore stay STARTED for ever, hold their place in the queue, and are never tried again.
 Reported as failed they are: `run_retries` starts a new run for each, which does what is left to do.
 
@@ -16,8 +17,10 @@ from __future__ import annotations
 import os
 import socket
 
+import dagster
 import dagster as dg
 import psutil
+from alembic.util import CommandError
 
 PROCESS_TAG = "turret/process"
 """Tag of a run that is executed by the process that made it: `process_mark()`."""
@@ -75,9 +78,23 @@ def lives(mark: str) -> bool:
         return False
 
 
+def upgrade_tables(instance: dg.DagsterInstance) -> None:
+    """After this call Dagster's tables are as its version wants them; raise `SystemExit` if they are of a later one."""
+    here, newest = instance.run_storage.alembic_version() or (None, None)
+    if here != newest:
+        try:
+            instance.upgrade(print)
+        except CommandError as error:
+            raise SystemExit(
+                f"Dagster's tables are of a later version of Dagster than {dagster.__version__} ({error}): "
+                "install the version of Turret that used them last, or a later one"
+            ) from error
+
+
 def main() -> None:
     """Recover the instance of DAGSTER_HOME, and print what was found."""
     with dg.DagsterInstance.get() as instance:
+        upgrade_tables(instance)
         for run_id in recover(instance, launched_here=not os.environ.get("TURRET_RAY_ADDRESS")):
             print(f"run {run_id} was cut off and is handed to the retries")
 

@@ -1,0 +1,137 @@
+"""`turret restore`: a home as `turret backup` found it, in a place where there is none."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import click
+import msgspec
+import pyarrow.fs
+
+from turret_api.accounts import AccountError, Accounts
+from turret_api.collector.slots import slot_folders
+from turret_api.command.archive import DUMP, MANIFEST, Manifest, run_postgres
+from turret_api.command.system import running
+from turret_api.command.upgrade import UNFINISHED
+from turret_api.processes.postgres import database
+from turret_pipeline.lake.layout import LAYOUT
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.settings import Settings
+
+
+@click.command()
+@click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def command(archive: Path) -> None:
+    """Make this home, which must be empty, what the file ARCHIVE of `turret backup` holds.
+
+    An archive of an earlier version is upgraded at the next start.
+    """
+    settings = Settings.from_environment()
+    with _opened(archive) as tar:
+        found = _manifest(tar, archive)
+    if found.layout > LAYOUT:
+        raise click.ClickException(
+            f"{archive} is of Turret {found.turret}, whose lakes have layout {found.layout}; this version knows "
+            f"layouts up to {LAYOUT}: install that version or a later one"
+        )
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with database(settings) as url:
+        if reason := _is_used(settings, url):
+            raise click.ClickException(f"{reason}: restore into an empty TURRET_HOME, lake and database")
+        note = settings.home / UNFINISHED
+        note.touch()
+        read(settings, url, archive, lambda line: click.echo(line, err=True))
+        note.unlink()
+    click.echo(f"{settings.home} is as it was when Turret {found.turret} wrote {archive}; `turret up` starts it")
+
+
+def read(settings: Settings, url: str, archive: Path, say: Callable[[str], None]) -> None:
+    """After this call lake, spools and database, which must be empty before, hold what is in the file `archive`.
+
+    Raise `click.ClickException` where it cannot be read.
+    """
+    lake, n_files = settings.open_lake(), 0
+    with tempfile.TemporaryDirectory(dir=settings.home) as folder, _opened(archive) as tar:
+        dump = Path(folder) / DUMP
+        for member in tar:
+            # Raises where a name leads out of the home, or the member is no plain file.
+            name = tarfile.data_filter(member, str(settings.home)).name
+            content = tar.extractfile(member)
+            if content is None:
+                continue
+            part, _, rest = name.partition("/")
+            if part == "lake":
+                _put(lake, rest, content)
+                n_files += 1
+            elif part in ("spool", "home"):
+                _keep(settings.home / (name if part == "spool" else rest), content)
+            elif name == DUMP:
+                _keep(dump, content)
+        say(f"lake: {n_files:,} files")
+        if not dump.exists():
+            raise click.ClickException(f"{archive} ends early: there is no {DUMP} in it")
+        run_postgres("pg_restore", url, "--no-owner", "--exit-on-error", "--single-transaction", str(dump))
+        say("database")
+    os.sync()
+
+
+def _is_used(settings: Settings, url: str) -> str | None:
+    """Return what there is already where an archive would go, in words; None: nothing."""
+    if running(settings) is not None:
+        return f"`turret up` runs for {settings.home}"
+    if (settings.home / UNFINISHED).exists():
+        return f"a restore into {settings.home} did not finish; remove that folder"
+    if slot_folders(settings.home / "spool"):
+        return f"{settings.home} has a spool"
+    lake = settings.open_lake()
+    filesystem, root = lake.filesystem()
+    parts = filesystem.get_file_info([f"{root}/{name}" for name in ("events", "tables")])
+    if any(info.type != pyarrow.fs.FileType.NotFound for info in parts):
+        return f"the lake {lake.root} is not empty"
+    with contextlib.closing(Accounts(url)) as accounts, contextlib.suppress(AccountError):
+        if accounts.is_new():
+            return None
+    return "the database has accounts"
+
+
+@contextlib.contextmanager
+def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+    """Yield the archive; what is wrong with it comes out as one line."""
+    try:
+        with tarfile.open(archive) as tar:
+            yield tar
+    except (tarfile.TarError, EOFError, msgspec.DecodeError) as error:
+        raise click.ClickException(f"{archive} cannot be read: {error}") from error
+    except OSError as error:
+        raise click.ClickException(f"the restore failed: {error}") from error
+
+
+def _manifest(tar: tarfile.TarFile, archive: Path) -> Manifest:
+    first = tar.next()
+    content = tar.extractfile(first) if first is not None and first.name == MANIFEST else None
+    if content is None:
+        raise click.ClickException(f"{archive} is no archive of `turret backup`")
+    return msgspec.json.decode(content.read(), type=Manifest)
+
+
+def _put(lake: Lake, name: str, content: IO[bytes]) -> None:
+    filesystem, root = lake.filesystem()
+    path = f"{root}/{name}"
+    if lake.is_local:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with filesystem.open_output_stream(path) as stream:
+        shutil.copyfileobj(content, stream)
+
+
+def _keep(file: Path, content: IO[bytes]) -> None:
+    """After this call the file, which its owner alone may read, has the content."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        shutil.copyfileobj(content, stream)
