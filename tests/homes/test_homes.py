@@ -93,6 +93,7 @@ def anew(home: Home, folder: Path) -> Lake:
     return lake
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("release", RELEASES)
 def test_a_home_of_each_release_is_upgraded_without_a_hand(
     home_of: Callable[[str], Home], release: str, tmp_path: Path

@@ -141,6 +141,7 @@ def test_decisions_that_added_columns_do_not_bring_along_stop_the_whole(lake: La
 
 
 def test_a_table_that_cannot_be_read_is_made_anew_and_decisions_are_not(lake: Lake) -> None:
+    write(lake, JOURNEY_EDGES)
     for table in (EVENTS, TOPIC_EDITS):
         write(lake, table)
         log = Path(lake.table(table.name)) / "_delta_log" / f"{0:020d}.json"

@@ -68,7 +68,10 @@ class Plan:
 
 
 def plan(lake: Lake) -> Plan:
-    """Return what it takes to bring the lake to `LAYOUT`; changes nothing. Of a current lake only one file is read."""
+    """Return what it takes to bring the lake to `LAYOUT`; changes nothing. Of a current lake only one file is read.
+
+    Raise `OSError` where the lake is away.
+    """
     mark = _read(lake)
     if mark.layout > LAYOUT:
         return Plan(obstacles=(_too_new(lake, mark),))
@@ -76,13 +79,13 @@ def plan(lake: Lake) -> Plan:
         return Plan(is_current=True)
     added: list[tuple[Table, tuple[str, ...]]] = []
     removed, obstacles = set(mark.removing), list[str]()
-    there = []
+    there: list[Table] = []
+    is_of_before_0_1_0 = False
     for table in TABLES.values():
         try:
             opened = store.open_table(lake, table)
-        except (DeltaError, OSError, ValueError) as error:
-            opened, reason = None, f"cannot be read ({str(error).splitlines()[0][:200]})"
-            there.append(table)
+        except (DeltaError, ValueError) as error:
+            reason = f"cannot be read ({str(error).splitlines()[0][:200]})"
         else:
             if opened is None:
                 continue
@@ -91,14 +94,15 @@ def plan(lake: Lake) -> Plan:
             if not reason:
                 added += [(table, missing)] if missing else []
                 continue
+            is_of_before_0_1_0 |= mark.layout == 0
         if table.is_kept:
             obstacles.append(
                 f"the table {table.name} {reason}, and no build makes its rows again: restore it from a backup"
             )
         else:
             removed.add(table.name)
-    if mark.layout == 0 and removed:
-        # Before 0.1.0: the same columns might hold something else, which no number of those versions tells.
+    if is_of_before_0_1_0:
+        # The same columns might hold something else then, which no number of those versions tells.
         removed |= {table.name for table in there if not table.is_kept}
     kept = tuple((table, columns) for table, columns in added if table.name not in removed)
     return Plan(False, kept, tuple(name for name in TABLES if name in removed), tuple(obstacles))
