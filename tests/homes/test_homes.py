@@ -43,6 +43,8 @@ from turret_pipeline.stages.pending import pending_stages
 
 HERE = Path(__file__).parent
 RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in HERE.glob("*.tar.xz"))
+BEFORE_RELEASES = ("2026-11-23", "2026-11-25")
+"""Homes of before the first release."""
 CURRENT = Standing(True, (), ())
 
 
@@ -94,7 +96,9 @@ def anew(home: Home, folder: Path) -> Lake:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize(
+    "release", [pytest.param(each, marks=pytest.mark.long if each in BEFORE_RELEASES else []) for each in RELEASES]
+)
 def test_a_home_of_each_release_is_upgraded_without_a_hand(
     home_of: Callable[[str], Home], release: str, tmp_path: Path
 ) -> None:
@@ -155,6 +159,7 @@ def test_an_upgrade_is_done_once_and_costs_nothing_then(home_of: Callable[[str],
     assert {table.name: store.version(home.lake, table) for table in TABLES.values()} == before
 
 
+@pytest.mark.long
 @pytest.mark.timeout(400)
 def test_turret_up_alone_upgrades_a_home_whose_cursor_this_version_does_not_know(
     home_of: Callable[[str], Home],
