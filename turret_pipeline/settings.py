@@ -59,6 +59,12 @@ SETTINGS: tuple[Setting, ...] = (
         "free MiB on the disks of spool and lake below which no event is taken",
     ),
     Setting(
+        "TURRET_LATE_SECONDS",
+        "600",
+        "how long events may wait until they are in all tables; past that `turret status`, `GET /readyz/pipeline` and "
+        "the dashboard show red",
+    ),
+    Setting(
         "TURRET_QUESTION_SECONDS",
         "30",
         "longest time to wait for one answer of the read API; its work is ended after four times that",
@@ -87,6 +93,7 @@ class Settings:
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
         disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
+        late_s: seconds that events may wait until they are in all tables.
         question_s: seconds that one waits for an answer of the read API; its work is ended after four times that.
         question_bytes: memory that the process which answers them may hold; None: half of the machine's.
     """
@@ -104,6 +111,7 @@ class Settings:
     max_text: int = 100_000
     roll_after_s: float = 2.0
     disk_reserve_bytes: int | None = None
+    late_s: float = 600.0
     question_s: float = 30.0
     question_bytes: int | None = None
 
@@ -143,6 +151,7 @@ class Settings:
             max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
             roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
             disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),
+            late_s=float(_integer(env, "TURRET_LATE_SECONDS", 600, 1, 10_000_000)),
             question_s=float(_integer(env, "TURRET_QUESTION_SECONDS", 30, 1, 3600)),
             question_bytes=_mebibytes(env, "TURRET_QUESTION_MEMORY_MB"),
         )

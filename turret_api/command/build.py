@@ -6,7 +6,6 @@ Dagster.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import datetime as dt
 import signal
@@ -107,15 +106,9 @@ def bring_in_spools(settings: Settings, url: str) -> None:
 
 def spooled(settings: Settings) -> list[tuple[int, int | None]]:
     """Return for each spool of this host how many events wait in it, at most, and since when (Unix microseconds)."""
-    from turret_api.collector.slots import SPOOL_FILE, slot_folders
-    from turret_api.collector.spool import SpoolReader
+    from turret_api.freshness import backlogs
 
-    found = []
-    for folder in slot_folders(settings.home / "spool"):
-        with contextlib.closing(SpoolReader(folder / SPOOL_FILE)) as reader:
-            backlog = reader.backlog()
-            found.append((backlog.rows, backlog.oldest_us))
-    return found
+    return [(backlog.rows, backlog.oldest_us) for backlog in backlogs(settings.home / "spool")]
 
 
 def _project_ids(url: str, names: tuple[str, ...]) -> list[str]:

@@ -35,6 +35,7 @@ from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.partitions import PROJECT, PROJECTS, day_key
 from turret_pipeline.orchestration.recover import recover
 from turret_pipeline.orchestration.table_metadata import RAW_EVENTS
+from turret_pipeline.orchestration.waiting import note_waiting
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.pending import Blocked, LakeNow, blocked_tables, stopped, why_stopped
@@ -127,6 +128,7 @@ def look(
     lake = settings.open_lake()
     lake_now = LakeNow(lake, settings.model, stages=stages, clusters=settings.clusters)
     pending = {project: lake_now.pending(project) for project in lake_now.projects}
+    note_waiting(lake, lake_now, pending, now)
     blocked = blocked_tables(lake, stages)
     for project, wrong in blocked.items():
         waits = stopped(wrong, stages)
