@@ -79,6 +79,11 @@ class Directory:
         """Whether the last look at Postgres succeeded."""
         return self._reached
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key is known."""
+        return not self._copy.keys
+
     def start(self) -> None:
         """From this call on a thread brings the copy up to date every `REFRESH_S` seconds."""
         self.refresh()

@@ -22,7 +22,7 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
 
     Ends on Ctrl-C or SIGTERM, after what was taken is stored and in the lake.
     """
-    from turret_api.processes.postgres import database
+    from turret_api.processes.postgres import database, database_kept
     from turret_api.serve.log import to_stderr
 
     settings = Settings.from_environment()
@@ -32,7 +32,9 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
         return
     listener = listen(host, settings.port if port is None else port)
     address = "http://{}:{}".format(*listener.getsockname()[:2])
-    with database(settings) as url:
+    log = logging.getLogger(__name__)
+    # Events of known keys are taken without the database too, so its loss is no reason to end.
+    with database(settings) as url, database_kept(settings, url, log.warning, log.error):
         if workers > 1:
             from turret_api.serve.workers import run_workers
 

@@ -20,7 +20,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,13 +33,11 @@ from turret_api.accounts import Accounts, NewProject
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
 from turret_api.command.health import accepts, answers, last_heartbeat
 from turret_api.processes import guard
-from turret_api.processes.postgres import DatabaseError, database, embedded_server, revive
+from turret_api.processes.postgres import database, database_kept
 from turret_api.processes.supervisor import Component, StartError, Supervisor, tail
 from turret_pipeline.settings import Settings
 
 HOST = "127.0.0.1"
-DATABASE_S = 2.0
-"""Seconds between two looks at the embedded database."""
 API_S = 120.0
 DAGSTER_S = 180.0
 """Seconds that a start may take on a busy machine, where it takes a tenth of that otherwise."""
@@ -92,35 +89,10 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
                     # Made last: its keys are shown once, and only if the start succeeds.
                     first = None if accounts.projects() else accounts.create_project("default")
                     accounts.close()
-                    with _database_kept(supervisor, settings, url):
+                    with database_kept(settings, url, supervisor.say, supervisor.fail):
                         yield System(settings, url, supervisor, first)
             except StartError as error:
                 raise click.ClickException(str(error)) from error
-
-
-@contextlib.contextmanager
-def _database_kept(supervisor: Supervisor, settings: Settings, url: str) -> Iterator[None]:
-    """Inside the block the embedded database is started again if it and its keeper are killed."""
-    ending = threading.Event()
-
-    def watch() -> None:
-        while not ending.wait(DATABASE_S):
-            if embedded_server(settings.home) is None:
-                try:
-                    if revive(settings) == url:
-                        supervisor.say("the database was started again")
-                    else:
-                        supervisor.fail("the database had to move to another port: start again")
-                except DatabaseError as error:
-                    supervisor.fail(error.message)
-
-    watcher = threading.Thread(target=watch, name="database", daemon=True)
-    if settings.database_url is None:
-        watcher.start()
-    try:
-        yield
-    finally:
-        ending.set()
 
 
 def running(settings: Settings) -> dict[str, object] | None:

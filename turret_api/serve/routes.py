@@ -78,6 +78,8 @@ def _operation(collector: Collector, freshness: Freshness) -> APIRouter:
         if obstacle is not None:
             raise UnavailableError(obstacle, retry_after_s=5)
         accounts = "reached" if collector.keys.is_current else "away"
+        if accounts == "away" and collector.keys.is_empty:
+            raise UnavailableError("The accounts' database is away and no key is known yet.", retry_after_s=5)
         return JSONResponse({"status": "ready", "accounts": accounts, "pipeline": await _pipeline(freshness)})
 
     @router.get(
