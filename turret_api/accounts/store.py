@@ -7,14 +7,15 @@ import re
 import secrets
 import unicodedata
 from dataclasses import dataclass
+from importlib.metadata import version
 
-from sqlalchemy import Connection, Engine, create_engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, create_engine, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 
-from turret_api.accounts import keys
+from turret_api.accounts import keys, migrations
 from turret_api.accounts.plans import TRIAL, Plan, PlanError, limit_of
-from turret_api.accounts.tables import API_KEYS, DELETED_PROJECTS, PROJECTS, QUOTA_GRANTS, REVISION, metadata
+from turret_api.accounts.tables import API_KEYS, DELETED_PROJECTS, PROJECTS, QUOTA_GRANTS, REVISION
 from turret_pipeline.semantics.blank import is_blank
 
 _LOCK = 0x7475727265  # "turre": the advisory lock under which tables are made
@@ -112,12 +113,23 @@ class Accounts:
         self.engine.dispose()
 
     def migrate(self) -> None:
-        """After this call every table exists; any number of processes may do this at once."""
+        """After this call every table is as `accounts.tables` declares it; any number of processes may do this at once.
+
+        Raise `AccountError`, with nothing changed, if a later version of Turret has changed them.
+        """
         with self.engine.begin() as connection:
+            if migrations.is_stamped(connection):
+                return
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {metadata.schema}"))
-            metadata.create_all(connection)
+            _refuse_newer(connection)
+            migrations.bring(connection)
             connection.execute(postgresql.insert(REVISION).values(one=1, number=1).on_conflict_do_nothing())
+
+    def is_migrated(self) -> bool:
+        """Return whether nothing is left for `migrate` to do; raise `AccountError` where it would."""
+        with self.engine.connect() as connection:
+            _refuse_newer(connection)
+            return migrations.is_stamped(connection)
 
     def create_project(self, name: str, plan: str = TRIAL, limit: int | None = None) -> NewProject:
         """Make a project with one key of each scope; raise `AccountError` if name, plan or limit cannot be had."""
@@ -240,6 +252,15 @@ _SELECT_KEYS = select(
     API_KEYS.c.expires_at,
     API_KEYS.c.revoked_at,
 )
+
+
+def _refuse_newer(connection: Connection) -> None:
+    found = migrations.revision(connection)
+    if found is not None and found > migrations.HEAD:
+        raise AccountError(
+            f"the accounts in Postgres are of a later version of Turret (step {found}; this is Turret "
+            f"{version('turret')}, which knows steps up to {migrations.HEAD}): install that version or a later one"
+        )
 
 
 def _insert_key(connection: Connection, project_id: str, scope: str, expires_at: dt.datetime | None) -> NewKey:
