@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 
 from turret_api.accounts.tables import metadata
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest step: that of the last file in `versions`."""
 
 SCHEMA = str(metadata.schema)
@@ -36,7 +36,7 @@ def is_stamped(connection: Connection) -> bool:
     """Return whether the database says that it has the newest step."""
     if connection.scalar(text(f"SELECT to_regclass('{SCHEMA}.alembic_version')")) is None:
         return False
-    return connection.scalar(text(f"SELECT version_num FROM {SCHEMA}.alembic_version")) == HEAD
+    return bool(connection.scalar(text(f"SELECT version_num FROM {SCHEMA}.alembic_version")) == HEAD)
 
 
 def bring(connection: Connection) -> None:
