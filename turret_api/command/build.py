@@ -6,6 +6,7 @@ Dagster.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import datetime as dt
 import signal
@@ -23,6 +24,10 @@ from turret_pipeline.settings import Settings
 
 SPOOL_S = 30.0
 """Seconds to wait for running collectors to roll what they have taken; they do so every few seconds."""
+GRACE_S = 8.0
+"""Seconds from a signal to the kill of a builder that does not end."""
+LOOK_S = 0.2
+INTERRUPTED = 130
 _PR_SET_PDEATHSIG = 1
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -61,21 +66,39 @@ def command(
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:
-    """Run the command to its end: signals to us go to it, and it dies with us. Return its exit status."""
+    """Run the command to its end: signals to us go to it, and it dies with us. Return its exit status.
+
+    It has `GRACE_S` to end after the first signal, and is then killed: it may be in native code that hears no signal,
+    and what it has committed stands.
+    """
     process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)
+    told_at: list[float] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
+        told_at.append(time.monotonic())
         # Ctrl-C in a terminal has reached it already: it is in our process group.
         if number != signal.SIGINT:
             process.send_signal(number)
 
     before = {each: signal.signal(each, pass_on) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        code = process.wait()
+        while (code := _waited(process)) is None:
+            if told_at and time.monotonic() - told_at[0] > GRACE_S:
+                process.kill()
+                process.wait()
+                click.echo("build interrupted; what is done is done, the next build goes on from there", err=True)
+                return INTERRUPTED
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
     return 128 - code if code < 0 else code
+
+
+def _waited(process: subprocess.Popen[bytes]) -> int | None:
+    """Wait for a moment; return the exit status if the process has ended."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(LOOK_S)
+    return None
 
 
 def bring_in_spools(settings: Settings, url: str) -> None:

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C or SIGTERM."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Do what the command line asks for; return the exit status."""
     parser = argparse.ArgumentParser("turret_pipeline.orchestration.build", description="Bring every table up to date.")
@@ -49,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         scope = Scope(options.first, options.last, frozenset(options.asset), options.full_refresh, options.days_per_run)
         return _build(options.project, scope)
     except KeyboardInterrupt:
-        return _fail("interrupted; what is done is done, the next build goes on from there", 130)
+        return _fail("interrupted; what is done is done, the next build goes on from there", INTERRUPTED)
     except SettingError as error:
         return _fail(str(error), 2)
 
@@ -125,4 +129,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if status == INTERRUPTED:
+        sys.stdout.flush()
+        # At once: to take down all that Dagster and the models have loaded may take many seconds.
+        os._exit(status)
+    sys.exit(status)

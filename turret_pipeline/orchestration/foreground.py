@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
 from dagster._core.instance.ref import InstanceRef
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -105,7 +106,10 @@ def _run(
     full_refresh: bool,
     days: Sequence[dt.date] = (),
 ) -> _Failure | None:
-    """Execute one job for some tables of one project (and `days`); return None, or why it failed."""
+    """Execute one job for some tables of one project (and `days`); return None, or why it failed.
+
+    Raise `KeyboardInterrupt` if a signal ended it.
+    """
     tags = {BUILDING_TAG: project, "dagster/max_retries": "0", "dagster/max_runtime": "0"}
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if full_refresh:
@@ -123,6 +127,9 @@ def _run(
         )
     if result.success:
         return None
+    if any(_is_interruption(event) for event in result.all_events):
+        # Dagster took the signal for a failure of this run; it is for the whole build.
+        raise KeyboardInterrupt
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
@@ -134,6 +141,11 @@ def _run(
             return _Failure(reason, error is not None and error.cls_name == "DagsterAssetCheckFailedError")
     failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
     return _Failure(f"{', '.join(failed) or 'no reason given'} (run {result.run_id})", bool(failed))
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    is_failure = event.event_type == dg.DagsterEventType.RUN_FAILURE
+    return is_failure and event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
 
 
 def _selection(job: dg.JobDefinition, tables: Collection[str]) -> list[dg.AssetKey]:
