@@ -29,6 +29,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TURRET_DATABASE_URL", "embedded", "`postgresql://…` of a Postgres server, for more than one host"),
     Setting("TURRET_PORT", "8000", "port of the API and the dashboard"),
     Setting("TURRET_DAGSTER_PORT", "3000", "port of the Dagster UI"),
+    Setting(
+        "TURRET_TLS_CERT",
+        "unset",
+        "file with the certificate (chain) in PEM format; with it and its key the API and the dashboard speak HTTPS",
+    ),
+    Setting("TURRET_TLS_KEY", "unset", "file with the certificate's key in PEM format, without a password"),
     Setting("TURRET_MODEL", "all-MiniLM-L6-v2", "sentence-transformers name or folder of the embedding model"),
     Setting(
         "TURRET_CLUSTERS",
@@ -87,6 +93,7 @@ class Settings:
         database_url: `postgresql+psycopg2://…`, or None for the embedded server.
         port: TCP port of the API.
         dagster_port: TCP port of the Dagster UI.
+        tls_cert, tls_key: absolute files of certificate and key; None: the API speaks HTTP.
         model: name or folder of the embedding model, or None for the one that ships with Turret.
         clusters: how topics are found, `graph` or `hdbscan`.
         llm_url, llm_model, llm_key: language model that names topics; None: none does.
@@ -103,6 +110,8 @@ class Settings:
     database_url: str | None = None
     port: int = 8000
     dagster_port: int = 3000
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     model: str | None = None
     clusters: str = "graph"
     llm_url: str | None = None
@@ -128,6 +137,9 @@ class Settings:
                 raise SettingError(f"the lake's folder {lake!r} has a '%' in its name; choose one without")
         if env.get("TURRET_RAY_ADDRESS"):
             raise SettingError("TURRET_RAY_ADDRESS is set, but this version runs assets as local processes; unset it")
+        tls_cert, tls_key = _file(env, "TURRET_TLS_CERT"), _file(env, "TURRET_TLS_KEY")
+        if (tls_cert is None) != (tls_key is None):
+            raise SettingError("TURRET_TLS_CERT and TURRET_TLS_KEY belong together: set both, or neither")
         model = env.get("TURRET_MODEL") or None
         clusters = env.get("TURRET_CLUSTERS") or "graph"
         if clusters not in ("graph", "hdbscan"):
@@ -143,6 +155,8 @@ class Settings:
             database_url=_database_url(env.get("TURRET_DATABASE_URL") or None),
             port=_integer(env, "TURRET_PORT", 8000, 1, 65535),
             dagster_port=_integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
+            tls_cert=tls_cert,
+            tls_key=tls_key,
             model=None if model in (None, "all-MiniLM-L6-v2") else model,
             clusters=clusters,
             llm_url=llm_url,
@@ -156,9 +170,19 @@ class Settings:
             question_bytes=_mebibytes(env, "TURRET_QUESTION_MEMORY_MB"),
         )
 
+    @property
+    def scheme(self) -> str:
+        """How the API's addresses begin: `http` or `https`."""
+        return "http" if self.tls_cert is None else "https"
+
     def open_lake(self) -> Lake:
         """Return the lake that these settings name."""
         return Lake(self.lake)
+
+
+def _file(env: Mapping[str, str], variable: str) -> Path | None:
+    text = env.get(variable)
+    return Path(text).expanduser().absolute() if text else None
 
 
 def _integer(env: Mapping[str, str], variable: str, default: int, low: int, high: int) -> int:

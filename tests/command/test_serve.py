@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import os
 import re
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -94,6 +95,71 @@ def test_a_server_that_has_never_known_a_key_is_not_ready_without_the_database(u
         ready = httpx.get(f"{address}/readyz", timeout=30)
     assert ready.status_code == 503
     assert ready.json()["error"] == "The accounts' database is away and no key is known yet."
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> dict[str, str]:
+    """A self-signed certificate of localhost and 127.0.0.1, with its key, as settings."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    make_certificate(cert, key)
+    return {"TURRET_TLS_CERT": str(cert), "TURRET_TLS_KEY": str(key)}
+
+
+def make_certificate(cert: Path, key: Path) -> None:
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", str(cert), "-keyout", str(key)]
+    subprocess.run([*words, *names], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_with_a_certificate_the_server_speaks_https_and_its_cookie_is_secure(
+    used_home: Path, certificate: dict[str, str], workers: int
+) -> None:
+    with serving(used_home, "--workers", str(workers), **certificate) as address:
+        assert address.startswith("https://")
+        url = embedded_url(used_home)
+        assert url is not None
+        trusted = ssl.create_default_context(cafile=certificate["TURRET_TLS_CERT"])
+        with httpx.Client(base_url=address, verify=trusted, timeout=30) as client:
+            until(lambda: client.get("/readyz").json()["accounts"] == "reached")
+            accounts = Accounts(url)
+            shop = accounts.create_project("shop")
+            accounts.close()
+            event = {"name": "asked", "metadata": {"prompt": "hello"}}
+            sent = client.post("/track", json=event, headers={"X-API-Key": shop.write_key})
+            assert sent.json()["success"] is True
+            form, origin = {"key": shop.read_key}, {"Sec-Fetch-Site": "same-origin"}
+            signed_in = client.post("/sign-in", data=form, headers=origin)
+            assert signed_in.status_code == 303 and "Secure" in signed_in.headers["set-cookie"]
+            assert client.get("/").status_code == 200
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(address.replace("https", "http"), timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"TURRET_TLS_KEY": ""}, "belong together"),
+        ({"TURRET_TLS_CERT": "/nowhere/cert.pem"}, "TURRET_TLS_CERT: /nowhere/cert.pem cannot be read: No such file"),
+        ({"TURRET_TLS_KEY": "other"}, "the key is not that of the certificate"),
+        ({"TURRET_TLS_CERT": "text"}, "holds no certificate in PEM format"),
+        ({"TURRET_TLS_KEY": "locked"}, "the key without a password"),
+    ],
+    ids=lambda of: next(iter(of)) if isinstance(of, dict) else "",
+)
+@pytest.mark.parametrize("command", ["serve", "up"])
+def test_files_that_cannot_be_used_are_refused_at_the_start_in_one_line(
+    home: Path, tmp_path: Path, certificate: dict[str, str], command: str, changed: dict[str, str], words: str
+) -> None:
+    make_certificate(tmp_path / "another.pem", tmp_path / "other")
+    (tmp_path / "text").write_text("no certificate")
+    lock = ["openssl", "rsa", "-aes128", "-passout", "pass:secret", "-in", certificate["TURRET_TLS_KEY"]]
+    subprocess.run([*lock, "-out", str(tmp_path / "locked")], check=True, capture_output=True)
+    paths = {name: str(tmp_path / value) if value else "" for name, value in changed.items()}
+    done = turret(home, command, **(certificate | paths))
+    assert done.returncode == 1
+    assert words in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert not (home / "postgres").exists()
 
 
 def test_commands_beside_a_server_use_its_database(used_home: Path) -> None:

@@ -35,6 +35,7 @@ from turret_api.command.health import accepts, answers, last_heartbeat
 from turret_api.processes import guard
 from turret_api.processes.postgres import database, database_kept
 from turret_api.processes.supervisor import Component, StartError, Supervisor, tail
+from turret_api.serve.tls import check_tls
 from turret_pipeline.settings import Settings
 
 HOST = "127.0.0.1"
@@ -55,7 +56,7 @@ class System:
     @property
     def url(self) -> str:
         """Where the API and the dashboard are."""
-        return f"http://{HOST}:{self.settings.port}"
+        return f"{self.settings.scheme}://{HOST}:{self.settings.port}"
 
     @property
     def dagster_url(self) -> str:
@@ -76,6 +77,7 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
     What a crashed `up` of this home left over is ended first, and runs that were under way are handed to Dagster's
     retries before its daemon starts.
     """
+    check_tls(settings)
     with _home(settings) as lock:
         if left_over := guard.end(settings.home):
             say(f"ended {left_over} processes that an earlier `turret up` left over")
@@ -127,7 +129,7 @@ def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
         [*python, "turret_api", "serve"],
         turret_environment(settings, url),
         logs / "api.log",
-        lambda: answers(f"http://{HOST}:{settings.port}/healthz"),
+        lambda: answers(f"{settings.scheme}://{HOST}:{settings.port}/healthz"),
         settings.port,
     )
     code = Component(
@@ -217,7 +219,7 @@ def _lock(lock: IO[str]) -> bool:
 def _note(lock: IO[str], settings: Settings, supervisor: Supervisor) -> None:
     known = {
         "pid": os.getpid(),
-        "url": f"http://{HOST}:{settings.port}",
+        "url": f"{settings.scheme}://{HOST}:{settings.port}",
         "dagster_url": f"http://{HOST}:{settings.dagster_port}",
         "pids": supervisor.pids(),
         "ports": supervisor.ports(),
