@@ -22,6 +22,7 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
 
     Ends on Ctrl-C or SIGTERM, after what was taken is stored and in the lake.
     """
+    from turret_api.command.private_home import make_private
     from turret_api.processes.postgres import database, database_kept
     from turret_api.serve.log import to_stderr
     from turret_api.serve.tls import check_tls
@@ -35,6 +36,9 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
     listener = listen(host, settings.port if port is None else port)
     address = "{}://{}:{}".format(settings.scheme, *listener.getsockname()[:2])
     log = logging.getLogger(__name__)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    if open_to_others := make_private(settings.home):
+        log.warning(open_to_others)
     # Events of known keys are taken without the database too, so its loss is no reason to end.
     with database(settings) as url, database_kept(settings, url, log.warning, log.error):
         if workers > 1:

@@ -32,6 +32,7 @@ import orjson
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
 from turret_api.command.health import accepts, answers, last_heartbeat
+from turret_api.command.private_home import make_private
 from turret_api.processes import guard
 from turret_api.processes.postgres import database, database_kept
 from turret_api.processes.supervisor import Component, StartError, Supervisor, tail
@@ -81,6 +82,8 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
     with _home(settings) as lock:
         if left_over := guard.end(settings.home):
             say(f"ended {left_over} processes that an earlier `turret up` left over")
+        if open_to_others := make_private(settings.home):
+            say(open_to_others)
         _check_ports(settings)
         with database(settings) as url:
             try:
