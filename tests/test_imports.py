@@ -31,7 +31,7 @@ API_DOORS = {
     "processes": (),
     "accounts": ("auth",),
     "collector": ("accounts", "auth", "errors"),
-    "serve": ("collector", "errors", "processes"),
+    "serve": ("collector", "errors", "freshness", "processes"),
 }
 """By room of `turret_api`, the others that it may enter."""
 

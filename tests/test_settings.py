@@ -38,6 +38,9 @@ def test_the_database_is_always_spoken_to_through_the_installed_driver(scheme: s
         ("TURRET_DATABASE_URL", "x"),
         ("TURRET_LAKE", "/data/100%25"),
         ("TURRET_CLUSTERS", "kmeans"),
+        ("TURRET_TLS_CERT", "cert.pem"),
+        ("TURRET_TLS_KEY", "key.pem"),
+        ("TURRET_LATE_SECONDS", "0"),
         ("TURRET_RAY_ADDRESS", "ray://127.0.0.1:10001"),
     ],
 )

@@ -17,6 +17,7 @@ from turret_api.collector.collector import Collector
 from turret_api.dashboard.routes import Dashboard
 from turret_api.dashboard.sessions import Sessions, load_secret
 from turret_api.document import DocumentedAPI
+from turret_api.freshness import Freshness
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.front import Front
@@ -48,6 +49,7 @@ def create_app(
     sessions = Sessions(load_secret(settings.home), keys)
     calculator = None if collector is None else Calculator(lake, settings.question_s, settings.question_bytes)
     engine = Engine(lake, calculator)
+    freshness = Freshness(lake, settings.home / "spool", settings.late_s)
     app = DocumentedAPI(
         title="Turret",
         version=version("turret"),
@@ -60,8 +62,8 @@ def create_app(
     error_answers.install(app)
     if collector is not None:
         app.add_middleware(Front, library=engine.library, keys=keys)
-        install_collector(app, collector)
-    app.include_router(read_router(engine, Gate(keys, sessions), accounts))
+        install_collector(app, collector, freshness)
+    app.include_router(read_router(engine, Gate(keys, sessions), accounts, freshness))
     app.include_router(Dashboard(settings, accounts, sessions).router())
     return app
 

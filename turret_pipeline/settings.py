@@ -29,6 +29,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TURRET_DATABASE_URL", "embedded", "`postgresql://…` of a Postgres server, for more than one host"),
     Setting("TURRET_PORT", "8000", "port of the API and the dashboard"),
     Setting("TURRET_DAGSTER_PORT", "3000", "port of the Dagster UI"),
+    Setting(
+        "TURRET_TLS_CERT",
+        "unset",
+        "file with the certificate (chain) in PEM format; with it and its key the API and the dashboard speak HTTPS",
+    ),
+    Setting("TURRET_TLS_KEY", "unset", "file with the certificate's key in PEM format, without a password"),
     Setting("TURRET_MODEL", "all-MiniLM-L6-v2", "sentence-transformers name or folder of the embedding model"),
     Setting(
         "TURRET_CLUSTERS",
@@ -59,6 +65,12 @@ SETTINGS: tuple[Setting, ...] = (
         "free MiB on the disks of spool and lake below which no event is taken",
     ),
     Setting(
+        "TURRET_LATE_SECONDS",
+        "600",
+        "how long events may wait until they are in all tables; past that `turret status`, `GET /readyz/pipeline` and "
+        "the dashboard show red",
+    ),
+    Setting(
         "TURRET_QUESTION_SECONDS",
         "30",
         "longest time to wait for one answer of the read API; its work is ended after four times that",
@@ -81,12 +93,14 @@ class Settings:
         database_url: `postgresql+psycopg2://…`, or None for the embedded server.
         port: TCP port of the API.
         dagster_port: TCP port of the Dagster UI.
+        tls_cert, tls_key: absolute files of certificate and key; None: the API speaks HTTP.
         model: name or folder of the embedding model, or None for the one that ships with Turret.
         clusters: how topics are found, `graph` or `hdbscan`.
         llm_url, llm_model, llm_key: language model that names topics; None: none does.
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
         disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
+        late_s: seconds that events may wait until they are in all tables.
         question_s: seconds that one waits for an answer of the read API; its work is ended after four times that.
         question_bytes: memory that the process which answers them may hold; None: half of the machine's.
     """
@@ -96,6 +110,8 @@ class Settings:
     database_url: str | None = None
     port: int = 8000
     dagster_port: int = 3000
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     model: str | None = None
     clusters: str = "graph"
     llm_url: str | None = None
@@ -104,6 +120,7 @@ class Settings:
     max_text: int = 100_000
     roll_after_s: float = 2.0
     disk_reserve_bytes: int | None = None
+    late_s: float = 600.0
     question_s: float = 30.0
     question_bytes: int | None = None
 
@@ -120,6 +137,9 @@ class Settings:
                 raise SettingError(f"the lake's folder {lake!r} has a '%' in its name; choose one without")
         if env.get("TURRET_RAY_ADDRESS"):
             raise SettingError("TURRET_RAY_ADDRESS is set, but this version runs assets as local processes; unset it")
+        tls_cert, tls_key = _file(env, "TURRET_TLS_CERT"), _file(env, "TURRET_TLS_KEY")
+        if (tls_cert is None) != (tls_key is None):
+            raise SettingError("TURRET_TLS_CERT and TURRET_TLS_KEY belong together: set both, or neither")
         model = env.get("TURRET_MODEL") or None
         clusters = env.get("TURRET_CLUSTERS") or "graph"
         if clusters not in ("graph", "hdbscan"):
@@ -135,6 +155,8 @@ class Settings:
             database_url=_database_url(env.get("TURRET_DATABASE_URL") or None),
             port=_integer(env, "TURRET_PORT", 8000, 1, 65535),
             dagster_port=_integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
+            tls_cert=tls_cert,
+            tls_key=tls_key,
             model=None if model in (None, "all-MiniLM-L6-v2") else model,
             clusters=clusters,
             llm_url=llm_url,
@@ -143,13 +165,24 @@ class Settings:
             max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
             roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
             disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),
+            late_s=float(_integer(env, "TURRET_LATE_SECONDS", 600, 1, 10_000_000)),
             question_s=float(_integer(env, "TURRET_QUESTION_SECONDS", 30, 1, 3600)),
             question_bytes=_mebibytes(env, "TURRET_QUESTION_MEMORY_MB"),
         )
 
+    @property
+    def scheme(self) -> str:
+        """How the API's addresses begin: `http` or `https`."""
+        return "http" if self.tls_cert is None else "https"
+
     def open_lake(self) -> Lake:
         """Return the lake that these settings name."""
         return Lake(self.lake)
+
+
+def _file(env: Mapping[str, str], variable: str) -> Path | None:
+    text = env.get(variable)
+    return Path(text).expanduser().absolute() if text else None
 
 
 def _integer(env: Mapping[str, str], variable: str, default: int, low: int, high: int) -> int:

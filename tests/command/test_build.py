@@ -8,19 +8,23 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
 import polars as pl
 import psutil
+import pytest
 
+from tests.command.kills import DYING, while_waiting
 from tests.processes.conftest import processes_of, until
+from tests.small_lake import DAYS, event, put
 from turret_api.accounts import Accounts
 from turret_api.command.build import bring_in_spools, spooled
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, read_parts, write_part
-from turret_pipeline.lake.tables import FIELD_FAILURES
+from turret_pipeline.lake.tables import EVENTS, FIELD_FAILURES
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.work import Work
@@ -85,6 +89,44 @@ def test_the_builder_gets_the_signals_that_we_get_and_its_exit_status_is_ours() 
         assert build.stdout is not None and build.stdout.readline() == "on\n"
         build.terminate()
         assert build.wait() == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_builder_that_hears_no_signal_is_killed_in_time(number: signal.Signals) -> None:
+    # In a loop of native code that neither looks for signals nor lets another thread run.
+    script = "import os, signal; signal.signal(15, lambda *_: None); print(os.getpid(), flush=True); sum(range(10**15))"
+    with subprocess.Popen(
+        [sys.executable, "-c", RUN, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as build:
+        assert build.stdout is not None
+        builder = psutil.Process(int(build.stdout.readline()))
+        started = time.monotonic()
+        build.send_signal(number)
+        _, said = build.communicate(timeout=60)
+        assert (build.returncode, time.monotonic() - started < 15) == (130, True)
+    assert said == "build interrupted; what is done is done, the next build goes on from there\n"
+    assert not builder.is_running()
+
+
+def test_sigterm_ends_a_build_in_15_seconds_and_the_next_one_goes_on(used_home: Path) -> None:
+    assert turret(used_home, "project", "create", "shop").returncode == 0
+    assert turret(used_home, "project", "create", "other").returncode == 0
+    lake = Settings.from_environment({"TURRET_HOME": str(used_home)}).open_lake()
+    for project in ("other", "shop"):
+        put(lake, DAYS[0], "a", [event(n, DAYS[0]) for n in range(30)], project=project)
+    environment = {**os.environ, "TURRET_HOME": str(used_home), "PYTHONPATH": DYING}
+    command = [sys.executable, "-m", "turret_api", "build"]
+    build = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    with while_waiting(used_home, "events.after_read"):
+        started = time.monotonic()
+        build.terminate()
+        said, _ = build.communicate(timeout=60)
+        seconds = time.monotonic() - started
+    assert (build.returncode, seconds < 15) == (130, True), said
+    assert "interrupted" in said.splitlines()[-1], "and no other project was begun"
+    assert processes_of(used_home) == []
+    assert turret(used_home, "build", "--asset", "events").returncode == 0
+    assert [len(store.read(lake, EVENTS, project)) for project in ("other", "shop")] == [30, 30]
 
 
 def test_a_killed_build_leaves_no_builder_that_works_on() -> None:

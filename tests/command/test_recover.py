@@ -1,21 +1,34 @@
-"""Runs that a crash cut off, on an instance of Dagster's in memory."""
+"""Runs that a crash cut off, on an instance of Dagster's in memory, with leases in a real database."""
 
-from __future__ import annotations
-
-import subprocess
-import sys
+# No `from __future__ import annotations`: Dagster reads the annotations of an op's function as objects.
+import os
+import time
 from collections.abc import Iterator
 
 import dagster as dg
-import psutil
 import pytest
 
-from turret_pipeline.orchestration.recover import PROCESS_TAG, WORKER_TAG, mark_worker, process_mark, recover
+from tests.orchestration.test_leases import execute, holder
+from turret_pipeline.orchestration import recover as recover_module
+from turret_pipeline.orchestration.executor import leased_executor
+from turret_pipeline.orchestration.leases import Leases
+from turret_pipeline.orchestration.recover import recover
+from turret_pipeline.orchestration.sensor import BUILDING_TAG, PROJECT_TAG, busy_projects
 
 
 @dg.job
 def nothing() -> None:
     """A job whose runs are recorded and never executed."""
+
+
+@dg.op
+def living(context: dg.OpExecutionContext) -> dict[str, bool]:
+    return Leases(os.environ["LEASES"]).living([context.run_id])
+
+
+def job_that_looks_at_its_lease() -> dg.JobDefinition:
+    graph = dg.GraphDefinition(name="looks", node_defs=[living])
+    return graph.to_job(executor_def=leased_executor(Leases(os.environ["LEASES"])))
 
 
 @pytest.fixture
@@ -24,9 +37,14 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def make_run(instance: dg.DagsterInstance, status: dg.DagsterRunStatus, mark: str | None = None) -> str:
-    tags = {} if mark is None else {PROCESS_TAG: mark}
-    return instance.create_run_for_job(nothing, status=status, tags=tags).run_id
+@pytest.fixture
+def leases(database_url: str) -> Leases:
+    return Leases(database_url)
+
+
+def make_run(instance: dg.DagsterInstance, status: str = "STARTED", **tags: str) -> str:
+    tags = {name.replace("_", "/"): value for name, value in tags.items()}
+    return instance.create_run_for_job(nothing, status=dg.DagsterRunStatus(status), tags=tags).run_id
 
 
 def status(instance: dg.DagsterInstance, run_id: str) -> str:
@@ -45,43 +63,72 @@ def status(instance: dg.DagsterInstance, run_id: str) -> str:
         ("SUCCESS", "SUCCESS"),
     ],
 )
-def test_a_run_without_a_process_is_over(instance: dg.DagsterInstance, before: str, after: str) -> None:
-    run_id = make_run(instance, dg.DagsterRunStatus(before))
-    assert recover(instance) == ([run_id] if before != after else [])
-    assert status(instance, run_id) == after
-    assert recover(instance) == []
-
-
-def test_a_foreground_build_is_left_alone_as_long_as_it_lives(instance: dg.DagsterInstance) -> None:
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as builder:
-        host = process_mark().split(" ")[0]
-        mark = f"{host} {builder.pid} {psutil.Process(builder.pid).create_time():.2f}"
-        reused = f"{host} {builder.pid} 1.00"
-        living = make_run(instance, dg.DagsterRunStatus.STARTED, mark)
-        elsewhere = make_run(instance, dg.DagsterRunStatus.STARTED, "another-host 1 1.00")
-        other = make_run(instance, dg.DagsterRunStatus.STARTED, reused)
-        assert recover(instance) == [other]
-        builder.kill()
-    assert recover(instance) == [living]
-    assert status(instance, elsewhere) == "STARTED"
-
-
-def test_runs_on_a_cluster_are_left_to_their_launcher(instance: dg.DagsterInstance) -> None:
-    launched = make_run(instance, dg.DagsterRunStatus.STARTED)
-    built = make_run(instance, dg.DagsterRunStatus.STARTED, f"{process_mark().split(' ')[0]} 1 1.00")
-    assert recover(instance, launched_here=False) == [built]
-    assert status(instance, launched) == "STARTED"
-
-
-def test_a_run_whose_process_is_gone_is_over_but_not_for_a_tag_that_a_retry_inherited(
-    instance: dg.DagsterInstance,
+def test_after_a_start_a_run_without_a_lease_is_over(
+    instance: dg.DagsterInstance, leases: Leases, before: str, after: str
 ) -> None:
-    host = process_mark().split(" ")[0]
-    dead, retried, living = (make_run(instance, dg.DagsterRunStatus.STARTED) for _ in range(3))
-    for run_id, mark in ((dead, f"{dead} {host} 1 1.00"), (retried, f"{dead} {host} 1 1.00")):
-        instance.add_run_tags(run_id, {WORKER_TAG: mark})
-    run = instance.get_run_by_id(living)
-    assert run is not None
-    mark_worker(instance, run)
-    assert recover(instance, launched_here=False) == [dead]
-    assert [status(instance, run_id) for run_id in (retried, living)] == ["STARTED", "STARTED"]
+    run_id = make_run(instance, before)
+    assert recover(instance, leases) == ([run_id] if before != after else [])
+    assert status(instance, run_id) == after
+    assert recover(instance, leases) == []
+
+
+def test_a_run_is_left_alone_as_long_as_the_process_that_holds_its_lease_lives(
+    instance: dg.DagsterInstance, leases: Leases, database_url: str
+) -> None:
+    run_id = make_run(instance)
+    with holder(database_url, run_id) as process:
+        assert recover(instance, leases) == []
+        process.kill()
+        process.wait()
+        assert recover(instance, leases, launched_here=False) == [run_id]
+    assert status(instance, run_id) == "FAILURE"
+    assert leases.living([run_id]) == {}
+
+
+def test_a_run_of_a_container_that_is_no_more_is_over_once_its_deadline_has_passed(
+    instance: dg.DagsterInstance, leases: Leases, database_url: str
+) -> None:
+    run_id, canceled = make_run(instance), make_run(instance, "CANCELING")
+    for each in (run_id, canceled):
+        leases.take(each)
+        execute(database_url, "UPDATE turret_pipeline.run_leases SET machine = 'gone' WHERE run_id = %s", each)
+    assert recover(instance, leases) == []
+    late = "UPDATE turret_pipeline.run_leases SET deadline = now() - interval '1 s' WHERE run_id = ANY(%s)"
+    execute(database_url, late, [run_id, canceled])
+    deadline = time.monotonic() + 30  # the server of the tests may have started just now
+    found: list[str] = []
+    while not found:
+        assert time.monotonic() < deadline
+        found = recover(instance, leases, launched_here=False)
+    assert sorted(found) == sorted([run_id, canceled])
+    assert [status(instance, each) for each in (run_id, canceled)] == ["FAILURE", "CANCELED"]
+
+
+def test_a_run_that_has_long_been_under_way_without_a_lease_is_over_and_one_that_starts_is_not(
+    instance: dg.DagsterInstance, leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, starting = make_run(instance), make_run(instance, "STARTING")
+    assert recover(instance, leases, launched_here=False) == []
+    monkeypatch.setattr(recover_module, "LEASE_S", -1.0)
+    assert recover(instance, leases, launched_here=False) == [started]
+    assert status(instance, starting) == "STARTING"
+
+
+def test_a_foreground_build_that_was_killed_before_its_run_began_does_not_keep_its_project_busy(
+    instance: dg.DagsterInstance, leases: Leases
+) -> None:
+    make_run(instance, "NOT_STARTED", turret_building="dead")
+    living = make_run(instance, "STARTED", turret_building="living")
+    make_run(instance, "NOT_STARTED", turret_project="queued")
+    assert (BUILDING_TAG, PROJECT_TAG) == ("turret/building", "turret/project")
+    with leases.held(living):
+        assert busy_projects(instance, leases) == {"living", "queued"}
+
+
+def test_a_run_holds_its_lease_while_its_steps_are_executed(
+    instance: dg.DagsterInstance, leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LEASES", str(leases.database_url))
+    with dg.execute_job(dg.reconstructable(job_that_looks_at_its_lease), instance) as result:
+        assert result.output_for_node("living") == {result.run_id: True}
+        assert leases.living([result.run_id]) == {}

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import hashlib
 import html
+import os
 import re
 import stat
+import subprocess
+import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
 
 import httpx
 import pytest
+from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner
 from playwright.sync_api import expect
+from sqlalchemy import insert
 
 from tests.dashboard.conftest import Served, Visitor
 from turret_api.accounts import Accounts
+from turret_api.accounts.directory import Directory
+from turret_api.accounts.ended_sessions import LIFETIME, end_session, ended_sessions
+from turret_api.accounts.tables import ENDED_SESSIONS
+from turret_api.app import create_app
+from turret_api.auth import Principal
 from turret_api.dashboard.sessions import COOKIE, LIFETIME_S, load_secret
+from turret_pipeline.settings import Settings
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -65,13 +79,15 @@ def test_sign_in_never_leads_to_another_host(served: Served, destination: str) -
 
 def test_a_changed_cookie_is_no_session(served: Served) -> None:
     value = sign_in(served, served.full.read_key).cookies[COOKIE]
-    key_hash, signed_at, mac = value.split(".")
+    session, key_hash, signed_at, mac = value.split(".")
     other = "0" * 64
     for changed in (
-        f"{other}.{signed_at}.{mac}",
-        f"{key_hash}.{later(signed_at)}.{mac}",
-        f"{key_hash}.{signed_at}.",
-        f"{key_hash}.{mac}",
+        f"{session}.{other}.{signed_at}.{mac}",
+        f"{other[:32]}.{key_hash}.{signed_at}.{mac}",
+        f"{session}.{key_hash}.{later(signed_at)}.{mac}",
+        f"{session}.{key_hash}.{signed_at}.",
+        f"{session}.{key_hash}.{mac}",
+        f"{key_hash}.{signed_at}.{mac}",
         f"ä{value}",
         "x",
         "",
@@ -84,7 +100,7 @@ def test_a_session_ends_after_two_weeks(served: Served) -> None:
     key_hash = hashlib.sha256(served.full.read_key.encode()).hexdigest()
     for age_s, status in ((LIFETIME_S - 60, 200), (LIFETIME_S + 60, 401)):
         signer = Earlier(load_secret(served.settings.home), age_s)
-        cookies = {COOKIE: signer.sign(key_hash).decode()}
+        cookies = {COOKIE: signer.sign(f"{'0' * 32}.{key_hash}").decode()}
         assert httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == status, age_s
 
 
@@ -153,6 +169,74 @@ def test_revoking_the_key_ends_its_sessions(served: Served, database_url: str) -
         if httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == 401:
             return
     pytest.fail("the session outlived its key")
+
+
+def test_after_sign_out_the_cookie_is_refused_in_every_process_also_after_a_restart(
+    served: Served, database_url: str
+) -> None:
+    cookies = {COOKIE: sign_in(served, served.full.read_key).cookies[COOKIE]}
+    # The same session in the same browser, later also signed in to another project; and one of another browser.
+    form = {"key": served.empty.read_key}
+    more = httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, cookies=cookies)
+    both, other = {COOKIE: more.cookies[COOKIE]}, {COOKIE: sign_in(served, served.full.read_key).cookies[COOKIE]}
+    with another_process(served, database_url) as url:
+        for address in (served.url, url):
+            assert usage(address, cookies) == usage(address, both) == usage(address, other) == 200
+        forged = httpx.post(f"{served.url}/sign-out", cookies=both, headers={"Sec-Fetch-Site": "cross-site"})
+        assert (forged.status_code, usage(served.url, both)) == (303, 200)
+        out = httpx.post(f"{served.url}/sign-out", cookies=both, headers=SAME_ORIGIN)
+        assert out.status_code == 303 and 'turret_session="";' in out.headers["set-cookie"]
+        for address in (served.url, url):
+            assert usage(address, cookies) == usage(address, both) == 401
+            assert usage(address, other) == 200
+    with another_process(served, database_url) as url:
+        assert (usage(url, cookies), usage(url, both), usage(url, other)) == (401, 401, 200)
+    again = httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, cookies=both)
+    assert usage(served.url, {COOKIE: again.cookies[COOKIE]}) == 200
+
+
+def usage(address: str, cookies: dict[str, str]) -> int:
+    return httpx.get(f"{address}/v1/usage", cookies=cookies, timeout=30).status_code
+
+
+@contextlib.contextmanager
+def another_process(served: Served, database_url: str) -> Iterator[str]:
+    """Another API process of the same home; its address."""
+    environment = {**os.environ, "TURRET_HOME": str(served.settings.home), "TURRET_DATABASE_URL": database_url}
+    command = [sys.executable, "-u", "-m", "turret_api", "serve", "--port", "0"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+        process.terminate()
+
+
+def test_sign_out_without_the_database_says_that_it_did_not_happen(settings: Settings) -> None:
+    class Away(Directory):
+        def find(self, key: str) -> Principal | None:
+            return Principal("shop", "read", "key_1")
+
+        find_hashed = find
+
+    accounts = Accounts("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+    with TestClient(create_app(settings, accounts, keys=Away(accounts)), headers=SAME_ORIGIN) as browser:
+        assert browser.post("/sign-in", data={"key": "tr_x"}, follow_redirects=False).status_code == 303
+        out = browser.post("/sign-out")
+        assert out.status_code == 503 and "You are still signed in" in out.text
+        assert 'data-project-id="shop"' in browser.get("/").text
+
+
+def test_ends_of_sessions_are_forgotten_when_no_cookie_of_theirs_can_live(database_url: str) -> None:
+    accounts = Accounts(database_url)
+    accounts.migrate()
+    ages = {"young": LIFETIME, "old": LIFETIME + dt.timedelta(days=2)}
+    with accounts.engine.begin() as connection:
+        for name, age in ages.items():
+            ended_at = dt.datetime.now(dt.UTC) - age
+            connection.execute(insert(ENDED_SESSIONS).values(session_id=name, ended_at=ended_at))
+    end_session(accounts, "new")
+    end_session(accounts, "new")
+    assert ended_sessions(accounts) >= {"young", "new"} and "old" not in ended_sessions(accounts)
+    accounts.close()
 
 
 def test_another_site_can_change_nothing_with_the_session(served: Served) -> None:

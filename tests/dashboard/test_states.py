@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 import httpx
 import polars as pl
@@ -10,8 +11,9 @@ from playwright.sync_api import Route, expect
 
 from tests.dashboard.conftest import Served, Visitor, _wait
 from turret_api.command.sample import FIELD
-from turret_pipeline.lake import store
+from turret_pipeline.lake import store, waiting
 from turret_pipeline.lake.tables import FIELD_FAILURES
+from turret_pipeline.lake.waiting import Seen, Wait
 
 
 def test_without_events_the_page_says_how_to_send_the_first(served: Served, visitor: Visitor) -> None:
@@ -110,4 +112,27 @@ def test_every_page_names_the_fields_that_the_last_build_could_not_do(served: Se
     visitor.open("/")
     expect(visitor.page.locator("#n-messages")).to_be_visible()
     expect(visitor.page.locator(".broken")).to_have_count(0)
+    assert visitor.problems == []
+
+
+def test_every_page_says_in_red_when_events_have_waited_longer_than_they_should(
+    served: Served, visitor: Visitor
+) -> None:
+    lake, project = served.settings.open_lake(), served.full.project_id
+    hours_ago = time.time() - 7200
+    waiting.write(lake, Seen(time.time(), {project: {"topics": Wait(hours_ago, None, hours_ago)}}))
+    _wait(lambda: served.get("/v1/freshness", served.full)["late"], "the wait did not show")
+    visitor.sign_in(served.full.read_key)
+    for path in ("/", "/topics", "/journeys", "/settings"):
+        visitor.open(path)
+        said = visitor.page.locator("#late .problem")
+        expect(said).to_contain_text("These tables are late. Events have waited to be built into the table topics")
+        red, _, blue = map(int, said.evaluate("(e) => getComputedStyle(e).color.match(/\\d+/g).slice(0, 3)"))
+        assert red > 2 * blue
+        expect(visitor.page.locator("h1")).to_be_visible()
+    waiting.write(lake, Seen(time.time(), {}))
+    _wait(lambda: not served.get("/v1/freshness", served.full)["late"], "the wait did not end")
+    visitor.open("/")
+    expect(visitor.page.locator("#n-messages")).to_be_visible()
+    expect(visitor.page.locator("#late")).to_have_count(0)
     assert visitor.problems == []

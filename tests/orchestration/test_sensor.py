@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from tests.small_lake import DAYS, PROJECT, bring, bring_one, event, put
+from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.parts import list_files_of, remove_files, take_back
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import EVENTS
+from turret_pipeline.lake.waiting import Waiting, waiting_projects
 from turret_pipeline.orchestration.definitions import build_definitions
 from turret_pipeline.orchestration.sensor import (
     EVENTS_JOB,
@@ -152,6 +156,40 @@ def test_a_stream_of_parts_does_not_start_a_run_a_second(
             bring(lake, until="field_profiles" if job == EVENTS_JOB else "journey_edges")
     assert [second for second, job in runs if job == EVENTS_JOB] == [0, STREAM_GAP_S]
     assert len(runs) <= 4
+
+
+def test_what_waits_is_left_in_the_lake_for_those_who_ask_how_fresh_it_is(
+    instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake]
+) -> None:
+    lake = lake_before("events")
+    for second in (0, 700):
+        look(instance, over(settings, lake), {}, NOW + second)
+        assert waiting_projects(lake, NOW + second) == {PROJECT: Waiting(NOW, "events")}
+    bring(lake, until="field_types")
+    look(instance, over(settings, lake), {}, NOW + 800)
+    assert waiting_projects(lake, NOW + 800) == {PROJECT: Waiting(NOW, "messages")}
+    bring(lake)
+    look(instance, over(settings, lake), {}, NOW + 805)
+    assert waiting_projects(lake, NOW + 805) == {}
+
+
+def test_what_is_not_asked_for_because_rows_are_wrong_waits_all_the_same(
+    instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake]
+) -> None:
+    lake = lake_before("field_types")
+    events = ProjectTable(lake, EVENTS, PROJECT)
+    events.block({DAYS[0]: True})
+    result = look(instance, over(settings, lake), {}, NOW)
+    assert requests(result) == [] and "a check found rows" in str(result.skip_reason)
+    assert waiting_projects(lake, NOW) == {PROJECT: Waiting(NOW, "field_types")}
+
+
+def test_a_lake_that_cannot_be_written_does_not_stop_the_sensor(
+    instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake]
+) -> None:
+    lake = lake_before("events")
+    Path(lake.waiting_file).mkdir()
+    assert requests(look(instance, over(settings, lake), {}, NOW)) == [(EVENTS_JOB, f"{DAYS[0]}|{PROJECT}")]
 
 
 def test_what_the_sensor_remembers_survives_in_its_cursor(

@@ -15,6 +15,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, MESSAGES, Table
 from turret_pipeline.orchestration.definitions import build_definitions
 from turret_pipeline.orchestration.foreground import build_project
+from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.partitions import PROJECT as PROJECT_DIMENSION
 from turret_pipeline.orchestration.scope import ProjectRuns
 from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, look, range_tags
@@ -111,7 +112,7 @@ def test_a_build_in_the_foreground_says_so_and_builds_nothing_on_it(scene: Scene
     assert not scene.run(EVENTS_JOB)
     jobs = {MODELS_JOB: build_definitions(Workshop(scene.settings)).resolve_job_def(MODELS_JOB)}
     todo = ProjectRuns((), frozenset(), frozenset({"messages"}), refresh_days=False, refresh_project=False)
-    reasons = list(build_project(scene.instance, scene.lake, jobs, PROJECT, todo))
+    reasons = list(build_project(scene.instance, scene.lake, jobs, Leases(None), PROJECT, todo))
     assert len(reasons) == 1
     assert f"a check found rows of events of {DAYS[1]} wrong" in reasons[0]
 

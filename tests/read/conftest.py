@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from turret_api import error_answers
 from turret_api.accounts import Accounts
 from turret_api.auth import ADMIN, READ, WRITE, Gate, Principal
+from turret_api.freshness import Freshness
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.front import Front
@@ -44,6 +45,7 @@ from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.work import Work
 
 T0 = dt.datetime(2026, 3, 1, 23, 50, tzinfo=dt.UTC)
+LATE_S = 600.0
 BUILT_AT = dt.datetime(2026, 3, 20, 1, 2, 3, tzinfo=dt.UTC)
 TOPIC_OF = {"Where is my parcel?": "t_parcel", "I want my money back.": "t_refund", "My card was declined.": "t_card"}
 LABELS = {"t_parcel": "Parcel tracking", "t_refund": "Refunds", "t_card": "Declined cards", "theme_shop": "Orders"}
@@ -185,7 +187,7 @@ def read_app(
     engine = Engine(lake, calculator)
     app = FastAPI()
     error_answers.install(app)
-    app.include_router(read_router(engine, Gate(keys), Accounts(NOWHERE)))
+    app.include_router(read_router(engine, Gate(keys), Accounts(NOWHERE), Freshness(lake, None, LATE_S)))
     if front:
         app.add_middleware(Front, library=engine.library, keys=keys)
     return app

@@ -14,6 +14,7 @@ from starlette.routing import compile_path
 from tests.read.conftest import CANARY, NOWHERE, SESSIONS, Api, GivenKeys, write_lake
 from turret_api.accounts import Accounts
 from turret_api.auth import Gate
+from turret_api.freshness import Freshness
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.routes import read_router
 from turret_pipeline.lake import store
@@ -59,7 +60,9 @@ every_route = pytest.mark.parametrize(("path", "params"), ROUTES.items(), ids=li
 
 def read_routes() -> dict[str, APIRoute]:
     """The GET routes by path."""
-    router = read_router(Engine(Lake("nowhere")), Gate(GivenKeys()), Accounts(NOWHERE))
+    router = read_router(
+        Engine(Lake("nowhere")), Gate(GivenKeys()), Accounts(NOWHERE), Freshness(Lake("nowhere"), None, 1)
+    )
     return {route.path: route for route in router.routes if isinstance(route, APIRoute) and "GET" in route.methods}
 
 
@@ -70,7 +73,7 @@ def model_of(path: str) -> TypeAdapter:
 
 
 def test_every_route_that_answers_from_tables_is_asked_here() -> None:
-    assert len(read_routes().keys() - {"/v1/usage", "/v1/project", "/v1/keys"}) == len(ROUTES)
+    assert len(read_routes().keys() - {"/v1/usage", "/v1/project", "/v1/freshness", "/v1/keys"}) == len(ROUTES)
 
 
 @every_route

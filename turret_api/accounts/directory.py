@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
+from turret_api.accounts.ended_sessions import end_session, ended_sessions
 from turret_api.accounts.keys import is_well_formed, key_hash
 from turret_api.accounts.plans import Plan
 from turret_api.accounts.store import Accounts
@@ -35,13 +36,14 @@ class _Copy(msgspec.Struct):
     """What is kept.
 
     keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
-    the projects that were deleted.
+    the projects that were deleted. ended: ids of the sessions that were signed out.
     """
 
     revision: int = 0
     keys: dict[str, tuple[str, str, str, float | None]] = msgspec.field(default_factory=dict)
     plans: dict[str, tuple[str, int | None, float]] = msgspec.field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
+    ended: frozenset[str] = frozenset()
 
 
 class Directory:
@@ -78,6 +80,11 @@ class Directory:
     def is_current(self) -> bool:
         """Whether the last look at Postgres succeeded."""
         return self._reached
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key is known."""
+        return not self._copy.keys
 
     def start(self) -> None:
         """From this call on a thread brings the copy up to date every `REFRESH_S` seconds."""
@@ -135,6 +142,15 @@ class Directory:
             return None
         return Principal(found[0], found[1], found[2])
 
+    def has_ended(self, session_id: str) -> bool:
+        """Return whether the session was signed out; looks in Postgres unless that was away a moment ago."""
+        self.refresh(max_age_s=0.0 if self._reached else REFRESH_S)
+        return session_id in self._copy.ended
+
+    def end_session(self, session_id: str) -> None:
+        """After this call the session has ended in every process; raises SQLAlchemy's errors."""
+        end_session(self._accounts, session_id)
+
     def plan(self, project_id: str) -> Plan | None:
         """Return the project's plan as far as the copy knows. Never blocks."""
         found = self._copy.plans.get(project_id)
@@ -159,6 +175,7 @@ class Directory:
             try:
                 changed = self._accounts.changed_since(self._copy.revision)
                 deleted = self._copy.deleted if changed is None else self._accounts.deleted_ids()
+                ended = self._copy.ended if changed is None else ended_sessions(self._accounts)
             except SQLAlchemyError as error:
                 if self._reached:
                     log.warning("Postgres is away; keys and plans stand as last seen", extra={"reason": str(error)})
@@ -186,6 +203,7 @@ class Directory:
                     for project in projects
                 },
                 deleted,
+                ended,
             )
             self.version += 1
             self._keep()

@@ -4,7 +4,8 @@ projects      one tenant with its plan
 api_keys      one key, by its hash
 quota_grants  how many events of a period one collector may accept, and how many it has accepted so far
 deleted_projects  one project that there was; its id is never given again, for events with it may still be on their way
-revision      one row: a number that grows with every change of projects or keys, so that copies know when to reload
+ended_sessions  one session of a browser that was signed out; its cookie is refused from then on
+revision      one row: a number that grows with every change of all these, so that copies know when to reload
 """
 
 from __future__ import annotations
@@ -74,6 +75,13 @@ DELETED_PROJECTS = Table(
     Column("name", String(200), nullable=False),
     Column("deleted_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("finished_at", DateTime(timezone=True), nullable=True),
+)
+
+ENDED_SESSIONS = Table(
+    "ended_sessions",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("ended_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
 
 REVISION = Table(

@@ -116,25 +116,35 @@ class Broker:
         for quota, submission, needed in self._parked:
             by_quota.setdefault(quota, []).append((submission, needed))
         self._parked = []
-        for quota, waiting in by_quota.items():
-            if self._ledger.quota(quota.project_id, time.time()) is not quota:
-                self._release(waiting)  # a new month has begun meanwhile
-                continue
-            need = sum(needed for _, needed in waiting)
-            before = quota.granted
-            elsewhere, silent_s = self._lease(quota, need)
-            if quota.granted > before or quota.n_free(time.time()) >= waiting[0][1] or quota.is_used_up:
-                self._release(waiting)
-            elif not elsewhere:
-                # All is granted and used but what this collector holds: as many of the events as fit are taken.
-                if quota.n_free(time.time()):
-                    for submission, _ in waiting[:1]:
-                        submission.is_final = True
-                else:
-                    quota.is_used_up = quota.limit is not None
-                self._release(waiting)
+        try:
+            while by_quota:
+                quota, waiting = next(iter(by_quota.items()))
+                self._decide(quota, waiting)
+                del by_quota[quota]
+        finally:
+            # Those that an error left undecided are still to be answered.
+            for quota, waiting in by_quota.items():
+                self._parked += [Parked(quota, submission, needed) for submission, needed in waiting]
+
+    def _decide(self, quota: Quota, waiting: list[tuple[Submission, int]]) -> None:
+        if self._ledger.quota(quota.project_id, time.time()) is not quota:
+            self._release(waiting)  # a new month has begun meanwhile
+            return
+        need = sum(needed for _, needed in waiting)
+        before = quota.granted
+        elsewhere, silent_s = self._lease(quota, need)
+        if quota.granted > before or quota.n_free(time.time()) >= waiting[0][1] or quota.is_used_up:
+            self._release(waiting)
+        elif not elsewhere:
+            # All is granted and used but what this collector holds: as many of the events as fit are taken.
+            if quota.n_free(time.time()):
+                for submission, _ in waiting[:1]:
+                    submission.is_final = True
             else:
-                self._wait_for_others(quota, waiting, silent_s)
+                quota.is_used_up = quota.limit is not None
+            self._release(waiting)
+        else:
+            self._wait_for_others(quota, waiting, silent_s)
 
     def _wait_for_others(self, quota: Quota, waiting: list[tuple[Submission, int]], silent_s: float) -> None:
         for submission, needed in waiting:

@@ -26,6 +26,10 @@ from turret_pipeline.settings import Settings
 
 SPOOL_S = 30.0
 """Seconds to wait for running collectors to roll what they have taken; they do so every few seconds."""
+GRACE_S = 8.0
+"""Seconds from a signal to the kill of a builder that does not end."""
+LOOK_S = 0.2
+INTERRUPTED = 130
 _PR_SET_PDEATHSIG = 1
 _DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -65,21 +69,39 @@ def command(
 
 
 def run(command: list[str], environment: dict[str, str]) -> int:
-    """Run the command to its end: signals to us go to it, and it dies with us. Return its exit status."""
+    """Run the command to its end: signals to us go to it, and it dies with us. Return its exit status.
+
+    It has `GRACE_S` to end after the first signal, and is then killed: it may be in native code that hears no signal,
+    and what it has committed stands.
+    """
     process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)
+    told_at: list[float] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
+        told_at.append(time.monotonic())
         # Ctrl-C in a terminal has reached it already: it is in our process group.
         if number != signal.SIGINT:
             process.send_signal(number)
 
     before = {each: signal.signal(each, pass_on) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
-        code = process.wait()
+        while (code := _waited(process)) is None:
+            if told_at and time.monotonic() - told_at[0] > GRACE_S:
+                process.kill()
+                process.wait()
+                click.echo("build interrupted; what is done is done, the next build goes on from there", err=True)
+                return INTERRUPTED
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
     return 128 - code if code < 0 else code
+
+
+def _waited(process: subprocess.Popen[bytes]) -> int | None:
+    """Wait for a moment; return the exit status if the process has ended."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return process.wait(LOOK_S)
+    return None
 
 
 def bring_in_spools(settings: Settings, url: str) -> None:
@@ -110,15 +132,9 @@ def bring_in_spools(settings: Settings, url: str) -> None:
 
 def spooled(settings: Settings) -> list[tuple[int, int | None]]:
     """Return for each spool of this host how many events wait in it, at most, and since when (Unix microseconds)."""
-    from turret_api.collector.slots import SPOOL_FILE, slot_folders
-    from turret_api.collector.spool import SpoolReader
+    from turret_api.freshness import backlogs
 
-    found = []
-    for folder in slot_folders(settings.home / "spool"):
-        with contextlib.closing(SpoolReader(folder / SPOOL_FILE)) as reader:
-            backlog = reader.backlog()
-            found.append((backlog.rows, backlog.oldest_us))
-    return found
+    return [(backlog.rows, backlog.oldest_us) for backlog in backlogs(settings.home / "spool")]
 
 
 def _project_ids(url: str, names: tuple[str, ...]) -> list[str]:

@@ -33,6 +33,8 @@ def turret_environment(settings: Settings, database_url: str) -> dict[str, str]:
         "TURRET_DATABASE_URL": database_url,
         "TURRET_PORT": str(settings.port),
         "TURRET_DAGSTER_PORT": str(settings.dagster_port),
+        **({"TURRET_TLS_CERT": str(settings.tls_cert)} if settings.tls_cert else {}),
+        **({"TURRET_TLS_KEY": str(settings.tls_key)} if settings.tls_key else {}),
         "HF_HUB_OFFLINE": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TRANSFORMERS_OFFLINE": "1",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 import click
 
+from turret_api.command.private_home import UMASK
 from turret_pipeline.settings import SettingError
 
 COMMANDS = {
@@ -46,7 +48,8 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command; a setting that cannot be used comes out as one line."""
+        """Run the command, whose files only their owner reads; a setting that cannot be used comes out as one line."""
+        os.umask(UMASK)
         try:
             return super().invoke(ctx)
         except SettingError as error:

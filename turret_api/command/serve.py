@@ -22,17 +22,25 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
 
     Ends on Ctrl-C or SIGTERM, after what was taken is stored and in the lake.
     """
-    from turret_api.processes.postgres import database
+    from turret_api.command.private_home import make_private
+    from turret_api.processes.postgres import database, database_kept
     from turret_api.serve.log import to_stderr
+    from turret_api.serve.tls import check_tls
 
     settings = Settings.from_environment()
+    check_tls(settings)
     to_stderr(logging.INFO)
     if inherited_socket is not None:
         _serve(settings, socket.socket(fileno=inherited_socket), str(settings.database_url))
         return
     listener = listen(host, settings.port if port is None else port)
-    address = "http://{}:{}".format(*listener.getsockname()[:2])
-    with listener, database(settings) as url:
+    address = "{}://{}:{}".format(settings.scheme, *listener.getsockname()[:2])
+    log = logging.getLogger(__name__)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    if open_to_others := make_private(settings.home):
+        log.warning(open_to_others)
+    # Events of known keys are taken without the database too, so its loss is no reason to end.
+    with listener, database(settings) as url, database_kept(settings, url, log.warning, log.error):
         _upgrade(settings, url)
         if workers > 1:
             from turret_api.serve.workers import run_workers
@@ -94,5 +102,5 @@ def _serve(settings: Settings, listener: socket.socket, url: str, address: str |
         raise click.ClickException(str(error)) from error
     on_ready = (lambda: click.echo(f"Turret listens on {address}")) if address is not None else (lambda: None)
     make_app = functools.partial(create_app, settings, accounts, collector=collector, keys=collector.keys)
-    serve(make_app, collector, listener, on_ready)
+    serve(make_app, collector, listener, on_ready, settings.tls_cert, settings.tls_key)
     accounts.close()

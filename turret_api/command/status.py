@@ -17,6 +17,7 @@ from turret_api.command.build import spooled
 from turret_api.command.health import accepts, answers, last_heartbeat
 from turret_api.command.system import running
 from turret_api.command.upgrade import standing
+from turret_api.freshness import Freshness
 from turret_api.processes.postgres import database, embedded_server
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -26,12 +27,14 @@ from turret_pipeline.settings import Settings
 
 HEARTBEAT_S = 120.0
 """Age of the daemon's last sign of life past which it does not count as healthy; it gives one every half minute."""
+MOST_LATE = 10
+"""Projects that are late which the text names."""
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
 def command(as_json: bool) -> None:
-    """Show what runs and what there is: processes, database, lake, spool and projects."""
+    """Show what runs and what there is: processes, database, lake, spool, projects, and events that wait too long."""
     settings = Settings.from_environment()
     found = status(settings)
     click.echo(json.dumps(found, indent=2) if as_json else _text(found))
@@ -67,7 +70,26 @@ def status(settings: Settings) -> dict[str, Any]:
         },
         "lake": {"root": settings.lake, "free_bytes": _free(settings.home)},
         "spool": {"events": sum(waiting for waiting, _ in spooled(settings))},
+        "pipeline": _pipeline(settings),
         "projects": projects,
+    }
+
+
+def _pipeline(settings: Settings) -> dict[str, Any]:
+    freshness = Freshness(settings.open_lake(), settings.home / "spool", settings.late_s)
+    late = freshness.late()
+    return {
+        "late": bool(late),
+        "late_after_s": settings.late_s,
+        "waiting": [
+            {
+                "project_id": wait.project_id,
+                "since": wait.since_utc.isoformat(),
+                "late": wait in late,
+                "reason": wait.words,
+            }
+            for wait in freshness.waits()
+        ],
     }
 
 
@@ -108,6 +130,15 @@ def _tables(lake: Lake, project_id: str) -> dict[str, Any]:
     }
 
 
+def _late(wait: dict[str, Any]) -> str:
+    whose = f"{wait['project_id']}: " if wait["project_id"] else ""
+    return f"Pipeline   LATE: {whose}{wait['reason']}"
+
+
+def _red(line: str) -> str:
+    return click.style(line, fg="red")
+
+
 def _count(rows: pl.LazyFrame) -> int:
     return int(rows.select(pl.len()).collect().item())
 
@@ -131,7 +162,11 @@ def _text(found: dict[str, Any]) -> str:
     database = found["database"]
     state = f"runs, pid {database['pid']}" if database["pid"] else ("in use" if database["runs"] else "stopped")
     lines += [f"Database   {database['kind']}, {state}"]
-    lines += [f"Spool      {found['spool']['events']:,} events on their way into the lake", ""]
+    lines += [f"Spool      {found['spool']['events']:,} events on their way into the lake"]
+    late = [wait for wait in found["pipeline"]["waiting"] if wait["late"]]
+    lines += ["Pipeline   in time", ""] if not late else [*(_red(_late(wait)) for wait in late[:MOST_LATE]), ""]
+    if len(late) > MOST_LATE:
+        lines[-1:] = [_red(f"           and {len(late) - MOST_LATE} more projects are late"), ""]
     for each in found["processes"]:
         port = f"port {each['port']}" if each["port"] else ""
         lines += [

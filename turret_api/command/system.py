@@ -20,7 +20,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,15 +32,15 @@ import orjson
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
 from turret_api.command.health import accepts, answers, last_heartbeat
+from turret_api.command.private_home import make_private
 from turret_api.command.upgrade import upgrade
 from turret_api.processes import guard
-from turret_api.processes.postgres import DatabaseError, database, embedded_server, revive
+from turret_api.processes.postgres import database, database_kept
 from turret_api.processes.supervisor import Component, StartError, Supervisor, tail
+from turret_api.serve.tls import check_tls
 from turret_pipeline.settings import Settings
 
 HOST = "127.0.0.1"
-DATABASE_S = 2.0
-"""Seconds between two looks at the embedded database."""
 API_S = 120.0
 DAGSTER_S = 180.0
 """Seconds that a start may take on a busy machine, where it takes a tenth of that otherwise."""
@@ -59,7 +58,7 @@ class System:
     @property
     def url(self) -> str:
         """Where the API and the dashboard are."""
-        return f"http://{HOST}:{self.settings.port}"
+        return f"{self.settings.scheme}://{HOST}:{self.settings.port}"
 
     @property
     def dagster_url(self) -> str:
@@ -80,9 +79,12 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
     What a crashed `up` of this home left over is ended first, and runs that were under way are handed to Dagster's
     retries before its daemon starts.
     """
+    check_tls(settings)
     with _home(settings) as lock:
         if left_over := guard.end(settings.home):
             say(f"ended {left_over} processes that an earlier `turret up` left over")
+        if open_to_others := make_private(settings.home):
+            say(open_to_others)
         _check_ports(settings)
         with database(settings) as url:
             try:
@@ -93,35 +95,10 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
                     # Made last: its keys are shown once, and only if the start succeeds.
                     first = None if accounts.projects() else accounts.create_project("default")
                     accounts.close()
-                    with _database_kept(supervisor, settings, url):
+                    with database_kept(settings, url, supervisor.say, supervisor.fail):
                         yield System(settings, url, supervisor, first)
             except StartError as error:
                 raise click.ClickException(str(error)) from error
-
-
-@contextlib.contextmanager
-def _database_kept(supervisor: Supervisor, settings: Settings, url: str) -> Iterator[None]:
-    """Inside the block the embedded database is started again if it and its keeper are killed."""
-    ending = threading.Event()
-
-    def watch() -> None:
-        while not ending.wait(DATABASE_S):
-            if embedded_server(settings.home) is None:
-                try:
-                    if revive(settings) == url:
-                        supervisor.say("the database was started again")
-                    else:
-                        supervisor.fail("the database had to move to another port: start again")
-                except DatabaseError as error:
-                    supervisor.fail(error.message)
-
-    watcher = threading.Thread(target=watch, name="database", daemon=True)
-    if settings.database_url is None:
-        watcher.start()
-    try:
-        yield
-    finally:
-        ending.set()
 
 
 def running(settings: Settings) -> dict[str, object] | None:
@@ -156,7 +133,7 @@ def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
         [*python, "turret_api", "serve"],
         turret_environment(settings, url),
         logs / "api.log",
-        lambda: answers(f"http://{HOST}:{settings.port}/healthz"),
+        lambda: answers(f"{settings.scheme}://{HOST}:{settings.port}/healthz"),
         settings.port,
     )
     code = Component(
@@ -246,7 +223,7 @@ def _lock(lock: IO[str]) -> bool:
 def _note(lock: IO[str], settings: Settings, supervisor: Supervisor) -> None:
     known = {
         "pid": os.getpid(),
-        "url": f"http://{HOST}:{settings.port}",
+        "url": f"{settings.scheme}://{HOST}:{settings.port}",
         "dagster_url": f"http://{HOST}:{settings.dagster_port}",
         "pids": supervisor.pids(),
         "ports": supervisor.ports(),

@@ -107,10 +107,14 @@ class Dashboard:
         )
 
     def sign_out(self, request: Request) -> Response:
-        """End the session of this browser."""
-        response = RedirectResponse("/sign-in", status_code=303)
+        """End the session of this browser, wherever its cookie may have got to."""
+        response: Response = RedirectResponse("/sign-in", status_code=303)
         if is_same_origin(request):
-            self._sessions.sign_out(response)
+            try:
+                self._sessions.sign_out(request, response)
+            except SQLAlchemyError:
+                problem = "You are still signed in: the server cannot reach its database now. Please try again."
+                return self._sign_in_page(request, destination="/", problem=problem, status=503)
         return response
 
     def _sign_in(self, request: Request, key: str, destination: str) -> Response:

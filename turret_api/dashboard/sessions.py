@@ -1,10 +1,12 @@
 """Who is signed in to the dashboard: a signed cookie that stands for keys, without being one.
 
-The cookie holds the SHA-256 of one key of each project that this browser is signed in to, the latest first, and the
-time of the last sign-in. It is signed (HMAC-SHA-256, by itsdangerous) with a secret of this installation
-(`$TURRET_HOME/dashboard.secret`, mode 0600) and ends after `LIFETIME_S`. Nothing is kept on the server, so all API
-processes of one home share the sessions. A revoked key ends its sessions at once, for each request looks the key up.
-A stolen cookie gives the session until its end, never the key.
+The cookie holds a random id of the session, the SHA-256 of one key of each project that this browser is signed in to,
+the latest first, and the time of the last sign-in. It is signed (HMAC-SHA-256, by itsdangerous) with a secret of this
+installation (`$TURRET_HOME/dashboard.secret`, mode 0600), so all API processes of one home know it. A revoked key ends
+its sessions at once, for each request looks the key up. A stolen cookie gives the session until its end, never the key.
+
+    none ──sign_in──▶ signed in ──sign_in, to another project──▶ signed in, the same session
+                         └──sign_out (kept in the accounts' database), or `LIFETIME_S` after the last sign_in──▶ ended
 
 A request says which of its projects it is about: a page in its address (`project`), a question to `/v1` in the header
 `X-Project`. Without either, it is about the project that was signed in to last. So two tabs may show two projects.
@@ -26,13 +28,15 @@ from typing import Protocol
 from fastapi import Request, Response
 from itsdangerous import BadSignature, TimestampSigner
 
+from turret_api.accounts.ended_sessions import LIFETIME
 from turret_api.auth import Principal
 
 COOKIE = "turret_session"
 PROJECT_HEADER = "X-Project"
-LIFETIME_S = 14 * 24 * 3600
+LIFETIME_S = int(LIFETIME.total_seconds())
 MOST_PROJECTS = 16
 _SECRET_BYTES = 32
+_SESSION_DIGITS = 32
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -44,6 +48,12 @@ class HashedKeys(Protocol):
 
     def find_hashed(self, key_hash: str) -> Principal | None:
         """Return who the key with this SHA-256 stands for, or None if it is unknown, revoked or expired."""
+
+    def has_ended(self, session_id: str) -> bool:
+        """Return whether the session was signed out."""
+
+    def end_session(self, session_id: str) -> None:
+        """After this call the session has ended in every process; raise SQLAlchemy's errors if that cannot be."""
 
 
 class Sessions:
@@ -66,15 +76,22 @@ class Sessions:
         principal = self._keys.find(key)
         if principal is None or principal.scope == "write":
             return None
-        others = [digest for digest, other in self._signed_in(request) if other.project_id != principal.project_id]
+        session_id, signed_in = self._session(request)
+        others = [digest for digest, other in signed_in if other.project_id != principal.project_id]
         digests = [hashlib.sha256(key.encode()).hexdigest(), *others][:MOST_PROJECTS]
-        value = self._signer.sign(".".join(digests)).decode()
+        value = self._signer.sign(".".join([session_id or secrets.token_hex(_SESSION_DIGITS // 2), *digests])).decode()
         response.set_cookie(COOKIE, value, max_age=LIFETIME_S, httponly=True, samesite="lax", secure=secure)
         return principal
 
-    def sign_out(self, response: Response) -> None:
-        """After this call the browser that gets `response` has no session."""
+    def sign_out(self, request: Request, response: Response) -> None:
+        """After this call the session of `request` has ended: its cookie is refused, in whatever browser it is.
+
+        The browser that gets `response` forgets it. Raise SQLAlchemy's errors if the end could not be stored.
+        """
         response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+        session_id, _ = self._signed(request)
+        if session_id is not None:
+            self._keys.end_session(session_id)
 
     def principal(self, request: Request, project_id: str | None = None) -> Principal | None:
         """Return who is signed in to the project `project_id`, else to the one that the request names.
@@ -88,18 +105,28 @@ class Sessions:
 
     def principals(self, request: Request) -> list[Principal]:
         """Return who is signed in, to each project, the latest first."""
-        return [principal for _, principal in self._signed_in(request)]
+        return [principal for _, principal in self._session(request)[1]]
 
-    def _signed_in(self, request: Request) -> list[tuple[str, Principal]]:
-        found = [(digest, self._keys.find_hashed(digest)) for digest in self._digests(request.cookies.get(COOKIE, ""))]
-        return [(digest, principal) for digest, principal in found if principal is not None]
+    def _session(self, request: Request) -> tuple[str | None, list[tuple[str, Principal]]]:
+        """Return the request's session, unless it has ended, and who is signed in, each by the hash of his key."""
+        session_id, digests = self._signed(request)
+        if session_id is None or self._keys.has_ended(session_id):
+            return None, []
+        found = [(digest, self._keys.find_hashed(digest)) for digest in digests]
+        return session_id, [(digest, principal) for digest, principal in found if principal is not None]
 
-    def _digests(self, cookie: str) -> list[str]:
-        """Return the hashes in a cookie's value; none if this installation did not sign it, or it is too old."""
+    def _signed(self, request: Request) -> tuple[str | None, list[str]]:
+        """Return what the request's cookie says: the session, and hashes of keys.
+
+        None and no hashes if this installation did not sign it, it is too old, or it is of a version of Turret whose
+        sessions could not be ended.
+        """
         try:
-            return self._signer.unsign(cookie, max_age=LIFETIME_S).decode().split(".")
+            value = self._signer.unsign(request.cookies.get(COOKIE, ""), max_age=LIFETIME_S).decode()
         except BadSignature:
-            return []
+            return None, []
+        session_id, *digests = value.split(".")
+        return (session_id, digests) if len(session_id) == _SESSION_DIGITS else (None, [])
 
 
 def is_same_origin(request: Request) -> bool:

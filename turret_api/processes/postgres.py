@@ -26,8 +26,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -41,6 +42,8 @@ USER = DATABASE = "turret"
 START_S = 120.0
 """Seconds that a start may take: the recovery after a crash replays what was written since the last checkpoint."""
 STOP_S = 30.0
+LOOK_S = 2.0
+"""Seconds between two looks at whether the embedded server runs."""
 _keepers: list[subprocess.Popen[bytes]] = []
 """Keepers that this process started: its children, to be waited for once they have ended."""
 
@@ -74,9 +77,34 @@ def database(settings: Settings) -> Iterator[str]:
             _leave(folder, users.fileno())
 
 
-def revive(settings: Settings) -> str:
-    """Inside `database(settings)`: return the URL anew, after a new start if server and keeper were killed."""
-    return settings.database_url or _find_or_start(settings.home)
+@contextlib.contextmanager
+def database_kept(
+    settings: Settings, url: str, say: Callable[[str], None], fail: Callable[[str], None]
+) -> Iterator[None]:
+    """Inside the block, itself inside `database(settings)`, an embedded server that is killed is started again.
+
+    url: of the server. say, fail: called from a thread when it runs again, and when it cannot be had at its address;
+    that is tried again as long as the block lasts.
+    """
+    ending = threading.Event()
+
+    def watch() -> None:
+        while not ending.wait(LOOK_S):
+            if embedded_server(settings.home) is None:
+                try:
+                    if _find_or_start(settings.home) == url:
+                        say("the database was started again")
+                    else:
+                        fail("the database had to move to another port: start again")
+                except DatabaseError as error:
+                    fail(error.message)
+
+    if settings.database_url is None:
+        threading.Thread(target=watch, name="database", daemon=True).start()
+    try:
+        yield
+    finally:
+        ending.set()
 
 
 def embedded_server(home: Path) -> psutil.Process | None:

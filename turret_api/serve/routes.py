@@ -1,4 +1,4 @@
-"""Taking events over HTTP, and the routes that operate a server: `/healthz`, `/readyz`, `/metrics`.
+"""Taking events over HTTP, and the routes that operate a server: `/healthz`, `/readyz`, `/readyz/pipeline`, `/metrics`.
 
 `POST /track` stands in front of the framework: it reads the body itself, under the limits, and answers without the
 framework's routing, which costs more than the event does. `turret_api.collector.document` describes it in OpenAPI.
@@ -6,6 +6,7 @@ framework's routing, which costs more than the event does. `turret_api.collector
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -17,14 +18,18 @@ from turret_api.collector.collector import Collector
 from turret_api.collector.document import TRACK
 from turret_api.collector.track import Track
 from turret_api.errors import UnavailableError
+from turret_api.freshness import Freshness
 from turret_api.serve.exposition import exposition
 
+LOOK_S = 1.0
+"""Seconds that `/readyz` waits for a look at what waits to be built."""
 
-def install(app: FastAPI, collector: Collector) -> None:
-    """After this call `app` takes events into `collector` and says how it does."""
+
+def install(app: FastAPI, collector: Collector, freshness: Freshness) -> None:
+    """After this call `app` takes events into `collector`, and says how it and the pipeline do."""
     app.add_middleware(_TrackFirst, track=Track(collector))
     app.add_api_route("/track", _unreachable, methods=["POST"], openapi_extra=TRACK, responses={}, tags=["write"])
-    app.include_router(_operation(collector))
+    app.include_router(_operation(collector, freshness))
 
 
 class _TrackFirst:
@@ -45,7 +50,17 @@ async def _unreachable() -> None:
     """Track one event, or many."""
 
 
-def _operation(collector: Collector) -> APIRouter:
+async def _pipeline(freshness: Freshness) -> str:
+    """Return `in time`, `late`, or `unknown` where that cannot be told quickly."""
+    # Not in the framework's threads, in which questions may wait.
+    look = asyncio.get_running_loop().run_in_executor(None, freshness.late)
+    try:
+        return "late" if await asyncio.wait_for(asyncio.shield(look), LOOK_S) else "in time"
+    except TimeoutError:
+        return "unknown"
+
+
+def _operation(collector: Collector, freshness: Freshness) -> APIRouter:
     router = APIRouter(tags=["operation"])
 
     @router.get("/healthz", summary="Alive")
@@ -55,10 +70,30 @@ def _operation(collector: Collector) -> APIRouter:
 
     @router.get("/readyz", summary="Can store events now", responses={503: {"description": "Cannot store events now"}})
     async def readyz() -> Any:
-        """Answer 200 if an event could be stored now, else 503 with the reason."""
+        """Answer 200 if an event could be stored now, else 503 with the reason; and say how accounts and pipeline do.
+
+        While the accounts' database is away, events are taken with the keys and plans that are known.
+        """
         obstacle = collector.obstacle
         if obstacle is not None:
             raise UnavailableError(obstacle, retry_after_s=5)
+        accounts = "reached" if collector.keys.is_current else "away"
+        if accounts == "away" and collector.keys.is_empty:
+            raise UnavailableError("The accounts' database is away and no key is known yet.", retry_after_s=5)
+        return JSONResponse({"status": "ready", "accounts": accounts, "pipeline": await _pipeline(freshness)})
+
+    @router.get(
+        "/readyz/pipeline",
+        summary="Events are in the tables in time",
+        responses={503: {"description": "Events have waited for longer than they should"}},
+    )
+    def readyz_pipeline() -> Any:
+        """Answer 200 if no event waits for longer than `TURRET_LATE_SECONDS`, whatever the cause, else 503."""
+        late = freshness.late()
+        if late:
+            projects = len({wait.project_id for wait in late} - {None})
+            words = f"{late[0].words} {projects} projects are late; `turret status` names them."
+            raise UnavailableError(words, retry_after_s=60)
         return JSONResponse({"status": "ready"})
 
     @router.get(

@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import msgspec
 import uvicorn
@@ -132,6 +133,8 @@ def serve(
     collector: Collector,
     listener: socket.socket,
     on_ready: Callable[[], None] = lambda: None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
 ) -> None:
     """Serve an application on `listener` until SIGTERM or SIGINT; what was taken is then in the lake.
 
@@ -140,6 +143,8 @@ def serve(
         collector: is started before the first request, and stopped after the last.
         listener: a socket that listens.
         on_ready: is called when events can be taken.
+        tls_cert: file of the certificate, which `check_tls` has looked at; None: HTTP.
+        tls_key: file of its key.
     """
     _bound_memory()
 
@@ -165,6 +170,8 @@ def serve(
             backlog=2048,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=SHUTDOWN_S,
+            ssl_certfile=tls_cert,
+            ssl_keyfile=tls_key,
         )
     )
 

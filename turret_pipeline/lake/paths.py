@@ -68,6 +68,11 @@ class Lake:
         """Address of the folder with a note for each project that was deleted."""
         return f"{self.root}/deleted"
 
+    @property
+    def waiting_file(self) -> str:
+        """Address of the file in which the pipeline leaves what waits to be built."""
+        return f"{self.root}/waiting.json"
+
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """Return pyarrow's file system for this lake and the root as a path on it."""
         if self.is_local:

@@ -13,8 +13,6 @@ from typing import Any
 
 import dagster as dg
 
-from turret_pipeline.orchestration.recover import mark_worker
-
 MOST_SHOWN = 5
 
 
@@ -29,7 +27,6 @@ class Attempts:
         if not self._keys:
             # A range whose end is before its start has no keys, and would otherwise succeed.
             raise dg.Failure("the range of partitions is empty: is its start after its end?")
-        mark_worker(context.instance, context.run)
 
     @contextlib.contextmanager
     def at(self, *keys: str) -> Iterator[None]:

@@ -23,12 +23,17 @@ from typing import TYPE_CHECKING
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.lake.paths import PROJECT_ID, Lake
 from turret_pipeline.orchestration.scope import Scope, runs_for
+from turret_pipeline.orchestration.waiting import note_waiting
 from turret_pipeline.settings import SettingError, Settings
 from turret_pipeline.stages.containment import failures_of
-from turret_pipeline.stages.pending import pending_stages
+from turret_pipeline.stages.pending import LakeNow, pending_stages
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C or SIGTERM."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         scope = Scope(options.first, options.last, frozenset(options.asset), options.full_refresh, options.days_per_run)
         return _build(options.project, scope)
     except KeyboardInterrupt:
-        return _fail("interrupted; what is done is done, the next build goes on from there", 130)
+        return _fail("interrupted; what is done is done, the next build goes on from there", INTERRUPTED)
     except SettingError as error:
         return _fail(str(error), 2)
 
@@ -72,6 +77,8 @@ def _build(named: list[str], scope: Scope) -> int:
     todo = {project: runs_for(lake, project, pending[project], scope) for project in projects}
     todo = {project: runs for project, runs in todo.items() if runs.by_day or runs.by_project}
     if not todo:
+        if not named and not any(pending.values()):
+            _note_waiting(settings)
         if failed := _failed_fields(lake, projects):
             return failed
         print(f"everything is up to date ({len(projects)} projects, {time.perf_counter() - started:.1f} s)")
@@ -82,9 +89,17 @@ def _build(named: list[str], scope: Scope) -> int:
     from turret_pipeline.orchestration.foreground import build
 
     failures = build(_console(), settings, todo)
+    _note_waiting(settings)
     for project, reason in failures.items():
         _fail(f"{project}: {reason}", 1)
     return _failed_fields(lake, projects) or (1 if failures else 0)
+
+
+def _note_waiting(settings: Settings) -> None:
+    """Leave in the lake what still waits, for where no sensor looks."""
+    lake, now = settings.open_lake(), time.time()
+    lake_now = LakeNow(lake, settings.model, clusters=settings.clusters)
+    note_waiting(lake, lake_now, {project: lake_now.pending(project) for project in lake_now.projects}, now)
 
 
 def _failed_fields(lake: Lake, projects: list[str]) -> int:
@@ -114,4 +129,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    if status == INTERRUPTED:
+        sys.stdout.flush()
+        # At once: to take down all that Dagster and the models have loaded may take many seconds.
+        os._exit(status)
+    sys.exit(status)

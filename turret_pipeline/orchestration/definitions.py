@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import dagster as dg
 
 from turret_pipeline.orchestration.day_assets import day_asset, raw_events
+from turret_pipeline.orchestration.executor import leased_executor
+from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.maintenance import MAINTENANCE, maintenance_jobs, maintenance_schedules
 from turret_pipeline.orchestration.project_assets import project_assets
 from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, new_events_sensor
@@ -40,6 +42,6 @@ def build_definitions(workshop: Workshop, stages: Sequence[Stage] = STAGES) -> d
         jobs=[*jobs, *maintenance_jobs()],
         schedules=maintenance_schedules(),
         sensors=[new_events_sensor(workshop.settings, jobs, stages)],
-        executor=dg.in_process_executor,
+        executor=leased_executor(Leases(workshop.settings.database_url)),
         resources={"workshop": workshop, "refresh": RefreshResource.configure_at_launch()},
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+from dagster._core.events import RunFailureReason
 from dagster._core.instance.ref import InstanceRef
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -18,8 +20,9 @@ from rich.table import Table
 
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.orchestration.definitions import build_definitions
+from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.partitions import PROJECT
-from turret_pipeline.orchestration.recover import PROCESS_TAG, process_mark, recover
+from turret_pipeline.orchestration.recover import recover
 from turret_pipeline.orchestration.scope import ProjectRuns
 from turret_pipeline.orchestration.sensor import BUILDING_TAG, EVENTS_JOB, MODELS_JOB, range_tags
 from turret_pipeline.orchestration.workshop import Workshop
@@ -38,13 +41,14 @@ def build(console: Console, settings: Settings, todo: Mapping[str, ProjectRuns])
     """Run what is `todo` for each project; return why, for those where something failed."""
     watch = _Watch(console)
     with watch.progress, _instance() as instance:
-        recover(instance, launched_here=False)
+        leases = Leases(settings.database_url)
+        recover(instance, leases, launched_here=False)
         definitions = build_definitions(Workshop(settings, watch.tell, watch.done, watch.say))
         jobs = {name: definitions.resolve_job_def(name) for name in (EVENTS_JOB, MODELS_JOB)}
         instance.add_dynamic_partitions(PROJECT, list(todo))
         failures = {}
         for project, runs in todo.items():
-            reasons = list(build_project(instance, settings.open_lake(), jobs, project, runs))
+            reasons = list(build_project(instance, settings.open_lake(), jobs, leases, project, runs))
             if reasons:
                 failures[project] = "; ".join(reasons)
     watch.summary()
@@ -52,24 +56,29 @@ def build(console: Console, settings: Settings, todo: Mapping[str, ProjectRuns])
 
 
 def build_project(
-    instance: dg.DagsterInstance, lake: Lake, jobs: Mapping[str, dg.JobDefinition], project: str, todo: ProjectRuns
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    jobs: Mapping[str, dg.JobDefinition],
+    leases: Leases,
+    project: str,
+    todo: ProjectRuns,
 ) -> Iterator[str]:
     """Run what is `todo` for one project; yield why, for each run that failed."""
     for days in todo.runs:
-        failure = _run(instance, jobs[EVENTS_JOB], project, todo.by_day, todo.refresh_days, days)
+        failure = _run(instance, jobs[EVENTS_JOB], leases, project, todo.by_day, todo.refresh_days, days)
         if failure is not None:
             yield failure.reason
             if failure.is_of_a_check:
                 return
             if "field_profiles" in todo.by_day:
                 # The run ended with `events`; the days that are good go on.
-                _run(instance, jobs[EVENTS_JOB], project, {"field_profiles"}, todo.refresh_days, days)
+                _run(instance, jobs[EVENTS_JOB], leases, project, {"field_profiles"}, todo.refresh_days, days)
     wrong = {name: days for name, days in blocked_tables(lake).get(project, {}).items() if name in BY_DAY}
     if todo.by_project and wrong:
         # Rows that are counted twice, say, would spoil all that follows. Within the next run Dagster sees to that.
         yield why_stopped(wrong)
     elif todo.by_project:
-        failure = _run(instance, jobs[MODELS_JOB], project, todo.by_project, todo.refresh_project)
+        failure = _run(instance, jobs[MODELS_JOB], leases, project, todo.by_project, todo.refresh_project)
         if failure is not None:
             yield failure.reason
 
@@ -91,26 +100,36 @@ class _Failure:
 def _run(
     instance: dg.DagsterInstance,
     job: dg.JobDefinition,
+    leases: Leases,
     project: str,
     tables: Collection[str],
     full_refresh: bool,
     days: Sequence[dt.date] = (),
 ) -> _Failure | None:
-    """Execute one job for some tables of one project (and `days`); return None, or why it failed."""
-    tags = {PROCESS_TAG: process_mark(), BUILDING_TAG: project, "dagster/max_retries": "0", "dagster/max_runtime": "0"}
+    """Execute one job for some tables of one project (and `days`); return None, or why it failed.
+
+    Raise `KeyboardInterrupt` if a signal ended it.
+    """
+    tags = {BUILDING_TAG: project, "dagster/max_retries": "0", "dagster/max_runtime": "0"}
     config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     if full_refresh:
         config["resources"] = {"refresh": {"config": {"full": True}}}
-    result = job.execute_in_process(
-        run_config=config,
-        instance=instance,
-        partition_key=None if days else project,
-        tags=tags | (range_tags(project, days) if days else {}),
-        asset_selection=_selection(job, tables),
-        raise_on_error=False,
-    )
+    run_id = str(uuid.uuid4())
+    with leases.held(run_id):
+        result = job.execute_in_process(
+            run_config=config,
+            instance=instance,
+            partition_key=None if days else project,
+            tags=tags | (range_tags(project, days) if days else {}),
+            asset_selection=_selection(job, tables),
+            run_id=run_id,
+            raise_on_error=False,
+        )
     if result.success:
         return None
+    if any(_is_interruption(event) for event in result.all_events):
+        # Dagster took the signal for a failure of this run; it is for the whole build.
+        raise KeyboardInterrupt
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
@@ -122,6 +141,11 @@ def _run(
             return _Failure(reason, error is not None and error.cls_name == "DagsterAssetCheckFailedError")
     failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]
     return _Failure(f"{', '.join(failed) or 'no reason given'} (run {result.run_id})", bool(failed))
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    is_failure = event.event_type == dg.DagsterEventType.RUN_FAILURE
+    return is_failure and event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
 
 
 def _selection(job: dg.JobDefinition, tables: Collection[str]) -> list[dg.AssetKey]:

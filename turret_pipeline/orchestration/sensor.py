@@ -33,9 +33,11 @@ import orjson
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.layout import refuse_newer
 from turret_pipeline.lake.parts import Part, parts_by_day
+from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.partitions import PROJECT, PROJECTS, day_key
-from turret_pipeline.orchestration.recover import PROCESS_TAG, lives, recover
+from turret_pipeline.orchestration.recover import recover
 from turret_pipeline.orchestration.table_metadata import RAW_EVENTS
+from turret_pipeline.orchestration.waiting import note_waiting
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.pending import Blocked, LakeNow, blocked_tables, stopped, why_stopped
@@ -120,7 +122,7 @@ def new_events_sensor(settings: Settings, jobs: Sequence[Any], stages: Sequence[
     )
     def new_events(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         last = read_cursor(context.cursor)
-        for run_id in recover(context.instance, launched_here=False):
+        for run_id in recover(context.instance, Leases(settings.database_url), launched_here=False):
             context.log.info(f"run {run_id} has no process any more and is handed to the retries")
         return look(context.instance, settings, last, time.time(), stages)
 
@@ -139,11 +141,12 @@ def look(
     refuse_newer(lake)
     lake_now = LakeNow(lake, settings.model, stages=stages, clusters=settings.clusters)
     pending = {project: lake_now.pending(project) for project in lake_now.projects}
+    note_waiting(lake, lake_now, pending, now)
     blocked = blocked_tables(lake, stages)
     for project, wrong in blocked.items():
         waits = stopped(wrong, stages)
         pending[project] = {name: of for name, of in pending.get(project, {}).items() if name not in waits}
-    busy = busy_projects(instance) if any(pending.values()) else set()
+    busy = busy_projects(instance, Leases(settings.database_url)) if any(pending.values()) else set()
     first, *following = [stage.table.name for stage in stages if stage.by_day]
     today = dt.datetime.fromtimestamp(now, dt.UTC).date()
     runs: list[dg.RunRequest] = []
@@ -197,15 +200,12 @@ def _follow_up(
     return None
 
 
-def busy_projects(instance: dg.DagsterInstance) -> set[str]:
-    """Return the projects that have a run which is queued or under way."""
-    found = set()
-    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
-        if PROJECT_TAG in run.tags:
-            found.add(run.tags[PROJECT_TAG])
-        elif BUILDING_TAG in run.tags and lives(run.tags.get(PROCESS_TAG, "")):
-            found.add(run.tags[BUILDING_TAG])
-    return found
+def busy_projects(instance: dg.DagsterInstance, leases: Leases) -> set[str]:
+    """Return the projects that have a run which is queued or under way; a foreground build's only if it lives."""
+    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    living = leases.living([run.run_id for run in runs if BUILDING_TAG in run.tags])
+    found = {run.tags[PROJECT_TAG] for run in runs if PROJECT_TAG in run.tags}
+    return found | {run.tags[BUILDING_TAG] for run in runs if living.get(run.run_id)}
 
 
 def _by_kind(tables: Mapping[str, int], by_day: Collection[str]) -> dict[str, dict[str, int]]:

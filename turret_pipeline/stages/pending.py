@@ -117,10 +117,14 @@ class LakeNow:
         for stage in self._stages:
             inputs = stage.inputs(now)
             for name in (product.table.name for product in stage.makes):
-                done = ProjectMarks(self._marks[name], project_id).inputs(), builds.mark(recorded_mark(name))
+                done = self.made_from(project_id, name), builds.mark(recorded_mark(name))
                 if done != (inputs, inputs):
                     found[name] = inputs
         return found
+
+    def made_from(self, project_id: str, table: str) -> int | None:
+        """Return the fingerprint of what the project's rows of a built table were made from; None: of nothing."""
+        return ProjectMarks(self._marks[table], project_id).inputs()
 
     def stale_days(self, project_id: str, skipped: Collection[str] = ()) -> list[dt.date]:
         """Return the days for which tables that are made by day (but those `skipped`) are not up to date, in order.

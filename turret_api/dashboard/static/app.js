@@ -10,7 +10,7 @@ import { opening, overview } from "./overview.js";
 import { beginView } from "./panel.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
-import { brokenFields, failed, firstEvent, loading, noTextField, notBuilt } from "./states.js";
+import { brokenFields, failed, firstEvent, late, loading, noTextField, notBuilt } from "./states.js";
 import { topic } from "./topic.js";
 import { topics } from "./topics.js";
 
@@ -55,7 +55,11 @@ async function show() {
   if (!same) main.replaceChildren(before(title));
   let content;
   try {
-    content = await content_of(make, id, query);
+    // Not knowing how late the tables are is no reason to show nothing.
+    const freshness = get("/v1/freshness").catch(() => null);
+    const page = await content_of(make, id, query);
+    const known = await freshness;
+    content = known?.late ? h("div", {}, late(known), page) : page;
   } catch (error) {
     if (!(error instanceof ApiError)) console.error(error);
     content = failed(error, show);

@@ -53,6 +53,20 @@ export function brokenFields(fields) {
   );
 }
 
+// Above every page: events of the project have waited longer than they should, whatever holds them up.
+export function late(freshness) {
+  return h(
+    "div",
+    { class: "panel broken", role: "alert", id: "late" },
+    h("p", { class: "problem" }, h("strong", {}, "These tables are late. "), freshness.reason),
+    h(
+      "p",
+      { class: "fine" },
+      "What is shown lacks these events. They are safe: `turret status` names what does not run, and the logs in the folder TURRET_HOME say why.",
+    ),
+  );
+}
+
 export function firstEvent(again) {
   const code = h("pre", { class: "code", tabindex: "0" }, curl("YOUR_WRITE_KEY"));
   const problem = h("p", { class: "problem", role: "alert" });

@@ -1,4 +1,4 @@
-"""`/v1/project`, `/v1/keys`, `/v1/usage`: the project itself, from the accounts rather than from the lake."""
+"""`/v1/project`, `/v1/freshness`, `/v1/keys`, `/v1/usage`: the project itself, rather than what is in its tables."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from turret_api.accounts import AccountError, Accounts, Key
 from turret_api.auth import Gate, Principal
 from turret_api.errors import NotFoundError, UnavailableError
+from turret_api.freshness import Freshness
 from turret_api.read.engine.library import Library
 from turret_pipeline.lake.tables import BUILDS, TABLES
 
@@ -50,6 +51,15 @@ class Project(Model):
     limit: int | None
     created_at: dt.datetime
     tables: list[TableBuild] = Field(description="those that were built at least once")
+
+
+class ProjectFreshness(Model):
+    """How long the project's events have waited until they are in all tables."""
+
+    late: bool = Field(description="whether events have waited for longer than `late_after_s`")
+    late_after_s: float = Field(description="seconds that events may wait (`TURRET_LATE_SECONDS`)")
+    waiting_since: dt.datetime | None = Field(description="since when the first of them waits; null: all are there")
+    reason: str | None = Field(description="where they wait, in words; null: none does")
 
 
 class KeyRow(Model):
@@ -89,7 +99,7 @@ class NewKey(Model):
     expires_at: dt.datetime | None
 
 
-def project_router(library: Library, gate: Gate, accounts: Accounts) -> APIRouter:
+def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: Freshness) -> APIRouter:
     """Return the routes about a project itself, for clients that `gate` lets in."""
     router, reader, admin = APIRouter(tags=["project"]), Depends(gate.reader), Depends(gate.admin)
 
@@ -107,6 +117,17 @@ def project_router(library: Library, gate: Gate, accounts: Accounts) -> APIRoute
             limit=project.limit,
             created_at=project.created_at,
             tables=[TableBuild(table=name, built_at=latest[name]) for name in TABLES if name in latest],
+        )
+
+    @router.get("/freshness", response_model=ProjectFreshness)
+    def get_freshness(principal: Principal = reader) -> ProjectFreshness:
+        """Whether the tables are behind: since when events wait, and whether that is longer than they should."""
+        waits = freshness.waits(principal.project_id)
+        return ProjectFreshness(
+            late=bool(freshness.late(principal.project_id)),
+            late_after_s=freshness.late_s,
+            waiting_since=waits[0].since_utc if waits else None,
+            reason=waits[0].words if waits else None,
         )
 
     @router.get("/keys", response_model=Keys)

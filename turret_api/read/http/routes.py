@@ -11,6 +11,7 @@ from starlette.responses import Response
 from turret_api import path_ids
 from turret_api.accounts import Accounts
 from turret_api.auth import Gate, Principal
+from turret_api.freshness import Freshness
 from turret_api.read.engine.engine import Engine
 from turret_api.read.engine.question import Question
 from turret_api.read.http.changes import change_router
@@ -28,8 +29,8 @@ FILES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def read_router(engine: Engine, gate: Gate, accounts: Accounts) -> APIRouter:
-    """Return the read API over `engine` and `accounts`, for clients that `gate` lets in."""
+def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Freshness) -> APIRouter:
+    """Return the read API over `engine`, `accounts` and `freshness`, for clients that `gate` lets in."""
     path_ids.install()
     router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)])
     replies = Replies(engine)
@@ -44,7 +45,7 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts) -> APIRouter:
                 tags=[] if tag == "read" else [tag],
             )
     router.include_router(change_router(engine.library, gate))
-    router.include_router(project_router(engine.library, gate, accounts))
+    router.include_router(project_router(engine.library, gate, accounts, freshness))
     return router
 
 

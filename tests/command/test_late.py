@@ -1,0 +1,70 @@
+"""Events that wait for longer than they should are told everywhere, by a real server without any pipeline."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.command.test_build import track, turret
+from tests.processes.conftest import until
+from turret_api.accounts import Accounts
+from turret_api.processes.postgres import database
+from turret_pipeline.settings import Settings
+
+
+@pytest.mark.parametrize("roll_s", ["1", "3600"])
+def test_events_that_nothing_builds_are_late_until_they_are_built(used_home: Path, roll_s: str) -> None:
+    """Without a pipeline they wait in the lake; with a roll that never comes they wait in the spool."""
+    limits = {"TURRET_LATE_SECONDS": "2", "TURRET_ROLL_SECONDS": roll_s}
+    environment = {"TURRET_HOME": str(used_home), **limits}
+    with database(Settings.from_environment(environment)) as url:
+        accounts = Accounts(url)
+        accounts.migrate()
+        shop, other = accounts.create_project("shop"), accounts.create_project("other")
+        accounts.close()
+        command = [sys.executable, "-u", "-m", "turret_api", "serve", "--port", "0"]
+        api = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+        with api:
+            assert api.stdout is not None
+            address = api.stdout.readline().split()[-1]
+
+            def freshness(key: str) -> dict[str, object]:
+                found = httpx.get(f"{address}/v1/freshness", headers={"X-API-Key": key}, timeout=30)
+                return found.raise_for_status().json()  # type: ignore[no-any-return]
+
+            fresh = {"late": False, "late_after_s": 2.0, "waiting_since": None, "reason": None}
+            assert freshness(shop.read_key) == fresh
+            assert httpx.get(f"{address}/readyz").json() == {
+                "status": "ready",
+                "accounts": "reached",
+                "pipeline": "in time",
+            }
+            track(address, shop.write_key, "where is my parcel")
+            until(lambda: freshness(shop.read_key)["late"])
+            late = httpx.get(f"{address}/readyz/pipeline")
+            assert late.status_code == 503 and late.headers["Retry-After"]
+            reason = late.json()["error"]
+            assert "Events have waited" in reason and "shop" not in reason, "a probe has no key"
+            # They can be stored all the same, and are.
+            ready = httpx.get(f"{address}/readyz")
+            assert (ready.status_code, ready.json()["pipeline"]) == (200, "late")
+            pipeline = json.loads(turret(used_home, "status", "--json", **limits).stdout)["pipeline"]
+            assert pipeline["late"] is True and pipeline["late_after_s"] == 2
+            assert [each["late"] for each in pipeline["waiting"]] == [True]
+            text = turret(used_home, "status", **limits).stdout
+            if roll_s == "1":
+                assert freshness(other.read_key) == fresh
+                assert "LATE: shop: Events have waited to be built into the table events since" in text
+                assert turret(used_home, "build", **limits).returncode == 0
+                until(lambda: freshness(shop.read_key) == fresh)
+                assert httpx.get(f"{address}/readyz/pipeline").json() == {"status": "ready"}
+                assert "Pipeline   in time" in turret(used_home, "status", **limits).stdout
+            else:
+                assert "LATE: Events have waited in the spool" in text
+            api.terminate()

@@ -1,0 +1,126 @@
+"""Leases on runs, in a real Postgres, held by real processes; another machine is one whose pids mean nothing here."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+
+import psycopg2
+import pytest
+
+from turret_pipeline.orchestration import leases as leases_module
+from turret_pipeline.orchestration.leases import Leases
+
+LEASE_S = 3.0
+HOLDER = """
+import sys, time
+from turret_pipeline.orchestration.leases import Leases
+with Leases(sys.argv[1], float(sys.argv[3])).held(sys.argv[2]):
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@contextlib.contextmanager
+def holder(database_url: str, run_id: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the lease on a run; killed at the end of the block if it still lives."""
+    command = [sys.executable, "-c", HOLDER, database_url, run_id, str(LEASE_S)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def execute(database_url: str, statement: str, *values: object) -> None:
+    connection = psycopg2.connect(database_url.replace("+psycopg2", ""))
+    with contextlib.closing(connection), connection, connection.cursor() as sql:
+        sql.execute(statement, values)
+
+
+@pytest.fixture
+def run_id() -> str:
+    return str(uuid.uuid4())
+
+
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of the tests may have started just now."""
+    monkeypatch.setattr(leases_module, "GRACE_S", -1e6)
+
+
+def test_a_killed_process_of_this_machine_is_known_to_be_dead_at_once(database_url: str, run_id: str) -> None:
+    leases = Leases(database_url)
+    with holder(database_url, run_id) as process:
+        assert leases.living([run_id, "another"]) == {run_id: True}
+        process.kill()
+        process.wait()
+        assert leases.living([run_id]) == {run_id: False}
+
+
+def test_a_process_of_another_machine_lives_as_long_as_it_renews_its_lease(
+    database_url: str, run_id: str, monkeypatch: pytest.MonkeyPatch, no_grace: None
+) -> None:
+    leases = Leases(database_url)
+    monkeypatch.setattr(leases_module, "machine", lambda: "a container made anew")
+    with holder(database_url, run_id) as process:
+        time.sleep(LEASE_S * 1.5)
+        assert leases.living([run_id]) == {run_id: True}
+        process.kill()
+        process.wait()
+        assert leases.living([run_id]) == {run_id: True}, "nothing tells that it is dead yet"
+        deadline = time.monotonic() + 20 * LEASE_S
+        while leases.living([run_id])[run_id]:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_leases_that_nobody_could_renew_while_the_database_was_away_get_time_for_it(
+    database_url: str, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases = Leases(database_url, lease_s=-1)
+    leases.take(run_id)
+    monkeypatch.setattr(leases_module, "machine", lambda: "elsewhere")
+    monkeypatch.setattr(leases_module, "GRACE_S", 1e6)
+    assert leases.living([run_id]) == {run_id: True}
+    monkeypatch.setattr(leases_module, "GRACE_S", -1e6)
+    assert leases.living([run_id]) == {run_id: False}
+
+
+def test_a_process_whose_lease_was_dropped_is_told(database_url: str, run_id: str) -> None:
+    leases, told = Leases(database_url, lease_s=0.3), threading.Event()
+    with leases.held(run_id, told.set):
+        leases.drop(run_id)
+        assert told.wait(30)
+
+
+def test_a_process_whose_lease_was_dropped_ends(database_url: str, run_id: str) -> None:
+    with holder(database_url, run_id) as process:
+        Leases(database_url).drop(run_id)
+        assert process.wait(30) == -15
+
+
+def test_a_lease_is_gone_after_its_block_also_when_that_fails(database_url: str, run_id: str) -> None:
+    leases = Leases(database_url)
+    with pytest.raises(ZeroDivisionError), leases.held(run_id):
+        assert leases.living([run_id]) == {run_id: True}
+        raise ZeroDivisionError
+    assert leases.living([run_id]) == {}
+
+
+def test_a_database_that_never_had_a_lease_has_none(database_url: str, run_id: str) -> None:
+    execute(database_url, "DROP SCHEMA IF EXISTS turret_pipeline CASCADE")
+    leases = Leases(database_url)
+    assert leases.living([run_id]) == {}
+    leases.drop(run_id)
+    leases.take(run_id)
+    assert leases.living([run_id]) == {run_id: True}
+
+
+def test_without_a_database_there_are_no_leases(run_id: str) -> None:
+    with Leases(None).held(run_id):
+        assert Leases(None).living([run_id]) == {}

@@ -1,0 +1,101 @@
+"""How long events have waited until they are in all tables, whatever holds them up.
+
+An event waits first in a spool of this host, until its part is in the lake, and then in the lake, until every table has
+it (`turret_pipeline.lake.waiting`). It is late once it has waited for longer than the setting says.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from turret_api.collector.rows import Backlog
+from turret_api.collector.slots import SPOOL_FILE, slot_folders
+from turret_api.collector.spool import SpoolError, SpoolReader
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.waiting import waiting_projects
+
+KEPT_S = 2.0
+"""Seconds for which what was found is told again."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Events that wait: whose (None: of any project), since when (seconds since 1970), and for what."""
+
+    project_id: str | None
+    since: float
+    for_what: str
+
+    @property
+    def since_utc(self) -> dt.datetime:
+        """Since when they wait, in UTC, to the second."""
+        return dt.datetime.fromtimestamp(int(self.since), dt.UTC)
+
+    @property
+    def words(self) -> str:
+        """What waits, in one sentence that names no project."""
+        return f"Events have waited {self.for_what} since {self.since_utc:%Y-%m-%d %H:%M:%S} UTC."
+
+
+class Freshness:
+    """What waits in a lake and in the spools of this host, for any number of threads.
+
+    Args:
+        lake: where parts and tables are.
+        spools: the folder of the spools; None: there are none.
+        late_s: seconds that events may wait.
+    """
+
+    def __init__(self, lake: Lake, spools: Path | None, late_s: float) -> None:
+        self.late_s = late_s
+        self._lake = lake
+        self._spools = spools
+        self._lock = threading.Lock()
+        self._found: dict[str | None, tuple[float, list[Wait]]] = {}
+
+    def waits(self, project_id: str | None = None) -> list[Wait]:
+        """Return what waits (of one project, default: of all), that which has waited longest first."""
+        with self._lock:
+            looked_at, found = self._found.get(project_id, (0.0, []))
+            now = time.time()
+            if not 0 <= now - looked_at < KEPT_S:
+                found = sorted(self._look(project_id, now), key=lambda wait: wait.since)
+                self._found[project_id] = now, found
+            return found
+
+    def late(self, project_id: str | None = None) -> list[Wait]:
+        """Return what waits longer than it should, that which has waited longest first."""
+        before = time.time() - self.late_s
+        return [wait for wait in self.waits(project_id) if wait.since < before]
+
+    def _look(self, project_id: str | None, now: float) -> list[Wait]:
+        found = []
+        oldest = [each.oldest_us for each in self._backlogs() if each.oldest_us is not None]
+        if oldest:
+            found.append(Wait(None, min(oldest) / 1e6, "in the spool to be written to the lake"))
+        try:
+            for project, waiting in waiting_projects(self._lake, now, project_id).items():
+                found.append(Wait(project, waiting.since, f"to be built into the table {waiting.table}"))
+        except OSError:
+            # Nothing of the lake is known, so the worst is assumed.
+            found.append(Wait(project_id, 0.0, "for a lake that cannot be read"))
+        return found
+
+    def _backlogs(self) -> list[Backlog]:
+        with contextlib.suppress(SpoolError):
+            return [] if self._spools is None else backlogs(self._spools)
+        return []
+
+
+def backlogs(spools: Path) -> list[Backlog]:
+    """Return for each spool in the folder how many events wait in it, at most, and since when."""
+    found = []
+    for folder in slot_folders(spools):
+        with contextlib.closing(SpoolReader(folder / SPOOL_FILE)) as reader:
+            found.append(reader.backlog())
+    return found
