@@ -17,11 +17,13 @@ from turret_api.collector.collector import Collector
 from turret_api.collector.document import TRACK
 from turret_api.collector.track import Track
 from turret_api.errors import UnavailableError
+from turret_api.serve.bodies import BoundedBodies
 from turret_api.serve.exposition import exposition
 
 
 def install(app: FastAPI, collector: Collector) -> None:
     """After this call `app` takes events into `collector` and says how it does."""
+    app.add_middleware(BoundedBodies)
     app.add_middleware(_TrackFirst, track=Track(collector))
     app.add_api_route("/track", _unreachable, methods=["POST"], openapi_extra=TRACK, responses={}, tags=["write"])
     app.include_router(_operation(collector))
