@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import resource
 import socket
 import zlib
 from collections.abc import Callable, Iterator
@@ -205,6 +206,25 @@ def test_two_keys_are_refused_everywhere_even_if_both_are_good(server: Server, p
             answer = connection.getresponse()
             assert (answer.status, json.loads(answer.read())["code"]) == (401, "INVALID_API_KEY"), (method, path, keys)
             connection.close()
+
+
+def test_with_few_file_descriptors_connections_leave_enough_for_the_work(
+    tmp_path,
+    database_url: str,
+    preloaded,  # noqa: F811
+    project: NewProject,
+) -> None:
+    server = Server(tmp_path / "few", database_url, preloaded).start()
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (128, 128))
+    with contextlib.ExitStack() as stack:
+        for n in range(200):
+            stack.enter_context(connected(server))
+            assert n % 20 or is_alive(server)
+        assert server.track(project.write_key, EVENT).status == 200
+        assert server.request("GET", "/v1/fields", None, {"X-API-Key": project.read_key}).status == 200
+    assert server.wait_for_events(project.project_id, 1).height == 1
+    assert "Too many open files" not in server.log()
+    server.kill()
 
 
 PACKED = gzip.compress(json.dumps(EVENT).encode())
