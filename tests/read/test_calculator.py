@@ -91,25 +91,27 @@ def no_file_can_be_opened() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_limits_hold_while_no_file_can_be_opened_and_questions_are_answered_afterwards(written: Path) -> None:
-    for limits in ({"limit_bytes": 1 << 20}, {"limit_s": 0.1}):
-        calculator = Calculator(Lake(str(written)))
-        calculator.start()
-        process_id = calculator.process_id
-        assert process_id is not None
-        psutil.Process(process_id).suspend()  # as if it worked for ever
-        with no_file_can_be_opened():
-            for name, limit in limits.items():
-                setattr(calculator, f"_{name}", limit)
-            with pytest.raises(ApiError):
-                calculator.ask("shop", TopicsOfField())
-            wait_until(lambda: calculator.process_id is None)
-            with pytest.raises(UnavailableError, match="cannot work on questions now"):
-                calculator.ask("shop", TopicsOfField())
-        assert is_gone(process_id)
-        calculator._limit_bytes, calculator._limit_s = 1 << 40, 30.0
-        assert b"t_parcel" in (calculator.ask("shop", TopicsOfField()).content or b"")
-        calculator.close()
+@pytest.mark.parametrize(("name", "limit"), [("_limit_bytes", 1 << 20), ("_limit_s", 0.1)])
+def test_limits_hold_while_no_file_can_be_opened_and_questions_are_answered_afterwards(
+    written: Path, name: str, limit: float
+) -> None:
+    calculator = Calculator(Lake(str(written)))
+    calculator.start()
+    process_id = calculator.process_id
+    assert process_id is not None
+    psutil.Process(process_id).suspend()  # as if it worked for ever
+    before = getattr(calculator, name)
+    with no_file_can_be_opened():
+        setattr(calculator, name, limit)
+        with pytest.raises(ApiError):
+            calculator.ask("shop", TopicsOfField())
+        wait_until(lambda: calculator.process_id is None)
+        with pytest.raises(UnavailableError, match="cannot work on questions now"):
+            calculator.ask("shop", TopicsOfField())
+    assert is_gone(process_id)
+    setattr(calculator, name, before)
+    assert b"t_parcel" in (calculator.ask("shop", TopicsOfField()).content or b"")
+    calculator.close()
 
 
 def test_a_question_that_takes_too_much_memory_is_ended_and_named(written: Path) -> None:
