@@ -6,9 +6,9 @@ import asyncio
 import datetime as dt
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
@@ -25,7 +25,9 @@ from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, er
 _CHECKS_A_TURN = 50
 _UNPACKED_HERE = 1024
 """Bytes of a packed body that is unpacked on the event loop: they make a MiB at most, sooner than a thread begins."""
-_UNPACKERS = 2
+_CHECKED_HERE = 256 * 1024
+"""Bytes of one event up to which it is checked on the event loop."""
+_THREADS = 2
 _MESSAGE = "Event tracked successfully"
 _OTHER_PLAN = "to send more, give the project another plan: turret project plan PROJECT pro."
 
@@ -46,6 +48,9 @@ class TrackedBefore(Tracked, gc=False):
     duplicate: bool = True
 
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -59,7 +64,7 @@ class Track:
         self._metrics = collector.metrics
         self._intake = Intake(collector.metrics)
         self._max_text = collector.settings.max_text
-        self._unpackers = ThreadPoolExecutor(_UNPACKERS, "unpack")
+        self._threads = ThreadPoolExecutor(_THREADS, "large bodies")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -73,7 +78,7 @@ class Track:
             with await self._intake.reserve(length) as reservation:
                 body = await self._intake.read(receive, reservation)
                 if is_gzip:
-                    body = await self._unpack(body)
+                    body = await self._apart(len(body) > _UNPACKED_HERE, bodies.unpack, body)
                     reservation.grow(len(body))
                 size = len(body)
                 bodies.refuse_dust(body)
@@ -82,7 +87,7 @@ class Track:
                     del body  # it may be large, and storing may take a while
                     status, answer = await self._take_many(project_id, events, size, headers)
                 else:
-                    event = check(bodies.decode(body), self._max_text, may_have_nul=bodies.may_have_nul(body))
+                    event = await self._apart(size > _CHECKED_HERE, self._check_one, body)
                     status, answer = await self._take_one(project_id, event, size)
         except ApiError as error:
             self._metrics.refused.labels(error.code).inc()
@@ -99,10 +104,14 @@ class Track:
         await send(start)
         await send({"type": "http.response.body", "body": answer})
 
-    async def _unpack(self, packed: bytes) -> bytes:
-        if len(packed) <= _UNPACKED_HERE:
-            return bodies.unpack(packed)
-        return await asyncio.get_running_loop().run_in_executor(self._unpackers, bodies.unpack, packed)
+    async def _apart(self, is_large: bool, work: Callable[[Given], Made], given: Given) -> Made:
+        """Return what `work` makes of `given`; what is large is done beside the event loop."""
+        if not is_large:
+            return work(given)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, given)
+
+    def _check_one(self, body: bytes) -> Checked:
+        return check(bodies.decode(body), self._max_text, may_have_nul=bodies.may_have_nul(body))
 
     async def _project_of(self, key: str | None) -> str:
         principal = None
@@ -129,15 +138,23 @@ class Track:
         documents: Sequence[bytes | msgspec.Raw]
         documents = bodies.split_lines(body) if media_type == bodies.NDJSON else bodies.split_array(body)
         may_have_nul = bodies.may_have_nul(body)
+
+        def check_some(some: Sequence[bytes | msgspec.Raw]) -> list[Checked | ApiError]:
+            return [self._check_document(each, may_have_nul) for each in some]
+
+        is_large = len(body) > _CHECKED_HERE
         events: list[Checked | ApiError] = []
-        for n, document in enumerate(documents, 1):
-            try:
-                events.append(check(bodies.decode(document, "event"), self._max_text, may_have_nul=may_have_nul))
-            except ApiError as error:
-                events.append(error)
-            if n % _CHECKS_A_TURN == 0:
+        for start in range(0, len(documents), _CHECKS_A_TURN):
+            if start:
                 await asyncio.sleep(0)  # let other requests have their turn
+            events += await self._apart(is_large, check_some, documents[start : start + _CHECKS_A_TURN])
         return events
+
+    def _check_document(self, document: bytes | msgspec.Raw, may_have_nul: bool) -> Checked | ApiError:
+        try:
+            return check(bodies.decode(document, "event"), self._max_text, may_have_nul=may_have_nul)
+        except ApiError as error:
+            return error
 
     async def _take_many(
         self,

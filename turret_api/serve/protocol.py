@@ -43,6 +43,8 @@ _MOST_HELD = 16 * 1024 * 1024
 """Bytes of all heads together that are larger than `_SMALL_HEAD`."""
 _MOST_UNREAD = 1024 * 1024
 _MOST_DISCARDED = 64 * 1024 * 1024
+_PARSED_AFTER_ANSWER = 128 * 1024
+_DISCARD_EVERY_S = 0.01
 
 
 class _RefusedError(Exception):
@@ -230,9 +232,21 @@ class Protocol(HttpToolsProtocol):
         self.cycle.keep_alive = False
 
     def _discard(self, n_bytes: int) -> None:
+        """Throw away bytes that came after the answer; when they are many, unparsed and no faster than they must be."""
         self._n_discarded += n_bytes
         if self._n_discarded > _MOST_DISCARDED:
             self.transport.close()
+        elif self._n_discarded > _PARSED_AFTER_ANSWER:
+            if not self._is_last:
+                self._is_last = True
+                if self.transport.can_write_eof():
+                    self.transport.write_eof()
+            self.flow.pause_reading()
+            self.loop.call_later(_DISCARD_EVERY_S, self._read_on)
+
+    def _read_on(self) -> None:
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
 
     def _hold(self, n_bytes: int) -> None:
         Protocol.held += n_bytes - self._held
