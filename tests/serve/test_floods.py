@@ -8,6 +8,7 @@ import http.client
 import json
 import resource
 import socket
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -144,6 +145,16 @@ def test_requests_that_are_sent_at_once_are_all_answered_in_order(server: Server
         said = answers(connection)
     assert said.count(b"HTTP/1.1 200") == n
     assert said.rpartition(b"HTTP/1.1 ")[2].startswith(b"404")
+
+
+def test_a_client_that_goes_away_before_its_answers_leaves_no_traceback(server: Server) -> None:
+    for _ in range(20):
+        with connected(server) as connection:
+            connection.sendall(head("POST", "/v1/keys", "content-length: 0") * 200)
+            connection.recv(1)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert is_alive(server)
+    assert "Traceback" not in server.log()
 
 
 def test_what_is_no_http_behind_a_request_ends_the_connection_after_its_answer(server: Server) -> None:

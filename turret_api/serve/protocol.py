@@ -22,7 +22,8 @@ from typing import ClassVar
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from turret_api.errors import INVALID_REQUEST, SERVICE_UNAVAILABLE, error_body
 
@@ -67,6 +68,7 @@ class Protocol(HttpToolsProtocol):
     _n_discarded = 0
     _held = 0
     _unread: bytes | memoryview = b""
+    _answering: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock: the connection waits for its first request."""
@@ -79,7 +81,15 @@ class Protocol(HttpToolsProtocol):
         """Forget what the connection held."""
         self._hold(0)
         self._unread = b""
+        if self._answering is not None and not self._answering.response_complete:
+            # uvicorn tells the latest request only, and the one that is being answered would fail with a traceback.
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes of the client: parsed now, or after the answers to what came before them."""
