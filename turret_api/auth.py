@@ -6,10 +6,13 @@ else, `read` reads, `admin` reads and changes settings. Whatever is wrong with a
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
-from fastapi import Request, Security
+from fastapi import Request, Response, Security
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 
 from turret_api.errors import InvalidKeyError
@@ -17,6 +20,8 @@ from turret_api.errors import InvalidKeyError
 HEADER = "X-API-Key"
 WRITE, READ, ADMIN = SCOPES = ("write", "read", "admin")
 
+_FIELD = HEADER.lower().encode()
+_PRINCIPAL = "turret.principal"
 _header = APIKeyHeader(name=HEADER, auto_error=False, description="a read key, or an admin key")
 
 
@@ -27,6 +32,17 @@ class Principal:
     project_id: str
     scope: str
     key_id: str
+
+
+def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the key that a request's headers (names in lower case) hold; None: there is none, or an empty one.
+
+    Raise `InvalidKeyError` if there are two: a proxy may judge the one, and we the other.
+    """
+    found = [value for name, value in headers if name == _FIELD]
+    if len(found) > 1:
+        raise InvalidKeyError
+    return found[0].decode("latin-1").strip() or None if found else None
 
 
 class Keys(Protocol):
@@ -58,19 +74,44 @@ class Gate:
         self._keys = keys
         self._sessions = sessions
 
-    def reader(self, request: Request, key: Annotated[str | None, Security(_header)]) -> Principal:
+    def reader(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
         """Return who asks, if they may read (a read or admin key, or signed in); raise `InvalidKeyError` if not."""
-        return self._let_in(request, key, READ, ADMIN)
+        return self._let_in(request, READ, ADMIN)
 
-    def admin(self, request: Request, key: Annotated[str | None, Security(_header)]) -> Principal:
+    def admin(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
         """Return who asks, if they may change settings (an admin key); raise `InvalidKeyError` if not."""
-        return self._let_in(request, key, ADMIN)
+        return self._let_in(request, ADMIN)
 
-    def _let_in(self, request: Request, key: str | None, *scopes: str) -> Principal:
-        if key:
-            principal = self._keys.find(key)
-        else:
-            principal = None if self._sessions is None else self._sessions.principal(request)
+    def _let_in(self, request: Request, *scopes: str) -> Principal:
+        principal: Principal | None = request.scope.get(_PRINCIPAL)
+        if principal is None:
+            key = key_of(request.scope["headers"])
+            if key:
+                principal = self._keys.find(key)
+            else:
+                principal = None if self._sessions is None else self._sessions.principal(request)
         if principal is None or principal.scope not in scopes:
             raise InvalidKeyError
+        request.scope[_PRINCIPAL] = principal
         return principal
+
+
+class KeyFirst(APIRoute):
+    """A route that lets `Gate` judge its client before it reads the body or looks at a parameter."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return what answers a request."""
+        answer = super().get_route_handler()
+        judges = [each.call for each in self.dependant.dependencies if _is_judge(each.call)]
+
+        async def judge_then_answer(request: Request) -> Response:
+            for judge in judges:
+                assert judge is not None
+                await run_in_threadpool(judge, request)
+            return await answer(request)
+
+        return judge_then_answer
+
+
+def _is_judge(call: Callable[..., Any] | None) -> bool:
+    return isinstance(getattr(call, "__self__", None), Gate)

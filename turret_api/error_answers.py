@@ -17,7 +17,6 @@ log = logging.getLogger(__name__)
 _WORDS = {
     404: "There is nothing at this address; see the API's document at /openapi.json.",
     405: "This address does not take this method; the Allow header names those it takes.",
-    413: "The request is too large.",
     415: "This content type is not taken here; send application/json.",
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import shutil
 import signal
 import time
@@ -75,6 +77,39 @@ def test_who_waits_too_long_is_told_and_work_that_takes_even_longer_is_ended(wri
     assert calculator.process_id == process_id
     assert is_gone(process_id)
     calculator._limit_s = 30.0
+    assert b"t_parcel" in (calculator.ask("shop", TopicsOfField()).content or b"")
+    calculator.close()
+
+
+@contextlib.contextmanager
+def no_file_can_be_opened() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(("name", "limit"), [("_limit_bytes", 1 << 20), ("_limit_s", 0.1)])
+def test_limits_hold_while_no_file_can_be_opened_and_questions_are_answered_afterwards(
+    written: Path, name: str, limit: float
+) -> None:
+    calculator = Calculator(Lake(str(written)))
+    calculator.start()
+    process_id = calculator.process_id
+    assert process_id is not None
+    psutil.Process(process_id).suspend()  # as if it worked for ever
+    before = getattr(calculator, name)
+    with no_file_can_be_opened():
+        setattr(calculator, name, limit)
+        with pytest.raises(ApiError):
+            calculator.ask("shop", TopicsOfField())
+        wait_until(lambda: calculator.process_id is None)
+        with pytest.raises(UnavailableError, match="cannot work on questions now"):
+            calculator.ask("shop", TopicsOfField())
+    assert is_gone(process_id)
+    setattr(calculator, name, before)
     assert b"t_parcel" in (calculator.ask("shop", TopicsOfField()).content or b"")
     calculator.close()
 

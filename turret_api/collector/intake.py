@@ -17,6 +17,8 @@ from turret_api.errors import UnavailableError, invalid
 
 MOST_REQUESTS = 2_000
 MOST_BYTES = MAX_BODY + MAX_BODY // 2
+_MOST_WAITING = 256
+"""Requests that wait for room: what a client has sent by then is in memory, up to 320 KiB a connection."""
 _GUESS = 64 * 1024
 _WAIT_FOR_ROOM_S = 5.0
 _CHUNK_S = 10.0
@@ -64,7 +66,7 @@ class Intake:
         """Set room aside for a body of `length` bytes (None: not announced), waiting a little if there is none."""
         if length is not None and length > MAX_BODY:
             raise too_large()
-        if self._n_requests >= MOST_REQUESTS:
+        if self._n_requests >= MOST_REQUESTS or len(self._waiting) >= _MOST_WAITING:
             raise _overloaded()
         n_bytes = _GUESS if length is None else length
         self._n_requests += 1

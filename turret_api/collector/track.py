@@ -6,13 +6,14 @@ import asyncio
 import datetime as dt
 import math
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
 
-from turret_api.auth import WRITE
+from turret_api.auth import WRITE, key_of
 from turret_api.collector import body as bodies
 from turret_api.collector.collector import Collector
 from turret_api.collector.event import Checked, check
@@ -22,6 +23,11 @@ from turret_api.collector.submission import Result, Stored
 from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, error_body
 
 _CHECKS_A_TURN = 50
+_UNPACKED_HERE = 1024
+"""Bytes of a packed body that is unpacked on the event loop: they make a MiB at most, sooner than a thread begins."""
+_CHECKED_HERE = 256 * 1024
+"""Bytes of one event up to which it is checked on the event loop."""
+_THREADS = 2
 _MESSAGE = "Event tracked successfully"
 _OTHER_PLAN = "to send more, give the project another plan: turret project plan PROJECT pro."
 
@@ -42,6 +48,9 @@ class TrackedBefore(Tracked, gc=False):
     duplicate: bool = True
 
 
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -55,20 +64,21 @@ class Track:
         self._metrics = collector.metrics
         self._intake = Intake(collector.metrics)
         self._max_text = collector.settings.max_text
+        self._threads = ThreadPoolExecutor(_THREADS, "large bodies")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         project_id: str | None = None
         headers: list[tuple[bytes, bytes]] = []
         try:
-            key, content_type, encoding, length = _read_headers(scope)
-            project_id = await self._project_of(key)
+            project_id = await self._project_of(key_of(scope["headers"]))
+            content_type, encoding, length = _read_headers(scope)
             media_type = bodies.media_type(content_type)
             is_gzip = bodies.is_gzip(encoding)
             with await self._intake.reserve(length) as reservation:
                 body = await self._intake.read(receive, reservation)
                 if is_gzip:
-                    body = bodies.unpack(body)
+                    body = await self._apart(len(body) > _UNPACKED_HERE, bodies.unpack, body)
                     reservation.grow(len(body))
                 size = len(body)
                 bodies.refuse_dust(body)
@@ -77,7 +87,7 @@ class Track:
                     del body  # it may be large, and storing may take a while
                     status, answer = await self._take_many(project_id, events, size, headers)
                 else:
-                    event = check(bodies.decode(body), self._max_text, may_have_nul=bodies.may_have_nul(body))
+                    event = await self._apart(size > _CHECKED_HERE, self._check_one, body)
                     status, answer = await self._take_one(project_id, event, size)
         except ApiError as error:
             self._metrics.refused.labels(error.code).inc()
@@ -93,6 +103,15 @@ class Track:
         start: Message = {"type": "http.response.start", "status": status, "headers": headers}
         await send(start)
         await send({"type": "http.response.body", "body": answer})
+
+    async def _apart(self, is_large: bool, work: Callable[[Given], Made], given: Given) -> Made:
+        """Return what `work` makes of `given`; what is large is done beside the event loop."""
+        if not is_large:
+            return work(given)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, given)
+
+    def _check_one(self, body: bytes) -> Checked:
+        return check(bodies.decode(body), self._max_text, may_have_nul=bodies.may_have_nul(body))
 
     async def _project_of(self, key: str | None) -> str:
         principal = None
@@ -119,15 +138,23 @@ class Track:
         documents: Sequence[bytes | msgspec.Raw]
         documents = bodies.split_lines(body) if media_type == bodies.NDJSON else bodies.split_array(body)
         may_have_nul = bodies.may_have_nul(body)
+
+        def check_some(some: Sequence[bytes | msgspec.Raw]) -> list[Checked | ApiError]:
+            return [self._check_document(each, may_have_nul) for each in some]
+
+        is_large = len(body) > _CHECKED_HERE
         events: list[Checked | ApiError] = []
-        for n, document in enumerate(documents, 1):
-            try:
-                events.append(check(bodies.decode(document, "event"), self._max_text, may_have_nul=may_have_nul))
-            except ApiError as error:
-                events.append(error)
-            if n % _CHECKS_A_TURN == 0:
+        for start in range(0, len(documents), _CHECKS_A_TURN):
+            if start:
                 await asyncio.sleep(0)  # let other requests have their turn
+            events += await self._apart(is_large, check_some, documents[start : start + _CHECKS_A_TURN])
         return events
+
+    def _check_document(self, document: bytes | msgspec.Raw, may_have_nul: bool) -> Checked | ApiError:
+        try:
+            return check(bodies.decode(document, "event"), self._max_text, may_have_nul=may_have_nul)
+        except ApiError as error:
+            return error
 
     async def _take_many(
         self,
@@ -168,21 +195,18 @@ class Track:
         ]
 
 
-def _read_headers(scope: Scope) -> tuple[str | None, str, str, int | None]:
-    """Return the key, Content-Type, Content-Encoding and Content-Length of a request."""
-    key: str | None = None
+def _read_headers(scope: Scope) -> tuple[str, str, int | None]:
+    """Return Content-Type, Content-Encoding and Content-Length of a request."""
     content_type = encoding = ""
     length: int | None = None
     for name, value in scope["headers"]:
-        if name == b"x-api-key":
-            key = value.decode("latin-1").strip()
-        elif name == b"content-type":
+        if name == b"content-type":
             content_type = value.decode("latin-1")
         elif name == b"content-encoding":
             encoding = value.decode("latin-1")
         elif name == b"content-length":
             length = int(value) if value.isdigit() else None
-    return key, content_type, encoding, length
+    return content_type, encoding, length
 
 
 def _limit_error(refusal: Refusal) -> ApiError:

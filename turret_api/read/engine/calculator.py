@@ -19,6 +19,7 @@ import contextlib
 import datetime as dt
 import itertools
 import logging
+import os
 import signal
 import socket
 import subprocess
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 LOOK_S = 0.2
 PATIENCE = 4
 """A question's work is ended when it has taken so many times as long as its client waits for the answer."""
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PROGRAM = "turret_api.read"
 """Module that the process runs: it loads all questions and calls `process.main`."""
 
@@ -64,6 +66,8 @@ class _Process:
 
     process: subprocess.Popen[bytes]
     connection: Connection
+    statm: int
+    """Descriptor of the process's memory figures, kept open: a look must not need one when there is none left."""
     waiting: dict[int, Future[Encoded]] = field(default_factory=dict)
     asked_at: dict[int, float] = field(default_factory=dict)
     reason: str = "ended"
@@ -117,7 +121,7 @@ class Calculator:
 
     def start(self) -> None:
         """After this call the process runs, or starts, so that the first question need not wait for it."""
-        with self._lock:
+        with self._lock, contextlib.suppress(OSError):  # the first question tries again, and says so
             self._kept.start()
 
     def close(self) -> None:
@@ -134,7 +138,11 @@ class Calculator:
     def _ask_once(self, asked: tuple[object, ...]) -> Encoded:
         number, answered = next(self._numbers), Future[Encoded]()
         with self._lock:
-            self._kept.start()
+            try:
+                self._kept.start()
+            except OSError as error:
+                log.error("questions cannot be worked out", extra={"reason": str(error)[:300]})
+                raise UnavailableError("The server cannot work on questions now; ask again.", retry_after_s=5) from None
             running = self._running
             assert running is not None
             running.waiting[number] = answered
@@ -153,14 +161,20 @@ class Calculator:
 
     def _spawn(self) -> subprocess.Popen[bytes]:
         ours, theirs = socket.socketpair()
-        with theirs:
+        with ours, theirs:
             process = subprocess.Popen(
                 [sys.executable, "-m", _PROGRAM, str(theirs.fileno()), self._lake.root],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        self._running = running = _Process(process, Connection(ours.detach()))
+            try:
+                statm = os.open(f"/proc/{process.pid}/statm", os.O_RDONLY)
+            except OSError:
+                process.kill()
+                process.wait()
+                raise
+            self._running = running = _Process(process, Connection(ours.detach()), statm)
         threading.Thread(target=self._read, args=(running,), name="calculator", daemon=True).start()
         threading.Thread(target=self._watch, args=(running,), name="calculator-memory", daemon=True).start()
         return process
@@ -187,12 +201,11 @@ class Calculator:
 
     def _watch(self, running: _Process) -> None:
         """End the process when it holds more memory than it may, or works on a question for too long."""
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(running.process.pid)
+        try:
             while running.process.poll() is None:
                 oldest = min(running.asked_at.copy().values(), default=float("inf"))
                 for reason, is_over in {
-                    "memory": process.memory_info().rss > self._limit_bytes,
+                    "memory": _memory_of(running.statm) > self._limit_bytes,
                     "time": time.monotonic() - oldest > PATIENCE * self._limit_s,
                 }.items():
                     if is_over:
@@ -200,6 +213,8 @@ class Calculator:
                         self._end(running, reason)
                         return
                 time.sleep(LOOK_S)
+        finally:
+            os.close(running.statm)
 
     def _end(self, running: _Process, reason: str) -> None:
         with self._lock:
@@ -208,6 +223,14 @@ class Calculator:
             if self._running is running:
                 self._running = None
                 self._kept.end(0)
+
+
+def _memory_of(statm: int) -> int:
+    """Return the bytes that the process holds whose `/proc/…/statm` is open as `statm`; 0 once it has ended."""
+    try:
+        return int(os.pread(statm, 200, 0).split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError):
+        return 0
 
 
 def total_memory() -> int:

@@ -23,12 +23,15 @@ from turret_pipeline.lake.paths import Lake
 log = logging.getLogger(__name__)
 
 THREADS = 8
+NICE = 10
+"""How far questions stand back where the machine has too much to do: an event that waits is worse than an answer."""
 
 
 def main() -> None:
     """Answer the questions that come over the socket `argv[1]` from the lake `argv[2]`, until the socket closes."""
     with contextlib.suppress(OSError):  # should memory run out, the kernel is to end this process and no other
         Path("/proc/self/oom_score_adj").write_text("1000")
+    os.nice(NICE)
     connection, engine = Connection(int(sys.argv[1])), Engine(Lake(sys.argv[2]))
     sending = threading.Lock()
 

@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 
-from turret_api.auth import Gate, Principal
+from turret_api.auth import Gate, KeyFirst, Principal
 from turret_api.read import changes
 from turret_api.read.engine.library import Library
 from turret_api.read.questions.fields import FieldRow
@@ -39,7 +39,7 @@ class EditChoice(BaseModel):
 
 def change_router(library: Library, gate: Gate) -> APIRouter:
     """Return the routes that change what `library` answers from, for clients that `gate` lets change it."""
-    router, admin = APIRouter(), Depends(gate.admin)
+    router, admin = APIRouter(route_class=KeyFirst), Depends(gate.admin)
 
     @router.patch("/fields", response_model=FieldRow)
     @router.patch("/fields/{field:id}", response_model=FieldRow)

@@ -52,15 +52,16 @@ class Front:
             await self._app(scope, receive, send)
             return
         key = tag = packing = b""
+        n_keys = 0
         for name, value in scope["headers"]:
             if name == b"x-api-key":
-                key = value
+                key, n_keys = value, n_keys + 1
             elif name == b"if-none-match":
                 tag = value
             elif name == b"accept-encoding":
                 packing = b"gzip" if b"gzip" in value else b""
         place = (key, scope["raw_path"], scope["query_string"], packing)
-        kept = self._kept.get(place) if key else None
+        kept = self._kept.get(place) if key and n_keys == 1 else None
         if kept is not None and self._still_holds(kept, key):
             await _send(kept, tag, send)
             return

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts import AccountError, Accounts, Key
-from turret_api.auth import Gate, Principal
+from turret_api.auth import Gate, KeyFirst, Principal
 from turret_api.errors import NotFoundError, UnavailableError
 from turret_api.freshness import Freshness
 from turret_api.read.engine.library import Library
@@ -101,7 +101,8 @@ class NewKey(Model):
 
 def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: Freshness) -> APIRouter:
     """Return the routes about a project itself, for clients that `gate` lets in."""
-    router, reader, admin = APIRouter(tags=["project"]), Depends(gate.reader), Depends(gate.admin)
+    router = APIRouter(tags=["project"], route_class=KeyFirst)
+    reader, admin = Depends(gate.reader), Depends(gate.admin)
 
     @router.get("/project", response_model=Project)
     def get_project(principal: Principal = reader) -> Project:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from turret_api import path_ids
 from turret_api.accounts import Accounts
-from turret_api.auth import Gate, Principal
+from turret_api.auth import Gate, KeyFirst, Principal
 from turret_api.freshness import Freshness
 from turret_api.read.engine.engine import Engine
 from turret_api.read.engine.question import Question
@@ -32,7 +32,7 @@ FILES: dict[int | str, dict[str, Any]] = {
 def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Freshness) -> APIRouter:
     """Return the read API over `engine`, `accounts` and `freshness`, for clients that `gate` lets in."""
     path_ids.install()
-    router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)])
+    router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)], route_class=KeyFirst)
     replies = Replies(engine)
     for tag, paths in (("read", READ), ("journeys", JOURNEYS)):
         for path, (parse, kind) in paths.items():
