@@ -53,11 +53,11 @@ def test_rows_of_the_wrong_length_are_told_in_their_place_and_blank_rows_are_cou
 
     assert read(tmp_path / "a.csv", content) == [
         (2, {"a": "x", "b": 1}),
-        (4, "The row has 1 cells; the header has 2."),
+        (4, "The row has 1 cell; the header has 2."),
         (5, {"a": "x", "b": 2}),
         (7, "The row has 3 cells; the header has 2."),
         (8, {"a": "x", "b": 4}),
-        (9, "The row has 1 cells; the header has 2."),
+        (9, "The row has 1 cell; the header has 2."),
     ]
 
 
@@ -94,6 +94,12 @@ def test_a_column_is_of_numbers_or_booleans_only_if_every_cell_is(tmp_path, cell
 
 def test_ids_stay_texts(tmp_path) -> None:
     assert read(tmp_path / "a.csv", "session_id,n\n12,12\n") == [(2, {"session_id": "12", "n": 12})]
+
+
+@pytest.mark.parametrize("name", ["python", "ios", "node_version", "releaseNo", "OS", "zip", "postal_code", "Plz"])
+def test_versions_and_postcodes_stay_texts_and_prices_do_not(tmp_path, name) -> None:
+    found = [row for _, row in read(tmp_path / "a.csv", f"{name},price\n3.10,3.10\n3.11,3.11\n")]
+    assert found == [{name: "3.10", "price": 3.1}, {name: "3.11", "price": 3.11}]
 
 
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0")), min_size=2, max_size=2)))

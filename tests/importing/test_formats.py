@@ -282,6 +282,38 @@ def test_chatgpt_conversations_are_all_their_exchanges(tmp_path: Path) -> None:
     assert events[1]["timestamp"] == "2026-01-01T10:00:02.500000"
 
 
+def test_a_message_of_chatgpt_without_a_time_comes_after_the_one_that_it_follows(tmp_path: Path) -> None:
+    def node(name: str, parent: str, role: str, at: float | None) -> dict[str, Any]:
+        content = {"content_type": "text", "parts": [f"text {name}"]}
+        message = {"id": name, "author": {"role": role}, "content": content, "create_time": at}
+        return {"id": name, "parent": parent, "message": message}
+
+    nodes = [
+        node("4", "3", "assistant", None),
+        node("3", "2", "user", None),
+        node("2", "1", "assistant", 1767261602.5),
+        node("1", "root", "user", 1767261601.0),
+    ]
+    conversation = {
+        "conversation_id": "c",
+        "create_time": 1767261600.0,
+        "mapping": {each["id"]: each for each in nodes},
+    }
+    file = tmp_path / "conversations.json"
+    file.write_text(json.dumps([conversation]))
+    assert [(each["event_id"], each["timestamp"], each["metadata"]) for each in imported(file, "openai")] == [
+        ("1", "2026-01-01T10:00:01", {"prompt": "text 1", "response": "text 2"}),
+        ("3", "2026-01-01T10:00:02.500000", {"prompt": "text 3", "response": "text 4"}),
+    ]
+
+
+def test_an_event_of_posthog_is_none_of_mixpanel(tmp_path: Path) -> None:
+    refused: list[RefusedRow] = []
+    row = {"event": "chat", "properties": {"$session_id": "s", "prompt": "hi"}, "timestamp": "2026-01-01T10:00:00Z"}
+    assert imported(lines(tmp_path / "a.ndjson", row), "mixpanel", refused) == []
+    assert [(each.row, "have no time" in each.error) for each in refused] == [(1, True)]
+
+
 def test_a_file_of_another_product_is_refused_and_says_what_is_missing(tmp_path: Path) -> None:
     file = lines(tmp_path / "a.ndjson", {"name": "chat", "metadata": {"prompt": "hello"}})
     for name in FORMATS:

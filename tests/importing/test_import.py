@@ -199,6 +199,7 @@ def test_an_import_that_is_killed_goes_on_where_it_was(turret, new_project, tmp_
         ("a.parquet", "x", [], "cannot be read"),
         ("a.csv", "a,b\n1,2\n", ["--map", "c=name"], "there is no column 'c' to map"),
         ("a.csv", "a,b\n1,2\n", ["--map", "a=nam"], "'nam' is no key of an event"),
+        ("a.csv", "a,b\n1,2\n", ["--map", "a=metadata.x", "--map", "a=metadata.y"], "'a' goes to metadata.x already"),
         ("a.csv", "", [], "has no header line"),
         ("a.ndjson", "{}\n", ["--map", "a=nam"], "'nam' is no key of an event"),
         ("a.ndjson", "{}\n", ["--project", "nobody"], "there is no project 'nobody'"),

@@ -166,11 +166,13 @@ def command(
 
 
 def _mapping(words: tuple[str, ...]) -> dict[str, str]:
-    mapping = {}
+    mapping: dict[str, str] = {}
     for word in words:
         column, equals, key = word.rpartition("=")
         if not equals or not column:
             raise click.ClickException(f"--map {word}: expected COLUMN=KEY")
+        if mapping.get(column, key) != key:
+            raise click.ClickException(f"--map {word}: {column!r} goes to {mapping[column] or 'nothing'} already")
         mapping[column] = key
     return mapping
 

@@ -1,8 +1,9 @@
 """What the columns of a CSV file hold: texts, numbers or booleans, found by looking at every cell.
 
 A column of numbers keeps being one if cells say NaN, NULL or the like; those are left out. Versions stay texts, for as
-numbers 3.10 and 3.1 are the same: a column is one of versions if its name says so, or if a number ends in 0 behind the
-point and not all have as many digits there, as prices have.
+numbers 3.10 and 3.1 are the same: a column is one of versions if its name says so (`semantics.field_names`), or if a
+number ends in 0 behind the point and not all have as many digits there, as prices have. So do postcodes, of which a
+file may happen to have none that begins with 0.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from turret_api.importing.values import NOTHING
+from turret_pipeline.semantics.field_names import POSTCODE, VERSION, hint_of
 
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _ENDS_IN_ZERO = r"\.[0-9]+0$"
@@ -38,8 +40,10 @@ class Column:
     """
 
     def __init__(self, name: str) -> None:
-        is_version = _VERSION.search(_CAMEL.sub("_", name)) is not None
-        self._readers: list[Reader] = [booleans] if is_version else [numbers, booleans]
+        # `v` may be any value.
+        says_so = len(name) > 1 and hint_of(name) in (VERSION, POSTCODE)
+        is_of_texts = says_so or _VERSION.search(_CAMEL.sub("_", name)) is not None
+        self._readers: list[Reader] = [booleans] if is_of_texts else [numbers, booleans]
         self._has_values = False
         self._n_decimals: set[int] = set()
         self._ends_in_zero = False

@@ -102,7 +102,7 @@ def read_csv(source: Source, table: Table, mapping: ColumnMapping, on_progress: 
         return "skip"
 
     def refused_row(number: int, n_cells: int) -> Row:
-        message = f"The row has {n_cells} cells; the header has {len(table.columns)}."
+        message = f"The row has {n_cells} cell{'' if n_cells == 1 else 's'}; the header has {len(table.columns)}."
         return number, invalid(table.unclosed.get(number, message))
 
     number = table.header_row

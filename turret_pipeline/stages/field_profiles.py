@@ -68,6 +68,6 @@ STAGE = Stage(
     reads=(Source(EVENTS),),
     method=bring,
     group="events",
-    version=3,
+    version=4,
     by_day=True,
 )

@@ -92,6 +92,7 @@ TRAPS: list[tuple[str, str, int, Maker]] = [
     ("order ids", "other", 100, lambda i: f"ORD-2026-{i:05d}"),
     ("phone numbers", "other", 60, lambda i: f"+1415{R.randint(10**6, 10**7 - 1)}"),
     ("e-mail addresses", "other", 60, lambda i: f"user{i}@example.com"),
+    ("names with e-mail addresses", "other", 60, lambda i: f"Anna Silva <user{i}@example.com>"),
     ("six options of 40 words", "enum", 80, lambda i: R.choice(LONG_OPTIONS)),
     ("free text without repeats", "text", 40, sentence),
     ("free text with many repeats", "text", 200, lambda i: R.choice(["Yes.", "ok", "thanks"]) if i % 3 else sentence()),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from turret_api.errors import invalid
 from turret_api.importing.formats.format import Document, Format, Object, first, nested, without
 
 _SESSION = ("$session_id", "session_id", "sessionId")
@@ -16,8 +17,10 @@ _OWN = ("time", "distinct_id", "$insert_id", "$user_id", "$device_id", "token", 
 
 
 def documents(row: Object) -> Iterator[Document]:
-    """Yield the event of a row."""
+    """Yield the event of a row; raise `ApiError` if it has no time where Mixpanel has it."""
     properties = nested(row, "properties")
+    if properties.get("time") is None:
+        raise invalid("The properties have no time, so this is no event of Mixpanel's.")
     yield {
         "name": row.get("event"),
         "event_id": properties.get("$insert_id"),

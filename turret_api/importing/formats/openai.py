@@ -8,7 +8,7 @@ their own. ChatGPT's `conversations.json` has each conversation once: all its ex
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turret_api.errors import invalid
@@ -22,7 +22,7 @@ _SESSION = (
     "conversation",
 )
 _USER = ("user_id", "userId", "user", "safety_identifier")
-_TIME = ("timestamp", "created", "created_at", "createdAt", "create_time", "time")
+_TIME = ("timestamp", "created", "created_at", "createdAt", "create_time", "time", "start_time", "startTime")
 _ID = ("event_id", "id", "request_id")
 _ABOUT = ("model", "temperature", "top_p", "max_tokens", "usage", "metadata", "feedback", "rating", "status", "error")
 
@@ -80,8 +80,11 @@ def _text_or_id(value: Any) -> Any:
 
 def _exchanges(row: Object, mapping: Object) -> Iterator[Document]:
     """Yield what was asked and answered in a conversation of ChatGPT's, in order of time."""
-    messages = [message for node in mapping.values() if (message := an_object(an_object(node).get("message")))]
-    messages.sort(key=lambda message: message.get("create_time") or 0)
+    nodes = {name: an_object(node) for name, node in mapping.items()}
+    messages = []
+    for name in sorted(nodes, key=lambda name: _place(nodes, name)):
+        if message := an_object(nodes[name].get("message")):
+            messages.append({**message, "create_time": _place(nodes, name)[0]})
     turns = [(message, newest_exchange([message])) for message in messages]
     for place, (message, turn) in enumerate(turns):
         if turn is None or turn.asked is None:
@@ -99,6 +102,21 @@ def _exchanges(row: Object, mapping: Object) -> Iterator[Document]:
             "metadata": {"model": next(filter(None, models), None), "title": row.get("title")}
             | spoken(turn.asked, answers[-1] if answers else None),
         }
+
+
+def _place(nodes: Mapping[str, dict[str, Any]], name: str) -> tuple[float, int]:
+    """Return when a message was made, and 0; of one that does not say so when the one that it follows was, and how far.
+
+    The time is 0 where none of them says so.
+    """
+    seen: list[str] = []
+    while name in nodes and name not in seen:
+        time = an_object(nodes[name].get("message")).get("create_time")
+        if type(time) in (int, float) and time > 0:
+            return float(time), len(seen)
+        seen.append(name)
+        name = str(nodes[name].get("parent"))
+    return 0.0, len(seen)
 
 
 FORMAT = Format(

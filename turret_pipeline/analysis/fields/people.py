@@ -2,7 +2,7 @@
 
 Form alone (two or three words with capitals) is that of cities, products and job titles too, so it says "may be a
 name"; only a first and a last name that people bear says "is one". What the field is called decides where the form
-does not (`fields.hints`).
+does not (`semantics.field_names`).
 """
 
 # ruff: noqa: RUF001 - letters of other scripts are meant.

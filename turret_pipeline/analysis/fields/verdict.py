@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 from turret_pipeline.analysis.fields import shapes as shape
 from turret_pipeline.analysis.fields.evidence import Evidence
-from turret_pipeline.analysis.fields.hints import ADDRESS, FULL_NAME, ONE_NAME, POSTCODE, ROLE, SPOKEN, VERSION, hint_of
+from turret_pipeline.semantics.field_names import ADDRESS, FULL_NAME, ONE_NAME, POSTCODE, ROLE, SPOKEN, VERSION, hint_of
 
 TEXT, ENUM, NUMBER, OTHER = "text", "enum", "number", "other"
 TYPES = (TEXT, ENUM, NUMBER, OTHER)

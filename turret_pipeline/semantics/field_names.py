@@ -1,7 +1,7 @@
 """What a field is called, where that says what its values mean: a hint, never a proof.
 
 A version 3.10 and an amount of 3.10, a postcode and a count, a customer and a product look the same; people name them
-apart. Values always have to fit the hint as well (`fields.verdict`).
+apart. Values always have to fit the hint as well (`analysis.fields.verdict`).
 """
 
 from __future__ import annotations
