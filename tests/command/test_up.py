@@ -28,7 +28,7 @@ from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, bring, event, put, tables
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.system import running
-from turret_api.processes.postgres import database, embedded_url
+from turret_api.processes.postgres import embedded_url
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import pending_stages
@@ -195,10 +195,10 @@ def test_after_a_kill_of_everything_nothing_stays_and_the_next_start_takes_up_wh
     run_id = make_cut_off_run(up)
     assert up.process is not None
     with while_waiting(up.home, "field_types.after_analysis"):
+        elsewhere = make_run_in_a_container_that_is_no_more(up)
         os.killpg(up.process.pid, signal.SIGKILL)
         up.process.wait()
         until(lambda: not processes_of(up.home), 40)
-    elsewhere = as_if_in_a_container_that_is_no_more(up)
     assert "write key" not in up.start()
     assert run_status(up, run_id) == "FAILURE"
     # Whether that one lives is only known when its deadline has passed; then the slot of its pool is free again, too.
@@ -223,19 +223,18 @@ def test_sigterm_ends_everything_in_15_seconds(up: Up) -> None:
     assert up.status()["up"] is False
 
 
-def as_if_in_a_container_that_is_no_more(up: Up) -> str:
-    """Have the lease of the run that was cut off be one of another machine, that ends soon; return the run's id."""
-    settings = Settings.from_environment(up.environment)
+def make_run_in_a_container_that_is_no_more(up: Up) -> str:
+    """Return the id of a run under way whose lease, of another machine, ends in a while."""
+    run_id, url = make_cut_off_run(up), embedded_url(up.home)
+    assert url is not None
     with (
-        database(settings) as url,
         contextlib.closing(psycopg2.connect(url.replace("+psycopg2", ""))) as connection,
         connection,
         connection.cursor() as sql,
     ):
-        sql.execute("SELECT run_id FROM turret_pipeline.run_leases ORDER BY deadline DESC LIMIT 1")
-        ((run_id,),) = sql.fetchall()
-        sql.execute("UPDATE turret_pipeline.run_leases SET machine = 'gone', deadline = now() + interval '5 s'")
-    return str(run_id)
+        deadline = "now() + interval '40 s'"
+        sql.execute(f"INSERT INTO turret_pipeline.run_leases VALUES (%s, 'gone', 1, 0, {deadline})", (run_id,))
+    return run_id
 
 
 def run_status(up: Up, run_id: str) -> str:
