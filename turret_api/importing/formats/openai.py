@@ -112,7 +112,7 @@ def _place(nodes: Mapping[str, dict[str, Any]], name: str) -> tuple[float, int]:
     seen: list[str] = []
     while name in nodes and name not in seen:
         time = an_object(nodes[name].get("message")).get("create_time")
-        if type(time) in (int, float) and time > 0:
+        if isinstance(time, int | float) and time > 0:
             return float(time), len(seen)
         seen.append(name)
         name = str(nodes[name].get("parent"))
