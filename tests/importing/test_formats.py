@@ -307,6 +307,20 @@ def test_a_message_of_chatgpt_without_a_time_comes_after_the_one_that_it_follows
     ]
 
 
+@pytest.mark.parametrize("first_parent", ["root", "2999"], ids=["a chain", "a circle"])
+def test_a_long_conversation_of_chatgpt_without_times_is_read_whole(tmp_path: Path, first_parent: str) -> None:
+    mapping = {}
+    for number in range(3000):
+        content = {"content_type": "text", "parts": [f"text {number}"]}
+        message = {"id": str(number), "author": {"role": "user"}, "content": content, "create_time": None}
+        mapping[str(number)] = {"parent": str(number - 1) if number else first_parent, "message": message}
+    file = tmp_path / "conversations.json"
+    file.write_text(json.dumps([{"conversation_id": "c", "create_time": 1767261600.0, "mapping": mapping}]))
+    events = imported(file, "openai")
+    assert sorted(int(each["event_id"]) for each in events) == list(range(3000))
+    assert {each["timestamp"] for each in events} == {"2026-01-01T10:00:00"}
+
+
 def test_an_event_of_posthog_is_none_of_mixpanel(tmp_path: Path) -> None:
     refused: list[RefusedRow] = []
     row = {"event": "chat", "properties": {"$session_id": "s", "prompt": "hi"}, "timestamp": "2026-01-01T10:00:00Z"}

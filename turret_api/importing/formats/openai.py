@@ -81,10 +81,11 @@ def _text_or_id(value: Any) -> Any:
 def _exchanges(row: Object, mapping: Object) -> Iterator[Document]:
     """Yield what was asked and answered in a conversation of ChatGPT's, in order of time."""
     nodes = {name: an_object(node) for name, node in mapping.items()}
+    places = _places(nodes)
     messages = []
-    for name in sorted(nodes, key=lambda name: _place(nodes, name)):
+    for name in sorted(nodes, key=lambda name: places[name]):
         if message := an_object(nodes[name].get("message")):
-            messages.append({**message, "create_time": _place(nodes, name)[0]})
+            messages.append({**message, "create_time": places[name][0]})
     turns = [(message, newest_exchange([message])) for message in messages]
     for place, (message, turn) in enumerate(turns):
         if turn is None or turn.asked is None:
@@ -104,19 +105,25 @@ def _exchanges(row: Object, mapping: Object) -> Iterator[Document]:
         }
 
 
-def _place(nodes: Mapping[str, dict[str, Any]], name: str) -> tuple[float, int]:
-    """Return when a message was made, and 0; of one that does not say so when the one that it follows was, and how far.
+def _places(nodes: Mapping[str, dict[str, Any]]) -> dict[str, tuple[float, int]]:
+    """Return for each message when it was made, and 0; of one that does not say so when the one that it follows was.
 
-    The time is 0 where none of them says so.
+    Then with how far behind that it stands. The time is 0 where none of those before says so.
     """
-    seen: list[str] = []
-    while name in nodes and name not in seen:
-        time = an_object(nodes[name].get("message")).get("create_time")
+    places = {}
+    for name, node in nodes.items():
+        time = an_object(node.get("message")).get("create_time")
         if isinstance(time, int | float) and time > 0:
-            return float(time), len(seen)
-        seen.append(name)
-        name = str(nodes[name].get("parent"))
-    return 0.0, len(seen)
+            places[name] = float(time), 0
+    for name in nodes:
+        path, at = [], name
+        while at in nodes and at not in places:
+            places[at] = 0.0, 0  # until the end is found; a circle has none
+            path.append(at)
+            at = str(nodes[at].get("parent"))
+        time, behind = places.get(at, (0.0, 0))
+        places |= {each: (time, behind + n) for n, each in enumerate(reversed(path), 1)}
+    return places
 
 
 FORMAT = Format(
