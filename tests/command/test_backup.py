@@ -161,7 +161,7 @@ def test_what_is_no_archive_or_one_of_a_later_version_is_refused_before_anything
 
 
 def test_no_name_in_an_archive_leads_out_of_the_home(new_settings: Callable[[str], Settings], tmp_path: Path) -> None:
-    for name in ("home/../../outside", "lake/../../outside", "/outside"):
+    for name in ("home/../../outside", "lake/../../outside", "/outside", "lake/../inside"):
         settings = new_settings(f"home-{len(name)}")
         with tarfile.open(tmp_path / "evil.tar", "w") as tar:
             for each, content in ((MANIFEST, msgspec.json.encode(Manifest("0.1.0", 0))), (name, b"x")):
@@ -170,6 +170,7 @@ def test_no_name_in_an_archive_leads_out_of_the_home(new_settings: Callable[[str
                 tar.addfile(about, io.BytesIO(content))
         assert turret(settings, "restore", tmp_path / "evil.tar").exit_code == 1
         assert not (tmp_path / "outside").exists()
+        assert not (settings.home / "inside").exists()
         assert not Path("/outside").exists()
 
 

@@ -63,6 +63,8 @@ def read(settings: Settings, url: str, archive: Path, say: Callable[[str], None]
         for member in tar:
             # Raises where a name leads out of the home, or the member is no plain file.
             name = tarfile.data_filter(member, str(settings.home)).name
+            if ".." in name.split("/"):  # nor out of a lake that lies elsewhere
+                raise click.ClickException(f"{archive} cannot be read: {name} leads out of its folder")
             content = tar.extractfile(member)
             if content is None:
                 continue
