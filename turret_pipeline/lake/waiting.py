@@ -1,8 +1,8 @@
 """What waits to be built, and since when: as the pipeline last saw it, and what came since.
 
-The pipeline leaves what it saw in one small file, `waiting.json`, at each look. To tell how long
-events have waited takes neither Dagster nor a database: the file is read, and if it is old, for whatever reason (the
-sensor fails, the daemon is dead, a host is lost), also the parts that came after it.
+The pipeline leaves what it saw in one small file, `waiting.json`, at each look. To tell how long events have waited
+takes neither Dagster nor a database: the file is read, and if it is old, for whatever reason (the sensor fails, the
+daemon is dead, a host is lost), also the parts that came after it.
 
     {"at": 1760000000.0, "waiting": {"shop": {"topics": [1759999000.0, 123, 1759999500.0]}}}
 

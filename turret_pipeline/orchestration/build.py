@@ -26,7 +26,7 @@ from turret_pipeline.orchestration.scope import Scope, runs_for
 from turret_pipeline.orchestration.waiting import note_waiting
 from turret_pipeline.settings import SettingError, Settings
 from turret_pipeline.stages.containment import failures_of
-from turret_pipeline.stages.pending import LakeNow, pending_stages
+from turret_pipeline.stages.pending import LakeNow
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,12 +73,13 @@ def _build(named: list[str], scope: Scope) -> int:
         if project not in known:
             print(f"{project}: no events yet", flush=True)
     projects = [project for project in projects if project in known]
-    pending = pending_stages(lake, settings.model, projects, clusters=settings.clusters)
+    looked_at, lake_now = time.time(), LakeNow(lake, settings.model, clusters=settings.clusters)
+    pending = {project: lake_now.pending(project) for project in projects}
     todo = {project: runs_for(lake, project, pending[project], scope) for project in projects}
     todo = {project: runs for project, runs in todo.items() if runs.by_day or runs.by_project}
     if not todo:
         if not named and not any(pending.values()):
-            _note_waiting(settings)
+            note_waiting(lake, lake_now, pending, looked_at)
         if failed := _failed_fields(lake, projects):
             return failed
         print(f"everything is up to date ({len(projects)} projects, {time.perf_counter() - started:.1f} s)")
@@ -89,17 +90,11 @@ def _build(named: list[str], scope: Scope) -> int:
     from turret_pipeline.orchestration.foreground import build
 
     failures = build(_console(), settings, todo)
-    _note_waiting(settings)
+    looked_at, lake_now = time.time(), LakeNow(lake, settings.model, clusters=settings.clusters)
+    note_waiting(lake, lake_now, {project: lake_now.pending(project) for project in lake_now.projects}, looked_at)
     for project, reason in failures.items():
         _fail(f"{project}: {reason}", 1)
     return _failed_fields(lake, projects) or (1 if failures else 0)
-
-
-def _note_waiting(settings: Settings) -> None:
-    """Leave in the lake what still waits, for where no sensor looks."""
-    lake, now = settings.open_lake(), time.time()
-    lake_now = LakeNow(lake, settings.model, clusters=settings.clusters)
-    note_waiting(lake, lake_now, {project: lake_now.pending(project) for project in lake_now.projects}, now)
 
 
 def _failed_fields(lake: Lake, projects: list[str]) -> int:
