@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.command.test_build import track, turret
+from tests.command.test_serve import serving
 from tests.processes.conftest import until
 from turret_api.accounts import Accounts
 from turret_api.processes.postgres import database
@@ -28,11 +26,7 @@ def test_events_that_nothing_builds_are_late_until_they_are_built(used_home: Pat
         accounts.migrate()
         shop, other = accounts.create_project("shop"), accounts.create_project("other")
         accounts.close()
-        command = [sys.executable, "-u", "-m", "turret_api", "serve", "--port", "0"]
-        api = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
-        with api:
-            assert api.stdout is not None
-            address = api.stdout.readline().split()[-1]
+        with serving(used_home, **limits) as address:
 
             def freshness(key: str) -> dict[str, object]:
                 found = httpx.get(f"{address}/v1/freshness", headers={"X-API-Key": key}, timeout=30)
@@ -67,4 +61,3 @@ def test_events_that_nothing_builds_are_late_until_they_are_built(used_home: Pat
                 assert "Pipeline   in time" in turret(used_home, "status", **limits).stdout
             else:
                 assert "LATE: Events have waited in the spool" in text
-            api.terminate()

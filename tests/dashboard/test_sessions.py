@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 import html
-import os
 import re
 import stat
-import subprocess
-import sys
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -21,6 +16,7 @@ from itsdangerous import TimestampSigner
 from playwright.sync_api import expect
 from sqlalchemy import insert
 
+from tests.command.test_serve import serving
 from tests.dashboard.conftest import Served, Visitor
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import Directory
@@ -179,7 +175,7 @@ def test_after_sign_out_the_cookie_is_refused_in_every_process_also_after_a_rest
     form = {"key": served.empty.read_key}
     more = httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, cookies=cookies)
     both, other = {COOKIE: more.cookies[COOKIE]}, {COOKIE: sign_in(served, served.full.read_key).cookies[COOKIE]}
-    with another_process(served, database_url) as url:
+    with serving(served.settings.home, TURRET_DATABASE_URL=database_url) as url:
         for address in (served.url, url):
             assert usage(address, cookies) == usage(address, both) == usage(address, other) == 200
         forged = httpx.post(f"{served.url}/sign-out", cookies=both, headers={"Sec-Fetch-Site": "cross-site"})
@@ -189,7 +185,7 @@ def test_after_sign_out_the_cookie_is_refused_in_every_process_also_after_a_rest
         for address in (served.url, url):
             assert usage(address, cookies) == usage(address, both) == 401
             assert usage(address, other) == 200
-    with another_process(served, database_url) as url:
+    with serving(served.settings.home, TURRET_DATABASE_URL=database_url) as url:
         assert (usage(url, cookies), usage(url, both), usage(url, other)) == (401, 401, 200)
     again = httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, cookies=both)
     assert usage(served.url, {COOKIE: again.cookies[COOKIE]}) == 200
@@ -197,17 +193,6 @@ def test_after_sign_out_the_cookie_is_refused_in_every_process_also_after_a_rest
 
 def usage(address: str, cookies: dict[str, str]) -> int:
     return httpx.get(f"{address}/v1/usage", cookies=cookies, timeout=30).status_code
-
-
-@contextlib.contextmanager
-def another_process(served: Served, database_url: str) -> Iterator[str]:
-    """Another API process of the same home; its address."""
-    environment = {**os.environ, "TURRET_HOME": str(served.settings.home), "TURRET_DATABASE_URL": database_url}
-    command = [sys.executable, "-u", "-m", "turret_api", "serve", "--port", "0"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
 
 
 def test_sign_out_without_the_database_says_that_it_did_not_happen(settings: Settings) -> None:

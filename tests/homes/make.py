@@ -28,22 +28,11 @@ from typing import Any
 
 from sqlalchemy import create_engine, text
 
+from tests.small_lake import FRAMES, THEMES
 from turret_api.command.backup import write
 from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 
-THEMES = {
-    "refund": ["money back", "a refund", "my payment returned", "reimbursement", "the charge reversed"],
-    "delivery": ["my parcel", "the delivery van", "the courier", "the shipment", "the package"],
-    "password": ["my password", "the login code", "signing in", "account access", "two factor codes"],
-    "recipe": ["a soup recipe", "baking bread", "cooking pasta", "roasting vegetables", "a chocolate cake"],
-}
-FRAMES = [
-    "how do I get {} for order {}",
-    "tell me about {} please, case {}",
-    "there is a problem with {} since day {}",
-    "can you help with {} in step {}",
-]
 N_BUILT, N_SPOOLED = 160, 5
 LIMIT = 4321
 """Events a month of the project's plan: a number that no default has."""
