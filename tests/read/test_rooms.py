@@ -44,3 +44,9 @@ def test_the_process_that_works_out_questions_loads_no_framework() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "turret_api.read.questions.journeys.graph" in loaded
     assert not set(loaded) & set(HTTP)
+
+
+def test_polars_knows_numpy_before_threads_work_on_questions() -> None:
+    script = "import turret_api.read.__main__, numpy, polars._dependencies as known; print(known.numpy is numpy)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n", "of two first questions at once one may fail"

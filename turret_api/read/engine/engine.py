@@ -10,6 +10,9 @@ import datetime as dt
 import hashlib
 from collections.abc import Callable
 
+import numpy as np
+import polars as pl
+
 from turret_api.errors import UnavailableError, invalid
 from turret_api.read.engine.cache import CACHED_BYTES, Cache
 from turret_api.read.engine.calculator import Calculator
@@ -18,6 +21,9 @@ from turret_api.read.engine.library import Library
 from turret_api.read.engine.question import Question
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS
+
+# polars binds numpy when it first sees an array, and of two threads that make it do so one may fail: so here, at once.
+pl.DataFrame({"": np.empty(0)})
 
 
 class Engine:
