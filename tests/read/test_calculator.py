@@ -99,7 +99,9 @@ def test_limits_hold_while_no_file_can_be_opened_and_questions_are_answered_afte
     calculator.start()
     process_id = calculator.process_id
     assert process_id is not None
-    psutil.Process(process_id).suspend()  # as if it worked for ever
+    process = psutil.Process(process_id)
+    wait_until(lambda: process.memory_info().rss > 8 << 20)  # it has begun, and is over the limit of the one case
+    process.suspend()  # as if it worked for ever
     before = getattr(calculator, name)
     with no_file_can_be_opened():
         setattr(calculator, name, limit)
