@@ -22,6 +22,7 @@ from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.front import Front
 from turret_api.read.http.routes import read_router
+from turret_api.serve.bodies import BoundedBodies
 from turret_api.serve.routes import install as install_collector
 from turret_pipeline.settings import Settings
 
@@ -60,6 +61,7 @@ def create_app(
         lifespan=_with_calculator(lifespan or _nothing_to_start, calculator),
     )
     error_answers.install(app)
+    app.add_middleware(BoundedBodies)
     if collector is not None:
         app.add_middleware(Front, library=engine.library, keys=keys)
         install_collector(app, collector, freshness)

@@ -20,7 +20,7 @@ from turret_api.errors import InvalidKeyError
 HEADER = "X-API-Key"
 WRITE, READ, ADMIN = SCOPES = ("write", "read", "admin")
 
-_FIELD = HEADER.lower().encode()
+FIELD = HEADER.lower().encode()
 _PRINCIPAL = "turret.principal"
 _header = APIKeyHeader(name=HEADER, auto_error=False, description="a read key, or an admin key")
 
@@ -39,7 +39,7 @@ def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
     Raise `InvalidKeyError` if there are two: a proxy may judge the one, and we the other.
     """
-    found = [value for name, value in headers if name == _FIELD]
+    found = [value for name, value in headers if name == FIELD]
     if len(found) > 1:
         raise InvalidKeyError
     return found[0].decode("latin-1").strip() or None if found else None

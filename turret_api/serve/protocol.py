@@ -6,9 +6,11 @@ request. Here bytes go to the parser in small pieces, so that what it holds is c
     idle ──a request begins──▶ waits for its head ──▶ waits for its body ──whole──▶ idle
                                  │  └──after HEADERS_S──┴──after REQUEST_S──▶ cut off
                                  └──too long, or no HTTP──▶ refused: answered, the rest thrown away ──▶ closed
+    idle ──after uvicorn's `timeout_keep_alive`──▶ closed
 
-Requests that a client sends before it has its answer wait as bytes. Of connections there are so many that the process
-keeps file descriptors for its own work; past that those that have been idle for longest are closed.
+Times are looked at once a second for all connections (`cut_if_slow`), so no request pays for a timer. Requests that a
+client sends before it has its answer wait as bytes. Of connections there are so many that the process keeps file
+descriptors for its own work; past that those that have been idle for longest are closed.
 
 How much of a body is read is not decided here: routes do that, and until they ask for more no more is read.
 """
@@ -59,6 +61,7 @@ class Protocol(HttpToolsProtocol):
     """Bytes of large heads in memory, of all connections."""
 
     _waits_since: float | None = None
+    _answered_at = 0.0
     _refused_since: float | None = None
     _is_last = False
     _has_head = False
@@ -96,22 +99,14 @@ class Protocol(HttpToolsProtocol):
         if self._is_last:
             self._discard(len(data))
             return
-        if self._waits_since is None:
-            self._waits_since = self.loop.time()
+        if len(data) <= _PIECE and not self._unread and not self.pipeline and self._n_head + len(data) <= _SMALL_HEAD:
+            self._parse_piece(data)
+            return
         self._unread = b"".join((self._unread, data)) if self._unread else data
         if len(self._unread) > _MOST_UNREAD:
             self.transport.abort()
             return
         self._parse()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header field; one that comes behind the body is dropped."""
-        if self._has_head:
-            return
-        if len(self.headers) >= MOST_FIELDS:
-            self._refuse(431, f"The request has more than {MOST_FIELDS:,} header fields; send fewer.")
-            raise _RefusedError
-        super().on_header(name, value)
 
     def on_message_begin(self) -> None:
         """Start the clock for a request's head."""
@@ -122,8 +117,12 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Note that only the body is missing."""
-        self._has_head, self._made_progress, self._n_between = True, True, 0
+        if len(self.headers) > MOST_FIELDS:
+            self._refuse_fields()
+            raise _RefusedError
+        self._has_head, self._made_progress = True, True
         super().on_headers_complete()
+        self.headers = []  # fields behind the body land here, and nowhere
         if self.parser.should_upgrade():
             # It is answered as any request, but the parser takes all that follows for another protocol.
             self._end_with_answer()
@@ -139,38 +138,46 @@ class Protocol(HttpToolsProtocol):
         """Stop the clock: the request is whole."""
         self._waits_since, self._has_head, self._n_head = None, False, 0
         super().on_message_complete()
-        if self.cycle is not None and self.cycle.response_complete and self.timeout_keep_alive_task is None:
-            # The answer went out before the body had come; uvicorn forgets to end such a connection when it idles.
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
 
     def on_response_complete(self) -> None:
-        """Go on with what the client has sent meanwhile."""
-        if self._has_head or not self._n_head:
+        """Go on with what the client has sent meanwhile. As uvicorn's, but for its timer."""
+        self.server_state.total_requests += 1
+        self._answered_at = self.loop.time()
+        if self._held and (self._has_head or not self._n_head):
             self._hold(0)
-        super().on_response_complete()
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
         if self._unread:
             self.loop.call_soon(self._parse)
 
     def cut_if_slow(self, now: float) -> None:
-        """Close the connection if its client has taken too long over a request; `now` is the event loop's time."""
+        """Close the connection if its client has taken too long, over a request or until the next one.
+
+        now: the event loop's time.
+        """
         if self.transport is None or self.transport.is_closing():
             return
         if self._refused_since is not None:
             if now - self._refused_since > LINGER_S:
                 self.transport.abort()
-        elif self._waits_since is not None and not self._unread:  # what is unread waits for us
+        elif self._unread:
+            return  # it waits for us
+        elif self._waits_since is not None:
             waited_s = now - self._waits_since
             if waited_s > (REQUEST_S if self._has_head else HEADERS_S):
                 self.transport.abort()
+        elif self.idle_since is not None and now - self.idle_since > self.timeout_keep_alive:
+            self.transport.close()
 
     @property
     def idle_since(self) -> float | None:
         """When the connection began to wait for a request or its head; None: a request is under way."""
         if self.cycle is not None and not self.cycle.response_complete:
             return None
-        return self._waits_since if self._waits_since is not None else 0.0
+        return self._waits_since if self._waits_since is not None else self._answered_at
 
     def send_400_response(self, msg: str) -> None:
         """Answer bytes that are not HTTP, in the contract's shape."""
@@ -180,7 +187,6 @@ class Protocol(HttpToolsProtocol):
         """Give the parser what came, until a request has to wait for the answer to the one before it."""
         if not self._unread or self.transport.is_closing():
             return
-        self._unset_keepalive_if_required()
         unread = memoryview(self._unread)
         while len(unread) and not self.pipeline and not self._is_last:
             size = _PIECE if self._has_head else min(_PIECE, MOST_HEAD_BYTES - self._n_head)
@@ -193,7 +199,7 @@ class Protocol(HttpToolsProtocol):
         # Copied: a view of the little that is left would keep all of it.
         self._unread = b"" if self._is_last else bytes(unread)
 
-    def _parse_piece(self, piece: memoryview) -> None:
+    def _parse_piece(self, piece: bytes | memoryview) -> None:
         self._made_progress = False
         if not self._has_head:
             self._n_head += len(piece)
@@ -210,13 +216,21 @@ class Protocol(HttpToolsProtocol):
             if not self._is_last:
                 self.send_400_response("")
             return
-        if self._has_head and not self._made_progress:
+        if self._made_progress:
+            self._n_between = 0
+            return
+        if self._waits_since is None:
+            self._waits_since = self.loop.time()
+        if self._has_head:
             # Sizes of chunks, their extensions, and fields behind the body.
             self._n_between += len(piece)
             if self._n_between > MOST_HEAD_BYTES:
                 self._refuse(431, "There is too much around the request's body; send it without trailers.")
-        else:
-            self._n_between = 0
+        elif self.headers is not None and len(self.headers) > MOST_FIELDS:
+            self._refuse_fields()
+
+    def _refuse_fields(self) -> None:
+        self._refuse(431, f"The request has more than {MOST_FIELDS:,} header fields; send fewer.")
 
     def _refuse(self, status: int, words: str) -> None:
         """Answer, and throw away what still comes; the client has `LINGER_S` to notice."""

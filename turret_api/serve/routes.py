@@ -19,7 +19,6 @@ from turret_api.collector.document import TRACK
 from turret_api.collector.track import Track
 from turret_api.errors import UnavailableError
 from turret_api.freshness import Freshness
-from turret_api.serve.bodies import BoundedBodies
 from turret_api.serve.exposition import exposition
 
 LOOK_S = 1.0
@@ -28,7 +27,6 @@ LOOK_S = 1.0
 
 def install(app: FastAPI, collector: Collector, freshness: Freshness) -> None:
     """After this call `app` takes events into `collector`, and says how it and the pipeline do."""
-    app.add_middleware(BoundedBodies)
     app.add_middleware(_TrackFirst, track=Track(collector))
     app.add_api_route("/track", _unreachable, methods=["POST"], openapi_extra=TRACK, responses={}, tags=["write"])
     app.include_router(_operation(collector, freshness))

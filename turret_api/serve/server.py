@@ -8,7 +8,6 @@ import gc
 import logging
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -119,7 +118,5 @@ def serve(
     gc.freeze()
     # Few objects that requests make are in cycles, so young ones are looked at less often.
     gc.set_threshold(20_000, 10, 10)
-    # Threads that work on large bodies and answers give way to the event loop sooner.
-    sys.setswitchinterval(0.001)
     on_ready()
     server.run(sockets=[listener])
