@@ -177,20 +177,24 @@ class Track:
         headers: list[tuple[bytes, bytes]],
     ) -> tuple[int, bytes]:
         results = await self._collector.store(project_id, events, size_bytes)
-        answers = [self._answer_of(result, headers) for result in results]
-        accepted = sum(1 for result in results if type(result) is Stored)
-        duplicates = sum(1 for answer in answers if type(answer) is TrackedBefore)
+        answers = [
+            Tracked(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
+            if type(result) is Stored and not result.is_duplicate
+            else self._answer_of(result, headers)
+            for result in results
+        ]
+        accepted = len([result for result in results if type(result) is Stored])
+        duplicates = len([answer for answer in answers if type(answer) is TrackedBefore])
         self._metrics.accepted.inc(accepted - duplicates)
         self._metrics.duplicates.inc(duplicates)
         rejected = len(results) - accepted
         answer = {"success": rejected == 0, "accepted": accepted, "rejected": rejected, "results": answers}
         return (207 if rejected else 200), _encode(answer)
 
-    def _answer_of(self, result: Result, headers: list[tuple[bytes, bytes]]) -> Tracked | dict[str, Any]:
+    def _answer_of(self, result: Result, headers: list[tuple[bytes, bytes]]) -> TrackedBefore | dict[str, Any]:
+        """Return what an event of many is told that is not stored now: it was before, or is refused."""
         if type(result) is Stored:
-            if result.is_duplicate:
-                return TrackedBefore(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
-            return Tracked(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
+            return TrackedBefore(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
         error = _limit_error(result) if type(result) is Refusal else result
         assert isinstance(error, ApiError)
         self._metrics.refused.labels(error.code).inc()
