@@ -232,7 +232,7 @@ def make_run_in_a_container_that_is_no_more(up: Up) -> str:
         connection,
         connection.cursor() as sql,
     ):
-        deadline = "now() + interval '40 s'"
+        deadline = "now() + interval '10 s'"
         sql.execute(f"INSERT INTO turret_pipeline.run_leases VALUES (%s, 'gone', 1, 0, {deadline})", (run_id,))
     return run_id
 
