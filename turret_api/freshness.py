@@ -16,6 +16,8 @@ from pathlib import Path
 from turret_api.collector.rows import Backlog
 from turret_api.collector.slots import SPOOL_FILE, slot_folders
 from turret_api.collector.spool import SpoolError, SpoolReader
+from turret_pipeline.lake.damage import DamageError
+from turret_pipeline.lake.inspection import standing
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.waiting import waiting_projects
 
@@ -57,6 +59,7 @@ class Freshness:
         self._spools = spools
         self._lock = threading.Lock()
         self._found: dict[str | None, tuple[float, list[Wait]]] = {}
+        self._damage: dict[str | None, tuple[float, list[str]]] = {}
 
     def waits(self, project_id: str | None = None) -> list[Wait]:
         """Return what waits (of one project, default: of all), that which has waited longest first."""
@@ -66,6 +69,16 @@ class Freshness:
             if not 0 <= now - looked_at < KEPT_S:
                 found = sorted(self._look(project_id, now), key=lambda wait: wait.since)
                 self._found[project_id] = now, found
+            return found
+
+    def damage(self, project_id: str | None = None) -> list[str]:
+        """Return what was found damaged and still is (what concerns one project, default: all), a sentence each."""
+        with self._lock:
+            looked_at, found = self._damage.get(project_id, (0.0, []))
+            if not 0 <= time.time() - looked_at < KEPT_S:
+                with contextlib.suppress(OSError):  # `waits` tells of a lake that cannot be read
+                    found = [each.words for each in standing(self._lake, project_id)]
+                self._damage[project_id] = time.time(), found
             return found
 
     def late(self, project_id: str | None = None) -> list[Wait]:
@@ -81,7 +94,7 @@ class Freshness:
         try:
             for project, waiting in waiting_projects(self._lake, now, project_id).items():
                 found.append(Wait(project, waiting.since, f"to be built into the table {waiting.table}"))
-        except OSError:
+        except (OSError, DamageError):
             # Nothing of the lake is known, so the worst is assumed.
             found.append(Wait(project_id, 0.0, "for a lake that cannot be read"))
         return found
