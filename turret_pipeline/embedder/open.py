@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 from turret_pipeline.embedder.embed import Embedder, model_key, open_embedder
 from turret_pipeline.embedder.kept import read_model, write_model
@@ -25,3 +26,7 @@ def open_lake_embedder(lake: Lake, model: str | None) -> Embedder:
     if kept is None and embedder.converted is not None:
         write_model(lake, embedder.key, embedder.converted)
     return embedder
+
+
+if __name__ == "__main__":  # `python -m turret_pipeline.embedder.open LAKE MODEL`: the lake keeps the model, converted
+    open_lake_embedder(Lake(sys.argv[1]), sys.argv[2] or None)

@@ -96,9 +96,13 @@ class ProjectTable:
         found = mine.group_by(received_date=day.cast(pl.Date)).agg(**counts)
         return found.cast({"n_files": pl.Int64}).sort("received_date")
 
+    def files(self) -> list[str]:
+        """Return the addresses of the project's data files."""
+        return store.file_names(self.lake, store.project_files(self._delta, self.project_id))
+
     def verify(self) -> None:
         """Return if each file of the project holds what was written; raise `DamageError` if one does not."""
-        for name in store.file_names(self.lake, store.project_files(self._delta, self.project_id)):
+        for name in self.files():
             sums.verify(self.lake, name)
 
     def scan(self, at: int | None = None) -> pl.LazyFrame:
@@ -182,7 +186,7 @@ class ProjectTable:
             writer_properties=store.writer(self.table),
             commit_properties=self._commit_properties(ids),
         ).when_matched_delete().execute()
-        sums.seal_commits(self.lake, self.table.name, before, self.version)
+        sums.seal_commits(self.lake, self.table, before, self.version)
         self._took(ids)
 
     def set_inputs(self, inputs: int, days: dict[dt.date, int] | None = None) -> None:
@@ -227,7 +231,7 @@ class ProjectTable:
             writer_properties=store.writer(self.table),
             **how,
         )
-        sums.seal_commits(self.lake, self.table.name, before, self.version)
+        sums.seal_commits(self.lake, self.table, before, self.version)
         self._took(ids)
 
     @staticmethod
@@ -286,5 +290,5 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
         deltalake.write_deltalake(
             address, empty, mode="ignore", partition_by=list(table.partition_by), configuration=kept
         )
-        sums.seal_commits(lake, table.name, -1, 0)
+        sums.seal_commits(lake, table, -1, 0)
     return deltalake.DeltaTable(address)

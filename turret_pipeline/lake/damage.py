@@ -19,6 +19,8 @@ from turret_pipeline.lake.paths import Lake
 
 MEND = "turret doctor --mend"
 """The command that mends what can be mended."""
+ANEW = "is being made anew"
+"""Reason of a note about a project's rows that were taken out of a table and are not built again yet."""
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +42,7 @@ class Damage:
     @property
     def project_id(self) -> str | None:
         """The project that it belongs to; None: it concerns all."""
-        named = (name.partition("=") for name in self.file.split("/")[:-1])
+        named = (name.partition("=") for name in self.file.split("/"))
         return next((value for key, _, value in named if key in ("project", "project_id")), None)
 
     @property

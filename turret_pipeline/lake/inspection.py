@@ -8,26 +8,45 @@ from __future__ import annotations
 
 import contextlib
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from turret_pipeline.lake import files, store, sums
-from turret_pipeline.lake.damage import Damage, DamageError, forget, notes
-from turret_pipeline.lake.parts import PART_NAME, Part, list_parts, list_projects, part_file, taken_back
+from turret_pipeline.lake.damage import ANEW, Damage, DamageError, forget, notes
+from turret_pipeline.lake.marks import MarkLog, mark_id
+from turret_pipeline.lake.parts import (
+    PART_NAME,
+    Part,
+    deleted_projects,
+    list_parts,
+    list_projects,
+    part_file,
+    taken_back,
+)
 from turret_pipeline.lake.paths import PROJECT_ID, Lake
 from turret_pipeline.lake.tables import TABLES, Table
 
 
-def damage_of_table(lake: Lake, table: Table, project_id: str | None = None) -> Iterator[Damage]:
-    """Yield what is damaged of a table: its log, or data files (of one project, default: of all)."""
+def _untold() -> None:
+    """Do nothing."""
+
+
+def damage_of_table(
+    lake: Lake, table: Table, project_id: str | None = None, tell: Callable[[], None] = _untold
+) -> Iterator[Damage]:
+    """Yield what is damaged of a table: its log, or data files (of one project, default: of all).
+
+    tell: called after each file.
+    """
     try:
         used = files_of(lake, table, project_id)
     except DamageError as error:
         yield error.damage
         return
     for file in used:
+        tell()
         if (damage := _of_data_file(lake, file)) and is_standing(lake, damage):
             yield damage
 
@@ -44,9 +63,10 @@ def files_of(lake: Lake, table: Table, project_id: str | None = None) -> list[st
     return store.file_names(lake, found)
 
 
-def damage_of_parts(lake: Lake, project_id: str | None = None) -> Iterator[Damage]:
-    """Yield what is damaged or gone of the raw parts (of one project, default: of all)."""
+def damage_of_parts(lake: Lake, project_id: str | None = None, tell: Callable[[], None] = _untold) -> Iterator[Damage]:
+    """Yield what is damaged or gone of the raw parts (of one project, default: of all); see `damage_of_table`."""
     for part in list_parts(lake, project_id):
+        tell()
         if damage := _of_part(lake, part):
             yield damage
     for project in [project_id] if project_id else list_projects(lake):
@@ -90,6 +110,8 @@ def is_standing(lake: Lake, damage: Damage) -> bool:
         table = TABLES.get(damage.table)
         if table is None:
             return False
+        if damage.reason == ANEW:
+            return _is_unbuilt(lake, table, str(damage.project_id))
         try:
             used = files_of(lake, table)
         except DamageError:
@@ -101,6 +123,13 @@ def is_standing(lake: Lake, damage: Damage) -> bool:
             return _of_part(lake, part) is not None
         return damage in _gone_parts(lake, part.project_id)
     return _exists(lake, address) and _of_model(lake, address) is not None
+
+
+def _is_unbuilt(lake: Lake, table: Table, project_id: str) -> bool:
+    log = MarkLog(lake, table)
+    with contextlib.suppress(DamageError):  # of which another note tells
+        log.catch_up()
+    return project_id not in deleted_projects(lake) and not log.marks.get(mark_id(project_id, "inputs"))
 
 
 def _of_data_file(lake: Lake, address: str) -> Damage | None:

@@ -128,7 +128,7 @@ def upgrade(lake: Lake, todo: Plan, say: Callable[[str], None]) -> None:
         opened = deltalake.DeltaTable(lake.table(table.name))
         before = opened.version()
         opened.alter.add_columns([fields[name] for name in columns])
-        sums.seal_commits(lake, table.name, before, opened.version())
+        sums.seal_commits(lake, table, before, opened.version())
         failpoint.reached("layout.after_step")
     for n, name in enumerate(todo.removed, 1 + len(todo.added)):
         say(f"upgrading the lake, {n} of {steps}: {name} will be made anew by the next build")

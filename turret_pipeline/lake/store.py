@@ -159,7 +159,7 @@ def _arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
 
 def _seal(lake: Lake, table: Table, before: int | None) -> None:
     """After this call what was committed past the version `before` (None: all) has checksums."""
-    sums.seal_commits(lake, table.name, -1 if before is None else before, version(lake, table) or 0)
+    sums.seal_commits(lake, table, -1 if before is None else before, version(lake, table) or 0)
 
 
 def _make_folder(lake: Lake, table: Table) -> None:

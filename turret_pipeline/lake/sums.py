@@ -1,8 +1,8 @@
 """Checksums of the lake's files, and what they are good for: a file that changed after it was written is not read.
 
 Each file that is written once (a raw part, a data file or a log entry of a table, a model) gets a small file of the
-same name under `sums/`, right after it was written: its size and its XXH3 hash, and for what lies in a table's log a
-second copy of it, since a log is small and nothing else can tell what stands in it. A reader verifies a file before it
+same name under `sums/`, right after it was written: its size and its XXH3 hash. A table's log, and the data files of
+tables that no build makes again, also have a second copy there: they are small. A reader verifies a file before it
 reads it, once in its process, and again when the file system says that the file has changed.
 
     no sum (an earlier version wrote it, or its writer was killed just then) ── is read unverified
@@ -141,16 +141,17 @@ def damaged(lake: Lake, address: str, reason: str) -> DamageError:
     return DamageError(Damage(urllib.parse.unquote(address.removeprefix(f"{lake.root}/")), reason))
 
 
-def seal_commits(lake: Lake, table: str, after: int, last: int) -> None:
+def seal_commits(lake: Lake, table: Table, after: int, last: int) -> None:
     """After this call the commits of a table past the number `after`, to `last`, have checksums, with their files."""
     if not lake.is_local:
         return
-    folder = lake.table(table)
+    folder = lake.table(table.name)
     for number in range(after + 1, last + 1):
         commit = f"{folder}/_delta_log/{number:020d}.json"
         for line in Path(commit).read_bytes().splitlines():
             if line.startswith(b'{"add"'):
-                seal(lake, f"{folder}/{urllib.parse.unquote(orjson.loads(line)['add']['path'])}")
+                path = urllib.parse.unquote(orjson.loads(line)["add"]["path"])
+                seal(lake, f"{folder}/{path}", keep_copy=table.is_kept)
         seal(lake, commit, keep_copy=True)
         checkpoint = f"{folder}/_delta_log/{number:020d}.checkpoint.parquet"
         if Path(checkpoint).exists():

@@ -59,7 +59,7 @@ def compact(lake: Lake, table: Table, project_id: str, most_files: int = MOST_FI
         delta = deltalake.DeltaTable(lake.table(table.name))
         before = delta.version()
         done = delta.optimize.compact(partition_filters=where, writer_properties=store.writer(table))
-        sums.seal_commits(lake, table.name, before, delta.version())
+        sums.seal_commits(lake, table, before, delta.version())
         removed, added = int(done["numFilesRemoved"]), int(done["numFilesAdded"])
         written = int(orjson.loads(done["filesAdded"])["totalSize"])
         total = total + Sizes(0, added - removed, written)

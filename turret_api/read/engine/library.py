@@ -26,7 +26,8 @@ from deltalake.exceptions import DeltaError
 from turret_api.errors import UnavailableError
 from turret_api.read.engine.cache import PATIENCE_S, Cache
 from turret_pipeline.lake import store, sums
-from turret_pipeline.lake.damage import DamageError
+from turret_pipeline.lake.damage import ANEW, DamageError, notes
+from turret_pipeline.lake.inspection import is_standing
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, TABLES, Table
 
@@ -69,7 +70,8 @@ class Library:
             return Snapshot(self, project_id, found)
         with self._lock:
             self._refresh()
-            files = {name: self._damaged.get(name) or self._files_now(name, project_id) for name in TABLES}
+            damaged = self._damaged | self._made_anew_now(project_id)
+            files = {name: damaged.get(name) or self._files_now(name, project_id) for name in TABLES}
             return Snapshot(self, project_id, files, self._generation)
 
     def is_newest(self, generation: int) -> bool:
@@ -155,6 +157,13 @@ class Library:
             known = (opened.version(), store.project_files(opened, project_id))
             self._files[name, project_id] = known
         return known[1]
+
+    def _made_anew_now(self, project_id: str) -> dict[str, DamageError]:
+        """Return the tables out of which the project's rows were taken, and in which they are not again yet."""
+        if self.lake.is_local and not Path(self.lake.damaged_folder).exists():
+            return {}
+        found = [each for each in notes(self.lake) if each.reason == ANEW and each.project_id == project_id]
+        return {str(each.table): DamageError(each) for each in found if is_standing(self.lake, each)}
 
     def _files_at(self, table: Table, project_id: str, at: dt.datetime) -> list[str] | DamageError:
         try:
