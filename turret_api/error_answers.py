@@ -10,7 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from turret_api.errors import INVALID_REQUEST, SERVICE_UNAVAILABLE, ApiError, FailedError, invalid
+from turret_api.errors import INVALID_REQUEST, SERVICE_UNAVAILABLE, ApiError, DamagedError, FailedError, invalid
+from turret_pipeline.lake.damage import DamageError
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def answer(error: ApiError) -> Response:
 def install(app: FastAPI) -> None:
     """After this call every error that leaves `app` has the contract's shape."""
     app.add_exception_handler(ApiError, _answer_api_error)
+    app.add_exception_handler(DamageError, _answer_damage)
     app.add_exception_handler(HTTPException, _answer_framework_error)
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_exception_handler(Exception, _answer_bug)
@@ -37,6 +39,11 @@ def install(app: FastAPI) -> None:
 async def _answer_api_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return answer(error)
+
+
+async def _answer_damage(_: Request, error: Exception) -> Response:
+    log.error("damage was found", extra={"reason": str(error)})
+    return answer(DamagedError(str(error)))
 
 
 async def _answer_framework_error(_: Request, error: Exception) -> Response:

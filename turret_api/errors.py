@@ -8,6 +8,7 @@ other, so that they can be pickled, and no framework is imported here.
     ├─ InvalidKeyError        401 INVALID_API_KEY: always the same words, so that they tell nothing about the key
     ├─ NotFoundError          404 INVALID_REQUEST: also for what belongs to another project
     ├─ FailedError            500 INTERNAL_ERROR: a bug; the log has it
+    ├─ DamagedError           503 SERVICE_UNAVAILABLE: what was asked for is damaged; a person has to mend it
     └─ UnavailableError       503 SERVICE_UNAVAILABLE: nothing was stored; try again after `retry_after_s`
 """
 
@@ -24,6 +25,7 @@ TEXT_TOO_LONG = "TEXT_TOO_LONG"
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 INTERNAL_ERROR = "INTERNAL_ERROR"
+DAMAGED_RETRY_S = 60
 
 
 class ApiError(Exception):
@@ -89,6 +91,13 @@ class FailedError(ApiError):
 
     def __init__(self) -> None:
         super().__init__(500, INTERNAL_ERROR, "The server failed at this request; its log says why.")
+
+
+class DamagedError(ApiError):
+    """A file is damaged, and what was asked for cannot be told without it; the message names the command to mend it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(503, SERVICE_UNAVAILABLE, message, headers={"Retry-After": str(DAMAGED_RETRY_S)})
 
 
 class UnavailableError(ApiError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from turret_pipeline import failpoint
 from turret_pipeline.embedder.kept import read_model, write_model
 from turret_pipeline.embedder.runtime import ConvertedModel, ModelFacts
+from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 
 MODEL = ConvertedModel(b"<net/>", bytes(range(256)) * 50, b"{}", ModelFacts(384, 256, 0, "query: "))
@@ -53,11 +55,17 @@ def test_a_writer_that_dies_leaves_what_was_there(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("damage", [b"", b"PK", b"x" * 100_000])
-def test_a_damaged_file_is_as_none(tmp_path: Path, damage: bytes) -> None:
+@pytest.mark.parametrize("has_checksum", [True, False])
+def test_a_damaged_file_is_named_until_it_is_written_anew(tmp_path: Path, damage: bytes, has_checksum: bool) -> None:
     lake = Lake(str(tmp_path))
     write_model(lake, "m", MODEL)
     files(lake)[0].write_bytes(damage)
-    assert read_model(lake, "m") is None
+    if not has_checksum:
+        shutil.rmtree(tmp_path / "sums")
+    with pytest.raises(DamageError, match=r"The embedding model is damaged: models/m-.* `turret doctor --mend`"):
+        read_model(lake, "m")
+    write_model(lake, "m", MODEL)
+    assert read_model(lake, "m") == MODEL
 
 
 def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
@@ -66,7 +74,8 @@ def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
     content = bytearray(files(lake)[0].read_bytes())
     content[content.index(MODEL.weights) + 1000] ^= 1
     files(lake)[0].write_bytes(content)
-    assert read_model(lake, "m") is None
+    with pytest.raises(DamageError):
+        read_model(lake, "m")
 
 
 def test_openvino_is_loaded_without_what_reports_its_use() -> None:

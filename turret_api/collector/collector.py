@@ -25,7 +25,7 @@ from turret_api.collector.metrics import Metrics
 from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.roller import Roller
 from turret_api.collector.slots import KEYS_FILE, Slot, take_slot
-from turret_api.collector.spool import Spool
+from turret_api.collector.spool import Spool, SpoolDamagedError
 from turret_api.collector.submission import Parked, Result, Submission
 from turret_api.collector.writer import Writer
 from turret_api.errors import ApiError, UnavailableError
@@ -41,6 +41,30 @@ def _end_at_once(error: Exception) -> None:
     log.critical("the spool failed; ending, the next start recovers", extra={"reason": str(error)})
     logging.shutdown()
     os._exit(BROKEN_EXIT)
+
+
+def _opened(spools: Path, slot: Slot | None, vfs: str | None) -> tuple[Slot, Spool]:
+    """Return the spool of `slot` (None: of the first that is free and not damaged), open.
+
+    A damaged one is left to a person: events go on being taken into the next.
+    """
+    damaged: list[Slot] = []
+    try:
+        while True:
+            taken = slot or take_slot(spools)
+            try:
+                return taken, Spool(taken.spool_file, vfs)
+            except SpoolDamagedError as error:
+                damaged.append(taken)
+                if slot is not None:
+                    raise
+                log.critical("a spool is damaged and is left alone", extra={"reason": str(error)})
+            except BaseException:
+                taken.release()
+                raise
+    finally:
+        for each in damaged:  # not before: it would be taken again
+            each.release()
 
 
 class Collector:
@@ -67,10 +91,9 @@ class Collector:
         self._accounts = accounts
         self.metrics = Metrics()
         self.lake = settings.open_lake()
-        self.slot: Slot = slot or take_slot(settings.home / "spool")
+        self.slot, self._spool = _opened(settings.home / "spool", slot, vfs)
         self.keys = Directory(accounts, self.slot.folder / KEYS_FILE)
         self.lake.make()
-        self._spool = Spool(self.slot.spool_file, vfs)
         self.collector_id = self._spool.collector_id
         places = {"spool": self.slot.folder} | ({"lake": Path(self.lake.root)} if self.lake.is_local else {})
         self.disk = DiskGuard(

@@ -60,6 +60,14 @@ pack = msgspec.msgpack.Encoder().encode
 unpack = msgspec.msgpack.Decoder(list[Row]).decode
 
 
+def is_whole(payload: bytes, n: int) -> bool:
+    """Tell whether `payload` unpacks to `n` rows."""
+    try:
+        return len(unpack(payload)) == n
+    except msgspec.MsgspecError:
+        return False
+
+
 def pieces(rows: list[Row]) -> Iterator[list[Row]]:
     """Yield `rows` in pieces that are packed together, about 2 MiB each, so that a reader holds little of a spool."""
     start = size = 0

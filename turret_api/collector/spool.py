@@ -19,15 +19,21 @@ from turret_api.collector.spool_file import (
     LAYOUT,
     TABLES,
     SpoolBrokenError,
+    SpoolDamagedError,
     SpoolError,
     SpoolFullError,
     check_sqlite,
     connect,
+    fault_of,
     translated,
 )
 from turret_api.collector.spool_reader import SpoolReader, find_seen
+from turret_pipeline.lake.damage import MEND
 
-__all__ = ["Spool", "SpoolBrokenError", "SpoolError", "SpoolFullError", "SpoolReader"]
+__all__ = ["Spool", "SpoolBrokenError", "SpoolDamagedError", "SpoolError", "SpoolFullError", "SpoolReader"]
+
+MOST_LOOKED_AT = 1 << 28
+"""Bytes of a file up to which all of it is looked at before it is used, which takes a second."""
 
 
 class Spool:
@@ -35,6 +41,8 @@ class Spool:
 
     def __init__(self, file: Path, vfs: str | None = None) -> None:
         check_sqlite()
+        if vfs is None and file.exists() and (fault := fault_of(file, MOST_LOOKED_AT)):
+            raise SpoolDamagedError(f"the spool {file} {fault}; `{MEND}` takes over what can be read of it")
         self.file = file
         self._vfs = vfs
         with translated():
@@ -142,6 +150,32 @@ class Spool:
                 "ON CONFLICT DO UPDATE SET granted = excluded.granted, used = excluded.used",
                 (project_id, period, granted, used),
             )
+
+    def take_over(
+        self,
+        batches: Iterable[tuple[int, int, int, bytes]],
+        rolls: Iterable[tuple[int, int]],
+        seen: Iterable[tuple[str, str, str, str, int]],
+        quota: Iterable[tuple[str, str, int, int]],
+        collector_id: str | None,
+        next_seq: int,
+    ) -> None:
+        """Add rows of another spool's tables, with its collector's id if that is known; numbers begin at `next_seq`.
+
+        Pinned ranges are kept if the events of both their ends are there.
+        """
+        known = list(batches)
+        firsts, lasts = {row[0] for row in known}, {row[0] + row[1] - 1 for row in known}
+        with translated():
+            self._db.executemany("INSERT OR IGNORE INTO batches VALUES(?, ?, ?, ?)", known)
+            kept = [roll for roll in rolls if roll[0] in firsts and roll[1] in lasts and collector_id is not None]
+            self._db.executemany("INSERT OR IGNORE INTO rolls VALUES(?, ?)", kept)
+            self._db.executemany("INSERT OR IGNORE INTO seen VALUES(?, ?, ?, ?, ?)", seen)
+            if collector_id is not None:
+                self._db.executemany("INSERT OR IGNORE INTO quota VALUES(?, ?, ?, ?)", quota)
+                self._db.execute("UPDATE meta SET value = ? WHERE name = 'collector_id'", (collector_id,))
+            first_free = max([next_seq, *(last + 1 for last in lasts)])
+            self._db.execute("UPDATE meta SET value = ? WHERE name = 'next_seq'", (first_free,))
 
     def pin(self, most_rows: int, most_bytes: int) -> Range | None:
         """Pin the oldest rows not pinned yet, within the limits but at least one batch; None if there are none."""

@@ -13,6 +13,9 @@ from pathlib import Path
 
 import apsw
 
+from turret_api.collector.rows import is_whole
+from turret_api.collector.slots import KEYS_FILE
+
 LAYOUT = "1"
 LEAST_SQLITE = (3, 51, 3)
 
@@ -37,6 +40,7 @@ class SpoolError(Exception):
     SpoolError
     ├─ SpoolFullError     no room on the disk: nothing was stored, and it is worth trying again later
     └─ SpoolBrokenError   a write or an fsync failed: what is on the disk is not known; end, and recover then
+       └─ SpoolDamagedError   what is on the disk is known not to be what was written: a person has to mend it
     """
 
 
@@ -46,6 +50,10 @@ class SpoolFullError(SpoolError):
 
 class SpoolBrokenError(SpoolError):
     """A write or an fsync failed; the process must end, for only a fresh start finds out what is on the disk."""
+
+
+class SpoolDamagedError(SpoolBrokenError):
+    """The file does not hold what was written."""
 
 
 def check_sqlite(version: str | None = None) -> None:
@@ -71,5 +79,38 @@ class translated:  # noqa: N801 - used like a function, and cheaper than context
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, apsw.FullError):
             raise SpoolFullError("there is no room on the disk of the spool") from error
+        if isinstance(error, apsw.CorruptError | apsw.NotADBError):
+            raise SpoolDamagedError(f"the spool is damaged: {error}") from error
         if isinstance(error, apsw.Error):
             raise SpoolBrokenError(f"the spool failed: {type(error).__name__}: {error}") from error
+
+
+def fault_of(file: Path, most_bytes: int | None = None) -> str | None:
+    """Return in words why the spool in `file` cannot be read to its end; None: it can be.
+
+    most_bytes: size of the file past which only its first pages are looked at; None: all of it always is.
+    """
+    size = file.stat().st_size
+    if not size and file.with_name(KEYS_FILE).exists():
+        return "is empty, and was not: the file was cut off"
+    if not size:
+        return None  # its collector ended just when it made it
+    try:
+        db = connect(file, None)
+        try:
+            if most_bytes is not None and size > most_bytes:
+                db.execute("SELECT count(*) FROM sqlite_master").fetchall()
+                return None
+            (found,) = db.execute("PRAGMA integrity_check(1)").fetchone() or ("",)
+            if found != "ok":
+                return f"does not hold together ({' '.join(str(found).split())[:200]})"
+            for first, n, payload in db.execute("SELECT first_seq, n, payload FROM batches"):
+                if not is_whole(payload, n):
+                    return f"has events, from number {first}, that cannot be read"
+        finally:
+            db.close()
+    except apsw.BusyError:
+        return None
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
+        return f"is no spool any more ({error})"
+    return None

@@ -111,13 +111,18 @@ def bring_in_spools(settings: Settings, url: str) -> None:
     """
     from turret_api.collector.collector import Collector
     from turret_api.collector.slots import left_slots
+    from turret_api.collector.spool import SpoolDamagedError
 
     now_us = time.time_ns() // 1000
     spools = settings.home / "spool"
     accounts = Accounts(url)
     try:
         for slot in left_slots(spools):
-            left = Collector(settings, accounts, slot=slot)
+            try:
+                left = Collector(settings, accounts, slot=slot)
+            except SpoolDamagedError as error:
+                click.echo(f"{error}; its events are not in this build", err=True)
+                continue
             left.start()
             left.stop()
     finally:

@@ -22,6 +22,7 @@ COMMANDS = {
     "export": ("turret_api.command.export:command", "Write a table to a file."),
     "backup": ("turret_api.command.backup:command", "Write everything that Turret knows into one file."),
     "restore": ("turret_api.command.restore:command", "Make an empty home what a backup holds."),
+    "doctor": ("turret_api.command.doctor:command", "Find what is damaged, and mend it."),
     "status": ("turret_api.command.status:command", "Show what runs and what there is."),
 }
 

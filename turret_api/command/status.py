@@ -20,6 +20,7 @@ from turret_api.command.upgrade import standing
 from turret_api.freshness import Freshness
 from turret_api.processes.postgres import database, embedded_server
 from turret_pipeline.lake import store
+from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_FAILURES, TOPICS
 from turret_pipeline.semantics.failures import failed_fields
@@ -78,8 +79,10 @@ def status(settings: Settings) -> dict[str, Any]:
 def _pipeline(settings: Settings) -> dict[str, Any]:
     freshness = Freshness(settings.open_lake(), settings.home / "spool", settings.late_s)
     late = freshness.late()
+    damaged = freshness.damage()
     return {
-        "late": bool(late),
+        "late": bool(late or damaged),
+        "damaged": damaged,
         "late_after_s": settings.late_s,
         "waiting": [
             {
@@ -112,6 +115,17 @@ def _processes(up: dict[str, Any] | None, url: str) -> list[dict[str, Any]]:
 
 
 def _tables(lake: Lake, project_id: str) -> dict[str, Any]:
+    """Return what there is of a project; where a table is damaged, that alone."""
+    try:
+        return _what_there_is(lake, project_id) | {"damage": None}
+    except Exception as error:
+        damage = blamed(lake, error, project_id, (BUILDS, EVENTS, FIELD_FAILURES, TOPICS))
+        if damage is None:
+            raise
+        return {"events": None, "topics": None, "built_at": None, "failed_fields": [], "damage": damage.words}
+
+
+def _what_there_is(lake: Lake, project_id: str) -> dict[str, Any]:
     topics = store.scan(lake, TOPICS, project_id).filter(level=0)
     built_at = store.read(lake, BUILDS, project_id, "built_at")["built_at"].max()
     return {
@@ -164,6 +178,8 @@ def _text(found: dict[str, Any]) -> str:
     lines += [f"Database   {database['kind']}, {state}"]
     lines += [f"Spool      {found['spool']['events']:,} events on their way into the lake"]
     late = [wait for wait in found["pipeline"]["waiting"] if wait["late"]]
+    damaged = found["pipeline"]["damaged"]
+    lines += [_red(f"DAMAGED    {words}") for words in damaged[:MOST_LATE]]
     lines += ["Pipeline   in time", ""] if not late else [*(_red(_late(wait)) for wait in late[:MOST_LATE]), ""]
     if len(late) > MOST_LATE:
         lines[-1:] = [_red(f"           and {len(late) - MOST_LATE} more projects are late"), ""]
@@ -175,6 +191,9 @@ def _text(found: dict[str, Any]) -> str:
     lines += [""] if found["processes"] else []
     lines += [f"  {'project':<24} {'plan':<11} {'events':>12} {'topics':>8}  built at"]
     for each in found["projects"]:
+        if each["damage"] is not None:
+            lines += [f"  {each['project_id']:<24} {each['plan']:<11} {_red(each['damage'])}"]
+            continue
         row = f"  {each['project_id']:<24} {each['plan']:<11} {each['events']:>12,} {each['topics']:>8}"
         lines += [f"{row}  {each['built_at'] or 'never'}"]
         for failed in each["failed_fields"]:

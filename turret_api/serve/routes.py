@@ -17,10 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from turret_api.collector.collector import Collector
 from turret_api.collector.document import TRACK
 from turret_api.collector.track import Track
-from turret_api.errors import UnavailableError
+from turret_api.errors import DamagedError, UnavailableError
 from turret_api.freshness import Freshness
 from turret_api.serve.exposition import exposition
 
+MOST_NAMED = 5
+"""Damaged files that an answer names; `turret doctor` names all."""
 LOOK_S = 1.0
 """Seconds that `/readyz` waits for a look at what waits to be built."""
 
@@ -51,11 +53,12 @@ async def _unreachable() -> None:
 
 
 async def _pipeline(freshness: Freshness) -> str:
-    """Return `in time`, `late`, or `unknown` where that cannot be told quickly."""
+    """Return `in time`, `late`, `damaged`, or `unknown` where that cannot be told quickly."""
     # Not in the framework's threads, in which questions may wait.
-    look = asyncio.get_running_loop().run_in_executor(None, freshness.late)
+    look = asyncio.get_running_loop().run_in_executor(None, lambda: (freshness.damage(), freshness.late()))
     try:
-        return "late" if await asyncio.wait_for(asyncio.shield(look), LOOK_S) else "in time"
+        damaged, late = await asyncio.wait_for(asyncio.shield(look), LOOK_S)
+        return "damaged" if damaged else "late" if late else "in time"
     except TimeoutError:
         return "unknown"
 
@@ -85,10 +88,12 @@ def _operation(collector: Collector, freshness: Freshness) -> APIRouter:
     @router.get(
         "/readyz/pipeline",
         summary="Events are in the tables in time",
-        responses={503: {"description": "Events have waited for longer than they should"}},
+        responses={503: {"description": "Something is damaged, or events have waited for longer than they should"}},
     )
     def readyz_pipeline() -> Any:
-        """Answer 200 if no event waits for longer than `TURRET_LATE_SECONDS`, whatever the cause, else 503."""
+        """Answer 200 if nothing is damaged and no event waits for longer than `TURRET_LATE_SECONDS`, else 503."""
+        if damaged := freshness.damage():
+            raise DamagedError(" ".join(damaged[:MOST_NAMED]))
         late = freshness.late()
         if late:
             projects = len({wait.project_id for wait in late} - {None})

@@ -11,7 +11,7 @@ from dataclasses import asdict
 import orjson
 
 from turret_pipeline.embedder.runtime import ConvertedModel, ModelFacts
-from turret_pipeline.lake import files
+from turret_pipeline.lake import files, sums
 from turret_pipeline.lake.paths import Lake
 
 _STAMP = (1980, 1, 1, 0, 0, 0)  # equal models give equal files
@@ -28,18 +28,29 @@ def write_model(lake: Lake, key: str, model: ConvertedModel) -> None:
             ("weights.bin", model.weights),
         ):
             packed.writestr(zipfile.ZipInfo(name, _STAMP), content)
-    files.write(lake, _address(lake, key), sink.getbuffer())
+    address = _address(lake, key)
+    sums.unseal(lake, address)
+    files.write(lake, address, sink.getbuffer())
+    sums.seal(lake, address)
 
 
 def read_model(lake: Lake, key: str) -> ConvertedModel | None:
-    """Return the model that the lake holds under `key`; None where it holds none, or only a part of one."""
+    """Return the model that the lake holds under `key`; None where it holds none.
+
+    Raise `DamageError` where the file is damaged.
+    """
+    address = _address(lake, key)
     try:
-        with files.open_input(lake, _address(lake, key)) as stream, zipfile.ZipFile(stream) as packed:
+        with (
+            sums.reading(lake, address),
+            files.open_input(lake, address) as stream,
+            zipfile.ZipFile(stream) as packed,
+        ):
             facts = ModelFacts(**orjson.loads(packed.read("facts.json")))
             return ConvertedModel(
                 packed.read("graph.xml"), packed.read("weights.bin"), packed.read("tokenizer.json"), facts
             )
-    except (FileNotFoundError, zipfile.BadZipFile, KeyError, ValueError, TypeError):
+    except FileNotFoundError:
         return None
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+
 from turret_pipeline.embedder.embed import Embedder, model_key, open_embedder
 from turret_pipeline.embedder.kept import read_model, write_model
+from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 
 
@@ -12,8 +16,17 @@ def open_lake_embedder(lake: Lake, model: str | None) -> Embedder:
 
     model: as in the settings. Raise `ModelError` where it cannot be loaded.
     """
-    kept = read_model(lake, model_key(model))
+    try:
+        kept = read_model(lake, model_key(model))
+    except DamageError as error:
+        # It is made anew from the package below; until then the API may have found it.
+        logging.getLogger(__name__).warning("the kept model is damaged", extra={"reason": str(error)})
+        kept = None
     embedder = open_embedder(model, kept)
     if kept is None and embedder.converted is not None:
         write_model(lake, embedder.key, embedder.converted)
     return embedder
+
+
+if __name__ == "__main__":  # `python -m turret_pipeline.embedder.open LAKE MODEL`: the lake keeps the model, converted
+    open_lake_embedder(Lake(sys.argv[1]), sys.argv[2] or None)

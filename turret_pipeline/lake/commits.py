@@ -26,9 +26,9 @@ from typing import Any
 import deltalake
 import polars as pl
 import pyarrow as pa
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
-from turret_pipeline.lake import store
+from turret_pipeline.lake import store, sums
 from turret_pipeline.lake.marks import MarkLog, ProjectMarks, blocked_days, mark_id
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
@@ -95,6 +95,15 @@ class ProjectTable:
         counts = {"n_rows": pl.col("num_records").sum(), "n_files": pl.len(), "n_bytes": pl.col("size_bytes").sum()}
         found = mine.group_by(received_date=day.cast(pl.Date)).agg(**counts)
         return found.cast({"n_files": pl.Int64}).sort("received_date")
+
+    def files(self) -> list[str]:
+        """Return the addresses of the project's data files."""
+        return store.file_names(self.lake, store.project_files(self._delta, self.project_id))
+
+    def verify(self) -> None:
+        """Return if each file of the project holds what was written; raise `DamageError` if one does not."""
+        for name in self.files():
+            sums.verify(self.lake, name)
 
     def scan(self, at: int | None = None) -> pl.LazyFrame:
         """Return the project's rows (at the version `at`, default: the one that is open)."""
@@ -167,6 +176,8 @@ class ProjectTable:
         if values.is_empty():
             return
         ids = self._ids([None], inputs, None, None)
+        before = self.version
+        self.verify()  # delta-rs reads the files by itself
         self._delta.merge(
             pa.table({column: values.to_arrow(compat_level=pl.CompatLevel.oldest())}),
             f"rows.project_id = '{self.project_id}' AND rows.{column} = gone.{column}",
@@ -175,6 +186,7 @@ class ProjectTable:
             writer_properties=store.writer(self.table),
             commit_properties=self._commit_properties(ids),
         ).when_matched_delete().execute()
+        sums.seal_commits(self.lake, self.table, before, self.version)
         self._took(ids)
 
     def set_inputs(self, inputs: int, days: dict[dt.date, int] | None = None) -> None:
@@ -211,6 +223,7 @@ class ProjectTable:
 
     def _commit(self, rows: pl.DataFrame, ids: dict[str, int], **how: Any) -> None:
         """Write `rows` and set the marks `ids`, in one commit."""
+        before = self.version
         deltalake.write_deltalake(
             self._delta,
             self._arrow(rows),
@@ -218,6 +231,7 @@ class ProjectTable:
             writer_properties=store.writer(self.table),
             **how,
         )
+        sums.seal_commits(self.lake, self.table, before, self.version)
         self._took(ids)
 
     @staticmethod
@@ -255,10 +269,11 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
 
     Raises:
         SchemaError: another version of Turret wrote it, with other columns.
+        DamageError: its log is damaged.
     """
     address = lake.table(table.name)
-    with contextlib.suppress(TableNotFoundError):
-        opened = deltalake.DeltaTable(address)
+    opened = store.open_table(lake, table)
+    if opened is not None:
         other = {field.name for field in opened.schema().fields} ^ set(table.schema.names())
         if other:
             raise store.SchemaError(
@@ -266,6 +281,7 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
                 "start this version's `turret up` or `turret build`, which upgrades the lake, or go back to that one"
             )
         return opened
+    sums.unseal_folder(lake, address)  # of an earlier table of this name
     if lake.is_local:
         Path(address).mkdir(parents=True, exist_ok=True)
     empty = pa.table(table.empty().to_arrow(compat_level=pl.CompatLevel.oldest()))
@@ -274,4 +290,5 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
         deltalake.write_deltalake(
             address, empty, mode="ignore", partition_by=list(table.partition_by), configuration=kept
         )
+        sums.seal_commits(lake, table, -1, 0)
     return deltalake.DeltaTable(address)

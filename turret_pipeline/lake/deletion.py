@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from turret_pipeline import failpoint
-from turret_pipeline.lake import store
+from turret_pipeline.lake import store, sums
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.parts import deleted_projects
 from turret_pipeline.lake.paths import Lake
@@ -42,8 +42,9 @@ def remove_late_events(lake: Lake) -> int:
 
 
 def _remove(lake: Lake, folder: str) -> bool:
-    """After this call the folder is not there; return whether it was."""
+    """After this call the folder is not there, nor its files' checksums; return whether it was."""
     filesystem, root = lake.filesystem()
+    sums.unseal_folder(lake, folder)
     with contextlib.suppress(FileNotFoundError):
         filesystem.delete_dir(f"{root}{folder.removeprefix(lake.root)}")
         return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from pathlib import Path
 
 import pyarrow
+import pyarrow.fs
 
 from turret_pipeline import failpoint
 from turret_pipeline.lake.paths import Lake
@@ -42,6 +44,20 @@ def open_input(lake: Lake, address: str) -> pyarrow.NativeFile:
     """Return the file at `address`, to be read at any place; raise `FileNotFoundError` if there is none."""
     filesystem, root = lake.filesystem()
     return filesystem.open_input_file(f"{root}{address.removeprefix(lake.root)}")
+
+
+def names(lake: Lake, folder: str) -> list[str]:
+    """Return the names of what is in a folder of the lake; none if it is not there."""
+    filesystem, root = lake.filesystem()
+    selector = pyarrow.fs.FileSelector(f"{root}{folder.removeprefix(lake.root)}", allow_not_found=True)
+    return [info.base_name for info in filesystem.get_file_info(selector)]
+
+
+def remove(lake: Lake, address: str) -> None:
+    """After this call there is no file at `address`."""
+    filesystem, root = lake.filesystem()
+    with contextlib.suppress(FileNotFoundError):
+        filesystem.delete_file(f"{root}{address.removeprefix(lake.root)}")
 
 
 def make_durable_folder(folder: Path) -> None:

@@ -30,7 +30,8 @@ import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from turret_pipeline import failpoint
-from turret_pipeline.lake import files, store
+from turret_pipeline.lake import files, store, sums
+from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES, Table
 
@@ -84,7 +85,7 @@ def plan(lake: Lake) -> Plan:
     for table in TABLES.values():
         try:
             opened = store.open_table(lake, table)
-        except (DeltaError, ValueError) as error:
+        except (DamageError, DeltaError, ValueError) as error:
             reason = f"cannot be read ({str(error).splitlines()[0][:200]})"
         else:
             if opened is None:
@@ -124,7 +125,10 @@ def upgrade(lake: Lake, todo: Plan, say: Callable[[str], None]) -> None:
     for n, (table, columns) in enumerate(todo.added, 1):
         say(f"upgrading the lake, {n} of {steps}: {table.name} gets {', '.join(columns)}")
         fields = {field.name: field for field in _declared(table).fields}
-        deltalake.DeltaTable(lake.table(table.name)).alter.add_columns([fields[name] for name in columns])
+        opened = deltalake.DeltaTable(lake.table(table.name))
+        before = opened.version()
+        opened.alter.add_columns([fields[name] for name in columns])
+        sums.seal_commits(lake, table, before, opened.version())
         failpoint.reached("layout.after_step")
     for n, name in enumerate(todo.removed, 1 + len(todo.added)):
         say(f"upgrading the lake, {n} of {steps}: {name} will be made anew by the next build")
@@ -174,6 +178,7 @@ def _declared(table: Table) -> deltalake.Schema:
 
 def _remove(lake: Lake, name: str) -> None:
     filesystem, root = lake.filesystem()
+    sums.unseal_folder(lake, lake.table(name))
     with contextlib.suppress(FileNotFoundError):
         filesystem.delete_dir(f"{root}{lake.table(name).removeprefix(lake.root)}")
 

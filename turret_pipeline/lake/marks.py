@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import orjson
 import pyarrow.parquet as pq
 
+from turret_pipeline.lake import files, sums
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import Table
 
@@ -75,6 +76,9 @@ class MarkLog:
     def __init__(self, lake: Lake, table: Table) -> None:
         self.marks: dict[str, int] = {}
         self.version = -1
+        self._lake = lake
+        self._table = table
+        self._log = f"{lake.table(table.name)}/_delta_log"
         self._filesystem, root = lake.filesystem()
         self._folder = f"{root}/tables/{table.name}/_delta_log"
         self._newest = b""
@@ -83,7 +87,8 @@ class MarkLog:
     def catch_up(self, until: int | None = None) -> bool:
         """Read on to the commit `until` (default: to the newest); return whether it was reached.
 
-        It is not reached where the log before it is gone: a later checkpoint stands for it.
+        It is not reached where the log before it is gone: a later checkpoint stands for it. Raise `DamageError` where
+        the log is damaged.
         """
         if self.version >= 0 and (self._read(f"{self.version:020d}.json") or b"") != self._newest:
             # Another table of the same name, or one whose old commits were cleaned away meanwhile.
@@ -92,27 +97,43 @@ class MarkLog:
             self.marks = {}
             self._start(until)
         while until is None or self.version < until:
-            commit = self._read(f"{self.version + 1:020d}.json")
+            name = f"{self.version + 1:020d}.json"
+            commit = self._read(name)
             if commit is None:
+                if until is None and self._is_gone(name):
+                    raise sums.damaged(self._lake, f"{self._log}/{name}", "is gone")
                 break
+            with sums.reading(self._lake, f"{self._log}/{name}"):
+                found = [orjson.loads(line)["txn"] for line in commit.splitlines() if line.startswith(b'{"txn"')]
+            for mark in found:
+                self._take(mark)
             self.version += 1
             self._newest = commit
-            for line in commit.splitlines():
-                if line.startswith(b'{"txn"'):
-                    self._take(orjson.loads(line)["txn"])
         return until is None or self.version == until
 
     def _start(self, until: int | None) -> None:
         """Take the marks of the newest checkpoint that is not past `until`."""
-        pointer = self._read("_last_checkpoint")
-        found = {} if pointer is None else orjson.loads(pointer)
-        if not found or "parts" in found or (until is not None and found["version"] > until):
+        names = files.names(self._lake, self._log)
+        found = [int(each[1]) for name in names if (each := sums.CHECKPOINT.fullmatch(name))]
+        version = max((each for each in found if until is None or each <= until), default=-1)
+        if version < 0:
             return
-        name = f"{found['version']:020d}"
-        rows = pq.read_table(f"{self._folder}/{name}.checkpoint.parquet", columns=["txn"], filesystem=self._filesystem)
-        for mark in rows["txn"].drop_null().to_pylist():
-            self._take(mark)
-        self.version, self._newest = int(found["version"]), self._read(f"{name}.json") or b""
+        name = f"{version:020d}"
+        with sums.reading(self._lake, f"{self._log}/{name}.checkpoint.parquet"):
+            path = f"{self._folder}/{name}.checkpoint.parquet"
+            rows = pq.read_table(path, columns=["txn"], filesystem=self._filesystem)
+            for mark in rows["txn"].drop_null().to_pylist():
+                self._take(mark)
+        self.version, self._newest = version, self._read(f"{name}.json") or b""
+
+    def _is_gone(self, name: str) -> bool:
+        """Return whether the commit was there: its checksum is written after it. See `sums.verify_log`."""
+        if self.version < 0:
+            if files.names(self._lake, self._log):
+                return self._read(name) is None
+            if not self._table.is_kept:
+                return False
+        return sums.is_sealed(self._lake, f"{self._log}/{name}") and self._read(name) is None
 
     def _take(self, mark: dict[str, object]) -> None:
         self.marks[str(mark["appId"])] = int(str(mark["version"]))

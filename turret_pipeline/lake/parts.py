@@ -31,6 +31,7 @@ from turret_pipeline.lake import files
 from turret_pipeline.lake.files import fsync_folder, make_durable_folder
 from turret_pipeline.lake.paths import PROJECT_ID, Lake, check_project_id
 from turret_pipeline.lake.schema import TIME
+from turret_pipeline.lake.sums import reading, seal, unseal
 
 PART_SCHEMA = pl.Schema(
     {
@@ -108,11 +109,18 @@ def write_part(
         stream.flush()
         failpoint.reached("part.mid_file")
         os.fsync(stream.fileno())
+    unseal(lake, f"{folder}/{name}")
     temporary.replace(target / name)
     failpoint.reached("part.after_rename")
     # Without this the rename, and with it the part, may be lost with the power.
     fsync_folder(target)
+    seal(lake, f"{folder}/{name}")
     failpoint.reached("part.after_folder_fsync")
+
+
+def part_file(lake: Lake, part: Part) -> str:
+    """Return the address of the part's file."""
+    return f"{lake.events_folder(part.project_id, part.received_date)}/{part.name}"
 
 
 def parts_by_day(parts: Iterable[Part]) -> dict[dt.date, list[Part]]:
@@ -164,20 +172,22 @@ def _local_files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str,
     for project in projects:
         with contextlib.suppress(FileNotFoundError), os.scandir(f"{lake.root}/events/project={project}") as days:
             for day in (each for each in days if each.is_dir()):
-                with os.scandir(day.path) as files:
-                    found = [(project, day.name, each.name, each.stat().st_size) for each in files if each.is_file()]
+                with os.scandir(day.path) as inside:
+                    found = [(project, day.name, each.name, each.stat().st_size) for each in inside if each.is_file()]
                 yield from found
 
 
 def list_projects(lake: Lake) -> list[str]:
     """Return the ids of all projects that have a folder of raw events and were not deleted, in order."""
-    names = {name.removeprefix("project=") for name in _names(lake, f"{lake.root}/events")} - deleted_projects(lake)
+    names = {name.removeprefix("project=") for name in files.names(lake, f"{lake.root}/events")} - deleted_projects(
+        lake
+    )
     return sorted(name for name in names if PROJECT_ID.fullmatch(name))
 
 
 def deleted_projects(lake: Lake) -> frozenset[str]:
     """Return the ids of the projects that were deleted."""
-    return frozenset(name.removesuffix(".json") for name in _names(lake, lake.deleted_folder))
+    return frozenset(name.removesuffix(".json") for name in files.names(lake, lake.deleted_folder))
 
 
 def delete_project(lake: Lake, project_id: str, note: bytes) -> None:
@@ -194,7 +204,7 @@ def taken_back(lake: Lake, project_id: str) -> dict[str, bytes]:
     """Return the sources that were taken back, each with the note that says why, in order."""
     folder = f"{lake.project_folder(project_id)}/{_TAKEN_BACK}"
     found = {}
-    for name in sorted(_names(lake, folder)):
+    for name in sorted(files.names(lake, folder)):
         if name.endswith(".json") and not name.startswith("."):
             with files.open_input(lake, f"{folder}/{name}") as stream:
                 found[name.removesuffix(".json")] = stream.read()
@@ -203,19 +213,10 @@ def taken_back(lake: Lake, project_id: str) -> dict[str, bytes]:
 
 def remove_files(lake: Lake, parts: Iterable[Part]) -> None:
     """After this call the files of `parts` are not there; any of them may be gone already."""
-    filesystem, root = lake.filesystem()
     for part in parts:
-        folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
-        with contextlib.suppress(FileNotFoundError):
-            filesystem.delete_file(f"{root}{folder}/{part.name}")
+        files.remove(lake, part_file(lake, part))
+        unseal(lake, part_file(lake, part))
         failpoint.reached("parts.after_removal")
-
-
-def _names(lake: Lake, folder: str) -> list[str]:
-    """Return the names of what is in a folder of the lake; none if it is not there."""
-    filesystem, root = lake.filesystem()
-    selector = pyarrow.fs.FileSelector(f"{root}{folder.removeprefix(lake.root)}", allow_not_found=True)
-    return [info.base_name for info in filesystem.get_file_info(selector)]
 
 
 def read_parts(lake: Lake, parts: Iterable[Part]) -> pl.DataFrame:
@@ -224,8 +225,9 @@ def read_parts(lake: Lake, parts: Iterable[Part]) -> pl.DataFrame:
     frames = []
     for part in parts:
         folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
-        table = pq.read_table(f"{root}{folder}/{part.name}", filesystem=filesystem, partitioning=None)
-        frame = pl.DataFrame(pl.from_arrow(table)).cast(PART_SCHEMA)
+        with reading(lake, part_file(lake, part)):
+            table = pq.read_table(f"{root}{folder}/{part.name}", filesystem=filesystem, partitioning=None)
+            frame = pl.DataFrame(pl.from_arrow(table)).cast(PART_SCHEMA)
         frames.append(frame.with_columns(part=pl.lit(part.name)))
     return pl.concat(frames) if frames else pl.DataFrame(schema=PART_SCHEMA | {"part": pl.String})
 
@@ -236,8 +238,10 @@ def read_ids(lake: Lake, parts: Iterable[Part]) -> Iterator[pl.Series]:
     for part in parts:
         folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
         path = f"{root}{folder}/{part.name}"
-        table = pq.read_table(path, columns=["event_id"], filesystem=filesystem, partitioning=None)
-        yield pl.Series("event_id", table["event_id"]).cast(pl.String)
+        with reading(lake, part_file(lake, part)):
+            table = pq.read_table(path, columns=["event_id"], filesystem=filesystem, partitioning=None)
+            ids = pl.Series("event_id", table["event_id"]).cast(pl.String)
+        yield ids
 
 
 def read_again(lake: Lake, parts: Iterable[Part], event_ids: pl.Series) -> pl.DataFrame:
@@ -268,4 +272,6 @@ def _footers(lake: Lake, parts: Iterable[Part]) -> Iterator[pq.FileMetaData]:
     filesystem, root = lake.filesystem()
     for part in parts:
         folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
-        yield pq.read_metadata(f"{root}{folder}/{part.name}", filesystem=filesystem)
+        with reading(lake, part_file(lake, part)):
+            footer = pq.read_metadata(f"{root}{folder}/{part.name}", filesystem=filesystem)
+        yield footer

@@ -73,6 +73,11 @@ class Lake:
         """Address of the file in which the pipeline leaves what waits to be built."""
         return f"{self.root}/waiting.json"
 
+    @property
+    def damaged_folder(self) -> str:
+        """Address of the folder with a note for each damaged file that was found."""
+        return f"{self.root}/damaged"
+
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """Return pyarrow's file system for this lake and the root as a path on it."""
         if self.is_local:

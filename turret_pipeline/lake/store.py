@@ -9,8 +9,10 @@ from pathlib import Path
 import deltalake
 import polars as pl
 import pyarrow as pa
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from turret_pipeline.lake import sums
+from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
 
@@ -27,14 +29,26 @@ def writer(table: Table) -> deltalake.WriterProperties:
 def open_table(lake: Lake, table: Table, version: int | None = None) -> deltalake.DeltaTable | None:
     """Return the Delta table (at `version`, or the newest), or None if nothing was ever written to it.
 
-    Raise `TableNotFoundError` when `version` is no longer kept: that is not a table without rows.
+    Raise `TableNotFoundError` when `version` is no longer kept: that is not a table without rows. Raise `DamageError`
+    where its log is damaged.
     """
+    sums.verify_log(lake, table, version)
     try:
         return deltalake.DeltaTable(lake.table(table.name), version=version)
     except TableNotFoundError:
         if version is not None:
             raise
         return None
+    except DeltaError as error:
+        if version is not None:
+            raise
+        raise unreadable(lake, table, error) from error
+
+
+def unreadable(lake: Lake, table: Table, error: BaseException) -> DamageError:
+    """Return the error that says that the table's log cannot be read, and why."""
+    reason = f"cannot be read ({sums.first_line(error)})"
+    return sums.damaged(lake, f"{lake.table(table.name)}/_delta_log", reason)
 
 
 def version(lake: Lake, table: Table) -> int | None:
@@ -56,11 +70,16 @@ def project_files(opened: deltalake.DeltaTable, project_id: str) -> list[str]:
 
 
 def scan_files(lake: Lake, table: Table, files: list[str]) -> pl.LazyFrame:
-    """Return the rows of `files`, which `project_files` named; none if there are none."""
+    """Return the rows of `files`, which `project_files` named; none if there are none.
+
+    Raise `DamageError` where one of them does not hold what was written, `FileNotFoundError` where it is not there.
+    """
     if not files:
         return table.empty().lazy()
     # Not `pl.scan_delta`: polars 2.1 looks for the percent-encoded path when a local folder has a space in its name.
     names = file_names(lake, files)
+    for name in names:
+        sums.verify(lake, name)
     schema = table.schema
     hive = {name: schema[name] for name in table.partition_by}
     frame = pl.scan_parquet(
@@ -84,6 +103,9 @@ def append(lake: Lake, table: Table, rows: pl.DataFrame) -> None:
     """After this call `rows` are in the table too."""
     if rows.height:
         _make_folder(lake, table)
+        before = version(lake, table)
+        if before is None:
+            sums.unseal_folder(lake, lake.table(table.name))
         deltalake.write_deltalake(
             lake.table(table.name),
             _arrow(table, rows),
@@ -91,6 +113,7 @@ def append(lake: Lake, table: Table, rows: pl.DataFrame) -> None:
             partition_by=list(table.partition_by),
             writer_properties=writer(table),
         )
+        _seal(lake, table, before)
 
 
 def replace(lake: Lake, table: Table, rows: pl.DataFrame, project_id: str, **where: object) -> None:
@@ -100,7 +123,8 @@ def replace(lake: Lake, table: Table, rows: pl.DataFrame, project_id: str, **whe
     """
     terms = {"project_id": check_project_id(project_id), **where}
     predicate = " AND ".join(f"{name} = '{_quoted(value)}'" for name, value in terms.items())
-    if open_table(lake, table) is None:
+    before = version(lake, table)
+    if before is None:
         append(lake, table, rows)
     else:
         deltalake.write_deltalake(
@@ -111,6 +135,7 @@ def replace(lake: Lake, table: Table, rows: pl.DataFrame, project_id: str, **whe
             partition_by=list(table.partition_by),
             writer_properties=writer(table),
         )
+        _seal(lake, table, before)
 
 
 def check(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
@@ -130,6 +155,11 @@ def check(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
 
 def _arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
     return pa.table(check(table, rows).to_arrow(compat_level=pl.CompatLevel.oldest()))
+
+
+def _seal(lake: Lake, table: Table, before: int | None) -> None:
+    """After this call what was committed past the version `before` (None: all) has checksums."""
+    sums.seal_commits(lake, table, -1 if before is None else before, version(lake, table) or 0)
 
 
 def _make_folder(lake: Lake, table: Table) -> None:

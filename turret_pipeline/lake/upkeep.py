@@ -14,7 +14,7 @@ import deltalake
 import orjson
 import polars as pl
 
-from turret_pipeline.lake import store
+from turret_pipeline.lake import store, sums
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES, Table
@@ -54,10 +54,12 @@ def compact(lake: Lake, table: Table, project_id: str, most_files: int = MOST_FI
     for (day,) in sizes.filter(pl.col("n_files") > most_files).select("received_date").rows():
         where = [("project_id", "=", project_id)]
         where += [] if day is None else [("received_date", "=", day.isoformat())]
+        opened.verify()  # or damage would be put together with the rest, under a new checksum
         # Opened anew: another project may have committed, and this commit must not be refused for it.
-        done = deltalake.DeltaTable(lake.table(table.name)).optimize.compact(
-            partition_filters=where, writer_properties=store.writer(table)
-        )
+        delta = deltalake.DeltaTable(lake.table(table.name))
+        before = delta.version()
+        done = delta.optimize.compact(partition_filters=where, writer_properties=store.writer(table))
+        sums.seal_commits(lake, table, before, delta.version())
         removed, added = int(done["numFilesRemoved"]), int(done["numFilesAdded"])
         written = int(orjson.loads(done["filesAdded"])["totalSize"])
         total = total + Sizes(0, added - removed, written)
@@ -71,6 +73,7 @@ def remove_old_files(lake: Lake, table: Table, kept_for: dt.timedelta = KEPT_FOR
         return 0
     hours = int(kept_for.total_seconds() // 3600)
     removed = opened.vacuum(hours, dry_run=False, enforce_retention_duration=kept_for >= KEPT_FOR, full=True)
+    sums.tidy(lake, table.name)
     return len(removed)
 
 

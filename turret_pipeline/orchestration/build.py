@@ -20,6 +20,8 @@ import warnings
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from turret_pipeline.lake.damage import note
+from turret_pipeline.lake.inspection import standing
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.lake.paths import PROJECT_ID, Lake
 from turret_pipeline.orchestration.scope import Scope, runs_for
@@ -77,10 +79,12 @@ def _build(named: list[str], scope: Scope) -> int:
     pending = {project: lake_now.pending(project) for project in projects}
     todo = {project: runs_for(lake, project, pending[project], scope) for project in projects}
     todo = {project: runs for project, runs in todo.items() if runs.by_day or runs.by_project}
+    for damage in {each for project in projects for each in lake_now.damage(project)}:
+        note(lake, damage)
     if not todo:
         if not named and not any(pending.values()):
             note_waiting(lake, lake_now, pending, looked_at)
-        if failed := _failed_fields(lake, projects):
+        if failed := _failed(lake, projects):
             return failed
         print(f"everything is up to date ({len(projects)} projects, {time.perf_counter() - started:.1f} s)")
         return 0
@@ -94,7 +98,15 @@ def _build(named: list[str], scope: Scope) -> int:
     note_waiting(lake, lake_now, {project: lake_now.pending(project) for project in lake_now.projects}, looked_at)
     for project, reason in failures.items():
         _fail(f"{project}: {reason}", 1)
-    return _failed_fields(lake, projects) or (1 if failures else 0)
+    return _failed(lake, projects) or (1 if failures else 0)
+
+
+def _failed(lake: Lake, projects: list[str]) -> int:
+    """Name what is damaged and which fields failed; 1 if there is anything."""
+    damaged = [each for each in standing(lake) if each.project_id in (None, *projects)]
+    for each in damaged:
+        _fail(each.words, 1)
+    return 1 if damaged else _failed_fields(lake, projects)
 
 
 def _failed_fields(lake: Lake, projects: list[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import time
 import uuid
 from collections import defaultdict
@@ -33,6 +34,9 @@ from turret_pipeline.stages.work import Outcome
 
 LINE_CHARACTERS = 160
 """Longest line about a table on the terminal."""
+
+_PREFIX = re.compile(r"(dagster\S+\.Failure|turret_pipeline\.lake\.damage\.DamageError): ")
+"""Stands before the words of an error whose class tells a person nothing."""
 
 NO_CAPTURE = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 
@@ -134,9 +138,7 @@ def _run(
         if event.is_step_failure:
             error = event.step_failure_data.error
             cause = (error.cause or error) if error is not None else None
-            told = (
-                cause.message.removeprefix("dagster._core.definitions.events.Failure: ") if cause else "no reason given"
-            )
+            told = _PREFIX.sub("", cause.message) if cause else "no reason given"
             reason = f"{event.step_key}: {told} (run {result.run_id})"
             return _Failure(reason, error is not None and error.cls_name == "DagsterAssetCheckFailedError")
     failed = [check.check_name for check in result.get_asset_check_evaluations() if not check.passed]

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -142,6 +142,7 @@ def look(
     lake_now = LakeNow(lake, settings.model, stages=stages, clusters=settings.clusters)
     pending = {project: lake_now.pending(project) for project in lake_now.projects}
     note_waiting(lake, lake_now, pending, now)
+    damage = {each.words: None for project in pending for each in lake_now.damage(project)}
     blocked = blocked_tables(lake, stages)
     for project, wrong in blocked.items():
         waits = stopped(wrong, stages)
@@ -178,7 +179,7 @@ def look(
         asset_events=seen,
         dynamic_partitions_requests=[PROJECTS.build_add_request(new)] if new else [],
         cursor=orjson.dumps(kept).decode(),
-        skip_reason=None if runs else _why_not(pending, busy, blocked),
+        skip_reason=None if runs else _why_not(pending, busy, blocked, damage),
     )
 
 
@@ -243,8 +244,10 @@ def _reports(project: str, parts: Sequence[Part], days: Sequence[dt.date]) -> It
         )
 
 
-def _why_not(pending: dict[str, dict[str, int]], busy: set[str], blocked: Mapping[str, Blocked]) -> str:
-    wrong = [f"{project}: {why_stopped(of)}" for project, of in blocked.items()]
+def _why_not(
+    pending: dict[str, dict[str, int]], busy: set[str], blocked: Mapping[str, Blocked], damage: Iterable[str]
+) -> str:
+    wrong = [*damage, *(f"{project}: {why_stopped(of)}" for project, of in blocked.items())]
     waiting = [project for project, tables in pending.items() if tables]
     if waiting:
         wrong.append(f"{len(waiting)} projects have something to do and wait; {len(busy)} are being built")

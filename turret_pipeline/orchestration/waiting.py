@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Mapping
 
 from turret_pipeline.lake import waiting
+from turret_pipeline.lake.damage import note
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.stages.pending import LakeNow
 
@@ -14,10 +15,13 @@ WRITE_S = 15.0
 
 
 def note_waiting(lake: Lake, lake_now: LakeNow, pending: Mapping[str, Mapping[str, int]], now: float) -> None:
-    """After this call readers of the lake know what waits. A lake that cannot be written stops nothing here.
+    """After this call readers of the lake know what waits, and for what damage some of it cannot be built.
 
-    pending: of every project, the tables that are not up to date. now: when `lake_now` was made, in seconds since 1970.
+    A lake that cannot be written stops nothing here. pending: of every project, the tables that are not up to date.
+    now: when `lake_now` was made, in seconds since 1970.
     """
+    for damage in {each for project in pending for each in lake_now.damage(project)}:
+        note(lake, damage)
     with contextlib.suppress(OSError):
         before = waiting.read(lake)
         made_from = {

@@ -10,10 +10,13 @@ from typing import Any
 import dagster as dg
 
 from turret_pipeline.analysis.labels.language_model import LanguageModel
+from turret_pipeline.lake.damage import DamageError, note
+from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.layout import refuse_newer
 from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.lake.parts import deleted_projects
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -82,4 +85,20 @@ class Workshop:
         with sole_writer(self.database_url, self.lake, project_id, wait):
             if project_id in deleted_projects(self.lake):
                 raise dg.Failure(f"the project {project_id} was deleted")
-            yield work
+            with named_damage(self.lake, project_id):
+                yield work
+
+
+@contextmanager
+def named_damage(lake: Lake, project_id: str) -> Iterator[None]:
+    """An error in the block for which a damaged file is to blame is raised as `DamageError`, and the lake notes it."""
+    try:
+        yield
+    except Exception as error:
+        damage = None if isinstance(error, dg.Failure) else blamed(lake, error, project_id, TABLES.values())
+        if damage is None:
+            raise
+        note(lake, damage)
+        if isinstance(error, DamageError):
+            raise
+        raise DamageError(damage) from error

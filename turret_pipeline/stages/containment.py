@@ -28,13 +28,14 @@ from deltalake.exceptions import DeltaError
 
 from turret_pipeline.embedder.embed import ModelError
 from turret_pipeline.lake import store
+from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_TYPES, Table
 from turret_pipeline.semantics.failures import FailedField, failed_fields
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, of_days
 from turret_pipeline.stages.stage import Task
 
-OF_THE_MACHINE = (OSError, DeltaError, store.SchemaError, ModelError)
+OF_THE_MACHINE = (OSError, DeltaError, DamageError, store.SchemaError, ModelError)
 """Errors that no text is to blame for."""
 
 REASON_CHARACTERS = 300

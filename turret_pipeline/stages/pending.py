@@ -6,6 +6,7 @@ seconds.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ import polars as pl
 
 from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
+from turret_pipeline.lake.damage import Damage, DamageError
 from turret_pipeline.lake.marks import ProjectMarks, blocked_days, follow
 from turret_pipeline.lake.parts import Part, list_parts, list_projects, parts_by_day
 from turret_pipeline.lake.paths import Lake
@@ -52,8 +54,9 @@ def blocked_tables(lake: Lake, stages: Sequence[Stage] = STAGES) -> dict[str, Bl
     found: defaultdict[str, Blocked] = defaultdict(dict)
     for stage in stages:
         for product in stage.makes:
-            for project, days in blocked_days(follow(lake, product.table)).items():
-                found[project][product.table.name] = days
+            with contextlib.suppress(DamageError):  # `LakeNow` tells of it
+                for project, days in blocked_days(follow(lake, product.table)).items():
+                    found[project][product.table.name] = days
     return dict(found)
 
 
@@ -95,9 +98,16 @@ class LakeNow:
             self._parts[part.project_id].append(part)
         # Those that are read first, first: a commit in between is then seen as work to do, and never overlooked.
         tables = (*(product.table for stage in stages for product in stage.makes), BUILDS)
-        self._marks = {table.name: follow(lake, table) for table in tables}
+        self._marks: dict[str, dict[str, int]] = {}
+        self._unreadable: dict[str, DamageError] = {}
+        for table in tables:
+            try:
+                self._marks[table.name] = follow(lake, table)
+            except DamageError as error:
+                self._marks[table.name], self._unreadable[table.name] = {}, error
         self._days: dict[str, dict[str, list[dt.date]]] = {}
-        self._rows: dict[str, pl.DataFrame] = {}
+        self._rows: dict[str, dict[str, list[str]]] = {}
+        self._damage: dict[str, set[Damage]] = {}
 
     @property
     def projects(self) -> list[str]:
@@ -111,16 +121,33 @@ class LakeNow:
         return ProjectOfLake(self, project_id)
 
     def pending(self, project_id: str) -> dict[str, int]:
-        """Return the project's tables that are not up to date, in order, with the fingerprint of their inputs."""
+        """Return the project's tables that are not up to date, in order, with the fingerprint of their inputs.
+
+        A table that cannot be read, and what follows from it, is not among them: nothing can be built there.
+        """
         now, found = self.project(project_id), {}
         builds = now.marks(BUILDS)
+        unknown = set(self._unreadable)
         for stage in self._stages:
-            inputs = stage.inputs(now)
+            made = {product.table.name for product in stage.makes}
+            if unknown & {BUILDS.name, *made, *(source.table.name for source in stage.reads)}:
+                unknown |= made
+                continue
+            try:
+                inputs = stage.inputs(now)
+            except DamageError as error:
+                self._damage.setdefault(project_id, set()).add(error.damage)
+                unknown |= made
+                continue
             for name in (product.table.name for product in stage.makes):
                 done = self.made_from(project_id, name), builds.mark(recorded_mark(name))
                 if done != (inputs, inputs):
                     found[name] = inputs
         return found
+
+    def damage(self, project_id: str) -> list[Damage]:
+        """Return for what damage, as far as was seen, some of the project's tables cannot be brought up to date."""
+        return sorted({error.damage for error in self._unreadable.values()} | self._damage.get(project_id, set()))
 
     def made_from(self, project_id: str, table: str) -> int | None:
         """Return the fingerprint of what the project's rows of a built table were made from; None: of nothing."""
@@ -132,7 +159,12 @@ class LakeNow:
         Where only a note in `builds` is missing that is the newest day; today if all events were taken back.
         """
         now = self.project(project_id)
-        stages = [stage for stage in self._stages if stage.by_day and stage.table.name not in skipped]
+        # Of a table that cannot be read no day is known.
+        unknown = {*skipped, *self._unreadable}
+        stages = [stage for stage in self._stages if stage.by_day and stage.table.name not in unknown]
+        stages = [stage for stage in stages if not any(each.table.name in self._unreadable for each in stage.reads)]
+        if not stages:
+            return []
         found = {day for stage in stages for day in stage.stale_days(now)}
         emptied = [] if self.parts_of(project_id) else [dt.datetime.now(dt.UTC).date()]
         return sorted(found) or stages[0].days(now)[-1:] or emptied
@@ -155,13 +187,17 @@ class LakeNow:
             self._days[table.name] = {project: sorted(days) for project, days in found.items()}
         return self._days[table.name]
 
-    def rows(self, table: Table) -> pl.DataFrame:
-        """Return all projects' rows of a small table."""
+    def rows(self, table: Table, project_id: str) -> pl.DataFrame:
+        """Return one project's rows of a small table."""
         if table.name not in self._rows:
+            # Looked up once for all projects: each look at the log costs as much as one that is for all.
             opened = store.open_table(self._lake, table)
-            found = table.empty() if opened is None else pl.DataFrame(pl.from_arrow(opened.to_pyarrow_table()))
-            self._rows[table.name] = found.select(table.schema.names()).cast(table.schema)
-        return self._rows[table.name]
+            found = defaultdict[str, list[str]](list)
+            for file in opened.file_uris() if opened is not None else ():
+                found[file.partition("/project_id=")[2].partition("/")[0]].append(file)
+            self._rows[table.name] = found
+        files = self._rows[table.name].get(project_id)
+        return store.scan_files(self._lake, table, files).collect() if files else table.empty()
 
 
 @dataclass(frozen=True)
@@ -196,4 +232,4 @@ class ProjectOfLake:
 
     def rows(self, table: Table) -> pl.DataFrame:
         """Return the project's rows of a small table."""
-        return self.lake_now.rows(table).filter(pl.col("project_id") == self.project_id)
+        return self.lake_now.rows(table, self.project_id)

@@ -53,8 +53,16 @@ export function brokenFields(fields) {
   );
 }
 
-// Above every page: events of the project have waited longer than they should, whatever holds them up.
+// Above every page: events of the project have waited longer than they should, or a file is damaged.
 export function late(freshness) {
+  if (freshness.damaged) {
+    return h(
+      "div",
+      { class: "panel broken", role: "alert", id: "late" },
+      h("p", { class: "problem" }, h("strong", {}, "A file is damaged. "), freshness.reason),
+      h("p", { class: "fine" }, "What needs the file is not shown; everything else goes on, and events are taken."),
+    );
+  }
   return h(
     "div",
     { class: "panel broken", role: "alert", id: "late" },

@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import Callable
 
 import numpy as np
 import polars as pl
 
-from turret_api.errors import UnavailableError, invalid
+from turret_api.errors import ApiError, DamagedError, UnavailableError, invalid
 from turret_api.read.engine.cache import CACHED_BYTES, Cache
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.encoding import Encoded, encode
 from turret_api.read.engine.library import Library
 from turret_api.read.engine.question import Question
+from turret_pipeline.lake.damage import Damage, DamageError, note
+from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS
+
+log = logging.getLogger(__name__)
 
 # polars binds numpy when it first sees an array, and of two threads that make it do so one may fail: so here, at once.
 pl.DataFrame({"": np.empty(0)})
@@ -55,6 +60,37 @@ class Engine:
         if form != "json" and question.row() is None:
             raise invalid("This answer is no list, so it comes as JSON alone.", field="format")
         try:
+            return self._ask_twice(project_id, question, form, as_of, is_known)
+        except ApiError:
+            raise
+        except BaseException as error:
+            # A panic in a library's Rust code, which a damaged file may cause, is no `Exception`.
+            if isinstance(error, MemoryError | KeyboardInterrupt | SystemExit):
+                raise
+            damage = self._damage(error, project_id, question, as_of)
+            if damage is None:
+                raise
+            note(self.library.lake, damage)
+            log.error("damage was found", extra={"reason": damage.words})
+            raise DamagedError(damage.words) from error
+
+    def _damage(
+        self, error: BaseException, project_id: str, question: Question, as_of: dt.datetime | None
+    ) -> Damage | None:
+        """Return the damage for which the question could not be answered; None: there is none."""
+        # What an earlier time was answered from may be gone since.
+        tables = (*question.tables, BUILDS) if as_of is None else ()
+        return blamed(self.library.lake, error, project_id, tables)
+
+    def _ask_twice(
+        self,
+        project_id: str,
+        question: Question,
+        form: str,
+        as_of: dt.datetime | None,
+        is_known: Callable[[str], bool],
+    ) -> Encoded:
+        try:
             return self._ask(project_id, question, form, as_of, is_known)
         except FileNotFoundError:
             # An old file was cleaned away between the look at the table and the look into it.
@@ -63,7 +99,9 @@ class Engine:
                 raise invalid(words, field="as_of") from None
         try:
             return self._ask(project_id, question, form, as_of, is_known)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if (damage := self._damage(error, project_id, question, as_of)) is not None:
+                raise DamageError(damage) from error
             raise UnavailableError("The tables are being cleaned up; ask again.") from None
 
     def _ask(

@@ -16,7 +16,7 @@ import datetime as dt
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 
 import deltalake
@@ -25,7 +25,9 @@ from deltalake.exceptions import DeltaError
 
 from turret_api.errors import UnavailableError
 from turret_api.read.engine.cache import PATIENCE_S, Cache
-from turret_pipeline.lake import store
+from turret_pipeline.lake import store, sums
+from turret_pipeline.lake.damage import ANEW, DamageError, notes
+from turret_pipeline.lake.inspection import is_standing
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, TABLES, Table
 
@@ -45,6 +47,8 @@ class Library:
         self._workers = threading.BoundedSemaphore(WORKERS)
         self._lock = threading.Lock()
         self._open: dict[str, deltalake.DeltaTable] = {}
+        self._folders: dict[str, int | None] = {}
+        self._damaged: dict[str, DamageError] = {}
         self._files: dict[tuple[str, str], tuple[int, list[str]]] = {}
         self._checked_at = -REMOTE_CHECK_S
         self._generation = 0
@@ -62,12 +66,12 @@ class Library:
     def snapshot(self, project_id: str, at: dt.datetime | None = None) -> Snapshot:
         """Return the project's tables as they are now, or as they were `at` an earlier time."""
         if at is not None:
-            return Snapshot(
-                self, project_id, {name: self._files_at(table, project_id, at) for name, table in TABLES.items()}
-            )
+            found = {name: self._files_at(table, project_id, at) for name, table in TABLES.items()}
+            return Snapshot(self, project_id, found)
         with self._lock:
             self._refresh()
-            files = {name: self._files_now(name, project_id) for name in TABLES}
+            damaged = self._damaged | self._made_anew_now(project_id)
+            files = {name: damaged.get(name) or self._files_now(name, project_id) for name in TABLES}
             return Snapshot(self, project_id, files, self._generation)
 
     def is_newest(self, generation: int) -> bool:
@@ -86,6 +90,8 @@ class Library:
             opened = self._open.get(name)
             if self._has_newer(table, -1 if opened is None else opened.version()):
                 return False
+            if opened is not None and self._made_anew(name, table):
+                return False
         if generation != self._generation:
             return False
         self._checked_at = now
@@ -100,17 +106,44 @@ class Library:
         if remote and time.monotonic() - self._checked_at < REMOTE_CHECK_S:
             return
         for name, table in TABLES.items():
-            opened = self._open.get(name)
-            if opened is None:
-                found = store.open_table(self.lake, table)
-                if found is not None:
-                    self._open[name] = found
-                    self._generation += 1
-            elif remote or self._has_newer(table, opened.version()):
-                before = opened.version()
-                opened.update_incremental()
-                self._generation += opened.version() != before
+            try:
+                self._refresh_table(name, table)
+                self._damaged.pop(name, None)
+            except DamageError as error:
+                # The other tables can be read; whoever reads this one is told.
+                self._open.pop(name, None)
+                self._damaged[name] = error
+                self._generation += 1
         self._checked_at = time.monotonic()
+
+    def _refresh_table(self, name: str, table: Table) -> None:
+        opened = self._open.get(name)
+        if opened is None or self._made_anew(name, table):
+            self._generation += self._open.pop(name, None) is not None
+            self._files = {key: known for key, known in self._files.items() if key[0] != name}
+            folder = self._log_folder(table)
+            found = store.open_table(self.lake, table)
+            if found is not None:
+                self._open[name], self._folders[name] = found, folder
+                self._generation += 1
+        elif not self.lake.is_local or self._has_newer(table, opened.version()):
+            before = opened.version()
+            sums.verify_log(self.lake, table)
+            try:
+                opened.update_incremental()
+            except DeltaError as error:
+                raise store.unreadable(self.lake, table, error) from error
+            self._generation += opened.version() != before
+
+    def _made_anew(self, name: str, table: Table) -> bool:
+        """Return whether the log is in another folder than when the table was opened: it was removed, and made anew."""
+        return self._folders.get(name) != self._log_folder(table)
+
+    def _log_folder(self, table: Table) -> int | None:
+        """Return what tells the folder of the table's log from any other; None: there is none, or that is not known."""
+        with contextlib.suppress(OSError):
+            return (Path(self.lake.table(table.name)) / "_delta_log").stat().st_ino if self.lake.is_local else None
+        return None
 
     def _has_newer(self, table: Table, version: int) -> bool:
         return (Path(self.lake.table(table.name)) / "_delta_log" / f"{version + 1:020d}.json").exists()
@@ -125,8 +158,18 @@ class Library:
             self._files[name, project_id] = known
         return known[1]
 
-    def _files_at(self, table: Table, project_id: str, at: dt.datetime) -> list[str]:
-        opened = store.open_table(self.lake, table)
+    def _made_anew_now(self, project_id: str) -> dict[str, DamageError]:
+        """Return the tables out of which the project's rows were taken, and in which they are not again yet."""
+        if self.lake.is_local and not Path(self.lake.damaged_folder).exists():
+            return {}
+        found = [each for each in notes(self.lake) if each.reason == ANEW and each.project_id == project_id]
+        return {str(each.table): DamageError(each) for each in found if is_standing(self.lake, each)}
+
+    def _files_at(self, table: Table, project_id: str, at: dt.datetime) -> list[str] | DamageError:
+        try:
+            opened = store.open_table(self.lake, table)
+        except DamageError as error:
+            return error
         if opened is None:
             return []
         first = opened.history(limit=None)[-1]
@@ -146,9 +189,13 @@ class Snapshot:
     """One project's tables, each at one version, for the length of a request."""
 
     def __init__(
-        self, library: Library, project_id: str, files: dict[str, list[str]], generation: int | None = None
+        self,
+        library: Library,
+        project_id: str,
+        files: Mapping[str, list[str] | DamageError],
+        generation: int | None = None,
     ) -> None:
-        """generation: of the library when it took the snapshot; None: of an earlier time."""
+        """files: by table, or why they cannot be told. generation: of the library then; None: of an earlier time."""
         self.library = library
         self.project_id = project_id
         self.generation = generation
@@ -156,16 +203,19 @@ class Snapshot:
 
     def state(self, *tables: Table) -> str:
         """Return a fingerprint of the project's rows in `tables`: equal while none of them was written."""
-        names = sorted(f"{table.name} {name}" for table in tables for name in self._files[table.name])
+        names = sorted(f"{table.name} {name}" for table in tables for name in self.files(table))
         return hashlib.blake2b("\n".join((self.project_id, *names)).encode(), digest_size=12).hexdigest()
 
     def files(self, table: Table) -> list[str]:
-        """Return the addresses of the files that hold the project's rows of `table`."""
-        return self._files[table.name]
+        """Return the addresses of the files with the project's rows; raise `DamageError` if that cannot be told."""
+        found = self._files[table.name]
+        if isinstance(found, DamageError):
+            raise DamageError(found.damage)
+        return found
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """Return the project's rows of `table`."""
-        return store.scan_files(self.library.lake, table, self._files[table.name])
+        return store.scan_files(self.library.lake, table, self.files(table))
 
     def remember(self, key: Hashable, tables: tuple[Table, ...], compute: Callable[[], pl.DataFrame]) -> pl.DataFrame:
         """Return the frame that `compute` makes of `tables`, computed once while they do not change."""

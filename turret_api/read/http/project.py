@@ -56,10 +56,11 @@ class Project(Model):
 class ProjectFreshness(Model):
     """How long the project's events have waited until they are in all tables."""
 
-    late: bool = Field(description="whether events have waited for longer than `late_after_s`")
+    late: bool = Field(description="whether events have waited for longer than `late_after_s`, or a file is damaged")
+    damaged: bool = Field(description="whether a file is damaged that the project's tables or events are in")
     late_after_s: float = Field(description="seconds that events may wait (`TURRET_LATE_SECONDS`)")
     waiting_since: dt.datetime | None = Field(description="since when the first of them waits; null: all are there")
-    reason: str | None = Field(description="where they wait, in words; null: none does")
+    reason: str | None = Field(description="what is damaged, or where events wait, in words; null: none does")
 
 
 class KeyRow(Model):
@@ -123,12 +124,14 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
     @router.get("/freshness", response_model=ProjectFreshness)
     def get_freshness(principal: Principal = reader) -> ProjectFreshness:
         """Whether the tables are behind: since when events wait, and whether that is longer than they should."""
-        waits = freshness.waits(principal.project_id)
+        waits, damaged = freshness.waits(principal.project_id), freshness.damage(principal.project_id)
+        words = damaged + [wait.words for wait in waits[:1]]
         return ProjectFreshness(
-            late=bool(freshness.late(principal.project_id)),
+            late=bool(damaged or freshness.late(principal.project_id)),
+            damaged=bool(damaged),
             late_after_s=freshness.late_s,
             waiting_since=waits[0].since_utc if waits else None,
-            reason=waits[0].words if waits else None,
+            reason=words[0] if words else None,
         )
 
     @router.get("/keys", response_model=Keys)

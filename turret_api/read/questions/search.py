@@ -174,7 +174,7 @@ def _encoder(snapshot: Snapshot, model: str) -> Encoder:
     lake = snapshot.library.lake
 
     def read() -> Encoder:
-        kept = read_model(lake, model)
+        kept = read_model(lake, model)  # raises what the engine answers, where the file is damaged
         if kept is None:
             raise invalid(
                 f"The model {model!r} runs in the pipeline alone, so q cannot be embedded; filter by topic_id instead.",

@@ -1,0 +1,102 @@
+"""Damaged tables: the questions that need them are answered 503 with the words that mend them, and no others are."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from tests.read.conftest import Api, read_app
+from turret_api import freshness
+from turret_pipeline.lake import store
+from turret_pipeline.lake.tables import TABLES
+
+ROUTES = {
+    "/v1/events": "events",
+    "/v1/fields": "field_types",
+    "/v1/topics": "topics",
+    "/v1/messages": "messages",
+    "/v1/journeys": "journey_edges",
+}
+"""Routes, each with a table that no route before it has read."""
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at what is damaged each time, and not every two seconds."""
+    monkeypatch.setattr(freshness, "KEPT_S", -1.0)
+
+
+def data_file(api: Api, table: str, project: str = "shop") -> Path:
+    opened = store.open_table(api.lake, TABLES[table])
+    assert opened is not None
+    return Path(store.file_names(api.lake, store.project_files(opened, project))[0])
+
+
+def newest_commit(api: Api, table: str) -> Path:
+    return sorted(Path(api.lake.table(table)).glob("_delta_log/*.json"))[-1]
+
+
+def flip(file: Path) -> None:
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    file.write_bytes(content)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:60])
+
+
+@pytest.mark.parametrize(
+    ("damage", "has_checksums"), [(flip, True), (cut, True), (Path.unlink, True), (cut, False), (Path.unlink, False)]
+)
+def test_a_damaged_data_file_is_named_to_its_project_alone_until_it_is_mended(
+    own_api: Api, damage: Callable[[Path], None], has_checksums: bool
+) -> None:
+    if not has_checksums:
+        shutil.rmtree(Path(own_api.lake.root) / "sums")
+    for route, table in ROUTES.items():
+        file = data_file(own_api, table)
+        content = file.read_bytes()
+        damage(file)
+        answer = own_api.get(route, status=503)
+        assert answer["code"] == "SERVICE_UNAVAILABLE" and answer["success"] is False
+        assert answer["error"].startswith(f"The table {table} is damaged: tables/{table}/project_id=shop/")
+        assert answer["error"].endswith("; `turret doctor --mend` mends it.")
+        own_api.get(route, key="other:read")
+        found = own_api.get("/v1/freshness")
+        assert (found["late"], found["damaged"], found["reason"]) == (True, True, answer["error"])
+        assert own_api.get("/v1/freshness", key="other:read")["damaged"] is False
+        file.write_bytes(content)
+        own_api.get(route)
+        assert own_api.get("/v1/freshness")["damaged"] is False
+
+
+@pytest.mark.parametrize("damage", [flip, Path.unlink])
+def test_a_damaged_log_keeps_the_other_tables_answering(own_api: Api, damage: Callable[[Path], None]) -> None:
+    commit = newest_commit(own_api, "topic_days")
+    content = commit.read_bytes()
+    damage(commit)
+    own_api.get("/v1/events")
+    own_api.get("/v1/journeys")
+    wrong = own_api.get("/v1/topics", status=503)
+    assert wrong["error"].startswith("The table topic_days is damaged: tables/topic_days/_delta_log/")
+    for key in ("shop:read", "other:read"):
+        assert own_api.get("/v1/freshness", key=key)["damaged"] is True
+    commit.write_bytes(content)
+    own_api.get("/v1/topics")
+    assert own_api.get("/v1/freshness")["damaged"] is False
+
+
+def test_a_question_never_gets_other_rows_while_a_file_is_damaged(own_api: Api) -> None:
+    file = data_file(own_api, "journey_edges")
+    content = file.read_bytes()
+    expected = own_api.get("/v1/journeys/starts")
+    for position in range(0, len(content), len(content) // 15):
+        file.write_bytes(content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :])
+        with TestClient(read_app(own_api.lake)) as client:  # one that has read nothing yet
+            answer = client.get("/v1/journeys/starts", headers={"X-API-Key": "shop:read"})
+        assert answer.status_code == 503 or answer.json() == expected
