@@ -13,7 +13,7 @@ from turret_pipeline.orchestration import recover as recover_module
 from turret_pipeline.orchestration.executor import leased_executor
 from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.recover import recover
-from turret_pipeline.orchestration.sensor import BUILDING_TAG, PROJECT_TAG, busy_projects
+from turret_pipeline.orchestration.sensor import BUILDING_TAG, PROJECT_TAG, under_way
 
 
 @dg.job
@@ -122,7 +122,7 @@ def test_a_foreground_build_that_was_killed_before_its_run_began_does_not_keep_i
     make_run(instance, "NOT_STARTED", turret_project="queued")
     assert (BUILDING_TAG, PROJECT_TAG) == ("turret/building", "turret/project")
     with leases.held(living):
-        assert busy_projects(instance, leases) == {"living", "queued"}
+        assert under_way(instance, leases).projects == {"living", "queued"}
 
 
 def test_a_run_holds_its_lease_while_its_steps_are_executed(

@@ -23,12 +23,10 @@ from turret_pipeline.orchestration.sensor import (
     PROJECT_TAG,
     RANGE_END,
     RANGE_START,
-    RETRY_S,
     STREAM_GAP_S,
-    LastRequest,
-    LastRequests,
     look,
 )
+from turret_pipeline.orchestration.wishes import RETRY_S, LastRequest, LastRequests
 from turret_pipeline.orchestration.workshop import Workshop
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.work import Work

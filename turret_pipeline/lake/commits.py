@@ -145,10 +145,7 @@ class ProjectTable:
 
         inputs: the project's; days: inputs by day; marks: further marks of the project.
         """
-        touched: list[dt.date | None] = []
-        if rows.height:
-            touched = [None, *(rows["received_date"].unique() if self.table.is_by_day else ())]
-        self._commit(rows, self._ids(touched, inputs, days, marks), mode="append")
+        self._commit(rows, self._ids(self._touched(rows), inputs, days, marks), mode="append")
 
     def replace(
         self,
@@ -206,27 +203,36 @@ class ProjectTable:
 
         Does nothing where they do so already.
         """
+        if ids := self._verdicts(verdicts):
+            self._commit(self.table.empty(), ids | self._ids([], None, None, None), mode="append")
+
+    def _verdicts(self, verdicts: Mapping[dt.date | None, bool]) -> dict[str, int]:
+        """Return the marks, by id, that change when the rows of each day count as wrong, or as right."""
         was = set(self.blocked())
-        ids = {
+        return {
             mark_id(self.project_id, "blocked", day): (self.state(day) or 0) if wrong else 0
             for day, wrong in verdicts.items()
             if wrong != (day in was)
         }
-        if ids:
-            self._commit(self.table.empty(), ids | self._ids([], None, None, None), mode="append")
 
-    def _arrow(self, rows: pl.DataFrame) -> pa.Table:
+    def _touched(self, rows: pl.DataFrame) -> list[dt.date | None]:
+        """Return the days (None: the whole) that have another state once `rows` are there too."""
+        if rows.is_empty():
+            return []
+        return [None, *(rows["received_date"].unique() if self.table.is_by_day else ())]
+
+    def _checked(self, rows: pl.DataFrame) -> pl.DataFrame:
         checked = store.check(self.table, rows)
         if not (checked["project_id"] == self.project_id).all():
             raise store.SchemaError(f"{self.table.name}: rows of another project than {self.project_id}")
-        return pa.table(checked.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        return checked
 
     def _commit(self, rows: pl.DataFrame, ids: dict[str, int], **how: Any) -> None:
         """Write `rows` and set the marks `ids`, in one commit."""
         before = self.version
         deltalake.write_deltalake(
             self._delta,
-            self._arrow(rows),
+            pa.table(self._checked(rows).to_arrow(compat_level=pl.CompatLevel.oldest())),
             commit_properties=self._commit_properties(ids),
             writer_properties=store.writer(self.table),
             **how,
@@ -251,8 +257,7 @@ class ProjectTable:
         marks: dict[str, int] | None,
     ) -> dict[str, int]:
         """Return the marks that a commit sets, by id."""
-        # The table's own id counts too: a table that was deleted and made again starts its versions anew.
-        state = fingerprint(str(self._delta.metadata().id), self.version)
+        state = self._next_state()
         # Every commit of a project sets its `writer`, so that two at once collide whatever else they write.
         ids = {("writer", None): state} | {("state", day): state for day in touched}
         ids |= {(name, None): value for name, value in (marks or {}).items()}
@@ -262,6 +267,11 @@ class ProjectTable:
         ids |= {("inputs", day): value for day, value in made_from.items()}
         ids |= {("method", day): self.method for day in made_from if self.method != (self.mark("method", day) or 1)}
         return {mark_id(self.project_id, name, day): value for (name, day), value in ids.items()}
+
+    def _next_state(self) -> int:
+        """Return a number that no state of the project's rows ever had."""
+        # The table's own id counts too: a table that was deleted and made again starts its versions anew.
+        return fingerprint(str(self._delta.metadata().id), self.version)
 
 
 def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import psycopg2
 
@@ -36,30 +36,54 @@ def sole_writer(
 
     database_url: as SQLAlchemy takes it. patience_s: seconds after which `BusyError` is raised instead.
     """
-    key = fingerprint("turret", lake.root, project_id)
+    with _cursor(database_url, f"turret {project_id}") as cursor:
+        # Asked again and again rather than waited for: a process that waits in the driver hears no Ctrl-C.
+        deadline = time.monotonic() + patience_s
+        while not _taken(cursor, lake, [project_id]):
+            if time.monotonic() > deadline:
+                raise BusyError(f"another process is building {project_id}")
+            if waiting is not None:
+                waiting()
+                waiting = None
+            time.sleep(POLL_S)
+        yield
+
+
+@contextlib.contextmanager
+def sole_writers(
+    database_url: str, lake: Lake, project_ids: Collection[str], patience_s: float
+) -> Iterator[frozenset[str]]:
+    """Hold the locks of projects for the block; yield those whose locks were free, or became so in `patience_s`.
+
+    Two processes that want the same projects wait for each other no longer than that.
+    """
+    with _cursor(database_url, f"turret {len(project_ids)} projects") as cursor:
+        deadline = time.monotonic() + patience_s
+        taken = _taken(cursor, lake, project_ids)
+        while len(taken) < len(project_ids) and time.monotonic() < deadline:
+            time.sleep(POLL_S)
+            taken |= _taken(cursor, lake, set(project_ids) - taken)
+        yield frozenset(taken)
+
+
+@contextlib.contextmanager
+def _cursor(database_url: str, name: str) -> Iterator[psycopg2.extensions.cursor]:
+    """Yield a cursor; the locks that it takes are free when the block ends, in whatever way."""
     connection = psycopg2.connect(
         database_url.replace("postgresql+psycopg2://", "postgresql://"),
-        application_name=f"turret {project_id}"[:63],
+        application_name=name[:63],
         keepalives_idle=30,
     )
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            # Asked again and again rather than waited for: a process that waits in the driver hears no Ctrl-C.
-            deadline = time.monotonic() + patience_s
-            while not _taken(cursor, key):
-                if time.monotonic() > deadline:
-                    raise BusyError(f"another process is building {project_id}")
-                if waiting is not None:
-                    waiting()
-                    waiting = None
-                time.sleep(POLL_S)
-        yield
+            yield cursor
     finally:
         connection.close()
 
 
-def _taken(cursor: psycopg2.extensions.cursor, key: int) -> bool:
-    cursor.execute("SELECT pg_try_advisory_lock(%s)", (key,))
-    row = cursor.fetchone()
-    return row is not None and bool(row[0])
+def _taken(cursor: psycopg2.extensions.cursor, lake: Lake, project_ids: Collection[str]) -> set[str]:
+    """Take the locks of projects that are free; return which."""
+    keys = {fingerprint("turret", lake.root, project_id): project_id for project_id in project_ids}
+    cursor.execute("SELECT key FROM unnest(%s::bigint[]) AS key WHERE pg_try_advisory_lock(key)", (list(keys),))
+    return {keys[key] for (key,) in cursor.fetchall()}

@@ -9,8 +9,9 @@ import datetime as dt
 import os
 import re
 import urllib.parse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 import pyarrow.fs
 
@@ -28,14 +29,32 @@ def check_project_id(project_id: str) -> str:
     return project_id
 
 
+class OpenTables(Protocol):
+    """The tables of a lake, open for many projects (`lake.batch.Batch`, which this module cannot name)."""
+
+    def open(self, table: Any, project_id: str, method: int = 1) -> Any:
+        """Return a project's share of a table, as a `ProjectTable`."""
+        ...
+
+    def scan(self, table: Any, project_id: str) -> Any:
+        """Return a project's rows, as a lazy frame."""
+        ...
+
+    def opened(self, table: Any) -> Any:
+        """Return the Delta table, or None if it was never written."""
+        ...
+
+
 @dataclass(frozen=True)
 class Lake:
     """A lake by its root: an absolute local folder, or `s3://bucket/prefix`.
 
     Credentials and endpoint of S3 come from the usual `AWS_…` variables, which polars, pyarrow and deltalake all read.
+    batch: what has its tables open for many projects, and holds what these commit; None: each commit is written.
     """
 
     root: str
+    batch: OpenTables | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_local(self) -> bool:

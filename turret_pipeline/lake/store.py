@@ -32,6 +32,9 @@ def open_table(lake: Lake, table: Table, version: int | None = None) -> deltalak
     Raise `TableNotFoundError` when `version` is no longer kept: that is not a table without rows. Raise `DamageError`
     where its log is damaged.
     """
+    if lake.batch is not None and version is None:
+        opened: deltalake.DeltaTable | None = lake.batch.opened(table)
+        return opened
     sums.verify_log(lake, table, version)
     try:
         return deltalake.DeltaTable(lake.table(table.name), version=version)
@@ -60,6 +63,9 @@ def version(lake: Lake, table: Table) -> int | None:
 def scan(lake: Lake, table: Table, project_id: str, *, at: int | None = None) -> pl.LazyFrame:
     """Return one project's rows of `table` (at the version `at`, or the newest); none if it was never written."""
     check_project_id(project_id)
+    if lake.batch is not None and at is None:
+        rows: pl.LazyFrame = lake.batch.scan(table, project_id)
+        return rows
     found = open_table(lake, table, at)
     return scan_files(lake, table, [] if found is None else project_files(found, project_id))
 

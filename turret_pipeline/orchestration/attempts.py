@@ -8,12 +8,15 @@ backfill's table and for `run_retries` just the others count as failed.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
 MOST_SHOWN = 5
+
+Shown = dict[tuple[str, str], dict[str, Any]]
+"""What is shown of partitions: metadata by asset and partition."""
 
 
 class Attempts:
@@ -39,9 +42,10 @@ class Attempts:
             self._context.log.exception(f"{', '.join(keys[:MOST_SHOWN])} failed")
             self._failed |= dict.fromkeys(keys, f"{type(error).__name__}: {error}")
 
-    def show(self, key: str, asset: str, metadata: Mapping[str, Any]) -> None:
-        """Attach `metadata` to what is known of the partition `key` of the asset."""
-        self._shown.setdefault((asset, key), {}).update(metadata)
+    def show(self, shown: Shown) -> None:
+        """Attach what is `shown`, by asset and partition, to what is known of the partitions."""
+        for place, metadata in shown.items():
+            self._shown.setdefault(place, {}).update(metadata)
 
     def settle(self) -> None:
         """After this call every good partition is shown; raise `Failure` if there are others."""

@@ -7,8 +7,10 @@ from typing import Any
 
 import dagster as dg
 
-from turret_pipeline.lake.parts import list_parts
-from turret_pipeline.orchestration.attempts import Attempts
+from turret_pipeline.lake.parts import Part, list_parts, parts_by_day
+from turret_pipeline.orchestration.attempts import Attempts, Shown
+from turret_pipeline.orchestration.batch_step import batch_step
+from turret_pipeline.orchestration.batches import BatchResource
 from turret_pipeline.orchestration.partitions import DAYS_BY_PROJECT, FIRST_DAY, day_key, days_by_project
 from turret_pipeline.orchestration.table_metadata import (
     COLUMN_LINEAGE,
@@ -56,8 +58,26 @@ def day_asset(stage: Stage) -> dg.AssetsDefinition:
         pool=stage.pool,
     )
     def asset(
-        context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop], refresh: RefreshResource
+        context: dg.AssetExecutionContext,
+        workshop: dg.ResourceParam[Workshop],
+        refresh: RefreshResource,
+        batch: BatchResource,
     ) -> Iterator[dg.MaterializeResult[Any]]:
+        if batch.partitions:
+            by_project = days_by_project(batch.partitions)
+            yield from batch_step(
+                context,
+                workshop,
+                stage,
+                {project: [day_key(day, project) for day in days] for project, days in by_project.items()},
+                refresh.full,
+                lambda work: stage.bring(work, _with_earlier(work, by_project[work.project_id])),
+                lambda work, outcomes: (
+                    _shown(stage, work, by_project[work.project_id], outcomes)
+                    | ({} if stage.reads else _shown_parts(work, by_project[work.project_id]))
+                ),
+            )
+            return
         attempts = Attempts(context)
         wanted = days_by_project(context.partition_keys)
         for project, days in wanted.items():
@@ -65,20 +85,53 @@ def day_asset(stage: Stage) -> dg.AssetsDefinition:
                 attempts.at(*(day_key(day, project) for day in days)),
                 workshop.work(project, refresh.full, context.log.info) as work,
             ):
+                outcomes = []
                 for outcome in _try_all(stage, work, _with_earlier(work, days), attempts, context.log):
                     workshop.done(project, outcome)
-                    for day, rows in outcome.days.items():
-                        attempts.show(day_key(day, project), table.name, {"rows written": rows})
-                counts, origin = row_counts(work.open(table)), {COLUMN_LINEAGE: lineage(stage, product)}
-                failures = shown_failures(work, table.name)
-                for day in days:
-                    shown = counts.get(day, NO_ROWS) | origin | failures.get(day, {})
-                    attempts.show(day_key(day, project), table.name, shown)
+                    outcomes.append(outcome)
+                attempts.show(_shown(stage, work, days, outcomes))
         attempts.settle()
         results = list(check_results(workshop, product, wanted, context.log.info))
         yield dg.MaterializeResult(asset_key=table.name, check_results=results)
 
     return asset
+
+
+def _shown(stage: Stage, work: Work, days: Sequence[dt.date], outcomes: Sequence[Outcome]) -> Shown:
+    """Return what is shown of each day of a project."""
+    (product,) = stage.makes
+    table = product.table
+    counts, origin = row_counts(work.open(table)), {COLUMN_LINEAGE: lineage(stage, product)}
+    failures = shown_failures(work, table.name)
+    written = {day: {"rows written": rows} for outcome in outcomes for day, rows in outcome.days.items()}
+    return {
+        (table.name, day_key(day, work.project_id)): written.get(day, {})
+        | counts.get(day, NO_ROWS)
+        | origin
+        | failures.get(day, {})
+        for day in sorted({*days, *written})
+    }
+
+
+def _shown_parts(work: Work, days: Sequence[dt.date]) -> Shown:
+    """Return what is shown of the raw events of each day of a project."""
+    parts = list_parts(work.lake, work.project_id)
+    return {
+        (RAW_EVENTS, str(each.partition)): dict(each.metadata) for each in raw_reports(work.project_id, parts, days)
+    }
+
+
+def raw_reports(project: str, parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.AssetMaterialization]:
+    """Yield for each of `days` what lies there, for the external asset of the raw events."""
+    found = parts_by_day(parts)
+    for day in days:
+        there = found.get(day, [])
+        size = sum(part.size_bytes for part in there)
+        yield dg.AssetMaterialization(
+            RAW_EVENTS,
+            partition=day_key(day, project),
+            metadata={"parts": len(there), "size_bytes": size},
+        )
 
 
 def _try_all(

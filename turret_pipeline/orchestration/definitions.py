@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from turret_pipeline.orchestration.batches import BATCH, BatchResource
 from turret_pipeline.orchestration.day_assets import day_asset, raw_events
 from turret_pipeline.orchestration.executor import leased_executor
 from turret_pipeline.orchestration.leases import Leases
@@ -43,5 +44,9 @@ def build_definitions(workshop: Workshop, stages: Sequence[Stage] = STAGES) -> d
         schedules=maintenance_schedules(),
         sensors=[new_events_sensor(workshop.settings, jobs, stages)],
         executor=leased_executor(Leases(workshop.settings.database_url)),
-        resources={"workshop": workshop, "refresh": RefreshResource.configure_at_launch()},
+        resources={
+            "workshop": workshop,
+            "refresh": RefreshResource.configure_at_launch(),
+            BATCH: BatchResource.configure_at_launch(),
+        },
     )

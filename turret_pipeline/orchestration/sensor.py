@@ -5,17 +5,14 @@ seconds a tick at some ten thousand partitions, never try a failed partition aga
 The lake knows what is not done yet (`stages.pending`), no matter what did the rest: a run, a backfill, `turret build`,
 or a process that was killed.
 
-A project has one run at a time. First the days with new parts (`EVENTS_JOB`), then what follows (`MODELS_JOB`). While
-events stream in, `STREAM_GAP_S` lies between two runs over new parts. Work that a run did not get done, because it
+A project has one run at a time, and small projects share theirs (`batches`). First the days with new parts
+(`EVENTS_JOB`), then what follows (`MODELS_JOB`). While events stream in, `STREAM_GAP_S` lies between two runs over new
+parts. Work that a run did not get done, because it
 failed for good, is asked for again after `RETRY_S`, then after twice as long, up to `RETRY_MOST_S`; meanwhile what
 follows from the days that are good has its turn: their profiles first, then the rest. What follows from rows that a
 blocking check found wrong is not asked for until they are right.
 
-What was asked for last is kept in the sensor's cursor, by project and kind of work (`LastRequest`):
-
-    no request ── ask ──> asked once ── the same work is still to do ──> asked n times, ever more rarely
-                              ^                                                        │
-                              └───────────────────── other work ───────────────────────┘
+What was asked for last is kept in the sensor's cursor, by project and kind of work (`wishes`).
 """
 
 from __future__ import annotations
@@ -32,12 +29,20 @@ import orjson
 
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.layout import refuse_newer
-from turret_pipeline.lake.parts import Part, parts_by_day
+from turret_pipeline.orchestration.batches import (
+    LARGE,
+    SIZE_TAG,
+    SMALL,
+    batch_config,
+    batch_tags,
+    keys_of,
+)
+from turret_pipeline.orchestration.day_assets import raw_reports
 from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.partitions import PROJECT, PROJECTS, day_key
 from turret_pipeline.orchestration.recover import recover
-from turret_pipeline.orchestration.table_metadata import RAW_EVENTS
 from turret_pipeline.orchestration.waiting import note_waiting
+from turret_pipeline.orchestration.wishes import LastRequest, LastRequests, Wish, gathered
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.pending import Blocked, LakeNow, blocked_tables, stopped, why_stopped
@@ -58,7 +63,6 @@ REST = "rest"
 
 TICK_S = 5
 STREAM_GAP_S = 30.0
-RETRY_S, RETRY_MOST_S = 60.0, 3600.0
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -67,36 +71,6 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
-
-
-@dataclass
-class LastRequest:
-    """The last request for one kind of work on one project.
-
-    Args:
-        work: fingerprint of what was to be done.
-        tries: how often just that was asked for.
-        at: when, in seconds since 1970.
-    """
-
-    work: int = 0
-    tries: int = 0
-    at: float = 0.0
-
-    def may_be_asked(self, work: int, gap_s: float, now: float) -> bool:
-        """Whether it is time for `work`: `gap_s` after other work, ever longer after the same."""
-        if work == self.work:
-            return now >= self.at + min(RETRY_S * 2.0 ** (self.tries - 1), RETRY_MOST_S)
-        return now >= self.at + gap_s
-
-    def ask(self, work: int, now: float) -> None:
-        """Note that `work` is asked for now."""
-        self.tries = self.tries + 1 if work == self.work else 1
-        self.work, self.at = work, now
-
-
-LastRequests = dict[str, dict[str, LastRequest]]
-"""What was asked for last, by project and kind: `events` (with what follows by day), `field_profiles`, or `REST`."""
 
 
 def read_cursor(text: str | None) -> LastRequests:
@@ -147,66 +121,125 @@ def look(
     for project, wrong in blocked.items():
         waits = stopped(wrong, stages)
         pending[project] = {name: of for name, of in pending.get(project, {}).items() if name not in waits}
-    busy = busy_projects(instance, Leases(settings.database_url)) if any(pending.values()) else set()
-    first, *following = [stage.table.name for stage in stages if stage.by_day]
-    today = dt.datetime.fromtimestamp(now, dt.UTC).date()
-    runs: list[dg.RunRequest] = []
-    seen: list[dg.AssetMaterialization] = []
-    for project, tables in pending.items():
-        if not tables or project in busy:
-            continue
-        last = last_requests.setdefault(project, {})
-        for kind in (first, *following, REST):
-            last.setdefault(kind, LastRequest())
-        work = {kind: fingerprint(sorted(of.items())) for kind, of in _by_kind(tables, {first, *following}).items()}
-        if first in work and last[first].may_be_asked(work[first], STREAM_GAP_S, now):
-            last[first].ask(work[first], now)
-            # A day that has not begun here is the work of a collector whose clock is ahead: it is taken when it comes.
-            if days := [day for day in lake_now.stale_days(project) if day <= today]:
-                runs.append(days_request(project, days))
-                seen.extend(_reports(project, lake_now.parts_of(project), days))
-            continue
-        if run := _follow_up(lake_now, project, first, following, work, last, now):
-            runs.append(run)
-        elif REST in work and last[REST].may_be_asked(work[REST], 0.0, now):
-            last[REST].ask(work[REST], now)
-            runs.append(dg.RunRequest(job_name=MODELS_JOB, partition_key=project, tags={PROJECT_TAG: project}))
+    busy = under_way(instance, Leases(settings.database_url)) if any(pending.values()) else UnderWay()
+    by_day = [stage.table.name for stage in stages if stage.by_day]
+    wishes = [
+        wish
+        for project, tables in pending.items()
+        if tables and project not in busy.projects
+        for wish in _wishes(lake_now, project, tables, by_day, last_requests.get(project, {}), now)
+    ]
+    runs, seen = [], list[dg.AssetMaterialization]()
+    for group in gathered(wishes, busy.n_small):
+        runs.append(_request(group))
+        for wish in group:
+            last_requests.setdefault(wish.project, {}).setdefault(wish.kind, LastRequest()).ask(wish.work, now)
+            if len(group) == 1 and wish.kind == by_day[0]:
+                seen.extend(raw_reports(wish.project, lake_now.parts_of(wish.project), wish.days))
     known = set(instance.get_dynamic_partitions(PROJECT))
     new = [project for project in pending if project not in known]
-    kept = {project: {kind: asdict(each) for kind, each in kinds.items()} for project, kinds in last_requests.items()}
     return dg.SensorResult(
         run_requests=runs,
         asset_events=seen,
         dynamic_partitions_requests=[PROJECTS.build_add_request(new)] if new else [],
-        cursor=orjson.dumps(kept).decode(),
-        skip_reason=None if runs else _why_not(pending, busy, blocked, damage),
+        cursor=_cursor(last_requests, pending, now),
+        skip_reason=None if runs else _why_not(pending, busy.projects, blocked, damage),
     )
 
 
-def _follow_up(
+def _wishes(
     lake_now: LakeNow,
     project: str,
-    first: str,
-    following: Sequence[str],
-    work: Mapping[str, int],
+    tables: Mapping[str, int],
+    by_day: Sequence[str],
     last: Mapping[str, LastRequest],
     now: float,
-) -> dg.RunRequest | None:
-    """Return the run over tables by day that follow the first one, on the days that are good; None: there is none."""
+) -> Iterator[Wish]:
+    """Yield what is to be asked now for a project whose `tables` are not up to date: nothing, or one wish."""
+    first, *following = by_day
+    work = {kind: fingerprint(sorted(of.items())) for kind, of in _by_kind(tables, by_day).items()}
+    size = sum(part.size_bytes for part in lake_now.parts_of(project))
+    asked_at = max((each.at for each in last.values()), default=0.0)
+
+    def wish(kind: str, days: Sequence[dt.date] = (), of: Sequence[str] = ()) -> Wish:
+        before = last.get(kind, LastRequest())
+        return Wish(project, kind, work[kind], tuple(days), tuple(of), size, before.tries_of(work[kind]), asked_at)
+
+    def is_time(kind: str, gap_s: float = 0.0) -> bool:
+        return kind in work and last.get(kind, LastRequest()).may_be_asked(work[kind], gap_s, now)
+
+    if is_time(first, STREAM_GAP_S):
+        # A day that has not begun here is the work of a collector whose clock is ahead: it is taken when it comes.
+        today = dt.datetime.fromtimestamp(now, dt.UTC).date()
+        if days := [day for day in lake_now.stale_days(project) if day <= today]:
+            yield wish(first, days)
+            return
     for kind in following:
-        if kind in work and last[kind].may_be_asked(work[kind], 0.0, now):
-            last[kind].ask(work[kind], now)
-            if days := lake_now.stale_days(project, skipped={first}):
-                return days_request(project, days, following)
-    return None
+        # On the days that are good.
+        if is_time(kind) and (days := lake_now.stale_days(project, skipped={first})):
+            yield wish(kind, days, following)
+            return
+    if is_time(REST):
+        yield wish(REST)
 
 
-def busy_projects(instance: dg.DagsterInstance, leases: Leases) -> set[str]:
-    """Return the projects that have a run which is queued or under way; a foreground build's only if it lives."""
+def _request(group: Sequence[Wish]) -> dg.RunRequest:
+    """Return the request of the run that does what a group of wishes of one kind asks for."""
+    first = group[0]
+    size = {SIZE_TAG: SMALL if first.is_small else LARGE}
+    if len(group) == 1:
+        if first.days:
+            return days_request(first.project, first.days, first.tables, size)
+        tags = {PROJECT_TAG: first.project} | size
+        return dg.RunRequest(job_name=MODELS_JOB, partition_key=first.project, tags=tags)
+    # A day before the first partition is in the same one as others.
+    keys = list(dict.fromkeys(str(day_key(day, wish.project)) for wish in group for day in wish.days))
+    keys = keys or [wish.project for wish in group]
+    return dg.RunRequest(
+        job_name=EVENTS_JOB if first.days else MODELS_JOB,
+        partition_key=keys[0],
+        run_config=batch_config(keys),
+        tags=batch_tags(len(group)) | size,
+        asset_selection=[dg.AssetKey(name) for name in first.tables] or None,
+    )
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """What is queued or being built: the projects, and how many of the daemon's runs are over small ones."""
+
+    projects: frozenset[str] = frozenset()
+    n_small: int = 0
+
+
+def under_way(instance: dg.DagsterInstance, leases: Leases) -> UnderWay:
+    """Return what is queued or under way; of foreground builds only what lives."""
     runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
     living = leases.living([run.run_id for run in runs if BUILDING_TAG in run.tags])
     found = {run.tags[PROJECT_TAG] for run in runs if PROJECT_TAG in run.tags}
-    return found | {run.tags[BUILDING_TAG] for run in runs if living.get(run.run_id)}
+    found |= {run.tags[BUILDING_TAG] for run in runs if living.get(run.run_id)}
+    found |= {
+        key.rpartition("|")[2]
+        for run in runs
+        if BUILDING_TAG not in run.tags or living.get(run.run_id)
+        for key in keys_of(run)
+    }
+    return UnderWay(frozenset(found), sum(run.tags.get(SIZE_TAG) == SMALL for run in runs))
+
+
+def _cursor(last_requests: LastRequests, pending: Mapping[str, Mapping[str, int]], now: float) -> str:
+    """Return what is to be remembered: of a project that is up to date only what was asked for a short time ago.
+
+    The cursor is written at every tick, so it must not grow with the projects that there are.
+    """
+    kept: dict[str, dict[str, Any]] = {}
+    for project, kinds in last_requests.items():
+        of = {
+            kind: asdict(each) for kind, each in kinds.items() if pending.get(project) or now < each.at + STREAM_GAP_S
+        }
+        if of:
+            kept[project] = of
+    return orjson.dumps(kept).decode()
 
 
 def _by_kind(tables: Mapping[str, int], by_day: Collection[str]) -> dict[str, dict[str, int]]:
@@ -216,9 +249,11 @@ def _by_kind(tables: Mapping[str, int], by_day: Collection[str]) -> dict[str, di
     return found
 
 
-def days_request(project: str, days: Sequence[dt.date], tables: Sequence[str] = ()) -> dg.RunRequest:
+def days_request(
+    project: str, days: Sequence[dt.date], tables: Sequence[str] = (), more_tags: Mapping[str, str] | None = None
+) -> dg.RunRequest:
     """Return the request of one run (over `tables` only) over the days of receipt from the first to the last."""
-    tags = {PROJECT_TAG: project}
+    tags = {PROJECT_TAG: project, **(more_tags or {})}
     assets = [dg.AssetKey(name) for name in tables] or None
     if len(days) == 1:
         key = day_key(days[0], project)
@@ -231,21 +266,8 @@ def range_tags(project: str, days: Sequence[dt.date]) -> dict[str, str]:
     return {RANGE_START: str(day_key(min(days), project)), RANGE_END: str(day_key(max(days), project))}
 
 
-def _reports(project: str, parts: Sequence[Part], days: Sequence[dt.date]) -> Iterator[dg.AssetMaterialization]:
-    """Yield for each of `days` what lies there, for the external asset of the raw events."""
-    found = parts_by_day(parts)
-    for day in days:
-        there = found.get(day, [])
-        size = sum(part.size_bytes for part in there)
-        yield dg.AssetMaterialization(
-            RAW_EVENTS,
-            partition=day_key(day, project),
-            metadata={"parts": len(there), "size_bytes": size},
-        )
-
-
 def _why_not(
-    pending: dict[str, dict[str, int]], busy: set[str], blocked: Mapping[str, Blocked], damage: Iterable[str]
+    pending: dict[str, dict[str, int]], busy: frozenset[str], blocked: Mapping[str, Blocked], damage: Iterable[str]
 ) -> str:
     wrong = [*damage, *(f"{project}: {why_stopped(of)}" for project, of in blocked.items())]
     waiting = [project for project, tables in pending.items() if tables]

@@ -8,12 +8,14 @@ over what follows from them (`stages.pending.stopped`).
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
+from turret_pipeline.orchestration.batch_run import BatchRun
 from turret_pipeline.orchestration.workshop import Workshop
 from turret_pipeline.stages.check import Finding, ReceiptDays, wrong_days
 from turret_pipeline.stages.stage import Product
@@ -30,18 +32,26 @@ def check_specs(*products: Product) -> list[dg.AssetCheckSpec]:
 
 
 def check_results(
-    workshop: Workshop, product: Product, worked_on: Mapping[str, ReceiptDays], say: Callable[[str], None]
+    workshop: Workshop,
+    product: Product,
+    worked_on: Mapping[str, ReceiptDays],
+    say: Callable[[str], None],
+    run: BatchRun | None = None,
 ) -> Iterator[dg.AssetCheckResult]:
     """Yield the results of the table's checks over the projects' rows, of those days of receipt that were worked on.
 
     Days that a blocking check found wrong before are looked at too. After the last result the table says which are.
+    In a run over many projects a wrong one stops itself alone.
     """
-    lake, table, checks = workshop.lake, product.table, product.all_checks
+    lake, table, checks = workshop.lake if run is None else run.lake, product.table, product.all_checks
     blocked = {project: Work(lake, project).open(table).blocked() for project in worked_on}
     looked_at = {project: _with(days, blocked[project]) for project, days in worked_on.items()}
     suspects = {project for project, days in blocked.items() if days}
     for name, check in checks.items():
-        findings: dict[str, Finding] = {p: check.find(lake, p, days) for p, days in looked_at.items()}
+        findings: dict[str, Finding] = {}
+        for project, days in looked_at.items():
+            with contextlib.nullcontext() if run is None else run.failing(project):
+                findings[project] = check.find(lake, project, days)
         wrong = {project: finding for project, finding in findings.items() if finding.n_wrong}
         metadata: dict[str, Any] = {
             "looked at": sum(finding.n_seen for finding in findings.values()),
@@ -51,7 +61,13 @@ def check_results(
             metadata["for example"] = "; ".join(f"{project}: {finding.example}" for project, finding in wrong.items())
         if check.blocking:
             suspects |= set(wrong)
-        yield dg.AssetCheckResult(passed=not wrong, asset_key=table.name, check_name=name, metadata=metadata)
+            if run is not None:
+                for project, finding in wrong.items():
+                    run.fail(project, f"{table.name} failed the check {name}: {finding.example}")
+        severity = dg.AssetCheckSeverity.ERROR if run is None else dg.AssetCheckSeverity.WARN
+        yield dg.AssetCheckResult(
+            passed=not wrong, asset_key=table.name, check_name=name, metadata=metadata, severity=severity
+        )
     for project in sorted(suspects):
         with workshop.work(project, False, say) as work:
             opened = work.open(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -17,6 +17,7 @@ from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.lake.parts import deleted_projects
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.orchestration.batch_run import BatchRun
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -45,6 +46,7 @@ class Workshop:
     tell: Callable[[str, str, int, int], None] = _untold
     done: Callable[[str, Outcome], None] = _untold
     waits: Callable[[str], None] = _untold
+    _batch_runs: dict[str, BatchRun] = field(default_factory=dict, compare=False)
 
     @property
     def lake(self) -> Lake:
@@ -64,18 +66,31 @@ class Workshop:
             raise dg.Failure("TURRET_DATABASE_URL is not set; the lock that keeps two builds apart is there")
         return self.settings.database_url
 
-    @contextmanager
-    def work(self, project_id: str, refresh: bool, say: Callable[[str], None]) -> Iterator[Work]:
-        """Yield the project's work while no other process brings the project up to date."""
-        work = Work(
-            self.lake,
+    def batch_run(self, context: dg.AssetExecutionContext) -> BatchRun:
+        """Return what the steps of the run share, which is over many projects."""
+        if context.run.run_id not in self._batch_runs:
+            self._batch_runs.clear()  # that of a run before, in the same process
+            steps = context.op_execution_context.get_step_execution_context().execution_plan.step_keys_to_execute
+            self._batch_runs[context.run.run_id] = BatchRun(self.lake, self.settings.model, steps)
+        return self._batch_runs[context.run.run_id]
+
+    def work_of(self, project_id: str, refresh: bool, run: BatchRun | None = None) -> Work:
+        """Return the project's work, within a run over many projects or by itself."""
+        return Work(
+            self.lake if run is None else run.lake,
             project_id,
             self.settings.model,
             refresh,
-            self._suggest(),
-            lambda table, done, total: self.tell(project_id, table, done, total),
-            self.settings.clusters,
+            suggest=self._suggest(),
+            embedder=None if run is None else run.embedder,
+            tell=lambda table, done, total: self.tell(project_id, table, done, total),
+            clusters=self.settings.clusters,
         )
+
+    @contextmanager
+    def work(self, project_id: str, refresh: bool, say: Callable[[str], None]) -> Iterator[Work]:
+        """Yield the project's work while no other process brings the project up to date."""
+        work = self.work_of(project_id, refresh)
 
         def wait() -> None:
             for hear in (say, self.waits):

@@ -52,7 +52,7 @@ def bring(task: Task) -> Outcome:
             gone = table.scan().select("text_id").join(said, on="text_id", how="anti").unique()
             table.remove("text_id", gone.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
         changed = {day: task.inputs(day) for day in task.stage.stale_days(task)}
-        attempt = EmbeddingAttempt(lambda: open_lake_embedder(work.lake, work.model))
+        attempt = EmbeddingAttempt(work.embedder or (lambda: open_lake_embedder(work.lake, work.model)))
         for window in _windows(messages, messages.days() if failures else list(changed)):
             missing = _missing(messages, table, task.model, window)
             outcome.n_rows += _embed(task, missing, attempt)

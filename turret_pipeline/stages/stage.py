@@ -21,7 +21,7 @@ from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.parts import Part, list_parts, parts_by_day
-from turret_pipeline.lake.tables import EVENTS, Table
+from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_FAILURES, Table
 from turret_pipeline.stages.check import Check, declared_types, unique_key
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -176,6 +176,11 @@ class Stage:
         """All tables that it writes."""
         return self.makes + self.by_products
 
+    @property
+    def commits(self) -> tuple[Table, ...]:
+        """The tables that it commits to, in the order of its commits: what says that all is done comes last."""
+        return (FIELD_FAILURES, *(each.table for each in (*self.by_products, *self.makes)), BUILDS)
+
     def inputs(self, now: ProjectNow, day: dt.date | None = None) -> int:
         """Return the fingerprint of what the rows (of `day`, default: all) follow from."""
         # Of the marks only the state of rows is one of a day; the others are the project's.
@@ -213,8 +218,10 @@ class Stage:
         task = Task(self, work, days)
         taken_back = task.open(EVENTS).mark(TAKEN_BACK) if self.remembers else None
         forgets = taken_back is not None and taken_back != task.table.mark(TAKEN_BACK)
-        if forgets:
-            task = Task(self, replace(work, full_refresh=True, forgets=True), days)
+        if forgets or work.full_refresh:
+            # Its commits build on one another: none is held until others are there too.
+            lake = replace(work.lake, batch=None)
+            task = Task(self, replace(work, lake=lake, full_refresh=True, forgets=forgets), days)
         done = self.method(task)
         if forgets:
             task.table.append(self.table.empty(), marks={TAKEN_BACK: taken_back or 0})
@@ -236,8 +243,7 @@ class Task:
     def open(self, table: Table) -> ProjectTable:
         """Return the project's share of the table as it was when the task first opened it, and as the task left it."""
         if table.name not in self._opened:
-            work = self.work
-            self._opened[table.name] = ProjectTable(work.lake, table, work.project_id, self.stage.version)
+            self._opened[table.name] = self.work.open(table, self.stage.version)
         return self._opened[table.name]
 
     @property

@@ -16,6 +16,7 @@ from turret_pipeline.lake.tables import BUILDS, Table
 
 if TYPE_CHECKING:
     from turret_pipeline.analysis.labels.language_model import Suggest
+    from turret_pipeline.embedder.embed import Embedder
 
 
 def _silent(table: str, done: int, total: int) -> None:
@@ -34,6 +35,7 @@ class Work:
         forgets: events were taken back since the rows were made: nothing that only those said may stay.
         suggest: a language model that names new topics, None for none.
         clusters: how topics are found, `graph` or `hdbscan`.
+        embedder: returns the embedding model, where others have it open too; None: it is opened for this work.
         tell: called with (name of the table, done, total) as the work goes on.
     """
 
@@ -42,13 +44,17 @@ class Work:
     model: str | None = None
     full_refresh: bool = False
     suggest: Suggest | None = field(default=None, compare=False)
+    embedder: Callable[[], Embedder] | None = field(default=None, compare=False)
     tell: Callable[[str, int, int], None] = field(default=_silent, compare=False)
     clusters: str = "graph"
     forgets: bool = False
 
-    def open(self, table: Table) -> ProjectTable:
-        """Return the project's share of the table at its newest version."""
-        return ProjectTable(self.lake, table, self.project_id)
+    def open(self, table: Table, method: int = 1) -> ProjectTable:
+        """Return the project's share of the table at its newest version, for rows that this `method` makes."""
+        if self.lake.batch is not None:
+            held: ProjectTable = self.lake.batch.open(table, self.project_id, method)
+            return held
+        return ProjectTable(self.lake, table, self.project_id, method)
 
 
 @dataclass

@@ -34,7 +34,9 @@ class _Lazily:
         self._embedder: Embedder | None = None
 
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        self._embedder = self._embedder or open_lake_embedder(self._work.lake, self._work.model)
+        work = self._work
+        if self._embedder is None:
+            self._embedder = work.embedder() if work.embedder else open_lake_embedder(work.lake, work.model)
         return self._embedder.embed(texts)
 
 

@@ -1,0 +1,386 @@
+"""Many small projects brought up to date together: each table is opened once, and written in few commits.
+
+To open a table and to commit to it costs the same for three rows as for a million, and more with every project that the
+table has. So a `Batch` opens each table once for all of its projects, and holds what their stages commit until `flush`:
+
+    nothing held ── a stage appends, replaces, sets marks ──▶ held: this batch alone sees it
+         ▲                                                        │
+         └───── flush: one commit a table, with the marks of all ─┘── drop: as if the stage had not run
+
+What a project is left with after `flush` is what its own commits would have left: its rows and its marks still go into
+the lake in one commit, and a project whose commit is refused fails alone. The projects have to be small: what the batch
+wrote stays in memory, so that what follows reads it there. Give a lake that bears the batch (`Batch.lake`) to whatever
+reads or writes; all else knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import deltalake
+import polars as pl
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from turret_pipeline import failpoint
+from turret_pipeline.lake import store, sums
+from turret_pipeline.lake.commits import ProjectTable, fingerprint, open_or_make
+from turret_pipeline.lake.marks import MarkLog, mark_id
+from turret_pipeline.lake.paths import Lake, check_project_id
+from turret_pipeline.lake.tables import Table
+
+VERSIONS_OPEN = 4
+"""Older versions of a table that stay open: projects of a batch mostly ask for the same one."""
+
+_SIZES = pl.Schema({"received_date": pl.Date, "n_rows": pl.Int64, "n_files": pl.Int64, "n_bytes": pl.Int64})
+
+
+@dataclass
+class _Held:
+    """What is held of one project's share of a table.
+
+    Args:
+        is_whole: whether none of the rows in the lake are left.
+        days: days of receipt of which none of the rows in the lake are left.
+        frames: rows that come, in order.
+        marks: those that are set, by id.
+        n: how many commits it would have been.
+    """
+
+    is_whole: bool = False
+    days: set[dt.date] = field(default_factory=set)
+    frames: list[pl.DataFrame] = field(default_factory=list)
+    marks: dict[str, int] = field(default_factory=dict)
+    n: int = 0
+
+
+class _OpenTable:
+    """One table, open for all projects of a batch at one version, with what is held of each."""
+
+    def __init__(self, lake: Lake, table: Table, made: bool) -> None:
+        self.lake, self.table = lake, table
+        opened = open_or_make(lake, table) if made else store.open_table(lake, table)
+        self.delta: deltalake.DeltaTable | None = opened
+        self.log = MarkLog(lake, table)
+        self.held: dict[str, _Held] = {}
+        self._then: dict[int, deltalake.DeltaTable] = {}
+        self._known: dict[str, tuple[int | None, pl.DataFrame]] = {}
+        self._read_log()
+
+    def refresh(self) -> None:
+        """Move on to the newest version."""
+        if self.delta is None:
+            self.delta = store.open_table(self.lake, self.table)
+        else:
+            sums.verify_log(self.lake, self.table)
+            self.delta.update_incremental()
+        self._read_log()
+
+    def _read_log(self) -> None:
+        self._files: pl.DataFrame | None = None
+        self._of_project: dict[str, pl.DataFrame] = {}
+        self.has_marks = self.delta is not None and self.log.catch_up(self.version)
+
+    @property
+    def version(self) -> int:
+        """Number of the commit that is open."""
+        assert self.delta is not None
+        return int(self.delta.version())
+
+    def mark(self, name: str) -> int | None:
+        """Return the mark with this id as of the version that is open."""
+        if self.delta is None:
+            return None
+        if self.has_marks:
+            return self.log.marks.get(name)
+        found = self.delta.transaction_version(name)
+        return None if found is None else int(found)
+
+    def files(self, project_id: str) -> pl.DataFrame:
+        """Return `path`, `received_date` and the sizes of the files with the project's rows, of the open version."""
+        if self.delta is None:
+            return pl.DataFrame(schema={"path": pl.String, **_SIZES})
+        if self._files is None:
+            added = pl.DataFrame(pl.from_arrow(pa.table(self.delta.get_add_actions(flatten=True))))
+            day = pl.col("partition.received_date") if self.table.is_by_day else pl.lit(None)
+            self._files = added.select(
+                pl.col("partition.project_id").alias("project_id"),
+                "path",
+                received_date=day.cast(pl.Date),
+                n_rows=pl.col("num_records").cast(pl.Int64),
+                n_files=pl.lit(1, dtype=pl.Int64),
+                n_bytes=pl.col("size_bytes").cast(pl.Int64),
+            )
+            parts = self._files.partition_by("project_id", as_dict=True, include_key=False)
+            self._of_project = {str(project): files for (project,), files in parts.items()}
+        return self._of_project.get(project_id, self._files.clear().drop("project_id"))
+
+    def then(self, version: int) -> deltalake.DeltaTable:
+        """Return the table at an earlier version; raise `DeltaError` where that is no longer kept."""
+        if version not in self._then:
+            if len(self._then) >= VERSIONS_OPEN:
+                self._then.pop(next(iter(self._then)))
+            self._then[version] = deltalake.DeltaTable(self.lake.table(self.table.name), version=version)
+        return self._then[version]
+
+    def in_lake(self, project_id: str) -> pl.LazyFrame:
+        """Return the project's rows as of the version that is open."""
+        state, rows = self._known.get(project_id, (None, None))
+        if rows is not None and state == self.mark(mark_id(project_id, "state")):
+            return rows.lazy()
+        names = self.files(project_id)["path"]
+        return store.scan_files(self.lake, self.table, [f"{self.lake.table(self.table.name)}/{name}" for name in names])
+
+    def rows(self, project_id: str) -> pl.LazyFrame:
+        """Return the project's rows with what is held."""
+        held = self.held.get(project_id)
+        if held is None:
+            return self.in_lake(project_id)
+        there = [] if held.is_whole else [self.in_lake(project_id)]
+        if there and held.days:
+            there = [there[0].filter(~pl.col("received_date").is_in(list(held.days)))]
+        frames = [*there, *(frame.lazy() for frame in held.frames)]
+        return pl.concat(frames) if frames else self.table.empty().lazy()
+
+    def hold(self, project_id: str, rows: pl.DataFrame, gone: Iterable[dt.date] | None, marks: dict[str, int]) -> None:
+        """Hold a commit: rows of the days `gone` (None: all) go, `rows` come, `marks` are set."""
+        held = self.held.setdefault(project_id, _Held())
+        if gone is None:
+            held.is_whole, held.frames = True, []
+        elif days := set(gone):
+            held.days |= days
+            held.frames = [frame.filter(~pl.col("received_date").is_in(list(days))) for frame in held.frames]
+        if rows.height:
+            held.frames.append(rows)
+        held.marks |= marks
+        held.n += 1
+
+    def flush(self) -> dict[str, Exception]:
+        """Commit what is held, in as few commits as can be; return the projects that failed, each with its error."""
+        groups: dict[frozenset[dt.date] | None, list[str]] = {}
+        for project in sorted(self.held):
+            groups.setdefault(self._removed(project), []).append(project)
+        failed: dict[str, Exception] = {}
+        for removed, projects in groups.items():
+            try:
+                self._write(removed, projects)
+            except Exception as error:
+                if len(projects) == 1:
+                    failed[projects[0]] = error
+                    continue
+                for project in projects:  # one of them, or each
+                    try:
+                        self._write(removed, [project])
+                    except Exception as of_project:
+                        failed[project] = of_project
+            failpoint.reached("batch.after_commit")
+        self.held.clear()
+        self._read_log()
+        return failed
+
+    def _removed(self, project_id: str) -> frozenset[dt.date] | None:
+        """Return the days of receipt whose rows in the lake go; None: all that there are, on whatever days."""
+        held, there = self.held[project_id], self.files(project_id)
+        if there.is_empty():
+            return frozenset()
+        return None if held.is_whole else frozenset(held.days.intersection(there["received_date"]))
+
+    def _write(self, removed: frozenset[dt.date] | None, projects: Sequence[str]) -> None:
+        held = {project: self.held[project] for project in projects}
+        written = {project: pl.concat([self.table.empty(), *each.frames]) for project, each in held.items()}
+        marks = {name: value for each in held.values() for name, value in each.marks.items()}
+        transactions = [deltalake.Transaction(name, value) for name, value in marks.items()]
+        known = {project: self._rows_to_keep(project, rows) for project, rows in written.items()}
+        how: dict[str, Any] = {"mode": "append"}
+        if removed is None or removed:
+            predicate = f"project_id IN ({', '.join(repr(check_project_id(project)) for project in projects)})"
+            if removed:
+                predicate += f" AND received_date IN ({', '.join(repr(day.isoformat()) for day in sorted(removed))})"
+            how = {"mode": "overwrite", "predicate": predicate}
+        assert self.delta is not None
+        before = self.version
+        deltalake.write_deltalake(
+            self.delta,
+            pa.table(pl.concat(written.values()).to_arrow(compat_level=pl.CompatLevel.oldest())),
+            commit_properties=deltalake.CommitProperties(app_transactions=transactions),
+            writer_properties=store.writer(self.table),
+            **how,
+        )
+        sums.seal_commits(self.lake, self.table, before, self.version)
+        for project, rows in known.items():
+            self._known.pop(project, None)
+            state = marks.get(mark_id(project, "state"), self.mark(mark_id(project, "state")))
+            if rows is not None:
+                self._known[project] = (state, rows)
+
+    def _rows_to_keep(self, project_id: str, written: pl.DataFrame) -> pl.DataFrame | None:
+        """Return all rows that the project will have, where that is known without reading any."""
+        held = self.held[project_id]
+        if held.is_whole or self.files(project_id).is_empty():
+            return written
+        state, rows = self._known.get(project_id, (None, None))
+        if rows is None or state != self.mark(mark_id(project_id, "state")):
+            return None
+        if held.days:
+            rows = rows.filter(~pl.col("received_date").is_in(list(held.days)))
+        return pl.concat([rows, written])
+
+
+class HeldTable(ProjectTable):
+    """One project's rows and marks in one table of a batch; what is committed is held there."""
+
+    def __init__(self, of: _OpenTable, project_id: str, method: int) -> None:
+        self.lake, self.table, self.method = of.lake, of.table, method
+        self.project_id = check_project_id(project_id)
+        self._of = of
+
+    @property
+    def version(self) -> int:
+        """Number of the commit that is open, without what is held."""
+        return self._of.version
+
+    def mark(self, name: str, day: dt.date | None = None) -> int | None:
+        """Return the mark `name` (of `day`, default: of the project), None if it was never set."""
+        name = mark_id(self.project_id, name, day)
+        held = self._of.held.get(self.project_id)
+        return held.marks[name] if held is not None and name in held.marks else self._of.mark(name)
+
+    def days(self) -> list[dt.date]:
+        """Return the days of receipt that have rows, in order (tables partitioned by day only)."""
+        return self.sizes()["received_date"].to_list()
+
+    def sizes(self) -> pl.DataFrame:
+        """Return the same as `ProjectTable.sizes`; what is held counts as in no file."""
+        found = [self._of.files(self.project_id).drop("path")]
+        if held := self._of.held.get(self.project_id):
+            found = [] if held.is_whole else [found[0].filter(~pl.col("received_date").is_in(list(held.days)))]
+            day = pl.col("received_date") if self.table.is_by_day else pl.lit(None, dtype=pl.Date)
+            counts = {"n_rows": pl.lit(1, dtype=pl.Int64), "n_files": pl.lit(0, dtype=pl.Int64)}
+            found += [
+                frame.select(received_date=day, **counts, n_bytes=pl.lit(0, dtype=pl.Int64)) for frame in held.frames
+            ]
+        rows = pl.concat(found) if found else pl.DataFrame(schema=_SIZES)
+        return rows.group_by("received_date").agg(pl.exclude("received_date").sum()).sort("received_date")
+
+    def scan(self, at: int | None = None) -> pl.LazyFrame:
+        """Return the project's rows (at the version `at`, default: the one that is open, with what is held)."""
+        if at is None:
+            return self._of.rows(self.project_id)
+        if at == self.version:
+            return self._of.in_lake(self.project_id)
+        return store.scan_files(self.lake, self.table, store.project_files(self._of.then(at), self.project_id))
+
+    def only_appended_since(self, version: int) -> bool:
+        """Return whether every row that the project had at `version` is still there; False where it is not known."""
+        held = self._of.held.get(self.project_id)
+        if held is not None and (held.is_whole or held.days):
+            return False
+        with contextlib.suppress(DeltaError):
+            then = {name.rpartition("/")[2] for name in store.project_files(self._of.then(version), self.project_id)}
+            return then <= {name.rpartition("/")[2] for name in self._of.files(self.project_id)["path"]}
+        return False
+
+    def having(self, column: str, values: pl.Series) -> pl.LazyFrame:
+        """Return the rows whose `column` is one of `values`."""
+        return self.scan().filter(pl.col(column).is_in(values.implode()))
+
+    def append(
+        self,
+        rows: pl.DataFrame,
+        *,
+        inputs: int | None = None,
+        days: dict[dt.date, int] | None = None,
+        marks: dict[str, int] | None = None,
+    ) -> None:
+        """Hold a commit: `rows` come, and the marks are set."""
+        touched = self._touched(rows)
+        self._of.hold(self.project_id, self._checked(rows), (), self._ids(touched, inputs, days, marks))
+
+    def replace(
+        self,
+        rows: pl.DataFrame,
+        only: Iterable[dt.date] | None = None,
+        *,
+        inputs: int | None = None,
+        days: dict[dt.date, int] | None = None,
+        marks: dict[str, int] | None = None,
+    ) -> None:
+        """Hold a commit: `rows` are all that the project has (on the days `only`, if given), and the marks are set."""
+        only = None if only is None else sorted(set(only))
+        self._of.hold(self.project_id, self._checked(rows), only, self._ids([None, *(only or ())], inputs, days, marks))
+
+    def remove(self, column: str, values: pl.Series, inputs: int | None = None) -> None:
+        """Hold a commit: no row's `column` is one of `values`, and the mark is set; nothing without `values`."""
+        if values.len():
+            self.replace(self.scan().filter(~pl.col(column).is_in(values.implode())).collect(), inputs=inputs)
+
+    def blocked(self) -> list[dt.date | None]:
+        """Return the days (None: the whole) whose rows a blocking check found wrong and that are still as they were."""
+        days = [None, *(self.days() if self.table.is_by_day else ())]
+        return [day for day in days if self.state(day) and self.mark("blocked", day) == self.state(day)]
+
+    def block(self, verdicts: Mapping[dt.date | None, bool]) -> None:
+        """Hold a commit: the rows of each day (None: of the project) count as wrong, or as right, until they change."""
+        if ids := self._verdicts(verdicts):
+            self._of.hold(self.project_id, self.table.empty(), (), ids | self._ids([], None, None, None))
+
+    def _next_state(self) -> int:
+        held = self._of.held.get(self.project_id)
+        assert self._of.delta is not None
+        made = (str(self._of.delta.metadata().id), self.version)
+        return fingerprint(*made) if held is None else fingerprint(*made, held.n)
+
+
+class Batch:
+    """The tables of one lake, open for many small projects; see the module."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = replace(lake, batch=self)
+        """The lake with what is held."""
+        self._lake = lake
+        self._open: dict[str, _OpenTable] = {}
+
+    def open(self, table: Table, project_id: str, method: int = 1) -> HeldTable:
+        """Return the project's share of the table, which is made if there is none."""
+        return HeldTable(self._of(table, made=True), project_id, method)
+
+    def scan(self, table: Table, project_id: str) -> pl.LazyFrame:
+        """Return the project's rows with what is held; none if the table was never written."""
+        return self._of(table).rows(check_project_id(project_id))
+
+    def opened(self, table: Table) -> deltalake.DeltaTable | None:
+        """Return the Delta table as it is open, without what is held; None if it was never written."""
+        return self._of(table).delta
+
+    def refresh(self) -> None:
+        """Move on to the newest version of each table. Nothing may be held."""
+        for opened in self._open.values():
+            opened.refresh()
+
+    def flush(self, order: Iterable[Table]) -> dict[str, Exception]:
+        """Commit what is held, table after table; return the projects that failed, each with its error.
+
+        order: the tables that may hold something. Of a project that fails nothing goes into the tables that follow.
+        """
+        failed: dict[str, Exception] = {}
+        for table in order:
+            if (opened := self._open.get(table.name)) is not None and opened.held:
+                for project in failed:
+                    opened.held.pop(project, None)
+                failed |= opened.flush()
+        return failed
+
+    def drop(self, project_id: str) -> None:
+        """After this call nothing is held of the project."""
+        for opened in self._open.values():
+            opened.held.pop(project_id, None)
+
+    def _of(self, table: Table, made: bool = False) -> _OpenTable:
+        opened = self._open.get(table.name)
+        if opened is None or (made and opened.delta is None):
+            opened = self._open[table.name] = _OpenTable(self._lake, table, made)
+        return opened
