@@ -44,10 +44,10 @@ def test_any_text_survives_the_way_through_a_part(tmp_path_factory: pytest.TempP
 
 def test_writing_the_same_rows_twice_leaves_the_same_file(lake: Lake) -> None:
     parts.write_part(lake, "shop", DAY, "w.parquet", events("a"))
-    (file,) = Path(lake.root).rglob("*.parquet")
+    (file,) = Path(lake.root, "events").rglob("*.parquet")
     first = file.read_bytes()
     parts.write_part(lake, "shop", DAY, "w.parquet", events("a"))
-    assert [each.read_bytes() for each in Path(lake.root).rglob("*.parquet")] == [first]
+    assert [each.read_bytes() for each in Path(lake.root, "events").rglob("*.parquet")] == [first]
 
 
 class KilledError(Exception):

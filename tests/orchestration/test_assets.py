@@ -46,15 +46,15 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @pytest.fixture
-def environment(database_url: str, tmp_path: Path) -> dict[str, str]:
-    """What `turret` sets for Dagster's processes, over the test's own home and database."""
+def environment(dagster_url: str, tmp_path: Path) -> dict[str, str]:
+    """What `turret` sets for Dagster's processes, over the test's own home."""
     home = tmp_path / "dagster"
     (home / "storage").mkdir(parents=True)
     shutil.copy(ROOT / "dagster_home" / "dagster.yaml", home / "dagster.yaml")
     return os.environ | {
         "TURRET_HOME": str(tmp_path),
-        "TURRET_DATABASE_URL": database_url,
-        "TURRET_DAGSTER_DATABASE_URL": database_url,
+        "TURRET_DATABASE_URL": dagster_url,
+        "TURRET_DAGSTER_DATABASE_URL": dagster_url,
         "TURRET_DAGSTER_STORAGE": str(home / "storage"),
         "DAGSTER_HOME": str(home),
         "DAGSTER_DISABLE_TELEMETRY": "1",
@@ -178,7 +178,7 @@ def test_a_day_that_cannot_be_read_fails_alone_and_the_others_are_materialized(
     instance: dg.DagsterInstance, lake_before: Callable[[str], Lake], database_url: str
 ) -> None:
     lake = lake_before("events")
-    next(Path(lake.root).rglob("a-1.parquet")).write_bytes(b"not a Parquet file at all")
+    next(Path(lake.root, "events").rglob("a-1.parquet")).write_bytes(b"not a Parquet file at all")
     job = definitions(lake, database_url).resolve_job_def(EVENTS_JOB)
     result = job.execute_in_process(QUIET, instance, tags=range_tags(PROJECT, DAYS), raise_on_error=False)
     assert not result.success
@@ -264,7 +264,7 @@ def test_a_build_that_fails_says_why_in_one_line_and_exits_non_zero(
     environment: dict[str, str], lake_before: Callable[[str], Lake]
 ) -> None:
     lake = lake_before("events")
-    broken = next(Path(lake.root).rglob("a-1.parquet"))
+    broken = next(Path(lake.root, "events").rglob("a-1.parquet"))
     broken.write_bytes(b"not a Parquet file at all")
     done = build(environment | {"TURRET_LAKE": lake.root})
     assert done.returncode == 1
