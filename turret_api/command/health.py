@@ -34,6 +34,15 @@ def accepts(port: int) -> bool:
     return True
 
 
+def connects(database_url: str) -> bool:
+    """Whether a database can be connected to."""
+    try:
+        psycopg2.connect(database_url.replace("+psycopg2", ""), connect_timeout=TIMEOUT_S).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
 def last_heartbeat(database_url: str) -> float:
     """Return when Dagster's daemon last said that it works, as Unix seconds; 0 if it never did."""
     query = "SELECT extract(epoch FROM max(timestamp))::float8 FROM dagster.daemon_heartbeats"

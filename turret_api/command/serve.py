@@ -40,7 +40,11 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
     if open_to_others := make_private(settings.home):
         log.warning(open_to_others)
     # Events of known keys are taken without the database too, so its loss is no reason to end.
-    with listener, database(settings) as url, database_kept(settings, url, log.warning, log.error):
+    with (
+        listener,
+        database(settings, log.error) as url,
+        database_kept(settings, url, log.warning, log.error),
+    ):
         _upgrade(settings, url)
         if workers > 1:
             from turret_api.serve.workers import run_workers

@@ -31,7 +31,7 @@ import orjson
 
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
-from turret_api.command.health import accepts, answers, last_heartbeat
+from turret_api.command.health import accepts, answers, connects, last_heartbeat
 from turret_api.command.private_home import make_private
 from turret_api.command.upgrade import upgrade
 from turret_api.processes import guard
@@ -54,6 +54,8 @@ class System:
     database_url: str
     supervisor: Supervisor
     first_project: NewProject | None
+    start_rest: Callable[[], None] | None = None
+    """Starts what does not run because the database did not start; None: everything does."""
 
     @property
     def url(self) -> str:
@@ -67,8 +69,12 @@ class System:
 
     def wait(self) -> None:
         """Serve until a signal raises KeyboardInterrupt, or the whole cannot go on (`StartError`)."""
+        waits = self.start_rest is not None
         while True:
             self.supervisor.check()
+            if waits and self.start_rest is not None and connects(self.database_url):
+                self.start_rest()
+                waits = False
             time.sleep(0.5)
 
 
@@ -86,8 +92,13 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         if open_to_others := make_private(settings.home):
             say(open_to_others)
         _check_ports(settings)
-        with database(settings) as url:
+        reasons: list[str] = []
+        with database(settings, reasons.append) as url:
             try:
+                if reasons:
+                    with _without_database(settings, url, lock, reasons[0], say) as whole:
+                        yield whole
+                    return
                 upgrade(settings, url, say)
                 with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor)) as supervisor:
                     accounts = Accounts(url)
@@ -99,6 +110,25 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
                         yield System(settings, url, supervisor, first)
             except StartError as error:
                 raise click.ClickException(str(error)) from error
+
+
+@contextlib.contextmanager
+def _without_database(
+    settings: Settings, url: str, lock: IO[str], reason: str, say: Callable[[str], None]
+) -> Iterator[System]:
+    """Yield the API alone, which takes events of known keys; the rest is started once the database runs."""
+    say(f"{reason}; only events are taken until it does")
+    with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor)) as supervisor:
+        supervisor.start(_api(settings, url))
+        supervisor.wait_until_healthy(["api"], API_S)
+
+        def start_rest() -> None:
+            upgrade(settings, url, supervisor.say)
+            _start(supervisor, settings, url, api_runs=True)
+            supervisor.say("everything runs")
+
+        with database_kept(settings, url, supervisor.say, supervisor.fail):
+            yield System(settings, url, supervisor, None, start_rest)
 
 
 def running(settings: Settings) -> dict[str, object] | None:
@@ -121,21 +151,24 @@ def running(settings: Settings) -> dict[str, object] | None:
     return None
 
 
-def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
+def _api(settings: Settings, url: str) -> Component:
+    return Component(
+        "api",
+        [sys.executable, "-m", "turret_api", "serve"],
+        turret_environment(settings, url),
+        settings.home / "logs" / "api.log",
+        lambda: answers(f"{settings.scheme}://{HOST}:{settings.port}/healthz"),
+        settings.port,
+    )
+
+
+def _start(supervisor: Supervisor, settings: Settings, url: str, api_runs: bool = False) -> None:
     code_port = _code_port(settings)
     dagster = dagster_environment(settings, url, code_port)
     logs = settings.home / "logs"
     python = [sys.executable, "-m"]
     host = ["--host", HOST, "--port"]
 
-    api = Component(
-        "api",
-        [*python, "turret_api", "serve"],
-        turret_environment(settings, url),
-        logs / "api.log",
-        lambda: answers(f"{settings.scheme}://{HOST}:{settings.port}/healthz"),
-        settings.port,
-    )
     code = Component(
         "code",
         [*python, "dagster", "api", "grpc", *host, str(code_port), "--module-name", "turret_pipeline.definitions"],
@@ -162,7 +195,7 @@ def _start(supervisor: Supervisor, settings: Settings, url: str) -> None:
     )
     # The first to come makes Dagster's tables, and two at once get in each other's way.
     fresh = not has_tables(url)
-    supervisor.start(*([api] if fresh else [api, code]))
+    supervisor.start(*([] if api_runs else [_api(settings, url)]), *([] if fresh else [code]))
     # Before the daemon, which would take runs that a crash cut off for living ones.
     _recover(dagster, logs / "recover.log")
     if fresh:

@@ -63,7 +63,8 @@ def _table(whole: System, seconds: float) -> str:
         ("Lake", settings.lake),
         ("Logs", str(settings.home / "logs")),
     ]
-    lines = [f"Turret is up ({seconds:.0f} s). Ctrl-C ends it.", ""]
+    part = "Turret takes events, and nothing else runs yet" if whole.start_rest is not None else "Turret is up"
+    lines = [f"{part} ({seconds:.0f} s). Ctrl-C ends it.", ""]
     lines += [f"  {name:<14}{value}" for name, value in rows]
     if project := whole.first_project:
         lines += ["", f"Project `{project.project_id}` was made. Its keys, shown this once:", ""]

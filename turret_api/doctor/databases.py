@@ -27,6 +27,7 @@ from turret_api.processes.postgres_keeper import KeeperError, binaries, own_comm
 from turret_pipeline.settings import Settings
 
 FROM_BACKUP = "turret doctor --mend --from-backup ARCHIVE"
+CONTROL_BYTES = 8192
 _ID_STEP, _OFFSETS_STEP, _MEMBERS_STEP = 0x100000, 0x10000, 0xCC80
 """Transaction ids, and multixact offsets and members, that one file of those names is for."""
 
@@ -68,7 +69,7 @@ def _fault_of_control(data: Path) -> str | None:
         return "is gone"
     done = _run("pg_controldata", data, str(data))
     said = (done.stderr + done.stdout).decode(errors="replace")
-    if done.returncode or "WARNING" in said:
+    if done.returncode or "warning" in said.lower():
         return "holds other bytes than were written"
     return None
 
@@ -89,10 +90,9 @@ def mend_control(settings: Settings, say: Callable[[str], None]) -> str:
         aside = folder / f"damaged-{time.strftime('%Y%m%dT%H%M%S')}"
         shutil.copytree(data, aside)
         control = data / "global" / "pg_control"
-        if not control.exists() or control.stat().st_size != 8192:
-            content = control.read_bytes() if control.exists() else b""
-            control.write_bytes(content[:8192].ljust(8192, b"\0"))
-            shutil.chown(control, data.stat().st_uid, data.stat().st_gid)
+        # Empty: of a damaged one pg_resetwal would believe whatever looks like a value.
+        control.write_bytes(bytes(CONTROL_BYTES))
+        shutil.chown(control, data.stat().st_uid, data.stat().st_gid)
         ids = _next(data / "pg_xact", _ID_STEP)
         offsets = _next(data / "pg_multixact" / "offsets", _OFFSETS_STEP)
         members = _next(data / "pg_multixact" / "members", _MEMBERS_STEP)

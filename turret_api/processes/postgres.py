@@ -42,6 +42,8 @@ USER = DATABASE = "turret"
 START_S = 120.0
 """Seconds that a start may take: the recovery after a crash replays what was written since the last checkpoint."""
 STOP_S = 30.0
+AGAIN_S = 15.0
+"""Seconds from a start that failed to the next."""
 LOOK_S = 2.0
 """Seconds between two looks at whether the embedded server runs."""
 _keepers: list[subprocess.Popen[bytes]] = []
@@ -53,12 +55,14 @@ class DatabaseError(click.ClickException):
 
 
 @contextlib.contextmanager
-def database(settings: Settings) -> Iterator[str]:
+def database(settings: Settings, not_there: Callable[[str], None] | None = None) -> Iterator[str]:
     """Yield the SQLAlchemy URL of the database of `settings`, which can be connected to.
 
     That is the setting's URL, untested, or the embedded server's: of the server that runs for this home, or of one that
-    is started here. The end of its last user ends the server, and this block then ends after the server has. Raise
-    `DatabaseError` if there is no server to be had.
+    is started here. The end of its last user ends the server, and this block then ends after the server has.
+
+    not_there: is told why there is no server to be had, and the block goes on with its last address; without it, and
+    where there never was a server, `DatabaseError` is raised then.
     """
     if settings.database_url is not None:
         yield settings.database_url
@@ -72,9 +76,20 @@ def database(settings: Settings) -> Iterator[str]:
     with users:
         fcntl.flock(users, fcntl.LOCK_SH)
         try:
-            yield _find_or_start(settings.home)
+            yield _found_or_last(settings.home, not_there)
         finally:
             _leave(folder, users.fileno())
+
+
+def _found_or_last(home: Path, not_there: Callable[[str], None] | None) -> str:
+    try:
+        return _find_or_start(home)
+    except DatabaseError as error:
+        last = embedded_url(home)
+        if not_there is None or last is None:
+            raise
+        not_there(error.message)
+        return last
 
 
 @contextlib.contextmanager
@@ -83,21 +98,26 @@ def database_kept(
 ) -> Iterator[None]:
     """Inside the block, itself inside `database(settings)`, an embedded server that is killed is started again.
 
-    url: of the server. say, fail: called from a thread when it runs again, and when it cannot be had at its address;
-    that is tried again as long as the block lasts.
+    url: of the server. say: called from a thread when it runs again, or cannot be started, which is tried again as long
+    as the block lasts: events of known keys are taken without it. fail: called when it runs at another address.
     """
     ending = threading.Event()
 
     def watch() -> None:
-        while not ending.wait(LOOK_S):
+        pause_s, said = LOOK_S, ""
+        while not ending.wait(pause_s):
             if embedded_server(settings.home) is None:
                 try:
                     if _find_or_start(settings.home) == url:
                         say("the database was started again")
                     else:
                         fail("the database had to move to another port: start again")
+                    pause_s, said = LOOK_S, ""
                 except DatabaseError as error:
-                    fail(error.message)
+                    pause_s = AGAIN_S
+                    if error.message != said:
+                        said = error.message
+                        say(said)
 
     if settings.database_url is None:
         threading.Thread(target=watch, name="database", daemon=True).start()
@@ -138,7 +158,7 @@ def _find_or_start(home: Path) -> str:
                 except (OSError, postgres_keeper.KeeperError) as error:
                     raise DatabaseError(str(error)) from error
             if keeper is not None and keeper.poll() is not None:
-                raise DatabaseError(f"the database does not start: see the end of {log}")
+                raise DatabaseError(f"the database does not start: see the end of {log}; `turret doctor` says more")
             try:
                 url = embedded_url(home)
                 if url is not None and embedded_server(home) is not None:

@@ -1,0 +1,229 @@
+"""A real server over a home that is damaged, one thing after another, while it runs: asked, looked at, mended, asked.
+
+After each mend the home is sound, and every row is what it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.command.test_serve import serving
+from tests.command.test_up import turret
+from tests.processes.conftest import processes_of, until
+from tests.small_lake import DAYS, PROJECT, copied, event, put, tables
+from turret_api.accounts import Accounts, NewProject
+from turret_api.processes.postgres import database, embedded_server
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.settings import Settings
+
+MENDED = "turret doctor --mend"
+
+
+@dataclass
+class Site:
+    """A home, the server that runs over it, and the project in it."""
+
+    home: Path
+    address: str
+    project: NewProject
+
+    @property
+    def lake(self) -> Lake:
+        return Lake(str(self.home / "lake"))
+
+    def ask(self, path: str) -> tuple[int, dict[str, Any]]:
+        answer = httpx.get(f"{self.address}{path}", headers={"X-API-Key": self.project.read_key}, timeout=60)
+        return answer.status_code, answer.json()
+
+    def tracks(self) -> bool:
+        sent = {"name": "said", "session_id": "s-1", "user_id": "u-1", "metadata": {"plan": "free"}}
+        headers = {"X-API-Key": self.project.write_key}
+        return httpx.post(f"{self.address}/track", json=sent, headers=headers, timeout=60).status_code == 200
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | {"TURRET_HOME": str(self.home)}
+        return subprocess.run(turret(*words), env=environment, capture_output=True, text=True, check=False)
+
+    def faults(self) -> list[dict[str, Any]]:
+        """What the doctor says, which has to fit its exit status."""
+        done = self.run("doctor", "--json")
+        found = json.loads(done.stdout)
+        assert done.returncode == (0 if found["sound"] else 1), done.stderr
+        return found["faults"]  # type: ignore[no-any-return]
+
+    def freshness(self) -> dict[str, Any]:
+        time.sleep(2.1)  # what was seen is told again for two seconds
+        return self.ask("/v1/freshness")[1]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, before: dict[str, Path]) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("doctor") / "home"
+    home.mkdir()
+    copied(before["end"], home / "lake")
+    with database(Settings.from_environment({"TURRET_HOME": str(home)})) as url:
+        accounts = Accounts(url)
+        accounts.migrate()
+        project = accounts.create_project(PROJECT)
+        assert project.project_id == PROJECT
+        accounts.close()
+        with serving(home) as address:
+            yield Site(home, address, project)
+    assert processes_of(home) == []
+
+
+def data_file(site: Site, table: str) -> Path:
+    opened = store.open_table(site.lake, TABLES[table])
+    assert opened is not None
+    return Path(store.file_names(site.lake, store.project_files(opened, PROJECT))[0])
+
+
+def newest_commit(site: Site, table: str) -> Path:
+    return sorted(Path(site.lake.table(table)).glob("_delta_log/*.json"))[-1]
+
+
+def a_model(site: Site) -> Path:
+    (file,) = (site.home / "lake/models").iterdir()
+    content = file.read_bytes()
+    file.unlink()  # it is shared with other tests
+    file.write_bytes(content)
+    return file
+
+
+def a_part(site: Site) -> Path:
+    return sorted((site.home / f"lake/events/project={PROJECT}").glob("date=*/*.parquet"))[0]
+
+
+def flip(file: Path) -> None:
+    with file.open("r+b") as stream:
+        stream.seek(file.stat().st_size // 2)
+        byte = stream.read(1)
+        stream.seek(-1, os.SEEK_CUR)
+        stream.write(bytes([byte[0] ^ 0x20]))
+
+
+def cut(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+CASES: dict[str, tuple[Callable[[Site], Path], Callable[[Path], None], str, str]] = {
+    "a data file": (lambda site: data_file(site, "topic_days"), flip, "table", "/v1/topics"),
+    "rows that no build makes": (lambda site: data_file(site, "topics"), cut, "table", "/v1/topics"),
+    "a log": (lambda site: newest_commit(site, "journey_edges"), flip, "table", "/v1/journeys/starts?level=1"),
+    "the model": (a_model, flip, "model", "/v1/messages?q=a+refund"),
+    "a part": (a_part, cut, "part", ""),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_damaged_is_named_everywhere_and_is_whole_after_the_mend(site: Site, case: str) -> None:
+    rows = tables(site.lake)
+    find, damage, kind, path = CASES[case]
+    damage(find(site))
+    if path:
+        status, answer = site.ask(path)
+        assert status == 503, answer
+        assert MENDED in answer["error"]
+        assert " is damaged: " in answer["error"]
+        assert site.freshness()["damaged"] is True
+        assert httpx.get(f"{site.address}/readyz/pipeline", timeout=60).status_code == 503
+        assert "DAMAGED" in site.run("status").stdout
+        done = site.run("build")
+        assert done.returncode == 1
+        assert answer["error"] in " ".join((done.stdout + done.stderr).split())
+    assert site.ask("/v1/events")[0] == 200
+    assert site.tracks()
+    (fault,) = site.faults()
+    assert (fault["what"], fault["command"]) == (kind, MENDED)
+    mended = site.run("doctor", "--mend")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert site.faults() == []
+    if path:
+        assert site.ask(path)[0] == 200
+    found = site.freshness()
+    assert (found["damaged"], found["reason"]) == (False, None)
+    assert site.run("build").returncode == 0
+    for name, expected in rows.items():
+        if name in ("topics", "topic_days", "journey_edges", "topic_edits", "field_overrides"):
+            assert tables(site.lake)[name].equals(expected), name
+
+
+def test_a_build_that_comes_upon_damage_says_so_and_does_the_rest(site: Site) -> None:
+    flip(data_file(site, "journey_steps"))
+    rows = [event(900 + n, DAYS[2], f"tell me about baking bread please, case {n}") for n in range(4)]
+    put(site.lake, DAYS[2], "later", rows)
+    done = site.run("build")
+    said = " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == 1
+    assert "journey_steps: The table journey_steps is damaged: tables/journey_steps/project_id=shop/" in said
+    assert tables(site.lake)["messages"].filter(event_id="e900").height == 1
+    assert site.run("doctor", "--mend").returncode == 0
+    assert tables(site.lake)["journey_steps"].filter(event_id="e900").height == 1
+
+
+def test_a_spool_that_is_damaged_is_left_to_the_doctor_while_events_are_taken(site: Site) -> None:
+    other = site.home / "spool/7"
+    other.mkdir(parents=True)
+    (other / "spool.db").write_bytes(b"no spool" * 1000)
+    os.utime(other / "spool.db", (1_700_000_000, 1_700_000_000))
+    assert "spool 7 is damaged" in str(site.freshness()["reason"])
+    assert site.tracks()
+    assert [fault["what"] for fault in site.faults()] == ["spool"]
+    assert site.run("doctor", "--mend").returncode == 0
+    assert site.faults() == []
+    assert site.freshness()["damaged"] is False
+
+
+def test_events_of_known_keys_are_taken_without_the_accounts_also_after_a_restart(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    home = tmp_path_factory.mktemp("accounts") / "home"
+    settings = Settings.from_environment({"TURRET_HOME": str(home)})
+    with database(settings) as url:
+        with contextlib.closing(Accounts(url)) as accounts:
+            accounts.migrate()
+            project = accounts.create_project("shop")
+        killed = subprocess.Popen(
+            turret("serve", "--port", "0"),
+            env=os.environ | {"TURRET_HOME": str(home), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with killed:
+            assert killed.stdout is not None
+            address = killed.stdout.readline().split()[-1]
+            assert Site(home, address, project).tracks()
+            killed.kill()
+    control = home / "postgres/data/global/pg_control"
+    flip_first(control)
+    with serving(home) as address:
+        site = Site(home, address, project)
+        assert site.tracks()
+        assert httpx.get(f"{address}/readyz", timeout=60).json()["accounts"] == "away"
+        (fault,) = site.faults()
+        assert (fault["what"], fault["where"]) == ("database", str(control))
+        mended = site.run("doctor", "--mend")
+        assert mended.returncode == 0, mended.stdout + mended.stderr
+        assert site.faults() == []
+        until(lambda: httpx.get(f"{address}/readyz", timeout=60).json()["accounts"] == "reached", 60)
+        assert site.ask("/v1/usage")[1]["used"] == 2
+    assert embedded_server(home) is None
+
+
+def flip_first(control: Path) -> None:
+    with control.open("r+b") as stream:
+        stream.seek(40)
+        stream.write(b"\xff" * 8)
