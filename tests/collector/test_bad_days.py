@@ -4,7 +4,6 @@ server says what it can and cannot do."""
 from __future__ import annotations
 
 import contextlib
-import gzip
 import http.client
 import json
 import re
@@ -20,6 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.collector.bomb import BOMB
 from turret_api.accounts import Accounts
 from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
@@ -143,7 +143,6 @@ def test_memory_stays_bounded_under_200_large_bodies_and_a_bomb(make_server: Cal
     server = make_server(preloaded=None).start()
     text = "x" * 99_000
     body = json.dumps([{"name": "n", "metadata": {"t": text}}] * 168).encode()
-    bomb = gzip.compress(b" " * 2**30, 6)
     outcomes: Counter[int] = Counter()
     peak = [0]
     done = threading.Event()
@@ -160,7 +159,7 @@ def test_memory_stays_bounded_under_200_large_bodies_and_a_bomb(make_server: Cal
             headers["Content-Encoding"] = "gzip"
         try:
             with contextlib.closing(server.connect(120)) as connection:
-                connection.request("POST", "/track", bomb if n % 20 == 0 else body, headers)
+                connection.request("POST", "/track", BOMB if n % 20 == 0 else body, headers)
                 response = connection.getresponse()
                 response.read()
                 outcomes[response.status] += 1

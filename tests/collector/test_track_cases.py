@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.collector.bomb import BOMB
+
 URL = "/track"
 GOOD = {"name": "message_sent", "metadata": {"prompt": "hello"}}
 
@@ -45,7 +47,6 @@ def lines(*documents: Any) -> bytes:
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
 GZIP = {"Content-Encoding": "gzip"}
-BOMB = gzip.compress(b" " * 2**30, 6)
 
 # label, body, headers that differ, status, code
 CASES: list[tuple[str, Any, dict[str, str | None], int, str | None]] = [

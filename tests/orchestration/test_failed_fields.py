@@ -106,6 +106,7 @@ def test_a_profile_that_fails_is_shown_on_its_day(
     assert failed == [f"{DAYS[0]}|{PROJECT}"]
 
 
+@pytest.mark.long
 def test_a_build_names_the_fields_that_failed_and_fails_until_they_are_done(
     environment: dict[str, str], lake_before: Callable[[str], Lake]
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import polars as pl
+import pytest
 
 from tests.small_lake import PROJECT
 from turret_pipeline.lake import store
@@ -15,6 +16,7 @@ from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.work import Work
 
 
+@pytest.mark.long
 def test_a_change_of_the_setting_fits_topics_anew_once_and_carries_their_ids(
     lake_before: Callable[[str], Lake],
 ) -> None:
