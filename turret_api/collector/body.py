@@ -12,31 +12,33 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-import numpy as np
 
+from turret_api.collector.large import LIGHT, decode_large
+from turret_api.collector.marks import cuts_of, has_more_marks, n_marks
 from turret_api.errors import ApiError, invalid
 
 MAX_BODY = 16 * 1024 * 1024
 MAX_EVENTS = 1000
 MAX_PARTS = 2_000_000
-_LIGHT = 1024 * 1024
+"""Commas, brackets and lines outside of texts in one body."""
+MAX_VALUES = 125_000
+"""Likewise in one event."""
+_MOST_AT_ONCE = 1024 * 1024
 _FIRST_PIECE = 256
-_IS_MARK = np.isin(np.arange(256), list(b",[{\n"))
-_PARTS = np.isin(np.arange(256), list(b",[{}]"))
-_STEP = np.zeros(256, np.int8)
-_STEP[list(b"[{")], _STEP[list(b"]}")] = 1, -1
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
 _decode = msgspec.json.Decoder().decode
 _split = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
 _SPACE = b" \t\r\n"
+_NUL = b"\\u0000"
 
-Document = TypeVar("Document")
+Document = bytes | msgspec.Raw
 
 
 def media_type(content_type: str) -> str:
@@ -87,46 +89,34 @@ def unpack(packed: bytes) -> bytes:
                 raise too_large()
             # What lies behind a file's end is copied: small pieces first, or many small files cost too much.
             position += len(piece) - len(unpacker.unused_data)
-            size = min(2 * size, _LIGHT)
+            size = min(2 * size, _MOST_AT_ONCE)
     return bytes(plain)
 
 
-def refuse_dust(body: bytes) -> None:
-    """Raise `ApiError` (413) if the body is made of more than `MAX_PARTS` tiny values.
+def documents_of(body: bytes, kind: str) -> Sequence[Document] | None:
+    """Return the documents in a body of this media type, each still as bytes; None if the body is one event.
 
-    Three bytes such as `[],` take 72 once decoded: 16 MiB of them would take all of a small machine's memory.
+    Raise `ApiError` if they cannot be parted, or if all together are made of more than `MAX_PARTS` tiny values.
     """
-    if len(body) <= _LIGHT or _n_marks(body) <= MAX_PARTS:
+    refuse_dust(body)
+    if kind == NDJSON:
+        return split_lines(body)
+    return split_array(body) if is_array(body) else None
+
+
+def refuse_dust(body: Document, most: int = MAX_PARTS, what: str = "body") -> None:
+    """Raise `ApiError` (413), which calls the body `what`, if it is made of more than `most` tiny values.
+
+    Three bytes such as `[],` take 72 once decoded: 16 MiB of them would take all of a small machine's memory. And the
+    decoder lets no other thread work meanwhile, for half a second with a million keys.
+    """
+    if len(body) <= most or not has_more_marks(plain := bytes(body), most):
         return
-    n_parts = _n_marks_outside_texts(body)
-    if n_parts > MAX_PARTS:
+    n_parts = n_marks(plain)
+    if n_parts > most:
         raise invalid(
-            f"The body has {n_parts:,} commas, brackets and lines; at most {MAX_PARTS:,} are taken at once.",
-            status=413,
+            f"The {what} has {n_parts:,} commas, brackets and lines; at most {most:,} are taken at once.", status=413
         )
-
-
-def _n_marks_outside_texts(body: bytes) -> int:
-    return sum(int(np.count_nonzero(_IS_MARK[piece] & ~inside)) for piece, inside in _pieces(body))
-
-
-def _pieces(body: bytes) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the bytes of `body` piece by piece, and for each byte whether it lies in a text or opens one.
-
-    Piece by piece, for it takes some times the memory of a piece. What is escaped is blotted out in the bytes.
-    """
-    # A quotation mark that is not escaped begins or ends a text.
-    plain = body.replace(b"\\\\", b"__").replace(b'\\"', b"__")
-    is_inside = False
-    for start in range(0, len(plain), _LIGHT):
-        piece = np.frombuffer(plain, np.uint8, min(_LIGHT, len(plain) - start), start)
-        inside = np.bitwise_xor.accumulate(piece == ord('"')) ^ is_inside
-        is_inside = bool(inside[-1])
-        yield piece, inside
-
-
-def _n_marks(body: bytes) -> int:
-    return body.count(b",") + body.count(b"[") + body.count(b"{") + body.count(b"\n")
 
 
 def is_array(body: bytes) -> bool:
@@ -134,52 +124,50 @@ def is_array(body: bytes) -> bool:
     return body.lstrip(_SPACE)[:1] == b"[" if body[:1] in (b" ", b"\t", b"\r", b"\n") else body[:1] == b"["
 
 
-def split_array(body: bytes) -> list[msgspec.Raw] | list[bytes]:
+def split_array(body: bytes) -> Sequence[Document]:
     """Return the documents of a JSON array, each still as bytes; raise `ApiError` if the array itself is malformed.
 
     Documents that the decoder refuses are among them.
     """
+    documents: Sequence[Document] | None
     try:
-        return _counted(_split(body))
+        documents = _split(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        malformed = _malformed(error, body)
-    elements = elements_of(body)
-    if elements is None:
-        raise malformed
-    return elements
+        documents = elements_of(body)
+        if documents is None:
+            raise _malformed(error, body) from None
+    _refuse_none_or_many(len(documents))
+    return documents
 
 
 def elements_of(body: bytes) -> list[bytes] | None:
     """Return what stands between the commas of the array in `body`; None if brackets or quotation marks do not fit.
 
-    Of the elements nothing is known but that they are not blank; raise `ApiError` (413) if they are too many. It takes
-    time in proportion to the body.
+    Of the elements nothing is known but that they are not blank; raise `ApiError` (413) if they are too many.
     """
     array = body.strip(_SPACE)
-    commas = [np.zeros(1, np.int64)]
-    start, depth, is_inside = 0, 0, False
-    for piece, inside in _pieces(array):
-        places = np.flatnonzero(_PARTS[piece] & ~inside)
-        marks = piece[places]
-        depths = depth + np.cumsum(_STEP[marks], dtype=np.int32)
-        # Only the last byte closes what the first opened.
-        ends = places[depths < 1]
-        if len(ends) and start + int(ends[0]) != len(array) - 1:
-            return None
-        commas.append(start + places[(marks == ord(",")) & (depths == 1)])
-        start, is_inside = start + len(piece), bool(inside[-1])
-        depth = int(depths[-1]) if len(depths) else depth
-    if depth != 0 or is_inside or array[:1] != b"[" or array[-1:] != b"]":
+    cuts = cuts_of(array)
+    if cuts is None:
         return None
-    cuts = np.concatenate([*commas, [len(array) - 1]])
-    _refuse_many(len(cuts) - 1)
+    _refuse_none_or_many(len(cuts) - 1)
     elements = [array[left + 1 : right] for left, right in itertools.pairwise(cuts.tolist())]
     return elements if all(element.strip(_SPACE) for element in elements) else None
 
 
 def split_lines(body: bytes) -> list[bytes]:
-    """Return the lines of an NDJSON body that are not blank."""
-    return _counted([line for line in body.split(b"\n") if line.strip(_SPACE)])
+    """Return the lines of an NDJSON body that are not blank; raise `ApiError` if there are none, or too many."""
+    lines: list[bytes] = []
+    n_lines, start = 0, 0
+    while start < len(body):  # one by one: a body may be two million blank lines
+        end = body.find(b"\n", start)
+        end = len(body) if end < 0 else end
+        if end > start and (line := body[start:end]).strip(_SPACE):
+            n_lines += 1
+            if n_lines <= MAX_EVENTS:
+                lines.append(line)
+        start = end + 1
+    _refuse_none_or_many(n_lines)
+    return lines
 
 
 def decode(document: bytes | msgspec.Raw, what: str = "body") -> Any:
@@ -190,19 +178,37 @@ def decode(document: bytes | msgspec.Raw, what: str = "body") -> Any:
         raise _malformed(error, bytes(document), what) from None
 
 
-def may_have_nul(body: bytes | msgspec.Raw) -> bool:
+def decode_event(document: Document, what: str = "body") -> Any:
+    """Return the JSON document that one event is; raise `ApiError` as `decode` does, or if it has too many values.
+
+    However large it is, other threads wait for a few milliseconds at most.
+    """
+    try:
+        _refuse_dust_in_event(document)
+        return decode_large(bytes(document).strip(_SPACE)) if len(document) > LIGHT else _decode(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(error, bytes(document), what) from None
+
+
+def _refuse_dust_in_event(document: Document) -> None:
+    try:
+        refuse_dust(document, MAX_VALUES, "event")
+    except ApiError:
+        _skip(document)  # what is nested too deep, or cut off, is refused as such
+        raise
+
+
+def may_have_nul(body: Document) -> bool:
     """Tell whether a text in `body` may hold a NUL: as a raw byte it is no JSON, so only if the escape is there."""
-    return b"\\u0000" in (body if type(body) is bytes else bytes(body))
+    plain = bytes(body)
+    if len(plain) <= LIGHT:
+        return _NUL in plain
+    return any(_NUL in plain[start : start + LIGHT + len(_NUL) - 1] for start in range(0, len(plain), LIGHT))
 
 
-def _counted(documents: list[Document]) -> list[Document]:
-    if not documents:
+def _refuse_none_or_many(n_events: int) -> None:
+    if not n_events:
         raise invalid("There is no event in the body; send at least one.")
-    _refuse_many(len(documents))
-    return documents
-
-
-def _refuse_many(n_events: int) -> None:
     if n_events > MAX_EVENTS:
         raise invalid(f"{n_events:,} events at once; at most {MAX_EVENTS:,} are taken.", status=413)
 
@@ -223,6 +229,8 @@ def _malformed(error: Exception, body: bytes, what: str = "body") -> ApiError:
         reason = "a number is beyond what 64 bits hold"
     else:
         reason = reason.removeprefix("JSON is malformed: ")
+        if len(body) > LIGHT:
+            reason = reason.partition(" (byte ")[0]  # it is counted from the beginning of some piece
     return invalid(f"The {what} is not valid JSON: {reason}.")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from turret_api.collector.large import encode_large
 from turret_api.errors import INVALID_REQUEST, MISSING_REQUIRED_FIELD, TEXT_TOO_LONG, ApiError
 from turret_pipeline.semantics.blank import is_blank
 
@@ -63,13 +64,16 @@ _random = random.Random()
 os.register_at_fork(after_in_child=_random.seed)
 
 
-def check(document: Any, max_text: int, *, may_have_nul: bool = True, now_s: float | None = None) -> Checked:
+def check(
+    document: Any, max_text: int, *, may_have_nul: bool = True, is_large: bool = False, now_s: float | None = None
+) -> Checked:
     """Return the event that `document` (decoded JSON) stands for; raise `ApiError` for the first thing that is wrong.
 
     Args:
         document: what the JSON decoder gave.
         max_text: longest text in characters.
         may_have_nul: False if the caller knows that no text holds a NUL character, which saves looking.
+        is_large: whether other threads are not to wait while its text is made.
         now_s: Unix time that `timestamp` may not lie a day ahead of; default: now.
     """
     if type(document) is not dict:
@@ -121,8 +125,8 @@ def check(document: Any, max_text: int, *, may_have_nul: bool = True, now_s: flo
     if max(map(len, metadata)) > MAX_ID:
         key = next(key for key in metadata if len(key) > MAX_ID)
         raise _too_long(f"The metadata key {key[:20]}…", len(key), MAX_ID, "metadata")
-    text = _encode(metadata)
-    if len(text) > max_text:
+    text = None if is_large else _encode(metadata)
+    if text is None or len(text) > max_text:
         # Only then can a text in it be too long: JSON takes at least a byte for a character.
         for key, value in metadata.items():
             if type(value) is str:
@@ -136,7 +140,7 @@ def check(document: Any, max_text: int, *, may_have_nul: bool = True, now_s: flo
         user_id or new_id("usr"),
         name,
         timestamp_us,
-        text,
+        encode_large(metadata) if text is None else text,
         event_id is not None,
     )
 

@@ -8,8 +8,8 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, TypeVar, TypeVarTuple
 
 import msgspec
 from starlette.types import Message, Receive, Scope, Send
@@ -19,6 +19,7 @@ from turret_api.collector import body as bodies
 from turret_api.collector.collector import Collector
 from turret_api.collector.event import Checked, check
 from turret_api.collector.intake import ClientGoneError, Intake
+from turret_api.collector.large import LIGHT
 from turret_api.collector.ledger import LOOK_AGAIN_S, Refusal
 from turret_api.collector.submission import Result, Stored
 from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, error_body
@@ -27,8 +28,10 @@ _CHECKS_A_TURN = 50
 _UNPACKED_HERE = 1024
 """Bytes of a packed body that is unpacked on the event loop: they make a MiB at most, sooner than a thread begins."""
 _CHECKED_HERE = 256 * 1024
-"""Bytes of one event up to which it is checked on the event loop."""
-_THREADS = 2
+"""Bytes of a body up to which it is checked on the event loop."""
+_UNPACKERS = 2
+_CHECKERS = 1
+"""Threads. The event loop waits now and then for one that checks; with two it would wait for one after the other."""
 _GIVE_WAY_S = 0.001
 """Seconds after which a thread that works on a large body lets the event loop go on. Always, it would cost 8 % more."""
 _USUAL_S = sys.getswitchinterval()
@@ -52,7 +55,7 @@ class TrackedBefore(Tracked, gc=False):
     duplicate: bool = True
 
 
-Given = TypeVar("Given")
+Given = TypeVarTuple("Given")
 Made = TypeVar("Made")
 
 _encode = msgspec.json.Encoder().encode
@@ -69,7 +72,8 @@ class Track:
         self._intake = Intake(collector.metrics)
         self._max_text = collector.settings.max_text
         self._n_apart = 0
-        self._threads = ThreadPoolExecutor(_THREADS, "large bodies")
+        self._unpackers = ThreadPoolExecutor(_UNPACKERS, "packed bodies")
+        self._checkers = ThreadPoolExecutor(_CHECKERS, "large bodies")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -84,18 +88,15 @@ class Track:
                 body = await self._intake.read(receive, reservation)
                 if is_gzip:
                     is_large = len(body) > _UNPACKED_HERE
-                    body = await self._apart(bodies.unpack, body) if is_large else bodies.unpack(body)
+                    body = await self._apart(self._unpackers, bodies.unpack, body) if is_large else bodies.unpack(body)
                     reservation.grow(len(body))
                 size = len(body)
-                bodies.refuse_dust(body)
-                if media_type == bodies.NDJSON or bodies.is_array(body):
-                    events = await self._check_many(body, media_type)
-                    del body  # it may be large, and storing may take a while
-                    status, answer = await self._take_many(project_id, events, size, headers)
+                checked = await self._check(body, media_type)
+                del body  # it may be large, and storing may take a while
+                if isinstance(checked, list):
+                    status, answer = await self._take_many(project_id, checked, size, headers)
                 else:
-                    is_large = size > _CHECKED_HERE
-                    event = await self._apart(self._check_one, body) if is_large else self._check_one(body)
-                    status, answer = await self._take_one(project_id, event, size)
+                    status, answer = await self._take_one(project_id, checked, size)
         except ApiError as error:
             self._metrics.refused.labels(error.code).inc()
             status, answer = error.status, _encode(error.body())
@@ -111,19 +112,30 @@ class Track:
         await send(start)
         await send({"type": "http.response.body", "body": answer})
 
-    async def _apart(self, work: Callable[[Given], Made], given: Given) -> Made:
-        """Return what `work` makes of `given`, which is large, beside the event loop."""
+    async def _apart(self, threads: Executor, work: Callable[[*Given], Made], *given: *Given) -> Made:
+        """Return what `work` makes of `given`, which is large, in one of the `threads` beside the event loop."""
         self._n_apart += 1
         sys.setswitchinterval(_GIVE_WAY_S)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, given)
+            return await asyncio.get_running_loop().run_in_executor(threads, work, *given)
         finally:
             self._n_apart -= 1
             if not self._n_apart:
                 sys.setswitchinterval(_USUAL_S)
 
+    async def _check(self, body: bytes, media_type: str) -> Checked | list[Checked | ApiError]:
+        """Return the event in the body, or what has become of each of many; raise `ApiError` where there is none."""
+        if len(body) <= _CHECKED_HERE:
+            documents = bodies.documents_of(body, media_type)
+            return self._check_one(body) if documents is None else await self._check_many(body, documents)
+        documents = await self._apart(self._checkers, bodies.documents_of, body, media_type)
+        if documents is None:
+            return await self._apart(self._checkers, self._check_one, body)
+        return await self._check_many(body, documents)
+
     def _check_one(self, body: bytes) -> Checked:
-        return check(bodies.decode(body), self._max_text, may_have_nul=bodies.may_have_nul(body))
+        may_have_nul, is_large = bodies.may_have_nul(body), len(body) > LIGHT
+        return check(bodies.decode_event(body), self._max_text, may_have_nul=may_have_nul, is_large=is_large)
 
     async def _project_of(self, key: str | None) -> str:
         principal = None
@@ -146,27 +158,27 @@ class Track:
         assert type(result) is Refusal
         raise _limit_error(result)
 
-    async def _check_many(self, body: bytes, media_type: str) -> list[Checked | ApiError]:
-        documents: Sequence[bytes | msgspec.Raw]
-        documents = bodies.split_lines(body) if media_type == bodies.NDJSON else bodies.split_array(body)
-        may_have_nul = bodies.may_have_nul(body)
+    async def _check_many(self, body: bytes, documents: Sequence[bodies.Document]) -> list[Checked | ApiError]:
+        is_large = len(body) > _CHECKED_HERE
+        nul = await self._apart(self._checkers, bodies.may_have_nul, body) if is_large else bodies.may_have_nul(body)
+        decode = bodies.decode_event if is_large else bodies.decode
 
-        def check_some(some: Sequence[bytes | msgspec.Raw]) -> list[Checked | ApiError]:
+        def check_some(some: Sequence[bodies.Document]) -> list[Checked | ApiError]:
             checked: list[Checked | ApiError] = []
-            for document in some:
+            for each in some:
                 try:
-                    checked.append(check(bodies.decode(document, "event"), self._max_text, may_have_nul=may_have_nul))
+                    event = decode(each, "event")
+                    checked.append(check(event, self._max_text, may_have_nul=nul, is_large=len(each) > LIGHT))
                 except ApiError as error:
                     checked.append(error)
             return checked
 
-        is_large = len(body) > _CHECKED_HERE
         events: list[Checked | ApiError] = []
         for start in range(0, len(documents), _CHECKS_A_TURN):
             if start:
                 await asyncio.sleep(0)  # let other requests have their turn
             some = documents[start : start + _CHECKS_A_TURN]
-            events += await self._apart(check_some, some) if is_large else check_some(some)
+            events += await self._apart(self._checkers, check_some, some) if is_large else check_some(some)
         return events
 
     async def _take_many(
