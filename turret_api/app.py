@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.types import Scope
 
 from turret_api import error_answers
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import Directory
-from turret_api.auth import Gate
+from turret_api.auth import Gate, key_of
 from turret_api.collector.collector import Collector
 from turret_api.dashboard.routes import Dashboard
 from turret_api.dashboard.sessions import Sessions, load_secret
 from turret_api.document import DocumentedAPI
+from turret_api.errors import InvalidKeyError
 from turret_api.freshness import Freshness
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
@@ -24,6 +27,7 @@ from turret_api.read.http.front import Front
 from turret_api.read.http.routes import read_router
 from turret_api.serve.bodies import BoundedBodies
 from turret_api.serve.routes import install as install_collector
+from turret_api.serve.turns import Turns
 from turret_pipeline.settings import Settings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -61,6 +65,7 @@ def create_app(
         lifespan=_with_calculator(lifespan or _nothing_to_start, calculator),
     )
     error_answers.install(app)
+    app.add_middleware(Turns, client_of=_client_of(keys, sessions))
     app.add_middleware(BoundedBodies)
     if collector is not None:
         app.add_middleware(Front, library=engine.library, keys=keys)
@@ -68,6 +73,20 @@ def create_app(
     app.include_router(read_router(engine, Gate(keys, sessions), accounts, freshness))
     app.include_router(Dashboard(settings, accounts, sessions).router())
     return app
+
+
+def _client_of(keys: Directory, sessions: Sessions) -> Callable[[Scope], Hashable]:
+    """Return what tells who takes turns: the key's project, a signed-in browser, or an address."""
+
+    def client_of(scope: Scope) -> Hashable:
+        with contextlib.suppress(InvalidKeyError):
+            key = key_of(scope["headers"])
+            principal = keys.known(key) if key else None
+            if principal is not None:
+                return principal.project_id
+        return sessions.session_id(Request(scope)) or (scope.get("client") or ("",))[0]
+
+    return client_of
 
 
 @asynccontextmanager

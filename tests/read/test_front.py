@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from tests.read.conftest import SESSIONS, Api, GivenKeys, read_app, write_lake
 from turret_api.auth import Principal
+from turret_api.read.engine.library import Library
+from turret_api.read.http.front import A_ROUND_BYTES, SLOT, Front, Kept
 
 
 class RevocableKeys(GivenKeys):
@@ -91,3 +95,34 @@ def test_large_answers_are_packed_for_who_takes_them_so_and_each_has_its_own_tag
         tag = {"If-None-Match": answer.headers["ETag"]}
         same = ask(fronted, "/v1/fields", **tag)
         assert (same.status_code, same.headers["ETag"]) == (304, answer.headers["ETag"])
+
+
+def test_kept_answers_leave_each_round_of_the_event_loop_to_others(own_api: Api, keys: RevocableKeys) -> None:
+    library = Library(own_api.lake)
+    content = b"x" * (A_ROUND_BYTES // 4)
+    n_sent = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        generation = library.snapshot("shop").generation
+        assert generation is not None
+        scope[SLOT].append(Kept(generation, "shop", b'"tag"', [], content))
+
+    async def send(message: Any) -> None:
+        nonlocal n_sent
+        n_sent += message["type"] == "http.response.body" and message["body"] == content
+
+    async def run() -> None:
+        front = Front(app, library, keys)
+        headers = [(b"x-api-key", b"shop:read")]
+        scope = {"type": "http", "method": "GET", "path": "/v1/topics", "raw_path": b"", "query_string": b""}
+        await front({**scope, "headers": headers}, None, send)  # type: ignore[arg-type]
+        asked = [asyncio.create_task(front({**scope, "headers": headers}, None, send)) for _ in range(20)]  # type: ignore[arg-type]
+        n_rounds, before = 0, n_sent
+        while not all(each.done() for each in asked):
+            await asyncio.sleep(0)
+            assert n_sent - before <= 8
+            n_rounds, before = n_rounds + 1, n_sent
+        assert n_sent == 20
+        assert n_rounds >= 4
+
+    asyncio.run(run())

@@ -238,6 +238,21 @@ def test_with_few_file_descriptors_connections_leave_enough_for_the_work(
     server.kill()
 
 
+def test_all_are_answered_who_ask_much_at_once(server: Server, project: NewProject) -> None:
+    def questions(n: int) -> list[socket.socket]:
+        asked = [stack.enter_context(connected(server)) for _ in range(n)]
+        for number, connection in enumerate(asked):
+            path = f"/v1/messages?from=2026-01-01T00:00:00.{number:06d}"
+            connection.sendall(head("GET", path, f"x-api-key: {project.read_key}", "connection: close"))
+        return asked
+
+    with contextlib.ExitStack() as stack:
+        asked = questions(150)
+        assert server.track(project.write_key, EVENT).status == 200
+        assert is_alive(server)
+        assert {answers(each)[:12] for each in asked} == {b"HTTP/1.1 200"}
+
+
 PACKED = gzip.compress(json.dumps(EVENT).encode())
 EMPTY = gzip.compress(b"")
 

@@ -107,6 +107,10 @@ class Sessions:
         """Return who is signed in, to each project, the latest first."""
         return [principal for _, principal in self._session(request)[1]]
 
+    def session_id(self, request: Request) -> str | None:
+        """Return the id of the session that the request's cookie was signed for, ended or not; None: there is none."""
+        return self._signed(request)[0] if COOKIE in request.headers.get("cookie", "") else None
+
     def _session(self, request: Request) -> tuple[str | None, list[tuple[str, Principal]]]:
         """Return the request's session, unless it has ended, and who is signed in, each by the hash of his key."""
         session_id, digests = self._signed(request)
