@@ -1,8 +1,13 @@
-"""An answer in bytes: JSON, or its list as CSV that no spreadsheet runs, or as Parquet."""
+"""An answer in bytes: JSON, or its list as CSV that no spreadsheet runs, or as Parquet.
+
+It is packed where it is made, in the process that works on questions: in the server that, and to take in what is not
+packed, would keep events waiting.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 import io
 import types
 import typing
@@ -16,6 +21,8 @@ import polars as pl
 from turret_api.read.engine.question import Question
 
 Format = Literal["json", "csv", "parquet"]
+PACKED_FROM, PACKING = 2_000, 5
+"""Bytes from which an answer is packed, and how hard: a graph shrinks to a tenth in 10 ms."""
 CSV_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
 
 _DTYPES: dict[Any, pl.DataType] = {
@@ -29,24 +36,49 @@ _DTYPES: dict[Any, pl.DataType] = {
 
 
 @dataclass(frozen=True)
+class Content:
+    """What an answer says, packed by gzip where that is worth it, which most clients take.
+
+    following: of a file, the cursor of the next page, if there is one.
+    """
+
+    sent: bytes
+    is_packed: bool = False
+    following: str | None = None
+
+    @property
+    def plain(self) -> bytes:
+        """What it says, not packed."""
+        return gzip.decompress(self.sent) if self.is_packed else self.sent
+
+
+@dataclass(frozen=True)
 class Encoded:
     """An answer in bytes.
 
     fingerprint: equal as long as question, format and tables are. generation: of the library; None: of an earlier time.
-    content: None if the client has it already. following: of a file, the cursor of the next page, if there is one.
+    made: None if the client has it already.
     """
 
     fingerprint: str
     generation: int | None
-    content: bytes | None = None
-    following: str | None = None
+    made: Content | None = None
+
+    @property
+    def content(self) -> bytes | None:
+        """What it says, not packed."""
+        return None if self.made is None else self.made.plain
 
 
-def encode(answer: Any, question: Question, form: str) -> tuple[bytes, str | None]:
-    """Return what `question` is answered with as bytes in `form`.
+def encode(answer: Any, question: Question, form: str) -> Content:
+    """Return what `question` is answered with as bytes in `form`."""
+    plain, following = _plain(answer, question, form)
+    is_packed = len(plain) >= PACKED_FROM
+    return Content(gzip.compress(plain, PACKING) if is_packed else plain, is_packed, following)
 
-    As a file, also the cursor of the next page, which the bytes do not say (None: there is none).
-    """
+
+def _plain(answer: Any, question: Question, form: str) -> tuple[bytes, str | None]:
+    """Return the bytes, and of a file the cursor of the next page, which they do not say (None: there is none)."""
     if form == "json":
         return orjson.dumps(answer), None
     row = question.row()

@@ -16,7 +16,7 @@ import polars as pl
 from turret_api.errors import UnavailableError, invalid
 from turret_api.read.engine.cache import CACHED_BYTES, Cache
 from turret_api.read.engine.calculator import Calculator
-from turret_api.read.engine.encoding import Encoded, encode
+from turret_api.read.engine.encoding import Content, Encoded, encode
 from turret_api.read.engine.library import Library
 from turret_api.read.engine.question import Question
 from turret_pipeline.lake.paths import Lake
@@ -80,13 +80,14 @@ class Engine:
         if is_known(fingerprint):
             return Encoded(fingerprint, snapshot.generation)
 
-        def work_out() -> tuple[bytes, str | None]:
+        def work_out() -> Content:
             with self.library.working():
                 if self._calculator is not None:
-                    found = self._calculator.ask(project_id, question, form, as_of)
-                    return found.content or b"", found.following
+                    found = self._calculator.ask(project_id, question, form, as_of).made
+                    assert found is not None
+                    return found
                 return encode(question.answer(snapshot), question, form)
 
         key = (state, question, form)
-        content, following = self._answers.get(key, work_out, lambda made: len(made[0]))
-        return Encoded(fingerprint, snapshot.generation, content, following)
+        content = self._answers.get(key, work_out, lambda made: len(made.sent))
+        return Encoded(fingerprint, snapshot.generation, content)

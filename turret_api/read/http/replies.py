@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import gzip
 
 from fastapi import Request
 from starlette.responses import Response
 
 from turret_api.auth import Principal
-from turret_api.read.engine.cache import CACHED_BYTES, Cache
 from turret_api.read.engine.engine import Engine
 from turret_api.read.engine.question import Question
 from turret_api.read.http.front import SLOT, Kept
@@ -19,19 +17,15 @@ MEDIA = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
 }
-PACKED_FROM, PACKING = 2_000, 5
-"""Bytes from which an answer is packed where gzip is accepted, and how hard: a graph shrinks to a tenth in 10 ms."""
-
 _PACKED = "-gzip"
 _VARY = "X-API-Key, X-Project, Cookie, Accept-Encoding"
 
 
 class Replies:
-    """Replies to requests with what `engine` answers; keeps packed answers while there is room."""
+    """Replies to requests with what `engine` answers."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._packed = Cache(CACHED_BYTES // 8)
 
     def reply(
         self, request: Request, principal: Principal, question: Question, form: str, as_of: dt.datetime | None
@@ -50,20 +44,20 @@ class Replies:
         )
         tag, packed_tag = _tag(found.fingerprint), _tag(found.fingerprint + _PACKED)
         headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": _VARY}
-        content = found.content
+        content = found.made
         if content is None:
             kept = packed_tag if packed_tag in named and not named & {"*", tag} else tag
             return Response(status_code=304, headers={**headers, "ETag": kept})
-        if found.following is not None:
-            headers["Next-Cursor"] = found.following
-        if len(content) >= PACKED_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
-            plain = content
-            content = self._packed.get(found.fingerprint, lambda: gzip.compress(plain, PACKING), len)
+        if content.following is not None:
+            headers["Next-Cursor"] = content.following
+        is_packed = content.is_packed and "gzip" in request.headers.get("Accept-Encoding", "")
+        sent = content.sent if is_packed else content.plain
+        if is_packed:
             headers |= {"ETag": packed_tag, "Content-Encoding": "gzip"}
-        response = Response(content, media_type=MEDIA[form], headers=headers)
+        response = Response(sent, media_type=MEDIA[form], headers=headers)
         if found.generation is not None and SLOT in request.scope:
             kept_tag = headers["ETag"].encode()
-            again = Kept(found.generation, principal.project_id, kept_tag, response.raw_headers, content)
+            again = Kept(found.generation, principal.project_id, kept_tag, response.raw_headers, sent)
             request.scope[SLOT].append(again)
         return response
 
