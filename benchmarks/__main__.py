@@ -74,6 +74,8 @@ def main() -> None:
             "read": ["--json"],
             "growth": ["--json"],
             "dashboard": ["--json"],
+            "floods": ["--json"],
+            "tenants": ["--json"],
             **({"journeys_gold": list(map(str, options.journeys))} if options.journeys else {}),
             **({"field_types": [str(options.field_types), "--json"]} if options.field_types else {}),
             "search": [],
