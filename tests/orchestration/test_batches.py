@@ -19,6 +19,7 @@ from turret_pipeline.lake.tables import EVENTS
 from turret_pipeline.orchestration import batches, wishes
 from turret_pipeline.orchestration.batches import BATCH_TAG, LARGE, MOST_BATCHES, SIZE_TAG, SMALL, keys_of
 from turret_pipeline.orchestration.definitions import build_definitions
+from turret_pipeline.orchestration.executor import leased_executor
 from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.partitions import DAYS_BY_PROJECT, PROJECT, PROJECTS, day_key
 from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, PROJECT_TAG, look, under_way
@@ -31,6 +32,17 @@ from .test_assets import QUIET
 
 NOW = 1_800_000_000.0
 NAMES = [f"small-{n}" for n in range(5)]
+
+
+@dg.op
+def nothing() -> None:
+    """Do nothing."""
+
+
+@dg.job(executor_def=leased_executor(Leases(None)), tags={SIZE_TAG: SMALL})
+def small_job() -> None:
+    """Run as one over small projects."""
+    nothing()
 
 
 def sent(lake: Lake, project: str, day: dt.date = DAYS[0], part: str = "a", n: int = 3, first: int = 0) -> None:
@@ -210,3 +222,8 @@ def test_projects_that_are_deleted_or_built_elsewhere_meanwhile_are_left_out(sce
     assert "small-0" not in left and "events" in left["small-4"]
     assert all("events" not in left[name] for name in NAMES[1:4])
     assert scene.status("events", DAYS[0])["small-4"] is None
+
+
+def test_the_executor_of_the_daemon_runs_what_is_small() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert dg.execute_job(dg.reconstructable(small_job), instance, raise_on_error=True).success

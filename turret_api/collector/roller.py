@@ -13,7 +13,8 @@ import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 MOST_ROWS = 50_000
 MOST_BYTES = 8 * 1024 * 1024
 SEEN_FOR_DAYS = 8
+FEW_PARTS, WRITERS = 4, 16
+"""Parts of a roll up to which one follows the other; more are written by so many threads."""
 _LOOK_S = 0.2
 _LONGEST_PAUSE_S = 30.0
 _DAY_US = 86_400_000_000
@@ -151,14 +154,30 @@ class Roller:
             date = dt.datetime.fromtimestamp(row.received_us // 1_000_000, dt.UTC).date()
             groups.setdefault((row.project_id, date), []).append((seq, row))
         name = f"{self._collector_id}-{rows.first_seq:012d}-{rows.last_seq:012d}.parquet"
-        for (project_id, date), members in sorted(groups.items(), key=lambda item: item[0]):
-            write_part(self._lake, project_id, date, name, _frame(members))
+        self._write(name, groups)
         groups.clear()
         self._writer.call(lambda spool: spool.delete(rows))
         failpoint.reached("roll.after_delete")
         self._writer.call(Spool.give_room_back)
         self._metrics.roll_seconds.observe(time.perf_counter() - started)
         return n
+
+    def _write(self, name: str, groups: Mapping[tuple[str, dt.date], list[tuple[int, Row]]]) -> None:
+        """After this call each group of rows is a part, whole and durable, or an error is raised."""
+        in_order = sorted(groups.items(), key=lambda item: item[0])
+
+        def write(group: tuple[tuple[str, dt.date], list[tuple[int, Row]]]) -> None:
+            (project_id, date), members = group
+            write_part(self._lake, project_id, date, name, _frame(members))
+
+        if len(in_order) <= FEW_PARTS:
+            for group in in_order:
+                write(group)
+            return
+        # Each waits for the disk several times; those of many projects wait together.
+        with ThreadPoolExecutor(WRITERS, "part") as writers:
+            for done in [writers.submit(write, group) for group in in_order]:
+                done.result()
 
 
 def _frame(members: list[tuple[int, Row]]) -> pl.DataFrame:

@@ -19,7 +19,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import deltalake
 import polars as pl
@@ -37,6 +37,15 @@ VERSIONS_OPEN = 4
 """Older versions of a table that stay open: projects of a batch mostly ask for the same one."""
 
 _SIZES = pl.Schema({"received_date": pl.Date, "n_rows": pl.Int64, "n_files": pl.Int64, "n_bytes": pl.Int64})
+
+
+class _File(NamedTuple):
+    """A file of a table: its path in the table's folder, the day of receipt of its rows, and its size."""
+
+    path: str
+    day: dt.date | None
+    n_rows: int
+    n_bytes: int
 
 
 @dataclass
@@ -81,8 +90,7 @@ class _OpenTable:
         self._read_log()
 
     def _read_log(self) -> None:
-        self._files: pl.DataFrame | None = None
-        self._of_project: dict[str, pl.DataFrame] = {}
+        self._files: dict[str, list[_File]] | None = None
         self.has_marks = self.delta is not None and self.log.catch_up(self.version)
 
     @property
@@ -100,24 +108,18 @@ class _OpenTable:
         found = self.delta.transaction_version(name)
         return None if found is None else int(found)
 
-    def files(self, project_id: str) -> pl.DataFrame:
-        """Return `path`, `received_date` and the sizes of the files with the project's rows, of the open version."""
-        if self.delta is None:
-            return pl.DataFrame(schema={"path": pl.String, **_SIZES})
+    def files(self, project_id: str) -> list[_File]:
+        """Return the files with the project's rows, of the version that is open."""
         if self._files is None:
-            added = pl.DataFrame(pl.from_arrow(pa.table(self.delta.get_add_actions(flatten=True))))
-            day = pl.col("partition.received_date") if self.table.is_by_day else pl.lit(None)
-            self._files = added.select(
-                pl.col("partition.project_id").alias("project_id"),
-                "path",
-                received_date=day.cast(pl.Date),
-                n_rows=pl.col("num_records").cast(pl.Int64),
-                n_files=pl.lit(1, dtype=pl.Int64),
-                n_bytes=pl.col("size_bytes").cast(pl.Int64),
-            )
-            parts = self._files.partition_by("project_id", as_dict=True, include_key=False)
-            self._of_project = {str(project): files for (project,), files in parts.items()}
-        return self._of_project.get(project_id, self._files.clear().drop("project_id"))
+            self._files = {}
+            if self.delta is not None:
+                added = pl.DataFrame(pl.from_arrow(pa.table(self.delta.get_add_actions(flatten=True))))
+                day = pl.col("partition.received_date") if self.table.is_by_day else pl.lit(None)
+                named = added.with_columns(day=day.cast(pl.Date))
+                wanted = named.select("partition.project_id", "path", "day", "num_records", "size_bytes")
+                for project, *of_file in wanted.iter_rows():
+                    self._files.setdefault(project, []).append(_File(*of_file))
+        return self._files.get(project_id, [])
 
     def then(self, version: int) -> deltalake.DeltaTable:
         """Return the table at an earlier version; raise `DeltaError` where that is no longer kept."""
@@ -132,8 +134,8 @@ class _OpenTable:
         state, rows = self._known.get(project_id, (None, None))
         if rows is not None and state == self.mark(mark_id(project_id, "state")):
             return rows.lazy()
-        names = self.files(project_id)["path"]
-        return store.scan_files(self.lake, self.table, [f"{self.lake.table(self.table.name)}/{name}" for name in names])
+        folder = self.lake.table(self.table.name)
+        return store.scan_files(self.lake, self.table, [f"{folder}/{each.path}" for each in self.files(project_id)])
 
     def rows(self, project_id: str) -> pl.LazyFrame:
         """Return the project's rows with what is held."""
@@ -185,9 +187,9 @@ class _OpenTable:
     def _removed(self, project_id: str) -> frozenset[dt.date] | None:
         """Return the days of receipt whose rows in the lake go; None: all that there are, on whatever days."""
         held, there = self.held[project_id], self.files(project_id)
-        if there.is_empty():
+        if not there:
             return frozenset()
-        return None if held.is_whole else frozenset(held.days.intersection(there["received_date"]))
+        return None if held.is_whole else frozenset(held.days.intersection(each.day for each in there if each.day))
 
     def _write(self, removed: frozenset[dt.date] | None, projects: Sequence[str]) -> None:
         held = {project: self.held[project] for project in projects}
@@ -220,7 +222,7 @@ class _OpenTable:
     def _rows_to_keep(self, project_id: str, written: pl.DataFrame) -> pl.DataFrame | None:
         """Return all rows that the project will have, where that is known without reading any."""
         held = self.held[project_id]
-        if held.is_whole or self.files(project_id).is_empty():
+        if held.is_whole or not self.files(project_id):
             return written
         state, rows = self._known.get(project_id, (None, None))
         if rows is None or state != self.mark(mark_id(project_id, "state")):
@@ -251,20 +253,32 @@ class HeldTable(ProjectTable):
 
     def days(self) -> list[dt.date]:
         """Return the days of receipt that have rows, in order (tables partitioned by day only)."""
-        return self.sizes()["received_date"].to_list()
+        return sorted(day for day in self._counts() if day is not None)
 
     def sizes(self) -> pl.DataFrame:
         """Return the same as `ProjectTable.sizes`; what is held counts as in no file."""
-        found = [self._of.files(self.project_id).drop("path")]
-        if held := self._of.held.get(self.project_id):
-            found = [] if held.is_whole else [found[0].filter(~pl.col("received_date").is_in(list(held.days)))]
-            day = pl.col("received_date") if self.table.is_by_day else pl.lit(None, dtype=pl.Date)
-            counts = {"n_rows": pl.lit(1, dtype=pl.Int64), "n_files": pl.lit(0, dtype=pl.Int64)}
-            found += [
-                frame.select(received_date=day, **counts, n_bytes=pl.lit(0, dtype=pl.Int64)) for frame in held.frames
-            ]
-        rows = pl.concat(found) if found else pl.DataFrame(schema=_SIZES)
-        return rows.group_by("received_date").agg(pl.exclude("received_date").sum()).sort("received_date")
+        rows = sorted(self._counts().items(), key=lambda item: item[0] or dt.date.min)
+        return pl.DataFrame([(day, *counts) for day, counts in rows], schema=_SIZES, orient="row")
+
+    def _counts(self) -> dict[dt.date | None, tuple[int, int, int]]:
+        """Return rows, files and bytes by day of receipt (None: in tables that know no days)."""
+        held = self._of.held.get(self.project_id, _Held())
+        found: dict[dt.date | None, tuple[int, int, int]] = {}
+
+        def add(day: dt.date | None, n_rows: int, n_files: int = 0, n_bytes: int = 0) -> None:
+            rows, files, size = found.get(day, (0, 0, 0))
+            found[day] = rows + n_rows, files + n_files, size + n_bytes
+
+        for each in [] if held.is_whole else self._of.files(self.project_id):
+            if each.day not in held.days:
+                add(each.day, each.n_rows, 1, each.n_bytes)
+        for frame in held.frames:
+            if self.table.is_by_day:
+                for day, n_rows in frame["received_date"].value_counts().iter_rows():
+                    add(day, n_rows)
+            elif frame.height:
+                add(None, frame.height)
+        return found
 
     def scan(self, at: int | None = None) -> pl.LazyFrame:
         """Return the project's rows (at the version `at`, default: the one that is open, with what is held)."""
@@ -281,7 +295,7 @@ class HeldTable(ProjectTable):
             return False
         with contextlib.suppress(DeltaError):
             then = {name.rpartition("/")[2] for name in store.project_files(self._of.then(version), self.project_id)}
-            return then <= {name.rpartition("/")[2] for name in self._of.files(self.project_id)["path"]}
+            return then <= {each.path.rpartition("/")[2] for each in self._of.files(self.project_id)}
         return False
 
     def having(self, column: str, values: pl.Series) -> pl.LazyFrame:

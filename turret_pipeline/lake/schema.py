@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -41,7 +42,7 @@ class Table:
     log_kept_h: int = 24
     is_kept: bool = False
 
-    @property
+    @cached_property
     def schema(self) -> pl.Schema:
         """The columns' types by name, in order."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
@@ -53,4 +54,8 @@ class Table:
 
     def empty(self) -> pl.DataFrame:
         """Return a frame of the declared columns with no rows."""
+        return self._empty.clone()
+
+    @cached_property
+    def _empty(self) -> pl.DataFrame:
         return pl.DataFrame(schema=self.schema)

@@ -51,8 +51,8 @@ class LeasedExecutor(InProcessExecutor):
             )
 
 
-def _without_pools(context: PlanExecutionContext, plan: ExecutionPlan) -> Iterator[DagsterEvent]:
-    yield from inner_plan_execution_iterator(context, plan)
+def _without_pools(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[DagsterEvent]:
+    yield from inner_plan_execution_iterator(job_context, execution_plan)
 
 
 def leased_executor(leases: Leases) -> dg.ExecutorDefinition:
