@@ -54,7 +54,7 @@ def create_app(
     sessions = Sessions(load_secret(settings.home), keys)
     calculator = None if collector is None else Calculator(lake, settings.question_s, settings.question_bytes)
     engine = Engine(lake, calculator)
-    freshness = Freshness(lake, settings.home / "spool", settings.late_s)
+    freshness = Freshness(lake, settings.home / "spool", settings.late_s, engine.library.files_of)
     app = DocumentedAPI(
         title="Turret",
         version=version("turret"),

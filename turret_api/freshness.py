@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import threading
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from turret_api.collector.slots import SPOOL_FILE, slot_folders
 from turret_api.collector.spool import SpoolError, SpoolReader
 from turret_api.collector.spool_file import fault_of
 from turret_pipeline.lake.damage import MEND, DamageError
-from turret_pipeline.lake.inspection import standing
+from turret_pipeline.lake.inspection import Watch, standing
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.waiting import waiting_projects
 
@@ -54,10 +55,19 @@ class Freshness:
         lake: where parts and tables are.
         spools: the folder of the spools; None: there are none.
         late_s: seconds that events may wait.
+        files_of: returns the data files that a project is answered from, which are watched.
     """
 
-    def __init__(self, lake: Lake, spools: Path | None, late_s: float) -> None:
+    def __init__(
+        self,
+        lake: Lake,
+        spools: Path | None,
+        late_s: float,
+        files_of: Callable[[str], Iterable[str]] = lambda project_id: (),
+    ) -> None:
         self.late_s = late_s
+        self._files_of = files_of
+        self._watch = Watch(lake)
         self._lake = lake
         self._spools = spools
         self._lock = threading.Lock()
@@ -81,6 +91,7 @@ class Freshness:
             looked_at, found = self._damage.get(project_id, (0.0, []))
             if not 0 <= time.time() - looked_at < KEPT_S:
                 with contextlib.suppress(OSError):  # `waits` tells of a lake that cannot be read
+                    self._watch.look(() if project_id is None else self._files_of(project_id))
                     found = [each.words for each in standing(self._lake, project_id)] + self._damaged_spools()
                 self._damage[project_id] = time.time(), found
             return found

@@ -11,7 +11,9 @@ from fastapi.testclient import TestClient
 
 from tests.read.conftest import Api, read_app
 from turret_api import freshness
+from turret_api.read.engine.library import Library
 from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
 
 ROUTES = {
@@ -95,8 +97,20 @@ def test_a_question_never_gets_other_rows_while_a_file_is_damaged(own_api: Api) 
     file = data_file(own_api, "journey_edges")
     content = file.read_bytes()
     expected = own_api.get("/v1/journeys/starts")
-    for position in range(0, len(content), len(content) // 15):
+    for position in range(0, len(content), len(content) // 5):
         file.write_bytes(content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :])
         with TestClient(read_app(own_api.lake)) as client:  # one that has read nothing yet
             answer = client.get("/v1/journeys/starts", headers={"X-API-Key": "shop:read"})
         assert answer.status_code == 503 or answer.json() == expected
+
+
+def test_a_file_that_is_damaged_after_it_was_read_makes_freshness_red_too(written: Path, tmp_path: Path) -> None:
+    lake = Lake(str(shutil.copytree(written, tmp_path / "lake")))
+    library = Library(lake)
+    seen = freshness.Freshness(lake, None, 600, library.files_of)
+    assert seen.damage("shop") == []
+    opened = store.open_table(lake, TABLES["topics"])
+    assert opened is not None
+    flip(Path(store.file_names(lake, store.project_files(opened, "shop"))[0]))
+    assert [words[:27] for words in seen.damage("shop")] == ["The table topics is damaged"]
+    assert seen.damage("other") == []

@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from turret_pipeline.lake import files, store, sums
-from turret_pipeline.lake.damage import ANEW, Damage, DamageError, forget, notes
+from turret_pipeline.lake.damage import ANEW, Damage, DamageError, forget, note, notes
 from turret_pipeline.lake.marks import MarkLog, mark_id
 from turret_pipeline.lake.parts import (
     PART_NAME,
@@ -101,6 +101,46 @@ def standing(lake: Lake, project_id: str | None = None) -> list[Damage]:
         else:
             forget(lake, damage)
     return found
+
+
+class Watch:
+    """Notices files of a lake that change under a process which may not read them again, and notes their damage.
+
+    Logs are verified, which is a look at each file's times; of data files, which never change, only those are that did.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._stamps: dict[str, tuple[int, int]] = {}
+
+    def look(self, data_files: Iterable[str]) -> None:
+        """After this call the lake notes each log, and each of `data_files`, that is found damaged."""
+        if not self._lake.is_local:
+            return
+        for table in TABLES.values():
+            with self._noting():
+                sums.verify_log(self._lake, table)
+        for file in data_files:
+            with self._noting():
+                self._look_at(file)
+
+    def _look_at(self, file: str) -> None:
+        try:
+            about = Path(file).stat()
+            stamp = about.st_size, about.st_ctime_ns
+        except FileNotFoundError:
+            stamp = -1, 0
+        if self._stamps.setdefault(file, stamp) != stamp and (damage := _of_data_file(self._lake, file)):
+            if is_standing(self._lake, damage):
+                raise DamageError(damage)
+            del self._stamps[file]
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except DamageError as error:
+            note(self._lake, error.damage)
 
 
 def is_standing(lake: Lake, damage: Damage) -> bool:

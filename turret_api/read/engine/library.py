@@ -74,6 +74,14 @@ class Library:
             files = {name: damaged.get(name) or self._files_now(name, project_id) for name in TABLES}
             return Snapshot(self, project_id, files, self._generation)
 
+    def files_of(self, project_id: str) -> list[str]:
+        """Return the addresses of all data files that the project is answered from now."""
+        snapshot, found = self.snapshot(project_id), list[str]()
+        for table in TABLES.values():
+            with contextlib.suppress(DamageError):
+                found += store.file_names(self.lake, snapshot.files(table))
+        return found
+
     def is_newest(self, generation: int) -> bool:
         """Tell whether no table has a commit that a snapshot of this `generation` lacks; False where that is not sure.
 
