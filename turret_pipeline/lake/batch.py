@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import deltalake
 import polars as pl
 import pyarrow as pa
-from deltalake.exceptions import DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from turret_pipeline import failpoint
 from turret_pipeline.lake import store, sums
@@ -32,6 +32,9 @@ from turret_pipeline.lake.commits import ProjectTable, fingerprint, open_or_make
 from turret_pipeline.lake.marks import MarkLog, mark_id
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
+
+TRIES = 20
+"""How often a commit is tried while other processes commit to other projects."""
 
 VERSIONS_OPEN = 4
 """Older versions of a table that stay open: projects of a batch mostly ask for the same one."""
@@ -58,6 +61,7 @@ class _Held:
         frames: rows that come, in order.
         marks: those that are set, by id.
         n: how many commits it would have been.
+        writer: mark of the project's newest commit when there was nothing held.
     """
 
     is_whole: bool = False
@@ -65,6 +69,7 @@ class _Held:
     frames: list[pl.DataFrame] = field(default_factory=list)
     marks: dict[str, int] = field(default_factory=dict)
     n: int = 0
+    writer: int | None = None
 
 
 class _OpenTable:
@@ -150,7 +155,9 @@ class _OpenTable:
 
     def hold(self, project_id: str, rows: pl.DataFrame, gone: Iterable[dt.date] | None, marks: dict[str, int]) -> None:
         """Hold a commit: rows of the days `gone` (None: all) go, `rows` come, `marks` are set."""
-        held = self.held.setdefault(project_id, _Held())
+        if project_id not in self.held:
+            self.held[project_id] = _Held(writer=self.mark(mark_id(project_id, "writer")))
+        held = self.held[project_id]
         if gone is None:
             held.is_whole, held.frames = True, []
         elif days := set(gone):
@@ -169,20 +176,37 @@ class _OpenTable:
         failed: dict[str, Exception] = {}
         for removed, projects in groups.items():
             try:
-                self._write(removed, projects)
+                self._write_past_others(removed, projects)
             except Exception as error:
                 if len(projects) == 1:
                     failed[projects[0]] = error
                     continue
                 for project in projects:  # one of them, or each
                     try:
-                        self._write(removed, [project])
+                        self._write_past_others(removed, [project])
                     except Exception as of_project:
                         failed[project] = of_project
             failpoint.reached("batch.after_commit")
         self.held.clear()
         self._read_log()
         return failed
+
+    def _write_past_others(self, removed: frozenset[dt.date] | None, projects: Sequence[str]) -> None:
+        """Write, and once more when a commit to other projects came in between: Delta takes it for one to ours.
+
+        It does so as soon as a predicate names more than 20 projects. A commit to one of `projects` is still refused.
+        """
+        for tries_left in reversed(range(TRIES)):
+            for project in projects:
+                if self.mark(mark_id(project, "writer")) != self.held[project].writer:
+                    raise CommitFailedError(f"another process has written {self.table.name} of {project} meanwhile")
+            try:
+                self._write(removed, projects)
+                return
+            except CommitFailedError:
+                if not tries_left:
+                    raise
+                self.refresh()
 
     def _removed(self, project_id: str) -> frozenset[dt.date] | None:
         """Return the days of receipt whose rows in the lake go; None: all that there are, on whatever days."""

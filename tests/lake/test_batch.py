@@ -1,0 +1,69 @@
+"""A batch writes many projects with few commits, and minds no commit to other projects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+from deltalake.exceptions import CommitFailedError
+
+from turret_pipeline.lake import store
+from turret_pipeline.lake.batch import Batch
+from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import FIELD_PROFILES, FIELD_TOTALS
+
+NAMES = [f"small-{n:02}" for n in range(40)]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path))
+
+
+def rows(project: str, *fields: str) -> pl.DataFrame:
+    named = [(project, field, "{}") for field in fields]
+    return pl.DataFrame(named, schema=FIELD_TOTALS.schema, orient="row")
+
+
+def fields(lake: Lake, project: str) -> list[str]:
+    return sorted(store.read(lake, FIELD_TOTALS, project)["field"])
+
+
+def test_what_many_projects_commit_is_one_commit_and_seen_by_others_only_then(lake: Lake) -> None:
+    batch = Batch(lake)
+    for name in NAMES:
+        table = batch.open(FIELD_TOTALS, name)
+        table.append(rows(name, "a"), inputs=1)
+        table.append(rows(name, "b"), inputs=2)
+        assert fields(batch.lake, name) == ["a", "b"] and fields(lake, name) == []
+    before = store.version(lake, FIELD_TOTALS)
+    assert batch.flush([FIELD_TOTALS]) == {}
+    assert store.version(lake, FIELD_TOTALS) == (before or 0) + 1
+    for name in NAMES:
+        assert fields(lake, name) == fields(batch.lake, name) == ["a", "b"]
+        assert ProjectTable(lake, FIELD_TOTALS, name).inputs() == 2
+
+
+def test_commits_to_other_projects_meanwhile_do_not_disturb_and_those_to_ours_fail_alone(lake: Lake) -> None:
+    for name in [*NAMES, "other"]:
+        ProjectTable(lake, FIELD_TOTALS, name).append(rows(name, "old"))
+    batch = Batch(lake)
+    for name in NAMES:
+        batch.open(FIELD_TOTALS, name).replace(rows(name, "new"))
+    ProjectTable(lake, FIELD_TOTALS, "other").replace(rows("other", "theirs"))
+    ProjectTable(lake, FIELD_TOTALS, NAMES[3]).append(rows(NAMES[3], "theirs"))
+    failed = batch.flush([FIELD_TOTALS])
+    assert list(failed) == [NAMES[3]] and isinstance(failed[NAMES[3]], CommitFailedError)
+    assert fields(lake, NAMES[3]) == ["old", "theirs"] and fields(lake, "other") == ["theirs"]
+    assert all(fields(lake, name) == ["new"] for name in NAMES if name != NAMES[3])
+
+
+def test_what_is_dropped_is_as_if_it_had_not_been_committed(lake: Lake) -> None:
+    batch = Batch(lake)
+    for name in NAMES[:2]:
+        batch.open(FIELD_TOTALS, name).append(rows(name, "a"))
+    batch.drop(NAMES[0])
+    assert batch.flush([FIELD_PROFILES, FIELD_TOTALS]) == {}
+    assert [fields(lake, name) for name in NAMES[:2]] == [[], ["a"]]
