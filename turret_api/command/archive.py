@@ -1,7 +1,7 @@
 """The archive that `turret backup` writes and `turret restore` reads: one tar file, compressed if its name says so.
 
 turret.json      the version that wrote it, and the layout of the lake; comes first
-lake/…           tables as of one commit each, with the log up to it; raw events; notes about what is gone
+lake/…           tables as of one commit each, with the log up to it; raw events; their checksums; notes of what is gone
 spool/N/…        each spool of this host, as of one commit
 home/…           the secret that signs the dashboard's cookies, and the demo's keys
 database.dump    the schemas of the accounts and of Dagster, as `pg_dump -Fc` writes them

@@ -25,6 +25,7 @@ from turret_api.collector.slots import KEYS_FILE, SPOOL_FILE, slot_folders
 from turret_api.command.archive import DUMP, HOME_FILES, MANIFEST, SCHEMAS, Manifest, run_postgres
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import store
+from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.layout import layout_of
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES, Table
@@ -47,7 +48,7 @@ def command(archive: Path) -> None:
     try:
         with database(settings) as url:
             write(settings, url, archive.absolute(), lambda line: click.echo(line, err=True))
-    except OSError as error:
+    except (OSError, DamageError) as error:
         raise click.ClickException(f"the backup failed: {error}") from error
     click.echo(f"{archive} holds {settings.home} ({archive.stat().st_size:,} bytes); `turret restore` reads it")
 
@@ -137,7 +138,7 @@ def _names(lake: Lake, folder: str) -> list[str]:
 
 
 def _copy(tar: tarfile.TarFile, lake: Lake, name: str, needed: bool = False) -> bool:
-    """Add a file of the lake; return whether it was still there.
+    """Add a file of the lake, with its checksum; return whether it was still there.
 
     Raise `click.ClickException` if it was not, though `needed`.
     """
@@ -151,4 +152,6 @@ def _copy(tar: tarfile.TarFile, lake: Lake, name: str, needed: bool = False) -> 
         if needed:
             raise click.ClickException(f"{name} was cleaned up while it was copied: start the backup anew") from error
         return False
+    if not name.startswith("sums/"):
+        _copy(tar, lake, f"sums/{name}")
     return True
