@@ -25,7 +25,7 @@ from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.orchestration.definitions import build_definitions
-from turret_pipeline.orchestration.partitions import DAYS_BY_PROJECT
+from turret_pipeline.orchestration.partitions import DAY, DAYS_BY_PROJECT
 from turret_pipeline.orchestration.partitions import PROJECT as PROJECT_DIMENSION
 from turret_pipeline.orchestration.sensor import EVENTS_JOB, MODELS_JOB, days_request, range_tags
 from turret_pipeline.orchestration.workshop import Workshop
@@ -171,7 +171,7 @@ def test_any_day_is_a_partition_whenever_the_definitions_were_loaded(
     assert set(tables(lake)["events"]["received_date"]) == {old, unset_clock}
     assert pending_stages(lake, None)[PROJECT].keys() & {"events", "field_profiles"} == set()
     today = dt.datetime.now(dt.UTC).date()
-    assert DAYS_BY_PROJECT.get_partitions_def_for_dimension("date").has_partition_key(today.isoformat())
+    assert DAYS_BY_PROJECT.get_partitions_def_for_dimension(DAY).has_partition_key(today.isoformat())
 
 
 def test_a_day_that_cannot_be_read_fails_alone_and_the_others_are_materialized(

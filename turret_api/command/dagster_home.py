@@ -7,6 +7,7 @@ Postgres user may often make a schema, but rarely a database. `TURRET_DAGSTER_DA
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import urllib.parse
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from psycopg2.extensions import connection
 
 import turret_pipeline
 from turret_api.processes.postgres import DatabaseError
+from turret_pipeline.orchestration.first_day import VARIABLE, first_day_received
 from turret_pipeline.settings import Settings
 
 CHECKOUT = Path(turret_pipeline.__file__).parents[1]
@@ -62,6 +64,7 @@ def dagster_environment(settings: Settings, database_url: str, code_port: int = 
         "TURRET_DAGSTER_STORAGE": str(storage),
         "TURRET_DAGSTER_DATABASE_URL": dagster_url(database_url),
         "TURRET_CODE_PORT": str(code_port),
+        VARIABLE: first_day_received(settings.open_lake(), dt.datetime.now(dt.UTC).date()).isoformat(),
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
 

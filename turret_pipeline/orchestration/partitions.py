@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-PROJECT, DAY = "project", "date"
+from turret_pipeline.orchestration.first_day import handed_down
+
+PROJECT, DAY = "project", "day_of_receipt"
 PROJECTS = dg.DynamicPartitionsDefinition(name=PROJECT)
 
-FIRST_DAY = dt.date(2026, 1, 1)
-"""The first partition by day; no Turret is older. It stands for the days before it too, which unset clocks make."""
+FIRST_DAY = handed_down()
+"""The first partition by day: the first day received. It stands for the days before it too, which unset clocks make."""
 DAYS_BY_PROJECT = dg.MultiPartitionsDefinition(
     {DAY: dg.DailyPartitionsDefinition(start_date=FIRST_DAY.isoformat(), end_offset=1), PROJECT: PROJECTS}
 )
@@ -27,7 +29,8 @@ def days_by_project(keys: Sequence[str]) -> dict[str, list[dt.date]]:
     """Return the days of receipt of each project among multi-partition keys."""
     found: dict[str, list[dt.date]] = {}
     for key in keys:
-        # Dimensions stand in order of their names, `date` before `project`.
+        # Dimensions stand in order of their names, `day_of_receipt` before `project`. So did `date`, as it was called:
+        # what was materialized then still is.
         day, _, project = key.partition("|")
         found.setdefault(project, []).append(dt.date.fromisoformat(day))
     return found
