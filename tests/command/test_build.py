@@ -144,7 +144,7 @@ def test_status_of_a_home_that_nothing_runs_in_tells_what_there_is_and_leaves_no
     assert found["up"] is False and found["processes"] == []
     assert found["database"] == {"kind": "embedded", "runs": False, "pid": None}
     shop = {"project_id": "shop", "name": "shop", "plan": "pro", "limit": 1_000_000, "used": 0}
-    nothing = {"events": 0, "topics": 0, "built_at": None, "failed_fields": []}
+    nothing = {"events": 0, "topics": 0, "built_at": None, "failed_fields": [], "damage": None}
     assert found["projects"] == [shop | nothing]
     assert processes_of(used_home) == []
     assert "`turret up` does not run for it." in turret(used_home, "status").stdout

@@ -29,7 +29,8 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import Settings
 
-pytestmark = pytest.mark.timeout(600)  # a build takes a quarter of a minute, and much longer on a busy machine
+# A build takes a quarter of a minute, and much longer on a busy machine.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
 MENDED = "turret doctor --mend"
 

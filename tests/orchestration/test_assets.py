@@ -261,13 +261,16 @@ def test_a_build_of_what_is_not_there_says_so(
     assert (done.returncode, words in done.stdout) == (status, True), done.stdout + done.stderr
 
 
+MESSAGES = [f"--asset={name}" for name in ("events", "field_profiles", "field_types", "messages")]
+
+
 def test_a_build_that_fails_says_why_in_one_line_and_exits_non_zero(
     environment: dict[str, str], lake_before: Callable[[str], Lake]
 ) -> None:
     lake = lake_before("events")
     broken = next(Path(lake.root, "events").rglob("a-1.parquet"))
     broken.write_bytes(b"not a Parquet file at all")
-    done = build(environment | {"TURRET_LAKE": lake.root}, "--asset", "events", "--asset", "messages")
+    done = build(environment | {"TURRET_LAKE": lake.root}, *MESSAGES)
     assert done.returncode == 1
     last = done.stdout.strip().splitlines()[-1]
     assert last.startswith(f"build failed: {PROJECT}: events: 1 of 3 partitions failed: {DAYS[1]}|{PROJECT}:"), (
