@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 
 from tests.small_lake import DAYS, PROJECT, event, put
+from turret_pipeline.lake.first_day import EARLIEST, VARIABLE, first_day_received
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.orchestration.first_day import EARLIEST, VARIABLE, first_day_received
 from turret_pipeline.orchestration.partitions import DAY, DAYS_BY_PROJECT, PROJECTS, day_key
 
 TODAY = dt.date(2026, 6, 1)
@@ -52,7 +52,7 @@ def test_a_lake_that_cannot_be_read_hides_no_day(lake: Lake, monkeypatch: pytest
     def fails(_: Lake) -> None:
         raise OSError("away")
 
-    monkeypatch.setattr("turret_pipeline.orchestration.first_day.list_parts", fails)
+    monkeypatch.setattr("turret_pipeline.lake.first_day.list_parts", fails)
     assert first_day_received(lake, TODAY) == EARLIEST
 
 

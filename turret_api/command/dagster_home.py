@@ -18,7 +18,7 @@ from psycopg2.extensions import connection
 
 import turret_pipeline
 from turret_api.processes.postgres import DatabaseError
-from turret_pipeline.orchestration.first_day import VARIABLE, first_day_received
+from turret_pipeline.lake.first_day import VARIABLE, first_day_received
 from turret_pipeline.settings import Settings
 
 CHECKOUT = Path(turret_pipeline.__file__).parents[1]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from turret_pipeline.orchestration.first_day import handed_down
+from turret_pipeline.lake.first_day import handed_down
 
 PROJECT, DAY = "project", "day_of_receipt"
 PROJECTS = dg.DynamicPartitionsDefinition(name=PROJECT)
