@@ -85,6 +85,7 @@ def test_a_run_is_left_alone_as_long_as_the_process_that_holds_its_lease_lives(
     assert leases.living([run_id]) == {}
 
 
+@pytest.mark.long
 def test_a_run_of_a_container_that_is_no_more_is_over_once_its_deadline_has_passed(
     instance: dg.DagsterInstance, leases: Leases, database_url: str
 ) -> None:

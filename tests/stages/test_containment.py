@@ -108,8 +108,8 @@ KINDS = {
 }
 """By kind of fault the table whose stage sees it."""
 
-MORE_KINDS = {"field_types", "vectors", "labels", "blank labels", "map"}
-"""Those that strike where another kind does too."""
+MORE_KINDS = {"embeddings", "field_profiles", "field_types", "vectors", "labels", "blank labels", "map"}
+"""Those that strike where another kind, or another test, does too."""
 
 
 @pytest.fixture

@@ -93,6 +93,7 @@ def test_bertopic_opens_it_and_shows_our_topics_and_gives_texts_the_same_ones(
     assert sum(same) >= 0.95 * len(same)
 
 
+@pytest.mark.long
 def test_it_has_the_names_that_people_gave_and_merges_what_they_merged(
     lake_before: Callable[[str], Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,7 @@ def test_the_clusters_of_hdbscan_find_planted_themes_and_give_the_same_again() -
     assert second.topics.equals(first.topics)
 
 
+@pytest.mark.long
 def test_a_refit_by_hdbscan_keeps_topics_and_few_texts_are_no_trouble() -> None:
     texts = texts_of(list(THEMES), 40)
     graph = fit_topics(texts)
