@@ -96,6 +96,19 @@ def test_what_can_be_read_of_a_damaged_spool_goes_on_and_the_file_stays(
     spool.close()
 
 
+def test_a_mend_that_was_cut_off_loses_no_event_that_it_had_read(
+    file: Path, interrupted_at: Callable[[str], contextlib.AbstractContextManager[None]]
+) -> None:
+    damage, least = DAMAGES["with a page of other bytes"]
+    damage(file)
+    with interrupted_at("doctor.before_swap"):
+        mend_spool(file)
+    assert fault_of(file) is not None, "the doctor finds it again"
+    mend_spool(file)
+    assert fault_of(file) is None and len(set(batches_in(file))) >= least
+    assert sorted(each.name for each in file.parent.glob("mended*")) == []
+
+
 def test_a_changed_byte_is_noticed_or_costs_no_event(file: Path) -> None:
     content = file.read_bytes()
     for position in range(0, len(content), len(content) // 60):

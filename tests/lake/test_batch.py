@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from deltalake.exceptions import CommitFailedError
 
-from turret_pipeline.lake import store
+from turret_pipeline.lake import store, sums
 from turret_pipeline.lake.batch import Batch
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
@@ -67,3 +67,21 @@ def test_what_is_dropped_is_as_if_it_had_not_been_committed(lake: Lake) -> None:
     batch.drop(NAMES[0])
     assert batch.flush([FIELD_PROFILES, FIELD_TOTALS]) == {}
     assert [fields(lake, name) for name in NAMES[:2]] == [[], ["a"]]
+
+
+def test_a_commit_that_stands_though_what_follows_it_failed_is_not_made_again(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk may be full when the checksums are to be written; the rows are in the table by then."""
+    batch = Batch(lake)
+    for name in NAMES:
+        batch.open(FIELD_TOTALS, name).append(rows(name, "a"))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sums, "seal_commits", full)
+        failed = batch.flush([FIELD_TOTALS])
+    assert list(failed) == NAMES and all(isinstance(error, OSError) for error in failed.values())
+    assert all(fields(lake, name) == fields(batch.lake, name) == ["a"] for name in NAMES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -122,6 +124,18 @@ def test_a_part_is_written_again_from_the_events_that_were_built_of_it(lake: Lak
     mend(lake, found, in_no_backup)
     assert read_parts(lake, list_parts(lake)).drop("part").equals(events())
     assert list(damage_of_parts(lake)) == []
+
+
+def test_a_part_whose_mending_was_cut_off_is_mended_the_next_time(
+    lake: Lake, interrupted_at: Callable[[str], contextlib.AbstractContextManager[None]]
+) -> None:
+    flip(Path(lake.events_folder("shop", DAY)) / "a-1.parquet", 100)
+    (found,) = damage_of_parts(lake)
+    with interrupted_at("part.mid_file"):
+        mend(lake, found, in_no_backup)
+    assert list(damage_of_parts(lake)) == [found]
+    mend(lake, found, in_no_backup)
+    assert read_parts(lake, list_parts(lake)).drop("part").equals(events())
 
 
 def test_a_part_of_which_nothing_was_built_is_set_aside_under_its_name(lake: Lake) -> None:

@@ -18,6 +18,7 @@ from turret_api.collector.slots import SPOOL_FILE, Slot, slot_folders, try_slot
 from turret_api.collector.spool import Spool
 from turret_api.collector.spool_file import fault_of
 from turret_api.doctor.fault import SPOOL, Fault
+from turret_pipeline import failpoint
 
 ROOM = 1_000_000
 """Numbers that a mended spool leaves out: those of events that could not be read may be in parts already."""
@@ -46,8 +47,25 @@ def mend_spool(file: Path) -> str:
 
 def _mend(slot: Slot) -> str:
     file = slot.spool_file
-    found = batches_in(file)
-    rest = _Rest(file)
+    whole = file.with_name("mended-whole.db")
+    if not whole.exists():  # or a mend that was cut off has made it
+        _recover(file, whole)
+    n_events = sum(batch.n for batch in batches_in(whole))
+    aside = f"{SPOOL_FILE}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
+    beside = [f"{SPOOL_FILE}-wal", f"{SPOOL_FILE}-shm"]
+    for name in (SPOOL_FILE, *beside):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):  # linked by the mend that was cut off
+            (file.parent / name.replace(SPOOL_FILE, aside)).hardlink_to(file.parent / name)
+    for name in beside:  # SQLite would take them for those of the new file
+        (file.parent / name).unlink(missing_ok=True)
+    failpoint.reached("doctor.before_swap")
+    whole.replace(file)
+    return f"{n_events:,} events were read from it and go on; the damaged file lies beside it as {aside}"
+
+
+def _recover(file: Path, whole: Path) -> None:
+    """After this call there is a spool `whole` with all that can be read of the damaged one."""
+    found, rest = batches_in(file), _Rest(file)
     fresh = file.with_name("mended.db")
     for left_over in file.parent.glob("mended.db*"):
         left_over.unlink()
@@ -58,13 +76,7 @@ def _mend(slot: Slot) -> str:
         spool.commit()
     finally:
         spool.close()
-    aside = f"{SPOOL_FILE}.damaged-{time.strftime('%Y%m%dT%H%M%S')}"
-    for name in (SPOOL_FILE, f"{SPOOL_FILE}-wal", f"{SPOOL_FILE}-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            (file.parent / name).rename(file.parent / name.replace(SPOOL_FILE, aside))
-    fresh.rename(file)
-    n_events = sum(batch.n for batch in found)
-    return f"{n_events:,} events were read from it and go on; the damaged file lies beside it as {aside}"
+    fresh.rename(whole)
 
 
 class _Rest:

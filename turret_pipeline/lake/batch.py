@@ -178,10 +178,11 @@ class _OpenTable:
             try:
                 self._write_past_others(removed, projects)
             except Exception as error:
-                if len(projects) == 1:
-                    failed[projects[0]] = error
-                    continue
+                self.refresh()  # the commit may stand all the same: what follows it can fail too
                 for project in projects:  # one of them, or each
+                    if len(projects) == 1 or self._is_written(project):
+                        failed[project] = error
+                        continue
                     try:
                         self._write_past_others(removed, [project])
                     except Exception as of_project:
@@ -190,6 +191,11 @@ class _OpenTable:
         self.held.clear()
         self._read_log()
         return failed
+
+    def _is_written(self, project: str) -> bool:
+        """Return whether the version that is open has what is held of the project: no two commits set the same mark."""
+        name = mark_id(project, "writer")
+        return self.mark(name) == self.held[project].marks[name]
 
     def _write_past_others(self, removed: frozenset[dt.date] | None, projects: Sequence[str]) -> None:
         """Write, and once more when a commit to other projects came in between: Delta takes it for one to ours.

@@ -154,22 +154,30 @@ def _mend_part(lake: Lake, damage: Damage, address: str) -> str:
     with contextlib.suppress(Exception):  # that table may be damaged too: then the part is set aside
         of_part = (pl.col("received_date") == day) & (pl.col("part") == name)
         built = store.scan(lake, EVENTS, project_id).filter(of_part).select(PART_SCHEMA.names()).sort("seq").collect()
-    is_there = _set_aside(lake, address)
     if built.height:
+        # A copy, for the part is replaced in one step: if that does not come to pass it is still there, as damaged.
+        _copy_aside(lake, address)
         write_part(lake, project_id, day, name, built)
         return f"written again with its {built.height:,} events, which the table events has"
-    return "set aside; its events are in no table" if is_there else "it is gone, and its events are in no table"
+    return "set aside; its events are in no table" if _set_aside(lake, address) else "it is gone, and its events are in no table"
 
 
 def _set_aside(lake: Lake, address: str) -> bool:
     """Move the file into the folder `aside`; return whether it was there."""
+    is_there = _copy_aside(lake, address)
+    files.remove(lake, address)
+    sums.unseal(lake, address)  # last: a damaged file without a checksum might be read
+    return is_there
+
+
+def _copy_aside(lake: Lake, address: str) -> bool:
+    """Copy the file into the folder `aside`; return whether it was there."""
     filesystem, root = lake.filesystem()
     name = address.removeprefix(lake.root)
-    sums.unseal(lake, address)
     if lake.is_local:
         Path(f"{root}/aside{name}").parent.mkdir(parents=True, exist_ok=True)
     try:
-        filesystem.move(f"{root}{name}", f"{root}/aside{name}")
+        filesystem.copy_file(f"{root}{name}", f"{root}/aside{name}")
     except FileNotFoundError:
         return False
     return True
