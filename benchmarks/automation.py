@@ -17,13 +17,11 @@ import argparse
 import contextlib
 import datetime as dt
 import itertools
-import json
 import logging
 import os
 import re
 import shutil
 import statistics
-import sys
 import tempfile
 import time
 import warnings
@@ -38,6 +36,7 @@ from dagster._core.events import DagsterEvent, StepMaterializationData
 from dagster._core.events.log import EventLogEntry
 from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 from playwright.sync_api import Page, sync_playwright
+from report import say, show
 
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.system import System, system
@@ -270,11 +269,6 @@ def measure(n_projects: int, n_days: int, pictures: Path | None) -> dict[str, fl
     return figures
 
 
-def say(line: str) -> None:
-    """Tell a person at a terminal how far it is; figures go to the standard output."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Measure, and print a table."""
     warnings.simplefilter("ignore")
@@ -284,12 +278,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder for screenshots of the pages")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    report = measure(options.projects, options.days, options.pictures)
-    if options.json:
-        print(json.dumps(report))
-        return
-    for name, value in report.items():
-        print(f"{name:<24} {value:>10.2f}")
+    show(measure(options.projects, options.days, options.pictures), options.json)
 
 
 if __name__ == "__main__":

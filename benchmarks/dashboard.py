@@ -15,15 +15,14 @@ pointer's move until the picture has followed it.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 from read import Server, serving
+from report import say, show
 
 CHROMIUM = "/usr/bin/chromium"
 PATIENCE_S = 120
@@ -129,15 +128,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
-    def tell(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
-
-    figures = measure(options.messages, options.topics, options.rounds, tell, options.home)
-    if options.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:<24} {value:>14,.2f}")
+    show(measure(options.messages, options.topics, options.rounds, say, options.home), options.json)
 
 
 if __name__ == "__main__":

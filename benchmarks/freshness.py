@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime as dt
-import json
 import tempfile
 import time
 import uuid
@@ -26,7 +25,8 @@ import warnings
 
 import dagster as dg
 import httpx
-from automation import opened, say
+from automation import opened
+from report import say, show
 
 from turret_api.command.demo import send
 from turret_api.command.sample import FIELD, make_sample
@@ -137,12 +137,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=90.0)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    report = measure(options)
-    if options.json:
-        print(json.dumps(report))
-        return
-    for name, value in report.items():
-        print(f"{name:<28} {value:>10.2f}")
+    show(measure(options), options.json)
 
 
 if __name__ == "__main__":

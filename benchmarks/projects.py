@@ -16,7 +16,6 @@ The yardstick: five minutes for 2,000 projects (`GOAL_S`), and 5 s a tick.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import tempfile
 import time
@@ -26,8 +25,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import dagster as dg
 import httpx
-from automation import opened, say, ticks
+from automation import opened, ticks
 from freshness import until
+from report import say, show
 
 from turret_api.accounts import Accounts
 from turret_api.accounts.store import NewProject
@@ -169,12 +169,7 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=200_000, help="events of the large project; 0: none")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    report = measure(options)
-    if options.json:
-        print(json.dumps(report))
-        return
-    for name, value in report.items():
-        print(f"{name:<28} {value:>10.2f}")
+    show(measure(options), options.json)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import polars as pl
 import psutil
 import uvloop
 from collector import Round, drive, start
+from report import say, show
 
 from turret_api.accounts import Accounts
 from turret_api.processes.postgres import database
@@ -317,15 +318,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
-    def tell(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
-
-    figures = measure(options.messages, options.seconds, options.rounds, options.clients, tell, options.home)
-    if options.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:<24} {value:>14,.2f}")
+    show(measure(options.messages, options.seconds, options.rounds, options.clients, say, options.home), options.json)
 
 
 if __name__ == "__main__":

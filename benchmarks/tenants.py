@@ -35,6 +35,7 @@ import polars as pl
 import uvloop
 from collector import EVENT, start
 from read import N_TEXTS, N_TOPICS, generate
+from report import say, show
 from search import WORDS, make_vectors
 
 from turret_api.accounts import Accounts
@@ -258,17 +259,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
-    def tell(words: str) -> None:
-        print(words, file=sys.stderr, flush=True)
-
-    figures = measure(
-        options.messages, options.rate, options.seconds, options.rounds, options.clients, tell, options.home
+    show(
+        measure(options.messages, options.rate, options.seconds, options.rounds, options.clients, say, options.home),
+        options.json,
     )
-    if options.json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures.items():
-        print(f"{name:<24} {value:>14,.2f}")
 
 
 if __name__ == "__main__":
