@@ -20,6 +20,7 @@ import pytest
 
 from tests.command.test_serve import serving
 from tests.command.test_up import turret
+from tests.damage import data_file, flip, newest_commit
 from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, PROJECT, copied, event, put, tables
 from turret_api.accounts import Accounts, NewProject
@@ -88,16 +89,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, before: dict[str, Path]) -> I
     assert processes_of(home) == []
 
 
-def data_file(site: Site, table: str) -> Path:
-    opened = store.open_table(site.lake, TABLES[table])
-    assert opened is not None
-    return Path(store.file_names(site.lake, store.project_files(opened, PROJECT))[0])
-
-
-def newest_commit(site: Site, table: str) -> Path:
-    return sorted(Path(site.lake.table(table)).glob("_delta_log/*.json"))[-1]
-
-
 def a_model(site: Site) -> Path:
     (file,) = (site.home / "lake/models").iterdir()
     content = file.read_bytes()
@@ -110,20 +101,12 @@ def a_part(site: Site) -> Path:
     return sorted((site.home / f"lake/events/project={PROJECT}").glob("date=*/*.parquet"))[0]
 
 
-def flip(file: Path) -> None:
-    with file.open("r+b") as stream:
-        stream.seek(file.stat().st_size // 2)
-        byte = stream.read(1)
-        stream.seek(-1, os.SEEK_CUR)
-        stream.write(bytes([byte[0] ^ 0x20]))
-
-
 def cut(file: Path) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
 THINGS: dict[str, tuple[Callable[[Site], Path], Callable[[Path], None], str]] = {
-    "topic_days": (lambda site: data_file(site, "topic_days"), flip, "/v1/topics"),
+    "topic_days": (lambda site: data_file(site.lake, "topic_days", PROJECT), flip, "/v1/topics"),
     "embedding model": (a_model, flip, "/v1/messages?q=a+refund"),
 }
 """What is damaged, one after the other, how, and a route that needs it and nothing that was damaged before."""
@@ -140,8 +123,10 @@ def test_what_is_damaged_is_named_everywhere_and_is_whole_after_the_mend(site: S
         assert status == 503, (thing, answer)
         assert f"{thing} is damaged: " in answer["error"]
         assert answer["error"].endswith(f"; `{MENDED}` mends it.")
-    cut(data_file(site, "topics"))  # the server has read this and the next; it may answer from what it keeps
-    flip(newest_commit(site, "journey_edges"))
+    cut(
+        data_file(site.lake, "topics", PROJECT)
+    )  # the server has read this and the next; it may answer from what it keeps
+    flip(newest_commit(site.lake, "journey_edges"))
     assert site.ask("/v1/events")[0] == 200
     assert site.ask("/v1/fields")[0] == 200
     assert site.tracks()
@@ -163,7 +148,7 @@ def test_what_is_damaged_is_named_everywhere_and_is_whole_after_the_mend(site: S
 
 
 def test_a_build_that_comes_upon_damage_says_so_and_does_the_rest(site: Site) -> None:
-    flip(data_file(site, "journey_steps"))
+    flip(data_file(site.lake, "journey_steps", PROJECT))
     rows = [event(900 + n, DAYS[2], f"tell me about baking bread please, case {n}") for n in range(4)]
     put(site.lake, DAYS[2], "later", rows)
     done = site.run("build")

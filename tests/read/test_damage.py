@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.damage import data_file, flip, newest_commit
 from tests.read.conftest import Api, read_app
 from turret_api import freshness
 from turret_api.read.engine.library import Library
-from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import TABLES
 
 ROUTES = {
     "/v1/events": "events",
@@ -32,22 +31,6 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(freshness, "KEPT_S", -1.0)
 
 
-def data_file(api: Api, table: str, project: str = "shop") -> Path:
-    opened = store.open_table(api.lake, TABLES[table])
-    assert opened is not None
-    return Path(store.file_names(api.lake, store.project_files(opened, project))[0])
-
-
-def newest_commit(api: Api, table: str) -> Path:
-    return sorted(Path(api.lake.table(table)).glob("_delta_log/*.json"))[-1]
-
-
-def flip(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 0x10
-    file.write_bytes(content)
-
-
 def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:60])
 
@@ -61,7 +44,7 @@ def test_a_damaged_data_file_is_named_to_its_project_alone_until_it_is_mended(
     if not has_checksums:
         shutil.rmtree(Path(own_api.lake.root) / "sums")
     for route, table in ROUTES.items():
-        file = data_file(own_api, table)
+        file = data_file(own_api.lake, table, "shop")
         content = file.read_bytes()
         damage(file)
         answer = own_api.get(route, status=503)
@@ -79,7 +62,7 @@ def test_a_damaged_data_file_is_named_to_its_project_alone_until_it_is_mended(
 
 @pytest.mark.parametrize("damage", [flip, Path.unlink])
 def test_a_damaged_log_keeps_the_other_tables_answering(own_api: Api, damage: Callable[[Path], None]) -> None:
-    commit = newest_commit(own_api, "topic_days")
+    commit = newest_commit(own_api.lake, "topic_days")
     content = commit.read_bytes()
     damage(commit)
     own_api.get("/v1/events")
@@ -94,7 +77,7 @@ def test_a_damaged_log_keeps_the_other_tables_answering(own_api: Api, damage: Ca
 
 
 def test_a_question_never_gets_other_rows_while_a_file_is_damaged(own_api: Api) -> None:
-    file = data_file(own_api, "journey_edges")
+    file = data_file(own_api.lake, "journey_edges", "shop")
     content = file.read_bytes()
     expected = own_api.get("/v1/journeys/starts")
     for position in range(0, len(content), len(content) // 5):
@@ -109,8 +92,6 @@ def test_a_file_that_is_damaged_after_it_was_read_makes_freshness_red_too(writte
     library = Library(lake)
     seen = freshness.Freshness(lake, None, 600, library.files_of)
     assert seen.damage("shop") == []
-    opened = store.open_table(lake, TABLES["topics"])
-    assert opened is not None
-    flip(Path(store.file_names(lake, store.project_files(opened, "shop"))[0]))
+    flip(data_file(lake, "topics", "shop"))
     assert [words[:27] for words in seen.damage("shop")] == ["The table topics is damaged"]
     assert seen.damage("other") == []
