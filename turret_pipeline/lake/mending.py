@@ -159,7 +159,11 @@ def _mend_part(lake: Lake, damage: Damage, address: str) -> str:
         _copy_aside(lake, address)
         write_part(lake, project_id, day, name, built)
         return f"written again with its {built.height:,} events, which the table events has"
-    return "set aside; its events are in no table" if _set_aside(lake, address) else "it is gone, and its events are in no table"
+    return (
+        "set aside; its events are in no table"
+        if _set_aside(lake, address)
+        else "it is gone, and its events are in no table"
+    )
 
 
 def _set_aside(lake: Lake, address: str) -> bool:
