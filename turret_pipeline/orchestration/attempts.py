@@ -8,7 +8,8 @@ backfill's table and for `run_retries` just the others count as failed.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -59,13 +60,11 @@ class Attempts:
                 if key not in self._failed:
                     shown = self._shown.get((asset, key), {})
                     self._context.log_event(dg.AssetMaterialization(asset, metadata=shown, partition=key))
-        named = list(self._failed.items())
-        words = "; ".join(f"{key}: {reason}" for key, reason in named[:MOST_SHOWN])
-        raise dg.Failure(
-            f"{len(named)} of {len(self._keys)} partitions failed: {words}{_more(named)}",
-            metadata=self._failed,
-        )
+        words = f"{len(self._failed)} of {len(self._keys)} partitions failed: {named(self._failed)}"
+        raise dg.Failure(words, metadata=self._failed)
 
 
-def _more(named: Sequence[object]) -> str:
-    return f"; and {len(named) - MOST_SHOWN} more" if len(named) > MOST_SHOWN else ""
+def named(failed: Mapping[str, str]) -> str:
+    """Return which failed, by name and reason, in one sentence; of many the first few."""
+    words = "; ".join(f"{name}: {reason}" for name, reason in itertools.islice(failed.items(), MOST_SHOWN))
+    return f"{words}; and {len(failed) - MOST_SHOWN} more" if len(failed) > MOST_SHOWN else words

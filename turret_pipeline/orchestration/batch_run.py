@@ -21,10 +21,10 @@ from turret_pipeline.lake.layout import refuse_newer
 from turret_pipeline.lake.locks import sole_writers
 from turret_pipeline.lake.parts import deleted_projects
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.orchestration.attempts import named
 
 PATIENCE_S = 2.0
 """Seconds for which a project that another process builds is waited for: all others of the batch wait too."""
-MOST_SHOWN = 5
 
 
 class BatchRun:
@@ -83,6 +83,4 @@ class BatchRun:
         self._steps.discard(step)
         if self._steps or not self.failed:
             return
-        named = [f"{project}: {reason}" for project, reason in list(self.failed.items())[:MOST_SHOWN]]
-        more = f"; and {len(self.failed) - MOST_SHOWN} more" if len(self.failed) > MOST_SHOWN else ""
-        raise dg.Failure(f"{len(self.failed)} projects failed: {'; '.join(named)}{more}", metadata=self.failed)
+        raise dg.Failure(f"{len(self.failed)} projects failed: {named(self.failed)}", metadata=self.failed)

@@ -7,10 +7,9 @@ or a process that was killed.
 
 A project has one run at a time, and small projects share theirs (`batches`). First the days with new parts
 (`EVENTS_JOB`), then what follows (`MODELS_JOB`). While events stream in, `STREAM_GAP_S` lies between two runs over new
-parts. Work that a run did not get done, because it
-failed for good, is asked for again after `RETRY_S`, then after twice as long, up to `RETRY_MOST_S`; meanwhile what
-follows from the days that are good has its turn: their profiles first, then the rest. What follows from rows that a
-blocking check found wrong is not asked for until they are right.
+parts. Work that a run did not get done, because it failed for good, is asked for again after `RETRY_S`, then after
+twice as long, up to `RETRY_MOST_S`; meanwhile what follows from the days that are good has its turn: their profiles
+first, then the rest. What follows from rows that a blocking check found wrong is not asked for until they are right.
 
 What was asked for last is kept in the sensor's cursor, by project and kind of work (`wishes`).
 """

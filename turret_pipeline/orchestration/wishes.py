@@ -1,8 +1,10 @@
 """What projects need next, as the sensor sees it, and how it is put together into runs.
 
-no request ── ask ──> asked once ── the same work is still to do ──> asked n times, ever more rarely
-^                                                        │
-└───────────────────── other work ───────────────────────┘
+    no request ── ask ──> asked once ── the same work is still to do ──> asked n times, ever more rarely
+                              ^                                                        │
+                              └───────────────────── other work ───────────────────────┘
+
+A `LastRequest` is what was asked for last, a `Wish` what is to be asked for now.
 """
 
 from __future__ import annotations

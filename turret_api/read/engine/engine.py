@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import logging
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -59,8 +60,9 @@ class Engine:
         """
         if form != "json" and question.row() is None:
             raise invalid("This answer is no list, so it comes as JSON alone.", field="format")
+        ask = partial(self._ask, project_id, question, form, as_of, is_known)
         try:
-            return self._ask_twice(project_id, question, form, as_of, is_known)
+            return self._ask_twice(project_id, question, as_of, ask)
         except ApiError:
             raise
         except BaseException as error:
@@ -83,22 +85,17 @@ class Engine:
         return blamed(self.library.lake, error, project_id, tables)
 
     def _ask_twice(
-        self,
-        project_id: str,
-        question: Question,
-        form: str,
-        as_of: dt.datetime | None,
-        is_known: Callable[[str], bool],
+        self, project_id: str, question: Question, as_of: dt.datetime | None, ask: Callable[[], Encoded]
     ) -> Encoded:
         try:
-            return self._ask(project_id, question, form, as_of, is_known)
+            return ask()
         except FileNotFoundError:
             # An old file was cleaned away between the look at the table and the look into it.
             if as_of is not None:
                 words = "The tables of that time are no longer kept; ask for a later one."
                 raise invalid(words, field="as_of") from None
         try:
-            return self._ask(project_id, question, form, as_of, is_known)
+            return ask()
         except FileNotFoundError as error:
             if (damage := self._damage(error, project_id, question, as_of)) is not None:
                 raise DamageError(damage) from error
