@@ -1,4 +1,4 @@
-"""How long events have waited until they are in all tables, whatever holds them up.
+"""How long events have waited until they are in all tables, whatever holds them up, and what is damaged.
 
 An event waits first in a spool of this host, until its part is in the lake, and then in the lake, until every table has
 it (`turret_pipeline.lake.waiting`). It is late once it has waited for longer than the setting says.
