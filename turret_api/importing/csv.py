@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv as stdlib_csv
 import io
 import re
+import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -27,6 +28,7 @@ _TOLD_SEPARATOR = re.compile(r'"?sep=([^\r\n"])"?\r?\n', re.IGNORECASE)
 _FIRST_ROW = re.compile(r'(?:[^"\r\n]|"[^"]*+")*+')
 _QUOTED = re.compile(r'"[^"]*+"')
 _BOM = "\ufeff"
+_RELEASE_S = 5
 
 
 class Table(NamedTuple):
@@ -106,19 +108,18 @@ def read_csv(source: Source, table: Table, mapping: ColumnMapping, on_progress: 
         return number, invalid(table.unclosed.get(number, message))
 
     number = table.header_row
-    with _opened(source, table, block_bytes, refuse) as (raw, reader):
-        for batch in _batches(reader):
-            values = [readers[column](batch[column]) or texts(batch[column]) for column in columns]
-            for index, cells in enumerate(zip(*values, strict=True)):
+    for batch, share in _batches(source, table, block_bytes, refuse):
+        values = [readers[column](batch[column]) or texts(batch[column]) for column in columns]
+        for index, cells in enumerate(zip(*values, strict=True)):
+            number += 1
+            while refused and refused[0][0] == number:
+                yield refused_row(*refused.popleft())
                 number += 1
-                while refused and refused[0][0] == number:
-                    yield refused_row(*refused.popleft())
-                    number += 1
-                if number in table.unclosed:
-                    yield number, invalid(table.unclosed[number])
-                elif cells.count(None) < len(cells) or any(column[index].is_valid for column in batch.columns):
-                    yield number, dict(zip(columns, cells, strict=True))
-            on_progress(1000 * raw.tell() // raw.size())
+            if number in table.unclosed:
+                yield number, invalid(table.unclosed[number])
+            elif cells.count(None) < len(cells) or any(column[index].is_valid for column in batch.columns):
+                yield number, dict(zip(columns, cells, strict=True))
+        on_progress(share)
     yield from (refused_row(*each) for each in refused)
 
 
@@ -126,36 +127,40 @@ def _skip(_: csv.InvalidRow) -> str:
     return "skip"
 
 
-@contextlib.contextmanager
-def _opened(
+def _batches(
     source: Source, table: Table, block_bytes: int, on_bad: Callable[[csv.InvalidRow], str] = _skip
-) -> Iterator[tuple[pa.NativeFile, csv.CSVStreamingReader]]:
-    """Open the table, whose cells are texts, null where they are empty."""
-    with opened(source) as (raw, stream):
-        # With threads the numbers of bad rows are not known.
-        read = csv.ReadOptions(use_threads=False, block_size=block_bytes, skip_rows=table.header_row - 1)
-        parse = csv.ParseOptions(
-            delimiter=table.separator, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=on_bad
-        )
-        convert = csv.ConvertOptions(
-            column_types=dict.fromkeys(table.columns, pa.string()), strings_can_be_null=True, null_values=[""]
-        )
-        # Closed, it does not read ahead any more: its thread would call `on_bad` while Python ends.
-        with csv.open_csv(stream, read, parse, convert) as reader:
-            yield raw, reader
+) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """Yield the table, whose cells are texts, null where they are empty; and the share that is read, 0 to 1000."""
+    released = threading.Event()
 
+    def on_bad_row(row: csv.InvalidRow) -> str:
+        return on_bad(row)
 
-def _batches(reader: csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
-    for block in reader:
-        for start in range(0, block.num_rows, BATCH_ROWS):
-            yield block.slice(start, BATCH_ROWS)
+    weakref.finalize(on_bad_row, released.set)
+    # With threads the numbers of bad rows are not known.
+    read = csv.ReadOptions(use_threads=False, block_size=block_bytes, skip_rows=table.header_row - 1)
+    parse = csv.ParseOptions(
+        delimiter=table.separator, newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=on_bad_row
+    )
+    convert = csv.ConvertOptions(
+        column_types=dict.fromkeys(table.columns, pa.string()), strings_can_be_null=True, null_values=[""]
+    )
+    reader = None
+    try:
+        with opened(source) as (raw, stream), csv.open_csv(stream, read, parse, convert) as reader:
+            for block in reader:
+                for start in range(0, block.num_rows, BATCH_ROWS):
+                    yield block.slice(start, BATCH_ROWS), 1000 * raw.tell() // raw.size()
+    finally:
+        # A thread of pyarrow holds the function a moment longer than the reader; a process that ends just then aborts.
+        del on_bad_row, parse, reader
+        released.wait(_RELEASE_S)
 
 
 def _readers(source: Source, table: Table, mapping: ColumnMapping, block_bytes: int) -> dict[str, Reader]:
     """Return how to read each column: one of the metadata as numbers or booleans if all its cells are."""
     found = {name: Column(name) for name in mapping.taken(table.columns) if mapping.is_metadata(name)}
-    with _opened(source, table, block_bytes) as (_, reader):
-        for batch in _batches(reader):
-            for name, column in found.items():
-                column.look(batch[name])
+    for batch, _ in _batches(source, table, block_bytes):
+        for name, column in found.items():
+            column.look(batch[name])
     return {name: found[name].reader() if name in found else texts for name in table.columns}
