@@ -7,10 +7,15 @@ version of the method, or of the one that embeds, asks for a fit of each field; 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import time
+from dataclasses import replace
+from functools import cache
 
 import polars as pl
 
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.paths import Lake
@@ -39,6 +44,12 @@ from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Tas
 from turret_pipeline.stages.topic_map import DRAWN, Drawing, topic_map
 from turret_pipeline.stages.work import Outcome, Work
 
+COMMITS = (TOPIC_FITS, TOPIC_LINEAGE, TOPICS, TOPIC_ASSIGNMENTS)
+"""Tables that a fit commits to, in this order."""
+
+FEW_FIELDS, HELD_S = 8, 10.0
+"""Text fields with which each commits for itself; of more, what a few seconds found is committed together."""
+
 MOST_FIELDS, MOST_TOPICS = 3, 150
 """Text fields whose topics are drawn, and topics of each: what is shown is kept with every run."""
 
@@ -60,26 +71,42 @@ def bring(task: Task) -> tuple[Outcome, Outcome]:
         from turret_pipeline.stages.fits.field import Field, Tables
         from turret_pipeline.stages.fits.forget import forget
 
-        tables, failures = Tables.of(task), Failures(task)
-        messages, assignments = tables.messages, tables.assignments
-        chosen = tables.types.mark(TEXT_FIELDS)
-        days = {day: fingerprint(messages.state(day), chosen) for day in messages.days()}
-        changed = [day for day, state in days.items() if assignments.inputs(day) != state]
+        failures = Failures(task)
+        fields = text_fields(task.open(FIELD_TYPES))
         # While texts wait for their vectors the days are not done: they are looked into again.
         is_embedded = EMBEDDINGS_STAGE.is_followed(task)
-        fields = text_fields(tables.types)
         failures.keep(fields)
-        if task.work.forgets:
-            forget(tables, fields)
-        for name in fields:
-            field = Field(task.work, name, tables, task.stage.version, is_embedded)
-            bring_field(field, changed, failures, fitted, assigned)
+        with contextlib.ExitStack() as block:
+            many = len(fields) > FEW_FIELDS
+            commit = block.enter_context(task.holding(*COMMITS)) if many else _nothing
+            tables, committed_at = Tables.of(task), time.monotonic()
+            chosen = tables.types.mark(TEXT_FIELDS)
+            days = {day: fingerprint(tables.messages.state(day), chosen) for day in tables.messages.days()}
+            changed = [day for day, state in days.items() if tables.assignments.inputs(day) != state]
+            if task.work.forgets:
+                forget(tables, fields)
+            work = _with_one_embedder(task.work)
+            for name in fields:
+                field = Field(work, name, tables, task.stage.version, is_embedded)
+                bring_field(field, changed, failures, fitted, assigned)
+                if time.monotonic() > committed_at + HELD_S:
+                    commit()
+                    committed_at = time.monotonic()
         fitted.facts |= failures.facts
         # A fit assigns every text anew.
         assigned.looked_at = None if fitted.n_rows else changed
         if is_embedded:
-            assignments.set_inputs(task.inputs(), {day: days[day] for day in changed})
+            task.open(TOPIC_ASSIGNMENTS).set_inputs(task.inputs(), {day: days[day] for day in changed})
     return task.finish(fitted), task.finish(assigned)
+
+
+def _nothing() -> None:
+    """Commit nothing: nothing is held."""
+
+
+def _with_one_embedder(work: Work) -> Work:
+    """Return the same work, whose embedding model is opened once, when the first fit needs it."""
+    return replace(work, embedder=work.embedder or cache(lambda: open_lake_embedder(work.lake, work.model)))
 
 
 def labels_are_distinct(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:

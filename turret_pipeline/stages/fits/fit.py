@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,6 @@ from turret_pipeline import failpoint
 from turret_pipeline.analysis.topics.fit import MAX_FIT_TEXTS, fit_topics
 from turret_pipeline.analysis.topics.lineage import lineage, stability
 from turret_pipeline.analysis.topics.sound import refuse_unsound
-from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import TOPIC_FITS
@@ -26,18 +26,10 @@ from turret_pipeline.stages.stage import UNFINISHED
 from turret_pipeline.stages.work import Outcome, Work
 
 
-class _Lazily:
-    """The project's embedder, opened when a fit first has a phrase to embed."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
-        self._embedder: Embedder | None = None
-
-    def __call__(self, texts: Sequence[str]) -> np.ndarray:
-        work = self._work
-        if self._embedder is None:
-            self._embedder = work.embedder() if work.embedder else open_lake_embedder(work.lake, work.model)
-        return self._embedder.embed(texts)
+def _embed(work: Work, texts: Sequence[str]) -> np.ndarray:
+    """Return the vectors of `texts`; the model is opened when a fit first has a phrase to embed."""
+    embedder = work.embedder() if work.embedder else open_lake_embedder(work.lake, work.model)
+    return embedder.embed(texts)
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
             previous_assignments=known.join(fitted_before, on="text_id", how="semi") if old_topics.height else None,
             held=held_topics(edits),
             given_labels=sorted(labels_given(edits).values()),
-            embed=_Lazily(field.work),
+            embed=partial(_embed, field.work),
             suggest=field.work.suggest,
             clusters=field.work.clusters,
             replace=forgets or fit.reason == OTHER_CLUSTERS,
