@@ -95,7 +95,7 @@ class Workshop:
             refresh,
             suggest=self._suggest(),
             embedder=self.open_embedder if run is None else run.embedder,
-            tell=lambda table, done, total: self.tell(project_id, table, done, total),
+            tell=partial(self.tell, project_id) if run is None else _untold,  # how far the run is, its steps tell
             clusters=self.settings.clusters,
         )
 
