@@ -140,6 +140,16 @@ class OpenTable:
         frames = [*there, *(frame.lazy() for frame in held.frames)]
         return pl.concat(frames) if frames else self.table.empty().lazy()
 
+    def read(self, project_id: str) -> pl.DataFrame:
+        """Return the project's rows with what is held: of a small project mostly what is in memory, with no query."""
+        held = self.held.get(project_id)
+        state, rows = self._known.get(project_id, (None, None))
+        if held is None and rows is not None and state == self.mark(mark_id(project_id, "state")):
+            return rows
+        if held is not None and (held.is_whole or not self.files(project_id)):
+            return pl.concat([self.table.empty(), *held.frames])
+        return self.rows(project_id).collect() if self.files(project_id) else self.table.empty()
+
     def hold(self, project_id: str, rows: pl.DataFrame, gone: Iterable[dt.date] | None, marks: dict[str, int]) -> None:
         """Hold a commit: rows of the days `gone` (None: all) go, `rows` come, `marks` are set."""
         if project_id not in self.held:

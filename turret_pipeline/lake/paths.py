@@ -36,6 +36,10 @@ class OpenTables(Protocol):
         """Return a project's share of a table, as a `ProjectTable`."""
         ...
 
+    def read(self, table: Any, project_id: str) -> Any:
+        """Return a project's rows, as a data frame."""
+        ...
+
     def scan(self, table: Any, project_id: str) -> Any:
         """Return a project's rows, as a lazy frame."""
         ...
