@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import deltalake
@@ -172,9 +172,9 @@ class Batch:
         """Return the project's rows with what is held; none if the table was never written."""
         return self._of(table).rows(check_project_id(project_id))
 
-    def read(self, table: Table, project_id: str) -> pl.DataFrame:
-        """Return the project's rows with what is held; none if the table was never written."""
-        return self._of(table).read(check_project_id(project_id))
+    def read(self, table: Table, project_id: str, columns: Sequence[str] = ()) -> pl.DataFrame:
+        """Return the project's rows with what is held, with all columns or with `columns`."""
+        return self._of(table).read(check_project_id(project_id), columns)
 
     def opened(self, table: Table) -> deltalake.DeltaTable | None:
         """Return the Delta table as it is open, without what is held; None if it was never written."""

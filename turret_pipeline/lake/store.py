@@ -102,8 +102,8 @@ def file_names(lake: Lake, files: list[str]) -> list[str]:
 def read(lake: Lake, table: Table, project_id: str, *columns: str) -> pl.DataFrame:
     """Return one project's rows of `table`, with all columns or with `columns`."""
     if lake.batch is not None:
-        rows: pl.DataFrame = lake.batch.read(table, project_id)
-        return rows.select(columns) if columns else rows
+        rows: pl.DataFrame = lake.batch.read(table, project_id, columns)
+        return rows
     frame = scan(lake, table, project_id)
     return (frame.select(columns) if columns else frame).collect()
 

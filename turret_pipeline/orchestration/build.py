@@ -21,6 +21,7 @@ from collections.abc import Collection, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from turret_pipeline.lake.batch import Batch
 from turret_pipeline.lake.damage import note
 from turret_pipeline.lake.inspection import standing
 from turret_pipeline.lake.parts import list_projects
@@ -121,6 +122,7 @@ def _failed(lake: Lake, projects: list[str]) -> int:
 
 def _failed_fields(lake: Lake, projects: list[str]) -> int:
     """Name the fields that failed in this build, or in an earlier one and were not tried since; 1 if there are any."""
+    lake = Batch(lake).lake  # the table is opened once for all projects
     failed = [(project, each) for project in projects for each in failures_of(lake, project)]
     if failed:
         print("a field that failed is tried again when its messages change, and with --full-refresh", flush=True)
