@@ -21,6 +21,7 @@ from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, event, put
 from turret_api.accounts import Accounts
 from turret_api.command.build import bring_in_spools, spooled
+from turret_api.command.status import MOST_LISTED
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, read_parts, write_part
@@ -148,6 +149,31 @@ def test_status_of_a_home_that_nothing_runs_in_tells_what_there_is_and_leaves_no
     assert found["projects"] == [shop | nothing]
     assert processes_of(used_home) == []
     assert "`turret up` does not run for it." in turret(used_home, "status").stdout
+
+
+def test_status_of_many_projects_lists_some_and_says_how_many_there_are(used_home: Path) -> None:
+    assert turret(used_home, "project", "create", "shop").returncode == 0
+    settings = Settings.from_environment({"TURRET_HOME": str(used_home)})
+    with database(settings) as url:
+        accounts = Accounts(url)
+        for n in range(MOST_LISTED + 9):
+            accounts.create_project(f"p{n}")
+        made = [each.project_id for each in accounts.projects()]
+        accounts.close()
+    lake = settings.open_lake()
+    for position in (-1, -2):  # the last ones, of which one has events and one has what is wrong
+        put(lake, DAYS[0], "a", [event(n, DAYS[0]) for n in range(3)], project=made[position])
+        STAGES[0].bring(Work(lake, made[position]))
+    row = (made[-1], "topics", "prompt", None, "TypeError: no len()", 15, "1")
+    store.append(lake, FIELD_FAILURES, pl.DataFrame([row], schema=FIELD_FAILURES.schema, orient="row"))
+    lines = turret(used_home, "status").stdout.splitlines()
+    named = [line.split()[0] for line in lines if line.split() and line.split()[0] in made]
+    assert named[:2] == [made[-1], made[-2]] and len(named) == MOST_LISTED
+    assert lines[-1] == (
+        f"  and 10 more: {len(made)} projects with 6 events; something is wrong in 1; `turret status --all` lists them"
+    )
+    everything = turret(used_home, "status", "--all").stdout.splitlines()
+    assert [line.split()[0] for line in everything if line.split() and line.split()[0] in made] == made
 
 
 def test_status_and_a_build_with_nothing_to_do_name_the_fields_that_failed(used_home: Path) -> None:

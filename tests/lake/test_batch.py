@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import tempfile
 from pathlib import Path
 
 import polars as pl
 import pytest
 from deltalake.exceptions import CommitFailedError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from turret_pipeline.lake import store, sums
 from turret_pipeline.lake.batch import Batch
@@ -58,6 +63,38 @@ def test_commits_to_other_projects_meanwhile_do_not_disturb_and_those_to_ours_fa
     assert list(failed) == [NAMES[3]] and isinstance(failed[NAMES[3]], CommitFailedError)
     assert fields(lake, NAMES[3]) == ["old", "theirs"] and fields(lake, "other") == ["theirs"]
     assert all(fields(lake, name) == ["new"] for name in NAMES if name != NAMES[3])
+
+
+DAYS = [dt.date(2026, 10, 1), dt.date(2026, 10, 2)]
+SOME_DAYS = st.lists(st.sampled_from(DAYS), unique=True)
+MADE = st.lists(
+    st.tuples(st.sampled_from(["append", "replace", "flush", "reopen"]), SOME_DAYS, st.none() | SOME_DAYS), max_size=6
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(MADE)
+def test_rows_are_read_from_memory_as_a_query_reads_them_and_as_they_are_written(
+    made: list[tuple[str, list[dt.date], list[dt.date] | None]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(folder)
+        batch = Batch(lake)
+        for number, (what, days, gone) in enumerate(made):
+            table = batch.open(FIELD_PROFILES, "shop")
+            named = [("shop", day, day, f"f{number}", 1, 1, "{}") for day in days]
+            came = pl.DataFrame(named, schema=FIELD_PROFILES.schema, orient="row")
+            if what == "append":
+                table.append(came)
+            elif what == "replace":
+                table.replace(came, gone if gone is None else [*gone, *days])
+            elif batch.flush([FIELD_PROFILES]) or what == "reopen":
+                batch = Batch(lake)
+            of_batch = store.read(batch.lake, FIELD_PROFILES, "shop")
+            asked = store.scan(batch.lake, FIELD_PROFILES, "shop").collect()
+            assert_frame_equal(of_batch, asked, check_row_order=False)
+            if what in ("flush", "reopen"):
+                assert_frame_equal(of_batch, store.read(lake, FIELD_PROFILES, "shop"), check_row_order=False)
 
 
 def test_what_is_dropped_is_as_if_it_had_not_been_committed(lake: Lake) -> None:

@@ -10,7 +10,7 @@ from tests.small_lake import DAYS, PROJECT, bring, event, put
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.orchestration.scope import Scope, runs_for
 from turret_pipeline.stages import BY_DAY
-from turret_pipeline.stages.pending import pending_stages
+from turret_pipeline.stages.pending import LakeNow, pending_stages
 
 MONDAY, TUESDAY, WEDNESDAY = DAYS
 
@@ -27,7 +27,7 @@ def lake_of_days(lake: Lake) -> Lake:
 
 def planned(lake: Lake, **wish: object) -> tuple[list[list[dt.date]], bool, bool]:
     """Return the days of each run, and whether tables of the project are brought up to date, and anew."""
-    found = runs_for(lake, PROJECT, pending_stages(lake, None, [PROJECT])[PROJECT], Scope(**wish))  # type: ignore[arg-type]
+    found = runs_for(LakeNow(lake), PROJECT, pending_stages(lake, None, [PROJECT])[PROJECT], Scope(**wish))  # type: ignore[arg-type]
     return [list(run) for run in found.runs], bool(found.by_project), found.refresh_project
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from turret_api.command.upgrade import standing
 from turret_api.freshness import Freshness
 from turret_api.processes.postgres import database, embedded_server
 from turret_pipeline.lake import store
+from turret_pipeline.lake.batch import Batch
 from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_FAILURES, TOPICS
@@ -28,17 +30,22 @@ from turret_pipeline.settings import Settings
 
 HEARTBEAT_S = 120.0
 """Age of the daemon's last sign of life past which it does not count as healthy; it gives one every half minute."""
+MOST_LISTED = 20
+"""Projects past which the text names only some."""
 MOST_LATE = 10
 """Projects that are late which the text names."""
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object.")
-def command(as_json: bool) -> None:
+@click.option(
+    "--all", "shows_all", is_flag=True, help=f"List all projects, however many; default: at most {MOST_LISTED}."
+)
+def command(as_json: bool, shows_all: bool) -> None:
     """Show what runs and what there is: processes, database, lake, spool, projects, and events that wait too long."""
     settings = Settings.from_environment()
     found = status(settings)
-    click.echo(json.dumps(found, indent=2) if as_json else _text(found))
+    click.echo(json.dumps(found, indent=2) if as_json else _text(found, shows_all))
 
 
 def status(settings: Settings) -> dict[str, Any]:
@@ -48,7 +55,8 @@ def status(settings: Settings) -> dict[str, Any]:
     with database(settings) as url:
         accounts = Accounts(url)
         try:
-            lake, home = settings.open_lake(), standing(settings, url)
+            # Each table is opened once for all projects, of which there may be thousands.
+            lake, home = Batch(settings.open_lake()).lake, standing(settings, url)
             projects = [
                 {"project_id": each.project_id, "name": each.name, "plan": each.plan, "limit": each.limit}
                 | {"used": accounts.usage(each.project_id).used, **_tables(lake, each.project_id)}
@@ -119,18 +127,18 @@ def _tables(lake: Lake, project_id: str) -> dict[str, Any]:
     try:
         return _what_there_is(lake, project_id) | {"damage": None}
     except Exception as error:
-        damage = blamed(lake, error, project_id, (BUILDS, EVENTS, FIELD_FAILURES, TOPICS))
+        damage = blamed(replace(lake, batch=None), error, project_id, (BUILDS, EVENTS, FIELD_FAILURES, TOPICS))
         if damage is None:
             raise
         return {"events": None, "topics": None, "built_at": None, "failed_fields": [], "damage": damage.words}
 
 
 def _what_there_is(lake: Lake, project_id: str) -> dict[str, Any]:
-    topics = store.scan(lake, TOPICS, project_id).filter(level=0)
+    levels = store.read(lake, TOPICS, project_id, "level")["level"]
     built_at = store.read(lake, BUILDS, project_id, "built_at")["built_at"].max()
     return {
-        "events": _count(store.scan(lake, EVENTS, project_id)),
-        "topics": _count(topics),
+        "events": int(store.scan(lake, EVENTS, project_id).select(pl.len()).collect().item()),
+        "topics": int((levels == 0).sum()),
         "built_at": None if built_at is None else str(built_at.isoformat()),  # type: ignore[union-attr]
         "failed_fields": [
             {
@@ -153,15 +161,32 @@ def _red(line: str) -> str:
     return click.style(line, fg="red")
 
 
-def _count(rows: pl.LazyFrame) -> int:
-    return int(rows.select(pl.len()).collect().item())
-
-
 def _free(folder: Path) -> int | None:
     return shutil.disk_usage(folder).free if folder.exists() else None
 
 
-def _text(found: dict[str, Any]) -> str:
+def _listed(projects: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the projects that are listed where there are too many: where something is wrong, then the largest."""
+    order = sorted(projects, key=lambda each: (not _is_wrong(each), -(each["events"] or 0)))
+    return order[:MOST_LISTED]
+
+
+def _is_wrong(project: dict[str, Any]) -> bool:
+    return project["damage"] is not None or bool(project["failed_fields"])
+
+
+def _rest(projects: list[dict[str, Any]], n_listed: int) -> str:
+    """Return what is said of the projects that are not listed."""
+    wrong = sum(map(_is_wrong, projects))
+    events = sum(each["events"] or 0 for each in projects)
+    of_these = f"; something is wrong in {wrong:,}" if wrong else ""
+    return (
+        f"  and {len(projects) - n_listed:,} more: {len(projects):,} projects with {events:,} events{of_these}; "
+        "`turret status --all` lists them"
+    )
+
+
+def _text(found: dict[str, Any], shows_all: bool) -> str:
     lines = [f"Home       {found['home']}"]
     if found["up"]:
         lines += [f"Dashboard  {found['url']}", f"Dagster    {found['dagster_url']}"]
@@ -190,7 +215,9 @@ def _text(found: dict[str, Any]) -> str:
         ]
     lines += [""] if found["processes"] else []
     lines += [f"  {'project':<24} {'plan':<11} {'events':>12} {'topics':>8}  built at"]
-    for each in found["projects"]:
+    projects = found["projects"]
+    listed = projects if shows_all or len(projects) <= MOST_LISTED else _listed(projects)
+    for each in listed:
         if each["damage"] is not None:
             lines += [f"  {each['project_id']:<24} {each['plan']:<11} {_red(each['damage'])}"]
             continue
@@ -199,6 +226,8 @@ def _text(found: dict[str, Any]) -> str:
         for failed in each["failed_fields"]:
             of_day = f" of {failed['received_date']}" if failed["received_date"] else ""
             lines += [f"    FAILED: field {failed['field']} in {failed['table']}{of_day}: {failed['reason']}"]
+    if len(listed) < len(projects):
+        lines += [_rest(projects, len(listed))]
     if found["upgrade"]["lacks"] or found["upgrade"]["obstacles"]:
         return "\n".join(lines[:-1])
     return "\n".join(lines if found["projects"] else [*lines[:-1], "There are no projects yet."])

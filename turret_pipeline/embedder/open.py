@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from turret_pipeline.embedder.embed import Embedder, model_key, open_embedder
 from turret_pipeline.embedder.kept import read_model, write_model
+from turret_pipeline.embedder.runtime import ConvertedModel
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 
 
-def open_lake_embedder(lake: Lake, model: str | None) -> Embedder:
+def open_lake_embedder(
+    lake: Lake, model: str | None, in_turn: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> Embedder:
     """Return the loaded model; after this call the lake keeps it converted, if it can be.
 
-    model: as in the settings. Raise `ModelError` where it cannot be loaded.
+    model: as in the settings. in_turn: returns a block that one process is in at a time: there the model is converted,
+    which takes half a minute, and who waited for that finds it done. Raise `ModelError` where it cannot be loaded.
     """
+    if (kept := _kept(lake, model)) is not None:
+        return open_embedder(model, kept)
+    with in_turn():
+        kept = _kept(lake, model)
+        embedder = open_embedder(model, kept)
+        if kept is None and embedder.converted is not None:
+            write_model(lake, embedder.key, embedder.converted)
+        return embedder
+
+
+def _kept(lake: Lake, model: str | None) -> ConvertedModel | None:
     try:
-        kept = read_model(lake, model_key(model))
+        return read_model(lake, model_key(model))
     except DamageError as error:
-        # It is made anew from the package below; until then the API may have found it.
+        # It is made anew from the package; until then the API may have found it.
         logging.getLogger(__name__).warning("the kept model is damaged", extra={"reason": str(error)})
-        kept = None
-    embedder = open_embedder(model, kept)
-    if kept is None and embedder.converted is not None:
-        write_model(lake, embedder.key, embedder.converted)
-    return embedder
+        return None
 
 
 if __name__ == "__main__":  # `python -m turret_pipeline.embedder.open LAKE MODEL`: the lake keeps the model, converted

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import deltalake
@@ -89,6 +89,10 @@ class HeldTable(ProjectTable):
         if at == self.version:
             return self._of.in_lake(self.project_id)
         return store.scan_files(self.lake, self.table, store.project_files(self._of.then(at), self.project_id))
+
+    def read(self) -> pl.DataFrame:
+        """Return the project's rows, with what is held."""
+        return self._of.read(self.project_id)
 
     def only_appended_since(self, version: int) -> bool:
         """Return whether every row that the project had at `version` is still there; False where it is not known."""
@@ -167,6 +171,10 @@ class Batch:
     def scan(self, table: Table, project_id: str) -> pl.LazyFrame:
         """Return the project's rows with what is held; none if the table was never written."""
         return self._of(table).rows(check_project_id(project_id))
+
+    def read(self, table: Table, project_id: str, columns: Sequence[str] = ()) -> pl.DataFrame:
+        """Return the project's rows with what is held, with all columns or with `columns`."""
+        return self._of(table).read(check_project_id(project_id), columns)
 
     def opened(self, table: Table) -> deltalake.DeltaTable | None:
         """Return the Delta table as it is open, without what is held; None if it was never written."""

@@ -111,6 +111,10 @@ class ProjectTable:
             return store.scan(self.lake, self.table, self.project_id, at=at)
         return store.scan_files(self.lake, self.table, store.project_files(self._delta, self.project_id))
 
+    def read(self) -> pl.DataFrame:
+        """Return the project's rows."""
+        return self.scan().collect()
+
     def only_appended_since(self, version: int) -> bool:
         """Return whether every row that the project had at `version` is still there, as it was.
 

@@ -67,6 +67,18 @@ def sole_writers(
 
 
 @contextlib.contextmanager
+def in_turn(database_url: str, lake: Lake, what: str, patience_s: float) -> Iterator[None]:
+    """Hold a lock of the lake for the block; go on without it if it was not free for `patience_s` seconds.
+
+    what: its name, which is no project's. It spares work that is done twice otherwise, and keeps nothing from harm.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(BusyError):
+            held.enter_context(sole_writer(database_url, lake, what, patience_s=patience_s))
+        yield
+
+
+@contextlib.contextmanager
 def _cursor(database_url: str, name: str) -> Iterator[psycopg2.extensions.cursor]:
     """Yield a cursor; the locks that it takes are free when the block ends, in whatever way."""
     connection = psycopg2.connect(

@@ -140,6 +140,26 @@ class OpenTable:
         frames = [*there, *(frame.lazy() for frame in held.frames)]
         return pl.concat(frames) if frames else self.table.empty().lazy()
 
+    def read(self, project_id: str, columns: Sequence[str] = ()) -> pl.DataFrame:
+        """Return the project's rows with what is held, with all columns or with `columns`.
+
+        Of a small project they are mostly in memory, and no query is made.
+        """
+        there = self._in_memory(project_id)
+        if there is None:
+            rows = self.rows(project_id)
+            return (rows.select(columns) if columns else rows).collect()
+        return there.select(columns) if columns else there
+
+    def _in_memory(self, project_id: str) -> pl.DataFrame | None:
+        held, files = self.held.get(project_id), self.files(project_id)
+        if held is not None:
+            return pl.concat([self.table.empty(), *held.frames]) if held.is_whole or not files else None
+        state, rows = self._known.get(project_id, (None, None))
+        if rows is not None and state == self.mark(mark_id(project_id, "state")):
+            return rows
+        return None if files else self.table.empty()
+
     def hold(self, project_id: str, rows: pl.DataFrame, gone: Iterable[dt.date] | None, marks: dict[str, int]) -> None:
         """Hold a commit: rows of the days `gone` (None: all) go, `rows` come, `marks` are set."""
         if project_id not in self.held:

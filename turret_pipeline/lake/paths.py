@@ -9,6 +9,7 @@ import datetime as dt
 import os
 import re
 import urllib.parse
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,6 +35,10 @@ class OpenTables(Protocol):
 
     def open(self, table: Any, project_id: str, method: int = 1) -> Any:
         """Return a project's share of a table, as a `ProjectTable`."""
+        ...
+
+    def read(self, table: Any, project_id: str, columns: Sequence[str] = ()) -> Any:
+        """Return a project's rows, as a data frame with all columns or with `columns`."""
         ...
 
     def scan(self, table: Any, project_id: str) -> Any:

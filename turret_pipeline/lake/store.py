@@ -101,6 +101,9 @@ def file_names(lake: Lake, files: list[str]) -> list[str]:
 
 def read(lake: Lake, table: Table, project_id: str, *columns: str) -> pl.DataFrame:
     """Return one project's rows of `table`, with all columns or with `columns`."""
+    if lake.batch is not None:
+        rows: pl.DataFrame = lake.batch.read(table, project_id, columns)
+        return rows
     frame = scan(lake, table, project_id)
     return (frame.select(columns) if columns else frame).collect()
 
@@ -149,7 +152,8 @@ def check(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
     if set(rows.columns) != set(table.schema.names()):
         difference = sorted(set(rows.columns) ^ set(table.schema.names()))
         raise SchemaError(f"{table.name}: columns differ from the declared ones: {', '.join(difference)}")
-    rows = rows.select(table.schema.names())
+    if rows.columns != table.schema.names():
+        rows = rows.select(table.schema.names())
     for column in table.columns:
         found = rows.schema[column.name]
         if found != column.dtype:

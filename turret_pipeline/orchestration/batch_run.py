@@ -15,7 +15,7 @@ from functools import cache
 
 import dagster as dg
 
-from turret_pipeline.embedder.open import open_lake_embedder
+from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.lake.batch import Batch
 from turret_pipeline.lake.layout import refuse_newer
 from turret_pipeline.lake.locks import sole_writers
@@ -32,13 +32,13 @@ class BatchRun:
 
     Args:
         lake: where the projects lie.
-        model: embedding model as in the settings.
+        open_embedder: opens the embedding model.
         steps: names of the steps that are to run.
     """
 
-    def __init__(self, lake: Lake, model: str | None, steps: Sequence[str]) -> None:
+    def __init__(self, lake: Lake, open_embedder: Callable[[], Embedder], steps: Sequence[str]) -> None:
         self.batch = Batch(lake)
-        self.embedder = cache(lambda: open_lake_embedder(lake, model))
+        self.embedder = cache(open_embedder)
         """Returns the embedding model, open for all projects once the first needs it."""
         self.failed: dict[str, str] = {}
         self.left_out: set[str] = set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -41,7 +41,8 @@ def batch_step(
     found: Shown = {}
     with run.sole_writer(workshop.database_url, list(keys), context.log.info) as projects:
         works = {project: workshop.work_of(project, refresh, run) for project in projects}
-        for project, work in works.items():
+        for position, (project, work) in enumerate(works.items()):
+            workshop.tell(f"{len(works)} projects", stage.table.name, position, len(works))
             with run.failing(project):
                 done[project] = bring(work)
         for project, error in run.batch.flush(stage.commits).items():
@@ -50,9 +51,8 @@ def batch_step(
             with run.failing(project):
                 found |= shown(works[project], done[project])
     done = {project: outcomes for project, outcomes in done.items() if project not in run.failed}
-    for project, outcomes in done.items():
-        for outcome in outcomes:
-            workshop.done(project, outcome)
+    for product in stage.makes:
+        workshop.done(f"{len(works)} projects", _together(product.table.name, done.values()))
     for asset in dict.fromkeys(asset for asset, _ in found):
         of_asset = {key: facts for (name, key), facts in found.items() if name == asset}
         partition_log.materialized(context, stage.step, asset, of_asset)
@@ -71,3 +71,9 @@ def batch_step(
 
 def _to_check(table: str, outcomes: Sequence[Outcome]) -> list[dt.date] | None:
     return next((outcome.to_check for outcome in outcomes if outcome.table == table), None)
+
+
+def _together(table: str, done: Iterable[Sequence[Outcome]]) -> Outcome:
+    """Return what became of a table in all projects together."""
+    of_table = [outcome for outcomes in done for outcome in outcomes if outcome.table == table]
+    return Outcome(table, sum(each.n_rows for each in of_table), sum(each.seconds for each in of_table))

@@ -68,6 +68,11 @@ def keys_of(run: dg.DagsterRun) -> list[str]:
     return [str(key) for key in found or ()]
 
 
+def weight(size_bytes: int, n_partitions: int) -> int:
+    """Return the work, in bytes, that a project is in a batch. size_bytes: size of its raw parts."""
+    return size_bytes + PARTITION_BYTES * max(1, n_partitions)
+
+
 def batches(weights: Iterable[tuple[Item, int]], most_bytes: int = MOST_BYTES) -> list[list[Item]]:
     """Return the items in order, in groups of at most `most_bytes` each; a heavier one is alone. weights: in bytes."""
     found: list[list[Item]] = []

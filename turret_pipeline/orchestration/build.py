@@ -17,14 +17,16 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Collection, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from turret_pipeline.lake.batch import Batch
 from turret_pipeline.lake.damage import note
 from turret_pipeline.lake.inspection import standing
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.lake.paths import PROJECT_ID, Lake
-from turret_pipeline.orchestration.scope import Scope, runs_for
+from turret_pipeline.orchestration.scope import ProjectRuns, Scope, runs_for
 from turret_pipeline.orchestration.waiting import note_waiting
 from turret_pipeline.settings import SettingError, Settings
 from turret_pipeline.stages.containment import failures_of
@@ -77,8 +79,7 @@ def _build(named: list[str], scope: Scope) -> int:
     projects = [project for project in projects if project in known]
     looked_at, lake_now = time.time(), LakeNow(lake, settings.model, clusters=settings.clusters)
     pending = {project: lake_now.pending(project) for project in projects}
-    todo = {project: runs_for(lake, project, pending[project], scope) for project in projects}
-    todo = {project: runs for project, runs in todo.items() if runs.by_day or runs.by_project}
+    todo = _todo(lake_now, pending, scope)
     for damage in {each for project in projects for each in lake_now.damage(project)}:
         note(lake, damage)
     if not todo:
@@ -93,12 +94,22 @@ def _build(named: list[str], scope: Scope) -> int:
     # Here, not at the top: Dagster takes a second to import, and mostly there is nothing to do.
     from turret_pipeline.orchestration.foreground import build
 
-    failures = build(_console(), settings, todo)
+    def left(of: Collection[str]) -> dict[str, ProjectRuns]:
+        now = LakeNow(lake, settings.model, clusters=settings.clusters)
+        return _todo(now, {project: now.pending(project) for project in of}, scope)
+
+    failures = build(_console(), settings, todo, left)
     looked_at, lake_now = time.time(), LakeNow(lake, settings.model, clusters=settings.clusters)
     note_waiting(lake, lake_now, {project: lake_now.pending(project) for project in lake_now.projects}, looked_at)
     for project, reason in failures.items():
         _fail(f"{project}: {reason}", 1)
     return _failed(lake, projects) or (1 if failures else 0)
+
+
+def _todo(lake_now: LakeNow, pending: Mapping[str, Collection[str]], scope: Scope) -> dict[str, ProjectRuns]:
+    """Return what is to be run, for those projects for which there is something."""
+    todo = {project: runs_for(lake_now, project, tables, scope) for project, tables in pending.items()}
+    return {project: runs for project, runs in todo.items() if runs.by_day or runs.by_project}
 
 
 def _failed(lake: Lake, projects: list[str]) -> int:
@@ -111,6 +122,7 @@ def _failed(lake: Lake, projects: list[str]) -> int:
 
 def _failed_fields(lake: Lake, projects: list[str]) -> int:
     """Name the fields that failed in this build, or in an earlier one and were not tried since; 1 if there are any."""
+    lake = Batch(lake).lake  # the table is opened once for all projects
     failed = [(project, each) for project in projects for each in failures_of(lake, project)]
     if failed:
         print("a field that failed is tried again when its messages change, and with --full-refresh", flush=True)

@@ -1,4 +1,9 @@
-"""Running the jobs in this process, one project after the other, with progress on a terminal."""
+"""Running the jobs in this process, with progress on a terminal.
+
+Where there are many small projects they share runs first, as those of the daemon do. What is not done after that,
+because something failed or another process had the project, is run project after project: so the reasons that a person
+reads are those of the project's own run.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +13,7 @@ import re
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +25,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.orchestration.batches import (
+    BATCH_TAG,
+    MOST_ALONE,
+    SMALL_BYTES,
+    batch_config,
+    batch_tags,
+    batches,
+    weight,
+)
 from turret_pipeline.orchestration.definitions import build_definitions
 from turret_pipeline.orchestration.leases import Leases
-from turret_pipeline.orchestration.partitions import PROJECT
+from turret_pipeline.orchestration.partitions import PROJECT, day_key
 from turret_pipeline.orchestration.recover import recover
 from turret_pipeline.orchestration.scope import ProjectRuns
 from turret_pipeline.orchestration.sensor import BUILDING_TAG, EVENTS_JOB, MODELS_JOB, range_tags
@@ -41,7 +55,11 @@ _PREFIX = re.compile(r"(dagster\S+\.Failure|turret_pipeline\.lake\.damage\.Damag
 NO_CAPTURE = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 
 
-def build(console: Console, settings: Settings, todo: Mapping[str, ProjectRuns]) -> dict[str, str]:
+Left = Callable[[Collection[str]], Mapping[str, ProjectRuns]]
+"""Returns what is still to be run for projects; those that are up to date are left out."""
+
+
+def build(console: Console, settings: Settings, todo: Mapping[str, ProjectRuns], left: Left) -> dict[str, str]:
     """Run what is `todo` for each project; return why, for those where something failed."""
     watch = _Watch(console)
     with watch.progress, _instance() as instance:
@@ -50,13 +68,45 @@ def build(console: Console, settings: Settings, todo: Mapping[str, ProjectRuns])
         definitions = build_definitions(Workshop(settings, watch.tell, watch.done, watch.say))
         jobs = {name: definitions.resolve_job_def(name) for name in (EVENTS_JOB, MODELS_JOB)}
         instance.add_dynamic_partitions(PROJECT, list(todo))
-        failures = {}
+        failures, lake = {}, settings.open_lake()
+        small = {project: runs for project, runs in todo.items() if _may_share(runs)}
+        if len(small) > MOST_ALONE:
+            build_together(instance, lake, jobs, leases, small, left)
+            todo = left(list(todo))
         for project, runs in todo.items():
-            reasons = list(build_project(instance, settings.open_lake(), jobs, leases, project, runs))
+            reasons = list(build_project(instance, lake, jobs, leases, project, runs))
             if reasons:
                 failures[project] = "; ".join(reasons)
     watch.summary()
     return failures
+
+
+def build_together(
+    instance: dg.DagsterInstance,
+    lake: Lake,
+    jobs: Mapping[str, dg.JobDefinition],
+    leases: Leases,
+    todo: Mapping[str, ProjectRuns],
+    left: Left,
+) -> None:
+    """Run what is `todo` for small projects, many in a run; those where something fails, or that are busy, stay so."""
+    for group in _groups({project: runs for project, runs in todo.items() if runs.by_day}):
+        keys = dict.fromkeys(str(day_key(day, project)) for project in group for day in todo[project].runs[0])
+        _run(instance, jobs[EVENTS_JOB], leases, todo[group[0]].by_day, batch=list(keys))
+    wrong = blocked_tables(lake)
+    todo = {project: runs for project, runs in left(list(todo)).items() if not runs.by_day and project not in wrong}
+    for group in _groups(todo):
+        _run(instance, jobs[MODELS_JOB], leases, todo[group[0]].by_project, batch=group)
+
+
+def _groups(todo: Mapping[str, ProjectRuns]) -> list[list[str]]:
+    return batches((project, weight(runs.size_bytes, sum(map(len, runs.runs)))) for project, runs in todo.items())
+
+
+def _may_share(runs: ProjectRuns) -> bool:
+    """Whether the project may share its runs with others: it is small, and all that it wants is what is new."""
+    is_small = runs.size_bytes <= SMALL_BYTES and len(runs.runs) <= 1
+    return is_small and not (runs.refresh_days or runs.refresh_project)
 
 
 def build_project(
@@ -69,20 +119,20 @@ def build_project(
 ) -> Iterator[str]:
     """Run what is `todo` for one project; yield why, for each run that failed."""
     for days in todo.runs:
-        failure = _run(instance, jobs[EVENTS_JOB], leases, project, todo.by_day, todo.refresh_days, days)
+        failure = _run(instance, jobs[EVENTS_JOB], leases, todo.by_day, todo.refresh_days, project, days)
         if failure is not None:
             yield failure.reason
             if failure.is_of_a_check:
                 return
             if "field_profiles" in todo.by_day:
                 # The run ended with `events`; the days that are good go on.
-                _run(instance, jobs[EVENTS_JOB], leases, project, {"field_profiles"}, todo.refresh_days, days)
+                _run(instance, jobs[EVENTS_JOB], leases, {"field_profiles"}, todo.refresh_days, project, days)
     wrong = {name: days for name, days in blocked_tables(lake).get(project, {}).items() if name in BY_DAY}
     if todo.by_project and wrong:
         # Rows that are counted twice, say, would spoil all that follows. Within the next run Dagster sees to that.
         yield why_stopped(wrong)
     elif todo.by_project:
-        failure = _run(instance, jobs[MODELS_JOB], leases, project, todo.by_project, todo.refresh_project)
+        failure = _run(instance, jobs[MODELS_JOB], leases, todo.by_project, todo.refresh_project, project)
         if failure is not None:
             yield failure.reason
 
@@ -105,25 +155,29 @@ def _run(
     instance: dg.DagsterInstance,
     job: dg.JobDefinition,
     leases: Leases,
-    project: str,
     tables: Collection[str],
-    full_refresh: bool,
+    full_refresh: bool = False,
+    project: str = "",
     days: Sequence[dt.date] = (),
+    batch: Sequence[str] = (),
 ) -> _Failure | None:
-    """Execute one job for some tables of one project (and `days`); return None, or why it failed.
+    """Execute one job for some tables of one project (and `days`), or a batch; return None, or why it failed.
 
-    Raise `KeyboardInterrupt` if a signal ended it.
+    batch: partitions of many projects. Raise `KeyboardInterrupt` if a signal ended it.
     """
+    resources: dict[str, Any] = {"refresh": {"config": {"full": True}}} if full_refresh else {}
     tags = {BUILDING_TAG: project, "dagster/max_retries": "0", "dagster/max_runtime": "0"}
-    config: dict[str, Any] = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-    if full_refresh:
-        config["resources"] = {"refresh": {"config": {"full": True}}}
+    if batch:
+        resources |= batch_config(batch)["resources"]
+        tags |= batch_tags(len({key.rpartition("|")[2] for key in batch}))
+        tags[BUILDING_TAG] = tags[BATCH_TAG]
+    config = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}, "resources": resources}
     run_id = str(uuid.uuid4())
     with leases.held(run_id):
         result = job.execute_in_process(
             run_config=config,
             instance=instance,
-            partition_key=None if days else project,
+            partition_key=batch[0] if batch else None if days else project,
             tags=tags | (range_tags(project, days) if days else {}),
             asset_selection=_selection(job, tables),
             run_id=run_id,

@@ -11,8 +11,6 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from turret_pipeline.lake.parts import list_parts
-from turret_pipeline.lake.paths import Lake
 from turret_pipeline.stages import BY_DAY, STAGE_OF
 from turret_pipeline.stages.pending import LakeNow
 
@@ -67,6 +65,7 @@ class ProjectRuns:
         runs: the days of receipt of each run over the tables `by_day`.
         by_day, by_project: names of the tables to bring up to date; empty: none.
         refresh_days, refresh_project: whether what is up to date is computed again.
+        size_bytes: size of the project's raw parts.
     """
 
     runs: tuple[tuple[dt.date, ...], ...]
@@ -74,16 +73,16 @@ class ProjectRuns:
     by_project: frozenset[str]
     refresh_days: bool
     refresh_project: bool
+    size_bytes: int = 0
 
 
-def runs_for(lake: Lake, project_id: str, pending: Collection[str], scope: Scope) -> ProjectRuns:
+def runs_for(lake_now: LakeNow, project_id: str, pending: Collection[str], scope: Scope) -> ProjectRuns:
     """Return what is to be run for a project whose tables `pending` are not up to date."""
     tables = scope.tables or BUILT
     by_day, by_project = frozenset(tables & BY_DAY), frozenset(tables - BY_DAY)
-    days: list[dt.date] = []
+    parts, days = lake_now.parts_of(project_id), list[dt.date]()
     if by_day and (scope.full_refresh or by_day & set(pending)):
-        parts = list_parts(lake, project_id)
-        days = LakeNow(lake, parts=parts).stale_days(project_id)
+        days = lake_now.stale_days(project_id)
         if scope.full_refresh:
             # With the stale ones, for a day may have rows and no parts any more.
             days = sorted({part.received_date for part in parts}.union(days))
@@ -94,4 +93,6 @@ def runs_for(lake: Lake, project_id: str, pending: Collection[str], scope: Scope
         by_project = frozenset()
     size = scope.days_per_run or max(1, len(days))
     runs = tuple(tuple(days[start : start + size]) for start in range(0, len(days), size))
-    return ProjectRuns(runs, by_day if days else frozenset(), by_project, scope.full_refresh, refresh_project)
+    size_bytes = sum(part.size_bytes for part in parts)
+    by_day = by_day if days else frozenset()
+    return ProjectRuns(runs, by_day, by_project, scope.full_refresh, refresh_project, size_bytes)

@@ -117,7 +117,8 @@ def shown_failures(work: Work, table: str) -> dict[dt.date | None, dict[str, str
 
 def row_count(table: ProjectTable) -> dict[str, int]:
     """Return what is shown of the size of the project's share of the table."""
-    return dict(zip(NO_ROWS, table.sizes().drop("received_date").sum().row(0), strict=True))
+    _, *sizes = table.sizes().get_columns()
+    return dict(zip(NO_ROWS, (int(size.sum()) for size in sizes), strict=True))
 
 
 def row_counts(table: ProjectTable) -> dict[dt.date, dict[str, int]]:

@@ -17,10 +17,10 @@ from turret_pipeline.orchestration.batches import (
     MOST_ALONE,
     MOST_BATCHES,
     MOST_BYTES,
-    PARTITION_BYTES,
     SHRINK,
     SMALL_BYTES,
     batches,
+    weight,
 )
 
 RETRY_S, RETRY_MOST_S = 60.0, 3600.0
@@ -91,7 +91,7 @@ class Wish:
     @property
     def weight(self) -> int:
         """The work that it is, in bytes."""
-        return self.size_bytes + PARTITION_BYTES * max(1, len(self.days))
+        return weight(self.size_bytes, len(self.days))
 
 
 def gathered(wishes: Sequence[Wish], n_small: int) -> list[list[Wish]]:

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import dagster as dg
 
 from turret_pipeline.analysis.labels.language_model import LanguageModel
+from turret_pipeline.embedder.embed import Embedder, model_key
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.damage import DamageError, note
 from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.layout import refuse_newer
-from turret_pipeline.lake.locks import sole_writer
+from turret_pipeline.lake.locks import in_turn, sole_writer
 from turret_pipeline.lake.parts import deleted_projects
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.orchestration.batch_run import BatchRun
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.work import Outcome, Work
+
+CONVERSION_S = 300.0
+"""Seconds for which a process waits for another that converts the embedding model, before it does so itself."""
 
 
 def _untold(*args: object) -> None:
@@ -71,8 +77,14 @@ class Workshop:
         if context.run.run_id not in self._batch_runs:
             self._batch_runs.clear()  # that of a run before, in the same process
             steps = context.op_execution_context.get_step_execution_context().execution_plan.step_keys_to_execute
-            self._batch_runs[context.run.run_id] = BatchRun(self.lake, self.settings.model, steps)
+            self._batch_runs[context.run.run_id] = BatchRun(self.lake, self.open_embedder, steps)
         return self._batch_runs[context.run.run_id]
+
+    def open_embedder(self) -> Embedder:
+        """Return the loaded embedding model; of several processes that need it converted first, one does that."""
+        lake, model = self.lake, self.settings.model
+        turn = partial(in_turn, self.database_url, lake, f"model {model_key(model)}", CONVERSION_S)
+        return open_lake_embedder(lake, model, turn)
 
     def work_of(self, project_id: str, refresh: bool, run: BatchRun | None = None) -> Work:
         """Return the project's work, within a run over many projects or by itself."""
@@ -82,8 +94,8 @@ class Workshop:
             self.settings.model,
             refresh,
             suggest=self._suggest(),
-            embedder=None if run is None else run.embedder,
-            tell=lambda table, done, total: self.tell(project_id, table, done, total),
+            embedder=self.open_embedder if run is None else run.embedder,
+            tell=partial(self.tell, project_id) if run is None else _untold,  # how far the run is, its steps tell
             clusters=self.settings.clusters,
         )
 

@@ -26,5 +26,7 @@ class FailedField:
 
 def failed_fields(rows: pl.DataFrame) -> list[FailedField]:
     """Return the fields that rows of `field_failures` tell of, in order."""
+    if rows.is_empty():  # as nearly always
+        return []
     found = rows.select("table", "field", "received_date", "reason").sort("field", "table", "received_date")
     return [FailedField(*row) for row in found.iter_rows()]

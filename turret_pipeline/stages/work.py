@@ -112,21 +112,21 @@ def record(work: Work, outcome: Outcome, inputs: int | None) -> None:
         days.append((None, outcome.n_rows))
     if not days:
         return
-    now = dt.datetime.now(dt.UTC)
+    now, of = dt.datetime.now(dt.UTC), "" if inputs is None else str(inputs)
     rows = pl.DataFrame(
-        {
-            "project_id": [work.project_id] * len(days),
-            "stage": [outcome.table] * len(days),
-            "received_date": [day for day, _ in days],
-            "built_at": [now] * len(days),
-            "inputs": [str(inputs) if day is None else "" for day, _ in days],
-            "n_rows": [rows for _, rows in days],
-            "seconds": [outcome.seconds] * len(days),
-        },
-        schema=BUILDS.schema,
+        [
+            (work.project_id, outcome.table, day, now, "" if day else of, n_rows, outcome.seconds)
+            for day, n_rows in days
+        ],
+        BUILDS.schema,
+        orient="row",
     )
     # The latest of each table and day is enough; Dagster keeps the history of runs.
-    kept = table.scan().collect().join(rows, on=["stage", "received_date"], how="anti", nulls_equal=True)
+    there = table.read()
+    again = (pl.col("stage") == outcome.table) & pl.col("received_date").is_in(
+        [day for day, _ in days], nulls_equal=True
+    )
+    kept = there.filter(~again) if there.height else there
     marks = {} if inputs is None else {recorded_mark(outcome.table): inputs}
     table.replace(pl.concat([kept, rows]), marks=marks)
 
