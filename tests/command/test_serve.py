@@ -41,7 +41,7 @@ def serving(home: Path, *options: str, **environment: str) -> Iterator[str]:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_the_embedded_database_comes_back_when_it_is_killed_and_meanwhile_readyz_says_that_accounts_are_away(
     used_home: Path, workers: int
 ) -> None:
@@ -124,7 +124,7 @@ def make_certificate(cert: Path, key: Path) -> None:
     subprocess.run([*words, *names], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_with_a_certificate_the_server_speaks_https_and_its_cookie_is_secure(
     used_home: Path, certificate: dict[str, str], workers: int
 ) -> None:
