@@ -10,12 +10,12 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 from tests.processes.conftest import processes_of, until
 from turret_api.command.sample import CLEAR_MOVES, FIELD, make_sample, planted_topics
@@ -39,8 +39,9 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Shown:
+def shown(tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake], None]) -> Shown:
     home = tmp_path_factory.mktemp("demo") / "home"
+    keep_model(Lake(str(home / "lake")))
     started = time.perf_counter()
     done = demo(home)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -79,6 +80,9 @@ def test_it_stores_the_whole_sample_once_and_prints_topics_journeys_and_addresse
 
 
 def test_the_planted_topics_are_found(shown: Shown) -> None:
+    # Here, not at the top: scikit-learn takes a second to import.
+    from sklearn.metrics import adjusted_rand_score
+
     planted = planted_topics(make_sample(dt.datetime.now(dt.UTC)))
     found = topic_by_event(shown.lake)
     events = sorted(planted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -13,14 +14,18 @@ from tests.command.test_serve import serving
 from tests.processes.conftest import until
 from turret_api.accounts import Accounts
 from turret_api.processes.postgres import database
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 
 
 @pytest.mark.parametrize("roll_s", ["1", "3600"])
-def test_events_that_nothing_builds_are_late_until_they_are_built(used_home: Path, roll_s: str) -> None:
+def test_events_that_nothing_builds_are_late_until_they_are_built(
+    used_home: Path, keep_model: Callable[[Lake], None], roll_s: str
+) -> None:
     """Without a pipeline they wait in the lake; with a roll that never comes they wait in the spool."""
     limits = {"TURRET_LATE_SECONDS": "2", "TURRET_ROLL_SECONDS": roll_s}
     environment = {"TURRET_HOME": str(used_home), **limits}
+    keep_model(Lake(str(used_home / "lake")))
     with database(Settings.from_environment(environment)) as url:
         accounts = Accounts(url)
         accounts.migrate()

@@ -56,9 +56,10 @@ def test_a_home_that_is_open_is_closed_and_what_is_not_in_it_is_left_alone(tmp_p
 
 
 def test_a_home_in_a_folder_with_other_things_closes_its_own_only_and_says_so(tmp_path: Path) -> None:
-    (tmp_path / "logs").mkdir(mode=0o755)
-    (tmp_path / "letters").mkdir(mode=0o755)
-    tmp_path.chmod(0o755)
+    for folder in (tmp_path / "logs", tmp_path / "letters"):
+        folder.mkdir()
+    for folder in (tmp_path, *tmp_path.iterdir()):
+        folder.chmod(0o755)  # whatever the umask
     said = make_private(tmp_path)
     assert said is not None and f"{tmp_path} itself (letters in it is not Turret's)" in said
     assert open_to_others(tmp_path) == [str(tmp_path), str(tmp_path / "letters")]

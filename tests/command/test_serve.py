@@ -14,10 +14,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from tests.command.test_build import turret
 from tests.processes.conftest import processes_of, until
 from turret_api.accounts import Accounts
+from turret_api.command.main import main
 from turret_api.processes.postgres import database, embedded_server, embedded_url
 from turret_pipeline.settings import Settings
 
@@ -39,7 +41,7 @@ def serving(home: Path, *options: str, **environment: str) -> Iterator[str]:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_the_embedded_database_comes_back_when_it_is_killed_and_meanwhile_readyz_says_that_accounts_are_away(
     used_home: Path, workers: int
 ) -> None:
@@ -97,21 +99,32 @@ def test_a_server_that_has_never_known_a_key_is_not_ready_without_the_database(u
     assert ready.json()["error"] == "The accounts' database is away and no key is known yet."
 
 
+@pytest.fixture(scope="module")
+def pems(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a self-signed certificate of localhost and 127.0.0.1, its key, and what is none."""
+    folder = tmp_path_factory.mktemp("pems")
+    make_certificate(folder / "cert.pem", folder / "key.pem")
+    make_certificate(folder / "another.pem", folder / "other")
+    (folder / "text").write_text("no certificate")
+    lock = ["openssl", "pkey", "-aes128", "-passout", "pass:secret", "-in", str(folder / "key.pem")]
+    subprocess.run([*lock, "-out", str(folder / "locked")], check=True, capture_output=True)
+    return folder
+
+
 @pytest.fixture
-def certificate(tmp_path: Path) -> dict[str, str]:
-    """A self-signed certificate of localhost and 127.0.0.1, with its key, as settings."""
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    make_certificate(cert, key)
-    return {"TURRET_TLS_CERT": str(cert), "TURRET_TLS_KEY": str(key)}
+def certificate(pems: Path) -> dict[str, str]:
+    """The certificate with its key, as settings."""
+    return {"TURRET_TLS_CERT": str(pems / "cert.pem"), "TURRET_TLS_KEY": str(pems / "key.pem")}
 
 
 def make_certificate(cert: Path, key: Path) -> None:
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    words = ["openssl", "req", "-x509", *curve, "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     names = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", str(cert), "-keyout", str(key)]
     subprocess.run([*words, *names], check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_with_a_certificate_the_server_speaks_https_and_its_cookie_is_secure(
     used_home: Path, certificate: dict[str, str], workers: int
 ) -> None:
@@ -149,16 +162,12 @@ def test_with_a_certificate_the_server_speaks_https_and_its_cookie_is_secure(
 )
 @pytest.mark.parametrize("command", ["serve", "up"])
 def test_files_that_cannot_be_used_are_refused_at_the_start_in_one_line(
-    home: Path, tmp_path: Path, certificate: dict[str, str], command: str, changed: dict[str, str], words: str
+    home: Path, pems: Path, certificate: dict[str, str], command: str, changed: dict[str, str], words: str
 ) -> None:
-    make_certificate(tmp_path / "another.pem", tmp_path / "other")
-    (tmp_path / "text").write_text("no certificate")
-    lock = ["openssl", "rsa", "-aes128", "-passout", "pass:secret", "-in", certificate["TURRET_TLS_KEY"]]
-    subprocess.run([*lock, "-out", str(tmp_path / "locked")], check=True, capture_output=True)
-    paths = {name: str(tmp_path / value) if value else "" for name, value in changed.items()}
-    done = turret(home, command, **(certificate | paths))
-    assert done.returncode == 1
-    assert words in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    paths = {name: str(pems / value) if value else "" for name, value in changed.items()}
+    done = CliRunner().invoke(main, [command], env={"TURRET_HOME": str(home), **certificate, **paths})
+    assert done.exit_code == 1
+    assert words in done.stderr and len(done.output.splitlines()) == 1, done.output
     assert not (home / "postgres").exists()
 
 

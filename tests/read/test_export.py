@@ -83,10 +83,11 @@ def test_a_field_that_is_not_text_has_no_messages_to_export(api: Api) -> None:
 
 
 def test_a_model_is_a_folder_with_the_topics_of_the_api(
-    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TURRET_LAKE", api.lake.root)
     assert export_model("shop", "prompt", tmp_path / "model") == 0
+    assert capfd.readouterr().err == ""
     written = json.loads((tmp_path / "model" / "topics.json").read_text())
     shown = {row["label"]: row["size"] for row in api.get("/v1/topics")["data"]}
     sizes = written["topic_sizes"].values()

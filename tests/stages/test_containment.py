@@ -230,7 +230,7 @@ def test_a_profile_that_fails_leaves_the_values_counted(two_fields: Lake, monkey
     assert types["broken"]["n_events"] == types["prompt"]["n_events"] == 240
 
 
-@pytest.mark.parametrize("kind", ["field_profiles", "field_types"])
+@pytest.mark.parametrize("kind", [pytest.param("field_profiles", marks=pytest.mark.long), "field_types"])
 def test_a_text_field_stays_one_while_it_cannot_be_profiled_or_judged(
     kind: str, two_fields: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,7 +245,7 @@ def test_a_text_field_stays_one_while_it_cannot_be_profiled_or_judged(
     assert failing_checks(two_fields) == {f"{kind}.no_field_failed"}
 
 
-@pytest.mark.parametrize("full_refresh", [False, True])
+@pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_refit_that_fails_leaves_the_topics_and_new_texts_get_them(
     full_refresh: bool, two_fields: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -285,7 +285,7 @@ def test_another_version_of_the_method_and_a_full_refresh_try_a_failed_field_aga
     assert failures(two_fields) == []
 
 
-@pytest.mark.parametrize("kind", ["embeddings", "fit"])
+@pytest.mark.parametrize("kind", [pytest.param("embeddings", marks=pytest.mark.long), "fit"])
 def test_a_field_that_is_no_text_any_more_has_not_failed(
     kind: str, two_fields: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,9 +38,9 @@ BEFORE_MODELS = [
 ]
 TO_THE_END = [
     ("events", "events.after_day", 0),
-    ("embeddings", "embeddings.after_analysis", 1),
+    pytest.param("embeddings", "embeddings.after_analysis", 1, marks=pytest.mark.long),
     ("embeddings", "embeddings.after_chunk", 0),
-    ("topics", "topics.after_analysis", 0),
+    pytest.param("topics", "topics.after_analysis", 0, marks=pytest.mark.long),
     ("topics", "topic_lineage.after_commit", 0),
     ("topics", "topics.after_commit", 0),
     ("topics", "topic_assignments.after_commit", 0),

@@ -83,7 +83,7 @@ PARTS = st.lists(
 
 
 @given(first=PARTS, later=PARTS, steps=st.booleans())
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_events_are_as_if_the_source_had_never_been(tmp_path: Path, first: list, later: list, steps: bool) -> None:
     with_it, without = Lake(str(tmp_path / "with")), Lake(str(tmp_path / "without"))
     for lake in (with_it, without):

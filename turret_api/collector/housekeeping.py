@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 
 MEASURE_EVERY_S = 2.0
 FIRST_LOOK_S = 4.0
-"""Not at once: the other workers of a restarted host take their own spools first."""
 LOOK_EVERY_S = 15.0
+"""A spool is taken up when it was left at two looks: a worker that is started again has this long to take its own."""
 
 
 class Housekeeping:
@@ -34,6 +34,7 @@ class Housekeeping:
         self._reader = reader
         self._metrics = metrics
         self._adopt = adopt
+        self._left: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
 
@@ -54,12 +55,18 @@ class Housekeeping:
                 self._metrics.spool_bytes.set(self._reader.state().payload_bytes)
                 if time.monotonic() >= look_at:
                     look_at = time.monotonic() + LOOK_EVERY_S
-                    self._look_for_left_spools()
+                    self.look_for_left_spools()
             except (OSError, SpoolError) as error:
                 log.warning("housekeeping failed and is tried again", extra={"reason": str(error)[:300]})
 
-    def _look_for_left_spools(self) -> None:
-        for slot in left_slots(self._slot.folder.parent):
+    def look_for_left_spools(self) -> None:
+        """After this call every spool that was left at this look and at the one before is in the lake."""
+        left = left_slots(self._slot.folder.parent)
+        before, self._left = self._left, {slot.folder.name for slot in left}
+        for slot in left:
+            if slot.folder.name not in before:
+                slot.release()
+        for slot in [each for each in left if each.folder.name in before]:
             try:
                 reader = SpoolReader(slot.spool_file)
                 try:

@@ -1,30 +1,23 @@
-"""Our parts are parts of BERTopic: a plain BERTopic takes them, and others take their place."""
+"""Our parts are parts of BERTopic: a plain BERTopic takes them, and others take their place.
+
+What loads BERTopic is imported in the tests: it takes seconds, and every process of a run reads every file of tests.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.cluster import KMeans
-from sklearn.feature_extraction.text import CountVectorizer
 
 from tests.analysis.topics.test_fit import THEMES, agreement, leaves, texts_of
-from turret_pipeline.analysis.labels.representation import TopicLabels
-from turret_pipeline.analysis.topics.bertopic import (
-    BaseDimensionalityReduction,
-    BaseEmbedder,
-    BERTopic,
-    ClassTfidfTransformer,
-    TopicModel,
-    topic_model,
-)
-from turret_pipeline.analysis.topics.clusters import GraphClusters
 from turret_pipeline.analysis.topics.fit import fit_topics, unit_matrix
 from turret_pipeline.analysis.topics.last_fit import LastFit
-from turret_pipeline.analysis.topics.neighbours import WORD, count_terms
-from turret_pipeline.analysis.topics.refit import SteadyClusters
+
+if TYPE_CHECKING:
+    from turret_pipeline.analysis.labels.representation import TopicLabels
+    from turret_pipeline.analysis.topics.bertopic import TopicModel
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of BERTopic's own making
 PETS_AND_PIZZA = ["lost my card", "card lost today", "where is my card", "pizza my way", "pizza today"]
@@ -48,6 +41,10 @@ def documents(texts: list[str]) -> tuple[pl.DataFrame, np.ndarray]:
 
 
 def fitted(texts: list[str], clusters: Any) -> tuple[TopicModel, TopicLabels]:
+    from turret_pipeline.analysis.labels.representation import TopicLabels
+    from turret_pipeline.analysis.topics.bertopic import topic_model
+    from turret_pipeline.analysis.topics.neighbours import count_terms
+
     frame, vectors = documents(texts)
     labels = TopicLabels(frame, vectors, LastFit())
     return topic_model(count_terms(texts), clusters, labels).fit(texts, vectors), labels
@@ -80,6 +77,12 @@ def test_topics_of_texts_without_a_common_word_have_no_keywords_and_a_name_all_t
 
 
 def test_words_counted_before_give_what_bertopic_counts_itself() -> None:
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    from turret_pipeline.analysis.labels.representation import TopicLabels
+    from turret_pipeline.analysis.topics.bertopic import topic_model
+    from turret_pipeline.analysis.topics.neighbours import WORD, count_terms
+
     counted, _ = fitted(PETS_AND_PIZZA * 2, Given([1, 1, 1, 0, 0] * 2))
     terms = count_terms(PETS_AND_PIZZA * 2)
     frame, vectors = documents(PETS_AND_PIZZA * 2)
@@ -91,6 +94,17 @@ def test_words_counted_before_give_what_bertopic_counts_itself() -> None:
 
 
 def test_a_plain_bertopic_takes_our_clusters_and_labels() -> None:
+    from turret_pipeline.analysis.labels.representation import TopicLabels
+    from turret_pipeline.analysis.topics.bertopic import (
+        BaseDimensionalityReduction,
+        BaseEmbedder,
+        BERTopic,
+        ClassTfidfTransformer,
+    )
+    from turret_pipeline.analysis.topics.clusters import GraphClusters
+    from turret_pipeline.analysis.topics.neighbours import count_terms
+    from turret_pipeline.analysis.topics.refit import SteadyClusters
+
     texts = texts_of(list(THEMES), 40).unique("text_id").sort("text_id")
     said, vectors = texts["text"].to_list(), unit_matrix(texts["vector"])
     labels = TopicLabels(texts, vectors, LastFit())
@@ -108,6 +122,13 @@ def test_a_plain_bertopic_takes_our_clusters_and_labels() -> None:
 
 
 def test_clusters_of_scikit_learn_take_the_place_of_ours() -> None:
+    from sklearn.cluster import KMeans
+
+    from turret_pipeline.analysis.labels.representation import TopicLabels
+    from turret_pipeline.analysis.topics.bertopic import topic_model
+    from turret_pipeline.analysis.topics.neighbours import count_terms
+    from turret_pipeline.analysis.topics.refit import SteadyClusters
+
     texts = texts_of(list(THEMES), 40).unique("text_id").sort("text_id")
     said, vectors = texts["text"].to_list(), unit_matrix(texts["vector"])
     labels = TopicLabels(texts, vectors, LastFit())

@@ -7,7 +7,6 @@ import hashlib
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 from turret_pipeline.analysis.topics.fit import TOPIC_SCHEMA, TopicFit, assign_texts, fit_topics, refit_reason
 
@@ -42,6 +41,9 @@ def texts_of(names: list[str], each: int, *, seed: int = 0, spread: float = 0.05
 
 
 def agreement(fit: TopicFit, texts: pl.DataFrame) -> float:
+    # Here, not at the top: scikit-learn takes a second to import.
+    from sklearn.metrics import adjusted_rand_score
+
     both = fit.assignments.join(texts.select("text_id", "theme"), on="text_id")
     return float(adjusted_rand_score(both["theme"].to_list(), both["topic_id"].fill_null("none").to_list()))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 from turret_pipeline.analysis.topics.drift import drift_reason
 from turret_pipeline.analysis.topics.lineage import lineage, stability
@@ -53,6 +52,9 @@ def test_texts_that_only_one_fit_knew_make_neither_births_nor_ends() -> None:
 
 
 def test_stability_weighs_texts_by_their_messages_and_agrees_with_the_index_over_messages() -> None:
+    # Here, not at the top: scikit-learn takes a second to import.
+    from sklearn.metrics import adjusted_rand_score
+
     before, after, counts = "aaabbb.c", "aabbbbdd", [5, 1, 2, 3, 1, 1, 4, 2]
     found = stability(assigned(before), assigned(after).with_columns(n_messages=pl.Series(counts)))
     spread = [[topics[i] for i, count in enumerate(counts) for _ in range(count)] for topics in (before, after)]
