@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from deltalake.exceptions import CommitFailedError
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
@@ -72,8 +72,15 @@ MADE = st.lists(
 )
 
 
+def _other_day_comes_with_a_replaced_one(there: list[dt.date]) -> list[tuple[str, list[dt.date], list[dt.date] | None]]:
+    held = [("replace", DAYS[:1], []), ("append", DAYS[1:], None)]
+    return [("append", there, None), ("flush", [], None), *held, ("flush", [], None)]
+
+
 @settings(max_examples=30, deadline=None)
 @given(MADE)
+@example(_other_day_comes_with_a_replaced_one(DAYS[:1]))
+@example(_other_day_comes_with_a_replaced_one(DAYS))
 def test_rows_are_read_from_memory_as_a_query_reads_them_and_as_they_are_written(
     made: list[tuple[str, list[dt.date], list[dt.date] | None]],
 ) -> None:
@@ -88,8 +95,9 @@ def test_rows_are_read_from_memory_as_a_query_reads_them_and_as_they_are_written
                 table.append(came)
             elif what == "replace":
                 table.replace(came, gone if gone is None else [*gone, *days])
-            elif batch.flush([FIELD_PROFILES]) or what == "reopen":
-                batch = Batch(lake)
+            else:
+                assert batch.flush([FIELD_PROFILES]) == {}
+                batch = Batch(lake) if what == "reopen" else batch
             of_batch = store.read(batch.lake, FIELD_PROFILES, "shop")
             asked = store.scan(batch.lake, FIELD_PROFILES, "shop").collect()
             assert_frame_equal(of_batch, asked, check_row_order=False)

@@ -141,7 +141,8 @@ def test_runs_over_many_projects_leave_what_runs_of_their_own_leave(scene: Scene
     for turn in range(2):
         for name in names[: 2 + turn]:  # new ones, and such that have something already
             for lake in (scene.lake, alone):
-                sent(lake, name, DAYS[turn], f"p{turn}", first=3 * turn, n=3 + 2 * turn)
+                # The session that ends the first day goes on on the second, on which others begin.
+                sent(lake, name, DAYS[turn], f"p{turn}", first=3 * turn, n=3 + 3 * turn)
         for job in (EVENTS_JOB, MODELS_JOB):
             (request,) = scene.asked(NOW + 1000 * turn)
             assert request.job_name == job and projects_of(request) == names[: 2 + turn]

@@ -222,11 +222,21 @@ class OpenTable:
                 self.refresh()
 
     def _removed(self, project_id: str) -> frozenset[dt.date] | None:
-        """Return the days of receipt whose rows in the lake go; None: all that there are, on whatever days."""
-        held, there = self.held[project_id], self.files(project_id)
-        if not there:
+        """Return the days of receipt whose rows in the lake go; None: all that there are, on whatever days.
+
+        A commit that removes rows may bring such of the removed days alone. So days that are new count as removed too,
+        and of days that are to stay the rows that are there are written once more.
+        """
+        held, there = self.held[project_id], {each.day for each in self.files(project_id) if each.day is not None}
+        if held.is_whole:
+            return None if self.files(project_id) else frozenset()
+        if not held.days & there:
             return frozenset()
-        return None if held.is_whole else frozenset(held.days.intersection(each.day for each in there if each.day))
+        brought = {day for frame in held.frames for day in frame["received_date"].unique()}
+        if stay := (brought & there) - held.days:
+            held.frames.insert(0, self.in_lake(project_id).filter(pl.col("received_date").is_in(list(stay))).collect())
+            held.days |= stay
+        return frozenset(held.days | brought)
 
     def _write(self, removed: frozenset[dt.date] | None, projects: Sequence[str]) -> None:
         held = {project: self.held[project] for project in projects}

@@ -95,7 +95,10 @@ def _fields_of(types: ProjectTable, *kinds: str) -> list[str]:
 
 def _overrides(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
     """Return what stands for the overrides: their table is written by the API and has no marks."""
-    chosen = now.rows(FIELD_OVERRIDES).sort("decided_at", "field")
+    chosen = now.rows(FIELD_OVERRIDES)
+    if chosen.is_empty():  # as in most projects, each of which is asked for at every look for new work
+        return ([],)
+    chosen = chosen.sort("decided_at", "field")
     return (chosen.select("field", pl.col("decided_at").dt.epoch("us"), "type").rows(),)
 
 

@@ -72,8 +72,11 @@ class OneSession(Listed):
 
     def _messages(self, snapshot: Snapshot) -> pl.DataFrame:
         chosen = choose_field(snapshot, self.field) if self.field else None
+        # A project may have hundreds of text fields, of which a session has few.
+        said = snapshot.scan(MESSAGES).filter(pl.col("session_id") == self.session_id).select(pl.col("field").unique())
+        there = set(said.collect()["field"])
         frames = []
-        for name in text_fields(snapshot) if chosen is None else [chosen]:
+        for name in [name for name in (text_fields(snapshot) if chosen is None else [chosen]) if name in there]:
             labels = topics_of(snapshot, name).select("topic_id", topic_label="label").lazy()
             mine = messages_of(snapshot, name, NO_FILTERS).filter(pl.col("session_id") == self.session_id)
             frames.append(mine.join(labels, on="topic_id", how="left"))
