@@ -10,12 +10,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import time
-from dataclasses import replace
-from functools import cache
 
 import polars as pl
 
-from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.paths import Lake
@@ -69,6 +66,7 @@ def bring(task: Task) -> tuple[Outcome, Outcome]:
         # Here, not at the top: the analysis takes seconds to import, and a look for new work reads this module too.
         from turret_pipeline.stages.fits.assign import bring_field
         from turret_pipeline.stages.fits.field import Field, Tables
+        from turret_pipeline.stages.fits.fit import with_one_embedder
         from turret_pipeline.stages.fits.forget import forget
 
         failures = Failures(task)
@@ -85,7 +83,7 @@ def bring(task: Task) -> tuple[Outcome, Outcome]:
             changed = [day for day, state in days.items() if tables.assignments.inputs(day) != state]
             if task.work.forgets:
                 forget(tables, fields)
-            work = _with_one_embedder(task.work)
+            work = with_one_embedder(task.work)
             for name in fields:
                 field = Field(work, name, tables, task.stage.version, is_embedded)
                 bring_field(field, changed, failures, fitted, assigned)
@@ -102,11 +100,6 @@ def bring(task: Task) -> tuple[Outcome, Outcome]:
 
 def _nothing() -> None:
     """Commit nothing: nothing is held."""
-
-
-def _with_one_embedder(work: Work) -> Work:
-    """Return the same work, whose embedding model is opened once, when the first fit needs it."""
-    return replace(work, embedder=work.embedder or cache(lambda: open_lake_embedder(work.lake, work.model)))
 
 
 def labels_are_distinct(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:

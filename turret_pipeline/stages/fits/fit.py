@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 
 import numpy as np
 import polars as pl
@@ -26,10 +26,14 @@ from turret_pipeline.stages.stage import UNFINISHED
 from turret_pipeline.stages.work import Outcome, Work
 
 
+def with_one_embedder(work: Work) -> Work:
+    """Return the same work, whose embedding model is opened once, when a fit first has a phrase to embed."""
+    return replace(work, embedder=work.embedder or cache(lambda: open_lake_embedder(work.lake, work.model)))
+
+
 def _embed(work: Work, texts: Sequence[str]) -> np.ndarray:
-    """Return the vectors of `texts`; the model is opened when a fit first has a phrase to embed."""
-    embedder = work.embedder() if work.embedder else open_lake_embedder(work.lake, work.model)
-    return embedder.embed(texts)
+    assert work.embedder is not None
+    return work.embedder().embed(texts)
 
 
 @dataclass(frozen=True)
