@@ -8,13 +8,16 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 
-from tests.small_lake import DAYS, THEMES, bring, event, put, tables
+from tests.small_lake import DAYS, THEMES, bring, bring_one, event, put, tables
 from turret_pipeline import failpoint
+from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.stages import topics
 from turret_pipeline.stages.pending import pending_stages
+from turret_pipeline.stages.work import Work
 
 MANY = "many"
 N_FIELDS = 3
@@ -61,6 +64,18 @@ def test_fits_of_many_fields_leave_what_fits_that_commit_one_by_one_leave(
         assert alone[name].equals(held[name]), name
     columns = ["field", "topic_id", "label", "n_messages", "n_texts"]
     assert alone["topics"].select(columns).equals(held["topics"].select(columns))
+
+
+def test_the_embedding_model_is_opened_once_for_the_fits_of_all_fields(lake: Lake) -> None:
+    opened: list[Embedder] = []
+
+    def open_it() -> Embedder:
+        opened.append(open_lake_embedder(lake, None))
+        return opened[-1]
+
+    bring_one("topics", Work(lake, MANY, embedder=open_it))
+    assert tables(lake, MANY)["topic_fits"].height == N_FIELDS
+    assert len(opened) == 1
 
 
 @pytest.mark.parametrize("n_commits", [2, 3])  # before the topics, and before their assignments

@@ -28,7 +28,7 @@ from turret_pipeline.stages.work import Outcome, Work
 
 def with_one_embedder(work: Work) -> Work:
     """Return the same work, whose embedding model is opened once, when a fit first has a phrase to embed."""
-    return replace(work, embedder=work.embedder or cache(lambda: open_lake_embedder(work.lake, work.model)))
+    return replace(work, embedder=cache(work.embedder or (lambda: open_lake_embedder(work.lake, work.model))))
 
 
 def _embed(work: Work, texts: Sequence[str]) -> np.ndarray:
