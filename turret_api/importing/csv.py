@@ -29,6 +29,7 @@ _FIRST_ROW = re.compile(r'(?:[^"\r\n]|"[^"]*+")*+')
 _QUOTED = re.compile(r'"[^"]*+"')
 _BOM = "\ufeff"
 _RELEASE_S = 5
+"""Seconds that pyarrow's thread may take to let go; it takes some microseconds."""
 
 
 class Table(NamedTuple):
