@@ -62,7 +62,8 @@ def make_events(shape: str, n: int, day: int = 0) -> pl.DataFrame:
             found[f"prompt_{place % N_FIELDS}"] = found.pop("prompt")
         if shape == "keys":
             for number in range(place * 5, place * 5 + 5):
-                value = (place % 900, f"choice {place % 7}", f"id-{number * 7919 % 1000003:x}")[number % 3]
+                kind = number % N_KEYS % 3
+                value = (place % 900, f"choice {place % 7}", f"id-{number * 7919 % 1000003:x}")[kind]
                 found[f"key_{number % N_KEYS}"] = value
         metadata.append(found)
     return rows.select("name", "session_id", "user_id", "timestamp").with_columns(

@@ -96,7 +96,7 @@ def test_a_profile_that_fails_is_shown_on_its_day(
     monkeypatch.setattr(
         detect,
         "observe",
-        lambda values: fails() if any("order 0" in str(each) for each in values) else of_one_day(values),
+        lambda values, known: fails() if any("order 0" in str(each) for each in values) else of_one_day(values, known),
     )
     result = run(instance, Settings(Path(lake.root).parent, lake.root, database_url), EVENTS_JOB)
     assert result.success

@@ -55,7 +55,7 @@ class Fault:
         return either
 
 
-def is_poisoned(texts: Sequence[object]) -> bool:
+def is_poisoned(texts: Sequence[object], *others: object) -> bool:
     return any(POISON in str(text) for text in texts)
 
 

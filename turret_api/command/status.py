@@ -24,7 +24,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.batch import Batch
 from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_FAILURES, TOPICS
+from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_FAILURES, LEFT_OUT_FIELDS, TOPICS
 from turret_pipeline.semantics.failures import failed_fields
 from turret_pipeline.settings import Settings
 
@@ -127,15 +127,16 @@ def _tables(lake: Lake, project_id: str) -> dict[str, Any]:
     try:
         return _what_there_is(lake, project_id) | {"damage": None}
     except Exception as error:
-        damage = blamed(replace(lake, batch=None), error, project_id, (BUILDS, EVENTS, FIELD_FAILURES, TOPICS))
+        damage = blamed(replace(lake, batch=None), error, project_id, (BUILDS, EVENTS, FIELD_FAILURES, LEFT_OUT_FIELDS, TOPICS))
         if damage is None:
             raise
-        return {"events": None, "topics": None, "built_at": None, "failed_fields": [], "damage": damage.words}
+        return {"events": None, "topics": None, "built_at": None, "failed_fields": [], "left_out_fields": 0, "damage": damage.words}
 
 
 def _what_there_is(lake: Lake, project_id: str) -> dict[str, Any]:
     levels = store.read(lake, TOPICS, project_id, "level")["level"]
     built_at = store.read(lake, BUILDS, project_id, "built_at")["built_at"].max()
+    left_out = store.read(lake, LEFT_OUT_FIELDS, project_id)
     return {
         "events": int(store.scan(lake, EVENTS, project_id).select(pl.len()).collect().item()),
         "topics": int((levels == 0).sum()),
@@ -149,6 +150,7 @@ def _what_there_is(lake: Lake, project_id: str) -> dict[str, Any]:
             }
             for each in failed_fields(store.read(lake, FIELD_FAILURES, project_id))
         ],
+        "left_out_fields": left_out.row(0, named=True)["n_fields"] if left_out.height else 0,
     }
 
 
@@ -205,7 +207,8 @@ def _text(found: dict[str, Any], shows_all: bool) -> str:
     late = [wait for wait in found["pipeline"]["waiting"] if wait["late"]]
     damaged = found["pipeline"]["damaged"]
     lines += [_red(f"DAMAGED    {words}") for words in damaged[:MOST_LATE]]
-    lines += ["Pipeline   in time", ""] if not late else [*(_red(_late(wait)) for wait in late[:MOST_LATE]), ""]
+    in_time = ["Pipeline   in time"] if not damaged else []
+    lines += [*in_time, ""] if not late else [*(_red(_late(wait)) for wait in late[:MOST_LATE]), ""]
     if len(late) > MOST_LATE:
         lines[-1:] = [_red(f"           and {len(late) - MOST_LATE} more projects are late"), ""]
     for each in found["processes"]:
@@ -226,6 +229,11 @@ def _text(found: dict[str, Any], shows_all: bool) -> str:
         for failed in each["failed_fields"]:
             of_day = f" of {failed['received_date']}" if failed["received_date"] else ""
             lines += [f"    FAILED: field {failed['field']} in {failed['table']}{of_day}: {failed['reason']}"]
+        if each["left_out_fields"]:
+            lines += [
+                f"    LIMIT: {each['left_out_fields']:,} metadata fields or more have no type: a project has too many of "
+                "them (docs/operate.md, Limits)"
+            ]
     if len(listed) < len(projects):
         lines += [_rest(projects, len(listed))]
     if found["upgrade"]["lacks"] or found["upgrade"]["obstacles"]:

@@ -95,6 +95,18 @@ FIELD_TYPES = Table(
     ),
 )
 
+LEFT_OUT_FIELDS = Table(
+    "left_out_fields",
+    "How many fields of a project have no type, because it has more than Turret tells apart; no row: all have one.",
+    ("project_id",),
+    (
+        _PROJECT,
+        Column("most", pl.Int64, "fields that have a type"),
+        Column("n_fields", pl.Int64, "fields that have none, at least"),
+        Column("examples", pl.String, "names of some of these, in most events first: a JSON list"),
+    ),
+)
+
 FIELD_HISTORY = Table(
     "field_history",
     "One type that a field's values came to show; what people chose stands in `field_overrides`.",

@@ -28,12 +28,19 @@ def order_of(steps: pl.DataFrame) -> int:
     return int.from_bytes(digest.digest(), "big") >> 2
 
 
-def packed(values: pl.Series) -> dict[str, pl.Series]:
-    """Return `values` (text, null: none) as the columns `values`, `numbers` and `places`, of one row each."""
-    distinct = values.drop_nulls().unique().sort()
-    places = values.cast(pl.Enum(distinct)).to_physical().cast(pl.Int32).fill_null(NONE)
-    columns = {"values": distinct, "numbers": number_column(distinct), "places": places}
-    return {name: column.implode() for name, column in columns.items()}
+def packed(fields: pl.DataFrame) -> pl.DataFrame:
+    """Return each column of `fields` (text, null: none) as a row: `values`, `numbers` and `places`, in their order."""
+    distinct = [values.drop_nulls().unique().sort() for values in fields]
+    # All at once: reading ten texts as numbers takes as long as reading a thousand.
+    numbers = number_column(pl.concat([pl.Series(dtype=pl.String), *distinct]))
+    ends = np.cumsum([len(each) for each in distinct], dtype=np.int64).tolist()
+    of_each = [numbers[end - len(each) : end] for each, end in zip(distinct, ends, strict=True)]
+    places = [
+        values.cast(pl.Enum(each)).to_physical().cast(pl.Int32).fill_null(NONE)
+        for values, each in zip(fields, distinct, strict=True)
+    ]
+    schema = {"values": pl.List(pl.String), "numbers": pl.List(pl.Float64), "places": pl.List(pl.Int32)}
+    return pl.DataFrame({"values": distinct, "numbers": of_each, "places": places}, schema=schema)
 
 
 def unpacked(rows: pl.DataFrame) -> tuple[pl.DataFrame, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from functools import partial
 
 import polars as pl
@@ -17,10 +18,15 @@ from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome
 
 
+def left_out_on(day: dt.date) -> str:
+    """Return the name of the mark that says how many fields of the day have no profile, being too many."""
+    return f"left out on {day.isoformat()}"
+
+
 def bring(task: Task) -> Outcome:
     """After this call each day of `events` that was asked for is profiled, one commit a day.
 
-    Of a field that cannot be profiled the values are counted.
+    Of a field that cannot be profiled the values are counted. A day has the profiles of `MOST_FIELDS` at most.
     """
     outcome = Outcome("field_profiles")
     events, failures = task.open(EVENTS), Failures(task)
@@ -29,12 +35,15 @@ def bring(task: Task) -> Outcome:
     for position, day in enumerate(todo, start=1):
         of_day = events.scan().filter(pl.col("received_date") == day).select("timestamp", "metadata")
         failed: dict[str, Failure] = {}
-        found = profile_fields(of_day.collect(), partial(trying, failed))
+        left_out: set[str] = set()
+        found = profile_fields(of_day.collect(), partial(trying, failed), left_out)
         failpoint.reached("field_profiles.after_analysis")
         failures.settle(failed, day)
         rows = found.with_columns(project_id=pl.lit(task.work.project_id), received_date=pl.lit(day, dtype=pl.Date))
         rows = rows.select(FIELD_PROFILES.schema.names()).sort("month", "field")
-        task.table.replace(rows, [day], days={day: task.inputs(day)})
+        mark = left_out_on(day)
+        marks = {mark: len(left_out)} if left_out or task.table.mark(mark) else {}
+        task.table.replace(rows, [day], days={day: task.inputs(day)}, marks=marks)
         outcome.days[day] = rows.height
         outcome.n_rows += rows.height
         task.work.tell("field_profiles", position, len(todo))

@@ -1,6 +1,7 @@
 """`field_types`: what each metadata field is, from the profiles of all days and from what people chose.
 
-`field_totals` and `field_history` are by-products.
+Of more than `MOST_FIELDS` fields those in most events have one. `field_totals`, `field_history` and `left_out_fields`
+are by-products.
 """
 
 from __future__ import annotations
@@ -8,10 +9,18 @@ from __future__ import annotations
 import datetime as dt
 from functools import partial
 
+import orjson
 import polars as pl
 
 from turret_pipeline import failpoint
-from turret_pipeline.analysis.fields.detect import TOTALS, add_up, detect_types, periods_to_read
+from turret_pipeline.analysis.fields.detect import (
+    MOST_FIELDS,
+    TOTALS,
+    add_up,
+    detect_types,
+    periods_to_read,
+    typed_fields,
+)
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.paths import Lake
@@ -21,9 +30,11 @@ from turret_pipeline.lake.tables import (
     FIELD_PROFILES,
     FIELD_TOTALS,
     FIELD_TYPES,
+    LEFT_OUT_FIELDS,
 )
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed, trying
+from turret_pipeline.stages.field_profiles import left_out_on
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -35,6 +46,9 @@ SEGMENT_FIELDS = "segment fields"
 
 DAYS = "days"
 """Name of the mark in `field_totals` with the number of days that it sums up."""
+
+EXAMPLES = 10
+"""Fields without a type that are named."""
 
 
 def bring(task: Task) -> Outcome:
@@ -49,14 +63,17 @@ def bring(task: Task) -> Outcome:
     work, profiles, table = task.work, task.open(FIELD_PROFILES), task.table
     overrides = task.rows(FIELD_OVERRIDES)
     if task.has_news:
-        totals = _bring_totals(task, profiles)
+        periods = profiles.scan().select("received_date", "month", "field", "n_events", "n_values").collect()
+        all_fields, fields = periods, typed_fields(periods, overrides)
+        periods = periods.filter(pl.col("field").is_in(fields))
+        totals = _bring_totals(task, profiles, periods)
         known = table.scan().drop("project_id").sort("field").collect()
         previous = None if known.is_empty() or task.makes_anew() else known
-        periods = profiles.scan().select("received_date", "month", "field", "n_values").collect()
-        needed = periods_to_read(periods, previous)
+        needed = periods_to_read(periods.drop("n_events"), previous)
         failed: dict[str, Failure] = {}
         chosen = overrides.drop("project_id")
-        found = detect_types(_evidence(profiles, needed), previous, chosen, totals, partial(trying, failed))
+        newest = max(profiles.days(), default=None)
+        found = detect_types(_evidence(profiles, needed), previous, chosen, totals, partial(trying, failed), newest)
         failpoint.reached("field_types.after_analysis")
         failures = Failures(task)
         failures.settle(failed)
@@ -66,6 +83,8 @@ def bring(task: Task) -> Outcome:
             changes = changes.unique("field", keep="last", maintain_order=True)
         _add_to_history(work, task.open(FIELD_HISTORY), changes, anew=is_first)
         failpoint.reached("field_types.after_history")
+        left_out = _left_out(profiles, all_fields, fields)
+        _tell_left_out(task, left_out)
         rows = found.types.with_columns(project_id=pl.lit(work.project_id)).select(FIELD_TYPES.schema.names())
         text = sorted(rows.filter(pl.col("type") == "text")["field"])
         segments = sorted(rows.filter(pl.col("type").is_in(["enum", "number"]))["field"])
@@ -74,6 +93,7 @@ def bring(task: Task) -> Outcome:
         outcome.n_rows = rows.height
         outcome.facts = dict(sorted(rows["type"].value_counts().iter_rows()))
         outcome.facts["profiles read"] = needed.height
+        outcome.facts |= {"fields left out": left_out["n_fields"].item()} if left_out.height else {}
         outcome.facts |= failures.facts
         failpoint.reached("field_types.after_commit")
     return task.finish(outcome)
@@ -102,11 +122,34 @@ def _overrides(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
     return (chosen.select("field", pl.col("decided_at").dt.epoch("us"), "type").rows(),)
 
 
-def _bring_totals(task: Task, profiles: ProjectTable) -> pl.DataFrame:
+def _left_out(profiles: ProjectTable, periods: pl.DataFrame, typed: set[str]) -> pl.DataFrame:
+    """Return the row of `left_out_fields`, or none if every field of every day has a type.
+
+    Fields that a day was profiled without are known by number alone, and may be the same from day to day.
+    """
+    rest = periods.filter(~pl.col("field").is_in(typed)).group_by("field").agg(pl.col("n_events").sum())
+    of_days = [profiles.mark(left_out_on(day)) or 0 for day in profiles.days()]
+    n_fields = max([rest.height, *of_days])
+    examples = rest.sort("n_events", "field", descending=[True, False])["field"].head(EXAMPLES).to_list()
+    row = (profiles.project_id, MOST_FIELDS, n_fields, orjson.dumps(examples).decode())
+    return pl.DataFrame([row] if n_fields else [], schema=LEFT_OUT_FIELDS.schema, orient="row")
+
+
+def _tell_left_out(task: Task, rows: pl.DataFrame) -> None:
+    """After this call `left_out_fields` has these rows."""
+    if not rows.equals(task.rows(LEFT_OUT_FIELDS)):
+        # Opened, and so made, with the first field that is left out: most projects never have one.
+        task.work.open(LEFT_OUT_FIELDS).replace(rows)
+
+
+def _bring_totals(task: Task, profiles: ProjectTable, periods: pl.DataFrame) -> pl.DataFrame:
     """Return the evidence of all days but the newest, kept in `field_totals` so that each day is added once.
 
     The mark `DAYS` says how many days are in it, `inputs` in which state they were: if one of them was profiled again
     since, or came between them, all are added up anew.
+
+    periods: `received_date` and `field` of the profiles of the fields that have a type. Of a field that was left out
+    when a day was added, all days are added when it has one.
     """
     table = task.open(FIELD_TOTALS)
     days = profiles.days()[:-1]
@@ -114,13 +157,17 @@ def _bring_totals(task: Task, profiles: ProjectTable) -> pl.DataFrame:
     n_known = table.mark(DAYS) or 0
     holds = table.inputs() == task.stage.of_version(fingerprint(states[:n_known])) and n_known <= len(days)
     holds = holds and not task.work.full_refresh
+    fields = periods["field"].unique()
     known = table.scan().drop("project_id").sort("field").collect() if holds else pl.DataFrame(schema=TOTALS)
-    added = days[n_known:] if holds else days
-    if not added:
+    known = known.filter(pl.col("field").is_in(fields.implode()))
+    summed, added = (days[:n_known], days[n_known:]) if holds else ([], days)
+    late = periods.filter(pl.col("received_date").is_in(summed)).join(known, on="field", how="anti")
+    if not added and late.is_empty():
         return known
-    for day in added:
-        of_day = profiles.scan().filter(pl.col("received_date") == day).select("field", "evidence").collect()
-        known = add_up(known, of_day)
+    for which, of in ((late["received_date"].unique().sort(), late["field"].unique()), (added, fields)):
+        for day in which:
+            here = (pl.col("received_date") == day) & pl.col("field").is_in(of.implode())
+            known = add_up(known, profiles.scan().filter(here).select("field", "evidence").collect())
     rows = known.with_columns(project_id=pl.lit(task.work.project_id)).select(FIELD_TOTALS.schema.names())
     table.replace(rows, inputs=task.stage.of_version(fingerprint(states)), marks={DAYS: len(days)})
     failpoint.reached("field_totals.after_commit")
@@ -155,8 +202,10 @@ def _add_to_history(work: Work, table: ProjectTable, changes: pl.DataFrame, anew
 
 
 def every_field_has_a_type(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
-    """Every field that was profiled has a type."""
-    fields = store.scan(lake, FIELD_PROFILES, project_id).select("field").unique().collect()
+    """Every field that was profiled has a type, of too many those that most events have."""
+    periods = store.scan(lake, FIELD_PROFILES, project_id).select("field", "n_events").collect()
+    typed = sorted(typed_fields(periods, FIELD_OVERRIDES.empty()))
+    fields = pl.DataFrame({"field": typed}, schema={"field": pl.String})
     return finding(fields, fields.join(store.read(lake, FIELD_TYPES, project_id, "field"), on="field", how="anti"))
 
 
@@ -173,13 +222,19 @@ STAGE = Stage(
             "A person's override wins over what the values show.",
             {"type detected_type confidence reason n_null n_distinct summary": "field_profiles.evidence"},
             {
-                "every_field_has_a_type": Check("every field that was seen has a type", every_field_has_a_type),
+                "every_field_has_a_type": Check("every field that was seen has a type, of too many the most frequent", every_field_has_a_type),
                 "no_field_failed": no_field_failed(FIELD_TYPES),
             },
             _largest,
         ),
     ),
     by_products=(
+        Product(
+            LEFT_OUT_FIELDS,
+            f"How many fields have no type, as a project has more than {MOST_FIELDS:,} of them. Their values stay in "
+            "the events.",
+            {"n_fields examples": "field_profiles.field"},
+        ),
         Product(
             FIELD_HISTORY,
             "When the type of a field changed, from what to what, and why.",

@@ -22,8 +22,9 @@ from turret_pipeline.stages.journey_steps import batches
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
-CHUNK_EVENTS, FIELDS_AT_ONCE = 100_000, 20
-"""What is taken apart at once: Python's objects take several times what the events do."""
+CHUNK_EVENTS, VALUES_AT_ONCE, FIELDS_AT_ONCE = 100_000, 2_000_000, 20
+"""What is taken apart at once: Python's objects take several times what the events do. Events are read again for every
+`VALUES_AT_ONCE` values, but for no fewer than `FIELDS_AT_ONCE` fields."""
 
 STEP = ("received_date", "field", "place", "timestamp", "event_id", "message_date")
 
@@ -68,22 +69,22 @@ def _of_day(work: Work, steps: pl.DataFrame, segments: list[str], known: pl.Data
     there = set(kept.select("field", "segment").iter_rows())
     missing = [name for name in segments if any((field, name) not in there for field in by_field)]
     frames = [kept]
-    for start in range(0, len(missing), FIELDS_AT_ONCE):
-        group = missing[start : start + FIELDS_AT_ONCE]
+    at_once = max(FIELDS_AT_ONCE, VALUES_AT_ONCE // max(1, steps.height))
+    for start in range(0, len(missing), at_once):
+        group = missing[start : start + at_once]
         values = _values(work, steps, group)
         for field, of_field in by_field.items():
             beside = of_field.select("event_id").join(values, on="event_id", how="left", maintain_order="left")
-            for place, name in enumerate(group):
-                if (field, name) not in there:
-                    day = of_field["received_date"][0]
-                    frames.append(_row(work, day, field, name, orders[field], beside[f"value_{place}"]))
+            added = {place: name for place, name in enumerate(group) if (field, name) not in there}
+            rows = packed(beside.select(f"value_{place}" for place in added)).with_columns(
+                project_id=pl.lit(work.project_id),
+                received_date=of_field["received_date"].first(),
+                field=pl.lit(field),
+                segment=pl.Series(list(added.values()), dtype=pl.String),
+                order=pl.lit(orders[field], dtype=pl.Int64),
+            )
+            frames.append(rows.select(STEP_VALUES.schema.names()))
     return pl.concat(frames).sort("field", "segment")
-
-
-def _row(work: Work, day: dt.date, field: str, segment: str, order: int, values: pl.Series) -> pl.DataFrame:
-    named = {"project_id": work.project_id, "received_date": day, "field": field, "segment": segment, "order": order}
-    row = pl.DataFrame({name: [value] for name, value in named.items()}).with_columns(**packed(values))
-    return row.select(STEP_VALUES.schema.names()).cast(STEP_VALUES.schema)
 
 
 def _values(work: Work, steps: pl.DataFrame, fields: list[str]) -> pl.DataFrame:

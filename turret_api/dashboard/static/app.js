@@ -1,7 +1,7 @@
 // Shows the view that the address names. Pages are there at once, their panels as the answers come in; or the page says
 // what is missing and what to do next.
 
-import { ApiError, forget, get } from "./api.js";
+import { ApiError, forget, get, list } from "./api.js";
 import { here, link, go, view } from "./address.js";
 import { drawPictures, forgetPictures } from "./charts.js";
 import { h } from "./dom.js";
@@ -79,8 +79,8 @@ async function show() {
 
 // What a page needs before it can be drawn, but for the settings: events, and a text field among their keys.
 async function content_of(make, id, query) {
-  if (make === settings) return settings({ fields: get("/v1/fields"), id, again: show });
-  const fields = await get("/v1/fields");
+  if (make === settings) return settings({ fields: list("/v1/fields"), id, again: show });
+  const fields = await list("/v1/fields");
   const texts = fields.data.filter((field) => field.type === "text").map((field) => field.field);
   const asked = query.get("field");
   const field = texts.includes(asked) ? asked : (texts[0] ?? null);

@@ -9,7 +9,8 @@ import { later } from "./panel.js";
 
 const DAY_MS = 86_400_000;
 const FEW = 6,
-  MANY = 30;
+  MANY = 30,
+  SEGMENTS = 20;
 const put = (changes) => go(here(changes));
 const isoDay = (time) => new Date(time).toISOString().slice(0, 10);
 
@@ -54,16 +55,44 @@ export function withFilters({ fields, texts, field, query }, ...content) {
           "Event",
           later(get("/v1/events"), (events) => names(events.data, query), 34),
         ),
-        fields.data
-          .filter((each) => each.type === "enum" && (each.values?.length ?? 0) > 1)
-          .map((each) => group(each.field, values(each, query))),
-        fields.data
-          .filter((each) => each.type === "number" && each.bins?.length)
-          .map((each) => group(each.field, numbers(each, query))),
+        segments(fields.data, query),
         set.length ? clear : null,
       ),
     ),
   );
+}
+
+// The fields that tell events apart: of many, those in most events and those with a choice, and one by one the others.
+function segments(fields, query) {
+  const options = fields.filter((each) => each.type === "enum" && (each.values?.length ?? 0) > 1);
+  const all = [...options, ...fields.filter((each) => each.type === "number" && each.bins?.length)];
+  const groupOf = (each) => group(each.field, each.type === "enum" ? values(each, query) : numbers(each, query));
+  if (all.length <= SEGMENTS) return all.map(groupOf);
+  const first = new Set([...all].sort((a, b) => b.n_events - a.n_events).slice(0, SEGMENTS));
+  for (const each of all) if (query.has(`segment.${each.field}`)) first.add(each);
+  const rest = new Map(all.filter((each) => !first.has(each)).map((each) => [each.field, each]));
+  const add = (event) => {
+    const chosen = rest.get(event.target.value);
+    if (!chosen) return;
+    rest.delete(chosen.field);
+    more.before(groupOf(chosen));
+    event.target.value = "";
+  };
+  const known = h(
+    "datalist",
+    { id: "more-segments" },
+    [...rest.keys()].map((field) => h("option", { value: field })),
+  );
+  const input = h("input", {
+    type: "search",
+    name: "more-segments",
+    list: "more-segments",
+    placeholder: "Name of a field…",
+    "aria-label": `Filter by one of ${plural(rest.size, "more field")}`,
+    oninput: add,
+  });
+  const more = group(plural(rest.size, "more field"), input, known);
+  return [all.filter((each) => first.has(each)).map(groupOf), more];
 }
 
 const group = (title, ...content) => h("fieldset", { class: "filter" }, h("legend", {}, title), content);

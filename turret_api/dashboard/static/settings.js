@@ -56,16 +56,59 @@ function metadata({ fields, again }) {
     problem,
     later(
       fields,
-      ({ data }) =>
+      ({ data, left_out }) =>
         data.length
-          ? fieldsTable(data, {
-              edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type),
-              history,
-            })
+          ? [
+              left_out ? leftOut(left_out) : null,
+              listed(data, {
+                edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type),
+                history,
+              }),
+            ]
           : h("p", { class: "empty" }, "No fields yet: they appear with the first events."),
       320,
     ),
   );
+}
+
+function leftOut({ most, n_fields, examples }) {
+  return h(
+    "p",
+    { class: "note", id: "left-out" },
+    `A project has ${count(most)} fields with a type at most: those in most events. At least ${count(n_fields)} more are in the events and have none`,
+    examples.length ? [", for example ", examples.slice(0, 3).join(", ")] : null,
+    ". Such names are mostly ids; send an id as a value, and its field keeps one name.",
+  );
+}
+
+const AT_ONCE = 100;
+
+// The fields; of many, those whose names hold what is looked for, some at a time.
+function listed(fields, how) {
+  if (fields.length <= AT_ONCE) return fieldsTable(fields, how);
+  const place = h("div", {});
+  const input = h("input", {
+    type: "search",
+    id: "find-field",
+    placeholder: "Find a field…",
+    "aria-label": "Find a field by its name or type",
+  });
+  const fill = (n) => {
+    const wanted = input.value.trim().toLowerCase();
+    const matching = fields.filter((each) => `${each.field} ${each.type}`.toLowerCase().includes(wanted));
+    const more = () => fill(n + AT_ONCE);
+    place.replaceChildren(
+      matching.length
+        ? fieldsTable(matching.slice(0, n), how)
+        : h("p", { class: "empty" }, "No field has this name or type."),
+      matching.length > n
+        ? h("p", {}, h("button", { type: "button", onclick: more }, `Show more of ${plural(matching.length, "field")}`))
+        : "",
+    );
+  };
+  input.addEventListener("input", () => fill(AT_ONCE));
+  fill(AT_ONCE);
+  return [h("p", {}, input), place];
 }
 
 function chooser(field, problem, again) {

@@ -17,7 +17,7 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, documented
 from turret_api.read.questions.pages import Listed
 from turret_api.read.views.numbers import Bin
-from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES
+from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES, LEFT_OUT_FIELDS
 from turret_pipeline.semantics.failures import failed_fields
 
 FieldType = Literal["text", "enum", "number", "other"]
@@ -56,11 +56,20 @@ class FieldRow(TypedDict):
     bins: Annotated[list[Bin] | None, Meaning("of a number: about a tenth of them each; together all")]
 
 
+class LeftOut(TypedDict):
+    """Fields without a type: a project has more than Turret tells apart, and those in most events have one."""
+
+    most: Annotated[int, Meaning("fields that have a type; beyond them only those whose type a person chose")]
+    n_fields: Annotated[int, Meaning("fields that have none, at least")]
+    examples: Annotated[list[str], Meaning("names of some of them, in most events first")]
+
+
 @dataclass(frozen=True)
 class Fields(Answer):
-    """Every field of a project, in order of its name."""
+    """Every field of a project that has a type, in order of its name."""
 
     data: list[FieldRow] = dataclasses.field(default_factory=list)
+    left_out: Annotated[LeftOut | None, Meaning("fields without a type; null: every field has one")] = None
     built_at: BuiltAt = None
     next: Next = None
 
@@ -89,13 +98,13 @@ class FieldHistory(Answer):
 class AllFields(Listed):
     """Which fields does the project have, and of which type is each?"""
 
-    tables = (FIELD_TYPES, FIELD_OVERRIDES, FIELD_FAILURES)
+    tables = (FIELD_TYPES, FIELD_OVERRIDES, FIELD_FAILURES, LEFT_OUT_FIELDS)
     answers = Fields
 
     def answer(self, snapshot: Snapshot) -> Fields:
         """Return a page of the fields."""
         data, following = self.page(list_fields(snapshot))
-        return Fields(data, snapshot.built_at(FIELD_TYPES), following)
+        return Fields(data, left_out(snapshot), snapshot.built_at(FIELD_TYPES), following)
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class HistoryOfField(Listed):
 
     field: str = ""
 
-    tables = (FIELD_TYPES, FIELD_HISTORY, FIELD_OVERRIDES)
+    tables = (FIELD_TYPES, FIELD_HISTORY, FIELD_OVERRIDES, LEFT_OUT_FIELDS)
     answers = FieldHistory
 
     def answer(self, snapshot: Snapshot) -> FieldHistory:
@@ -123,6 +132,15 @@ def list_fields(snapshot: Snapshot) -> list[FieldRow]:
     return [field_row(each, chosen.get(each["field"]), failures.get(each["field"])) for each in found]
 
 
+def left_out(snapshot: Snapshot) -> LeftOut | None:
+    """Return which fields have no type, being too many; None: every field has one."""
+    found = snapshot.scan(LEFT_OUT_FIELDS).collect()
+    if found.is_empty():
+        return None
+    row = found.row(0, named=True)
+    return {"most": row["most"], "n_fields": row["n_fields"], "examples": orjson.loads(row["examples"])}
+
+
 def failures_of(snapshot: Snapshot) -> dict[str, str]:
     """Return by field why a build could not do it, of those that failed."""
     found: dict[str, str] = {}
@@ -135,7 +153,9 @@ def find_field(snapshot: Snapshot, field: str) -> dict[str, Any]:
     """Return the field's row of `FIELD_TYPES`; raise `NotFoundError` if the project has no such field."""
     found = snapshot.scan(FIELD_TYPES).filter(pl.col("field") == field).collect()
     if found.is_empty():
-        raise NotFoundError(f"There is no field {field!r}; GET /v1/fields lists them.", field="field")
+        rest = left_out(snapshot)
+        beyond = f", or it is one of those beyond the {rest['most']:,} that most events have" if rest else ""
+        raise NotFoundError(f"There is no field {field!r}{beyond}; GET /v1/fields lists them.", field="field")
     return found.row(0, named=True)
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,15 +21,31 @@ import orjson
 import polars as pl
 
 from turret_pipeline.analysis.fields import shapes as shape
-from turret_pipeline.analysis.fields.evidence import Evidence, count_only, merge, observe
+from turret_pipeline.analysis.fields.evidence import Evidence, Readings, count_only, merge, observe, read_texts
 from turret_pipeline.analysis.fields.messages import extract_messages, text_id
 from turret_pipeline.analysis.fields.verdict import ENUM, NUMBER, OTHER, TEXT, Verdict, judge
 from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_PROFILES, FIELD_TOTALS, FIELD_TYPES, Table
 from turret_pipeline.semantics.values import all_values
 
-__all__ = ["add_up", "detect_types", "extract_messages", "periods_to_read", "profile_fields", "text_id"]
+__all__ = [
+    "add_up",
+    "detect_types",
+    "extract_messages",
+    "most_frequent",
+    "periods_to_read",
+    "profile_fields",
+    "text_id",
+    "typed_fields",
+]
 
 ENOUGH_VALUES = 1_000
+MOST_FIELDS = 5_000
+"""Fields of a project that have a type: beyond, those in most events. Applications that make names of fields out of ids
+would otherwise bring more with every day."""
+COUNTED_FIELDS = 100_000
+"""Fields without a type that are counted one by one."""
+FEW_VALUES = 1_000
+"""Values up to which a field is read together with others."""
 JUDGED_EVERY = 100
 """Values after which a field is judged again, and at its newest period: a rare field need not be every day."""
 CHUNK_EVENTS = 100_000
@@ -73,24 +90,76 @@ class Detection:
     changes: pl.DataFrame
 
 
-def profile_fields(events: pl.DataFrame, trying: Trying = _uncontained) -> pl.DataFrame:
+def profile_fields(
+    events: pl.DataFrame, trying: Trying = _uncontained, left_out: set[str] | None = None
+) -> pl.DataFrame:
     """Return what each metadata field of `events` (`timestamp` and `metadata` of `EVENTS`) held: `PROFILES`.
 
-    One row a month and field, in this order. Values on which the block of `trying` fails are only counted.
+    One row a month and field, in this order. Values on which the block of `trying` fails are only counted. Of more
+    than `MOST_FIELDS` fields those are left out that fewest events have (of the `CHUNK_EVENTS` so far), and put into
+    `left_out`, which does not grow beyond `COUNTED_FIELDS`.
     """
     found: dict[tuple[dt.date, str], Evidence] = {}
+    n_events = Counter[str]()
     month_of = pl.col("timestamp").dt.date().dt.month_start().alias("month")
     for chunk in events.select("metadata", month_of).iter_slices(CHUNK_EVENTS):
-        for (month,), group in chunk.partition_by("month", as_dict=True, maintain_order=True).items():
-            for field, values in all_values(group["metadata"].to_list()).items():
+        groups = chunk.partition_by("month", as_dict=True, maintain_order=True)
+        values = {month: all_values(group["metadata"].to_list()) for (month,), group in groups.items()}
+        for of_month in values.values():
+            n_events.update({field: len(of_field) for field, of_field in of_month.items()})
+        rest = n_events.keys() - most_frequent(n_events)
+        for field in rest:
+            del n_events[field]
+            for of_month in values.values():
+                of_month.pop(field, None)
+        if rest:
+            found = {key: seen for key, seen in found.items() if key[1] not in rest}
+        if left_out is not None:
+            left_out |= set(sorted(rest - left_out)[: COUNTED_FIELDS - len(left_out)])
+        for month, of_month in values.items():
+            known = _readings(of_month)
+            for field, of_field in of_month.items():
                 before = found.get((month, field), Evidence())
                 seen = None
                 with trying(field):
-                    seen = merge([before, observe(values)])
+                    seen = merge([before, observe(of_field, known)])
                     seen.to_json()
-                found[month, field] = seen or merge([before, count_only(values)])
+                found[month, field] = seen or merge([before, count_only(of_field)])
     rows = [(*key, seen.n, _n_values(seen), seen.to_json()) for key, seen in sorted(found.items())]
     return pl.DataFrame(rows, schema=PROFILES, orient="row")
+
+
+def most_frequent(n_events: Mapping[str, int], always: Collection[str] = ()) -> set[str]:
+    """Return the `MOST_FIELDS` fields that most events have, by name where as many have them; and those of `always`.
+
+    n_events: of each field, in how many events it is.
+    """
+    if len(n_events) <= MOST_FIELDS:
+        return set(n_events)
+    first = sorted(n_events, key=lambda field: (-n_events[field], field))
+    return {*first[:MOST_FIELDS], *(field for field in always if field in n_events)}
+
+
+def typed_fields(periods: pl.DataFrame, overrides: pl.DataFrame) -> set[str]:
+    """Return the fields that have a type: the most frequent, and those whose type a person chose.
+
+    periods: `field` and `n_events` of `FIELD_PROFILES`. overrides: as for `detect_types`.
+    """
+    fields = set(periods["field"].unique())
+    if len(fields) <= MOST_FIELDS:
+        return fields
+    n_events = dict(periods.group_by("field").agg(pl.col("n_events").sum()).iter_rows())
+    return most_frequent(n_events, [field for field, chosen in _latest(overrides).items() if chosen])
+
+
+def _readings(values: Mapping[str, Sequence[object]]) -> Readings:
+    """Return what the texts of all fields with few values read as: nearly all of the time goes by the field."""
+    few = [of_field for of_field in values.values() if len(of_field) <= FEW_VALUES]
+    texts = {value for of_field in few for value in of_field if type(value) is str}
+    # A text on which reading fails fails again, and is contained, where its field is read alone.
+    with contextlib.suppress(Exception, pl.exceptions.PanicException):
+        return read_texts(texts) if len(few) > 1 else {}
+    return {}
 
 
 def add_up(totals: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
@@ -123,6 +192,7 @@ def detect_types(
     overrides: pl.DataFrame,
     totals: pl.DataFrame | None = None,
     trying: Trying = _uncontained,
+    newest: dt.date | None = None,
 ) -> Detection:
     """Return every field with its type, in order of the field, and what changed since `previous`.
 
@@ -130,19 +200,20 @@ def detect_types(
     previous: the types that this function returned last time (None: never), which steady the new ones.
     overrides: rows of `FIELD_OVERRIDES`; the latest of a field counts, and null takes the earlier back.
     totals: evidence of all days but the newest (columns `TOTALS`); None: `profiles` are all there is.
+    newest: the day that `totals` is without; default: the newest of `profiles`.
     trying: a field on which its block fails keeps its type; without one it is `other`.
     """
     decided = _latest(overrides)
     before = {} if previous is None else {row["field"]: row for row in previous.iter_rows(named=True)}
     sums = None if totals is None else dict(totals.select("field", "evidence").iter_rows())
-    newest = profiles["received_date"].max()
+    last = newest or profiles["received_date"].max()
     types, changes = [], []
     for field, periods in _by_field(_with_known(profiles, previous)):
         known, row = before.get(field), None
         with trying(field):
             found, changed = _judged(field, periods, known)
             sum_of_field = None if sums is None else sums.get(field, Evidence().to_json())
-            whole = _whole(periods, sum_of_field, newest)
+            whole = _whole(periods, sum_of_field, last)
             row = _row(field, found, decided.get(field), whole, _last_day(periods, known))
             changes += changed
         types.append(row or _unjudged(field, periods, decided.get(field), known))

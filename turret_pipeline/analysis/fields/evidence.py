@@ -17,7 +17,7 @@ import heapq
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,6 +35,10 @@ KEPT_CHARS = 500
 EXAMPLES = 8
 HASH_SPACE = 1 << 48
 _GAMMA = math.log(1.02)
+
+
+Readings = Mapping[str, tuple[str, float | None]]
+"""What texts read as, by text: the shape, and the number that the text says, if any."""
 
 
 @dataclass
@@ -200,12 +204,28 @@ def merge(evidence: Iterable[Evidence]) -> Evidence:
     return whole
 
 
-def observe(values: Sequence[object]) -> Evidence:
-    """Return the evidence of a field's `values` (as JSON decodes them, nulls included). A million take some seconds."""
+def read_texts(texts: Collection[str]) -> Readings:
+    """Return what each of `texts` reads as: its shape, and the number that it says, if it is of a shape that says one.
+
+    Hundreds of texts take hardly longer than one: the texts of many small fields are best read together.
+    """
+    values = pl.Series("value", list(texts), dtype=pl.String)
+    forms = shape.shapes(values)
+    says = forms.is_in(shape.NUMERIC).arg_true()
+    numbers = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(values))
+    numbers = numbers.scatter(says, number_column(values.gather(says))) if len(says) else numbers
+    return dict(zip(values, zip(forms, numbers, strict=True), strict=True))
+
+
+def observe(values: Sequence[object], known: Readings | None = None) -> Evidence:
+    """Return the evidence of a field's `values` (as JSON decodes them, nulls included). A million take some seconds.
+
+    known: of texts that were read already, what they read as.
+    """
     types = Counter(map(type, values))
     found = Evidence(n=len(values), kinds=_kinds(types))
     if types[str]:
-        _observe_texts(found, pl.Series("value", [v for v in values if type(v) is str], dtype=pl.String))
+        _observe_texts(found, Counter(v for v in values if type(v) is str), known or {})
     plain = [v for v in values if type(v) is int or type(v) is float]
     if plain:
         _observe_numbers(found, np.array(plain, dtype=np.float64), np.ones(len(plain), dtype=np.int64))
@@ -238,19 +258,21 @@ def _kinds(types: Counter[type]) -> Counter[str]:
     return found
 
 
-def _observe_texts(found: Evidence, texts: pl.Series) -> None:
-    distinct = texts.value_counts(name="count").sort("value")
-    distinct = distinct.with_columns(shape.shapes(distinct["value"]).alias("shape"))
-    by_shape = distinct.group_by("shape").agg(pl.col("count").sum())
-    found.shapes.update({form: int(count) for form, count in by_shape.iter_rows()})
-    found.chars += int((distinct["value"].str.len_chars() * distinct["count"]).sum())
-    said = distinct.filter(pl.col("shape").is_in(shape.NUMERIC))
-    if said.height:
-        said = said.with_columns(number_column(said["value"]).alias("number")).drop_nulls("number")
-        _observe_numbers(found, said["number"].to_numpy(), said["count"].to_numpy().astype(np.int64))
-    for text, count, form in distinct.iter_rows():
+def _observe_texts(found: Evidence, texts: Counter[str], known: Readings) -> None:
+    """texts: how often each occurs."""
+    if unknown := texts.keys() - known.keys():
+        known = {**known, **read_texts(unknown)}
+    numbers, counts = [], []
+    for text in sorted(texts):
+        (form, number), count = known[text], texts[text]
+        found.shapes[form] += count
+        found.chars += len(text) * count
+        if number is not None:
+            numbers.append(number)
+            counts.append(count)
         if form != shape.BLANK:
             _keep(found, text, count, form)
+    _observe_numbers(found, np.array(numbers, dtype=np.float64), np.array(counts, dtype=np.int64))
     # A text that was cut is hashed again: its key is the hash of the whole.
     kept = {(key if len(v.text) < KEPT_CHARS else _hash(v.text), v.text) for key, v in found.values.items() if v.text}
     found.examples = [text for _, text in heapq.nsmallest(EXAMPLES, kept)]
@@ -286,11 +308,19 @@ def _observe_numbers(found: Evidence, numbers: np.ndarray, counts: np.ndarray) -
     digits = np.where(size < 1, 1, np.floor(np.log10(np.maximum(size, 1) + 0.5)) + 1).astype(int)
     bucket = np.ceil(np.log(np.clip(size, 1e-9, 1e15)) / _GAMMA).astype(int)
     sign = np.sign(numbers).astype(int)
-    table = pl.DataFrame({"digits": digits, "bucket": bucket, "sign": sign, "count": counts})
-    for number, count in table.group_by("digits").agg(pl.col("count").sum()).iter_rows():
-        found.digits[str(number)] += int(count)
-    for side, number, count in table.group_by("sign", "bucket").agg(pl.col("count").sum()).iter_rows():
-        found.buckets["0" if side == 0 else f"{'-' if side < 0 else '+'}{number}"] += int(count)
+    for number, count in _summed(digits, counts):
+        found.digits[str(number)] += count
+    for side in (-1, 0, 1):
+        for number, count in _summed(bucket[sign == side], counts[sign == side]):
+            found.buckets["0" if side == 0 else f"{'-' if side < 0 else '+'}{number}"] += count
+
+
+def _summed(keys: np.ndarray, counts: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield each of `keys` (int64) with the sum of its `counts` (int64), both of shape (n,)."""
+    distinct, place = np.unique(keys, return_inverse=True)
+    sums = np.zeros(len(distinct), dtype=np.int64)
+    np.add.at(sums, place, counts)
+    yield from zip(distinct.tolist(), sums.tolist(), strict=True)
 
 
 def _finite(total: float) -> float:
