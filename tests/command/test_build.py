@@ -147,7 +147,7 @@ def test_status_of_a_home_that_nothing_runs_in_tells_what_there_is_and_leaves_no
     assert found["up"] is False and found["processes"] == []
     assert found["database"] == {"kind": "embedded", "runs": False, "pid": None}
     shop = {"project_id": "shop", "name": "shop", "plan": "pro", "limit": 1_000_000, "used": 0}
-    nothing = {"events": 0, "topics": 0, "built_at": None, "failed_fields": [], "damage": None}
+    nothing = {"events": 0, "topics": 0, "built_at": None, "failed_fields": [], "left_out_fields": 0, "damage": None}
     assert found["projects"] == [shop | nothing]
     assert processes_of(used_home) == []
     assert "`turret up` does not run for it." in turret(used_home, "status").stdout
@@ -189,10 +189,15 @@ def test_status_and_a_build_with_nothing_to_do_name_the_fields_that_failed(used_
         stage.bring(Work(lake, "shop"))
     row = ("shop", "topics", "prompt", None, "TypeError: no len()", 15, "1")
     store.append(lake, FIELD_FAILURES, pl.DataFrame([row], schema=FIELD_FAILURES.schema, orient="row"))
+    left_out = pl.DataFrame([("shop", 5_000, 1_234, "[]")], schema=LEFT_OUT_FIELDS.schema, orient="row")
+    store.append(lake, LEFT_OUT_FIELDS, left_out)
     (project,) = json.loads(turret(used_home, "status", "--json").stdout)["projects"]
     failed = {"field": "prompt", "table": "topics", "received_date": None, "reason": "TypeError: no len()"}
     assert project["failed_fields"] == [failed]
-    assert "FAILED: field prompt in topics: TypeError: no len()" in turret(used_home, "status").stdout
+    assert project["left_out_fields"] == 1_234
+    said = turret(used_home, "status").stdout
+    assert "FAILED: field prompt in topics: TypeError: no len()" in said
+    assert "LIMIT: 1,234 metadata fields or more have no type" in said
     done = turret(used_home, "build")
     assert done.returncode == 1
     words = "build failed: shop: the field prompt failed in topics: TypeError: no len()"

@@ -9,7 +9,7 @@ import pytest
 
 from tests.read.conftest import Api
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_OVERRIDES, FIELD_TYPES
+from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_OVERRIDES, FIELD_TYPES, LEFT_OUT_FIELDS
 
 
 def patch(api: Api, field: str, body: object, key: str = "shop:admin") -> tuple[int, dict]:
@@ -101,3 +101,15 @@ def test_a_field_that_a_build_could_not_do_says_why_until_it_can(own_api: Api) -
     assert patch(own_api, "prompt", {"type": "text"})[1]["failure"] == words
     store.replace(own_api.lake, FIELD_FAILURES, FIELD_FAILURES.empty(), "shop")
     assert fields(own_api)["prompt"]["failure"] is None
+
+
+def test_fields_that_are_too_many_to_have_a_type_are_told(own_api: Api) -> None:
+    assert own_api.get("/v1/fields")["left_out"] is None
+    row = ("shop", 5_000, 1_234, '["id_17", "id_4"]')
+    store.replace(own_api.lake, LEFT_OUT_FIELDS, pl.DataFrame([row], schema=LEFT_OUT_FIELDS.schema, orient="row"), "shop")
+    found = own_api.get("/v1/fields", limit=2)
+    assert found["left_out"] == {"most": 5_000, "n_fields": 1_234, "examples": ["id_17", "id_4"]}
+    assert len(found["data"]) == 2
+    status, refused = patch(own_api, "id_17", {"type": "enum"})
+    assert (status, refused["code"], refused["field"]) == (404, "NOT_FOUND", "field")
+    assert "beyond the 5,000 that most events have" in refused["error"]

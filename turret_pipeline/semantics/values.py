@@ -70,7 +70,12 @@ def field_values(metadata: Sequence[str] | pl.Series, fields: Sequence[str]) -> 
         names = {f"field_{i}": field for i, field in enumerate(plain)}
         decoder = msgspec.json.Decoder(msgspec.defstruct("Metadata", attributes, rename=names, gc=False))
         rows = [msgspec.structs.astuple(decoder.decode(text)) for text in metadata]
-        found = {field: [as_read(row[i]) for row in rows] for i, field in enumerate(plain)}
+        # Of hundreds of fields an event mostly has a few: what is not there is asked for nothing.
+        columns = zip(*rows, strict=True) if rows else ((),) * len(plain)
+        found = {
+            field: [None if value is None else as_read(value) for value in column]
+            for field, column in zip(plain, columns, strict=True)
+        }
     if len(plain) < len(fields):
         events = [orjson.loads(text) for text in metadata]
         found |= {field: [as_read(event.get(field)) for event in events] for field in fields if field not in found}
@@ -79,7 +84,7 @@ def field_values(metadata: Sequence[str] | pl.Series, fields: Sequence[str]) -> 
 
 def canonical_column(values: Sequence[object]) -> pl.Series:
     """Return `values` in their one spelling, as a string column; null for null, lists and objects."""
-    return pl.Series([value if type(value) is str else canonical(value) for value in values], dtype=pl.String)
+    return pl.Series([value if value is None or type(value) is str else canonical(value) for value in values], dtype=pl.String)
 
 
 def number_column(texts: pl.Series) -> pl.Series:
