@@ -25,7 +25,7 @@ from turret_api.command.status import MOST_LISTED
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, read_parts, write_part
-from turret_pipeline.lake.tables import EVENTS, FIELD_FAILURES
+from turret_pipeline.lake.tables import EVENTS, FIELD_FAILURES, LEFT_OUT_FIELDS
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.work import Work

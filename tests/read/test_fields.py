@@ -111,5 +111,5 @@ def test_fields_that_are_too_many_to_have_a_type_are_told(own_api: Api) -> None:
     assert found["left_out"] == {"most": 5_000, "n_fields": 1_234, "examples": ["id_17", "id_4"]}
     assert len(found["data"]) == 2
     status, refused = patch(own_api, "id_17", {"type": "enum"})
-    assert (status, refused["code"], refused["field"]) == (404, "NOT_FOUND", "field")
+    assert (status, refused["code"], refused["field"]) == (404, "INVALID_REQUEST", "field")
     assert "beyond the 5,000 that most events have" in refused["error"]
