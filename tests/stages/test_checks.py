@@ -13,6 +13,7 @@ import pytest
 
 from tests.small_lake import DAYS, PROJECT, copied
 from turret_pipeline.lake import store
+from turret_pipeline.lake.batch import Batch
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_FAILURES, TABLES
 from turret_pipeline.stages import CHECKS
@@ -130,6 +131,7 @@ def test_a_check_sees_its_fault(lake: Lake, fault: Fault) -> None:
             finding = check.find(lake, PROJECT, days)
             assert finding.n_wrong > 0, days
             assert finding.example
+            assert check.find(Batch(lake).lake, PROJECT, days) == finding
     assert check.find(lake, PROJECT).n_wrong == 0
 
 

@@ -149,7 +149,7 @@ class OpenTable:
         if there is None:
             rows = self.rows(project_id)
             return (rows.select(columns) if columns else rows).collect()
-        return there.select(columns) if columns else there
+        return there[list(columns)] if columns else there
 
     def _in_memory(self, project_id: str) -> pl.DataFrame | None:
         held, files = self.held.get(project_id), self.files(project_id)
