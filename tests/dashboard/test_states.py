@@ -136,3 +136,35 @@ def test_every_page_says_in_red_when_events_have_waited_longer_than_they_should(
     expect(visitor.page.locator("#n-messages")).to_be_visible()
     expect(visitor.page.locator("#late")).to_have_count(0)
     assert visitor.problems == []
+
+
+def test_of_thousands_of_fields_some_are_shown_and_the_others_can_be_found(served: Served, visitor: Visitor) -> None:
+    known = served.get("/v1/fields", served.full)
+    plan = next(each for each in known["data"] if each["type"] == "enum")
+    data = known["data"] + [{**plan, "field": f"id_{n}", "n_events": 1} for n in range(1_200)]
+    left_out = {"most": 5_000, "n_fields": 1_234, "examples": ["id_<b>9</b>"]}
+
+    def answer(route: Route) -> None:
+        start = 1_000 if "cursor=rest" in route.request.url else 0
+        rest = None if start else "rest"
+        page = {**known, "data": data[start : start + 1_000], "left_out": left_out, "next": rest}
+        route.fulfill(json=page)
+
+    visitor.page.route("**/v1/fields*", answer)
+    visitor.sign_in(served.full.read_key, "/settings")
+    rows = visitor.page.locator("tr[data-field]")
+    expect(rows).to_have_count(100)
+    expect(visitor.page.locator("#left-out")).to_contain_text("At least 1,234 more")
+    expect(visitor.page.locator("#left-out")).to_contain_text("id_<b>9</b>")
+    visitor.page.get_by_role("button", name="Show more").click()
+    expect(rows).to_have_count(200)
+    visitor.page.locator("#find-field").fill("id_1199")
+    expect(rows).to_have_count(1)
+    visitor.open("/topics")
+    expect(visitor.page.locator("#topics tbody tr").first).to_be_visible()
+    n_groups = visitor.page.locator("fieldset.filter").count()
+    assert n_groups < 30
+    visitor.page.locator("input[name=more-segments]").fill("id_1199")
+    expect(visitor.page.locator("fieldset.filter")).to_have_count(n_groups + 1)
+    expect(visitor.page.locator("fieldset.filter legend", has_text="id_1199")).to_be_visible()
+    assert visitor.problems == []
