@@ -60,6 +60,15 @@ def test_a_damaged_data_file_is_named_to_its_project_alone_until_it_is_mended(
         assert own_api.get("/v1/freshness")["damaged"] is False
 
 
+@pytest.mark.parametrize("damaged", [newest_commit, lambda lake, table: data_file(lake, table, "shop")])
+def test_without_the_times_of_builds_everything_is_answered(own_api: Api, damaged: Callable[[Lake, str], Path]) -> None:
+    flip(damaged(own_api.lake, "builds"))
+    for route in ROUTES:
+        assert own_api.get(route)["built_at"] is None
+    found = own_api.get("/v1/freshness")
+    assert found["damaged"] is True and found["reason"].startswith("The table builds is damaged")
+
+
 @pytest.mark.parametrize("damage", [flip, Path.unlink])
 def test_a_damaged_log_keeps_the_other_tables_answering(own_api: Api, damage: Callable[[Path], None]) -> None:
     commit = newest_commit(own_api.lake, "topic_days")

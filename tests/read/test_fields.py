@@ -106,7 +106,8 @@ def test_a_field_that_a_build_could_not_do_says_why_until_it_can(own_api: Api) -
 def test_fields_that_are_too_many_to_have_a_type_are_told(own_api: Api) -> None:
     assert own_api.get("/v1/fields")["left_out"] is None
     row = ("shop", 5_000, 1_234, '["id_17", "id_4"]')
-    store.replace(own_api.lake, LEFT_OUT_FIELDS, pl.DataFrame([row], schema=LEFT_OUT_FIELDS.schema, orient="row"), "shop")
+    rows = pl.DataFrame([row], schema=LEFT_OUT_FIELDS.schema, orient="row")
+    store.replace(own_api.lake, LEFT_OUT_FIELDS, rows, "shop")
     found = own_api.get("/v1/fields", limit=2)
     assert found["left_out"] == {"most": 5_000, "n_fields": 1_234, "examples": ["id_17", "id_4"]}
     assert len(found["data"]) == 2

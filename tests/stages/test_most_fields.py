@@ -30,11 +30,10 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def receive(lake: Lake, day: int, events: Sequence[Sequence[str]], part: str = "a") -> None:
     """Put an event for each list of fields into a day; each field has a number."""
+    metadata = [json.dumps(dict.fromkeys(keys, 7)) for keys in events]
     rows = [
-        event(
-            1000 * day + number, DAYS[day], event_id=f"{part}{day}-{number}", metadata=json.dumps(dict.fromkeys(keys, 7))
-        )
-        for number, keys in enumerate(events)
+        event(1000 * day + number, DAYS[day], event_id=f"{part}{day}-{number}", metadata=each)
+        for number, each in enumerate(metadata)
     ]
     put(lake, DAYS[day], part, rows)
 

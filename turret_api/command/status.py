@@ -127,10 +127,12 @@ def _tables(lake: Lake, project_id: str) -> dict[str, Any]:
     try:
         return _what_there_is(lake, project_id) | {"damage": None}
     except Exception as error:
-        damage = blamed(replace(lake, batch=None), error, project_id, (BUILDS, EVENTS, FIELD_FAILURES, LEFT_OUT_FIELDS, TOPICS))
+        tables = (BUILDS, EVENTS, FIELD_FAILURES, LEFT_OUT_FIELDS, TOPICS)
+        damage = blamed(replace(lake, batch=None), error, project_id, tables)
         if damage is None:
             raise
-        return {"events": None, "topics": None, "built_at": None, "failed_fields": [], "left_out_fields": 0, "damage": damage.words}
+        unknown = {"events": None, "topics": None, "built_at": None, "failed_fields": [], "left_out_fields": 0}
+        return {**unknown, "damage": damage.words}
 
 
 def _what_there_is(lake: Lake, project_id: str) -> dict[str, Any]:
@@ -231,8 +233,8 @@ def _text(found: dict[str, Any], shows_all: bool) -> str:
             lines += [f"    FAILED: field {failed['field']} in {failed['table']}{of_day}: {failed['reason']}"]
         if each["left_out_fields"]:
             lines += [
-                f"    LIMIT: {each['left_out_fields']:,} metadata fields or more have no type: a project has too many of "
-                "them (docs/operate.md, Limits)"
+                f"    LIMIT: {each['left_out_fields']:,} metadata fields or more have no type: there are too many "
+                "(docs/operate.md, Limits)"
             ]
     if len(listed) < len(projects):
         lines += [_rest(projects, len(listed))]

@@ -84,7 +84,8 @@ def field_values(metadata: Sequence[str] | pl.Series, fields: Sequence[str]) -> 
 
 def canonical_column(values: Sequence[object]) -> pl.Series:
     """Return `values` in their one spelling, as a string column; null for null, lists and objects."""
-    return pl.Series([value if value is None or type(value) is str else canonical(value) for value in values], dtype=pl.String)
+    spelled = [value if value is None or type(value) is str else canonical(value) for value in values]
+    return pl.Series(spelled, dtype=pl.String)
 
 
 def number_column(texts: pl.Series) -> pl.Series:

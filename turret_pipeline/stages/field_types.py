@@ -222,7 +222,9 @@ STAGE = Stage(
             "A person's override wins over what the values show.",
             {"type detected_type confidence reason n_null n_distinct summary": "field_profiles.evidence"},
             {
-                "every_field_has_a_type": Check("every field that was seen has a type, of too many the most frequent", every_field_has_a_type),
+                "every_field_has_a_type": Check(
+                    "every field that was seen has a type, of too many the most frequent", every_field_has_a_type
+                ),
                 "no_field_failed": no_field_failed(FIELD_TYPES),
             },
             _largest,

@@ -126,7 +126,7 @@ def record(work: Work, outcome: Outcome, inputs: int | None) -> None:
     again = (pl.col("stage") == outcome.table) & pl.col("received_date").is_in(
         [day for day, _ in days], nulls_equal=True
     )
-    kept = there.filter(~again) if there.height else there
+    kept = there.filter(~again) if outcome.table in there["stage"] else there
     marks = {} if inputs is None else {recorded_mark(outcome.table): inputs}
     table.replace(pl.concat([kept, rows]), marks=marks)
 

@@ -26,7 +26,7 @@ from deltalake.exceptions import DeltaError
 from turret_api.errors import UnavailableError
 from turret_api.read.engine.cache import PATIENCE_S, Cache
 from turret_pipeline.lake import store, sums
-from turret_pipeline.lake.damage import ANEW, DamageError, notes
+from turret_pipeline.lake.damage import ANEW, DamageError, note, notes
 from turret_pipeline.lake.inspection import is_standing
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, TABLES, Table
@@ -207,7 +207,8 @@ class Snapshot:
         self.library = library
         self.project_id = project_id
         self.generation = generation
-        self._files = files
+        # Where `builds` is damaged, answers go on without the time that they are of.
+        self._files = {**files, BUILDS.name: [] if isinstance(files[BUILDS.name], DamageError) else files[BUILDS.name]}
 
     def state(self, *tables: Table) -> str:
         """Return a fingerprint of the project's rows in `tables`: equal while none of them was written."""
@@ -232,8 +233,12 @@ class Snapshot:
         )
 
     def built_at(self, *tables: Table) -> dt.datetime | None:
-        """Return when any of `tables` was last built for the project; None: never."""
+        """Return when any of `tables` was last built for the project; None: never, or `builds` is damaged."""
         names = [table.name for table in tables]
-        builds = self.remember("builds", (BUILDS,), lambda: self.scan(BUILDS).select("stage", "built_at").collect())
+        try:
+            builds = self.remember("builds", (BUILDS,), lambda: self.scan(BUILDS).select("stage", "built_at").collect())
+        except DamageError as error:
+            note(self.library.lake, error.damage)
+            return None
         found = builds.filter(pl.col("stage").is_in(names))["built_at"].max()
         return found if isinstance(found, dt.datetime) else None

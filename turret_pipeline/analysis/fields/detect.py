@@ -176,13 +176,15 @@ def periods_to_read(periods: pl.DataFrame, previous: pl.DataFrame | None) -> pl.
 
     periods: `received_date`, `month`, `field`, `n_values` of all. previous: as for `detect_types`.
     """
+    keys = ["received_date", "month", "field"]
+    if previous is None:
+        return periods.select(keys).sort("field", "month", "received_date")
     known = _with_known(periods, previous)
     old = ~pl.col("is_new")
     later = pl.col("n_values").filter(old).cum_sum(reverse=True).over("field", mapping_strategy="explode")
     needed = known.filter(old).sort("field", "month", "received_date")
     needed = needed.with_columns(n_after=later - pl.col("n_values")).filter(pl.col("n_after") < ENOUGH_VALUES)
     newest = known.filter(pl.col("is_new") | (pl.col("received_date") == pl.col("received_date").max()))
-    keys = ["received_date", "month", "field"]
     return pl.concat([needed.select(keys), newest.select(keys)]).unique().sort("field", "month", "received_date")
 
 
