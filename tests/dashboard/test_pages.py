@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 import urllib.parse
 
 from playwright.sync_api import expect
@@ -333,6 +334,24 @@ def test_a_session_is_read_message_by_message(served: Served, visitor: Visitor) 
     expect(page.locator(".talk .text")).to_have_text([message["text"] for message in expected])
     visitor.open("/sessions/nothing")
     expect(page.locator("h1")).to_have_text("There is no such session")
+
+
+def test_a_long_session_is_read_a_page_at_a_time(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key)
+    page = visitor.page
+    messages = served.get("/v1/messages", served.full, limit="500")["data"]
+    longest = Counter(each["session_id"] for each in messages).most_common(1)[0][0]
+    expected = served.get(f"/v1/sessions/{longest}", served.full)["data"]
+    assert len(expected) > 2
+    at_once = len(expected) - 1
+    page.route("**/v1/sessions?*", lambda route: route.continue_(url=f"{route.request.url}&limit={at_once}"))
+    visitor.open(f"/sessions/{longest}")
+    expect(page.locator(".talk .text")).to_have_count(at_once)
+    expect(page.locator(".page-head")).to_contain_text(f"{len(expected):,} messages")
+    page.get_by_role("button", name="Show later messages").click()
+    expect(page.locator(".talk .text")).to_have_text([message["text"] for message in expected])
+    expect(page.get_by_role("button", name="Show later messages")).to_be_hidden()
+    assert visitor.problems == []
 
 
 def test_a_link_to_a_session_leads_to_it_whatever_it_is_called(served: Served, visitor: Visitor) -> None:

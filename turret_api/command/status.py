@@ -131,7 +131,13 @@ def _tables(lake: Lake, project_id: str) -> dict[str, Any]:
         damage = blamed(replace(lake, batch=None), error, project_id, tables)
         if damage is None:
             raise
-        unknown = {"events": None, "topics": None, "built_at": None, "failed_fields": [], "left_out_fields": 0}
+        unknown: dict[str, Any] = {
+            "events": None,
+            "topics": None,
+            "built_at": None,
+            "failed_fields": [],
+            "left_out_fields": 0,
+        }
         return {**unknown, "damage": damage.words}
 
 

@@ -1,6 +1,6 @@
 // One session, message by message, each with its topic.
 
-import { ApiError, list } from "./api.js";
+import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
 import { node, pageHead } from "./data.js";
 import { h } from "./dom.js";
@@ -12,13 +12,51 @@ export async function session({ field, id }) {
   if (id === null) return unknown();
   let found;
   try {
-    found = await list(path, asked);
+    found = await get(path, asked);
   } catch (error) {
     if (error instanceof ApiError && error.status === 404) return unknown();
     throw error;
   }
   const lasted = found.ended_at ? (new Date(found.ended_at) - new Date(found.started_at)) / 1000 : null;
-  const users = [...new Set(found.data.map((message) => message.user_id))];
+  const talk = h("ol", { class: "talk" });
+  const about = h("dl", { class: "pairs" });
+  const problem = h("p", { class: "problem", role: "alert" });
+  const more = h("button", { type: "button", onclick: () => show(following) }, "Show later messages");
+  const users = new Set();
+  let last = null,
+    next = null;
+  const following = () => get(path, { ...asked, cursor: next });
+  // A session may have any number of messages: a page of them at a time.
+  const add = (page) => {
+    for (const message of page.data) {
+      talk.append(line(message, last, field));
+      users.add(message.user_id);
+      last = message;
+    }
+    next = page.next;
+    more.hidden = next === null;
+    about.replaceChildren(
+      h("dt", {}, "Session"),
+      h("dd", {}, h("code", {}, found.session_id)),
+      h("dt", {}, users.size === 1 ? "User" : "Users"),
+      h(
+        "dd",
+        {},
+        [...users].map((user) => h("code", {}, user)),
+      ),
+    );
+  };
+  const show = async (ask) => {
+    more.disabled = true;
+    try {
+      add(await ask());
+      problem.textContent = "";
+    } catch (error) {
+      problem.textContent = error.message;
+    }
+    more.disabled = false;
+  };
+  add(found);
   return h(
     "div",
     {},
@@ -37,48 +75,35 @@ export async function session({ field, id }) {
         "two-thirds",
         { id: "messages", exports: { table: [path, { ...asked, limit: 1000 }] } },
         found.data.length
-          ? h(
-              "ol",
-              { class: "talk" },
-              found.data.map((message, i) =>
-                h(
-                  "li",
-                  { "data-event": message.event_id },
-                  h(
-                    "p",
-                    { class: "fine" },
-                    i
-                      ? `after ${gap((new Date(message.timestamp) - new Date(found.data[i - 1].timestamp)) / 1000)}`
-                      : moment(message.timestamp),
-                    " · ",
-                    node(message.topic_id ?? "unassigned", message.topic_label, field),
-                  ),
-                  h("p", { class: "text" }, message.text),
-                ),
-              ),
-            )
+          ? [talk, more, problem]
           : h("p", { class: "empty" }, "None of this session's events has a text in this field."),
       ),
       panel(
         "About it",
         "third",
         { id: "about" },
-        h(
-          "dl",
-          { class: "pairs" },
-          h("dt", {}, "Session"),
-          h("dd", {}, h("code", {}, found.session_id)),
-          h("dt", {}, users.length === 1 ? "User" : "Users"),
-          h(
-            "dd",
-            {},
-            users.map((user) => h("code", {}, user)),
-          ),
-        ),
+        about,
       ),
     ),
   );
 }
+
+// A message, and how long after the one before it (null: the first).
+const line = (message, before, field) =>
+  h(
+    "li",
+    { "data-event": message.event_id },
+    h(
+      "p",
+      { class: "fine" },
+      before
+        ? `after ${gap((new Date(message.timestamp) - new Date(before.timestamp)) / 1000)}`
+        : moment(message.timestamp),
+      " · ",
+      node(message.topic_id ?? "unassigned", message.topic_label, field),
+    ),
+    h("p", { class: "text" }, message.text),
+  );
 
 const unknown = () =>
   h(
