@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 import urllib.parse
+from collections import Counter
 
 from playwright.sync_api import expect
 
