@@ -9,8 +9,8 @@
 | `ctfidf_model` | BERTopic's own, with BM25 weights | |
 | `representation_model` | `labels.representation.TopicLabels` | `bertopic.representation.KeyBERTInspired` |
 
-Importing this module imports BERTopic, which takes seconds; so `topics.fit` does it inside the fit. Its pictures and the
-representations that need transformers are left out: nothing here asks for them, and they would take as long again and
+Importing this module imports BERTopic, which takes seconds; so `topics.fit` does it inside the fit. Its pictures and
+the representations that need transformers are left out: nothing here asks for them, and they take as long again and
 230 MB, for plotly, umap, numba and transformers.
 """
 
