@@ -24,6 +24,8 @@ from turret_pipeline.settings import Settings
 
 CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+# Chromium would keep a process ready for a page that nobody opens.
+CHROMIUM_OPTIONS += ["--disable-features=SpareRendererForSitePerProcess"]
 PATIENCE_MS = 40_000
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -84,16 +86,20 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 # Not for the session: while Playwright's loop is open in this thread, no other code can run one, as Dagster does.
 @pytest.fixture(scope="module")
-def browser() -> Iterator[BrowserContext]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     if not CHROMIUM.exists():
         pytest.fail(f"{CHROMIUM} is missing: install it with `apt-get install chromium` (or the like of your system)")
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_OPTIONS)
-        # One context for all: what it caches (the picture library above all) is loaded once.
-        context = opened.new_context(viewport={"width": 1280, "height": 900})
+        # One context for all, with a profile: the scripts (the picture library above all) are loaded and compiled once.
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.getbasetemp() / "chromium",
+            executable_path=str(CHROMIUM),
+            args=CHROMIUM_OPTIONS,
+            viewport={"width": 1280, "height": 900},
+        )
         context.set_default_timeout(PATIENCE_MS)
         yield context
-        opened.close()
+        context.close()
 
 
 @dataclass

@@ -7,22 +7,16 @@ which costs seconds; nothing is called before it, so that no child inherits a th
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import signal
 import sys
-import warnings
 
-for name in ("sentence_transformers", "bertopic"):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        importlib.import_module(name)
-
-from turret_pipeline import failpoint  # noqa: E402
-from turret_pipeline.lake.paths import Lake  # noqa: E402
-from turret_pipeline.stages import STAGE_OF, embeddings, events, journey_steps  # noqa: E402
-from turret_pipeline.stages.work import Work  # noqa: E402
+import turret_pipeline.analysis.topics.bertopic  # noqa: F401 - the slow import
+from turret_pipeline import failpoint
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.stages import STAGE_OF, embeddings, events, journey_steps
+from turret_pipeline.stages.work import Work
 
 
 def obey(order: dict[str, str | int]) -> None:

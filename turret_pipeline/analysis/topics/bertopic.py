@@ -9,13 +9,18 @@
 | `ctfidf_model` | BERTopic's own, with BM25 weights | |
 | `representation_model` | `labels.representation.TopicLabels` | `bertopic.representation.KeyBERTInspired` |
 
-Importing this module imports BERTopic, which takes seconds; so `topics.fit` does it inside the fit.
+Importing this module imports BERTopic, which takes seconds; so `topics.fit` does it inside the fit. Its pictures and
+the representations that need transformers are left out: nothing here asks for them, and they take as long again and
+230 MB, for plotly, umap, numba and transformers.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -25,7 +30,28 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from turret_pipeline.analysis.topics.neighbours import WORD, Terms
 
-with warnings.catch_warnings():
+_LEFT_OUT: dict[str, ModuleType | None] = {
+    "bertopic.plotting": ModuleType("bertopic.plotting"),
+    "bertopic.representation._textgeneration": None,
+    "bertopic.representation._visual": None,
+    "bertopic.representation._zeroshot": None,
+}
+"""What BERTopic finds instead of its modules: an empty one, or that it is not installed, which it puts up with."""
+
+
+@contextmanager
+def _without_what_nobody_asks_for() -> Iterator[None]:
+    """Leave out the modules of `_LEFT_OUT` that are not there yet; behind the block they can be imported as ever."""
+    hidden = {name: module for name, module in _LEFT_OUT.items() if name not in sys.modules}
+    sys.modules.update(hidden)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+with warnings.catch_warnings(), _without_what_nobody_asks_for():
     warnings.simplefilter("ignore")  # BERTopic changes the process's warning filters when imported
     from bertopic import BERTopic
     from bertopic._bertopic import TopicMapper
