@@ -117,7 +117,7 @@ def serve_model() -> Iterator[Callable[..., Server]]:
 
     def start(say: Callable[[dict[str, Any]], str | bytes], **how: Any) -> Server:
         server = Server(say, **how)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         running.append(server)
         return server
 

@@ -175,9 +175,11 @@ def test_a_folder_without_a_model_is_refused_by_name(tmp_path: Path) -> None:
 def test_importing_the_module_loads_no_torch_and_a_fit_nothing_that_it_does_not_use() -> None:
     script = (
         "import sys, turret_pipeline.embedder.embed, turret_pipeline.analysis.topics.fit; print(*sys.modules);"
-        "import turret_pipeline.analysis.topics.bertopic; print(*sys.modules)"
+        "import turret_pipeline.analysis.topics.bertopic as ours; print(*sys.modules);"
+        "import bertopic; print(bertopic._bertopic.plotting.visualize_topics.__name__)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    imported, fitting = (set(line.split()) for line in done.stdout.splitlines())
+    imported, fitting, drawing = (set(line.split()) for line in done.stdout.splitlines())
     assert not {"torch", "bertopic", "sentence_transformers"} & imported
     assert "bertopic" in fitting and not {"transformers", "umap", "plotly", "numba"} & fitting
+    assert drawing == {"visualize_topics"}

@@ -9,13 +9,14 @@
 | `ctfidf_model` | BERTopic's own, with BM25 weights | |
 | `representation_model` | `labels.representation.TopicLabels` | `bertopic.representation.KeyBERTInspired` |
 
-Importing this module imports BERTopic, which takes seconds; so `topics.fit` does it inside the fit. Its pictures and
-the representations that need transformers are left out: nothing here asks for them, and they take as long again and
-230 MB, for plotly, umap, numba and transformers.
+Importing this module imports BERTopic, which takes seconds; so `topics.fit` does it inside the fit. Its pictures are
+loaded when one is asked for, and the representations that need transformers are left out: they would take as long again
+and 230 MB, for plotly, umap, numba and transformers.
 """
 
 from __future__ import annotations
 
+import importlib
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -30,13 +31,23 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from turret_pipeline.analysis.topics.neighbours import WORD, Terms
 
+
+class _AtFirstUse(ModuleType):
+    """A module that is imported when a function of it is first asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # whoever looks through all modules
+            raise AttributeError(name)
+        return getattr(importlib.import_module(self.__name__), name)
+
+
 _LEFT_OUT: dict[str, ModuleType | None] = {
-    "bertopic.plotting": ModuleType("bertopic.plotting"),
+    "bertopic.plotting": _AtFirstUse("bertopic.plotting"),
     "bertopic.representation._textgeneration": None,
     "bertopic.representation._visual": None,
     "bertopic.representation._zeroshot": None,
 }
-"""What BERTopic finds instead of its modules: an empty one, or that it is not installed, which it puts up with."""
+"""What BERTopic finds in the place of its modules; None: it finds one not installed, which it puts up with."""
 
 
 @contextmanager
