@@ -15,12 +15,14 @@ import httpx
 import polars as pl
 import psutil
 import pytest
+from click.testing import CliRunner
 
 from tests.command.kills import DYING, while_waiting
 from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, event, put
 from turret_api.accounts import Accounts
 from turret_api.command.build import bring_in_spools, spooled
+from turret_api.command.main import main
 from turret_api.command.status import MOST_LISTED
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import store
@@ -41,6 +43,13 @@ def turret(home: Path, *arguments: str, **environment: str) -> subprocess.Comple
     command = [sys.executable, "-m", "turret_api", *arguments]
     environment = {**os.environ, "TURRET_HOME": str(home), **environment}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def said(home: Path, *arguments: str, **environment: str) -> str:
+    """Return what a `turret` command that starts nothing prints; a process for it would take a second to import."""
+    done = CliRunner().invoke(main, arguments, env={"TURRET_HOME": str(home), **environment})
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 def track(url: str, key: str, text: str) -> None:
@@ -92,7 +101,7 @@ def test_the_builder_gets_the_signals_that_we_get_and_its_exit_status_is_ours() 
         assert build.wait() == 7
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_builder_that_hears_no_signal_is_killed_in_time(number: signal.Signals) -> None:
     script = (
         "import os, signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, {2, 15}); "
@@ -105,15 +114,15 @@ def test_a_builder_that_hears_no_signal_is_killed_in_time(number: signal.Signals
         builder = psutil.Process(int(build.stdout.readline()))
         started = time.monotonic()
         build.send_signal(number)
-        _, said = build.communicate(timeout=60)
+        _, words = build.communicate(timeout=60)
         assert (build.returncode, time.monotonic() - started < 15) == (130, True)
-    assert said == "build interrupted; what is done is done, the next build goes on from there\n"
+    assert words == "build interrupted; what is done is done, the next build goes on from there\n"
     assert not builder.is_running()
 
 
 def test_sigterm_ends_a_build_in_15_seconds_and_the_next_one_goes_on(used_home: Path) -> None:
-    assert turret(used_home, "project", "create", "shop").returncode == 0
-    assert turret(used_home, "project", "create", "other").returncode == 0
+    said(used_home, "project", "create", "shop")
+    said(used_home, "project", "create", "other")
     lake = Settings.from_environment({"TURRET_HOME": str(used_home)}).open_lake()
     for project in ("other", "shop"):
         put(lake, DAYS[0], "a", [event(n, DAYS[0]) for n in range(30)], project=project)
@@ -123,10 +132,10 @@ def test_sigterm_ends_a_build_in_15_seconds_and_the_next_one_goes_on(used_home: 
     with while_waiting(used_home, "events.after_read"):
         started = time.monotonic()
         build.terminate()
-        said, _ = build.communicate(timeout=60)
+        words, _ = build.communicate(timeout=60)
         seconds = time.monotonic() - started
-    assert (build.returncode, seconds < 15) == (130, True), said
-    assert "interrupted" in said.splitlines()[-1], "and no other project was begun"
+    assert (build.returncode, seconds < 15) == (130, True), words
+    assert "interrupted" in words.splitlines()[-1], "and no other project was begun"
     assert processes_of(used_home) == []
     assert turret(used_home, "build", "--asset", "events").returncode == 0
     assert [len(store.read(lake, EVENTS, project)) for project in ("other", "shop")] == [30, 30]
@@ -142,7 +151,7 @@ def test_a_killed_build_leaves_no_builder_that_works_on() -> None:
 
 
 def test_status_of_a_home_that_nothing_runs_in_tells_what_there_is_and_leaves_nothing_running(used_home: Path) -> None:
-    assert turret(used_home, "project", "create", "shop", "--plan", "pro").returncode == 0
+    said(used_home, "project", "create", "shop", "--plan", "pro")
     found = json.loads(turret(used_home, "status", "--json").stdout)
     assert found["up"] is False and found["processes"] == []
     assert found["database"] == {"kind": "embedded", "runs": False, "pid": None}
@@ -150,11 +159,11 @@ def test_status_of_a_home_that_nothing_runs_in_tells_what_there_is_and_leaves_no
     nothing = {"events": 0, "topics": 0, "built_at": None, "failed_fields": [], "left_out_fields": 0, "damage": None}
     assert found["projects"] == [shop | nothing]
     assert processes_of(used_home) == []
-    assert "`turret up` does not run for it." in turret(used_home, "status").stdout
+    assert "`turret up` does not run for it." in said(used_home, "status")
 
 
 def test_status_of_many_projects_lists_some_and_says_how_many_there_are(used_home: Path) -> None:
-    assert turret(used_home, "project", "create", "shop").returncode == 0
+    said(used_home, "project", "create", "shop")
     settings = Settings.from_environment({"TURRET_HOME": str(used_home)})
     with database(settings) as url:
         accounts = Accounts(url)
@@ -168,18 +177,18 @@ def test_status_of_many_projects_lists_some_and_says_how_many_there_are(used_hom
         STAGES[0].bring(Work(lake, made[position]))
     row = (made[-1], "topics", "prompt", None, "TypeError: no len()", 15, "1")
     store.append(lake, FIELD_FAILURES, pl.DataFrame([row], schema=FIELD_FAILURES.schema, orient="row"))
-    lines = turret(used_home, "status").stdout.splitlines()
+    lines = said(used_home, "status").splitlines()
     named = [line.split()[0] for line in lines if line.split() and line.split()[0] in made]
     assert named[:2] == [made[-1], made[-2]] and len(named) == MOST_LISTED
     assert lines[-1] == (
         f"  and 10 more: {len(made)} projects with 6 events; something is wrong in 1; `turret status --all` lists them"
     )
-    everything = turret(used_home, "status", "--all").stdout.splitlines()
+    everything = said(used_home, "status", "--all").splitlines()
     assert [line.split()[0] for line in everything if line.split() and line.split()[0] in made] == made
 
 
 def test_status_and_a_build_with_nothing_to_do_name_the_fields_that_failed(used_home: Path) -> None:
-    assert turret(used_home, "project", "create", "shop").returncode == 0
+    said(used_home, "project", "create", "shop")
     lake = Settings.from_environment({"TURRET_HOME": str(used_home)}).open_lake()
     event = dict.fromkeys(PART_SCHEMA, None) | {"event_id": "e1", "session_id": "s1", "user_id": "u1", "name": "asked"}
     at = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
@@ -191,13 +200,13 @@ def test_status_and_a_build_with_nothing_to_do_name_the_fields_that_failed(used_
     store.append(lake, FIELD_FAILURES, pl.DataFrame([row], schema=FIELD_FAILURES.schema, orient="row"))
     left_out = pl.DataFrame([("shop", 5_000, 1_234, "[]")], schema=LEFT_OUT_FIELDS.schema, orient="row")
     store.append(lake, LEFT_OUT_FIELDS, left_out)
-    (project,) = json.loads(turret(used_home, "status", "--json").stdout)["projects"]
+    (project,) = json.loads(said(used_home, "status", "--json"))["projects"]
     failed = {"field": "prompt", "table": "topics", "received_date": None, "reason": "TypeError: no len()"}
     assert project["failed_fields"] == [failed]
     assert project["left_out_fields"] == 1_234
-    said = turret(used_home, "status").stdout
-    assert "FAILED: field prompt in topics: TypeError: no len()" in said
-    assert "LIMIT: 1,234 metadata fields or more have no type" in said
+    text = said(used_home, "status")
+    assert "FAILED: field prompt in topics: TypeError: no len()" in text
+    assert "LIMIT: 1,234 metadata fields or more have no type" in text
     done = turret(used_home, "build")
     assert done.returncode == 1
     words = "build failed: shop: the field prompt failed in topics: TypeError: no len()"

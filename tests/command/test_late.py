@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.command.test_build import track, turret
+from tests.command.test_build import said, track, turret
 from tests.command.test_serve import serving
 from tests.processes.conftest import until
 from turret_api.accounts import Accounts
@@ -53,16 +53,16 @@ def test_events_that_nothing_builds_are_late_until_they_are_built(
             # They can be stored all the same, and are.
             ready = httpx.get(f"{address}/readyz")
             assert (ready.status_code, ready.json()["pipeline"]) == (200, "late")
-            pipeline = json.loads(turret(used_home, "status", "--json", **limits).stdout)["pipeline"]
+            pipeline = json.loads(said(used_home, "status", "--json", **limits))["pipeline"]
             assert pipeline["late"] is True and pipeline["late_after_s"] == 2
             assert [each["late"] for each in pipeline["waiting"]] == [True]
-            text = turret(used_home, "status", **limits).stdout
+            text = said(used_home, "status", **limits)
             if roll_s == "1":
                 assert freshness(other.read_key) == fresh
                 assert "LATE: shop: Events have waited to be built into the table events since" in text
                 assert turret(used_home, "build", **limits).returncode == 0
                 until(lambda: freshness(shop.read_key) == fresh)
                 assert httpx.get(f"{address}/readyz/pipeline").json() == {"status": "ready"}
-                assert "Pipeline   in time" in turret(used_home, "status", **limits).stdout
+                assert "Pipeline   in time" in said(used_home, "status", **limits)
             else:
                 assert "LATE: Events have waited in the spool" in text

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from tests.command.test_build import turret
+from tests.command.test_build import said
 from tests.processes.conftest import processes_of, until
 from turret_api.accounts import Accounts
 from turret_api.command.main import main
@@ -173,7 +173,7 @@ def test_files_that_cannot_be_used_are_refused_at_the_start_in_one_line(
 
 def test_commands_beside_a_server_use_its_database(used_home: Path) -> None:
     with serving(used_home):
-        assert turret(used_home, "project", "create", "shop").returncode == 0
+        said(used_home, "project", "create", "shop")
     with database(Settings.from_environment({"TURRET_HOME": str(used_home)})) as url:
         accounts = Accounts(url)
         assert [each.project_id for each in accounts.projects()] == ["shop"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turret_pipeline.embedder.embed import Embedder, ModelError, _Torch, model_key, open_embedder
+from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.embedder.runtime import Encoder, padded_batches
+from turret_pipeline.lake.paths import Lake
 
 TEXTS = [
     "How do I reset my password?",
@@ -30,8 +33,11 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def embedder() -> Embedder:
-    return open_embedder(None)
+def embedder(tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake], None]) -> Embedder:
+    """The model that ships with Turret, converted once for all tests."""
+    lake = Lake(str(tmp_path_factory.mktemp("embedder")))
+    keep_model(lake)
+    return open_lake_embedder(lake, None)
 
 
 def test_vectors_are_of_unit_length_and_in_the_order_of_the_texts(embedder: Embedder) -> None:

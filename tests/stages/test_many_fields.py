@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from tests.small_lake import DAYS, THEMES, bring, bring_one, event, put, tables
+from tests.small_lake import DAYS, THEMES, bring, bring_one, copied, event, put, tables
 from turret_pipeline import failpoint
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
@@ -24,11 +24,11 @@ N_FIELDS = 3
 OF_A_FIT = ("topic_fits", "topic_lineage", "topics", "topic_assignments")
 
 
-@pytest.fixture
-def lake(lake_before: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake with the events of a project whose messages lie in `N_FIELDS` fields, on two days; so many are many."""
-    monkeypatch.setattr(topics, "FEW_FIELDS", N_FIELDS - 1)
-    lake, themes = lake_before("end"), list(THEMES.values())
+@pytest.fixture(scope="module")
+def embedded(before: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake of `lake`; not to be written to."""
+    folder = copied(before["end"], tmp_path_factory.mktemp("many") / "lake")
+    lake, themes = Lake(str(folder)), list(THEMES.values())
     for turn, day in enumerate(DAYS[:2]):
         rows = []
         for number in range(turn * 90, turn * 90 + 90):
@@ -37,7 +37,14 @@ def lake(lake_before: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch) ->
             rows.append(event(number, day) | {"metadata": json.dumps({f"prompt_{number % N_FIELDS}": text})})
         put(lake, day, f"p{turn}", rows, MANY)
     bring(lake, MANY, until="embeddings")
-    return lake
+    return folder
+
+
+@pytest.fixture
+def lake(embedded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake with the events of a project whose messages lie in `N_FIELDS` fields, on two days; so many are many."""
+    monkeypatch.setattr(topics, "FEW_FIELDS", N_FIELDS - 1)
+    return Lake(str(copied(embedded, tmp_path / "lake")))
 
 
 def commits(lake: Lake) -> dict[str, int]:
