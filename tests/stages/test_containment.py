@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from deltalake.exceptions import DeltaError
 
 from tests.corpora.stand_in import StandIn
-from tests.small_lake import DAYS, PROJECT, event, planted_rows, put, versions
+from tests.small_lake import DAYS, PROJECT, copied, event, planted_rows, put, versions
 from tests.stages.test_versions import with_next_version
 from turret_pipeline.analysis.fields import detect
 from turret_pipeline.analysis.labels import names
@@ -112,12 +112,34 @@ MORE_KINDS = {"embeddings", "field_profiles", "field_types", "vectors", "labels"
 """Those that strike where another kind, or another test, does too."""
 
 
+def stand_in(patch: pytest.MonkeyPatch) -> None:
+    """Embed by the stand-in instead of the model."""
+    for module in (embeddings, fit):
+        patch.setattr(module, "open_lake_embedder", lambda lake, model: StandIn(model, "words"))
+
+
 @pytest.fixture
-def two_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lake]:
+def two_fields(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
     """A lake of events with the text fields `prompt` and `broken`, embedded by the stand-in."""
-    monkeypatch.setattr(embeddings, "open_lake_embedder", lambda lake, model: StandIn(model, "words"))
-    monkeypatch.setattr(fit, "open_lake_embedder", lambda lake, model: StandIn(model, "words"))
-    yield made_lake(tmp_path / "lake")
+    stand_in(monkeypatch)
+    return made_lake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake of `built`; not to be written to."""
+    lake = made_lake(tmp_path_factory.mktemp("built") / "lake")
+    with pytest.MonkeyPatch.context() as patch:
+        stand_in(patch)
+        bring(lake)
+    return Path(lake.root)
+
+
+@pytest.fixture
+def built(built_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake like `two_fields` that was built while nothing failed."""
+    stand_in(monkeypatch)
+    return Lake(str(copied(built_once, tmp_path / "built")))
 
 
 def made_lake(folder: Path) -> Lake:
@@ -167,11 +189,9 @@ def failing_checks(lake: Lake) -> set[str]:
     "kind", [pytest.param(kind, marks=[pytest.mark.long] if kind in MORE_KINDS else []) for kind in KINDS]
 )
 def test_a_field_that_fails_fails_alone_and_is_tried_again_when_something_changed(
-    kind: str, two_fields: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, two_fields: Lake, built: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lake, table = two_fields, KINDS[kind]
-    good = made_lake(tmp_path / "good")
-    bring(good)
+    lake, good, table = two_fields, built, KINDS[kind]
     with monkeypatch.context() as patch:
         fault = plant(kind, patch)
         bring(lake)
@@ -232,42 +252,40 @@ def test_a_profile_that_fails_leaves_the_values_counted(two_fields: Lake, monkey
 
 @pytest.mark.parametrize("kind", [pytest.param("field_profiles", marks=pytest.mark.long), "field_types"])
 def test_a_text_field_stays_one_while_it_cannot_be_profiled_or_judged(
-    kind: str, two_fields: Lake, monkeypatch: pytest.MonkeyPatch
+    kind: str, built: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bring(two_fields)
     plant(kind, monkeypatch)
-    more(two_fields, 900)
-    bring(two_fields)
-    assert failures(two_fields) == [(kind, "broken")]
-    types = store.read(two_fields, TABLES["field_types"], PROJECT)
+    more(built, 900)
+    bring(built)
+    assert failures(built) == [(kind, "broken")]
+    types = store.read(built, TABLES["field_types"], PROJECT)
     assert types.filter(field="broken")["type"].to_list() == ["text"]
-    assert store.read(two_fields, TABLES["messages"], PROJECT).filter(field="broken").height == 241
-    assert failing_checks(two_fields) == {f"{kind}.no_field_failed"}
+    assert store.read(built, TABLES["messages"], PROJECT).filter(field="broken").height == 241
+    assert failing_checks(built) == {f"{kind}.no_field_failed"}
 
 
 @pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_refit_that_fails_leaves_the_topics_and_new_texts_get_them(
-    full_refresh: bool, two_fields: Lake, monkeypatch: pytest.MonkeyPatch
+    full_refresh: bool, built: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bring(two_fields)
-    before = store.read(two_fields, TABLES["topics"], PROJECT).filter(field="broken").sort("topic_id")
+    before = store.read(built, TABLES["topics"], PROJECT).filter(field="broken").sort("topic_id")
     with monkeypatch.context() as patch:
         plant("fit", patch)
         rows = [with_broken(event(n, DAYS[2], f"tell me about my parcel please, case {n}")) for n in range(900, 1000)]
-        put(two_fields, DAYS[2], "many", rows)
-        bring(two_fields, full_refresh)
-        assert failures(two_fields) == [("topics", "broken")]
-        after = store.read(two_fields, TABLES["topics"], PROJECT).filter(field="broken").sort("topic_id")
+        put(built, DAYS[2], "many", rows)
+        bring(built, full_refresh)
+        assert failures(built) == [("topics", "broken")]
+        after = store.read(built, TABLES["topics"], PROJECT).filter(field="broken").sort("topic_id")
         assert after.equals(before)
-        texts = store.read(two_fields, TABLES["topic_assignments"], PROJECT).filter(field="broken")
-        said = store.read(two_fields, TABLES["messages"], PROJECT).filter(field="broken")
+        texts = store.read(built, TABLES["topic_assignments"], PROJECT).filter(field="broken")
+        said = store.read(built, TABLES["messages"], PROJECT).filter(field="broken")
         assert set(texts["text_id"]) == set(said["text_id"])
         new = said.filter(pl.col("event_id").is_in([f"e{n}" for n in range(900, 1000)]))
         assert texts.join(new, on="text_id", how="semi")["topic_id"].null_count() < 50
-    more(two_fields, 1001)
-    bring(two_fields)
-    assert failures(two_fields) == []
-    fits = store.read(two_fields, TABLES["topic_fits"], PROJECT).filter(field="broken").sort("model_version")
+    more(built, 1001)
+    bring(built)
+    assert failures(built) == []
+    fits = store.read(built, TABLES["topic_fits"], PROJECT).filter(field="broken").sort("model_version")
     assert fits["model_version"].to_list() == [1, 2]
 
 
@@ -385,16 +403,15 @@ def test_a_field_whose_texts_all_fail_is_given_up_after_a_few_and_the_other_is_e
     assert len(asked) < 4 * MOST_ALONE + 20
 
 
-def test_a_picture_that_cannot_be_drawn_stops_nothing(two_fields: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    bring(two_fields)
+def test_a_picture_that_cannot_be_drawn_stops_nothing(built: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     fault = Fault(ZeroDivisionError("no width"))
     monkeypatch.setattr(topics, "topic_map", fault.around(topics.topic_map, lambda *_: fault.n_raised == 0))
     (product,) = (each for each in STAGE_OF["topics"].makes if each.table.name == "topics")
-    work = Work(two_fields, PROJECT, MODEL)
+    work = Work(built, PROJECT, MODEL)
     shown = product.shows(work, work.open(product.table).scan())
     maps = [str(value) for name, value in shown.items() if name.startswith("map of")]
     assert maps[0] == "not drawn: ZeroDivisionError: no width" and maps[1].startswith("<svg")
-    assert containment.failures_of(two_fields, PROJECT) == []
+    assert containment.failures_of(built, PROJECT) == []
 
 
 def test_a_vocabulary_of_one_word_makes_topics_and_fails_nothing(two_fields: Lake) -> None:
