@@ -55,7 +55,7 @@ def projects(settings: Settings) -> list[object]:
         accounts.close()
 
 
-@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz", "a.tar.xz"])
+@pytest.mark.parametrize("name", ["a.tar", pytest.param("a.tar.gz", marks=pytest.mark.long), "a.tar.xz"])
 def test_what_is_restored_is_what_was_there(new_settings: Callable[[str], Settings], tmp_path: Path, name: str) -> None:
     one, two = new_settings("one"), new_settings("a second home")
     assert turret(one, "restore", HOME_OF_0_1_0).exit_code == 0

@@ -22,9 +22,9 @@ from turret_pipeline.stages.work import Work
 Kill = Callable[[Lake, str, str, int], int]
 
 BEFORE_MODELS = [
-    ("events", "events.after_read", 0),
+    pytest.param("events", "events.after_read", 0, marks=pytest.mark.long),
     ("events", "events.after_read", 1),
-    ("events", "events.after_group", 0),
+    pytest.param("events", "events.after_group", 0, marks=pytest.mark.long),
     ("events", "events.after_group", 2),
     ("events", "events.after_day", 2),
     ("field_profiles", "field_profiles.after_analysis", 1),
@@ -46,11 +46,11 @@ TO_THE_END = [
     ("topics", "topic_assignments.after_commit", 0),
     ("journey_steps", "journey_steps.after_analysis", 1),
     ("journey_steps", "journey_steps.after_days", 0),
-    ("step_values", "step_values.after_analysis", 1),
+    pytest.param("step_values", "step_values.after_analysis", 1, marks=pytest.mark.long),
     ("step_values", "step_values.after_days", 0),
-    ("journey_moves", "journey_moves.after_analysis", 1),
+    pytest.param("journey_moves", "journey_moves.after_analysis", 1, marks=pytest.mark.long),
     ("journey_moves", "journey_moves.after_days", 1),
-    ("topic_days", "topic_days.after_analysis", 0),
+    pytest.param("topic_days", "topic_days.after_analysis", 0, marks=pytest.mark.long),
     ("topic_days", "topic_days.after_commit", 0),
     ("journey_edges", "journey_edges.after_analysis", 0),
     ("journey_edges", "journey_edges.after_commit", 0),
