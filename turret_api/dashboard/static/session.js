@@ -78,12 +78,7 @@ export async function session({ field, id }) {
           ? [talk, more, problem]
           : h("p", { class: "empty" }, "None of this session's events has a text in this field."),
       ),
-      panel(
-        "About it",
-        "third",
-        { id: "about" },
-        about,
-      ),
+      panel("About it", "third", { id: "about" }, about),
     ),
   );
 }
