@@ -160,6 +160,25 @@ def test_what_is_no_archive_or_one_of_a_later_version_is_refused_before_anything
     assert not settings.home.exists()
 
 
+@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+def test_a_byte_that_flipped_in_an_archive_is_noticed(
+    new_settings: Callable[[str], Settings], tmp_path: Path, name: str
+) -> None:
+    one, archive = new_settings("one"), tmp_path / name
+    assert turret(one, "restore", HOME_OF_0_1_0).exit_code == 0
+    upgrade(one, str(one.database_url), lambda _: None)
+    assert turret(one, "backup", archive).exit_code == 0
+    content = bytearray(archive.read_bytes())
+    place = content.rfind(b"PGDMP") + 3000 if name == "a.tar" else len(content) // 2
+    content[place] ^= 1
+    archive.write_bytes(content)
+    done = turret(new_settings("two"), "restore", archive)
+    assert done.exit_code == 1
+    assert ("holds other bytes" in done.output) if name == "a.tar" else ("cannot be read" in done.output)
+    (said,) = [line for line in done.output.splitlines() if line.startswith("Error")]
+    assert str(archive) in said
+
+
 def test_no_name_in_an_archive_leads_out_of_the_home(new_settings: Callable[[str], Settings], tmp_path: Path) -> None:
     for name in ("home/../../outside", "lake/../../outside", "/outside", "lake/../inside"):
         settings = new_settings(f"home-{len(name)}")

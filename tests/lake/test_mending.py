@@ -18,7 +18,7 @@ from turret_pipeline.lake.inspection import damage_of_parts, damage_of_table, st
 from turret_pipeline.lake.mending import UnmendableError, mend
 from turret_pipeline.lake.parts import list_parts, read_parts, write_part
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EVENTS, FIELD_OVERRIDES, FIELD_TOTALS, Table
+from turret_pipeline.lake.tables import EVENTS, FIELD_OVERRIDES, FIELD_TOTALS, FIELD_TYPES, Table
 
 NOW = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 
@@ -100,8 +100,8 @@ def test_rows_that_a_build_makes_are_taken_out_and_nobody_takes_the_rest_for_all
     opened = ProjectTable(lake, FIELD_TOTALS, "shop")
     assert opened.inputs() == 0  # so that a build makes them anew
     assert store.read(lake, FIELD_TOTALS, "hotel").height == 2
-    assert standing(lake) == [Damage("tables/field_totals/project_id=shop", ANEW)]
-    opened.append(rows("shop", "prompt", "plan"), inputs=8)
+    assert standing(lake) == [Damage("tables/field_types/project_id=shop", ANEW)]
+    ProjectTable(lake, FIELD_TYPES, "shop").set_inputs(8)
     assert standing(lake) == [] == notes(lake)
 
 
@@ -112,7 +112,7 @@ def test_a_log_without_a_copy_costs_the_table_only_where_a_build_makes_it_again(
         sums.unseal(lake, str(commit))
     assert "made anew" in mend(lake, only(lake, FIELD_TOTALS), in_no_backup)
     assert store.read(lake, FIELD_TOTALS, "shop").height == 0
-    assert standing(lake, "shop") == [Damage("tables/field_totals/project_id=shop", ANEW)]
+    assert standing(lake, "shop") == [Damage("tables/field_types/project_id=shop", ANEW)]
     with pytest.raises(UnmendableError, match="no build makes again"):
         mend(lake, only(lake, FIELD_OVERRIDES), in_no_backup, may_lose=True)
 

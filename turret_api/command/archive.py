@@ -5,14 +5,19 @@ lake/…           tables as of one commit each, with the log up to it; raw even
 spool/N/…        each spool of this host, as of one commit
 home/…           the secret that signs the dashboard's cookies, and the demo's keys
 database.dump    the schemas of the accounts and of Dagster, as `pg_dump -Fc` writes them
+sums.json        the SHA-256 of each file before it, by name; archives of earlier versions have none
 
 Embedding models and logs are not in it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import subprocess
+import tarfile
+from typing import IO, Any, cast
 
 import click
 import msgspec
@@ -20,7 +25,7 @@ from sqlalchemy.engine import URL, make_url
 
 from turret_api.processes.postgres_keeper import binaries
 
-MANIFEST, DUMP = "turret.json", "database.dump"
+MANIFEST, DUMP, SUMS = "turret.json", "database.dump", "sums.json"
 HOME_FILES = ("dashboard.secret", "demo-keys.json")
 SCHEMAS = ("turret", "dagster")
 
@@ -30,6 +35,49 @@ class Manifest(msgspec.Struct):
 
     turret: str
     layout: int
+
+
+class Summing:
+    """A stream whose bytes are summed up (SHA-256) as they are read."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._sum = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes."""
+        content = self._stream.read(size)
+        self._sum.update(content)
+        return content
+
+    def digest(self) -> str:
+        """Return the sum of the whole stream, in hexadecimal; what was not read yet is read."""
+        while self.read(1 << 20):
+            pass
+        return self._sum.hexdigest()
+
+
+class SummedArchive(tarfile.TarFile):
+    """An archive that is written, with the sums of its files."""
+
+    def __init__(self, *words: Any, **named: Any) -> None:
+        self.sums: dict[str, str] = {}
+        super().__init__(*words, **named)
+
+    def addfile(self, tarinfo: tarfile.TarInfo, fileobj: Any = None) -> None:
+        """Add a file, and its sum to `sums`."""
+        if fileobj is None:
+            super().addfile(tarinfo)
+            return
+        summing = Summing(fileobj)
+        super().addfile(tarinfo, cast("IO[bytes]", summing))
+        self.sums[tarinfo.name] = summing.digest()
+
+    def add_bytes(self, name: str, content: bytes) -> None:
+        """Add a file with this content."""
+        about = tarfile.TarInfo(name)
+        about.size = len(content)
+        self.addfile(about, io.BytesIO(content))
 
 
 def run_postgres(program: str, url: str, *words: str) -> None:

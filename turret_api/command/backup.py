@@ -8,7 +8,6 @@ build mends. An event that is in a spool and in a part too is counted once, as a
 
 from __future__ import annotations
 
-import io
 import os
 import tarfile
 import tempfile
@@ -22,7 +21,7 @@ import msgspec
 import pyarrow.fs
 
 from turret_api.collector.slots import KEYS_FILE, SPOOL_FILE, slot_folders
-from turret_api.command.archive import DUMP, HOME_FILES, MANIFEST, SCHEMAS, Manifest, run_postgres
+from turret_api.command.archive import DUMP, HOME_FILES, MANIFEST, SCHEMAS, SUMS, Manifest, SummedArchive, run_postgres
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import store
 from turret_pipeline.lake.damage import DamageError
@@ -63,19 +62,16 @@ def write(settings: Settings, url: str, archive: Path, say: Callable[[str], None
         with unfinished.open("wb") as stream:
             os.fchmod(stream.fileno(), 0o600)
             kind = _COMPRESSION.get(archive.suffix, "")
-            with tarfile.open(fileobj=stream, mode=f"w:{kind}") as tar:  # type: ignore[call-overload]
+            with SummedArchive.open(fileobj=stream, mode=f"w:{kind}") as tar:  # type: ignore[call-overload]
                 _fill(tar, settings, url, Path(folder), say)
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(archive)
 
 
-def _fill(tar: tarfile.TarFile, settings: Settings, url: str, folder: Path, say: Callable[[str], None]) -> None:
+def _fill(tar: SummedArchive, settings: Settings, url: str, folder: Path, say: Callable[[str], None]) -> None:
     lake = settings.open_lake()
-    manifest = msgspec.json.encode(Manifest(version("turret"), layout_of(lake)))
-    about = tarfile.TarInfo(MANIFEST)
-    about.size = len(manifest)
-    tar.addfile(about, io.BytesIO(manifest))
+    tar.add_bytes(MANIFEST, msgspec.json.encode(Manifest(version("turret"), layout_of(lake))))
     for table in reversed(TABLES.values()):
         n_files = sum(_copy(tar, lake, name, needed=True) for name in _files_of(lake, table))
         if n_files:
@@ -96,6 +92,7 @@ def _fill(tar: tarfile.TarFile, settings: Settings, url: str, folder: Path, say:
     schemas = [f"--schema={name}" for name in SCHEMAS]
     run_postgres("pg_dump", url, "-Fc", "--no-owner", "--no-privileges", f"--file={dump}", *schemas)
     tar.add(dump, DUMP)
+    tar.add_bytes(SUMS, msgspec.json.encode(tar.sums))
     say(f"database: {dump.stat().st_size:,} bytes")
 
 

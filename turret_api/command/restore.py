@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
+import lzma
 import os
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import click
 import msgspec
@@ -17,7 +20,7 @@ import pyarrow.fs
 
 from turret_api.accounts import AccountError, Accounts
 from turret_api.collector.slots import slot_folders
-from turret_api.command.archive import DUMP, MANIFEST, Manifest, run_postgres
+from turret_api.command.archive import DUMP, MANIFEST, SUMS, Manifest, Summing, run_postgres
 from turret_api.command.system import running
 from turret_api.command.upgrade import UNFINISHED
 from turret_api.processes.postgres import database
@@ -58,6 +61,8 @@ def read(settings: Settings, url: str, archive: Path, say: Callable[[str], None]
     Raise `click.ClickException` where it cannot be read.
     """
     lake, n_files = settings.open_lake(), 0
+    told: dict[str, str] = {}
+    found: dict[str, str] = {}
     with tempfile.TemporaryDirectory(dir=settings.home) as folder, _opened(archive) as tar:
         dump = Path(folder) / DUMP
         for member in tar:
@@ -65,9 +70,13 @@ def read(settings: Settings, url: str, archive: Path, say: Callable[[str], None]
             name = tarfile.data_filter(member, str(settings.home)).name
             if ".." in name.split("/"):  # nor out of a lake that lies elsewhere
                 raise click.ClickException(f"{archive} cannot be read: {name} leads out of its folder")
-            content = tar.extractfile(member)
-            if content is None:
+            stream = tar.extractfile(member)
+            if stream is None:
                 continue
+            if name == SUMS:
+                told = msgspec.json.decode(stream.read(), type=dict[str, str])
+                continue
+            content = Summing(stream)
             part, _, rest = name.partition("/")
             if part == "lake":
                 _put(lake, rest, content)
@@ -76,6 +85,12 @@ def read(settings: Settings, url: str, archive: Path, say: Callable[[str], None]
                 _keep(settings.home / (name if part == "spool" else rest), content)
             elif name == DUMP:
                 _keep(dump, content)
+            found[name] = content.digest()
+        # What a compressed file says of itself stands behind the last file in it.
+        while tar.fileobj is not None and tar.fileobj.read(1 << 20):
+            pass
+        if wrong := sorted(name for name in told if told[name] != found.get(name)):
+            raise click.ClickException(f"{archive} is damaged: {wrong[0]} in it holds other bytes than were written")
         say(f"lake: {n_files:,} files")
         if not dump.exists():
             raise click.ClickException(f"{archive} ends early: there is no {DUMP} in it")
@@ -109,8 +124,9 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(archive) as tar:
             yield tar
-    except (tarfile.TarError, EOFError, msgspec.DecodeError) as error:
-        raise click.ClickException(f"{archive} cannot be read: {error}") from error
+    except (tarfile.TarError, EOFError, msgspec.DecodeError, gzip.BadGzipFile, zlib.error, lzma.LZMAError) as error:
+        reason = str(error).partition("\n")[0].rstrip(":")
+        raise click.ClickException(f"{archive} cannot be read: {reason}") from error
     except OSError as error:
         raise click.ClickException(f"the restore failed: {error}") from error
 
@@ -123,17 +139,17 @@ def _manifest(tar: tarfile.TarFile, archive: Path) -> Manifest:
     return msgspec.json.decode(content.read(), type=Manifest)
 
 
-def _put(lake: Lake, name: str, content: IO[bytes]) -> None:
+def _put(lake: Lake, name: str, content: Summing) -> None:
     filesystem, root = lake.filesystem()
     path = f"{root}/{name}"
     if lake.is_local:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     with filesystem.open_output_stream(path) as stream:
-        shutil.copyfileobj(content, stream)
+        shutil.copyfileobj(cast("IO[bytes]", content), stream)
 
 
-def _keep(file: Path, content: IO[bytes]) -> None:
+def _keep(file: Path, content: Summing) -> None:
     """After this call the file, which its owner alone may read, has the content."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-        shutil.copyfileobj(content, stream)
+        shutil.copyfileobj(cast("IO[bytes]", content), stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import subprocess
 import sys
 import tarfile
@@ -11,9 +12,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import msgspec
 import psycopg2
 
-from turret_api.command.archive import DUMP
+from turret_api.command.archive import DUMP, SUMS
 from turret_api.doctor.databases import mend_control, restore_database
 from turret_api.doctor.fault import DATABASE, MODEL, SPOOL, Fault
 from turret_api.doctor.spools import mend_spool
@@ -33,6 +35,8 @@ class Backup:
     def __init__(self, archive: Path | None) -> None:
         self._tar = None if archive is None else tarfile.open(archive)  # noqa: SIM115 - open as long as this is
         self._members = {} if self._tar is None else {each.name: each for each in self._tar}
+        self._sums: dict[str, str] = {}  # archives of earlier versions have none
+        self._sums = msgspec.json.decode(self._read(SUMS) or b"{}", type=dict[str, str])
 
     def __bool__(self) -> bool:
         return self._tar is not None
@@ -48,7 +52,12 @@ class Backup:
     def _read(self, name: str) -> bytes | None:
         member = self._members.get(name)
         stream = None if self._tar is None or member is None else self._tar.extractfile(member)
-        return None if stream is None else stream.read()
+        if stream is None:
+            return None
+        content = stream.read()
+        if self._sums.get(name) not in (None, hashlib.sha256(content).hexdigest()):
+            raise click.ClickException(f"the backup is damaged: {name} in it holds other bytes than were written")
+        return content
 
 
 def mend_all(settings: Settings, faults: list[Fault], backup: Backup, may_lose: bool, say: Say) -> list[str]:

@@ -151,7 +151,7 @@ def is_standing(lake: Lake, damage: Damage) -> bool:
         if table is None:
             return False
         if damage.reason == ANEW:
-            return _is_unbuilt(lake, table, str(damage.project_id))
+            return table.made_with is None and _is_unbuilt(lake, table, str(damage.project_id))
         try:
             used = files_of(lake, table)
         except DamageError:

@@ -110,17 +110,31 @@ def _mend_log(lake: Lake, table: Table, address: str) -> str:
             "`turret doctor --mend --from-backup ARCHIVE` puts the file back from a backup"
         )
     for project in list_projects(lake):
-        note(lake, Damage(f"tables/{table.name}/project_id={project}", ANEW))
+        _begin_anew(lake, table, project)
     filesystem, root = lake.filesystem()
     sums.unseal_folder(lake, lake.table(table.name))
     with contextlib.suppress(FileNotFoundError):
         filesystem.delete_dir(f"{root}{lake.table(table.name).removeprefix(lake.root)}")
-    return "the table was removed; it is made anew"
+    return f"the table was removed; {_then(table)}"
+
+
+def _then(table: Table) -> str:
+    """Return what becomes of rows that are gone, in words."""
+    return "builds write to it as they go on" if table.made_with == table.name else "what was in it is made anew"
+
+
+def _begin_anew(lake: Lake, table: Table, project_id: str) -> None:
+    """Let the project's rows of the table be made anew, where a build makes them; readers are told until then."""
+    made_with = TABLES[table.made_with or table.name]
+    if made_with.made_with is None:
+        note(lake, Damage(f"tables/{made_with.name}/project_id={project_id}", ANEW))
+        if made_with is not table:
+            ProjectTable(lake, made_with, project_id).replace(made_with.empty(), inputs=0)
 
 
 def _take_out(lake: Lake, table: Table, project_id: str, address: str) -> str:
     """Take the rows of the project (of the day of receipt that the file is of) out of the table."""
-    note(lake, Damage(f"tables/{table.name}/project_id={project_id}", ANEW))
+    _begin_anew(lake, table, project_id)
     opened = ProjectTable(lake, table, project_id)
     log = MarkLog(lake, table)
     log.catch_up()
@@ -132,7 +146,7 @@ def _take_out(lake: Lake, table: Table, project_id: str, address: str) -> str:
         days = [day for day in days if day in only]
     opened.replace(table.empty(), only, inputs=0, days=dict.fromkeys(days, 0))
     _set_aside(lake, address)
-    return f"the rows of {project_id}{f' of {only[0]}' if only else ''} were taken out; they are made anew"
+    return f"the rows of {project_id}{f' of {only[0]}' if only else ''} were taken out; {_then(table)}"
 
 
 def _set_rows_aside(lake: Lake, table: Table, project_id: str, address: str) -> str:

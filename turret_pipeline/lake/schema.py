@@ -29,6 +29,8 @@ class Table:
     group_rows: rows that lie together in a file, so that others need not be read (Parquet's row groups); 0: many.
     is_kept: whether rows hold what no build makes again: people's decisions, the ids of topics, and their history.
         An upgrade may add columns to such a table, and never makes it anew.
+    made_with: the table with which rows are made, where this one bears no mark of what they were made from; its own
+        name: no build makes rows again that are gone, and the next ones write what is then to be told.
     log_kept_h: hours for which older versions can be read. Each commit looks through all names in the log, so that
     30,000 of them, which a project with a steady stream makes in some days, cost a third of a second a commit.
     """
@@ -41,6 +43,7 @@ class Table:
     group_rows: int = 0
     log_kept_h: int = 24
     is_kept: bool = False
+    made_with: str | None = None
 
     @cached_property
     def schema(self) -> pl.Schema:

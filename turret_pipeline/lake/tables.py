@@ -73,6 +73,7 @@ FIELD_TOTALS = Table(
     "What one field held on all days of receipt but the newest: the sum of `field_profiles`.",
     ("project_id", "field"),
     (_PROJECT, _FIELD, Column("evidence", pl.String, "mergeable counts, a JSON object; see `analysis.fields.detect`")),
+    made_with="field_types",
 )
 
 FIELD_TYPES = Table(
@@ -105,6 +106,7 @@ LEFT_OUT_FIELDS = Table(
         Column("n_fields", pl.Int64, "fields that have none, at least"),
         Column("examples", pl.String, "names of some of these, in most events first: a JSON list"),
     ),
+    made_with="field_types",
 )
 
 FIELD_HISTORY = Table(
@@ -120,6 +122,7 @@ FIELD_HISTORY = Table(
         Column("confidence", pl.Float64, "of `type`, 0 to 1"),
         Column("reason", pl.String, "why, in words"),
     ),
+    made_with="field_types",
 )
 
 MESSAGES = Table(
@@ -353,6 +356,7 @@ FIELD_FAILURES = Table(
         Column("n_messages", pl.Int64, "messages that the field had at the last try; 0 where they do not matter"),
         Column("tried_with", pl.String, "fingerprint of the method and settings of the last try"),
     ),
+    made_with="field_failures",
 )
 
 BUILDS = Table(
@@ -369,6 +373,7 @@ BUILDS = Table(
         Column("seconds", pl.Float64, "how long it took"),
     ),
     log_kept_h=1,
+    made_with="builds",
 )
 
 TABLES: dict[str, Table] = {each.name: each for each in list(globals().values()) if isinstance(each, Table)}
