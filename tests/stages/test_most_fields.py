@@ -63,6 +63,27 @@ def test_the_fields_in_most_events_have_a_type_and_the_rest_are_told(lake: Lake)
     assert left_out(lake) == [(MOST, 3, ["id_1", "key_0", "key_1"])]
 
 
+def test_a_field_of_a_type_is_not_among_those_that_have_none(lake: Lake) -> None:
+    receive(lake, 0, [["a", "b", "c", "d"]] * 9)
+    receive(lake, 1, [["a", "v", "w", "x", "y"]])  # of which the day has no profile of `y`
+    build(lake)
+    assert left_out(lake) == [(MOST, 3, ["v", "w", "x"])]
+    receive(lake, 2, [["b", "c", "d"], ["b", "c", "d"], ["z1", "z2"]])
+    build(lake)
+    assert left_out(lake) == [(MOST, 4, ["v", "w", "x", "z1"])]
+
+
+def test_what_later_events_make_frequent_is_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detect, "CHUNK_EVENTS", 2)
+    metadata = ['{"a": 1, "b": 1, "c": 1, "d": 1, "e": 1}', '{"a": 1}', *['{"e": 1}'] * 2]
+    events = pl.DataFrame({"metadata": metadata}).with_columns(
+        timestamp=pl.lit(dt.datetime(2026, 10, 1, tzinfo=dt.UTC))
+    )
+    left: set[str] = set()
+    assert detect.profile_fields(events, left_out=left)["field"].to_list() == ["a", "b", "c", "e"]
+    assert left == {"d"}
+
+
 def test_as_many_fields_as_may_be_are_all_there_and_no_table_tells_otherwise(lake: Lake) -> None:
     receive(lake, 0, [[f"field_{n}" for n in range(MOST)]])
     build(lake)

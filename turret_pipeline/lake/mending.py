@@ -129,7 +129,8 @@ def _begin_anew(lake: Lake, table: Table, project_id: str) -> None:
     if made_with.made_with is None:
         note(lake, Damage(f"tables/{made_with.name}/project_id={project_id}", ANEW))
         if made_with is not table:
-            ProjectTable(lake, made_with, project_id).replace(made_with.empty(), inputs=0)
+            with contextlib.suppress(DamageError):  # of its own log, for which it is made anew anyway
+                ProjectTable(lake, made_with, project_id).replace(made_with.empty(), inputs=0)
 
 
 def _take_out(lake: Lake, table: Table, project_id: str, address: str) -> str:

@@ -125,10 +125,15 @@ def _overrides(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
 def _left_out(profiles: ProjectTable, periods: pl.DataFrame, typed: set[str]) -> pl.DataFrame:
     """Return the row of `left_out_fields`, or none if every field of every day has a type.
 
-    Fields that a day was profiled without are known by number alone, and may be the same from day to day.
+    Fields that a day was profiled without are known by number alone: they may be the same from day to day, and those
+    among them that have a type are at most as many as the day has no profile of.
     """
-    rest = periods.filter(~pl.col("field").is_in(typed)).group_by("field").agg(pl.col("n_events").sum())
-    of_days = [profiles.mark(left_out_on(day)) or 0 for day in profiles.days()]
+    has_type = pl.col("field").is_in(typed)
+    rest = periods.filter(~has_type).group_by("field").agg(pl.col("n_events").sum())
+    there = periods.filter(has_type).group_by("received_date").agg(pl.col("field").n_unique())
+    n_there = dict(there.iter_rows())
+    marks = {day: profiles.mark(left_out_on(day)) or 0 for day in profiles.days()}
+    of_days = [n - (len(typed) - n_there.get(day, 0)) for day, n in marks.items() if n]
     n_fields = max([rest.height, *of_days])
     examples = rest.sort("n_events", "field", descending=[True, False])["field"].head(EXAMPLES).to_list()
     row = (profiles.project_id, MOST_FIELDS, n_fields, orjson.dumps(examples).decode())

@@ -125,6 +125,8 @@ def profile_fields(
                     seen = merge([before, observe(of_field, known)])
                     seen.to_json()
                 found[month, field] = seen or merge([before, count_only(of_field)])
+    if left_out is not None:
+        left_out.difference_update(n_events)  # what only later events made frequent
     rows = [(*key, seen.n, _n_values(seen), seen.to_json()) for key, seen in sorted(found.items())]
     return pl.DataFrame(rows, schema=PROFILES, orient="row")
 
