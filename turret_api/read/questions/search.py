@@ -30,6 +30,7 @@ from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.messages import SOURCES, of_topic
 from turret_api.read.views.topics import text_topics, topics_of
 from turret_pipeline.embedder.kept import read_model
+from turret_pipeline.embedder.multilingual import SideBySide, open_encoder
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
@@ -170,19 +171,19 @@ def _file_vectors(snapshot: Snapshot, name: str) -> list[_Vectors]:
     return _vectors.get(name, read, size_bytes)
 
 
-def _encoder(snapshot: Snapshot, model: str) -> Encoder:
+def _encoder(snapshot: Snapshot, model: str) -> Encoder | SideBySide:
     lake = snapshot.library.lake
 
-    def read() -> Encoder:
+    def read() -> Encoder | SideBySide:
         kept = read_model(lake, model)  # raises what the engine answers, where the file is damaged
         if kept is None:
             raise invalid(
                 f"The model {model!r} runs in the pipeline alone, so q cannot be embedded; filter by topic_id instead.",
                 field="q",
             )
-        return Encoder(kept, n_threads=1)
+        return open_encoder(kept, n_threads=1)
 
-    return _encoders.get((lake.root, model), read, lambda _: 200 << 20)
+    return _encoders.get((lake.root, model), read, lambda _: 400 << 20)
 
 
 def _cursor(row: dict[str, Any]) -> str:
