@@ -2,8 +2,9 @@
 
     python tools/principal_directions.py
 
-They are the 256 in which vectors have most of their length, of 20,000 texts of three random word pieces each: the model's
-own vocabulary, in all its languages, so that nobody's texts are needed. What came of it stands in `benchmarks/topics.md`.
+They are the 256 in which vectors have most of their length, of 20,000 texts of three random word pieces each: the
+model's own vocabulary, in all its languages, so that nobody's texts are needed. What came of it stands in
+`benchmarks/topics.md`.
 """
 
 from __future__ import annotations
