@@ -141,7 +141,7 @@ EMBEDDINGS = Table(
         _PROJECT,
         Column("model", pl.String, "name and revision of the embedding model"),
         _TEXT_ID,
-        Column("text", pl.String, "the text"),
+        Column("text", pl.String, "what was embedded: the text, of a long one what it asks"),
         Column("vector", VECTOR, "its embedding, float32, of unit length"),
         Column("quantized", pl.Binary, "the vector for search: a byte a component, the largest scaled to 127"),
     ),

@@ -1,4 +1,8 @@
-"""`embeddings`: each distinct text of a project's messages, embedded once per model."""
+"""`embeddings`: what each distinct text of a project's messages asks, embedded once per model.
+
+A row's text is what was embedded: of a long prompt without the material that it carries. What reads the rows (topics,
+their names and examples) reads that too.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, VECTOR
+from turret_pipeline.semantics.prompts.asked import SHORT_CHARACTERS, asked
 from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
@@ -28,6 +33,9 @@ CHUNK_TEXTS = 8192
 WINDOW_MESSAGES = 500_000
 """Messages among which texts without a vector are looked for at once."""
 
+CUT_OFF = (1, 2)
+"""Versions of the method: the first embedded the beginning of long texts, the second what they ask."""
+
 SAMPLE_VECTORS = 5_000
 """Vectors that the check of their length looks at: all of them are checked before they are written."""
 
@@ -38,14 +46,14 @@ def bring(task: Task) -> Outcome:
     Only days whose messages changed are looked through, some at a time; all days while a field has texts that could not
     be embedded. The texts go in order of `text_id`, `CHUNK_TEXTS` a commit, so that after a crash the rest falls into
     the same chunks: a vector's last bits depend on the batch that its text was embedded in. Vectors of another version
-    of the method go first, all of them: distances between vectors of two methods mean nothing. So do, once events were
-    taken back, those of texts that are gone.
+    of the method go first, all of them: distances between vectors of two methods mean nothing. (Of the first version
+    those of short texts stay: both give the same.) So do, once events were taken back, those of texts that are gone.
     """
     outcome, failures = Outcome("embeddings"), Failures(task)
     work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
     if table.inputs() != wanted or (failures and work.full_refresh):
         if table.made_by() not in (None, task.stage.version):
-            table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
+            _remove_others(table)
             failpoint.reached("embeddings.after_removal")
         if work.forgets:
             said = messages.scan().select("text_id").unique()
@@ -61,6 +69,15 @@ def bring(task: Task) -> Outcome:
         outcome.looked_at = changed
     outcome.facts = {"model": task.model, **failures.facts}
     return task.finish(outcome)
+
+
+def _remove_others(table: ProjectTable) -> None:
+    """After this call no vector of another version of the method is left that this one would not give too."""
+    if (table.made_by(), table.method) == CUT_OFF:
+        long = table.scan().filter(pl.col("text").str.len_chars() > SHORT_CHARACTERS).select("text_id").unique()
+        table.remove("text_id", long.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
+    else:
+        table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
 
 
 def _windows(messages: ProjectTable, days: list[dt.date]) -> Iterator[list[dt.date]]:
@@ -96,7 +113,7 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
     if missing.height:
         work.tell("embeddings", 0, missing.height)
     for start in range(0, missing.height, CHUNK_TEXTS):
-        chunk = missing.slice(start, CHUNK_TEXTS)
+        chunk = missing.slice(start, CHUNK_TEXTS).with_columns(text=what_is_asked(pl.col("text")))
         tell = partial(_tell, work, start, missing.height)
         texts, vectors = attempt.embed(chunk, partial(_fields_of, task.open(MESSAGES)), tell)
         failpoint.reached("embeddings.after_analysis")
@@ -105,6 +122,12 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
         done += texts.height
         failpoint.reached("embeddings.after_chunk")
     return done
+
+
+def what_is_asked(text: pl.Expr) -> pl.Expr:
+    """Return the column of what is embedded of these texts."""
+    long = pl.when(text.str.len_chars() > SHORT_CHARACTERS).then(text)
+    return pl.coalesce(long.map_elements(asked, return_dtype=pl.String, skip_nulls=True), text)
 
 
 def _fields_of(messages: ProjectTable, texts: pl.DataFrame) -> pl.DataFrame:
@@ -142,8 +165,8 @@ STAGE = Stage(
         Product(
             EMBEDDINGS,
             "The meaning of each distinct text as a vector, so that texts that mean the same lie close "
-            "together. Each text is embedded once.",
-            {"vector": "messages.text"},
+            "together. Each text is embedded once; of a long one what it asks, without what it carries.",
+            {"text vector": "messages.text"},
             {
                 "unit_length": unit_length(EMBEDDINGS, "text_id", "vector", at_most=SAMPLE_VECTORS),
                 "every_text_has_a_vector": Check("every text of a message has a vector", every_text_has_a_vector),
@@ -154,6 +177,7 @@ STAGE = Stage(
     reads=(Source(MESSAGES),),
     besides=_model,
     method=bring,
+    version=2,
     group="topics",
     remembers=True,
     kinds=frozenset({"deltalake", "huggingface"}),

@@ -30,6 +30,7 @@ from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.messages import SOURCES, of_topic
 from turret_api.read.views.topics import text_topics, topics_of
 from turret_pipeline.embedder.kept import read_model
+from turret_pipeline.embedder.pooled import embed_query
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
@@ -137,7 +138,7 @@ def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:
     if not counts:
         return pl.DataFrame(schema={"text_id": pl.String, "score": pl.Int32})
     model = max(sorted(counts), key=lambda name: counts[name])
-    return rank([each for each in files if each.model == model], _encoder(snapshot, model).encode(q))
+    return rank([each for each in files if each.model == model], embed_query(_encoder(snapshot, model).encode, q))
 
 
 def rank(files: list[_Vectors], vector: np.ndarray) -> pl.DataFrame:
