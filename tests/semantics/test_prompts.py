@@ -173,7 +173,7 @@ def test_a_request_that_says_too_little_keeps_the_beginning_of_its_material() ->
     "text",
     [
         "I was charged twice for my card, can you tell me why? " * 3,
-        "I have been waiting for my card for two weeks now. I ordered it on the first, and the app says that it was sent. "
+        "I have been waiting for my card for two weeks now. I ordered it on the first, and the app says it was sent. "
         "I called the post office and they know nothing of it. I need it before I travel to Spain next month.",
         "print(1); x = [1, 2]; y = {3}",
         "",

@@ -72,6 +72,7 @@ _MAIL_HEADER = re.compile(
 )
 _QUOTED_LINE = re.compile(r"\s*>")
 _LABEL = re.compile(r"[\s*#\-\[(]{0,6}([^\W\d_][^\n:：.!?()\[\]]{0,28}?)[\s\d*\])#]{0,6}[:：](?!//)")
+_COLONS = (":", "\uff1a")
 _SYMBOLS = re.compile(r"[{}\[\]()<>;=|\\/_*&^%$#@+~`\"]")
 
 
@@ -81,7 +82,7 @@ def material(text: str) -> list[Span]:
     enclosed = _merged([*fenced, *_tagged(text), *_quoted(text)])
     if sum(end - start for start, end in enclosed) > len(text.strip()) - 3:
         enclosed = _merged(fenced)  # marks around all of it set nothing apart
-    return _merged([*enclosed, *_by_line(text, enclosed)])
+    return _with_lines_beside(text, _merged([*enclosed, *_by_line(text, enclosed)]))
 
 
 def is_code(line: str) -> bool:
@@ -137,8 +138,9 @@ def _quoted(text: str) -> Iterator[Span]:
 
 
 def _by_line(text: str, enclosed: list[Span]) -> Iterator[Span]:
+    # All lines, as fences of code are found by the look of the lines around them too: three quotes begin a docstring.
+    yield from _code(text, list(lines_of(text, 0, len(text))))
     lines = list(_lines(text, enclosed))
-    yield from _code(text, lines)
     yield from _mail(text, lines)
     yield from _turns(text, lines)
     yield from _announced(text, lines)
@@ -184,12 +186,13 @@ def _runs_of_code(text: str, lines: list[Span]) -> Iterator[Span]:
     n_code = n_other = 0
     for place, (start, end) in enumerate(lines):
         line = text[start:end]
-        if is_code(line) or (n_code > 1 and _goes_on(line)):
+        quotes_next = place + 1 < len(lines) and bool(_QUOTED_LINE.match(text, *lines[place + 1]))
+        if is_code(line) or (quotes_next and line.rstrip()[-1:] in _COLONS) or (n_code > 1 and _goes_on(line)):
             first = place if first < 0 else first
             last, n_code, n_other = place, n_code + 1, 0
         elif line.strip() and first >= 0:
             n_other += 1
-            if n_other > 2 or end - start >= LONG_LINE or asks(line) > 1:
+            if n_other > 2 or end - start >= LONG_LINE or (asks(line) and not line[:1].isspace()):
                 if n_code > 1:
                     yield lines[first][0], lines[last][1]
                 first, n_code, n_other = -1, 0, 0
@@ -233,11 +236,31 @@ def _turns(text: str, lines: list[Span]) -> Iterator[Span]:
         stop = turns[-2][0]
     elif last_label == opener and len(often) > 1:
         stop = last_place
+    elif last_place - turns[0][0] < len(turns) + sum(
+        not text[slice(*line)].strip() for line in lines[turns[0][0] : last_place]
+    ):
+        stop = last_place + 1  # each turn is one line
     else:
         blank = (place for place in range(last_place + 1, len(lines)) if not text[slice(*lines[place])].strip())
         stop = next(blank, len(lines))
     if stop > turns[0][0]:
         yield lines[turns[0][0]][0], lines[stop - 1][1]
+
+
+def _with_lines_beside(text: str, spans: list[Span]) -> list[Span]:
+    """Return `spans` with the lines of code beside them, such as that before a docstring."""
+    starts, ends = {start for start, _ in spans}, {end for _, end in spans}
+    beside, lines = [], [line for line in lines_of(text, 0, len(text)) if text[slice(*line)].strip()]
+    for before, after in pairwise(lines):
+        if _first_letter(text, after) in starts and is_code(text[slice(*before)]):
+            beside.append(before)
+        if before[1] in ends and is_code(text[slice(*after)]):
+            beside.append(after)
+    return _merged([*spans, *beside])
+
+
+def _first_letter(text: str, line: Span) -> int:
+    return line[1] - len(text[slice(*line)].lstrip())
 
 
 def _announced(text: str, lines: list[Span]) -> Iterator[Span]:
@@ -259,7 +282,7 @@ def _announced(text: str, lines: list[Span]) -> Iterator[Span]:
 
 
 def _find_colon(text: str, start: int, end: int) -> int:
-    return next((place for place in range(start, end) if text[place] in ":："), -1)
+    return next((place for place in range(start, end) if text[place] in _COLONS), -1)
 
 
 def _merged(spans: list[Span]) -> list[Span]:
