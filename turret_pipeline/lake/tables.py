@@ -133,6 +133,17 @@ MESSAGES = Table(
     ("project_id", "received_date"),
 )
 
+SHARED_FRAMES = Table(
+    "shared_frames",
+    "One long passage that many of a project's texts share word for word, and that they are read without.",
+    ("project_id", "text"),
+    (
+        _PROJECT,
+        Column("text", pl.String, "the passage"),
+        Column("n_texts", pl.Int64, "distinct texts that say something beside it, of those that were looked through"),
+    ),
+)
+
 EMBEDDINGS = Table(
     "embeddings",
     "One distinct text with its vector, embedded once per model.",

@@ -1,7 +1,7 @@
 """`embeddings`: what each distinct text of a project's messages asks, embedded once per model.
 
-A row's text is what was embedded: of a long prompt without the material that it carries. What reads the rows (topics,
-their names and examples) reads that too.
+A row's text is what was embedded: of a long prompt without frames (`shared_frames`) and the material that it carries.
+What reads the rows (topics, their names and examples) reads that too.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, VECTOR
+from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, SHARED_FRAMES, VECTOR
 from turret_pipeline.semantics.prompts.asked import SHORT_CHARACTERS, asked
+from turret_pipeline.semantics.prompts.frames import Frames
 from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
 from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt
+from turret_pipeline.stages.shared_frames import FRAMES, LONG_BYTES, frames_of
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -47,7 +49,8 @@ def bring(task: Task) -> Outcome:
     be embedded. The texts go in order of `text_id`, `CHUNK_TEXTS` a commit, so that after a crash the rest falls into
     the same chunks: a vector's last bits depend on the batch that its text was embedded in. Vectors of another version
     of the method go first, all of them: distances between vectors of two methods mean nothing. (Of the first version
-    those of short texts stay: both give the same.) So do, once events were taken back, those of texts that are gone.
+    those of short texts stay: both give the same.) So do those of texts that are read otherwise since frames were
+    found, and, once events were taken back, those of texts that are gone.
     """
     outcome, failures = Outcome("embeddings"), Failures(task)
     work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
@@ -59,11 +62,13 @@ def bring(task: Task) -> Outcome:
             said = messages.scan().select("text_id").unique()
             gone = table.scan().select("text_id").join(said, on="text_id", how="anti").unique()
             table.remove("text_id", gone.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
+        frames = frames_of(task.open(SHARED_FRAMES))
+        _remove_read_otherwise(task, frames)
         changed = {day: task.inputs(day) for day in task.stage.stale_days(task)}
         attempt = EmbeddingAttempt(work.embedder or (lambda: open_lake_embedder(work.lake, work.model)))
         for window in _windows(messages, messages.days() if failures else list(changed)):
             missing = _missing(messages, table, task.model, window)
-            outcome.n_rows += _embed(task, missing, attempt)
+            outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
         failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
         table.set_inputs(wanted, changed)
         outcome.looked_at = changed
@@ -113,7 +118,7 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
     if missing.height:
         work.tell("embeddings", 0, missing.height)
     for start in range(0, missing.height, CHUNK_TEXTS):
-        chunk = missing.slice(start, CHUNK_TEXTS).with_columns(text=what_is_asked(pl.col("text")))
+        chunk = missing.slice(start, CHUNK_TEXTS)
         tell = partial(_tell, work, start, missing.height)
         texts, vectors = attempt.embed(chunk, partial(_fields_of, task.open(MESSAGES)), tell)
         failpoint.reached("embeddings.after_analysis")
@@ -124,10 +129,30 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
     return done
 
 
-def what_is_asked(text: pl.Expr) -> pl.Expr:
-    """Return the column of what is embedded of these texts."""
-    long = pl.when(text.str.len_chars() > SHORT_CHARACTERS).then(text)
-    return pl.coalesce(long.map_elements(asked, return_dtype=pl.String, skip_nulls=True), text)
+def what_is_read(frames: Frames) -> pl.Expr:
+    """Return the column of what is embedded of the column `text`: without `frames` and without material."""
+    text = pl.col("text")
+    long = pl.when(text.str.len_chars() > min(SHORT_CHARACTERS, frames.least)).then(text)
+    read = long.map_elements(lambda said: asked(frames.split(said)[0]), return_dtype=pl.String, skip_nulls=True)
+    return pl.coalesce(read, text)
+
+
+def _remove_read_otherwise(task: Task, frames: Frames) -> None:
+    """After this call no vector is left of a text that is read otherwise with the frames that there are now."""
+    table, messages = task.table, task.open(MESSAGES)
+    now = task.open(SHARED_FRAMES).mark(FRAMES) or 0
+    if now == (table.mark(FRAMES) or 0):
+        return
+    long = (
+        messages.scan().filter(pl.col("text").str.len_bytes() >= LONG_BYTES).select("received_date", "text_id", "text")
+    )
+    for window in _windows(messages, messages.days()):
+        said = long.filter(pl.col("received_date").is_in(window)).unique("text_id").select("text_id", "text")
+        known = table.scan().select("text_id", embedded="text").join(said, on="text_id")
+        other = known.collect(engine="streaming").filter(pl.col("embedded") != what_is_read(frames))
+        table.remove("text_id", other["text_id"].unique().sort(), inputs=UNFINISHED)
+        failpoint.reached("embeddings.after_frames")
+    table.append(EMBEDDINGS.empty(), inputs=UNFINISHED, marks={FRAMES: now})
 
 
 def _fields_of(messages: ProjectTable, texts: pl.DataFrame) -> pl.DataFrame:
@@ -174,7 +199,7 @@ STAGE = Stage(
             },
         ),
     ),
-    reads=(Source(MESSAGES),),
+    reads=(Source(MESSAGES), Source(SHARED_FRAMES, FRAMES)),
     besides=_model,
     method=bring,
     version=2,
