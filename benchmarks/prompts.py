@@ -17,6 +17,7 @@ import json
 import random
 import re
 import sys
+import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ from turret_pipeline.analysis.topics.fit import fit_topics
 from turret_pipeline.embedder.embed import Embedder, open_embedder
 from turret_pipeline.embedder.pooled import embed_pooled
 from turret_pipeline.semantics.prompts.asked import asked
+from turret_pipeline.semantics.prompts.frames import Frames, find_frames
 
 SYSTEM = (
     "You are Nova, the friendly assistant of Example Corporation. You answer in a polite and concise way and never "
@@ -145,18 +147,29 @@ def main() -> None:
         json.dumps({"texts": "plain", "n": len(texts), **figures(frame_of(texts, plain), truth, embedder)}), flush=True
     )
     carrying = list(planted(texts, set(options.plant.split(","))))
-    if options.truncated:
-        read, vectors = carrying, embedder.embed(carrying)
-    else:
-        read = [asked(text) for text in carrying]
-        vectors = embed_pooled(embedder, read)
+    start = time.perf_counter()
+    found = [] if options.truncated else find_frames(carrying)
+    frames = Frames([frame.text for frame in found])
+    read = carrying if options.truncated else [asked(frames.split(text)[0]) for text in carrying]
+    took = {
+        "seconds": round(time.perf_counter() - start, 2),
+        "characters": sum(map(len, carrying)),
+        "frames": len(found),
+    }
+    vectors = embedder.embed(carrying) if options.truncated else embed_pooled(embedder, read)
     data = frame_of(carrying, vectors).with_columns(text=pl.Series(read))
     near = np.argsort(-(plain[:200] @ vectors.T), axis=1)[:, :10]
     hits = float(np.mean([row in nearest for row, nearest in enumerate(near)]))
     same = float(np.mean([one == other for one, other in zip(read, texts, strict=True)]))
     print(
         json.dumps(
-            {"texts": options.plant, **figures(data, truth, embedder), "found": hits, "asks_alone": round(same, 3)}
+            {
+                "texts": options.plant,
+                **figures(data, truth, embedder),
+                "found": hits,
+                "asks_alone": round(same, 3),
+                **took,
+            }
         )
     )
 

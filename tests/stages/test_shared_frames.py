@@ -64,7 +64,8 @@ def test_a_system_prompt_that_many_messages_begin_with_is_cut_before_they_are_em
     assert versions(lake) == now
     for name in ("shared_frames", "embeddings", "topics", "topic_assignments"):
         for check in CHECKS[name].values():
-            assert check.find(lake, PROJECT).n_wrong == 0, name
+            finding = check.find(lake, PROJECT)
+            assert finding.n_wrong == 0 and (finding.n_seen > 0 or name != "shared_frames"), name
 
 
 def test_frames_go_with_the_messages_that_shared_them(lake_before: Callable[[str], Lake]) -> None:

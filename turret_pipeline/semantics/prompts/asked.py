@@ -15,7 +15,8 @@ SHORT_CHARACTERS = 200
 """Texts up to so many characters are what they ask, whatever is in them."""
 
 PROSE_UNITS = 500
-"""Length up to which prose is kept whole."""
+LINES_UNITS = 300
+"""Lengths up to which prose of one line, and of several, is kept whole."""
 
 ASKING_UNITS = 1200
 """Length of sentences that ask past which only questions and requests are kept, and the first and last ones."""
@@ -53,7 +54,8 @@ def _without_material(text: str) -> str:
     kept = _others(carried, len(text))
     kept = [(start, end) for start, end in kept if text[start:end].strip(_NO_WORDS)]
     length = sum(units(text[start:end]) for start, end in kept)
-    if length > PROSE_UNITS:
+    is_one_line = len(kept) == 1 and "\n" not in text[slice(*kept[0])].strip()
+    if length > (PROSE_UNITS if is_one_line else LINES_UNITS):
         kept = _asking(text, kept)
     elif kept and not carried:
         return text

@@ -83,8 +83,12 @@ def sentences(text: str, start: int, end: int) -> list[Sentence]:
     found: list[Sentence] = []
     line: list[Sentence] = []
     for match in _SENTENCE.finditer(text, start, end):
-        line.append(Sentence(match.start(), match.end(), asks(match.group())))
-        if match.group().endswith("\n") or match.end() == end:
+        said = match.group()
+        if "\n" in said[: len(said) - len(said.lstrip())]:
+            found += _told(line)
+            line = []
+        line.append(Sentence(match.start(), match.end(), asks(said)))
+        if said.endswith("\n"):
             found += _told(line)
             line = []
     return found + _told(line)

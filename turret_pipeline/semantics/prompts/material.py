@@ -52,7 +52,8 @@ _QUOTES = re.compile(
 _CODE = re.compile(
     r"[;{}]\s*(?://.*)?$|^\s*(?:[{}\[\]()]+[,;]?|//|/\*|\*/|<!--|--\s|</?[A-Za-z!]|@\w+|\$\s|>>>|#include|#define|#!/)"
     r"|^\s*(?:import|from)\s+[\w.]+(?:\s+import\b.*|\s+as\s+\w+)?$"
-    r"|^\s*(?:def|class|function|func|fn|if|for|while|elif|except|with|switch|struct|interface|enum)\b.*[:{(]\s*$"
+    r"|^\s*(?:def|class|function|func|fn)\s+\w+\s*[(<:]"
+    r"|^\s*(?:if|for|while|elif|except|with|switch|struct|interface|enum)\b.*[:{(]\s*$"
     r"|^\s*(?:else|try|finally)\s*:?\s*$"
     r"|^\s*(?:const|let|var|public|private|static|return|print|echo|export)\b.*[=();\[\]]"
     r"|^\s*[\w.\[\]\"'*&$]+(?:\s*,\s*[\w.]+)*\s*(?:=|\+=|-=|:=|<-|=>|->)\s*\S"
