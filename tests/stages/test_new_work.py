@@ -58,7 +58,8 @@ def test_every_check_holds_after_a_build(lake_before: Callable[[str], Lake]) -> 
         for name, check in checks.items():
             finding = check.find(lake, PROJECT)
             assert finding.n_wrong == 0, (table, name, finding)
-            assert finding.n_seen > 0 or table not in STAGE_OF, (table, name)
+            # No frame is shared here: `test_shared_frames` makes these checks of some.
+            assert finding.n_seen > 0 or table not in STAGE_OF or table == "shared_frames", (table, name)
 
 
 def test_builds_of_the_same_events_in_two_lakes_leave_the_same_bytes(lake_before: Callable[[str], Lake]) -> None:

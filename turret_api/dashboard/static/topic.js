@@ -4,7 +4,7 @@ import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
 import { asked, freshness, node, pageHead, sessionLink, topicLink } from "./data.js";
-import { h, spark } from "./dom.js";
+import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
@@ -330,7 +330,7 @@ function numbers(all) {
 function messages(data, field) {
   return table(
     [
-      { title: "Message", cls: "whole text", cell: (message) => message.text },
+      { title: "Message", cls: "whole text", cell: said },
       { title: "User", cls: "muted", cell: (message) => message.user_id },
       {
         title: "When",

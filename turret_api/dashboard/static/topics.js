@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { go, here, note } from "./address.js";
 import { colourName } from "./charts.js";
 import { asked, freshness, loadTopics, node, pageHead, sessionLink } from "./data.js";
-import { h } from "./dom.js";
+import { h, said } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { fits } from "./fits.js";
 import { count, moment, percent, plural } from "./format.js";
@@ -111,7 +111,7 @@ function hits(data, name, field) {
   if (!data.length) return h("p", { class: "empty" }, "No message is like it.");
   return table(
     [
-      { title: "Message", cls: "whole text", cell: (message) => message.text },
+      { title: "Message", cls: "whole text", cell: said },
       {
         title: "Topic",
         cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field),

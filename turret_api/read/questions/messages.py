@@ -16,8 +16,10 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
+from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, messages_of, of_topic
 from turret_api.read.views.topics import topics_of
+from turret_pipeline.lake.tables import SHARED_FRAMES
 
 COLUMNS = ("event_id", "session_id", "user_id", "name", "timestamp", "text", "topic_id")
 
@@ -31,6 +33,7 @@ class MessageRow(TypedDict):
     name: str
     timestamp: dt.datetime
     text: str
+    frames: Annotated[list[str], Meaning(SAID)]
     topic_id: str | None
     topic_label: str | None
     similarity: Annotated[float | None, Meaning("cosine with the topic's centre; with `q`: with what is searched for")]
@@ -52,7 +55,7 @@ class NewestMessages(OfField):
     limit: int = 50
     cursor: str | None = None
 
-    tables = SOURCES
+    tables = (*SOURCES, SHARED_FRAMES)
     built = TOPICS_BUILT
     answers = Messages
 
@@ -71,7 +74,7 @@ class NewestMessages(OfField):
             .sort("timestamp", "event_id", descending=True)
             .collect()
         )
-        data = cast(list[MessageRow], messages.head(self.limit).to_dicts())
+        data = cast(list[MessageRow], with_frames(snapshot, messages.head(self.limit)).to_dicts())
         return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
 
 

@@ -27,13 +27,15 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.questions.messages import COLUMNS, MessageRow, Messages
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
+from turret_api.read.views.frames import with_frames
 from turret_api.read.views.messages import SOURCES, of_topic
 from turret_api.read.views.topics import text_topics, topics_of
 from turret_pipeline.embedder.kept import read_model
 from turret_pipeline.embedder.multilingual import SideBySide, open_encoder
+from turret_pipeline.embedder.pooled import embed_query
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
+from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, SHARED_FRAMES
 from turret_pipeline.semantics.vectors import quantize, unpack
 
 KEPT_BYTES = 1 << 30
@@ -70,7 +72,7 @@ class SimilarMessages(OfField):
     limit: int = 50
     cursor: str | None = None
 
-    tables = (*SOURCES, EMBEDDINGS)
+    tables = (*SOURCES, EMBEDDINGS, SHARED_FRAMES)
     built = TOPICS_BUILT
     answers = Messages
 
@@ -94,7 +96,8 @@ class SimilarMessages(OfField):
             if found.height > self.limit or least is None:
                 shown = found.head(self.limit).with_columns(similarity=(pl.col("score") / SCORES).round(4))
                 following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
-                return Messages(cast(list[MessageRow], shown.drop("score").to_dicts()), following)
+                data = with_frames(snapshot, shown.drop("score")).to_dicts()
+                return Messages(cast(list[MessageRow], data), following)
             n_texts *= 16
 
 
@@ -138,7 +141,7 @@ def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:
     if not counts:
         return pl.DataFrame(schema={"text_id": pl.String, "score": pl.Int32})
     model = max(sorted(counts), key=lambda name: counts[name])
-    return rank([each for each in files if each.model == model], _encoder(snapshot, model).encode(q))
+    return rank([each for each in files if each.model == model], embed_query(_encoder(snapshot, model).encode, q))
 
 
 def rank(files: list[_Vectors], vector: np.ndarray) -> pl.DataFrame:

@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
+from typing import Annotated
 
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import Answer, BuiltAt, Next, typed_rows
+from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
 from turret_api.read.questions.pages import Listed
 from turret_api.read.views.filters import NO_FILTERS
+from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields
 from turret_api.read.views.topics import topics_of
-from turret_pipeline.lake.tables import EVENTS, MESSAGES
+from turret_pipeline.lake.tables import EVENTS, MESSAGES, SHARED_FRAMES
 from turret_pipeline.semantics.visits import ORDER
 
 
@@ -29,6 +31,7 @@ class SessionMessage(TypedDict):
     timestamp: dt.datetime
     field: str
     text: str
+    frames: Annotated[list[str], Meaning(SAID)]
     topic_id: str | None
     topic_label: str | None
     similarity: float | None
@@ -54,7 +57,7 @@ class OneSession(Listed):
     session_id: str = ""
     field: str | None = None
 
-    tables = SOURCES
+    tables = (*SOURCES, SHARED_FRAMES)
     answers = Session
 
     def answer(self, snapshot: Snapshot) -> Session:
@@ -67,7 +70,7 @@ class OneSession(Listed):
                 raise NotFoundError(f"There is no session {self.session_id!r}.", field="session_id")
             return Session(self.session_id, built_at=built_at)
         started_at, ended_at = messages.select(start=pl.col("timestamp").min(), end=pl.col("timestamp").max()).row(0)
-        data, following = self.page(typed_rows(messages, SessionMessage))
+        data, following = self.page(typed_rows(with_frames(snapshot, messages), SessionMessage))
         return Session(self.session_id, data, messages.height, started_at, ended_at, built_at, following)
 
     def _messages(self, snapshot: Snapshot) -> pl.DataFrame:
