@@ -169,6 +169,7 @@ TOPICS = Table(
         Column("level", pl.Int64, "0: topic; 1: theme, a group of topics"),
         Column("parent_id", pl.String, "the theme that a topic belongs to", nullable=True),
         Column("label", pl.String, "short name, unique in the field"),
+        Column("summary", pl.String, "a sentence on what its messages ask or say; null for a theme", nullable=True),
         Column("keywords", STRINGS, "words that set it apart, strongest first"),
         Column("examples", STRINGS, "typical messages, most typical first"),
         Column("n_messages", pl.Int64, "messages that have it when the row was written"),

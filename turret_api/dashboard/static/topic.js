@@ -37,7 +37,7 @@ export async function topic(context) {
     {},
     pageHead(
       one.label,
-      one.keywords.slice(0, 6).join(", "),
+      one.summary ?? one.keywords.slice(0, 6).join(", "),
       trendMark(one),
       h("a", { class: "button", href: link("/topics") }, "All topics"),
       freshness(Promise.resolve(one)),

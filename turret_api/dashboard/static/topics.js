@@ -226,7 +226,7 @@ function listPanel(all, field, query, source, state) {
     const wanted = input.value.trim().toLowerCase();
     const within = state.theme === null ? all.topics : all.topics.filter((topic) => topic.parent_id === state.theme);
     const matching = within.filter((topic) =>
-      [topic.label, ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted),
+      [topic.label, topic.summary ?? "", ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted),
     );
     place.replaceChildren(
       matching.length
