@@ -50,8 +50,8 @@ _ENDS = """
     everything someone anyone thing things stuff way ways kind sort got gotten get gets getting
     yea yup yah ya yeh nah hmm hm mm mhm haha hahaha wow oops yay okie okey kk thx tks pls plz gotcha eh hey hiya
     bitte danke hallo wie was wo wann warum wer welche möchte oder aber por favor gracias hola cómo qué cuál cuándo
-    dónde quiero necesito pero s'il merci bonjour comment quel quelle quand où pourquoi voudrais veux aimerais mais grazie ciao
-    come quando dove perché vorrei voglio besoin brauche quisiera preciso gostaria ma obrigado obrigada olá
+    dónde quiero necesito pero s'il merci bonjour comment quel quelle quand où pourquoi voudrais veux aimerais mais
+    grazie ciao come quando dove perché vorrei voglio besoin brauche quisiera preciso gostaria ma obrigado obrigada olá
     como quero onde mas"""
 _WEAK = """
     great good nice fine perfect awesome excellent wonderful cool best better bad new old other different right wrong
