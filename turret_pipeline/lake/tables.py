@@ -147,6 +147,25 @@ EMBEDDINGS = Table(
     ),
 )
 
+TEXT_KINDS = Table(
+    "text_kinds",
+    "What one distinct text is by itself: whether it is a move of conversation, and how much it says.",
+    ("project_id", "model", "text_id"),
+    (
+        _PROJECT,
+        Column("model", pl.String, "name and revision of the embedding model that it was told by"),
+        _TEXT_ID,
+        Column(
+            "move",
+            pl.String,
+            "greeting, thanks, yes, no, continue, correction, complaint, goodbye or other; null: none of these",
+            nullable=True,
+        ),
+        Column("sureness", pl.Float32, "how sure `move` is, 0 to 1"),
+        Column("weight", pl.Float32, "how much the text says without what was said before it, 0 to 1"),
+    ),
+)
+
 TOPICS = Table(
     "topics",
     "One topic, or one theme over topics, of a text field.",
