@@ -53,7 +53,7 @@ TO_THE_END = [
     pytest.param("journey_moves", "journey_moves.after_analysis", 1, marks=pytest.mark.long),
     ("journey_moves", "journey_moves.after_days", 1),
     pytest.param("topic_days", "topic_days.after_analysis", 0, marks=pytest.mark.long),
-    ("topic_days", "topic_days.after_commit", 0),
+    ("topic_days", "topic_days.after_days", 0),
     ("journey_edges", "journey_edges.after_analysis", 0),
     ("journey_edges", "journey_edges.after_commit", 0),
 ]
