@@ -1,14 +1,23 @@
-"""The examples of moves and of requests that ship with Turret, with their vectors by the model at hand."""
+"""The examples of moves and of requests that ship with Turret, and what is learnt from them by the model at hand.
+
+`examples.tsv` was written for Turret, in 45 languages: by line a kind (a move or `request`), a language (ISO 639-1), a
+phrase. Requests are there as the counter-class: short ones, and such as begin like a move.
+"""
 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
 import polars as pl
+
+from turret_pipeline.analysis.kinds.classifier import Classifier, fit
+from turret_pipeline.analysis.kinds.words import features, words_of
+from turret_pipeline.semantics.kinds import REQUEST
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 """Returns the vectors of texts: float32 of shape (n_texts, n_dims), rows of unit length."""
@@ -24,23 +33,30 @@ def phrases() -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class Examples:
-    """The examples by one model.
+    """What the examples teach.
 
-    kinds: the kind of each. vectors: float32 of shape (n_examples, n_dims), rows of unit length.
+    classifier: of texts. words: that the examples of moves are made of. kinds: of what was said in just these words,
+    where all languages in which it is an example agree.
     """
 
-    phrases: tuple[str, ...]
-    kinds: tuple[str, ...]
-    vectors: np.ndarray
+    classifier: Classifier
+    words: frozenset[str]
+    kinds: dict[str, str]
 
     @staticmethod
     def of(embed: Embed) -> Examples:
-        """Return the examples embedded by `embed`; the same `embed` is asked once in a process."""
-        return _of(embed)
-
-
-@functools.lru_cache(maxsize=2)
-def _of(embed: Embed) -> Examples:
-    known = phrases()
-    texts = known["phrase"].to_list()
-    return Examples(tuple(texts), tuple(known["kind"].to_list()), embed(texts))
+        """Return what is learnt from the vectors by `embed`, which takes some seconds."""
+        texts, kinds = phrases()["phrase"].to_list(), phrases()["kind"].to_list()
+        said = [words_of(text) for text in texts]
+        times = Counter(word for words, kind in zip(said, kinds, strict=True) if kind != REQUEST for word in set(words))
+        known, once = frozenset(times), {word for word, count in times.items() if count == 1}
+        # To an example of a move its own words are no news: one that no other example has counts as unknown.
+        known_to = [
+            known if kind == REQUEST else known - once.intersection(words)
+            for words, kind in zip(said, kinds, strict=True)
+        ]
+        as_said: dict[str, set[str]] = {}
+        for words, kind in zip(said, kinds, strict=True):
+            as_said.setdefault(" ".join(words), set()).add(kind)
+        agreed = {words: kind for words, (kind, *others) in as_said.items() if words and not others}
+        return Examples(fit(embed(texts), features(texts, known_to), kinds), known, agreed)

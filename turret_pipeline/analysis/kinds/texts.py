@@ -1,22 +1,26 @@
-"""The kind of each distinct text: which move of a conversation it is, if any, and how much it says by itself."""
+"""The kind of each distinct text: which move of a conversation it is, if any, and how much it says by itself.
+
+A text is a move if what is learnt from the examples that ship with Turret (`examples`) says so; see
+`benchmarks/kinds.md` for how well that is.
+"""
 
 from __future__ import annotations
-
-import re
-import unicodedata
 
 import numpy as np
 import polars as pl
 
 from turret_pipeline.analysis.kinds.examples import Examples
+from turret_pipeline.analysis.kinds.words import features, words_of
 from turret_pipeline.semantics.kinds import REQUEST, SLIGHT
 
 TEXT_KINDS = pl.Schema({"text_id": pl.String(), "move": pl.String(), "sureness": pl.Float32(), "weight": pl.Float32()})
-"""Columns of `text_kinds`: `move` is null where the text is none; `sureness` (0 to 1) is of that; `weight` (0 to 1) is
-how much the text says by itself."""
+"""Columns of `text_kinds`: `move` is null where the text is none; `sureness` (0.5 to 1) is of that; `weight` (0 to 1)
+is how much the text says by itself."""
 
-MOST_WORDS = 10
-"""Words past which a text is no move."""
+MOST_CHARACTERS = 200
+"""Characters past which a text is no move."""
+
+CHUNK_TEXTS = 8192
 
 
 def text_kinds(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
@@ -24,26 +28,9 @@ def text_kinds(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
 
     texts: `text_id`, `text` and `vector` (of unit length, by the model of `examples`).
     """
-    if texts.is_empty():
-        return TEXT_KINDS.to_frame(eager=True)
-    words = [_words(text) for text in texts["text"]]
-    vectors = np.stack(texts["vector"].to_list()).astype(np.float32)
-    similarity = vectors @ examples.vectors.T
-    nearest = similarity.argmax(axis=1)
-    known = {" ".join(_words(phrase)): kind for phrase, kind in zip(examples.phrases, examples.kinds, strict=True)}
-    moves, sureness = [], []
-    for row, said in enumerate(words):
-        exact = known.get(" ".join(said))
-        near = (
-            examples.kinds[nearest[row]] if similarity[row, nearest[row]] > 0.8 and len(said) <= MOST_WORDS else REQUEST
-        )
-        kind = exact or near
-        moves.append(None if kind == REQUEST else kind)
-        sureness.append(1.0 if exact else float(similarity[row].max().clip(0, 1)))
-    weight = [min(1.0, len(said) / 8) for said in words]
-    return pl.DataFrame(
-        {"text_id": texts["text_id"], "move": moves, "sureness": sureness, "weight": weight}, schema=TEXT_KINDS
-    )
+    frames = [TEXT_KINDS.to_frame(eager=True)]
+    frames += [_of_chunk(texts.slice(start, CHUNK_TEXTS), examples) for start in range(0, texts.height, CHUNK_TEXTS)]
+    return pl.concat(frames)
 
 
 def for_fit(text_kinds: pl.DataFrame) -> pl.Series:
@@ -52,5 +39,30 @@ def for_fit(text_kinds: pl.DataFrame) -> pl.Series:
     return text_kinds.select(may.alias("for_fit")).to_series()
 
 
-def _words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", text).casefold())
+def _of_chunk(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
+    said = texts["text"].to_list()
+    words = [words_of(text[:MOST_CHARACTERS]) for text in said]
+    move, sureness = np.full(len(said), None, dtype=object), np.ones(len(said))
+    is_short = texts["text"].str.len_chars().to_numpy() <= MOST_CHARACTERS
+    looked_at = np.flatnonzero(is_short & ~np.array([_counts(each) for each in words]))
+    if looked_at.size:
+        vectors = texts["vector"].gather(looked_at).list.to_array(texts["vector"].list.len()[0]).to_numpy()
+        of_words = features([said[row] for row in looked_at], [examples.words] * looked_at.size)
+        scores = examples.classifier.scores(vectors.astype(np.float32), of_words)
+        classes = np.array(examples.classifier.classes, dtype=object)
+        requests, others = scores[:, classes == REQUEST][:, 0], scores[:, classes != REQUEST]
+        margin = others.max(axis=1) - requests
+        move[looked_at] = np.where(margin > 0, classes[classes != REQUEST][others.argmax(axis=1)], None)
+        sureness[looked_at] = np.clip(0.5 + np.abs(margin) / 2, 0.5, 1)
+    for row in np.flatnonzero(is_short):
+        if kind := examples.kinds.get(" ".join(words[row])):
+            move[row], sureness[row] = None if kind == REQUEST else kind, 1
+    weight = [min(1.0, len(each) / 8) for each in words]
+    return pl.DataFrame(
+        {"text_id": texts["text_id"], "move": move.tolist(), "sureness": sureness, "weight": weight}, schema=TEXT_KINDS
+    )
+
+
+def _counts(words: list[str]) -> bool:
+    """Return whether a text with these words has a number in it, so that it is about something."""
+    return any(letter.isdigit() for word in words for letter in word)
