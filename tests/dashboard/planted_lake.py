@@ -76,6 +76,7 @@ def fill(
     store.append(lake, TOPICS, _topics(project_id, sample, names, without_topic))
     store.append(lake, TOPIC_FITS, _fits(project_id, assignments.height))
     with_topics = messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")
+    with_topics = with_topics.with_columns(kind=pl.lit("request"), text_topic_id="topic_id")
     placed = steps(with_topics.with_columns(message_date="received_date"))
     store.append(
         lake,

@@ -39,6 +39,7 @@ from turret_pipeline.lake.tables import (
     TOPICS,
     Table,
 )
+from turret_pipeline.semantics.kinds import kinds, topics_in_context
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.semantics.visits import journey_edges, steps, visits
 from turret_pipeline.stages import STAGE_OF
@@ -60,6 +61,11 @@ SESSIONS: dict[str, list[str]] = {
     "s5": [N, C],
 }
 """What is said in each session, a minute apart; each session starts a day after the one before."""
+
+
+HI, OK, MORE = "Hi!", "Thank you!", "And the other one?"
+MOVE_OF = {HI: "greeting", OK: "thanks"}
+"""Texts that are moves of conversation; `MORE` says little by itself."""
 
 
 def topic_of(text: str) -> str | None:
@@ -143,6 +149,7 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
         model_version=pl.lit(model_version, dtype=pl.Int64),
     )
     with_topics = messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")
+    with_topics = in_context(with_topics.with_columns(similarity=pl.lit(0.9)))
     edges = journey_edges(visits(with_topics))
     stages = ["events", "field_types", "messages", "topics", "topic_assignments"]
     stages += ["topic_days", "journey_steps", "journey_edges"]
@@ -160,10 +167,23 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
         message_date="received_date", received_date=pl.col("received_date").min().over("session_id")
     )
     write(JOURNEY_STEPS, steps(dated))
-    write(TOPIC_DAYS, topic_days(with_topics.lazy()).collect())
+    write(TOPIC_DAYS, topic_days(dated.lazy()).collect())
     write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
     write(BUILDS, builds)
     STAGE_OF["step_values"].bring(Work(lake, project_id, full_refresh=True))
+
+
+def in_context(messages: pl.DataFrame) -> pl.DataFrame:
+    """Return `messages` in order of their sessions, with the kind and topic of each in its session."""
+    said = pl.col("text").str.replace(r" My order is \d+\.$", "")
+    placed = steps(messages).with_columns(
+        move=said.replace_strict(MOVE_OF, default=None, return_dtype=pl.String),
+        sureness=pl.lit(1.0),
+        weight=pl.when(said == MORE).then(0.1).otherwise(1.0),
+    )
+    told = placed.with_columns(kinds(placed).alias("kind"), text_topic_id="topic_id")
+    told = told.with_columns(topics_in_context(told).alias("topic_id"))
+    return told.drop("place", "move", "sureness", "weight", "similarity")
 
 
 NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/nothing"

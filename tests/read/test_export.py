@@ -18,7 +18,7 @@ from turret_api.read.engine.library import Library
 from turret_api.read.questions.fields import FieldRow
 from turret_pipeline.lake.tables import TABLES
 
-MESSAGES = ["event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity"]
+MESSAGES = ["event_id", "session_id", "user_id", "timestamp", "text", "kind", "topic_id", "topic_label", "similarity"]
 JOURNEYS = ["from_topic", "to_topic", "count", "sessions", "probability", "median_gap_s"]
 
 

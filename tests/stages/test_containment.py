@@ -22,7 +22,7 @@ from turret_pipeline.embedder.embed import ModelError
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_FAILURES, TABLES
-from turret_pipeline.stages import CHECKS, STAGE_OF, STAGES, containment, embeddings, topics
+from turret_pipeline.stages import CHECKS, STAGE_OF, STAGES, containment, embeddings, text_kinds, topics
 from turret_pipeline.stages.containment import CHEAP_MESSAGES, Failure, FieldError, contained
 from turret_pipeline.stages.embedding_attempt import MOST_ALONE, EmbeddingAttempt
 from turret_pipeline.stages.fits import fit
@@ -76,6 +76,9 @@ def plant(kind: str, patch: pytest.MonkeyPatch, error: BaseException | None = No
             return np.where(bad[:, None], np.float32("nan"), sound(self, texts, tell))
 
         patch.setattr(StandIn, "embed", embed)
+    elif kind == "kinds":
+        told = fault.around(text_kinds.text_kinds, lambda rows, _: is_poisoned(rows["text"]))
+        patch.setattr(text_kinds, "text_kinds", told)
     elif kind == "fit":
         patch.setattr(fit, "fit_topics", fault.around(fit.fit_topics, lambda rows, **_: is_poisoned(rows["text"])))
     elif kind == "labels":
@@ -101,6 +104,7 @@ KINDS = {
     "field_types": "field_types",
     "embeddings": "embeddings",
     "vectors": "embeddings",
+    "kinds": "text_kinds",
     "fit": "topics",
     "labels": "topics",
     "blank labels": "topics",
@@ -114,7 +118,7 @@ MORE_KINDS = {"embeddings", "field_profiles", "field_types", "vectors", "labels"
 
 def stand_in(patch: pytest.MonkeyPatch) -> None:
     """Embed by the stand-in instead of the model."""
-    for module in (embeddings, fit):
+    for module in (embeddings, text_kinds, fit):
         patch.setattr(module, "open_lake_embedder", lambda lake, model: StandIn(model, "words"))
 
 

@@ -40,6 +40,8 @@ TO_THE_END = [
     ("events", "events.after_day", 0),
     pytest.param("embeddings", "embeddings.after_analysis", 1, marks=pytest.mark.long),
     ("embeddings", "embeddings.after_chunk", 0),
+    pytest.param("text_kinds", "text_kinds.after_analysis", 1, marks=pytest.mark.long),
+    ("text_kinds", "text_kinds.after_chunk", 0),
     pytest.param("topics", "topics.after_analysis", 0, marks=pytest.mark.long),
     ("topics", "topic_lineage.after_commit", 0),
     ("topics", "topics.after_commit", 0),
@@ -51,7 +53,7 @@ TO_THE_END = [
     pytest.param("journey_moves", "journey_moves.after_analysis", 1, marks=pytest.mark.long),
     ("journey_moves", "journey_moves.after_days", 1),
     pytest.param("topic_days", "topic_days.after_analysis", 0, marks=pytest.mark.long),
-    ("topic_days", "topic_days.after_commit", 0),
+    ("topic_days", "topic_days.after_days", 0),
     ("journey_edges", "journey_edges.after_analysis", 0),
     ("journey_edges", "journey_edges.after_commit", 0),
 ]

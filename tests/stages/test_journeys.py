@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
@@ -20,10 +21,14 @@ from turret_pipeline.lake.tables import (
     JOURNEY_MOVES,
     JOURNEY_STEPS,
     MESSAGES,
+    TEXT_KINDS,
     TOPIC_ASSIGNMENTS,
+    TOPIC_DAYS,
 )
-from turret_pipeline.semantics.visits import journey_edges, visits
-from turret_pipeline.stages import STAGE_OF, journey_steps
+from turret_pipeline.semantics.kinds import kinds, topics_in_context
+from turret_pipeline.semantics.topic_days import topic_days
+from turret_pipeline.semantics.visits import journey_edges, steps, visits
+from turret_pipeline.stages import CHECKS, STAGE_OF, journey_steps
 from turret_pipeline.stages.work import Work
 
 PROJECT = "shop"
@@ -71,24 +76,54 @@ class Project:
         table = ProjectTable(self.lake, TOPIC_ASSIGNMENTS, PROJECT)
         (table.replace if refit else table.append)(rows)
 
+    def tell(self, moves: dict[str, str | None], slight: Collection[str] = (), anew: bool = False) -> None:
+        """Say of texts which moves they are (None: none), and which of them say little by themselves."""
+        rows = pl.DataFrame(
+            [
+                (PROJECT, model_key(None), text, move, 1.0, 0.1 if text in slight else 1.0)
+                for text, move in moves.items()
+            ],
+            schema=TEXT_KINDS.schema,
+            orient="row",
+        )
+        table = ProjectTable(self.lake, TEXT_KINDS, PROJECT)
+        (table.replace if anew else table.append)(rows)
+
     def bring(self, full_refresh: bool = False) -> list[int]:
         """Run the stages; return how many rows each wrote."""
         work = Work(self.lake, PROJECT, full_refresh=full_refresh)
-        names = ("journey_steps", "journey_moves", "journey_edges")
+        names = ("journey_steps", "topic_days", "journey_moves", "journey_edges")
         return [STAGE_OF[name].bring(work)[0].n_rows for name in names]
 
     def edges(self) -> pl.DataFrame:
         return store.read(self.lake, JOURNEY_EDGES, PROJECT).drop("project_id", "field").sort("from_topic", "to_topic")
 
+    def steps_from_scratch(self) -> pl.DataFrame:
+        """The steps of all messages at once, without the tables of journeys."""
+        topics = store.read(self.lake, TOPIC_ASSIGNMENTS, PROJECT, "text_id", "topic_id", "similarity")
+        told = store.read(self.lake, TEXT_KINDS, PROJECT, "text_id", "move", "sureness", "weight")
+        placed = steps(store.read(self.lake, MESSAGES, PROJECT).drop("text"))
+        for texts in (topics, told):
+            placed = placed.join(texts, on="text_id", how="left", maintain_order="left")
+        placed = placed.with_columns(pl.col("sureness").fill_null(0.0), pl.col("weight").fill_null(1.0))
+        placed = placed.with_columns(kinds(placed).alias("kind"), text_topic_id="topic_id")
+        return placed.with_columns(topics_in_context(placed).alias("topic_id"))
+
     def from_scratch(self) -> pl.DataFrame:
         """The edges counted from all messages at once, without the tables of journeys."""
-        topics = store.read(self.lake, TOPIC_ASSIGNMENTS, PROJECT, "text_id", "topic_id")
-        messages = store.read(self.lake, MESSAGES, PROJECT).drop("text")
-        return journey_edges(visits(messages.join(topics, on="text_id", how="left")))
+        return journey_edges(visits(self.steps_from_scratch()))
 
     def days(self, session: str) -> list[dt.date]:
         rows = store.scan(self.lake, JOURNEY_STEPS, PROJECT).filter(pl.col("session_id") == session)
         return rows.select("received_date").unique().collect()["received_date"].to_list()
+
+
+def failing_checks(lake: Lake) -> dict[str, object]:
+    tables = ("journey_steps", "topic_days", "journey_moves", "journey_edges")
+    found = {
+        f"{table}.{name}": each.find(lake, PROJECT, None) for table in tables for name, each in CHECKS[table].items()
+    }
+    return {name: finding for name, finding in found.items() if finding.n_wrong}
 
 
 @pytest.fixture
@@ -101,7 +136,7 @@ SAID = st.tuples(
     st.integers(0, 5),
     st.sampled_from(["s1", "s2", "s3"]),
     st.sampled_from([0, 0, 3, 90_000]),
-    st.sampled_from(["a", "b", "c", "none"]),
+    st.sampled_from(["a", "b", "c", "none", "thanks", "more"]),
 )
 
 
@@ -121,17 +156,61 @@ def test_messages_in_any_split_and_order_of_arrival_leave_what_all_at_once_would
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Lake(str(Path(folder) / "lake")))
         project.lake.make()
-        project.assign({"a": "t1", "b": "t2", "c": "t1", "none": None})
+        project.assign({"a": "t1", "b": "t2", "c": "t1", "none": None, "thanks": "t1", "more": "t2"})
+        project.tell({"a": None, "b": None, "c": None, "thanks": "thanks", "more": None}, slight=["more"])
         bounds = sorted({0, *cuts, len(rows)})
         for start, end in zip(bounds, bounds[1:], strict=False):  # noqa: RUF007
             project.say(rows[start:end])
             project.bring()
             if refit and start == 0:
-                project.assign({"a": "t1", "b": "t1", "c": "t3", "none": "t2"}, refit=True)
+                project.assign(
+                    {"a": "t1", "b": "t1", "c": "t3", "none": "t2", "thanks": None, "more": "t1"}, refit=True
+                )
+                project.tell({"a": None, "b": "yes", "thanks": "thanks", "more": None}, slight=["more"], anew=True)
         project.bring()
         assert project.edges().equals(project.from_scratch())
-        assert project.bring() == [0, 0, 0]
-        assert store.read(project.lake, JOURNEY_STEPS, PROJECT).height == len(rows)
+        assert project.bring() == [0, 0, 0, 0]
+        found, wanted = store.read(project.lake, JOURNEY_STEPS, PROJECT), project.steps_from_scratch()
+        columns = ("event_id", "session_id", "place", "kind", "topic_id", "text_topic_id")
+        assert found.select(columns).sort("event_id").equals(wanted.select(columns).sort("event_id"))
+        counted = store.read(project.lake, TOPIC_DAYS, PROJECT).drop("project_id")
+        first_day = pl.col("received_date").min().over("session_id")
+        days = topic_days(wanted.with_columns(received_date=first_day).lazy()).collect()
+        assert counted.sort(*days.columns).equals(days.sort(*days.columns).select(counted.columns))
+        assert failing_checks(project.lake) == {}
+
+
+def kinds_of(project: Project, session: str) -> list[tuple[str, str | None]]:
+    rows = store.read(project.lake, JOURNEY_STEPS, PROJECT).filter(session_id=session).sort("place")
+    return list(rows.select("kind", "topic_id").iter_rows())
+
+
+def test_a_late_message_makes_what_follows_it_a_follow_up_of_it(project: Project) -> None:
+    project.assign({"a": "t1", "b": "t2", "more": "t9", "thanks": "t1"})
+    project.tell({"a": None, "b": None, "more": None, "thanks": "thanks"}, slight=["more"])
+    project.say(
+        [message(0, (0, 10, "s", 0, "a")), message(1, (0, 20, "s", 0, "more")), message(2, (0, 30, "s", 0, "thanks"))]
+    )
+    project.bring()
+    assert kinds_of(project, "s") == [("request", "t1"), ("follow_up", "t1"), ("thanks", None)]
+    project.say([message(3, (1, 0, "s", 86_385, "b"))])  # it was said between the first two
+    project.bring()
+    assert kinds_of(project, "s") == [("request", "t1"), ("request", "t2"), ("follow_up", "t2"), ("thanks", None)]
+    found = {(row[0], row[1]) for row in project.edges().iter_rows()}
+    assert found == {("start", "t1"), ("t1", "t2"), ("t2", "end")}
+
+
+def test_kinds_that_are_told_anew_are_joined_anew(project: Project) -> None:
+    project.assign({"a": "t1", "b": "t2"})
+    project.tell({"a": None, "b": None})
+    project.say([message(0, (0, 0, "s", 0, "a")), message(1, (0, 1, "s", 0, "b"))])
+    project.bring()
+    project.tell({"a": "greeting", "b": "goodbye"}, anew=True)
+    project.bring()
+    assert kinds_of(project, "s") == [("greeting", None), ("goodbye", None)]
+    assert [row[:2] for row in project.edges().iter_rows()] == [("moves", "end"), ("start", "moves")]
+    counted = store.read(project.lake, TOPIC_DAYS, PROJECT).sort("topic_id")
+    assert counted.select("topic_id", "n_messages").rows() == [("goodbye", 1), ("greeting", 1)]
 
 
 def test_a_session_over_midnight_lies_whole_on_its_first_day(project: Project) -> None:
@@ -163,7 +242,9 @@ def test_a_new_day_leaves_the_files_of_days_that_it_does_not_touch(project: Proj
     before = [set(store.project_files(store.open_table(project.lake, table), PROJECT)) for table in tables]
     project.say([message(9, (4, 0, "s3", 0, "a")), message(10, (4, 1, "new", 0, "a"))])
     project.assign({"new text": None})
-    assert project.bring()[:2] == [2, 5]  # the messages; s3's day and the new one have three moves and two
+    written = project.bring()
+    # The messages; of s3's day and the new one two days of topics each, and three moves and two.
+    assert [written[0], written[2]] == [2, 5]
     for table, files in zip(tables, before, strict=True):
         now = set(store.project_files(store.open_table(project.lake, table), PROJECT))
         assert len(files & now) == 3, table.name
@@ -178,7 +259,7 @@ def test_a_refit_joins_anew_and_writes_only_days_where_a_topic_changed(project: 
     assert project.bring()[0] == 2
     assert project.edges().equals(project.from_scratch())
     project.assign({"a": "t1", "b": "t9"}, refit=True)
-    assert project.bring() == [0, 0, 0]
+    assert project.bring() == [0, 0, 0, 0]
 
 
 def test_a_text_that_was_not_assigned_yet_gets_its_topic_when_it_is(project: Project) -> None:

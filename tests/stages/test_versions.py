@@ -24,6 +24,7 @@ WRONG = {
     "field_types": {"reason": pl.lit("by the old method")},
     "messages": {"user_id": pl.lit("by the old method")},
     "embeddings": {"quantized": pl.lit(b"by the old method")},
+    "text_kinds": {"weight": pl.lit(0.75, dtype=pl.Float32)},
     "topic_assignments": {"similarity": pl.lit(0.0)},
     "topic_days": {"n_messages": pl.lit(7, dtype=pl.Int64)},
     "journey_steps": {"name": pl.lit("by the old method")},

@@ -20,16 +20,15 @@ from turret_api.errors import ApiError
 from turret_api.read.engine.encoding import CSV_TIME, flat
 from turret_api.read.engine.library import Library, Snapshot
 from turret_api.read.questions.fields import list_fields
-from turret_api.read.views.filters import NO_FILTERS
+from turret_api.read.views.filters import ALL_KINDS, NO_FILTERS
 from turret_api.read.views.journeys import EDGE, graph_edges
-from turret_api.read.views.messages import choose_field, messages_of
-from turret_api.read.views.topics import topics_of
+from turret_api.read.views.messages import choose_field, messages_of, with_texts
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import Settings
 
 VIEWS = ("messages", "journeys", "fields")
 MODEL = "model"
-MESSAGE = ("event_id", "session_id", "user_id", "timestamp", "text", "topic_id", "topic_label", "similarity")
+MESSAGE = ("event_id", "session_id", "user_id", "timestamp", "text", "kind", "topic_id", "topic_label", "similarity")
 FORMATS = (".parquet", ".csv", ".ndjson")
 FIELDS = pl.Schema(
     {
@@ -68,9 +67,9 @@ FIELDS = pl.Schema(
 def command(table: str, project: str, field: str | None, out: Path) -> None:
     """Write TABLE of a project to a file, replacing it.
 
-    messages has each message with its topic, journeys the edges of the graph, fields what /v1/fields shows; every other
-    name is a table of the lake, without the bytes that search goes by. In CSV a text that a spreadsheet would run as a
-    formula gets a ' before it, and lists and objects are JSON.
+    messages has each message with its kind and topic, journeys the edges of the graph, fields what /v1/fields shows;
+    every other name is a table of the lake, without the bytes that search goes by. In CSV a text that a spreadsheet
+    would run as a formula gets a ' before it, and lists and objects are JSON.
 
     model is a folder with the topics of one field that BERTopic.load opens: its topics, labels, keywords and centroids.
     """
@@ -113,9 +112,8 @@ def rows_of(snapshot: Snapshot, table: str, field: str | None) -> pl.DataFrame:
         return graph_edges(snapshot, chosen or "", NO_FILTERS, 0).select(EDGE)
     if table == "messages":
         chosen = choose_field(snapshot, field) or ""
-        labels = topics_of(snapshot, chosen).select("topic_id", topic_label="label").lazy()
-        found = messages_of(snapshot, chosen, NO_FILTERS).join(labels, on="topic_id", how="left")
-        return found.sort("timestamp", "received_at", "seq", "event_id").select(MESSAGE).collect()
+        found = with_texts(snapshot, chosen, messages_of(snapshot, chosen, ALL_KINDS).collect())
+        return found.sort("timestamp", "received_at", "seq", "event_id").select(MESSAGE)
     declared = TABLES[table]
     rows_of_table = snapshot.scan(declared).drop("project_id").select(pl.all().exclude(pl.Binary))
     if field is not None:

@@ -31,8 +31,8 @@ _EVENT = (
     Column("seq", pl.Int64, "order of receipt within its part"),
 )
 _EDGE = (
-    Column("from_topic", pl.String, "topic_id, `start` or `unassigned`"),
-    Column("to_topic", pl.String, "topic_id, `end` or `unassigned`"),
+    Column("from_topic", pl.String, "topic_id, `start`, `unassigned` or `moves`"),
+    Column("to_topic", pl.String, "topic_id, `end`, `unassigned` or `moves`"),
     Column("count", pl.Int64, "moves"),
     Column("sessions", pl.Int64, "distinct sessions that made the move"),
 )
@@ -158,6 +158,25 @@ EMBEDDINGS = Table(
     ),
 )
 
+TEXT_KINDS = Table(
+    "text_kinds",
+    "What one distinct text is by itself: whether it is a move of conversation, and how much it says.",
+    ("project_id", "model", "text_id"),
+    (
+        _PROJECT,
+        Column("model", pl.String, "name and revision of the embedding model that it was told by"),
+        _TEXT_ID,
+        Column(
+            "move",
+            pl.String,
+            "greeting, thanks, yes, no, continue, correction, complaint, goodbye or other; null: none of these",
+            nullable=True,
+        ),
+        Column("sureness", pl.Float32, "how sure `move` is, 0 to 1"),
+        Column("weight", pl.Float32, "how much the text says without what was said before it, 0 to 1"),
+    ),
+)
+
 TOPICS = Table(
     "topics",
     "One topic, or one theme over topics, of a text field.",
@@ -244,23 +263,6 @@ TOPIC_FITS = Table(
     is_kept=True,
 )
 
-TOPIC_DAYS = Table(
-    "topic_days",
-    "How often one topic came up on one day, among what was received on one day: counts that add up.",
-    ("project_id", "received_date", "field", "date", "topic_id"),
-    (
-        _PROJECT,
-        _DATE,
-        _FIELD,
-        Column("date", pl.Date, "UTC day on which the messages were sent"),
-        Column("topic_id", pl.String, "the topic, or `unassigned`"),
-        Column("n_messages", pl.Int64, "messages"),
-        Column("n_sessions", pl.Int64, "distinct sessions among them"),
-        Column("first_at", TIME, "the earliest of them"),
-    ),
-    ("project_id", "received_date"),
-)
-
 JOURNEY_STEPS = Table(
     "journey_steps",
     "One message as a step of its session, in order, with its topic: what journeys are read off.",
@@ -274,7 +276,36 @@ JOURNEY_STEPS = Table(
         *(column for column in _EVENT if column.name != "session_id"),
         Column("message_date", pl.Date, "UTC day of receipt of this message"),
         _TEXT_ID,
-        Column("topic_id", pl.String, "its topic; null where it has none", nullable=True),
+        Column(
+            "topic_id",
+            pl.String,
+            "its topic in its session: a follow-up's is that of the request it continues; null where it has none",
+            nullable=True,
+        ),
+        Column(
+            "kind",
+            pl.String,
+            "request, follow_up or a move of conversation (see `text_kinds`); null: from before there were kinds",
+            nullable=True,
+        ),
+        Column("text_topic_id", pl.String, "topic that the text alone has; null where it has none", nullable=True),
+    ),
+    ("project_id", "received_date"),
+)
+
+TOPIC_DAYS = Table(
+    "topic_days",
+    "How often one topic came up on one day, in the sessions that began on one day of receipt: counts that add up.",
+    ("project_id", "received_date", "field", "date", "topic_id"),
+    (
+        _PROJECT,
+        Column("received_date", pl.Date, "UTC day of receipt of the sessions' first messages"),
+        _FIELD,
+        Column("date", pl.Date, "UTC day on which the messages were sent"),
+        Column("topic_id", pl.String, "the topic, `unassigned`, or the kind of messages that are moves"),
+        Column("n_messages", pl.Int64, "messages"),
+        Column("n_sessions", pl.Int64, "distinct sessions among them"),
+        Column("first_at", TIME, "the earliest of them"),
     ),
     ("project_id", "received_date"),
 )

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from turret_pipeline.lake.tables import MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
+from turret_pipeline.lake.tables import JOURNEY_STEPS, TOPIC_EDITS, TOPICS
 from turret_pipeline.semantics.edits import in_force, labels_given, merged_topics
 from turret_pipeline.settings import SettingError, Settings
 from turret_pipeline.stages.work import Work
@@ -83,10 +83,8 @@ def shown_topics(work: Work, field: str) -> tuple[pl.DataFrame, pl.Series]:
     topics = topics.with_columns(
         centroid=pl.Series([centroids[name] for name in topics["topic_id"]], dtype=TOPICS.schema["centroid"])
     )
-    assigned = work.open(TOPIC_ASSIGNMENTS).scan().filter(of_field)
-    assigned = assigned.select("text_id", pl.col("topic_id").replace(merged))
-    messages = work.open(MESSAGES).scan().filter(of_field).sort("timestamp", "received_at", "seq", "event_id")
-    found = messages.select("text_id").join(assigned, on="text_id", how="left", maintain_order="left").collect()
+    messages = work.open(JOURNEY_STEPS).scan().filter(of_field).sort("timestamp", "received_at", "seq", "event_id")
+    found = messages.select(pl.col("topic_id").replace(merged)).collect()
     there = found["topic_id"].is_in(topics["topic_id"].implode())
     of_messages = found.select(pl.when(there).then("topic_id")).to_series()
     return topics.select("topic_id", "label", "keywords", "examples", "centroid"), of_messages

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import polars as pl
 
-from turret_pipeline.semantics.visits import UNASSIGNED
+from turret_pipeline.semantics.visits import node
 
 
-def topic_days(messages: pl.LazyFrame) -> pl.LazyFrame:
+def topic_days(steps: pl.LazyFrame) -> pl.LazyFrame:
     """Return received_date, field, date, topic_id, n_messages, n_sessions, first_at, in order.
 
-    messages: received_date, field, session_id, timestamp, topic_id (null: none).
+    steps: received_date, field, session_id, timestamp, topic_id (null: none), kind. Moves of conversation are counted
+    under the name of their kind.
     """
     return (
-        messages.group_by(
-            "received_date",
-            "field",
-            pl.col("timestamp").dt.date().alias("date"),
-            pl.col("topic_id").fill_null(UNASSIGNED),
-        )
+        steps.group_by("received_date", "field", pl.col("timestamp").dt.date().alias("date"), node())
         .agg(
             n_messages=pl.len().cast(pl.Int64),
             n_sessions=pl.col("session_id").n_unique().cast(pl.Int64),

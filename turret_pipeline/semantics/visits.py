@@ -2,10 +2,11 @@
 
 A step is a message in its place in its session: by `timestamp`, then by receipt, which is `received_at`, `part`, `seq`,
 and last `event_id`, so that the order never depends on how rows were read. A visit is a run of consecutive steps with
-one topic; messages without a topic are visits to `unassigned`. Edges lead from visit to visit, from `start` to a
-session's first visit and from its last to `end`; so each session leaves `start` once and enters `end` once, and every
-other node is entered as often as it is left. Nothing is cut off here; a view that shows the largest only has to name
-the rest.
+one topic; requests without a topic are visits to `unassigned`. Moves of conversation are part of the visit before them,
+or at a session's start of the one after; a session of moves only is one visit to `moves`. Edges lead from visit to
+visit, from `start` to a session's first visit and from its last to `end`; so each session leaves `start` once and
+enters `end` once, and every other node is entered as often as it is left. Nothing is cut off here; a view that shows
+the largest only has to name the rest.
 
 Moves add up: those of two sets of sessions that have none in common are those of both, so edges are kept by day.
 Sorting numbers is several times faster than sorting or grouping texts, so whatever is sorted here is first made a
@@ -18,7 +19,10 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-START, END, UNASSIGNED = "start", "end", "unassigned"
+from turret_pipeline.semantics import kinds
+
+START, END, UNASSIGNED, ONLY_MOVES = "start", "end", "unassigned", "moves"
+"""Names of nodes that are no topics; those of `kinds.MOVES` are names of nodes too where moves are not folded."""
 
 ORDER = ("timestamp", "received_at", "part", "seq", "event_id")
 """Order of a session's messages; those of these columns that a frame lacks are left out."""
@@ -66,7 +70,8 @@ def steps(messages: pl.DataFrame) -> pl.DataFrame:
 def visits(messages: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """Return the visits (`VISITS`) of messages, session after session in any order, the visits of each in their order.
 
-    messages: `session_id`, `topic_id` (null: none) and the columns of `ORDER`, of one field, in any order.
+    messages: `session_id`, `topic_id` (null: none), `kind` (left out: all are requests) and the columns of `ORDER`, of
+    one field, in any order.
     """
     rows = messages.lazy().collect()
     found = coded_visits(rows)
@@ -80,8 +85,44 @@ def coded_visits(messages: pl.DataFrame) -> pl.DataFrame:
     `row` is the place in `messages` of the visit's first.
     """
     ordered = _in_order(messages)
-    topic = _coded(messages["topic_id"].fill_null(UNASSIGNED))
-    return visits_of(ordered.with_columns(topic.gather(ordered["row"])))
+    if "kind" in messages.columns:
+        messages = messages.with_columns(node(), is_move=is_move())
+    else:
+        messages = messages.with_columns(pl.col("topic_id").fill_null(UNASSIGNED), is_move=False)
+    there = messages.select("is_move", _coded(messages["topic_id"]))[ordered["row"]]
+    return visits_of(ordered.with_columns(folded(there.hstack([ordered["session_id"]]))))
+
+
+def is_move() -> pl.Expr:
+    """Return whether the `kind` of a message is a move of conversation; null, from before there were kinds, is none."""
+    return pl.col("kind").is_in(kinds.MOVES).fill_null(False)
+
+
+def node() -> pl.Expr:
+    """Return as `topic_id` the node of a message by itself: its topic, `unassigned`, or its kind if it is a move."""
+    return pl.when(is_move()).then("kind").otherwise(pl.col("topic_id").fill_null(UNASSIGNED)).alias("topic_id")
+
+
+def folded(steps: pl.DataFrame) -> pl.Series:
+    """Return the node of the visit that each step is part of, `topic_id`, in the order of `steps`.
+
+    steps: `session_id`, `topic_id` (as `node` says, text or categorical) and `is_move`, session after session in order.
+    """
+    topic, moves = steps["topic_id"], steps["is_move"].to_numpy()
+    if not moves.any():
+        return topic
+    rows = np.arange(steps.height)
+    session = np.cumsum(_changes(steps["session_id"]))
+    before = np.maximum.accumulate(np.where(moves, 0, rows))
+    after = np.minimum.accumulate(np.where(moves, rows.size - 1, rows)[::-1])[::-1]
+    found = rows.copy()
+    for near in (after, before):  # what is before comes last, and so counts where there are both
+        is_there = moves & ~moves[near] & (session[near] == session)
+        found[is_there] = near[is_there]
+    alone = pl.Series([ONLY_MOVES], dtype=pl.String).cast(topic.dtype)
+    is_alone = pl.Series(moves[found])
+    named = pl.when(is_alone).then(alone).otherwise(topic.gather(found)).alias("topic_id")
+    return pl.select(named).to_series()
 
 
 def visits_of(steps: pl.DataFrame) -> pl.DataFrame:

@@ -38,6 +38,11 @@ class EmbeddingAttempt:
         self._n_failed, self._n_alone = Counter[str](), Counter[str]()
 
     @property
+    def model(self) -> Embedder | None:
+        """The model; None while no text was to be embedded."""
+        return self._embedder
+
+    @property
     def reasons(self) -> dict[str, str]:
         """By field that has texts which could not be embedded, how many these are and why the first of them."""
         return {

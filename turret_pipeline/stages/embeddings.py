@@ -25,6 +25,7 @@ from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
 from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt
+from turret_pipeline.stages.kind_examples import examples_by
 from turret_pipeline.stages.shared_frames import FRAMES, LONG_BYTES, frames_of
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
@@ -69,6 +70,8 @@ def bring(task: Task) -> Outcome:
         for window in _windows(messages, messages.days() if failures else list(changed)):
             missing = _missing(messages, table, task.model, window)
             outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
+        if (model := attempt.model) is not None:
+            examples_by(task.model, lambda: model)
         failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
         table.set_inputs(wanted, changed)
         outcome.looked_at = changed

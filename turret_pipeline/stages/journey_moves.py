@@ -13,13 +13,13 @@ from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_MOVES, JOURNEY_STEPS
-from turret_pipeline.semantics.visits import END, MOVES, START, UNASSIGNED, moves, visits_of
+from turret_pipeline.semantics.visits import END, MOVES, START, folded, is_move, moves, node, visits_of
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.journey_steps import batches
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome
 
-STEP = ("received_date", "field", "session_id", "place", "topic_id", "timestamp")
+STEP = ("received_date", "field", "session_id", "place", "topic_id", "kind", "timestamp")
 """Columns of `journey_steps` that moves are counted from."""
 
 
@@ -44,10 +44,11 @@ def bring(task: Task) -> Outcome:
 def _moves_of_day(steps: pl.DataFrame, day: dt.date) -> pl.DataFrame:
     """Return the moves of one day's steps: `received_date`, `field` and those of `MOVES`, in order."""
     frames = [pl.DataFrame(schema={"received_date": pl.Date, "field": pl.String, **MOVES})]
-    topics = pl.col("topic_id").fill_null(UNASSIGNED).cast(pl.Categorical(pl.Categories.random()))
+    topics = node().cast(pl.Categorical(pl.Categories.random()))
     for (field,), of_field in steps.group_by("field"):
-        ordered = of_field.sort("session_id", "place").select("session_id", topics, "timestamp")
-        found = moves(visits_of(ordered)).with_columns(received_date=pl.lit(day), field=pl.lit(field))
+        ordered = of_field.sort("session_id", "place").select("session_id", topics, "timestamp", is_move=is_move())
+        seen = visits_of(ordered.drop("is_move").with_columns(folded(ordered)))
+        found = moves(seen).with_columns(received_date=pl.lit(day), field=pl.lit(field))
         frames.append(found.select(frames[0].columns))
     return pl.concat(frames).sort("field", "from_topic", "to_topic")
 
@@ -70,7 +71,7 @@ STAGE = Stage(
             JOURNEY_MOVES,
             "The moves from topic to topic of each day's sessions, so that a new day touches no other.",
             {
-                "from_topic to_topic count": "journey_steps.topic_id",
+                "from_topic to_topic count": "journey_steps.topic_id journey_steps.kind",
                 "sessions": "journey_steps.session_id",
                 "gaps_s": "journey_steps.timestamp",
             },
@@ -80,4 +81,5 @@ STAGE = Stage(
     reads=(Source(JOURNEY_STEPS),),
     method=bring,
     group="journeys",
+    version=2,
 )

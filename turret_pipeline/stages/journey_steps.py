@@ -1,24 +1,31 @@
-"""`journey_steps`: each text field's messages in order of their sessions, with their topics.
+"""`journey_steps`: each text field's messages in order of their sessions, with their kinds and topics.
+
+What the texts have alone (`text_kinds`, `topic_assignments`) is joined to them; what each message is, and which topic a
+follow-up has, follows from its whole session (`semantics.kinds`). So a session that a late message touches is told
+anew, the others are not.
 
 A session lies whole on the day on which its first message was received. A new day touches the sessions that go on in
-it, which are written anew with the days that they lie on, and no others; a refit joins the topics anew and changes no
-order. Days of `messages` go in one after the other: a commit says, in a mark by day, up to which state of that day its
-messages are in, so a build that was killed goes on from there, and to bring in a day again changes nothing.
+it, which are written anew with the days that they lie on, and no others; a refit, or kinds that are told anew, join
+anew and change no order. Days of `messages` go in one after the other: a commit says, in a mark by day, up to which
+state of that day its messages are in, so a build that was killed goes on from there, and to bring in a day again
+changes nothing.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from turret_pipeline import failpoint
 from turret_pipeline.lake import store
-from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TOPIC_ASSIGNMENTS
-from turret_pipeline.semantics.visits import steps
+from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TEXT_KINDS, TOPIC_ASSIGNMENTS
+from turret_pipeline.semantics.kinds import FOLLOW_UP, kinds, topics_in_context
+from turret_pipeline.semantics.visits import is_move, steps
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
@@ -27,39 +34,95 @@ from turret_pipeline.stages.work import Outcome, Work
 BATCH_ROWS = 1_000_000
 """Rows read at once, if they are of several days; what bounds the memory that a build takes."""
 
-JOINED = "topics joined at"
-"""Name of the mark with the version of `topic_assignments` that every row's topic agrees with."""
+JOINED, KINDS_JOINED, MODEL = "topics joined at", "kinds joined at", "kinds joined by"
+"""Names of the marks with the versions of `topic_assignments` and `text_kinds`, and the model, that every row's topic
+and kind agree with."""
 
 SESSION = ("field", "session_id")
-COLUMNS = tuple(name for name in JOURNEY_STEPS.schema if name not in ("project_id", "received_date", "place"))
+TOLD = ("topic_id", "kind", "text_topic_id")
+"""Columns that are joined, or follow from those that are."""
+
+_OWN = ("project_id", "received_date", "place", *TOLD)
+COLUMNS = tuple(name for name in JOURNEY_STEPS.schema if name not in _OWN)
 MESSAGE = ("received_date", *(name for name in COLUMNS if name in MESSAGES.schema))
 """Columns of `messages` that steps are made of."""
 
 
 def bring(task: Task) -> Outcome:
-    """After this call every message is a step of its session, in its place, with the topic that its text has."""
+    """After this call every message is a step of its session, in its place, with its kind and topic there."""
     outcome = Outcome("journey_steps")
     if task.has_news:
         _bring(task, outcome)
     return task.finish(outcome)
 
 
+@dataclass(frozen=True)
+class _Texts:
+    """What texts have alone. table: where the marks say which versions of it the rows agree with."""
+
+    table: ProjectTable
+    assignments: ProjectTable
+    kinds: ProjectTable
+    model: str
+
+    def marks(self, agrees: bool) -> dict[str, int]:
+        """Return the marks for rows of which all agree with the tables as they are open, or not."""
+        found = {JOINED: self.assignments.version + 1, KINDS_JOINED: self.kinds.version + 1}
+        return {name: of if agrees else 0 for name, of in found.items()} | {MODEL: fingerprint(self.model)}
+
+    def still_agree(self) -> bool:
+        """Return whether no text has another topic or kind now than the one that was joined."""
+        if self.table.mark(MODEL) != fingerprint(self.model):
+            return False
+        joined = ((self.assignments, JOINED), (self.kinds, KINDS_JOINED))
+        known = [(table, self.table.mark(name) or 0) for table, name in joined]
+        return all(version and table.only_appended_since(version - 1) for table, version in known)
+
+    def told(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return `rows` in their order with `TOLD`, and `is_known`: whether a text was assigned at all.
+
+        rows: `field`, `text_id`, `place`; whole sessions, one after the other, each in order.
+        """
+        texts = rows.lazy().select("field", "text_id").unique()
+        # All other texts, which may be many more, pass by.
+        topics = self.assignments.scan().select("field", "text_id", "topic_id", "similarity")
+        topics = topics.join(texts, on=["field", "text_id"], how="semi").with_columns(is_known=pl.lit(True))
+        of_model = self.kinds.scan().filter(pl.col("model") == self.model)
+        of_texts = of_model.select("text_id", "move", "sureness", "weight").join(texts, on="text_id", how="semi")
+        # A text that could not be embedded has no kind: it counts as a request.
+        found = (
+            rows.drop(TOLD, strict=False)
+            .join(topics.collect(engine="streaming"), on=["field", "text_id"], how="left", maintain_order="left")
+            .join(of_texts.collect(engine="streaming"), on="text_id", how="left", maintain_order="left")
+            .with_columns(pl.col("is_known").fill_null(False), pl.col("sureness").fill_null(0.0))
+            .with_columns(pl.col("weight").fill_null(1.0), session=(pl.col("place") == 0).cum_sum())
+        )
+        # A session's number tells it from one of the same name in another field, and is compared faster.
+        in_sessions = found.select(
+            "place", "move", "sureness", "weight", "topic_id", "similarity", session_id="session"
+        )
+        in_sessions = in_sessions.with_columns(kinds(in_sessions).alias("kind"))
+        found = found.with_columns(
+            topics_in_context(in_sessions).alias("topic_id"), in_sessions["kind"], text_topic_id="topic_id"
+        )
+        return found.drop("similarity", "move", "sureness", "weight", "session")
+
+
 def _bring(task: Task, outcome: Outcome) -> None:
-    work, messages, assignments, table = task.work, task.open(MESSAGES), task.open(TOPIC_ASSIGNMENTS), task.table
+    work, messages, table = task.work, task.open(MESSAGES), task.table
+    texts = _Texts(table, task.open(TOPIC_ASSIGNMENTS), task.open(TEXT_KINDS), task.model)
     brought = table.scan().select("message_date").unique().collect()["message_date"]
     states = {day: task.stage.of_version(messages.state(day) or 0) for day in {*messages.days(), *brought}}
     todo = sorted(day for day in states if work.full_refresh or table.inputs(day) != states[day])
-    known = table.mark(JOINED) or 0
-    agrees = brought.is_empty() or (known > 0 and assignments.only_appended_since(known - 1))
+    agrees = brought.is_empty() or texts.still_agree()
     looked_at = set(todo)
     done = 0
     for days, rows in batches(messages, todo, MESSAGE):
-        found = _with_topics(rows.rename({"received_date": "message_date"}), assignments)
-        agrees = agrees and found["is_known"].all()
-        written, touched = _fitted_in(table, days, found.drop("is_known"))
+        written, touched, all_known = _fitted_in(table, days, rows.rename({"received_date": "message_date"}), texts)
+        agrees = agrees and all_known
         failpoint.reached("journey_steps.after_analysis")
-        marks = {JOINED: assignments.version + 1 if agrees else known}
-        table.replace(_declared(work, written), touched, days={day: states[day] for day in days}, marks=marks)
+        in_days = {day: states[day] for day in days}
+        table.replace(_declared(work, written), touched, days=in_days, marks=texts.marks(agrees))
         outcome.n_rows += rows.height
         done += len(days)
         looked_at.update(touched)
@@ -67,13 +130,16 @@ def _bring(task: Task, outcome: Outcome) -> None:
         failpoint.reached("journey_steps.after_days")
     outcome.looked_at = looked_at if agrees else None
     if not agrees:
-        outcome.n_rows += _join_anew(table, assignments)
+        outcome.n_rows += _join_anew(table, texts)
 
 
-def _fitted_in(table: ProjectTable, days: Sequence[dt.date], fresh: pl.DataFrame) -> tuple[pl.DataFrame, list[dt.date]]:
+def _fitted_in(
+    table: ProjectTable, days: Sequence[dt.date], fresh: pl.DataFrame, texts: _Texts
+) -> tuple[pl.DataFrame, list[dt.date], bool]:
     """Return all rows of the days of the table that messages of `days` touch, with those messages in, and those days.
 
     fresh: all messages of `days`, with the columns `COLUMNS`; they take the place of those of `days` that are there.
+    Last comes whether the texts of all sessions that go on were assigned.
     """
     of_days = pl.col("message_date").is_in(days)
     gone = table.scan().filter(of_days).select(SESSION).collect()
@@ -84,29 +150,34 @@ def _fitted_in(table: ProjectTable, days: Sequence[dt.date], fresh: pl.DataFrame
     others = there.join(touched, on=SESSION, how="anti")
     going_on = there.join(touched, on=SESSION, how="semi").filter(~of_days)
     messages = pl.concat([going_on.select(COLUMNS), fresh.select(COLUMNS)])
-    frames = [others]
-    for _, of_field in messages.group_by("field"):
-        first_day = pl.col("message_date").min().over("session_id")
-        frames.append(steps(of_field).with_columns(received_date=first_day).select(others.columns))
+    first_day = pl.col("message_date").min().over("session_id")
+    placed = [steps(of_field).with_columns(received_date=first_day) for _, of_field in messages.group_by("field")]
+    frames, all_known = [others], True
+    if placed:
+        told = texts.told(pl.concat(placed))
+        all_known = bool(told["is_known"].all())
+        frames.append(told.select(others.columns))
     # In one order however they came: two builds leave equal tables, and what lies beside the steps fits both.
     rows = pl.concat(frames).sort(*SESSION, "place")
-    return rows, sorted({*lie, *rows["received_date"].unique()})
+    return rows, sorted({*lie, *rows["received_date"].unique()}), all_known
 
 
-def _join_anew(table: ProjectTable, assignments: ProjectTable) -> int:
-    """After this call every row has the topic that `assignments` says; return how many rows were written."""
+def _join_anew(table: ProjectTable, texts: _Texts) -> int:
+    """After this call every row has the kind and topic that its text has now; return how many rows were written."""
     n_rows, all_known = 0, True
     for _, rows in batches(table, table.days(), table.table.schema.names()):
-        found = _with_topics(rows.drop("topic_id"), assignments)
+        # Sorted, for an engine that compacted the files may have changed the order of the rows.
+        before = rows.sort("received_date", *SESSION, "place")
+        found = texts.told(before)
         all_known = all_known and bool(found["is_known"].all())
-        differs = found["topic_id"].ne_missing(rows["topic_id"])
-        changed = found["received_date"].filter(differs).unique().sort().to_list()
+        differs = pl.DataFrame([found[name].ne_missing(before[name]) for name in TOLD]).select(pl.any_horizontal("*"))
+        changed = found["received_date"].filter(differs.to_series()).unique().sort().to_list()
         if changed:
             written = found.filter(pl.col("received_date").is_in(changed)).select(rows.columns)
             table.replace(written, changed)
             n_rows += written.height
         failpoint.reached("journey_steps.after_topics")
-    table.append(JOURNEY_STEPS.empty(), marks={JOINED: assignments.version + 1 if all_known else 0})
+    table.append(JOURNEY_STEPS.empty(), marks=texts.marks(all_known))
     return n_rows
 
 
@@ -123,16 +194,6 @@ def batches(
             size, n = size + sizes.get(days[n], 0), n + 1
         batch, days = days[:n], days[n:]
         yield batch, table.scan().filter(day.is_in(batch)).select(columns).collect()
-
-
-def _with_topics(rows: pl.DataFrame, assignments: ProjectTable) -> pl.DataFrame:
-    """Return `rows` in their order with `topic_id`, and `is_known`: whether `assignments` has their text at all."""
-    texts = rows.lazy().select("field", "text_id").unique()
-    # All other texts, which may be many more, pass by.
-    topics = assignments.scan().select("field", "text_id", "topic_id").join(texts, on=["field", "text_id"], how="semi")
-    known = topics.collect(engine="streaming").with_columns(is_known=pl.lit(True))
-    found = rows.join(known, on=["field", "text_id"], how="left", maintain_order="left")
-    return found.with_columns(pl.col("is_known").fill_null(False))
 
 
 def _declared(work: Work, rows: pl.DataFrame) -> pl.DataFrame:
@@ -155,20 +216,34 @@ def every_message_is_a_step(lake: Lake, project_id: str, days: ReceiptDays = Non
     return finding(found, wrong)
 
 
+def kinds_are_told(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
+    """Each step of the days has a kind, moves have no topic, and no session begins with a follow-up."""
+    steps = of_days(store.scan(lake, JOURNEY_STEPS, project_id), days)
+    rows = steps.select("event_id", "place", "kind", "topic_id").collect()
+    led = (pl.col("kind") == FOLLOW_UP) & (pl.col("place") == 0)
+    wrong = pl.col("kind").is_null() | led | (is_move() & pl.col("topic_id").is_not_null())
+    return finding(rows, rows.filter(wrong))
+
+
 STAGE = Stage(
     makes=(
         Product(
             JOURNEY_STEPS,
-            "Each message in its place in its session, with its topic: who went where, one by one.",
+            "Each message in its place in its session, with its kind and topic: who went where, one by one.",
             {
                 "place": "messages.timestamp",
-                "topic_id": "topic_assignments.topic_id",
+                "text_topic_id": "topic_assignments.topic_id",
+                "topic_id": "topic_assignments.topic_id topic_assignments.similarity text_kinds.weight",
+                "kind": "text_kinds.move text_kinds.sureness text_kinds.weight",
                 "message_date": "messages.received_date",
             },
-            {"every_message_is_a_step": Check("every message has its place in its session", every_message_is_a_step)},
+            {
+                "every_message_is_a_step": Check("every message has its place in its session", every_message_is_a_step),
+                "kinds_are_told": Check("moves have no topic; a follow-up has something before it", kinds_are_told),
+            },
         ),
     ),
-    reads=(Source(MESSAGES), Source(TOPIC_ASSIGNMENTS), Source(FIELD_TYPES, TEXT_FIELDS)),
+    reads=(Source(MESSAGES), Source(TOPIC_ASSIGNMENTS), Source(TEXT_KINDS), Source(FIELD_TYPES, TEXT_FIELDS)),
     method=bring,
     group="journeys",
 )

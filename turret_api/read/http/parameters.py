@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from turret_api.errors import invalid
 from turret_api.read.engine.encoding import Format
 from turret_api.read.questions.pages import offset_of
-from turret_api.read.views.filters import Filters
+from turret_api.read.views.filters import Filters, Kinds
 from turret_api.read.views.values import Segments
 
 SEGMENT = "segment."
@@ -29,7 +29,9 @@ FieldName = Annotated[str | None, Query(description="a text field; default: the 
 Level = Annotated[int, Query(description="0: topics; 1: themes, groups of topics", ge=0, le=1)]
 Limit = Annotated[int, Query(description="most rows in one answer", ge=1, le=1000)]
 Cursor = Annotated[str | None, Query(description="`next` of the page before", max_length=2000)]
-TopicId = Annotated[str, Query(description="a topic, `start`, `end` or `unassigned`", min_length=1, max_length=100)]
+TopicId = Annotated[
+    str, Query(description="a topic, `start`, `end`, `unassigned` or `moves`", min_length=1, max_length=100)
+]
 
 
 def filters(
@@ -39,6 +41,13 @@ def filters(
     ] = None,
     until: Annotated[dt.datetime | None, Query(alias="to", description="latest time, not included")] = None,
     name: Annotated[str | None, Query(description="the event's name", max_length=200)] = None,
+    kinds: Annotated[
+        Kinds,
+        Query(
+            description="all: moves of conversation (thanks, greeting and so on) count too, each kind as a topic of "
+            "its name; requests: they are left out, and in journeys part of the visit before them"
+        ),
+    ] = "requests",
 ) -> Filters:
     """Return the filters that the query string asks for; keys `segment.<field>` are read off it as they are."""
     segments = _segments(request, SEGMENT)
@@ -47,7 +56,7 @@ def filters(
     since, until = utc(since), utc(until)
     if since and until and since >= until:
         raise invalid("`from` is not before `to`; nothing lies between them.", field="from")
-    return Filters(since, until, name, segments)
+    return Filters(since, until, name, segments, kinds)
 
 
 Filtered = Annotated[Filters, Depends(filters)]

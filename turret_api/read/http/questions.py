@@ -80,7 +80,10 @@ def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None) -> OneTo
 
 def get_messages(
     about: About,
-    topic_id: Annotated[str | None, Query(description="a topic, or `unassigned`", max_length=100)] = None,
+    topic_id: Annotated[
+        str | None,
+        Query(description="a topic, `unassigned`, a move of conversation (`thanks`), or `moves`", max_length=100),
+    ] = None,
     q: Annotated[
         str | None,
         Query(description="search by meaning: messages most similar to this text first", min_length=1, max_length=1000),
@@ -88,7 +91,7 @@ def get_messages(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> NewestMessages | SimilarMessages:
-    """Messages with their topics, newest first; with `q` those most similar to it in meaning first."""
+    """Messages with their kinds and topics, newest first; with `q` those most similar to it in meaning first."""
     if q is not None:
         return SimilarMessages(about.field, about.filters, q, topic_id, limit, cursor)
     return NewestMessages(about.field, about.filters, topic_id, limit, cursor)

@@ -1,11 +1,11 @@
-"""Messages with their topics, newest first, or those most similar in meaning to what is searched for first."""
+"""Messages with their kinds and topics, newest first, or those most similar in meaning to a search first."""
 
 from __future__ import annotations
 
 import dataclasses
 import datetime as dt
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated
 
 import orjson
 import polars as pl
@@ -13,19 +13,18 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import FieldAnswer, Meaning, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.frames import SAID, with_frames
-from turret_api.read.views.messages import SOURCES, messages_of, of_topic
-from turret_api.read.views.topics import topics_of
+from turret_api.read.views.messages import SOURCES, messages_of, with_texts
 from turret_pipeline.lake.tables import SHARED_FRAMES
 
-COLUMNS = ("event_id", "session_id", "user_id", "name", "timestamp", "text", "topic_id")
+KIND = Meaning("`request`, `follow_up` (it continues a request, and has its topic), or the move of conversation it is")
 
 
 class MessageRow(TypedDict):
-    """One message with its topic."""
+    """One message with its kind and topic."""
 
     event_id: str
     session_id: str
@@ -34,9 +33,16 @@ class MessageRow(TypedDict):
     timestamp: dt.datetime
     text: str
     frames: Annotated[list[str], Meaning(SAID)]
-    topic_id: str | None
+    kind: Annotated[str, KIND]
+    topic_id: Annotated[str | None, Meaning("a follow-up's is that of the request it continues; a move has none")]
     topic_label: str | None
-    similarity: Annotated[float | None, Meaning("cosine with the topic's centre; with `q`: with what is searched for")]
+    similarity: Annotated[
+        float | None,
+        Meaning(
+            "cosine with the topic's centre, null where the topic is not that of the text alone; with `q`: with what "
+            "is searched for"
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -61,20 +67,14 @@ class NewestMessages(OfField):
 
     def of_field(self, snapshot: Snapshot, field: str) -> Messages:
         """Return up to `limit` messages, newest first; raise an `ApiError` where the cursor makes no sense."""
-        found = of_topic(snapshot, field, messages_of(snapshot, field, self.filters), self.topic_id)
+        found = messages_of(snapshot, field, self.filters, self.topic_id)
         if self.cursor is not None:
             before, event_id = _read_cursor(self.cursor)
             at = pl.col("timestamp")
             found = found.filter((at < before) | ((at == before) & (pl.col("event_id") < event_id)))
-        labels = topics_of(snapshot, field).select("topic_id", topic_label="label")
-        messages = (
-            found.top_k(self.limit + 1, by=["timestamp", "event_id"])
-            .select(*COLUMNS, "similarity")
-            .join(labels.lazy(), on="topic_id", how="left")
-            .sort("timestamp", "event_id", descending=True)
-            .collect()
-        )
-        data = cast(list[MessageRow], with_frames(snapshot, messages.head(self.limit)).to_dicts())
+        order = ["timestamp", "event_id"]
+        messages = found.top_k(self.limit + 1, by=order).sort(order, descending=True).collect()
+        data = typed_rows(with_frames(snapshot, with_texts(snapshot, field, messages.head(self.limit))), MessageRow)
         return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
 
 

@@ -15,7 +15,7 @@ from turret_api.read.views.messages import choose_field
 from turret_api.read.views.topics import model_version
 from turret_pipeline.lake.tables import JOURNEY_EDGES, JOURNEY_STEPS, TOPIC_ASSIGNMENTS, TOPICS, Table
 
-TOPICS_BUILT = (TOPICS, TOPIC_ASSIGNMENTS)
+TOPICS_BUILT = (TOPICS, TOPIC_ASSIGNMENTS, JOURNEY_STEPS)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import orjson
@@ -24,18 +24,18 @@ import polars as pl
 from turret_api.errors import invalid
 from turret_api.read.engine.cache import Cache
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.questions.messages import COLUMNS, MessageRow, Messages
+from turret_api.read.engine.question import typed_rows
+from turret_api.read.questions.messages import MessageRow, Messages
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.frames import with_frames
-from turret_api.read.views.messages import SOURCES, of_topic
-from turret_api.read.views.topics import text_topics, topics_of
+from turret_api.read.views.messages import SOURCES, messages_of, with_texts
 from turret_pipeline.embedder.kept import read_model
 from turret_pipeline.embedder.multilingual import SideBySide, open_encoder
 from turret_pipeline.embedder.pooled import embed_query
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, SHARED_FRAMES
+from turret_pipeline.lake.tables import EMBEDDINGS, SHARED_FRAMES
 from turret_pipeline.semantics.vectors import quantize, unpack
 
 KEPT_BYTES = 1 << 30
@@ -94,10 +94,10 @@ class SimilarMessages(OfField):
             nearest = texts if least is None else texts.filter(pl.col("score") >= least)
             found = _messages(snapshot, field, self, nearest, after)
             if found.height > self.limit or least is None:
-                shown = found.head(self.limit).with_columns(similarity=(pl.col("score") / SCORES).round(4))
+                shown = with_texts(snapshot, field, found.head(self.limit))
+                shown = shown.with_columns(similarity=(pl.col("score") / SCORES).round(4))
                 following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
-                data = with_frames(snapshot, shown.drop("score")).to_dicts()
-                return Messages(cast(list[MessageRow], data), following)
+                return Messages(typed_rows(with_frames(snapshot, shown), MessageRow), following)
             n_texts *= 16
 
 
@@ -110,26 +110,15 @@ def _messages(
 ) -> pl.DataFrame:
     """Return the first `limit` + 1 messages behind `after` whose texts are among `nearest` and that pass."""
     # A condition on the column is judged while the files are read, which a join is not.
-    messages = snapshot.scan(MESSAGES).filter(
-        pl.col("field") == field, pl.col("text_id").is_in(nearest["text_id"].implode())
-    )
-    topics = text_topics(snapshot, field).join(nearest, on="text_id", how="semi").drop("similarity")
-    labels = topics_of(snapshot, field).select("topic_id", topic_label="label")
-    found = asked.filters.apply(snapshot, field, messages).join(nearest.lazy(), on="text_id")
-    found = of_topic(snapshot, field, found.join(topics.lazy(), on="text_id", how="left"), asked.topic_id)
+    messages = messages_of(snapshot, field, asked.filters, asked.topic_id)
+    found = messages.filter(pl.col("text_id").is_in(nearest["text_id"].implode())).join(nearest.lazy(), on="text_id")
     if after is not None:
         score, before, event_id = after
         at = pl.col("timestamp")
         later = (at < before) | ((at == before) & (pl.col("event_id") < event_id))
         found = found.filter((pl.col("score") < score) | later)
     order = ["score", "timestamp", "event_id"]
-    return (
-        found.top_k(asked.limit + 1, by=order)
-        .join(labels.lazy(), on="topic_id", how="left")
-        .sort(order, descending=True)
-        .select(*COLUMNS, "topic_label", "score")
-        .collect()
-    )
+    return found.top_k(asked.limit + 1, by=order).sort(order, descending=True).collect()
 
 
 def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:

@@ -13,12 +13,12 @@ from typing_extensions import TypedDict
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
+from turret_api.read.questions.messages import KIND
 from turret_api.read.questions.pages import Listed
-from turret_api.read.views.filters import NO_FILTERS
+from turret_api.read.views.filters import ALL_KINDS
 from turret_api.read.views.frames import SAID, with_frames
-from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields
-from turret_api.read.views.topics import topics_of
-from turret_pipeline.lake.tables import EVENTS, MESSAGES, SHARED_FRAMES
+from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields, with_texts
+from turret_pipeline.lake.tables import EVENTS, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
 from turret_pipeline.semantics.visits import ORDER
 
 
@@ -32,6 +32,7 @@ class SessionMessage(TypedDict):
     field: str
     text: str
     frames: Annotated[list[str], Meaning(SAID)]
+    kind: Annotated[str, KIND]
     topic_id: str | None
     topic_label: str | None
     similarity: float | None
@@ -76,12 +77,12 @@ class OneSession(Listed):
     def _messages(self, snapshot: Snapshot) -> pl.DataFrame:
         chosen = choose_field(snapshot, self.field) if self.field else None
         # A project may have hundreds of text fields, of which a session has few.
-        said = snapshot.scan(MESSAGES).filter(pl.col("session_id") == self.session_id).select(pl.col("field").unique())
+        of_session = pl.col("session_id") == self.session_id
+        said = snapshot.scan(JOURNEY_STEPS).filter(of_session).select(pl.col("field").unique())
         there = set(said.collect()["field"])
         frames = []
         for name in [name for name in (text_fields(snapshot) if chosen is None else [chosen]) if name in there]:
-            labels = topics_of(snapshot, name).select("topic_id", topic_label="label").lazy()
-            mine = messages_of(snapshot, name, NO_FILTERS).filter(pl.col("session_id") == self.session_id)
-            frames.append(mine.join(labels, on="topic_id", how="left"))
+            mine = messages_of(snapshot, name, ALL_KINDS).filter(of_session).collect()
+            frames.append(with_texts(snapshot, name, mine).with_columns(field=pl.lit(name)))
         order = [name for name in ORDER if name != "part"]
-        return pl.concat(frames).sort(*order, "field").collect() if frames else pl.DataFrame()
+        return pl.concat(frames).sort(*order, "field") if frames else pl.DataFrame()

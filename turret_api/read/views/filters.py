@@ -4,17 +4,23 @@
 name, and `segments` name fields of metadata with the values that each may have: a value, or (`10..20`, `10..`, `..20`)
 a number from the first on and below the second. Of one field any of the values passes; all fields must pass. A journey
 under filters is the journey of the messages that pass.
+
+`kinds` says whether moves of conversation count too: each under the name of its kind, as if that were a topic. By
+default requests and follow-ups count alone, and journeys take moves for a part of the visit before them.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.values import Segments, passing_events
+
+Kinds = Literal["requests", "all"]
 
 
 @dataclass(frozen=True)
@@ -25,10 +31,20 @@ class Filters:
     until: dt.datetime | None = None
     name: str | None = None
     segments: Segments = ()
+    kinds: Kinds = "requests"
 
     def __bool__(self) -> bool:
-        """Tell whether any message may be left out."""
-        return self != NO_FILTERS
+        """Tell whether any message may be left out, but for what `kinds` leaves out."""
+        return self not in (NO_FILTERS, ALL_KINDS)
+
+    @property
+    def has_moves(self) -> bool:
+        """Whether moves of conversation count too."""
+        return self.kinds == "all"
+
+    def with_moves(self) -> Filters:
+        """Return the same filters with moves of conversation counted too."""
+        return replace(self, kinds="all")
 
     def apply(self, snapshot: Snapshot, field: str, messages: pl.LazyFrame) -> pl.LazyFrame:
         """Return those of the field's `messages` (with `timestamp`, `name`, `event_id`) that pass."""
@@ -47,3 +63,4 @@ class Filters:
 
 
 NO_FILTERS = Filters()
+ALL_KINDS = Filters(kinds="all")

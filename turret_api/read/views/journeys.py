@@ -25,7 +25,7 @@ EDGE = ("from_topic", "to_topic", "count", "sessions", "probability", "median_ga
 
 def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
     """Return the edges (columns `EDGE` and the further ones of `GAPS`) of the journeys of the messages that pass."""
-    if not filters and level == 0 and not edits_of(snapshot, field).merged:
+    if not filters and not filters.has_moves and level == 0 and not edits_of(snapshot, field).merged:
         return snapshot.remember(
             ("edges", field),
             (JOURNEY_EDGES,),

@@ -1,4 +1,8 @@
-"""Messages with their topics: what topics, journeys and the export are counted from, so that their numbers add up."""
+"""Messages with their kinds and topics: what the API and the export list, so that their numbers add up.
+
+What a message is, and which topic it has, stands in the steps of journeys: a follow-up has the topic of the request
+that it continues. The words come from `messages`.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,16 @@ import polars as pl
 from turret_api.errors import NotFoundError, invalid
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.filters import Filters
-from turret_api.read.views.topics import edits_of, text_topics
+from turret_api.read.views.topics import MOVE_NODES, edits_of, shown_topic, topics_of
 from turret_api.read.views.values import VALUE_SOURCES
-from turret_pipeline.lake.tables import FIELD_TYPES, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
-from turret_pipeline.semantics.visits import UNASSIGNED
+from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
+from turret_pipeline.semantics.kinds import REQUEST
+from turret_pipeline.semantics.visits import ONLY_MOVES, UNASSIGNED, is_move
 
 SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, TOPIC_EDITS, FIELD_TYPES, *VALUE_SOURCES)
 """Tables that answers about messages, topics and journeys follow from."""
+
+STEP = ("event_id", "session_id", "user_id", "name", "timestamp", "received_at", "seq", "message_date", "text_id")
 
 
 def text_fields(snapshot: Snapshot) -> list[str]:
@@ -39,16 +46,41 @@ def choose_field(snapshot: Snapshot, field: str | None) -> str | None:
     raise NotFoundError(f"There is no field {field!r}; GET /v1/fields lists them.", field="field")
 
 
-def messages_of(snapshot: Snapshot, field: str, filters: Filters, level: int = 0) -> pl.LazyFrame:
-    """Return the field's messages that pass `filters`, with `topic_id` and `similarity` (null: no topic)."""
-    messages = snapshot.scan(MESSAGES).filter(pl.col("field") == field)
-    topics = text_topics(snapshot, field, level).lazy()
-    return filters.apply(snapshot, field, messages).join(topics, on="text_id", how="left")
+def messages_of(snapshot: Snapshot, field: str, filters: Filters, topic_id: str | None = None) -> pl.LazyFrame:
+    """Return the field's messages that count: `STEP`, `kind`, `topic_id` (null: none) and `is_own`.
+
+    topic_id: only those that have this topic, or are moves of this kind (`moves`: of any), or (`unassigned`) are no
+    moves and have none; None: all. is_own: whether the topic is that of the text alone.
+    """
+    steps = snapshot.scan(JOURNEY_STEPS).filter(pl.col("field") == field)
+    if topic_id in MOVE_NODES:
+        steps = steps.filter(is_move() if topic_id == ONLY_MOVES else pl.col("kind") == topic_id)
+    elif topic_id is not None or not filters.has_moves:
+        steps = steps.filter(~is_move())
+    is_own = (pl.col("topic_id") == pl.col("text_topic_id")).fill_null(False)
+    topic, kind = shown_topic(snapshot, field), pl.col("kind").fill_null(REQUEST)
+    messages = filters.apply(snapshot, field, steps).select(*STEP, kind, topic, is_own=is_own)
+    wanted = edits_of(snapshot, field).merged.get(topic_id or "", topic_id)
+    if wanted is None or wanted in MOVE_NODES:
+        return messages
+    return messages.filter(pl.col("topic_id").is_null() if wanted == UNASSIGNED else pl.col("topic_id") == wanted)
 
 
-def of_topic(snapshot: Snapshot, field: str, messages: pl.LazyFrame, topic_id: str | None) -> pl.LazyFrame:
-    """Return those of `messages` that have the topic, or (`unassigned`) none; all if no topic is asked for."""
-    topic_id = edits_of(snapshot, field).merged.get(topic_id or "", topic_id)
-    if topic_id == UNASSIGNED:
-        return messages.filter(pl.col("topic_id").is_null())
-    return messages if topic_id is None else messages.filter(pl.col("topic_id") == topic_id)
+def with_texts(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> pl.DataFrame:
+    """Return `messages` in their order with `text`, `topic_label` and `similarity`.
+
+    The last is that of the text and the topic's centroid; null where the topic is not that of the text alone.
+    """
+    # Conditions on columns are judged while the files are read, which joins are not.
+    of_field, ids = pl.col("field") == field, pl.col("text_id").is_in(messages["text_id"].unique().implode())
+    days = pl.col("received_date").is_in(messages["message_date"].unique().implode())
+    said = snapshot.scan(MESSAGES).filter(of_field, days, ids).select("event_id", "text").collect()
+    near = snapshot.scan(TOPIC_ASSIGNMENTS).filter(of_field, ids).select("text_id", "similarity").collect()
+    labels = topics_of(snapshot, field).select("topic_id", topic_label="label")
+    shown = pl.when(pl.col("is_own") & pl.col("topic_id").is_not_null()).then("similarity")
+    return (
+        messages.join(said, on="event_id", maintain_order="left")
+        .join(near, on="text_id", how="left", maintain_order="left")
+        .join(labels, on="topic_id", how="left", maintain_order="left")
+        .with_columns(shown.alias("similarity"))
+    )

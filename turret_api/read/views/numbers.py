@@ -17,7 +17,7 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Meaning
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.steps import field_steps
+from turret_api.read.views.steps import field_steps, walked_steps
 from turret_pipeline.lake.tables import FIELD_TYPES
 from turret_pipeline.semantics.visits import END, START
 
@@ -90,7 +90,7 @@ def edge_numbers(
     bins = number_fields(snapshot)[name]
 
     def compute() -> pl.DataFrame:
-        steps = field_steps(snapshot, field, filters, level, number=name).lazy()
+        steps = walked_steps(snapshot, field, filters, level, number=name).lazy()
         topic, session = pl.col("topic_id"), pl.col("session")
         ordered = steps.with_columns(
             first=(session != session.shift()).fill_null(True),

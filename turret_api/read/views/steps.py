@@ -14,7 +14,7 @@ from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_api.read.views.values import compact, numbers_of, passing, read_steps, values_of
 from turret_pipeline.lake.tables import JOURNEY_STEPS
-from turret_pipeline.semantics.visits import UNASSIGNED, visits_of
+from turret_pipeline.semantics.visits import folded, is_move, node, visits_of
 
 
 def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
@@ -24,7 +24,7 @@ def field_visits(snapshot: Snapshot, field: str, filters: Filters, level: int) -
     """
 
     def compute() -> pl.DataFrame:
-        steps = field_steps(snapshot, field, filters, level)
+        steps = walked_steps(snapshot, field, filters, level)
         found = visits_of(steps.select("topic_id", "timestamp", session_id="session"))
         return found.select("topic_id", "started_at", "ended_at", session="session_id")
 
@@ -40,14 +40,29 @@ def field_steps(
     number: str | None = None,
     value: str | None = None,
 ) -> pl.DataFrame:
-    """Return the steps of the messages that pass, in order: `session`, `topic_id`, `name`, `timestamp`.
+    """Return the steps of the messages that count, in order: `session`, `topic_id`, `name`, `timestamp`.
 
-    number, value: fields of which each step has the `number`, or the `value`; null where its event has none.
+    The topic of a move of conversation, where these count, is the name of its kind. number, value: fields of which each
+    step has the `number`, or the `value`; null where its event has none.
     """
     beside = {} if number is None else {"number": numbers_of(snapshot, field, number)}
     beside |= {} if value is None else {"value": values_of(snapshot, field, value)}
-    steps = _passing(snapshot, field, filters, beside)
-    return steps.with_columns(_renamed(snapshot, field, level, steps["topic_id"]))
+    steps = _passing(snapshot, field, filters, level, beside)
+    return (steps if filters.has_moves else steps.filter(~pl.col("is_move"))).drop("is_move")
+
+
+def walked_steps(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, *, number: str | None = None
+) -> pl.DataFrame:
+    """Return the steps of all messages that pass, as `field_steps` does, each with the node of its visit as topic.
+
+    So a move of conversation has, where these do not count, the topic of the visit that it is part of.
+    """
+    beside = {} if number is None else {"number": numbers_of(snapshot, field, number)}
+    steps = _passing(snapshot, field, filters, level, beside)
+    if not filters.has_moves:
+        steps = steps.with_columns(folded(steps.select("topic_id", "is_move", session_id="session")))
+    return steps.drop("is_move")
 
 
 def numbered(visits: pl.DataFrame) -> pl.DataFrame:
@@ -65,23 +80,26 @@ def sessions_of(snapshot: Snapshot, field: str) -> pl.DataFrame:
 
 
 def _steps(snapshot: Snapshot, field: str) -> pl.DataFrame:
-    """Return all steps in order: `session` (a number), `topic_id`, `name` (both categorical), `timestamp`."""
+    """Return all steps in order: `session` (a number), `topic_id`, `name` (categorical), `timestamp`, `is_move`."""
 
     def compute() -> pl.DataFrame:
-        rows = read_steps(snapshot, field, "topic_id", "name", "timestamp")
+        rows = read_steps(snapshot, field, "topic_id", "kind", "name", "timestamp")
         session = (pl.col("place") == 0).cum_sum().cast(pl.UInt32) - 1
-        topic, name = rows["topic_id"].fill_null(UNASSIGNED), rows["name"]
-        return rows.select(session.alias("session"), compact(topic), compact(name), "timestamp")
+        topic, name = rows.select(node()).to_series(), rows["name"]
+        return rows.select(session.alias("session"), compact(topic), compact(name), "timestamp", is_move=is_move())
 
     return snapshot.remember(("steps", field), (JOURNEY_STEPS,), compute)
 
 
-def _passing(snapshot: Snapshot, field: str, filters: Filters, beside: dict[str, pl.Series]) -> pl.DataFrame:
-    """Return the steps of the messages that pass, with what stands `beside` them."""
+def _passing(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, beside: dict[str, pl.Series]
+) -> pl.DataFrame:
+    """Return the steps of all messages that pass, moves too, with the topics of the level and what stands `beside`."""
     steps = _steps(snapshot, field).with_columns(**beside)
     if filters.segments:
         steps = steps.filter(passing(snapshot, field, filters.segments))
-    return filters.apply_plain(steps.lazy()).collect()
+    steps = filters.apply_plain(steps.lazy()).collect()
+    return steps.with_columns(_renamed(snapshot, field, level, steps["topic_id"]))
 
 
 def _renamed(snapshot: Snapshot, field: str, level: int, topic: pl.Series) -> pl.Series:

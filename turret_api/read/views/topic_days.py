@@ -1,7 +1,7 @@
 """How many messages each topic has on each day.
 
 Without filters these are the pipeline's counts; with filters they are counted from the steps of the messages that pass.
-Topics and the messages without one add up to all messages.
+Topics and the messages without one add up to all messages that count; so do, with them, moves of conversation.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_steps
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_pipeline.lake.tables import TOPIC_DAYS, TOPIC_EDITS, TOPICS
+from turret_pipeline.semantics.kinds import MOVES
 from turret_pipeline.semantics.visits import UNASSIGNED
 
 
@@ -28,9 +29,13 @@ class DayCount(TypedDict):
 
 
 def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
-    """Return messages by topic and UTC day: `topic_id` (`unassigned`: none), `date`, `n`, `n_sessions`, `first_at`."""
+    """Return messages by topic and UTC day: `topic_id` (`unassigned`: none), `date`, `n`, `n_sessions`, `first_at`.
+
+    Moves of conversation, where these count, are under the name of their kind.
+    """
     if not filters:
-        return _counted_by_day(snapshot, field, level)
+        counted = _counted_by_day(snapshot, field, level)
+        return counted if filters.has_moves else counted.filter(~pl.col("topic_id").is_in(MOVES))
 
     def compute() -> pl.DataFrame:
         return (
@@ -49,7 +54,7 @@ def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -
 
 
 def _counted_by_day(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
-    """Return what `daily_counts` does of all messages, from the pipeline's counts."""
+    """Return what `daily_counts` does of all messages, moves too, from the pipeline's counts."""
 
     def compute() -> pl.DataFrame:
         topics = topics_of(snapshot, field).select("topic_id", "parent_id")
@@ -60,7 +65,8 @@ def _counted_by_day(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
             .join(topics.lazy().with_columns(there=True), on="topic_id", how="left")
         )
         # Counts of a topic that the topics of this moment lack (a build is under way) are of none.
-        name = pl.when("there").then(pl.coalesce("parent_id", "topic_id") if level else "topic_id")
+        shown = pl.coalesce("parent_id", "topic_id") if level else pl.col("topic_id")
+        name = pl.when("there").then(shown).when(pl.col("topic_id").is_in(MOVES)).then("topic_id")
         return (
             found.group_by(name.fill_null(UNASSIGNED).alias("topic_id"), "date")
             .agg(pl.col("n_messages").sum().alias("n"), pl.col("n_sessions").sum(), pl.col("first_at").min())

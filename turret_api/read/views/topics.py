@@ -1,4 +1,4 @@
-"""The topics of a text field as people see them: with their edits, and with the texts that have each.
+"""The topics of a text field as people see them: with their edits.
 
 Edits are rows of `topic_edits` and are laid over the tables when they are read. So they show at once, hold through
 every refit (a topic's id keeps its meaning), and can be taken back. The messages of a topic that is merged into another
@@ -14,13 +14,15 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
+from turret_pipeline.lake.tables import TOPIC_EDITS, TOPICS
 from turret_pipeline.semantics.edits import in_force, merged_topics
-from turret_pipeline.semantics.visits import END, START, UNASSIGNED
+from turret_pipeline.semantics.kinds import MOVES
+from turret_pipeline.semantics.visits import END, ONLY_MOVES, START, UNASSIGNED
 
 RENAME, MERGE, HIDE, PIN = ACTIONS = ("rename", "merge", "hide", "pin")
-NODES = {START: "Start", END: "End", UNASSIGNED: "No topic"}
-"""Labels of the nodes of journeys that are no topics."""
+MOVE_NODES = {ONLY_MOVES: "Moves only"} | {move: move.capitalize() for move in MOVES} | {"other": "Other moves"}
+NODES = {START: "Start", END: "End", UNASSIGNED: "No topic", **MOVE_NODES}
+"""Labels of the nodes of journeys that are no topics, and of those among them that are moves of conversation."""
 
 
 @dataclass(frozen=True)
@@ -70,28 +72,14 @@ def topics_of(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
     return snapshot.remember(("topics", field, level), (TOPICS, TOPIC_EDITS), compute)
 
 
-def text_topics(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
-    """Return `text_id`, `topic_id`, `similarity` of every text of the field that has a topic.
+def shown_topic(snapshot: Snapshot, field: str) -> pl.Expr:
+    """Return as `topic_id` the topic that people see for a row's `topic_id`: the one that it is merged into.
 
-    level 1: the topic is the theme that it belongs to; a topic without a theme stays itself.
+    One that the topics of this moment lack (a build is under way) counts as none.
     """
-
-    def compute() -> pl.DataFrame:
-        topics = topics_of(snapshot, field).select("topic_id", "parent_id")
-        merged = edits_of(snapshot, field).merged
-        # An assignment to a topic that the topics of this moment lack (a build is under way) counts as none.
-        found = (
-            snapshot.scan(TOPIC_ASSIGNMENTS)
-            .filter(pl.col("field") == field)
-            .select("text_id", pl.col("topic_id").replace(merged), "similarity")
-            .collect()
-            .join(topics, on="topic_id", how="inner")
-        )
-        if level:
-            found = found.with_columns(pl.coalesce("parent_id", "topic_id").alias("topic_id"))
-        return found.drop("parent_id")
-
-    return snapshot.remember(("text_topics", field, level), (TOPICS, TOPIC_EDITS, TOPIC_ASSIGNMENTS), compute)
+    merged, known = edits_of(snapshot, field).merged, topics_of(snapshot, field)["topic_id"].to_list()
+    shown = {name: name for name in known} | {name: end for name, end in merged.items() if end in known}
+    return pl.col("topic_id").replace_strict(shown, default=None, return_dtype=pl.String)
 
 
 def labels_of(snapshot: Snapshot, field: str) -> dict[str, str]:

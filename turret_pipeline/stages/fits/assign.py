@@ -72,6 +72,9 @@ def _why_anew(field: Field) -> str | None:
         return "the embedding model is another one"
     if field.fit and field.fitted_version != field.version:
         return "topics are found by another method"
+    # Earlier versions fitted all texts, which is the same where there is none that no fit takes.
+    if field.fit and field.fitted_told_by != field.told_by and (field.fitted_told_by or field.tables.unfit.height):
+        return "requests and moves of conversation are told apart by another method"
     if field.fit and field.fitted_clusters != field.work.clusters:
         return OTHER_CLUSTERS
     if n_late := field.n_embedded_late():
@@ -98,7 +101,8 @@ def _assigned(field: Field, texts: pl.DataFrame, tally: Tally, failures: Failure
         _note(field, failures, error)
         near = ASSIGNED.to_frame(eager=True)
     bare = field.unassigned(texts, near)
-    return pl.concat([near, bare]), tally.with_texts(near, bare.height)
+    counted = near.join(field.tables.unfit, on="text_id", how="anti")
+    return pl.concat([near, bare]), tally.with_texts(counted, bare.height)
 
 
 def _drift(field: Field, tally: Tally) -> str | None:

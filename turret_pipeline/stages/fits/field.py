@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 from deltalake.exceptions import DeltaError
 
+from turret_pipeline.analysis.kinds.texts import for_fit
 from turret_pipeline.analysis.topics.fit import assign_texts
 from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
@@ -16,6 +18,7 @@ from turret_pipeline.lake.tables import (
     EMBEDDINGS,
     FIELD_TYPES,
     MESSAGES,
+    TEXT_KINDS,
     TOPIC_ASSIGNMENTS,
     TOPIC_EDITS,
     TOPIC_FITS,
@@ -47,11 +50,13 @@ MICRO = 1_000_000
 
 @dataclass(frozen=True)
 class Tables:
-    """The tables of one project that topics are made from and go to, open."""
+    """The tables of one project that topics are made from and go to, open; and the key of the embedding model."""
 
+    model: str
     types: ProjectTable
     messages: ProjectTable
     embeddings: ProjectTable
+    kinds: ProjectTable
     topics: ProjectTable
     assignments: ProjectTable
     lineage: ProjectTable
@@ -61,13 +66,20 @@ class Tables:
     @classmethod
     def of(cls, task: Task) -> Tables:
         """Return the tables as the task has them open."""
-        names = (FIELD_TYPES, MESSAGES, EMBEDDINGS, TOPICS, TOPIC_ASSIGNMENTS, TOPIC_LINEAGE, TOPIC_FITS, TOPIC_EDITS)
-        return cls(*(task.open(table) for table in names))
+        read = (FIELD_TYPES, MESSAGES, EMBEDDINGS, TEXT_KINDS)
+        names = (*read, TOPICS, TOPIC_ASSIGNMENTS, TOPIC_LINEAGE, TOPIC_FITS, TOPIC_EDITS)
+        return cls(task.model, *(task.open(table) for table in names))
+
+    @cached_property
+    def unfit(self) -> pl.DataFrame:
+        """`text_id` of the texts that no fit takes: moves of conversation, and those that say little by themselves."""
+        kinds = self.kinds.scan().filter(pl.col("model") == self.model).drop("project_id", "model").collect()
+        return kinds.filter(~for_fit(kinds)).select("text_id")
 
 
 @dataclass(frozen=True)
 class Tally:
-    """How the assignments of a field stand, so that they need not be counted again.
+    """How the assignments of texts that may be part of a fit stand, so that they need not be counted again.
 
     n_texts: assigned or known to have no topic. n_without: of them, those without one. n_since: texts that came since
     the last fit. near_since: sum of their similarities to the nearest topic. n_unembedded: texts that could not be
@@ -81,7 +93,10 @@ class Tally:
     n_unembedded: int = 0
 
     def with_texts(self, added: pl.DataFrame, n_unembedded: int = 0) -> Tally:
-        """Return the tally with the rows (`ASSIGNED`) of texts that came since the last fit, and others unembedded."""
+        """Return the tally with the rows (`ASSIGNED`) of texts that came since the last fit, and others unembedded.
+
+        added: of texts that may be part of a fit.
+        """
         near = float(added["similarity"].sum())
         return Tally(
             self.n_texts + added.height,
@@ -170,6 +185,16 @@ class Field:
     def fitted_clusters(self) -> str:
         """How the topics of the newest fit were found."""
         return CLUSTERS[self._mark(self.tables.topics, "clusters")]
+
+    @property
+    def told_by(self) -> int:
+        """What stands for how texts are told that no fit takes."""
+        return self.tables.kinds.made_by() or 1
+
+    @property
+    def fitted_told_by(self) -> int:
+        """The same of the newest fit; 0: that was made of all texts."""
+        return self._mark(self.tables.topics, "told by")
 
     def tally(self) -> Tally:
         """Return how the assignments stand, as their marks say."""

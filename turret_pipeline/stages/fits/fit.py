@@ -57,13 +57,18 @@ class Fit:
 def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assigned: Outcome) -> None:
     """Commit what a fit finds: that the field has not failed, the fit, the lineage, the topics, then all assignments.
 
-    Texts that came after `seen` were given the nearest of the topics that there were. They count as texts without a
+    Moves of conversation, and texts that say little by themselves, get the topics that the others have. Nothing that is
+    told of the fit counts them, or each of them would have changed its topic, or lack one. Texts that came after `seen`
+    were given the nearest of the topics that there were. They count as texts without a
     topic, or a theme that came up since could never become a topic of its own. Raise `FieldError`, with nothing
     committed, where the analysis fails.
     """
     started, tables = time.perf_counter(), field.tables
     base = tables.topics.version if fit.base is None else fit.base
-    texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.topics_at(base)
+    all_texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.topics_at(base)
+    is_unfit = all_texts["text_id"].is_in(tables.unfit["text_id"].implode())
+    texts, others = all_texts.filter(~is_unfit), all_texts.filter(is_unfit)
+    known = _of_requests(known, tables.unfit)
     forgets = field.work.forgets
     field.work.tell("topics", 0, texts.height)
     # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
@@ -89,16 +94,17 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     bare = field.unassigned(texts, rows)
     tally = Tally(rows.height, rows["topic_id"].null_count(), n_unembedded=bare.height)
     rows = pl.concat([rows, bare]).sort("text_id")
+    all_rows = pl.concat([rows, field.assign(others, found.topics)]).sort("text_id")
     with contained():
         topics = _counted(found.topics, rows, texts) if rest.height else found.topics
         topics = topics.with_columns(fitted_texts=pl.lit(tally.n_texts, dtype=pl.Int64))
-        refuse_unsound(topics, rows)
+        refuse_unsound(topics, all_rows)
         facts = _facts(known, rows.join(texts, on="text_id"), topics)
         ways = _labelled(lineage(known, rows), old_topics, topics)
     failpoint.reached("topics.after_analysis")
 
     failures.clear(field.name)
-    until = int(texts["first"].max() or 0)  # type: ignore[arg-type]
+    until = int(all_texts["first"].max() or 0)  # type: ignore[arg-type]
     one_fit = facts.with_columns(
         reason=pl.lit(fit.reason),
         seen_until=pl.lit(dt.datetime.fromtimestamp(until / 1e6, dt.UTC), dtype=pl.Datetime("us", "UTC")),
@@ -109,7 +115,8 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     tables.lineage.replace(_with_others(field, tables.lineage, ways, fit.number, keep_earlier=True))
     failpoint.reached("topic_lineage.after_commit")
     marks = {"base": base, "fit": fit.number, "seen before": fit.seen, "seen": until, "model": field.model}
-    marks |= {"method": field.version, "clusters": CLUSTERS.index(field.work.clusters), FRAMES: field.frames}
+    marks |= {"method": field.version, "told by": field.told_by, "clusters": CLUSTERS.index(field.work.clusters)}
+    marks |= {FRAMES: field.frames}
     # Unfinished, or a full refresh that is cut off before the assignments would leave nothing to do.
     tables.topics.replace(
         _with_others(field, tables.topics, topics, fit.number),
@@ -121,7 +128,14 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     fitted.facts |= {_told(name, field.name): value for name, value in facts.row(0, named=True).items() if value}
     failpoint.reached("topics.after_commit")
 
-    assign_all(field, rows, tally, fit.number, assigned)
+    assign_all(field, all_rows, tally, fit.number, assigned)
+
+
+def _of_requests(known: pl.DataFrame, unfit: pl.DataFrame) -> pl.DataFrame:
+    """Return `known` assignments without those of `unfit` texts, but for topics that have no others: these end."""
+    requests = known.join(unfit, on="text_id", how="anti")
+    left = known.drop_nulls("topic_id").join(requests, on="topic_id", how="anti")
+    return pl.concat([requests, left])
 
 
 def assign_all(field: Field, rows: pl.DataFrame, tally: Tally, fit: int, assigned: Outcome) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from turret_pipeline.lake.commits import ProjectTable, fingerprint
+from turret_pipeline.lake.commits import fingerprint
 
 TALLY = ("texts", "without topic", "since fit", "near since fit", "unembedded")
 """Names of the marks in `topic_assignments` that make up a `fits.field.Tally`."""
@@ -13,8 +11,3 @@ TALLY = ("texts", "without topic", "since fit", "near since fit", "unembedded")
 def field_mark(mark: str, field: str) -> str:
     """Return the name of the mark that says `mark` of one field."""
     return f"{mark} of {fingerprint(field)}"
-
-
-def fit_marks(assignments: ProjectTable, fields: Collection[str]) -> list[tuple[str, int | None]]:
-    """Return each field with the number of the fit that its assignments are of."""
-    return [(name, assignments.mark(field_mark("fit", name))) for name in sorted(fields)]

@@ -20,7 +20,6 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.graph import Ends, Rest
 from turret_api.read.questions.journeys.statistics import difference_of_shares, differences_of_medians, p_values
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.views.filters import Filters
 from turret_api.read.views.steps import field_visits, numbered
 from turret_api.read.views.topics import labels_of
 from turret_api.read.views.values import Segments
@@ -98,7 +97,7 @@ class ComparisonOfSegments(OfJourneys):
             field_visits(
                 snapshot,
                 field,
-                Filters(chosen.since, chosen.until, chosen.name, chosen.segments + side),
+                dataclasses.replace(chosen, segments=chosen.segments + side),
                 self.level,
             )
             for side in (self.a, self.b)

@@ -14,7 +14,7 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers
-from turret_api.read.views.topics import NODES, labels_of
+from turret_api.read.views.topics import MOVE_NODES, NODES, labels_of
 from turret_pipeline.semantics.visits import START
 
 Ends = TypedDict("Ends", {"from": str, "to": str})
@@ -22,11 +22,14 @@ Ends = TypedDict("Ends", {"from": str, "to": str})
 
 
 class Node(TypedDict):
-    """A topic that sessions visit, or `start`, `end` or `unassigned`."""
+    """A topic that sessions visit, or `start`, `end`, `unassigned`, or moves of conversation."""
 
     topic_id: str
     label: str
-    kind: Literal["topic", "start", "end", "unassigned"]
+    kind: Annotated[
+        Literal["topic", "start", "end", "unassigned", "moves"],
+        Meaning("moves: of conversation, of sessions that have nothing else; with `kinds=all`, of each kind of them"),
+    ]
     count: Annotated[int, Meaning("visits; of start and end: sessions")]
 
 
@@ -110,7 +113,7 @@ def _nodes(into: dict[str, int], out: dict[str, int], labels: dict[str, str]) ->
         {
             "topic_id": name,
             "label": labels.get(name, name),
-            "kind": name if name in NODES else "topic",
+            "kind": "moves" if name in MOVE_NODES else name if name in NODES else "topic",
             "count": into.get(name, out.get(name, 0)),
         }
         for name in {*into, *out}

@@ -18,7 +18,7 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.steps import field_steps, sessions_of
+from turret_api.read.views.steps import sessions_of, walked_steps
 from turret_api.read.views.topics import labels_of
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -139,7 +139,7 @@ def _user_sessions(snapshot: Snapshot, field: str, filters: Filters, level: int)
     The last two are the topic of the user's session before and the seconds since it began; null of a user's first.
     """
     topic = (
-        field_steps(snapshot, field, filters, level)
+        walked_steps(snapshot, field, filters, level)
         .lazy()
         .with_row_index("row")
         .group_by("session", "topic_id")

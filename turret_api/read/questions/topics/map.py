@@ -12,8 +12,7 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.views.messages import SOURCES, messages_of
-from turret_api.read.views.topics import text_topics
-from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS
+from turret_pipeline.lake.tables import MESSAGES, TOPIC_ASSIGNMENTS
 
 SHOWN_CHARACTERS = 120
 COLUMNS = ("x", "y", "topic_id", "text", "size")
@@ -25,7 +24,9 @@ class TopicMap(FieldAnswer):
 
     x: Annotated[list[float], Meaning("one place a text, column by column")] = dataclasses.field(default_factory=list)
     y: list[float] = dataclasses.field(default_factory=list)
-    topic_id: list[str | None] = dataclasses.field(default_factory=list)
+    topic_id: Annotated[list[str | None], Meaning("the topic that most of its messages have")] = dataclasses.field(
+        default_factory=list
+    )
     text: Annotated[list[str], Meaning("the first characters of each")] = dataclasses.field(default_factory=list)
     size: Annotated[list[int], Meaning("messages that pass and have the text")] = dataclasses.field(
         default_factory=list
@@ -44,7 +45,7 @@ class MapOfTexts(OfField):
     answers = TopicMap
 
     def of_field(self, snapshot: Snapshot, field: str) -> TopicMap:
-        """Return the map.
+        """Return the map. Texts that are moves of conversation wherever they are said are on it with `kinds=all` only.
 
         Past `limit` texts those with the least ids are shown: ids are hashes, so this is an even sample, and the same
         one again while nothing changes.
@@ -61,18 +62,15 @@ class MapOfTexts(OfField):
             .filter(pl.col("field") == field, pl.col("x").is_not_null())
             .select("text_id", *(pl.col(name).cast(pl.Float64).round(4) for name in ("x", "y")))
         )
-        said = messages_of(snapshot, field, self.filters).select("text_id", "text")
-        if self.filters:
-            placed = placed.join(said.select("text_id").unique(), on="text_id", how="semi")
-        found = placed.collect()
+        said = messages_of(snapshot, field, self.filters).select("text_id", "topic_id")
+        found = placed.join(said.select("text_id").unique(), on="text_id", how="semi").collect()
         sample = found.bottom_k(self.limit, by="text_id")
-        texts = (
-            # A condition on the column is judged while the files are read, which a join is not.
-            said.filter(pl.col("text_id").is_in(sample["text_id"].implode()))
-            .group_by("text_id")
-            .agg(pl.col("text").first().str.slice(0, SHOWN_CHARACTERS), size=pl.len().cast(pl.Int64))
-            .collect()
-        )
-        topics = text_topics(snapshot, field).select("text_id", "topic_id")
-        shown = sample.join(texts, on="text_id").join(topics, on="text_id", how="left").sort("text_id")
+        # A condition on the column is judged while the files are read, which a join is not.
+        of_sample = pl.col("text_id").is_in(sample["text_id"].implode())
+        counted = said.filter(of_sample).group_by("text_id", "topic_id").agg(n=pl.len().cast(pl.Int64)).collect()
+        most = counted.sort("n", "topic_id", descending=[True, False]).group_by("text_id", maintain_order=True)
+        topics = most.agg(pl.col("topic_id").first(), size=pl.col("n").sum())
+        words = snapshot.scan(MESSAGES).filter(pl.col("field") == field, of_sample).group_by("text_id")
+        texts = words.agg(pl.col("text").first().str.slice(0, SHOWN_CHARACTERS)).collect()
+        shown = sample.join(texts, on="text_id").join(topics, on="text_id").sort("text_id")
         return shown.select(*COLUMNS, n_texts=pl.lit(found.height, dtype=pl.Int64))

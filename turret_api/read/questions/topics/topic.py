@@ -18,15 +18,17 @@ from turret_api.read.questions.topics.fits import became
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
-from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.messages import SOURCES, choose_field
+from turret_api.read.views.moves import move_topics
 from turret_api.read.views.numbers import Number, topic_numbers
 from turret_api.read.views.steps import field_steps
 from turret_api.read.views.topics import edits_of, labels_of, topics_of
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
+from turret_pipeline.semantics.kinds import MOVES
 
 SEGMENT_VALUES = 50
 NEIGHBOURS = 5
-MOVES = 10
+MOST_MOVES = 10
 
 
 class Day(TypedDict):
@@ -99,20 +101,29 @@ class OneTopic(Question):
     answers = Topic
 
     def answer(self, snapshot: Snapshot) -> Topic:
-        """Return the topic, or the one that it is merged into; raise `NotFoundError` if there is none."""
-        field = find_topic(snapshot, self.topic_id, self.field)
-        topic_id = edits_of(snapshot, field).merged.get(self.topic_id, self.topic_id)
-        level = 0 if topic_id in topics_of(snapshot, field)["topic_id"] else 1
-        all_rows, daily = topic_rows(snapshot, field, self.filters, level)
+        """Return the topic, or the one that it is merged into; raise `NotFoundError` if there is none.
+
+        A kind of moves of conversation is told as a topic is, among all messages.
+        """
+        if self.topic_id in MOVES:
+            field, level, filters = choose_field(snapshot, self.field), 0, self.filters.with_moves()
+            if field is None or self.topic_id not in move_topics(snapshot, field)["topic_id"]:
+                raise NotFoundError(f"There are no messages of the kind {self.topic_id!r}.", field="topic_id")
+            topic_id = self.topic_id
+        else:
+            field, filters = find_topic(snapshot, self.topic_id, self.field), self.filters
+            topic_id = edits_of(snapshot, field).merged.get(self.topic_id, self.topic_id)
+            level = 0 if topic_id in topics_of(snapshot, field)["topic_id"] else 1
+        all_rows, daily = topic_rows(snapshot, field, filters, level)
         labels = labels_of(snapshot, field)
-        edges = graph_edges(snapshot, field, self.filters, level)
+        edges = graph_edges(snapshot, field, filters, level)
         told = stamp(snapshot, field, TOPICS_BUILT)
         return {
             **next(each for each in all_rows if each["topic_id"] == topic_id),
             "field": field,
             "series": _series(daily, topic_id),
-            "segments": _segments(snapshot, field, topic_id, self.filters, level),
-            "numbers": topic_numbers(snapshot, field, topic_id, self.filters, level),
+            "segments": _segments(snapshot, field, topic_id, filters, level),
+            "numbers": topic_numbers(snapshot, field, topic_id, filters, level),
             "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
             "before": _moves(edges, "to_topic", "from_topic", topic_id, labels),
             "after": _moves(edges, "from_topic", "to_topic", topic_id, labels),
@@ -195,10 +206,10 @@ def _neighbours(snapshot: Snapshot, field: str, topic_id: str, level: int, label
 
 
 def _moves(edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: dict[str, str]) -> list[Move]:
-    """Return the `MOVES` topics most common at the end `there` of the edges whose end `here` is the topic."""
+    """Return the `MOST_MOVES` topics most common at the end `there` of the edges whose end `here` is the topic."""
     mine = edges.filter(pl.col(here) == topic_id)
     total = mine["count"].sum()
-    top = mine.sort(["count", there], descending=[True, False]).head(MOVES)
+    top = mine.sort(["count", there], descending=[True, False]).head(MOST_MOVES)
     return [
         {
             "topic_id": row[there],

@@ -17,6 +17,7 @@ from turret_api.read.questions.pages import cut
 from turret_api.read.questions.topics.fits import Way, ways
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.moves import COLUMNS, move_topics
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_pipeline.lake.tables import TOPIC_DAYS, TOPIC_LINEAGE
@@ -53,8 +54,8 @@ class TopicRow(TypedDict):
     keywords: list[str]
     examples: list[str]
     n_texts: int
-    x: float
-    y: float
+    x: Annotated[float | None, Meaning("place on the map; null: a move of conversation, which has none")]
+    y: float | None
     size: Annotated[int, Meaning("messages that have it and pass the filters")]
     share: Annotated[float, Meaning("of all messages that pass, 0 to 1")]
     first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes")]
@@ -66,11 +67,17 @@ class TopicRow(TypedDict):
 
 @dataclass(frozen=True)
 class Topics(FieldAnswer):
-    """The topics of a text field; their sizes, `n_unassigned` and `n_hidden` add up to `n_messages`."""
+    """The topics of a text field; their sizes, `n_unassigned` and `n_hidden` add up to `n_messages`.
+
+    With `kinds=all` each kind of move is one of them; else `n_moves` counts these beside.
+    """
 
     data: list[TopicRow] = dataclasses.field(default_factory=list)
     next: Next = None
-    n_messages: Annotated[int, Meaning("all messages that pass the filters")] = 0
+    n_messages: Annotated[
+        int, Meaning("messages that pass the filters, moves of conversation only with `kinds=all`")
+    ] = 0
+    n_moves: Annotated[int, Meaning("further messages that pass, left out as moves of conversation")] = 0
     n_unassigned: Annotated[int, Meaning("of them, those without a topic")] = 0
     n_hidden: Annotated[int, Meaning("of them, those of topics that people have hidden")] = 0
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
@@ -98,13 +105,16 @@ class TopicsOfField(OfField):
         all_rows, daily = topic_rows(snapshot, field, self.filters, self.level)
         hidden = edits_of(snapshot, field).hidden
         shown = [each for each in all_rows if each["topic_id"] not in hidden and (each["size"] or not self.filters)]
+        n_messages = int(daily["n"].sum())
+        everything = daily_counts(snapshot, field, self.filters.with_moves(), self.level)
         shown.sort(key=lambda each: (-each["size"], each["topic_id"]))
         data, following = cut(shown, self.offset, self.limit)
         per_day = daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date")
         return Topics(
             data,
             following,
-            n_messages=int(daily["n"].sum()),
+            n_messages=n_messages,
+            n_moves=int(everything["n"].sum()) - n_messages,
             n_unassigned=int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum()),
             n_hidden=sum(each["size"] for each in all_rows if each["topic_id"] in hidden),
             messages_per_day=typed_rows(per_day, DayCount),
@@ -112,7 +122,10 @@ class TopicsOfField(OfField):
 
 
 def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> tuple[list[TopicRow], pl.DataFrame]:
-    """Return a row for each topic of the level, by id, and the daily counts behind them (see `daily_counts`)."""
+    """Return a row for each topic of the level, by id, and the daily counts behind them (see `daily_counts`).
+
+    Moves of conversation, where these count, come last.
+    """
     daily = daily_counts(snapshot, field, filters, level)
     n_messages, newest = int(daily["n"].sum()), daily["date"].max()
     counted = daily.group_by("topic_id").agg(
@@ -122,7 +135,7 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
     trends = {each["topic_id"]: each for each in topic_trends(daily).iter_rows(named=True)}
     pinned, lineage = edits_of(snapshot, field).pinned, ways(snapshot, field)
     found: list[TopicRow] = []
-    for topic in _topics(snapshot, field, level).iter_rows(named=True):
+    for topic in _topics(snapshot, field, filters, level).iter_rows(named=True):
         name = topic["topic_id"]
         mine = sizes.get(name, {"size": 0, "first_seen": None, "date": [], "n": []})
         trend, change = _course(dict(zip(mine["date"], mine["n"], strict=True)), newest, trends.get(name, {}))
@@ -150,13 +163,15 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
     return found, daily
 
 
-def _topics(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
+def _topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
     """Return the level's topics; at level 1 those topics too that belong to no theme."""
     topics = topics_of(snapshot, field, level)
-    if level == 0:
+    if level:
+        alone = topics_of(snapshot, field).filter(pl.col("parent_id").is_null())
+        topics = pl.concat([topics, alone]).sort("topic_id")
+    if not filters.has_moves:
         return topics
-    alone = topics_of(snapshot, field).filter(pl.col("parent_id").is_null())
-    return pl.concat([topics, alone]).sort("topic_id")
+    return pl.concat([topics.select(COLUMNS), move_topics(snapshot, field)])
 
 
 def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> tuple[Trend, float | None]:
