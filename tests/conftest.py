@@ -23,6 +23,7 @@ from turret_pipeline.embedder.embed import DEFAULT_MODEL
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
+from turret_pipeline.stages.kind_examples import examples_by
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("turret", deadline=None)
@@ -73,7 +74,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(scope="session")
 def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], None]:
-    """Return what gives a new lake the embedding model as a first build would keep it there.
+    """Return what gives a new lake the embedding model as a first build would keep it there, and what it teaches.
 
     To convert the model takes a quarter of a minute: it is done once, for all workers of this run.
     """
@@ -83,7 +84,8 @@ def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], Non
     with (folder / "with-model.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not Path(first.model(DEFAULT_MODEL)).parent.is_dir():
-            open_lake_embedder(first, None)
+            model = open_lake_embedder(first, None)
+            examples_by(first, model.key, lambda: model)
 
     def keep(lake: Lake) -> None:
         models = Path(lake.model(DEFAULT_MODEL)).parent

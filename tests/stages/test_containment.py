@@ -77,8 +77,8 @@ def plant(kind: str, patch: pytest.MonkeyPatch, error: BaseException | None = No
 
         patch.setattr(StandIn, "embed", embed)
     elif kind == "kinds":
-        told = fault.around(text_kinds.text_kinds, lambda rows, _: is_poisoned(rows["text"]))
-        patch.setattr(text_kinds, "text_kinds", told)
+        told = fault.around(text_kinds.told_kinds, lambda rows, _: is_poisoned(rows["text"]))
+        patch.setattr(text_kinds, "told_kinds", told)
     elif kind == "fit":
         patch.setattr(fit, "fit_topics", fault.around(fit.fit_topics, lambda rows, **_: is_poisoned(rows["text"])))
     elif kind == "labels":

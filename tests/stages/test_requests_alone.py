@@ -9,7 +9,6 @@ import pytest
 
 from tests.small_lake import DAYS, PROJECT, bring, event, put
 from tests.stages.test_versions import bring_all, with_next_version
-from turret_pipeline.analysis.kinds.texts import TEXT_KINDS as COLUMNS
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import MESSAGES, TABLES, TOPIC_ASSIGNMENTS, TOPIC_FITS, TOPICS
@@ -32,9 +31,9 @@ def planted_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
             sureness=pl.lit(1.0),
             weight=pl.when(slight).then(0.1).otherwise(1.0),
         )
-        return kinds.cast({name: dtype for name, dtype in COLUMNS.items()})  # noqa: C416 - mypy's stubs want a dict
+        return kinds.cast({name: dtype for name, dtype in text_kinds.COLUMNS.items()})  # noqa: C416 - mypy's stubs want a dict
 
-    monkeypatch.setattr(text_kinds, "text_kinds", told)
+    monkeypatch.setattr(text_kinds, "told_kinds", told)
 
 
 def more(lake: Lake, part: str, start: int, n: int = 60) -> None:

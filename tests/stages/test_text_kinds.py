@@ -97,7 +97,7 @@ def test_vectors_of_another_method_have_all_told_anew(work: Work) -> None:
 def test_a_text_that_cannot_be_told_counts_as_a_request_and_is_tried_again(
     work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = text_kinds.text_kinds
+    sound = text_kinds.told_kinds
 
     def choke(texts: pl.DataFrame, examples: object) -> pl.DataFrame:
         if "Thank you" in texts["text"].to_list():
@@ -106,7 +106,7 @@ def test_a_text_that_cannot_be_told_counts_as_a_request_and_is_tried_again(
 
     say(work, "Thank you", "Hello", "Good morning")
     with monkeypatch.context() as patch:
-        patch.setattr(text_kinds, "text_kinds", choke)
+        patch.setattr(text_kinds, "told_kinds", choke)
         assert bring(work) == 3
         assert moves(work)["id of Thank you"] is None
         assert moves(work)["id of Hello"] == "greeting"

@@ -71,7 +71,7 @@ def bring(task: Task) -> Outcome:
             missing = _missing(messages, table, task.model, window)
             outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
         if (model := attempt.model) is not None:
-            examples_by(task.model, lambda: model)
+            examples_by(work.lake, task.model, lambda: model)
         failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
         table.set_inputs(wanted, changed)
         outcome.looked_at = changed

@@ -6,12 +6,11 @@ from its place in its session (`journey_steps`).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
 from turret_pipeline import failpoint
-from turret_pipeline.analysis.kinds.examples import Examples
-from turret_pipeline.analysis.kinds.texts import TEXT_KINDS as COLUMNS
-from turret_pipeline.analysis.kinds.texts import text_kinds
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -21,6 +20,11 @@ from turret_pipeline.stages.containment import Failure, Failures, FieldError, co
 from turret_pipeline.stages.kind_examples import examples_by
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome
+
+if TYPE_CHECKING:
+    from turret_pipeline.analysis.kinds.examples import Examples
+
+COLUMNS = pl.Schema({name: dtype for name, dtype in TEXT_KINDS.schema.items() if name not in ("project_id", "model")})
 
 CHUNK_TEXTS = 50_000
 """Texts whose vectors are in memory at once."""
@@ -70,7 +74,7 @@ def _missing(task: Task) -> pl.DataFrame:
 def _told(task: Task, texts: pl.DataFrame, failures: Failures) -> pl.DataFrame:
     """Return the rows of `texts` (`text_id`), in order; note the fields that have texts of which none can be told."""
     work = task.work
-    examples = examples_by(task.model, work.embedder or (lambda: open_lake_embedder(work.lake, work.model)))
+    examples = examples_by(work.lake, task.model, work.embedder or (lambda: open_lake_embedder(work.lake, work.model)))
     of_model = pl.col("model") == task.model
     there = task.open(EMBEDDINGS).having("text_id", texts["text_id"]).filter(of_model)
     found = _of_fields(task, there.select("text_id", "text", "vector").collect(), examples, failures)
@@ -82,7 +86,7 @@ def _of_fields(task: Task, texts: pl.DataFrame, examples: Examples, failures: Fa
     """Return a row (`COLUMNS`) for each of `texts`: all at once or, where that fails, field by field."""
     try:
         with contained():
-            return text_kinds(texts, examples)
+            return told_kinds(texts, examples)
     except FieldError:
         said = task.open(MESSAGES).having("text_id", texts["text_id"]).select("field", "text_id").unique().collect()
     first = said.group_by("text_id").agg(pl.col("field").min())
@@ -96,6 +100,14 @@ def _of_fields(task: Task, texts: pl.DataFrame, examples: Examples, failures: Fa
     return pl.concat(frames)
 
 
+def told_kinds(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
+    """Return the rows (`COLUMNS`) of `texts`, in their order."""
+    # Here, not at the top: it loads scikit-learn, and a look for new work reads this module too.
+    from turret_pipeline.analysis.kinds.texts import text_kinds
+
+    return text_kinds(texts, examples).select(COLUMNS.names())
+
+
 def _halved(texts: pl.DataFrame, examples: Examples, failed: dict[str, str]) -> pl.DataFrame:
     """Return a row (`COLUMNS`) for each of a field's texts; put those that fail into `failed`, each with the reason."""
     frames, waiting, n_alone = [COLUMNS.to_frame(eager=True)], [texts], 0
@@ -103,7 +115,7 @@ def _halved(texts: pl.DataFrame, examples: Examples, failed: dict[str, str]) -> 
         part = waiting.pop()
         try:
             with contained():
-                frames.append(text_kinds(part, examples))
+                frames.append(told_kinds(part, examples))
         except FieldError as error:
             if part.height > 1 and n_alone < MOST_ALONE:
                 middle = part.height // 2
