@@ -78,8 +78,8 @@ def asks(sentence: str) -> int:
 def sentences(text: str, start: int, end: int) -> list[Sentence]:
     """Return the sentences (lines, where these are shorter) between two places of `text`, in order.
 
-    In a paragraph of which most sentences ask nothing, as in an article, only questions and requests ask. Beside one that
-    asks, two or three others on its line ask too.
+    In a paragraph of which most sentences ask nothing, as in an article, only questions and requests ask. On a line of
+    two or three sentences all ask if one does.
     """
     found: list[Sentence] = []
     line: list[Sentence] = []
