@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import polars as pl
+import pytest
 
 from tests.small_lake import DAYS, PROJECT, bring, event, put, tables, versions
+from turret_pipeline import failpoint
 from turret_pipeline.lake.parts import list_files_of, remove_files, take_back
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.stages import CHECKS
@@ -80,3 +82,25 @@ def test_frames_go_with_the_messages_that_shared_them(lake_before: Callable[[str
     left = tables(lake)
     assert left["shared_frames"].is_empty() and left["messages"].height == 245
     assert left["embeddings"].filter(pl.col("text").str.starts_with(SYSTEM[:40])).height == 5
+
+
+def test_a_build_that_ends_while_vectors_are_taken_out_goes_on_where_it_was(
+    lake_before: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = lake_before("topics")
+    put(lake, DAYS[2], "few", framed(900, 10))
+    bring(lake, until="embeddings")
+    put(lake, DAYS[2], "many", framed(910, 20))
+
+    def end(point: str) -> None:
+        if point == "embeddings.after_frames":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(failpoint, "reached", end)
+        bring(lake, until="embeddings")
+    assert "embeddings" in pending_stages(lake, None)[PROJECT]
+    bring(lake, until="embeddings")
+    left = tables(lake)
+    assert left["embeddings"].height == left["messages"]["text_id"].n_unique() == 270
+    assert left["embeddings"].filter(pl.col("text").str.starts_with(SYSTEM[:40])).is_empty()

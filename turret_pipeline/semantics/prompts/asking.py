@@ -78,7 +78,8 @@ def asks(sentence: str) -> int:
 def sentences(text: str, start: int, end: int) -> list[Sentence]:
     """Return the sentences (lines, where these are shorter) between two places of `text`, in order.
 
-    In a paragraph of which most sentences ask nothing, as in an article, only questions and requests ask.
+    In a paragraph of which most sentences ask nothing, as in an article, only questions and requests ask. On a line of
+    two or three sentences all ask if one does.
     """
     found: list[Sentence] = []
     line: list[Sentence] = []
@@ -95,6 +96,10 @@ def sentences(text: str, start: int, end: int) -> list[Sentence]:
 
 
 def _told(line: list[Sentence]) -> list[Sentence]:
-    if len(line) < ARTICLE_SENTENCES or 3 * sum(each.asks > 0 for each in line) >= len(line):
+    """Return the sentences of a line: few of which one asks all belong to it, of many in an article few ask."""
+    n_asking = sum(each.asks > 0 for each in line)
+    if len(line) < ARTICLE_SENTENCES:
+        return [replace(each, asks=max(each.asks, 1)) for each in line] if n_asking else line
+    if 3 * n_asking >= len(line):
         return line
     return [replace(each, asks=0) if each.asks == 1 else each for each in line]
