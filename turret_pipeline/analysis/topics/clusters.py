@@ -41,10 +41,9 @@ STEP = 0.96
 LEAST_EVENNESS = 0.3
 """Of a level's sizes, from 0 for one giant to 1 for equal ones: a giant and splinters are well apart, and of no use."""
 
-MOST_PARTS = 12
-COARSER = 2.0
-"""Fine clusters in a topic, on average, past which a level is one of themes; its quality has to be so much better. Two
-apps' messages in one field are further apart than any topics of one of them, which makes them no topics."""
+MOST_PARTS = 6
+"""Fine clusters in a topic, on average, past which a level is one of themes: its quality counts the less the coarser it
+is. Two apps' messages in one field, or code and prose, are further apart than any topics of one of them."""
 
 MIN_SIZE = 5
 """Distinct texts that make a topic."""
@@ -85,7 +84,8 @@ def _best_level(fine: np.ndarray, merges: np.ndarray, apart: Apartness) -> np.nd
             level = np.unique(into, return_inverse=True)[1]
             if _evenness(np.bincount(level, weights=sizes)) >= LEAST_EVENNESS:
                 levels.append(level)
-                qualities.append(apart.of_level(level) / (COARSER if count * MOST_PARTS < len(into) else 1.0))
+                quality, fineness = apart.of_level(level), min(1.0, count * MOST_PARTS / len(into))
+                qualities.append(quality * fineness if quality > 0 else quality / fineness)
     best = max(qualities)
     good = [level for level, found in zip(levels, qualities, strict=True) if found >= best - NEAR_TIE * abs(best)]
     counts = np.log([level.max() + 1 for level in good])
