@@ -3,7 +3,7 @@
 import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
-import { asked, freshness, node, pageHead, sessionLink, topicLink } from "./data.js";
+import { asked, freshness, isMove, kindMark, node, pageHead, sessionLink, topicLink } from "./data.js";
 import { h, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
@@ -128,7 +128,9 @@ export async function topic(context) {
             )
           : null,
       ]),
-      one.level
+      isMove(id)
+        ? null
+        : one.level
         ? theirTopics(
             known.data.filter((each) => each.parent_id === id),
             field,
@@ -157,7 +159,7 @@ export async function topic(context) {
             lineage(one, field),
           ),
       later(
-        curation(one, field, again),
+        isMove(id) ? Promise.resolve(null) : curation(one, field, again),
         (controls) =>
           controls &&
           panel(
@@ -330,7 +332,7 @@ function numbers(all) {
 function messages(data, field) {
   return table(
     [
-      { title: "Message", cls: "whole text", cell: (message) => message.text },
+      { title: "Message", cls: "whole text", cell: (message) => [message.text, " ", isMove(message.kind) ? null : kindMark(message)] },
       { title: "User", cls: "muted", cell: (message) => message.user_id },
       {
         title: "When",
