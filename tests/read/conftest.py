@@ -62,10 +62,18 @@ SESSIONS: dict[str, list[str]] = {
 }
 """What is said in each session, a minute apart; each session starts a day after the one before."""
 
-
 HI, OK, MORE = "Hi!", "Thank you!", "And the other one?"
 MOVE_OF = {HI: "greeting", OK: "thanks"}
 """Texts that are moves of conversation; `MORE` says little by itself."""
+
+CHATS = {
+    "c1": [HI, P, MORE, OK, R, OK],
+    "c2": [OK],
+    "c3": [C, OK, C, MORE],
+    "c4": [HI, N, MORE, OK],
+    "c5": [P, OK, R, HI, P],
+}
+"""The same of sessions with moves of conversation, and with what follows up a request."""
 
 
 def topic_of(text: str) -> str | None:

@@ -9,18 +9,11 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import HI, MORE, OK, Api, C, N, P, R, read_app, write_lake
+from tests.read.conftest import CHATS, HI, MORE, OK, Api, read_app, write_lake
 from turret_api.command.export import rows_of
 from turret_api.read.engine.library import Library
 from turret_pipeline.lake.paths import Lake
 
-CHATS = {
-    "c1": [HI, P, MORE, OK, R, OK],
-    "c2": [OK],
-    "c3": [C, OK, C, MORE],
-    "c4": [HI, N, MORE, OK],
-    "c5": [P, OK, R, HI, P],
-}
 ALL = sum(len(said) for said in CHATS.values())
 MOVES = {"greeting": 3, "thanks": 6}
 FILTERS = [{}, {"name": "voice"}, {"segment.plan": "pro"}, {"segment.tokens": "..13"}, {"from": "2026-03-03T23:51:00Z"}]
@@ -53,6 +46,7 @@ def test_topics_count_requests_and_follow_ups_and_say_how_many_moves_there_are_b
         None,
         6,
     )
+    assert thanks["keywords"] == [] and len(thanks["examples"]) == 5
     assert all(text.startswith(OK) for text in thanks["examples"])
 
 

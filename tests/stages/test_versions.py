@@ -67,7 +67,7 @@ def test_rows_of_another_version_are_made_anew_with_what_follows_from_them_and_n
     assert {each for each in after if after[each] != before[each]} <= follows
     assert pending_stages(lake, None, stages=stages) == {PROJECT: {}}
     # What was fitted again says so; all else is as the undisturbed build left it.
-    fitted = {"embeddings", "topic_assignments"} & {name}
+    fitted = {"embeddings", "text_kinds", "topic_assignments"} & {name}
     for each, expected in undisturbed.items():
         skipped = ["model_version"] if fitted and "model_version" in expected.columns else []
         if not (fitted and each in ("topics", "topic_lineage", "topic_fits")):

@@ -265,7 +265,7 @@ TOPIC_FITS = Table(
 
 JOURNEY_STEPS = Table(
     "journey_steps",
-    "One message as a step of its session, in order, with its topic: what journeys are read off.",
+    "One message as a step of its session, in order, with its kind and topic: what journeys are read off.",
     ("project_id", "field", "session_id", "place"),
     (
         _PROJECT,

@@ -2,7 +2,7 @@
 // remembers anything, so a view is shared by its address.
 
 export const isFilter = (key) => ["from", "to", "name"].includes(key) || key.startsWith("segment.");
-const isShared = (key) => key === "project" || key === "field" || isFilter(key);
+const isShared = (key) => ["project", "field", "kinds"].includes(key) || isFilter(key);
 
 export function view() {
   const [page = "", ...rest] = location.pathname.split("/").filter(Boolean);

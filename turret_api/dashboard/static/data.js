@@ -6,9 +6,10 @@ import { h } from "./dom.js";
 import { ago, moment } from "./format.js";
 import { later } from "./panel.js";
 
-// The text field and the filters that topics, journeys and messages take from the address.
+// The text field, the filters, and whether moves of the conversation count: what topics, journeys and messages take from
+// the address.
 export function asked(field, query) {
-  const found = { field };
+  const found = { field, kinds: query.get("kinds") === "all" ? "all" : null };
   for (const key of new Set(query.keys())) if (isFilter(key)) found[key] = query.getAll(key);
   return found;
 }
@@ -17,20 +18,39 @@ export function asked(field, query) {
 export const askedJourneys = (field, query) => ({ ...asked(field, query), level: isOfThemes(query) ? 1 : null });
 export const isOfThemes = (query) => query.get("level") === "1";
 
+// Past so many topics a picture or a list of all of them says little, and themes come first.
+export const MANY_TOPICS = 30;
+
+// The query with the level that journeys are shown at, where the address does not say.
+export async function withLevel(field, query) {
+  if (query.has("level")) return query;
+  const [{ data }, coarse] = await bothLevels(field, query);
+  const found = new URLSearchParams(query);
+  if (isCrowded(data, coarse.data)) found.set("level", "1");
+  return found;
+}
+
+const isCrowded = (topics, coarse) =>
+  topics.filter((topic) => !isMove(topic.topic_id)).length > MANY_TOPICS && coarse.some((topic) => topic.level === 1);
+
+const bothLevels = (field, query) =>
+  Promise.all([list("/v1/topics", asked(field, query)), list("/v1/topics", { ...asked(field, query), level: 1 })]);
+
 export async function loadTopics(field, query) {
-  const [answer, coarse] = await Promise.all([
-    list("/v1/topics", asked(field, query)),
-    list("/v1/topics", { ...asked(field, query), level: 1 }),
-  ]);
-  // At level 1 a topic without a theme stands for itself.
-  const topics = answer.data,
+  const [answer, coarse] = await bothLevels(field, query);
+  // At level 1 a topic without a theme stands for itself, and so does each kind of moves.
+  const moves = answer.data.filter((topic) => isMove(topic.topic_id)),
+    topics = answer.data.filter((topic) => !isMove(topic.topic_id)),
     themes = coarse.data.filter((topic) => topic.level === 1);
   const alone = topics.filter((topic) => !topic.parent_id);
+  const bySize = (some) => [...some].sort((a, b) => b.size - a.size || (a.topic_id < b.topic_id ? -1 : 1));
   return {
     ...answer,
     topics,
     themes,
-    ofLevel: (coarsely) => (coarsely ? [...themes, ...alone] : topics),
+    moves,
+    isCrowded: isCrowded(topics, themes),
+    ofLevel: (coarsely) => (coarsely ? bySize([...themes, ...alone, ...moves]) : answer.data),
     place: placing(topics, themes),
     name: naming([...topics, ...themes]),
   };
@@ -52,12 +72,36 @@ function placing(topics, themes) {
   };
 }
 
-export const SPECIAL = { start: "Start", end: "End", unassigned: "No topic", rest: "Other topics" };
+export const SPECIAL = {
+  start: "Start",
+  end: "End",
+  unassigned: "No topic",
+  rest: "Other topics",
+  moves: "Moves only",
+};
+
+// What messages are that are no requests, by their kind; all but the first are moves of the conversation.
+export const KINDS = {
+  follow_up: "Follow-up",
+  greeting: "Greeting",
+  thanks: "Thanks",
+  yes: "Yes",
+  no: "No",
+  continue: "Continue",
+  correction: "Correction",
+  complaint: "Complaint",
+  goodbye: "Goodbye",
+  other: "Other moves",
+};
+export const isMove = (key) => key !== "follow_up" && Object.hasOwn(KINDS, key);
+
+// The kind of a message, where it is not a request.
+export const kindMark = ({ kind }) => (kind in KINDS ? h("span", { class: "mark kind" }, KINDS[kind]) : null);
 
 // From a node of the journeys to its name.
 export function naming(topics) {
   const labels = new Map(topics.map((topic) => [topic.topic_id, topic.label]));
-  return (key, label = key) => SPECIAL[key] ?? labels.get(key) ?? label;
+  return (key, label = key) => SPECIAL[key] ?? labels.get(key) ?? (isMove(key) ? KINDS[key] : label);
 }
 
 export const topicLink = (topic_id, field) => link(`/topics/${encodeURIComponent(topic_id)}`, { field });

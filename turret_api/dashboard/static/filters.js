@@ -50,6 +50,7 @@ export function withFilters({ fields, texts, field, query }, ...content) {
               ),
             )
           : null,
+        group("Conversation", moveSwitch(query)),
         group("Time", time(query)),
         group(
           "Event",
@@ -61,6 +62,22 @@ export function withFilters({ fields, texts, field, query }, ...content) {
     ),
   );
 }
+
+// Whether greetings, thanks and the like are shown, each kind as a topic, or folded into what is around them.
+const moveSwitch = (query) =>
+  h(
+    "label",
+    { class: "tick", title: "Greetings, thanks, yes and no, goodbyes and the like" },
+    h("input", {
+      type: "checkbox",
+      role: "switch",
+      name: "kinds",
+      value: "all",
+      checked: query.get("kinds") === "all",
+      onchange: (event) => put({ kinds: event.target.checked ? "all" : null, move: null }),
+    }),
+    h("span", {}, "Show moves of the conversation"),
+  );
 
 // The fields that tell events apart: of many, those in most events and those with a choice, and one by one the others.
 function segments(fields, query) {

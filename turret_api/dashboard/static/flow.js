@@ -9,7 +9,10 @@ import { count, percent } from "./format.js";
 
 const MOST_PATHS = 1000;
 const LETTER = 7; // pixels
+const ROOM = 14,
+  NODE_HEIGHT = 32; // nodes that a column has room for, and the pixels of each where it has more
 const SMALLEST = 0.012; // of all sessions; a thinner node's label would lie on the next one's
+const MORE = 15; // topics that a click on "Other topics" adds to a column
 
 // How many visits a picture shows: fewer where it would be too narrow for their labels.
 export const depthFor = (wide) => (innerWidth < 760 ? 2 : wide);
@@ -24,21 +27,27 @@ export function rank(edges) {
 
 // Columns of visits. In each the `limit` topics with most sessions have a node; the others share one, "Other topics",
 // and so do paths beyond those that the API lists, so what enters a column is what left the one before.
-function sankeyOf(answer, topics, limit) {
+// opened: the columns, each as often as its "Other topics" were asked for.
+function sankeyOf(answer, topics, limit, opened) {
   const name = topics.name;
   const paths = answer.data.map((path) => ({ keys: path.topics, count: path.count }));
   if (answer.rest.count) paths.push({ keys: ["start", "rest"], count: answer.rest.count });
   const least = SMALLEST * paths.reduce((sum, path) => sum + path.count, 0);
-  const shown = columns(paths).map(
-    (sizes) =>
-      new Set(
-        [...sizes]
-          .filter(([key, size]) => !SPECIAL[key] && size >= least)
-          .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
-          .slice(0, limit)
-          .map(([key]) => key),
-      ),
-  );
+  const sizes = columns(paths);
+  const shown = sizes.map((of, step) => {
+    const times = opened.filter((each) => each === step).length;
+    return new Set(
+      [...of]
+        .filter(([key, size]) => !SPECIAL[key] && (times || size >= least))
+        .sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))
+        .slice(0, limit + times * MORE)
+        .map(([key]) => key),
+    );
+  });
+  // How many topics share the node "Other topics" of each column that has one; 0: those of paths that are not listed.
+  const folded = sizes
+    .map((of, step) => ({ step, n: [...of.keys()].filter((key) => !SPECIAL[key] && !shown[step].has(key)).length }))
+    .filter(({ step, n }) => n || sizes[step].has("rest"));
   const nodes = new Map(),
     links = new Map();
   const node = (step, key) => {
@@ -74,7 +83,7 @@ function sankeyOf(answer, topics, limit) {
       to = nodes.get(link.to);
     link.words = `<b>${plain(from.label)} → ${plain(to.label)}</b><br>${count(link.count)} sessions, ${percent(link.count / out.get(link.from))} of those here`;
   }
-  return { nodes: [...nodes.values()], links: found };
+  return { nodes: [...nodes.values()], links: found, folded: folded.filter(({ n }) => n) };
 }
 
 function columns(paths) {
@@ -88,9 +97,10 @@ function columns(paths) {
   return sizes;
 }
 
-// The picture of `answer` (of `loadPaths`); a click on a link opens the sessions with that move.
-export function flow(answer, topics, { limit = 7 } = {}) {
-  const { nodes, links } = sankeyOf(answer, topics, limit);
+// The picture of `answer` (of `loadPaths`); a click on a link opens the sessions with that move, one on "Other topics" the
+// next topics of its column. `folded` of what is returned: by column, how many topics are among the others.
+export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
+  const { nodes, links, folded } = sankeyOf(answer, topics, limit, opened);
   const index = new Map(nodes.map((node, i) => [node.key, i]));
   const steps = Math.max(...nodes.map((node) => node.step));
   const make = (element) => {
@@ -124,18 +134,30 @@ export function flow(answer, topics, { limit = 7 } = {}) {
       { margin: { l: 6, r: 6, t: 8, b: 8 } },
     ];
   };
-  return picture(
+  const most = Math.max(...[...new Set(nodes.map((node) => node.step))].map((step) => inColumn(nodes, step)));
+  const element = picture(
     "Where sessions go, visit by visit, from their start to their end. The table of moves says the same in words.",
     "tall",
     make,
-    (element) => {
-      element.on("plotly_click", ({ points: [point] }) => {
-        const link = point.source && links[point.pointNumber ?? point.index];
-        if (link) openMove(nodes[index.get(link.from)].topic_id, nodes[index.get(link.to)].topic_id);
+    (drawn) => {
+      drawn.on("plotly_click", ({ points: [point] }) => {
+        const place = point.pointNumber ?? point.index;
+        const link = point.source && links[place];
+        const [from, to] = link ? [nodes[index.get(link.from)], nodes[index.get(link.to)]] : [nodes[place], null];
+        const other = [from, to].find((node) => node?.topic_id === "rest");
+        if (other) openOthers(other.step, opened);
+        else if (link) openMove(from.topic_id, to.topic_id);
       });
     },
   );
+  if (most > ROOM) element.style.setProperty("min-height", `${most * NODE_HEIGHT}px`);
+  element.folded = folded;
+  return element;
 }
+
+const inColumn = (nodes, step) => nodes.filter((node) => node.step === step).length;
+
+const openOthers = (step, opened) => go(here({ more: [...opened, step] }));
 
 // How many letters a node's name has room for: plotly writes those of the last column to its left, where those of the column
 // before it stand to the right of theirs.

@@ -31,7 +31,8 @@ function folded(journeys, topics, limit) {
     .filter((node) => node.kind === "topic")
     .slice(0, limit)
     .map((node) => node.topic_id);
-  const kept = new Set([...large, "start", "end", "unassigned"]);
+  const others = journeys.nodes.filter((node) => node.kind !== "topic").map((node) => node.topic_id);
+  const kept = new Set([...large, ...others]);
   const fold = (key) => (kept.has(key) ? key : "rest");
   const edges = new Map(),
     nodes = new Map();

@@ -4,7 +4,7 @@
 import { get } from "./api.js";
 import { go, here } from "./address.js";
 import { compare } from "./compare.js";
-import { askedJourneys, freshness, isOfThemes, loadTopics, node, pageHead, tabs } from "./data.js";
+import { askedJourneys, freshness, isOfThemes, loadTopics, node, pageHead, tabs, withLevel } from "./data.js";
 import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { depthFor, flow, loadPaths, rank } from "./flow.js";
@@ -20,7 +20,8 @@ import { movesTable, shareBar, table } from "./tables.js";
 const VIEWS = { flow: moves, paths, funnel, compare, returns };
 const TITLES = { flow: "Moves", paths: "Paths", funnel: "Funnel", compare: "Compare", returns: "Returns" };
 
-export function journeys(context) {
+export async function journeys(given) {
+  const context = { ...given, query: await withLevel(given.field, given.query) };
   const { field, query } = context;
   const current = VIEWS[query.get("view")] ? query.get("view") : "flow";
   const topics = loadTopics(field, query),
@@ -85,10 +86,12 @@ function moves(context, topics, found) {
             { id: "journeys" },
             h("p", { class: "empty" }, "No sessions for these filters."),
           );
-        const shown = shape === "flow" ? flow(answer, all, { limit: 9 }) : graph({ edges, nodes }, all, { number });
+        const opened = query.getAll("more").map(Number);
+        const shown =
+          shape === "flow" ? flow(answer, all, { limit: 9, opened }) : graph({ edges, nodes }, all, { number });
         const words =
           shape === "flow"
-            ? "Every session from its start, visit by visit; a column holds them all until they end. Click a move to read the sessions behind it."
+            ? "Every session from its start, visit by visit; a column holds them all until they end. Click a move to read the sessions behind it, “Other topics” to see more of them."
             : "From left to right: topics that sessions come to early, and late. Click a move to read the sessions behind it.";
         return panel(
           "Where sessions go",
@@ -96,6 +99,7 @@ function moves(context, topics, found) {
           { id: "journeys", note: choose, exports: { picture: true } },
           shown,
           h("p", { class: "fine" }, words),
+          shape === "flow" ? others(shown.folded, query.getAll("more")) : null,
         );
       },
       520,
@@ -139,6 +143,23 @@ function moves(context, topics, found) {
   ];
 }
 
+// What a click on "Other topics" does, for those who do not click in pictures; and the way back.
+function others(folded, opened) {
+  if (!folded.length && !opened.length) return null;
+  return h(
+    "p",
+    { class: "fine others" },
+    folded.map(({ step, n }) =>
+      h(
+        "a",
+        { class: "more", href: here({ more: [...opened, step] }), id: `more-${step}` },
+        `Visit ${step}: ${n ? plural(n, "other topic") : "other topics"}`,
+      ),
+    ),
+    opened.length ? h("a", { class: "more", href: here({ more: null }), id: "fold" }, "Fold other topics") : null,
+  );
+}
+
 // Journeys of topics or of themes; what names topics of the other level leaves the address.
 const levels = (query) =>
   choice(
@@ -148,7 +169,7 @@ const levels = (query) =>
       ["1", "Themes"],
     ],
     isOfThemes(query) ? "1" : "0",
-    (key) => ({ level: key === "1" ? 1 : null, move: null, steps: null, topic_id: null }),
+    (key) => ({ level: key, more: null, move: null, steps: null, topic_id: null }),
   );
 
 const choice = (name, options, current, changes) =>

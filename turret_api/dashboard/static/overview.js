@@ -3,7 +3,7 @@
 import { get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
-import { asked, fieldChooser, freshness, loadTopics, pageHead, topicLink } from "./data.js";
+import { asked, askedJourneys, fieldChooser, freshness, loadTopics, pageHead, topicLink, withLevel } from "./data.js";
 import { h, meter } from "./dom.js";
 import { flow, loadPaths, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
@@ -18,8 +18,9 @@ export function overview({ texts, field, query }) {
     topics = loadTopics(field, query),
     usage = get("/v1/usage"),
     project = get("/v1/project");
-  const graph = get("/v1/journeys", wanted),
-    paths = loadPaths(field, query, depthFor(3));
+  const leveled = withLevel(field, query),
+    graph = leveled.then((known) => get("/v1/journeys", askedJourneys(field, known))),
+    paths = leveled.then((known) => loadPaths(field, known, depthFor(3)));
   const all = [topics, graph, paths];
   return h(
     "div",
@@ -97,7 +98,7 @@ export function overview({ texts, field, query }) {
                     note: h("a", { href: link("/topics") }, `All ${plural(found.topics.length, "topic")}`),
                     exports: { table: ["/v1/topics", { ...wanted, limit: 1000 }] },
                   },
-                  topicsTable(found, field, { limit: 8 }),
+                  topicsTable({ ...found, topics: found.ofLevel(found.isCrowded) }, field, { limit: 8 }),
                 ),
                 panel(
                   "Topic map",

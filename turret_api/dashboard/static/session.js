@@ -2,7 +2,7 @@
 
 import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
-import { node, pageHead } from "./data.js";
+import { isMove, kindMark, node, pageHead } from "./data.js";
 import { h, said } from "./dom.js";
 import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
@@ -95,7 +95,8 @@ const line = (message, before, field) =>
         ? `after ${gap((new Date(message.timestamp) - new Date(before.timestamp)) / 1000)}`
         : moment(message.timestamp),
       " · ",
-      node(message.topic_id ?? "unassigned", message.topic_label, field),
+      kindMark(message),
+      isMove(message.kind) ? null : [" ", node(message.topic_id ?? "unassigned", message.topic_label, field)],
     ),
     h("div", { class: "text" }, said(message)),
   );

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { go, here, note } from "./address.js";
 import { colourName } from "./charts.js";
-import { asked, freshness, loadTopics, node, pageHead, sessionLink } from "./data.js";
+import { asked, freshness, kindMark, loadTopics, node, pageHead, sessionLink } from "./data.js";
 import { h, said } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { fits } from "./fits.js";
@@ -32,7 +32,7 @@ export function topics(context) {
         found.catch(() => null),
         (all) =>
           all
-            ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}${all.n_hidden ? `; ${plural(all.n_hidden, "message")} of hidden topics` : ""}`
+            ? `${plural(all.topics.length, "topic")} of ${field}${all.themes.length ? `, in ${plural(all.themes.length, "theme")}` : ""}${all.n_hidden ? `; ${plural(all.n_hidden, "message")} of hidden topics` : ""}${all.n_moves ? `; ${plural(all.n_moves, "move")} of the conversation folded` : ""}`
             : "",
         20,
       ),
@@ -71,7 +71,7 @@ function both(all, texts, field, query, source) {
   const state = {
     theme: all.themes.some((theme) => theme.topic_id === query.get("theme")) ? query.get("theme") : null,
   };
-  const list = listPanel(all, field, query, source(0), state);
+  const list = listPanel(all, field, query, source, state);
   const map = mapPanel(all, texts, field, query, state, (theme) => {
     state.theme = theme;
     note({ theme });
@@ -111,7 +111,7 @@ function hits(data, name, field) {
   if (!data.length) return h("p", { class: "empty" }, "No message is like it.");
   return table(
     [
-      { title: "Message", cls: "whole text", cell: said },
+      { title: "Message", cls: "whole text", cell: (message) => [said(message), " ", kindMark(message)] },
       {
         title: "Topic",
         cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field),
@@ -214,7 +214,8 @@ function legend(all, state, choose) {
 }
 
 function listPanel(all, field, query, source, state) {
-  const place = h("div", {});
+  const place = h("div", {}),
+    choice = h("div", { class: "segments" });
   const input = h("input", {
     type: "search",
     id: "find",
@@ -222,11 +223,22 @@ function listPanel(all, field, query, source, state) {
     placeholder: "Find a topic…",
     "aria-label": "Find a topic by label or keyword",
   });
+  // Of many topics themes come first; who looks for one, or in one theme, looks among topics.
+  const byTheme = () => {
+    const asked = new URLSearchParams(location.search).get("list");
+    return asked ? asked === "themes" : all.isCrowded;
+  };
   const fill = () => {
     const wanted = input.value.trim().toLowerCase();
-    const within = state.theme === null ? all.topics : all.topics.filter((topic) => topic.parent_id === state.theme);
+    const themesFirst = byTheme() && state.theme === null && !wanted;
+    choice.replaceChildren(...(all.themes.length ? listChoice(themesFirst) : []));
+    const within =
+      state.theme === null ? all.ofLevel(themesFirst) : all.topics.filter((topic) => topic.parent_id === state.theme);
     const matching = within.filter((topic) =>
-      [topic.label, topic.summary ?? "", ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted),
+      [topic.label, topic.summary ?? "", ...(topic.keywords ?? []), topic.examples?.[0] ?? ""]
+        .join(" ")
+        .toLowerCase()
+        .includes(wanted),
     );
     place.replaceChildren(
       matching.length
@@ -238,6 +250,27 @@ function listPanel(all, field, query, source, state) {
     note({ find: input.value.trim() });
     fill();
   });
+  const listChoice = (themesFirst) =>
+    [
+      ["themes", "Themes"],
+      ["topics", "Topics"],
+    ].map(([key, title]) =>
+      h(
+        "button",
+        {
+          class: "segment",
+          type: "button",
+          id: `list-${key}`,
+          "aria-pressed": String((key === "themes") === themesFirst),
+          onclick: () => {
+            note({ list: key });
+            fill();
+          },
+        },
+        title,
+      ),
+    );
   fill();
-  return { panel: panel("All topics", "", { id: "topics", note: input, exports: { table: source } }, place), fill };
+  const tools = [choice, input];
+  return { panel: panel("All topics", "", { id: "topics", note: tools, exports: { table: source(0) } }, place), fill };
 }

@@ -6,7 +6,7 @@ import polars as pl
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.topics import MOVE_NODES
-from turret_pipeline.lake.tables import JOURNEY_STEPS, MESSAGES, TOPICS
+from turret_pipeline.lake.tables import JOURNEY_STEPS, MESSAGES, STRINGS, TOPICS
 from turret_pipeline.semantics.visits import is_move
 
 EXAMPLES = 5
@@ -29,7 +29,10 @@ def move_topics(snapshot: Snapshot, field: str) -> pl.DataFrame:
         examples = shown.join(words, on="text_id", maintain_order="left").group_by("kind").agg(examples="text")
         found = counted.group_by("kind").agg(n_texts=pl.len().cast(pl.Int64)).join(examples, on="kind", how="left")
         named = found.with_columns(
-            topic_id="kind", label=pl.col("kind").replace_strict(MOVE_NODES, return_dtype=pl.String), level=0
+            topic_id="kind",
+            label=pl.col("kind").replace_strict(MOVE_NODES, return_dtype=pl.String),
+            keywords=pl.lit([], dtype=STRINGS),
+            level=0,
         )
         return (
             pl.concat([TOPICS.empty().select(COLUMNS), named], how="diagonal_relaxed").select(COLUMNS).sort("topic_id")
