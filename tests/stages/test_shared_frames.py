@@ -53,6 +53,9 @@ def test_a_system_prompt_that_many_messages_begin_with_is_cut_before_they_are_em
     assert told["shared_frames"].equals(left["shared_frames"])
     assert told["embeddings"].drop("vector", "quantized").equals(left["embeddings"].drop("vector", "quantized"))
 
+    kinds = [each["text_kinds"].select("text_id", "move", pl.col("weight").round(2)) for each in (told, left)]
+    assert kinds[0].equals(kinds[1])
+
     assert "texts are read without other shared frames" in left["topic_fits"]["reason"].to_list()
     topics = left["topic_assignments"].join(embedded.select("text_id", "event_id"), on="text_id")
     of = dict(topics.select("event_id", "topic_id").rows())

@@ -22,7 +22,7 @@ _SENTENCE = re.compile(
 )
 
 _STRONG = re.compile(
-    r"[?？؟]\W*$|^\W*(?:"  # a question, or a word that begins a request
+    r"[?？؟]\W{0,9}$|^\W{0,9}(?:"  # a question, or a word that begins a request
     r"write|create|make|build|explain|describe|summari[sz]e|translate|give|list|tell|show|find|fix|debug|refactor"
     r"|rewrite|convert|generate|implement|design|compare|analy[sz]e|classify|extract|answer|solve|calculate|compute"
     r"|prove|provide|suggest|recommend|help|act|imagine|pretend|continue|complete|correct|improve|optimi[sz]e|edit"
@@ -83,7 +83,8 @@ def sentences(text: str, start: int, end: int) -> list[Sentence]:
     """
     found: list[Sentence] = []
     line: list[Sentence] = []
-    for match in _SENTENCE.finditer(text, start, end):
+    # Without the blanks at the end, which are no sentence: looking for one from each of them would take long.
+    for match in _SENTENCE.finditer(text, start, start + len(text[start:end].rstrip())):
         said = match.group()
         if "\n" in said[: len(said) - len(said.lstrip())]:
             found += _told(line)

@@ -23,6 +23,9 @@ LONG_QUOTE = 120
 LONG_LINE = 160
 """Characters from which on a line that does not look like code ends a run of such lines."""
 
+LONG_CODE = 400
+"""Characters from which on a line is judged by its symbols alone."""
+
 MOST_ANNOUNCING = 200
 """Characters within which a request to do something with a text announces the text with a colon."""
 
@@ -98,7 +101,7 @@ def is_code(line: str) -> bool:
         return True
     if len(re.findall(r",(?=\S)", said)) > 2 and len(said.split()) <= 2 * said.count(","):
         return True
-    return bool(_CODE.search(line)) and len(said) < 400
+    return len(said) < LONG_CODE and bool(_CODE.search(said))
 
 
 def _fenced(text: str) -> Iterator[Span]:
