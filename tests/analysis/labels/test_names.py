@@ -48,6 +48,8 @@ def planted(asks: list[list[str]], each: int = 12) -> Planted:
             {"exchange rate wrong", "exchange rate is"},
         ),
         ("book a table for two people tonight", {"book table"}, {"table tonight", "people tonight"}),
+        ("how can my friend send me some money", {"friend sends money", "send money"}, {"friend send money"}),
+        ("The password is wrong, I want my money back", {"wrong password", "money back"}, {"password wrong"}),
         ("can you check my march statement", {"check statement"}, {"check march", "march"}),
     ],
 )
@@ -91,7 +93,14 @@ def test_politeness_and_small_words_are_no_labels() -> None:
 
 
 def test_flights_and_flight_are_one_word_and_bus_stays() -> None:
-    pairs = [("flights", "flight"), ("bus", "bus"), ("addresses", "address"), ("cities", "city"), ("glass", "glass")]
+    pairs = [
+        ("flights", "flight"),
+        ("movies", "movie"),
+        ("bus", "bus"),
+        ("addresses", "address"),
+        ("cities", "city"),
+        ("glass", "glass"),
+    ]
     for plural, expected in pairs:
         assert singular(plural) == expected
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,10 +17,10 @@ from turret_pipeline.analysis.labels.shares import Shares
 from turret_pipeline.analysis.labels.unspaced import is_unspaced, shared_pieces
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
 
-N_TYPICAL = 40
-"""Texts of a topic that lend phrases, the most typical ones."""
+N_READ, FEWEST_TYPICAL, MOST_TYPICAL = 3_600, 24, 40
+"""Texts that lend phrases, of all topics together, and of each at least and at most: its most typical ones."""
 
-TAGGED_CHARACTERS = 300
+TAGGED_CHARACTERS = 160
 """Of an English text, from its beginning: what is tagged, as long prompts ask at their beginning."""
 
 SAID_LONGER = 0.5
@@ -30,6 +31,9 @@ N_PIECES = 40
 
 N_MESSAGES = 10
 """Of a topic's texts, those of which one may name it where no phrase can."""
+
+_POLITE = re.compile(r"(?i)(?<=\w)[\s,]+(?:please|thanks|thank you)?[\s!.,?]*$")
+"""What may stand at the end of a message, and says nothing of it."""
 
 NAMELESS = "no words"
 """Name of a topic whose typical texts have no character that this Python knows to print."""
@@ -73,7 +77,8 @@ class Candidates:
     ) -> None:
         """Read the texts, which are as `labels.names.Namer` takes them; languages: of the topics."""
         self._texts, self._shares, self._languages = texts, shares, languages
-        self._typical = [_typical(vectors, clusters, centroids, topic) for topic in range(len(centroids))]
+        n_each = int(np.clip(N_READ // max(len(centroids), 1), FEWEST_TYPICAL, MOST_TYPICAL))
+        self._typical = [_typical(vectors, clusters, centroids, topic, n_each) for topic in range(len(centroids))]
         self._surfaces: dict[str, Counter[str]] = defaultdict(Counter)
         self.lent = [self._read(topic) for topic in range(len(centroids))]
 
@@ -103,7 +108,9 @@ class Candidates:
 
         It is the one with the fewest gaps, and of these the shortest.
         """
-        outlines = [self._shares.outline(topic, self._texts[row]) for row in self._typical[topic][:N_MESSAGES]]
+        outlines = [
+            _POLITE.sub("", self._shares.outline(topic, self._texts[row])) for row in self._typical[topic][:N_MESSAGES]
+        ]
         found = sorted(filter(None, outlines), key=lambda text: (text.count("…"), len(text)))
         return [clipped for text in found[:1] if (clipped := _clip(text))]
 
@@ -157,9 +164,9 @@ def _inner(held: dict[str, list[int]]) -> frozenset[str]:
     )
 
 
-def _typical(vectors: np.ndarray, clusters: np.ndarray, centroids: np.ndarray, topic: int) -> np.ndarray:
+def _typical(vectors: np.ndarray, clusters: np.ndarray, centroids: np.ndarray, topic: int, n_each: int) -> np.ndarray:
     members = np.flatnonzero(clusters == topic)
-    return members[np.argsort(-(vectors[members] @ centroids[topic]), kind="stable")][:N_TYPICAL]
+    return members[np.argsort(-(vectors[members] @ centroids[topic]), kind="stable")][:n_each]
 
 
 def _clip(text: str) -> str:

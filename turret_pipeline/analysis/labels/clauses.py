@@ -33,7 +33,7 @@ MAX_NOUNS = 3
 _EMPTY_VERBS = frozenset(
     words_in("""
         want need like know wonder think hope tell let help try seem guess mean say ask please thank suppose
-        wish love do have be happen believe understand hear see feel look go come start stop appreciate hi hello
+        wish love do have be happen believe understand hear see feel look go come appreciate hi hello
         lol wan gon""")
 )
 """Verbs that say too little to begin a name, whatever their object."""
@@ -59,8 +59,10 @@ _MOVE = re.compile(r"([VG])(r)(?![dNPAnoG])")
 _TWICE = re.compile(rf"([VGD])(a)(?:(p)({_PHRASE}))?")
 _STATE = re.compile(rf"({_PHRASE})(X*)a?(T?)X*a?([VGD])(r?)(?![dNPAnot])(?:a?(p)({_PHRASE}))?")
 _ASKED = re.compile(rf"X(T?)({_PHRASE})(T?)X*([VGD])(r?)(?![dNPAnot])(?:a?(p)({_PHRASE}))?")
-_DONE = re.compile(rf"({_PHRASE})X?([VD])(r?)({_PHRASE})")
+_DONE = re.compile(rf"({_PHRASE})X?([VD])(r?)o?({_PHRASE})")
 _IS = re.compile(rf"({_PHRASE})X(T?)a?([A])(?![NPA])")
+_BACK = re.compile(rf"({_PHRASE})(r)(?![dNPAnoG])")
+_WRONG = re.compile(rf"({_PHRASE})()(A)(?=[.]|$)")
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,12 @@ def _phrases(words: list[Word]) -> Iterator[Phrase]:
         for one in _nouns(words, *match.span(1)):
             for other in _nouns(words, *match.span(4)):
                 if verb and not (one.is_empty or other.is_empty):
-                    yield _whole(one, verb, other)
-    for match in _every(_IS, kinds):
+                    yield _whole(one, _agreeing(verb, one), other)
+    for match in _every(_BACK, kinds):
+        for thing in _nouns(words, *match.span(1)):
+            if words[match.start(2)].lower == "back" and not thing.is_empty:
+                yield _whole(thing, _as_said(words[match.start(2)]))
+    for match in [*_every(_IS, kinds), *_every(_WRONG, kinds)]:
         what = _as_said(words[match.start(3)])
         for one in _nouns(words, *match.span(1)):
             if not one.is_empty:
@@ -181,6 +187,15 @@ def _states(
 
 
 _TAKE_OBJECT = frozenset(words_in("take get make give use find buy order add send receive need offer"))
+
+
+def _agreeing(verb: _Piece, subject: _Piece) -> _Piece:
+    """Return the verb as it follows the subject: "friend sends" where people ask "can my friend send"."""
+    is_plural = lemma(subject.surface.split()[-1], "NOUN") != subject.surface.split()[-1]
+    if is_plural or verb.surface != verb.key:
+        return verb
+    first, *rest = verb.surface.split()
+    return replace(verb, surface=" ".join([inflected(first, "VBZ"), *rest]))
 
 
 def _verb(words: list[Word], match: re.Match[str], verb: int, particle: int = 0, past: bool = False) -> _Piece | None:

@@ -77,6 +77,8 @@ WEAK = frozenset(_WEAK.split())
 
 FUNCTION_WORDS = LEFT_OUT | JOINS | ENDS
 _CONTRACTED = re.compile(r".*'(?:ll|ve|re|d|m)")
+_IN_IES = "movies cookies calories selfies zombies hoodies smoothies brownies ties pies lies"
+_ENDS_IN_IE = frozenset(_IN_IES.split())
 _COUNTED = re.compile(r"\d+(?:st|nd|rd|th)?")
 _PARTICLES = frozenset({"up", "out", "off", "down", "back", "away"})
 _LOGGING_IN = """
@@ -96,6 +98,8 @@ def is_function_word(word: str) -> bool:
 @lru_cache(maxsize=65_536)
 def singular(word: str) -> str:
     """Return `word` without an English plural ending: what "flights" and "flight" count as."""
+    if word in _ENDS_IN_IE:
+        return word[:-1]
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("sses", "shes", "ches", "xes")):

@@ -43,6 +43,11 @@ _WRITTEN = {
     "'ll": "will",
     "'d": "would",
 }
+_ENGLISH = frozenset(
+    words_in("the a an my me i to is are of for from it this that you what how when where with can do")
+)
+"""Words of which a sentence has one, if it is English at all."""
+
 _TELL = re.compile(
     r"(?:(?:can|could|would|will) you (?:please )?(?:tell|explain|advise)(?: to)?(?: me| us)?"
     r"|i (?:want|need|would like|wish) to (?:know|find out|understand|ask)|(?:please )?(?:tell|explain to) (?:me|us)"
@@ -70,6 +75,8 @@ def told(sentence: str) -> str | None:
     words = [_undone(words, place) for place in range(len(words))]
     while words and words[-1].lower in ("please", "thanks", ",", "asap", "now"):
         words = words[:-1]
+    if not any(word.lower in _ENGLISH for word in words):
+        return None
     if len(words) < 3 or any(word.lower in ("they", "them", "their", "he", "she", "him", "her") for word in words):
         return None
     found = _told(words, is_question=sentence.rstrip().endswith("?"))

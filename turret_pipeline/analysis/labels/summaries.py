@@ -27,7 +27,7 @@ SHORTEST, LONGEST = 3, 16
 MOST_CHARACTERS = 120
 """Of a sentence that is quoted."""
 
-OF_LABEL = 0.5
+OF_LABEL = 1.0
 TOLD = 0.3
 LATER = 0.01
 """Weights beside the mean share of the messages that say a sentence's words: of the share of the label's words that it

@@ -45,6 +45,13 @@ _QUANTITIES = frozenset(
         many much more most few several other another same certain specific particular various some any all both
         each every whole entire such own latest last next recent regular different""")
 )
+_NEVER_NOUNS = frozenset(
+    words_in("""
+        take get make give go send find arrive receive happen appear allow reach expect keep accept decline reject fail
+        cancel activate add delete refuse verify bring provide become""")
+)
+"""Verbs that the tagger takes for nouns behind a noun: "when does my card arrive"."""
+
 _POLITE = frozenset(words_in("thanks thank please pls plz hi hello hey bye cheers ok okay yes yeah sorry asap lol"))
 _BE = frozenset(words_in("be am is are was were been being 's get got gets getting"))
 
@@ -136,7 +143,7 @@ def _kind(word: str, tag: str, before: Word) -> str:
         return PARTICLE if universal == "ADV" or word in ("up", "out", "off", "down", "back", "away") else PREPOSITION
     if word in _TIMES and universal not in ("VERB", "AUX") and (word not in ("am", "pm") or before.kind == NUMBER):
         return ADVERB
-    if universal == "VERB":
+    if universal == "VERB" or (word in _NEVER_NOUNS and universal in ("NOUN", "PROPN", "ADJ")):
         if word in _BE and lemma(word, "VERB") == "be":
             return AUXILIARY
         return ING if word.endswith("ing") else PAST if form == "Part" or _is_past(word) else VERB
@@ -159,13 +166,13 @@ def _lemminflect() -> Any:
 
 @lru_cache(maxsize=65_536)
 def lemma(word: str, part_of_speech: str) -> str:
-    """Return the form of `word`, in lower case, that a dictionary has; part_of_speech: NOUN or VERB."""
-    found = _lemminflect().getLemma(word, part_of_speech)
+    """Return the form of `word`, in lower case, that a dictionary has, itself where none has it; NOUN or VERB."""
+    found = _lemminflect().getLemma(word, part_of_speech, lemmatize_oov=False)
     return found[0] if found else word
 
 
 @lru_cache(maxsize=65_536)
 def inflected(word: str, tag: str) -> str:
     """Return the form of a `lemma` by its Penn Treebank tag: VBG is "arriving", VBZ is "arrives"."""
-    found = _lemminflect().getInflection(word, tag)
+    found = _lemminflect().getInflection(word, tag, inflect_oov=False)
     return found[0] if found else word

@@ -20,6 +20,9 @@ N_NOUNS = 12
 HOLDS = 0.05
 """Least share of a topic's typical texts that hold a noun for the topic to be covered by it."""
 
+LEAST_COVERED, ENOUGH = 0.4, 4
+"""Least share of a theme's topics that a noun covers, or number of them."""
+
 MAX_WORDS = 3
 
 NEXT_THEME = 0.5
@@ -41,17 +44,19 @@ def theme_names(
     n_themes = int(themes.max(initial=-1)) + 1
     parts = [np.flatnonzero(themes == theme) for theme in range(n_themes)]
     held = [_nouns(candidates, topics) for topics in parts]
-    elsewhere: dict[str, float] = defaultdict(float)
+    most: dict[str, list[float]] = defaultdict(list)
     for nouns in held:
         for key, (_, share) in nouns.items():
-            elsewhere[key] += share
-    scores = [
-        {
-            key: COVERED * covered + SHARE * share - _spread(elsewhere[key] - share, share)
-            for key, (covered, share) in nouns.items()
-        }
-        for nouns in held
-    ]
+            most[key].append(share)
+    scores = []
+    for topics, nouns in zip(parts, held, strict=True):
+        scores.append(
+            {
+                key: COVERED * covered + SHARE * share - _spread(most[key], share)
+                for key, (covered, share) in nouns.items()
+                if covered >= LEAST_COVERED or covered * len(topics) >= ENOUGH
+            }
+        )
     best = [sorted(found, key=lambda key: (-found[key], key))[:N_NOUNS] for found in scores]
     names = {key: candidates.plural(key) for found in best for key in found}
     if embed is not None and names:
@@ -80,9 +85,11 @@ def _nouns(candidates: Candidates, topics: np.ndarray) -> dict[str, tuple[float,
     return {key: (len(found) / len(topics), sum(found) / len(topics)) for key, found in shares.items()}
 
 
-def _spread(elsewhere: float, share: float) -> float:
-    """Return what a noun that other themes say too loses."""
-    return elsewhere / (elsewhere + share + 1e-9)
+def _spread(shares: Sequence[float], share: float) -> float:
+    """Return what a noun loses for the theme, of all that have these shares of it, that says it most beside its own."""
+    others = sorted(shares, reverse=True)
+    other = others[1] if others[0] == share and len(others) > 1 else others[0] if others[0] != share else 0.0
+    return other / (other + share + 1e-9)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
