@@ -17,7 +17,7 @@ from turret_pipeline.analysis.labels.shares import Shares
 from turret_pipeline.analysis.labels.unspaced import is_unspaced, shared_pieces
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
 
-N_READ, FEWEST_TYPICAL, MOST_TYPICAL = 3_600, 24, 40
+N_READ, FEWEST_TYPICAL, MOST_TYPICAL = 2_800, 24, 40
 """Texts that lend phrases, of all topics together, and of each at least and at most: its most typical ones."""
 
 TAGGED_CHARACTERS = 160

@@ -22,7 +22,8 @@ import scipy.sparse as sp
 from turret_pipeline.analysis.labels.phrases import counted_as, is_function_word, proper_names
 from turret_pipeline.analysis.labels.slots import N_TEXTS, slot_fillers
 from turret_pipeline.analysis.labels.unspaced import is_unspaced
-from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, WORD, Terms
+from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, Terms
+from turret_pipeline.analysis.topics.words import WORD
 
 FEW = 0.5
 """Share of a topic's messages below which a word is rare if it fills a slot, or holds a digit."""

@@ -15,7 +15,7 @@ from turret_pipeline.analysis.labels.phrases import counted_as, is_function_word
 from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.labels.reported import told
 from turret_pipeline.analysis.labels.shares import Shares
-from turret_pipeline.analysis.topics.neighbours import WORD
+from turret_pipeline.analysis.topics.words import WORD
 
 N_MESSAGES = 20
 """Typical messages of a topic, whose sentences are read."""
