@@ -24,7 +24,7 @@ from turret_pipeline.lake.tables import (
 
 NOW = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)
 
-LAYOUT_OF_TABLES = (2, 1840479713255759754)
+LAYOUT_OF_TABLES = (3, 3792817453768048274)
 """The layout, and the fingerprint of all tables that are declared."""
 
 

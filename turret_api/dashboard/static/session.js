@@ -3,6 +3,7 @@
 import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
 import { node, pageHead } from "./data.js";
+import { exampleButton } from "./definition.js";
 import { h } from "./dom.js";
 import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
@@ -98,6 +99,7 @@ const line = (message, before, field) =>
       node(message.topic_id ?? "unassigned", message.topic_label, field),
     ),
     h("p", { class: "text" }, message.text),
+    exampleButton(message.text, field),
   );
 
 const unknown = () =>
