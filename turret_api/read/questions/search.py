@@ -138,7 +138,7 @@ class ModelVectors:
 
     def encode(self, text: str) -> np.ndarray:
         """Return the vector of any text: float32 (n_dims,)."""
-        return _encoder(self.snapshot, self.model).encode(text)
+        return embed_query(_encoder(self.snapshot, self.model).encode, text)
 
     def blocks(self, text_ids: pl.Series, n_rows: int) -> Iterator[tuple[pl.Series, np.ndarray]]:
         """Yield those of the texts that have a vector, at most so many at a time, with float32 rows of unit length."""
@@ -166,7 +166,7 @@ def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:
     vectors = model_vectors(snapshot)
     if vectors is None:
         return pl.DataFrame(schema={"text_id": pl.String, "score": pl.Int32})
-    return rank(vectors.files, embed_query(vectors.encode, q))
+    return rank(vectors.files, vectors.encode(q))
 
 
 def rank(files: list[_Vectors], vector: np.ndarray) -> pl.DataFrame:
