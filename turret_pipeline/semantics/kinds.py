@@ -17,8 +17,9 @@ MOVES = ("greeting", "thanks", "yes", "no", "continue", "correction", "complaint
 
 KINDS = (REQUEST, FOLLOW_UP, *MOVES)
 
-SLIGHT = 0.5
-"""Weight below which a text says too little to stand by itself."""
+SLIGHT, SLIGHT_AFTER_MOVE = 0.3, 0.1
+"""Weight below which a text says too little to stand by itself; and where a move stands before it, which often ends
+what was talked about ("No, that is all." "What is there to do in Rome?")."""
 
 
 def kinds(steps: pl.DataFrame) -> pl.Series:
@@ -30,7 +31,9 @@ def kinds(steps: pl.DataFrame) -> pl.Series:
     """
     no_move = pl.col("move").is_null()
     is_first = no_move & (no_move.cast(pl.Int32).cum_sum().over("session_id") == 1)
-    alone = pl.when(is_first | (pl.col("weight") >= SLIGHT)).then(pl.lit(REQUEST)).otherwise(pl.lit(FOLLOW_UP))
+    after_move = pl.col("move").shift().over("session_id").is_not_null()
+    least = pl.when(after_move).then(SLIGHT_AFTER_MOVE).otherwise(SLIGHT)
+    alone = pl.when(is_first | (pl.col("weight") >= least)).then(pl.lit(REQUEST)).otherwise(pl.lit(FOLLOW_UP))
     return steps.select(pl.coalesce("move", alone).alias("kind")).to_series()
 
 

@@ -101,13 +101,13 @@ def test_a_long_text_is_no_move_however_it_begins(examples: Examples) -> None:
 
 def test_the_examples_speak_many_languages_and_no_phrase_of_one_has_two_kinds() -> None:
     known = phrases()
-    assert set(known["kind"]) == {*MOVES, "request"}
+    assert set(known["kind"]) == {*MOVES, "request", "follow_up"}
     languages = Counter(known["language"])
     assert len(languages) >= 40
     wanted = "en de fr es it pt nl pl cs sv da tr ru uk ar he fa hi id vi th zh ja ko el fi hu ro"
     for language in wanted.split():
         of_language = known.filter(pl.col("language") == language)
-        assert set(of_language["kind"]) == {*MOVES, "request"}, language
+        assert set(of_language["kind"]) == {*MOVES, "request", "follow_up"}, language
     assert known.select("language", "phrase").is_duplicated().sum() == 0
     assert not known["phrase"].str.contains(r"^\s|\s$|^$").any()
 

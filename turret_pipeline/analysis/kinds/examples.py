@@ -1,7 +1,7 @@
 """The examples of moves and of requests that ship with Turret, and what is learnt from them by the model at hand.
 
-`examples.tsv` was written for Turret, in 45 languages: by line a kind (a move or `request`), a language (ISO 639-1), a
-phrase. Requests are there as the counter-class: short ones, and such as begin like a move.
+`examples.tsv` was written for Turret, in 45 languages: by line a kind, a language (ISO 639-1), a phrase. Of those that
+are no moves, a `request` says by itself what is wanted, and a `follow_up` only beside what was said before it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import polars as pl
 
 from turret_pipeline.analysis.kinds.classifier import Classifier, fit
 from turret_pipeline.analysis.kinds.words import features, words_of
-from turret_pipeline.semantics.kinds import REQUEST
+from turret_pipeline.semantics.kinds import MOVES
 
 Embed = Callable[[Sequence[str]], np.ndarray]
 """Returns the vectors of texts: float32 of shape (n_texts, n_dims), rows of unit length."""
@@ -25,7 +25,7 @@ Embed = Callable[[Sequence[str]], np.ndarray]
 
 @functools.cache
 def phrases() -> pl.DataFrame:
-    """Return the examples: `kind` (a move or `request`), `language` (ISO 639-1), `phrase`."""
+    """Return the examples: `kind` (a move, `request` or `follow_up`), `language` (ISO 639-1), `phrase`."""
     file = resources.files(__package__).joinpath("examples.tsv")
     rows = [line.split("\t") for line in file.read_text(encoding="utf-8").splitlines()]
     return pl.DataFrame(rows, schema={"kind": pl.String, "language": pl.String, "phrase": pl.String}, orient="row")
@@ -48,11 +48,11 @@ class Examples:
         """Return what is learnt from the vectors by `embed`, which takes some seconds."""
         texts, kinds = phrases()["phrase"].to_list(), phrases()["kind"].to_list()
         said = [words_of(text) for text in texts]
-        times = Counter(word for words, kind in zip(said, kinds, strict=True) if kind != REQUEST for word in set(words))
+        times = Counter(word for words, kind in zip(said, kinds, strict=True) if kind in MOVES for word in set(words))
         known, once = frozenset(times), {word for word, count in times.items() if count == 1}
         # To an example of a move its own words are no news: one that no other example has counts as unknown.
         known_to = [
-            known if kind == REQUEST else known - once.intersection(words)
+            known - once.intersection(words) if kind in MOVES else known
             for words, kind in zip(said, kinds, strict=True)
         ]
         as_said: dict[str, set[str]] = {}

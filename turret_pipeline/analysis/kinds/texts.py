@@ -11,7 +11,7 @@ import polars as pl
 
 from turret_pipeline.analysis.kinds.examples import Examples
 from turret_pipeline.analysis.kinds.words import features, words_of
-from turret_pipeline.semantics.kinds import REQUEST, SLIGHT
+from turret_pipeline.semantics.kinds import FOLLOW_UP, MOVES, REQUEST, SLIGHT
 
 TEXT_KINDS = pl.Schema({"text_id": pl.String(), "move": pl.String(), "sureness": pl.Float32(), "weight": pl.Float32()})
 """Columns of `text_kinds`: `move` is null where the text is none; `sureness` (0.5 to 1) is of that; `weight` (0 to 1)
@@ -43,21 +43,26 @@ def _of_chunk(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
     said = texts["text"].to_list()
     words = [words_of(text[:MOST_CHARACTERS]) for text in said]
     move, sureness = np.full(len(said), None, dtype=object), np.ones(len(said))
-    is_short = texts["text"].str.len_chars().to_numpy() <= MOST_CHARACTERS
-    looked_at = np.flatnonzero(is_short & ~np.array([_counts(each) for each in words]))
-    if looked_at.size:
-        vectors = texts["vector"].gather(looked_at).list.to_array(texts["vector"].list.len()[0]).to_numpy()
-        of_words = features([said[row] for row in looked_at], [examples.words] * looked_at.size)
+    weight = np.ones(len(said))
+    short = np.flatnonzero(texts["text"].str.len_chars().to_numpy() <= MOST_CHARACTERS)
+    if short.size:
+        vectors = texts["vector"].gather(short).list.to_array(texts["vector"].list.len()[0]).to_numpy()
+        of_words = features([said[row] for row in short], [examples.words] * short.size)
         scores = examples.classifier.scores(vectors.astype(np.float32), of_words)
-        classes = np.array(examples.classifier.classes, dtype=object)
-        requests, others = scores[:, classes == REQUEST][:, 0], scores[:, classes != REQUEST]
-        margin = others.max(axis=1) - requests
-        move[looked_at] = np.where(margin > 0, classes[classes != REQUEST][others.argmax(axis=1)], None)
-        sureness[looked_at] = np.clip(0.5 + np.abs(margin) / 2, 0.5, 1)
-    for row in np.flatnonzero(is_short):
+        classes = examples.classifier.classes
+        request, follow_up = (scores[:, classes.index(kind)] for kind in (REQUEST, FOLLOW_UP))
+        is_move = np.isin(classes, MOVES)
+        margin = scores[:, is_move].max(axis=1) - request - follow_up
+        best = np.array(classes, dtype=object)[is_move][scores[:, is_move].argmax(axis=1)]
+        may = np.array([not _counts(words[row]) for row in short])
+        move[short] = np.where(may & (margin > 0), best, None)
+        sureness[short] = np.clip(0.5 + np.abs(margin) / 2, 0.5, 1)
+        lengths = texts["text"].gather(short).str.len_chars().to_numpy()
+        weight[short] = np.clip(0.5 + (request - follow_up) / 2, lengths / MOST_CHARACTERS, 1)
+    for row in short:
         if kind := examples.kinds.get(" ".join(words[row])):
-            move[row], sureness[row] = None if kind == REQUEST else kind, 1
-    weight = [min(1.0, len(each) / 8) for each in words]
+            move[row], sureness[row] = kind if kind in MOVES else None, 1
+            weight[row] = float(kind == REQUEST)
     return pl.DataFrame(
         {"text_id": texts["text_id"], "move": move.tolist(), "sureness": sureness, "weight": weight}, schema=TEXT_KINDS
     )
