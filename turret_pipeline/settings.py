@@ -35,7 +35,11 @@ SETTINGS: tuple[Setting, ...] = (
         "file with the certificate (chain) in PEM format; with it and its key the API and the dashboard speak HTTPS",
     ),
     Setting("TURRET_TLS_KEY", "unset", "file with the certificate's key in PEM format, without a password"),
-    Setting("TURRET_MODEL", "all-MiniLM-L6-v2", "sentence-transformers name or folder of the embedding model"),
+    Setting(
+        "TURRET_MODEL",
+        "turret-multilingual",
+        "sentence-transformers name or folder of the embedding model; `all-MiniLM-L6-v2` is the default's English part",
+    ),
     Setting(
         "TURRET_CLUSTERS",
         "graph",
@@ -157,7 +161,7 @@ class Settings:
             dagster_port=_integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
             tls_cert=tls_cert,
             tls_key=tls_key,
-            model=None if model in (None, "all-MiniLM-L6-v2") else model,
+            model=None if model == "turret-multilingual" else model,
             clusters=clusters,
             llm_url=llm_url,
             llm_model=llm_model,

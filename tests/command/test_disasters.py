@@ -44,6 +44,7 @@ DEADLY = [
     "field_profiles.after_analysis",
     "field_types.after_history",
     "messages.after_analysis",
+    "shared_frames.after_analysis",
     "embeddings.after_chunk",
     "topics.after_analysis",
     "topics.after_commit",

@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turret_pipeline.embedder.embed import Embedder, ModelError, _Torch, model_key, open_embedder
+from turret_pipeline.embedder.embed import ENGLISH_MODEL, Embedder, ModelError, _Torch, model_key, open_embedder
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.embedder.runtime import Encoder, padded_batches
 from turret_pipeline.lake.paths import Lake
@@ -34,10 +35,12 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def embedder(tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake], None]) -> Embedder:
-    """The model that ships with Turret, converted once for all tests."""
+    """The English part of the default model, converted once for all tests."""
     lake = Lake(str(tmp_path_factory.mktemp("embedder")))
     keep_model(lake)
-    return open_lake_embedder(lake, None)
+    both = open_lake_embedder(lake, None).converted
+    assert both is not None
+    return open_embedder(ENGLISH_MODEL, replace(both, facts=replace(both.facts, beside="")))
 
 
 def test_vectors_are_of_unit_length_and_in_the_order_of_the_texts(embedder: Embedder) -> None:
@@ -65,7 +68,7 @@ def test_vectors_are_those_of_a_plain_encode(
     embedder: Embedder, plain: np.ndarray, bfloat16: bool | None, least: float
 ) -> None:
     assert embedder.converted is not None
-    again = open_embedder(None, embedder.converted, bfloat16=bfloat16)
+    again = open_embedder(ENGLISH_MODEL, embedder.converted, bfloat16=bfloat16)
     assert np.einsum("ij,ij->i", again.embed(TEXTS), plain).min() > least
 
 
@@ -164,7 +167,8 @@ def test_no_texts_make_no_vectors(embedder: Embedder) -> None:
 
 
 def test_the_key_names_model_and_revision(embedder: Embedder, tmp_path: Path) -> None:
-    assert embedder.key == model_key(None) == "all-MiniLM-L6-v2@53aa51172d14"
+    assert embedder.key == model_key(ENGLISH_MODEL) == "all-MiniLM-L6-v2@53aa51172d14"
+    assert model_key(None).startswith("turret-multilingual@")
     assert model_key("all-mpnet-base-v2") == "all-mpnet-base-v2"
     (tmp_path / "config.json").write_text("{}")
     first = model_key(str(tmp_path))

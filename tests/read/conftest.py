@@ -120,6 +120,7 @@ def topics(project_id: str, model_version: int = 1) -> pl.DataFrame:
                 "level": int(topic_id.startswith("theme")),
                 "parent_id": THEME.get(topic_id),
                 "label": label,
+                "summary": None if topic_id.startswith("theme") else f"People ask about {label.lower()}.",
                 "keywords": label.lower().split(),
                 "examples": [text for text, topic in TOPIC_OF.items() if topic == topic_id],
                 "n_messages": 0,

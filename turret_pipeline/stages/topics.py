@@ -172,7 +172,7 @@ STAGE = Stage(
             "Found anew only when there is reason to; a topic keeps its id.",
             {
                 "topic_id parent_id level x y centroid radius": "embeddings.vector",
-                "label keywords examples": "messages.text embeddings.vector",
+                "label summary keywords examples": "messages.text embeddings.vector",
                 "n_messages n_texts fitted_texts": "messages.text_id",
             },
             {

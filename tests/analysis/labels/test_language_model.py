@@ -11,7 +11,14 @@ import pytest
 
 from tests.analysis.topics.test_fit import THEMES, texts_of
 from tests.language_model import Server
-from turret_pipeline.analysis.labels.language_model import MOST_BYTES, LanguageModel, NameRequest, checked
+from turret_pipeline.analysis.labels.language_model import (
+    MOST_BYTES,
+    LanguageModel,
+    NameRequest,
+    Suggestion,
+    checked,
+    checked_summary,
+)
 from turret_pipeline.analysis.topics.fit import fit_topics
 
 REFUNDS = NameRequest(0, ["refund", "money"], ["where is my refund", "refund my money please", "I want the refund"])
@@ -36,7 +43,10 @@ def about(body: dict[str, Any]) -> str:
 
 def test_a_topic_gets_the_name_that_the_model_gives_it(serve_model: Callable[..., Server]) -> None:
     server = serve_model(name_of)
-    assert model_at(server, key="secret")([REFUNDS, CARDS], ["other"]) == {0: "Missing refund", 1: "lost card"}
+    assert model_at(server, key="secret")([REFUNDS, CARDS], ["other"]) == {
+        0: Suggestion("Missing refund"),
+        1: Suggestion("lost card"),
+    }
     assert server.keys == ["Bearer secret"] * 2
     assert "secret" not in repr(model_at(server, key="secret"))
     assert server.requests[0]["model"] == "small"
@@ -81,9 +91,31 @@ def test_quotes_and_dots_around_a_name_are_left_out(said: str, name: str) -> Non
     assert checked(said, REFUNDS, set()) == name
 
 
+def test_a_second_line_that_tells_of_people_is_the_summary(serve_model: Callable[..., Server]) -> None:
+    said = "missing refund\nPeople ask where their refund is."
+    suggested = model_at(serve_model(lambda body: said))([REFUNDS], [])
+    assert suggested == {0: Suggestion("missing refund", "People ask where their refund is.")}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "Their refund is missing.",
+        "People visit http://evil.example for a refund",
+        "People <b>want</b> a refund",
+        "People say HACKED.",
+        "People ask for a refund. Ignore the rest",
+        "People want a refund " + "and a refund " * 10,
+    ],
+)
+def test_a_sentence_that_does_not_tell_of_these_messages_is_not_believed(said: str) -> None:
+    assert checked_summary(said, REFUNDS) is None
+
+
 def test_a_name_is_given_once(serve_model: Callable[..., Server]) -> None:
     twice = [REFUNDS, NameRequest(1, REFUNDS.keywords, REFUNDS.messages)]
-    assert model_at(serve_model(lambda body: "missing refund"))(twice, []) == {0: "missing refund"}
+    assert model_at(serve_model(lambda body: "missing refund"))(twice, []) == {0: Suggestion("missing refund")}
 
 
 @pytest.mark.parametrize(

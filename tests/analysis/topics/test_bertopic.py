@@ -81,7 +81,8 @@ def test_words_counted_before_give_what_bertopic_counts_itself() -> None:
 
     from turret_pipeline.analysis.labels.representation import TopicLabels
     from turret_pipeline.analysis.topics.bertopic import topic_model
-    from turret_pipeline.analysis.topics.neighbours import WORD, count_terms
+    from turret_pipeline.analysis.topics.neighbours import count_terms
+    from turret_pipeline.analysis.topics.words import WORD
 
     counted, _ = fitted(PETS_AND_PIZZA * 2, Given([1, 1, 1, 0, 0] * 2))
     terms = count_terms(PETS_AND_PIZZA * 2)

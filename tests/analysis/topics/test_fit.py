@@ -70,7 +70,7 @@ def test_planted_themes_become_topics(fit: TopicFit, texts: pl.DataFrame) -> Non
 
 def test_the_frames_are_those_that_the_lake_declares(fit: TopicFit, texts: pl.DataFrame) -> None:
     assert fit.topics.schema == TOPIC_SCHEMA
-    assert fit.topics.drop("parent_id").null_count().sum_horizontal().item() == 0
+    assert fit.topics.drop("parent_id", "summary").null_count().sum_horizontal().item() == 0
     assert sorted(fit.assignments["text_id"]) == sorted(texts["text_id"])
     assert fit.topics["topic_id"].is_unique().all()
     assert leaves(fit)["n_messages"].sum() == texts["n_messages"].sum()

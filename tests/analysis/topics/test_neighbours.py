@@ -44,3 +44,9 @@ def test_words_and_pairs_that_stand_in_two_texts_are_counted() -> None:
     assert counts == {"lost": [2, 1, 0, 0], "card": [1, 1, 1, 0]}
     assert terms.counts[:, 2:].toarray().ravel().tolist() == [1, 1, 0, 0]  # "lost card"
     assert count_terms(["a", "\U0001f600"]).words == []
+
+
+def test_words_of_scripts_without_spaces_are_counted_one_by_one() -> None:
+    terms = count_terms(["我想预订机票", "请预订机票吧", "book a flight", "a flight to 北京"])
+    assert {"预订", "机票", "flight", "a"} <= set(terms.words)
+    assert not any(len(word) > 3 for word in terms.words if not word.isascii())

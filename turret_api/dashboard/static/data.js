@@ -34,10 +34,7 @@ const isCrowded = (topics, coarse) =>
   topics.filter((topic) => !isMove(topic.topic_id)).length > MANY_TOPICS && coarse.some((topic) => topic.level === 1);
 
 const bothLevels = (field, query) =>
-  Promise.all([
-    list("/v1/topics", asked(field, query)),
-    list("/v1/topics", { ...asked(field, query), level: 1 }),
-  ]);
+  Promise.all([list("/v1/topics", asked(field, query)), list("/v1/topics", { ...asked(field, query), level: 1 })]);
 
 export async function loadTopics(field, query) {
   const [answer, coarse] = await bothLevels(field, query);
@@ -75,7 +72,13 @@ function placing(topics, themes) {
   };
 }
 
-export const SPECIAL = { start: "Start", end: "End", unassigned: "No topic", rest: "Other topics", moves: "Moves only" };
+export const SPECIAL = {
+  start: "Start",
+  end: "End",
+  unassigned: "No topic",
+  rest: "Other topics",
+  moves: "Moves only",
+};
 
 // What messages are that are no requests, by their kind; all but the first are moves of the conversation.
 export const KINDS = {

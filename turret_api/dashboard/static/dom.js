@@ -45,3 +45,19 @@ export function spark(values, words) {
     svg("path", { d: line }),
   );
 }
+
+// What a message says; passages that many messages share are folded.
+export function said(message) {
+  const parts = [];
+  let rest = message.text;
+  for (const frame of message.frames ?? []) {
+    const start = rest.indexOf(frame);
+    if (start < 0) continue;
+    parts.push(
+      rest.slice(0, start).trim(),
+      h("details", { class: "frame" }, h("summary", {}, "Shared frame"), h("span", {}, frame)),
+    );
+    rest = rest.slice(start + frame.length);
+  }
+  return parts.length ? [...parts, rest.trim()].filter((part) => part !== "") : rest;
+}

@@ -3,7 +3,7 @@
 import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
 import { isMove, kindMark, node, pageHead } from "./data.js";
-import { h } from "./dom.js";
+import { h, said } from "./dom.js";
 import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
 
@@ -98,7 +98,7 @@ const line = (message, before, field) =>
       kindMark(message),
       isMove(message.kind) ? null : [" ", node(message.topic_id ?? "unassigned", message.topic_label, field)],
     ),
-    h("p", { class: "text" }, message.text),
+    h("div", { class: "text" }, said(message)),
   );
 
 const unknown = () =>

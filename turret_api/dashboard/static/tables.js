@@ -157,7 +157,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
         cls: "whole",
         cell: (topic) => [
           words(topic.keywords, full ? 5 : 3),
-          full ? h("div", { class: "quote" }, topic.examples?.[0] ?? "") : null,
+          full ? h("div", { class: "quote" }, topic.summary ?? topic.examples?.[0] ?? "") : null,
         ],
       },
     ],

@@ -4,7 +4,7 @@ import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
 import { asked, freshness, isMove, kindMark, node, pageHead, sessionLink, topicLink } from "./data.js";
-import { h, spark } from "./dom.js";
+import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
@@ -37,7 +37,7 @@ export async function topic(context) {
     {},
     pageHead(
       one.label,
-      one.keywords.slice(0, 6).join(", "),
+      one.summary ?? one.keywords.slice(0, 6).join(", "),
       trendMark(one),
       h("a", { class: "button", href: link("/topics") }, "All topics"),
       freshness(Promise.resolve(one)),
@@ -131,33 +131,33 @@ export async function topic(context) {
       isMove(id)
         ? null
         : one.level
-        ? theirTopics(
-            known.data.filter((each) => each.parent_id === id),
-            field,
-          )
-        : panel(
-            "What it came from and became",
-            "",
-            {
-              id: "lineage",
-              note: "At each fit of the topics, by the texts shared",
-              exports: {
-                rows: () =>
-                  rowsOf(
-                    one.lineage,
-                    "model_version",
-                    "kind",
-                    "from_topic",
-                    "from_label",
-                    "to_topic",
-                    "to_label",
-                    "n_texts",
-                    "share",
-                  ),
+          ? theirTopics(
+              known.data.filter((each) => each.parent_id === id),
+              field,
+            )
+          : panel(
+              "What it came from and became",
+              "",
+              {
+                id: "lineage",
+                note: "At each fit of the topics, by the texts shared",
+                exports: {
+                  rows: () =>
+                    rowsOf(
+                      one.lineage,
+                      "model_version",
+                      "kind",
+                      "from_topic",
+                      "from_label",
+                      "to_topic",
+                      "to_label",
+                      "n_texts",
+                      "share",
+                    ),
+                },
               },
-            },
-            lineage(one, field),
-          ),
+              lineage(one, field),
+            ),
       later(
         isMove(id) ? Promise.resolve(null) : curation(one, field, again),
         (controls) =>
@@ -332,7 +332,11 @@ function numbers(all) {
 function messages(data, field) {
   return table(
     [
-      { title: "Message", cls: "whole text", cell: (message) => [message.text, " ", isMove(message.kind) ? null : kindMark(message)] },
+      {
+        title: "Message",
+        cls: "whole text",
+        cell: (message) => [said(message), " ", isMove(message.kind) ? null : kindMark(message)],
+      },
       { title: "User", cls: "muted", cell: (message) => message.user_id },
       {
         title: "When",

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { go, here, note } from "./address.js";
 import { colourName } from "./charts.js";
 import { asked, freshness, kindMark, loadTopics, node, pageHead, sessionLink } from "./data.js";
-import { h } from "./dom.js";
+import { h, said } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { fits } from "./fits.js";
 import { count, moment, percent, plural } from "./format.js";
@@ -111,7 +111,7 @@ function hits(data, name, field) {
   if (!data.length) return h("p", { class: "empty" }, "No message is like it.");
   return table(
     [
-      { title: "Message", cls: "whole text", cell: (message) => [message.text, " ", kindMark(message)] },
+      { title: "Message", cls: "whole text", cell: (message) => [said(message), " ", kindMark(message)] },
       {
         title: "Topic",
         cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field),
@@ -233,11 +233,12 @@ function listPanel(all, field, query, source, state) {
     const themesFirst = byTheme() && state.theme === null && !wanted;
     choice.replaceChildren(...(all.themes.length ? listChoice(themesFirst) : []));
     const within =
-      state.theme === null
-        ? all.ofLevel(themesFirst)
-        : all.topics.filter((topic) => topic.parent_id === state.theme);
+      state.theme === null ? all.ofLevel(themesFirst) : all.topics.filter((topic) => topic.parent_id === state.theme);
     const matching = within.filter((topic) =>
-      [topic.label, ...(topic.keywords ?? []), topic.examples?.[0] ?? ""].join(" ").toLowerCase().includes(wanted),
+      [topic.label, topic.summary ?? "", ...(topic.keywords ?? []), topic.examples?.[0] ?? ""]
+        .join(" ")
+        .toLowerCase()
+        .includes(wanted),
     );
     place.replaceChildren(
       matching.length

@@ -16,7 +16,9 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
+from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, messages_of, with_texts
+from turret_pipeline.lake.tables import SHARED_FRAMES
 
 KIND = Meaning("`request`, `follow_up` (it continues a request, and has its topic), or the move of conversation it is")
 
@@ -30,6 +32,7 @@ class MessageRow(TypedDict):
     name: str
     timestamp: dt.datetime
     text: str
+    frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
     topic_id: Annotated[str | None, Meaning("a follow-up's is that of the request it continues; a move has none")]
     topic_label: str | None
@@ -58,7 +61,7 @@ class NewestMessages(OfField):
     limit: int = 50
     cursor: str | None = None
 
-    tables = SOURCES
+    tables = (*SOURCES, SHARED_FRAMES)
     built = TOPICS_BUILT
     answers = Messages
 
@@ -71,7 +74,7 @@ class NewestMessages(OfField):
             found = found.filter((at < before) | ((at == before) & (pl.col("event_id") < event_id)))
         order = ["timestamp", "event_id"]
         messages = found.top_k(self.limit + 1, by=order).sort(order, descending=True).collect()
-        data = typed_rows(with_texts(snapshot, field, messages.head(self.limit)), MessageRow)
+        data = typed_rows(with_frames(snapshot, with_texts(snapshot, field, messages.head(self.limit))), MessageRow)
         return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
 
 

@@ -28,11 +28,14 @@ from turret_api.read.engine.question import typed_rows
 from turret_api.read.questions.messages import MessageRow, Messages
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
+from turret_api.read.views.frames import with_frames
 from turret_api.read.views.messages import SOURCES, messages_of, with_texts
 from turret_pipeline.embedder.kept import read_model
+from turret_pipeline.embedder.multilingual import SideBySide, open_encoder
+from turret_pipeline.embedder.pooled import embed_query
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import EMBEDDINGS
+from turret_pipeline.lake.tables import EMBEDDINGS, SHARED_FRAMES
 from turret_pipeline.semantics.vectors import quantize, unpack
 
 KEPT_BYTES = 1 << 30
@@ -69,7 +72,7 @@ class SimilarMessages(OfField):
     limit: int = 50
     cursor: str | None = None
 
-    tables = (*SOURCES, EMBEDDINGS)
+    tables = (*SOURCES, EMBEDDINGS, SHARED_FRAMES)
     built = TOPICS_BUILT
     answers = Messages
 
@@ -94,7 +97,7 @@ class SimilarMessages(OfField):
                 shown = with_texts(snapshot, field, found.head(self.limit))
                 shown = shown.with_columns(similarity=(pl.col("score") / SCORES).round(4))
                 following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
-                return Messages(typed_rows(shown, MessageRow), following)
+                return Messages(typed_rows(with_frames(snapshot, shown), MessageRow), following)
             n_texts *= 16
 
 
@@ -127,7 +130,7 @@ def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:
     if not counts:
         return pl.DataFrame(schema={"text_id": pl.String, "score": pl.Int32})
     model = max(sorted(counts), key=lambda name: counts[name])
-    return rank([each for each in files if each.model == model], _encoder(snapshot, model).encode(q))
+    return rank([each for each in files if each.model == model], embed_query(_encoder(snapshot, model).encode, q))
 
 
 def rank(files: list[_Vectors], vector: np.ndarray) -> pl.DataFrame:
@@ -160,19 +163,19 @@ def _file_vectors(snapshot: Snapshot, name: str) -> list[_Vectors]:
     return _vectors.get(name, read, size_bytes)
 
 
-def _encoder(snapshot: Snapshot, model: str) -> Encoder:
+def _encoder(snapshot: Snapshot, model: str) -> Encoder | SideBySide:
     lake = snapshot.library.lake
 
-    def read() -> Encoder:
+    def read() -> Encoder | SideBySide:
         kept = read_model(lake, model)  # raises what the engine answers, where the file is damaged
         if kept is None:
             raise invalid(
                 f"The model {model!r} runs in the pipeline alone, so q cannot be embedded; filter by topic_id instead.",
                 field="q",
             )
-        return Encoder(kept, n_threads=1)
+        return open_encoder(kept, n_threads=1)
 
-    return _encoders.get((lake.root, model), read, lambda _: 200 << 20)
+    return _encoders.get((lake.root, model), read, lambda _: 400 << 20)
 
 
 def _cursor(row: dict[str, Any]) -> str:

@@ -12,12 +12,13 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import Answer, BuiltAt, Next, typed_rows
+from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
 from turret_api.read.questions.messages import KIND
 from turret_api.read.questions.pages import Listed
 from turret_api.read.views.filters import ALL_KINDS
+from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields, with_texts
-from turret_pipeline.lake.tables import EVENTS, JOURNEY_STEPS, MESSAGES
+from turret_pipeline.lake.tables import EVENTS, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
 from turret_pipeline.semantics.visits import ORDER
 
 
@@ -30,6 +31,7 @@ class SessionMessage(TypedDict):
     timestamp: dt.datetime
     field: str
     text: str
+    frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
     topic_id: str | None
     topic_label: str | None
@@ -56,7 +58,7 @@ class OneSession(Listed):
     session_id: str = ""
     field: str | None = None
 
-    tables = SOURCES
+    tables = (*SOURCES, SHARED_FRAMES)
     answers = Session
 
     def answer(self, snapshot: Snapshot) -> Session:
@@ -69,7 +71,7 @@ class OneSession(Listed):
                 raise NotFoundError(f"There is no session {self.session_id!r}.", field="session_id")
             return Session(self.session_id, built_at=built_at)
         started_at, ended_at = messages.select(start=pl.col("timestamp").min(), end=pl.col("timestamp").max()).row(0)
-        data, following = self.page(typed_rows(messages, SessionMessage))
+        data, following = self.page(typed_rows(with_frames(snapshot, messages), SessionMessage))
         return Session(self.session_id, data, messages.height, started_at, ended_at, built_at, following)
 
     def _messages(self, snapshot: Snapshot) -> pl.DataFrame:

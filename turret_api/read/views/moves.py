@@ -11,7 +11,7 @@ from turret_pipeline.semantics.visits import is_move
 
 EXAMPLES = 5
 
-COLUMNS = ("topic_id", "level", "parent_id", "label", "keywords", "examples", "n_texts", "x", "y")
+COLUMNS = ("topic_id", "level", "parent_id", "label", "summary", "keywords", "examples", "n_texts", "x", "y")
 """Columns of `TOPICS` that lists of topics show; a move has no place on the map."""
 
 

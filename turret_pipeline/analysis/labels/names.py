@@ -11,13 +11,14 @@ text. A theme is named by a phrase that its topics share, or by two words. Not h
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from turret_pipeline.analysis.labels.candidates import NAMELESS, Candidates
+from turret_pipeline.analysis.labels.languages import ENGLISH, in_main_language, languages_of, main_languages
 from turret_pipeline.analysis.labels.phrases import (
     WEAK,
     is_function_word,
@@ -26,6 +27,8 @@ from turret_pipeline.analysis.labels.phrases import (
 )
 from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.labels.shares import Shares
+from turret_pipeline.analysis.labels.summaries import summary
+from turret_pipeline.analysis.labels.themes import theme_names
 from turret_pipeline.analysis.labels.unspaced import is_unspaced
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, Terms, count_terms
 
@@ -34,7 +37,7 @@ Embed = Callable[[Sequence[str]], np.ndarray]
 N_FINALISTS = 24
 """Phrases of a topic, the most telling ones, that are ranked by their meaning as the texts that hold them tell it."""
 
-N_EMBEDDED = 6
+N_EMBEDDED = 10
 """Of these, those whose meaning is asked of the model."""
 
 N_JOINED = 4
@@ -51,21 +54,18 @@ N_KEYWORDS = 10
 SINGLE_WORD = 0.4
 """Factor on the rank of a single word; two or more telling words say what about it."""
 
-WORD_RANK = 0.1
+WORD_RANK = 0.0
 NEXT_TOPIC = 0.6
 """Weights of rank among the texts, and of the cosine to the next topic, beside the cosine to the topic."""
+
+COVERED = 0.1
+"""Weight of the share of the topic's messages that say the words of a phrase."""
 
 WORD_RANK_ALONE = 0.4
 """Weight of rank among the texts where no model is lent: what texts tell of a phrase's meaning is less to go by."""
 
 LONG = 0.03
 """What each word past the third takes off a score."""
-
-THEME_SHARE = 0.15
-"""Least share of the texts in each of a theme's topics, or all but one in four, for a phrase to name the theme."""
-
-TWO_WORDS_COVER = 0.6
-"""Least share of a theme's topics that hold one of two words for these to name it."""
 
 
 class Namer:
@@ -90,7 +90,11 @@ class Namer:
         terms: of the texts, where they are counted already. taken: labels that are not to be given.
         """
         counts = np.ones(len(texts), dtype=np.int64) if n_messages is None else n_messages
-        self._shares = Shares(texts, terms or count_terms(texts), clusters, counts, len(centroids))
+        terms = terms or count_terms(texts)
+        said_in = languages_of(texts, terms)
+        self._languages = main_languages(said_in, clusters, counts, len(centroids))
+        clusters = in_main_language(clusters, said_in, self._languages)
+        self._shares = Shares(texts, terms, clusters, counts, len(centroids), said_in)
         self._texts, self._vectors, self._centroids, self._embed = texts, vectors, centroids, embed
         self._middle = vectors.mean(axis=0)
         self._clusters = clusters
@@ -98,7 +102,7 @@ class Namer:
 
     @cached_property
     def _candidates(self) -> Candidates:
-        return Candidates(self._texts, self._vectors, self._clusters, self._centroids, self._shares)
+        return Candidates(self._texts, self._vectors, self._clusters, self._centroids, self._shares, self._languages)
 
     def topics(self, kept: Mapping[int, str] | None = None, held: Collection[int] = ()) -> list[str]:
         """Return one label a topic.
@@ -112,12 +116,26 @@ class Namer:
         rare = [topic for topic in sorted(labels.keys() - held) if self._shares.is_rare(labels[topic], [topic])]
         if missing or rare:
             found = self._candidates
-            ranked = self._by_meaning(_by_words([lent.share for lent in found.lent]), self._centroids)
+            ranked = self._by_meaning(_by_words([lent.outer for lent in found.lent]), self._centroids)
             rare = [topic for topic in rare if ranked[topic] or found.outlines(topic)]
             self._taken -= {labels[topic].lower() for topic in rare}
             for topic in [*rare, *missing]:
                 labels[topic] = self._take(_names(found, topic, ranked[topic]))
         return [labels[topic] for topic in range(len(self._centroids))]
+
+    def summaries(self, labels: Sequence[str], kept: Mapping[int, str] | None = None) -> list[str]:
+        """Return one sentence a topic (`labels.summaries`).
+
+        labels: of the topics. kept: sentences that topics have already, which stay.
+        """
+        found = []
+        for topic, label in enumerate(labels):
+            if kept and topic in kept:
+                found.append(kept[topic])
+            else:
+                messages, language = self._candidates.messages(topic), self._languages[topic]
+                found.append(summary(messages, topic, label, language, self._shares))
+        return found
 
     def fits(self, topic: int, name: str) -> bool:
         """Return whether `name` has no word that some of the topic's messages say, but too few."""
@@ -132,8 +150,7 @@ class Namer:
     def themes(self, themes: np.ndarray, labels: list[str], kept: Mapping[int, str] | None = None) -> list[str]:
         """Return one label a theme.
 
-        It is a phrase that most of the theme's topics share, else two words that most have one of ("transfer &
-        payment"), else the labels of its first two topics.
+        It is a noun that covers its topics (`labels.themes`), else the label of its first topic with "…" behind it.
 
         themes: theme of each topic, 0 to n_themes-1. labels: of the topics, the largest topic first.
         kept: labels that themes have already. They stay unless a topic has taken them, or they hold a word that few of
@@ -147,57 +164,17 @@ class Namer:
         self._taken |= {label.lower() for label in kept.values()}
         if len(kept) == len(np.unique(themes)):
             return [kept[theme] for theme in range(len(kept))]
-        n_themes = int(themes.max(initial=-1)) + 1
-        parts = [np.flatnonzero(themes == theme) for theme in range(n_themes)]
-        shares = [self._shared(topics) for topics in parts]
-        centroids = np.asarray([self._centroids[topics].mean(axis=0) for topics in parts])
-        ranked = self._by_meaning(_by_words(shares, single_word=1.0), centroids, single_word=0.0)
-        found = []
-        for theme, (topics, candidates) in enumerate(zip(parts, ranked, strict=True)):
-            if theme in kept:
-                found.append(kept[theme])
-                continue
-            names = [labels[topic] for topic in topics[:2]]
-            joined = " / ".join(names) + (" …" if len(topics) != 2 else "")
-            found.append(self._take([*candidates, *self._two_words(topics), joined]))
-        return found
+        found = theme_names(self._candidates, themes, self._aims, self._embed)
+        names = []
+        for theme, nouns in enumerate(found):
+            largest = labels[int(np.flatnonzero(themes == theme)[0])]
+            names.append(kept[theme] if theme in kept else self._take([*nouns, f"{largest} …"]))
+        return names
 
-    def _two_words(self, topics: np.ndarray) -> list[str]:
-        """Return "one & other" for the two words of which most of these topics hold one, and few others do; or none."""
-        holds: dict[str, set[int]] = defaultdict(set)
-        for topic, lent in enumerate(self._candidates.lent):
-            for key, share in lent.share.items():
-                if share > THEME_SHARE and " " not in key and may_be_label([key]):
-                    holds[key].add(topic)
-        inside = set(topics.tolist())
-        words = [key for key, held in holds.items() if len(held & inside) > 1 and 2 * len(held & inside) > len(held)]
-        pairs = [(one, other) for one in words for other in words if one < other]
-        if not pairs:
-            return []
-
-        def covered(pair: tuple[str, str]) -> tuple[int, int]:
-            held = holds[pair[0]] | holds[pair[1]]
-            return len(held & inside), -len(held - inside)
-
-        best = min(pairs, key=lambda pair: (*(-count for count in covered(pair)), pair))
-        if covered(best)[0] < TWO_WORDS_COVER * len(topics):
-            return []
-        first, second = sorted(best, key=lambda key: (-len(holds[key] & inside), key))
-        return [f"{self._candidates.surface(first)} & {self._candidates.surface(second)}"]
-
-    def _shared(self, topics: np.ndarray) -> dict[str, float]:
-        """Return the mean shares of the phrases that most of these topics hold."""
-        if len(topics) == 1:
-            return {}
-        lent = [self._candidates.lent[topic] for topic in topics]
-        held = Counter(key for one in lent for key, share in one.share.items() if share > THEME_SHARE)
-        enough = max(2.0, 0.75 * len(topics))
-        means = {
-            key: sum(one.share.get(key, 0.0) for one in lent) / len(topics)
-            for key, n_topics in held.items()
-            if n_topics >= enough
-        }
-        return {key: share for key, share in means.items() if share > 2 * THEME_SHARE}
+    @cached_property
+    def _aims(self) -> np.ndarray:
+        """Where each topic lies seen from the middle of all texts: float32 (n_topics, n_dims), unit rows."""
+        return _unit(self._centroids - self._middle)
 
     def _by_meaning(
         self, finalists: list[list[tuple[float, str]]], centroids: np.ndarray, single_word: float = 0.15
@@ -219,7 +196,10 @@ class Namer:
         meaning = dict(zip(keys, _unit(vectors - middle), strict=True))
         ranked = self._in_order(ranks, names, meaning, aims, single_word)
         if len(finalists) == len(self._candidates.lent) and single_word:
-            joined = [self._joined(topic, found[:N_JOINED]) for topic, found in enumerate(ranked)]
+            joined = [
+                {} if self._languages[topic] == ENGLISH else self._joined(topic, found[:N_JOINED])
+                for topic, found in enumerate(ranked)
+            ]
             fresh = sorted({key for found in joined for key in found} - meaning.keys())
             if fresh:
                 meaning |= dict(zip(fresh, _unit(self._embed(fresh) - middle), strict=True))
@@ -262,7 +242,9 @@ class Namer:
             near[:, group] = -1.0
             burden = np.asarray([self._burden(names[key], single_word) for key in keys])
             words = (WORD_RANK if self._embed else WORD_RANK_ALONE) * np.asarray(list(rank.values()))
-            score = own - NEXT_TOPIC * near.max(axis=1) + words - burden
+            lent = self._candidates.lent[group].coverage if len(ranks) == len(self._candidates.lent) else {}
+            covered = COVERED * np.asarray([lent.get(key, 0.0) for key in keys])
+            score = own - NEXT_TOPIC * near.max(axis=1) + words + covered - burden
             ordered.append([keys[i] for i in np.argsort(-score, kind="stable")])
         return ordered
 
@@ -295,7 +277,7 @@ class Namer:
         """Return what is taken off a phrase's score for being too short, too long, vague, or somebody's name."""
         words = phrase.split()
         length = single_word if len(words) == 1 else LONG * max(0, len(words) - 3)
-        return length + 0.1 * sum((word in WEAK) + (word in self._candidates.names) for word in words) / len(words)
+        return length + 0.1 * sum((word in WEAK) + (word in self._shares.names) for word in words) / len(words)
 
     def _take(self, candidates: Iterable[str]) -> str:
         """Return the first candidate that can be seen and names nothing yet, with a number behind where all do."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 from turret_pipeline.analysis.labels.unspaced import is_unspaced
 
 MAX_TELLING = 3
+MAX_WORDS = 5
 MAX_CHARACTERS = 60
 MAX_GAP = 3
 """Left-out words in a row that a phrase reaches over."""
@@ -48,8 +50,9 @@ _ENDS = """
     everything someone anyone thing things stuff way ways kind sort got gotten get gets getting
     yea yup yah ya yeh nah hmm hm mm mhm haha hahaha wow oops yay okie okey kk thx tks pls plz gotcha eh hey hiya
     bitte danke hallo wie was wo wann warum wer welche möchte oder aber por favor gracias hola cómo qué cuál cuándo
-    dónde quiero necesito pero s'il merci bonjour comment quel quelle quand où pourquoi voudrais mais grazie ciao come
-    quando dove perché vorrei ma obrigado obrigada olá como quero onde mas"""
+    dónde quiero necesito pero s'il merci bonjour comment quel quelle quand où pourquoi voudrais veux aimerais mais
+    grazie ciao come quando dove perché vorrei voglio besoin brauche quisiera preciso gostaria ma obrigado obrigada olá
+    como quero onde mas"""
 _WEAK = """
     great good nice fine perfect awesome excellent wonderful cool best better bad new old other different right wrong
     available possible ready able first last next early late soon today tomorrow yesterday tonight morning afternoon
@@ -74,6 +77,8 @@ WEAK = frozenset(_WEAK.split())
 
 FUNCTION_WORDS = LEFT_OUT | JOINS | ENDS
 _CONTRACTED = re.compile(r".*'(?:ll|ve|re|d|m)")
+_IN_IES = "movies cookies calories selfies zombies hoodies smoothies brownies ties pies lies"
+_ENDS_IN_IE = frozenset(_IN_IES.split())
 _COUNTED = re.compile(r"\d+(?:st|nd|rd|th)?")
 _PARTICLES = frozenset({"up", "out", "off", "down", "back", "away"})
 _LOGGING_IN = """
@@ -93,6 +98,8 @@ def is_function_word(word: str) -> bool:
 @lru_cache(maxsize=65_536)
 def singular(word: str) -> str:
     """Return `word` without an English plural ending: what "flights" and "flight" count as."""
+    if word in _ENDS_IN_IE:
+        return word[:-1]
     if len(word) > 4 and word.endswith("ies"):
         return word[:-3] + "y"
     if len(word) > 4 and word.endswith(("sses", "shes", "ches", "xes")):
@@ -117,21 +124,40 @@ def may_be_label(words: list[str]) -> bool:
     return strong and len(" ".join(words)) <= MAX_CHARACTERS
 
 
-def phrases(text: str) -> Iterator[str]:
-    """Yield the phrases of `text` in lower case, one to `MAX_TELLING` telling words each; some more than once."""
-    run: list[tuple[str, int]] = []
-    gap = 0
+@dataclass(frozen=True)
+class Phrase:
+    """A phrase: what it counts as, how it is written in a name, and the words it was said in, as `counted_as`.
+
+    is_noun: whether it names a thing, or may do so where nothing tells what its words are.
+    """
+
+    key: str
+    surface: str
+    said: tuple[str, ...]
+    is_noun: bool = False
+
+
+def phrases(text: str, stop: Collection[str] = ()) -> Iterator[Phrase]:
+    """Yield the phrases of `text`, one to `MAX_TELLING` telling words each; some more than once.
+
+    stop: further words that are left out, those of the text's language. Languages other than English need them between
+    two others to be right ("annuler la carte"), so phrases are written with them where they are given.
+    """
+    run: list[tuple[str, int, tuple[str, ...]]] = []
+    skipped: list[str] = []
     for word, kind in _kinds(text):
+        if kind == _TELLING and word in stop:
+            kind = _GAP
         if kind == _GAP:
-            gap += 1
+            skipped.append(word)
             continue
-        if kind == _END or gap > MAX_GAP:
-            yield from _of_run(run)
+        if kind == _END or len(skipped) > MAX_GAP:
+            yield from _of_run(run, bool(stop))
             run = []
-        gap = 0
         if kind != _END:
-            run.append((word, kind))
-    yield from _of_run(run)
+            run.append((word, kind, tuple(skipped)))
+        skipped = []
+    yield from _of_run(run, bool(stop))
 
 
 def proper_names(texts: Iterable[str]) -> frozenset[str]:
@@ -172,8 +198,8 @@ def _kinds(text: str) -> Iterator[tuple[str, int]]:
         last = word
 
 
-def _of_run(run: list[tuple[str, int]]) -> Iterator[str]:
-    for start, (_, kind) in enumerate(run):
+def _of_run(run: list[tuple[str, int, tuple[str, ...]]], whole: bool) -> Iterator[Phrase]:
+    for start, (_, kind, _) in enumerate(run):
         if kind != _TELLING:
             continue
         telling, joins = 0, 0
@@ -191,6 +217,14 @@ def _of_run(run: list[tuple[str, int]]) -> Iterator[str]:
                 break
             cut = kind == _TELLING and end + 1 < len(run) and run[end + 1][1] == _PARTICLE  # "top" of "top up"
             if kind != _JOIN and not cut:
-                words = [word for word, _ in run[start : end + 1]]
+                words = [word for word, _, _ in run[start : end + 1]]
                 if len(words) == 1 or len(set(words)) == len(words):
-                    yield " ".join(words)
+                    between = [word for _, _, skipped in run[start + 1 : end + 1] for word in skipped] if whole else []
+                    if len(words) + len(between) <= MAX_WORDS:
+                        yield _phrase(run[start : end + 1], words, whole)
+
+
+def _phrase(part: list[tuple[str, int, tuple[str, ...]]], words: list[str], whole: bool) -> Phrase:
+    key = tuple(map(singular, words))
+    written = [word for place, (word, _, before) in enumerate(part) for word in ([*before, word] if place else [word])]
+    return Phrase(" ".join(key), " ".join(written if whole else words), key, len(words) == 1)

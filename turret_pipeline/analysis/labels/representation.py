@@ -23,9 +23,10 @@ from turret_pipeline.analysis.topics.rows import N_EXAMPLES, split_members
 class TopicLabels(BaseRepresentation):  # type: ignore[misc, unused-ignore]
     """Names the topics that a `BERTopic` has found, each by its number there; topics that go on keep their names.
 
-    After the fit, by topic: `ids_`, `labels_`, `keywords_` (lists of words), `centroids_` (float32 (n_topics, n_dims),
-    unit rows) and `members_` (text_id, text, n_messages, similarity of its texts, most typical first); and by text
-    `clusters_`, int64 (n_texts,), -1 for none. `lost_` has the rows of held topics that none of these continues.
+    After the fit, by topic: `ids_`, `labels_`, `summaries_`, `keywords_` (lists of words), `centroids_` (float32
+    (n_topics, n_dims), unit rows) and `members_` (text_id, text, n_messages, similarity of its texts, most typical
+    first); and by text `clusters_`, int64 (n_texts,), -1 for none. `lost_` has the rows of held topics that none of
+    these continues.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class TopicLabels(BaseRepresentation):  # type: ignore[misc, unused-ignore]
         self.members_: list[pl.DataFrame] = []
         self.ids_: list[str] = []
         self.labels_: list[str] = []
+        self.summaries_: list[str] = []
         if n_topics:
             self._name()
             topic_model.representative_docs_ = {
@@ -96,12 +98,21 @@ class TopicLabels(BaseRepresentation):  # type: ignore[misc, unused-ignore]
         )
         kept = self.last.labels(self.ids_)
         self.labels_ = self.namer_.topics(kept, [n for n, name in enumerate(self.ids_) if name in self.last.held])
+        told: dict[int, str] = {}
         if self.suggest is not None:
             requests = [
                 NameRequest(topic, self.keywords_[topic], part["text"].head(N_EXAMPLES).to_list())
                 for topic, part in enumerate(self.members_)
                 if topic not in kept
             ]
-            names = self.suggest(requests, [*taken, *self.labels_])
-            fitting = {topic: name for topic, name in names.items() if self.namer_.fits(topic, name)}
-            self.labels_ = self.namer_.renamed(self.labels_, fitting)
+            suggested = self.suggest(requests, [*taken, *self.labels_])
+            fitting = {topic: one for topic, one in suggested.items() if self.namer_.fits(topic, one.name)}
+            self.labels_ = self.namer_.renamed(self.labels_, {topic: one.name for topic, one in fitting.items()})
+            told = {topic: one.summary for topic, one in fitting.items() if self._may_say(topic, one.summary)}
+        # A topic whose label is another than at the last fit is told anew.
+        before = self.last.summaries(self.ids_)
+        told |= {topic: before[topic] for topic in before if self.labels_[topic] == kept.get(topic)}
+        self.summaries_ = self.namer_.summaries(self.labels_, told)
+
+    def _may_say(self, topic: int, summary: str) -> bool:
+        return bool(summary) and self.namer_.fits(topic, summary)

@@ -19,10 +19,11 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
-from turret_pipeline.analysis.labels.phrases import counted_as, is_function_word
+from turret_pipeline.analysis.labels.phrases import counted_as, is_function_word, proper_names
 from turret_pipeline.analysis.labels.slots import N_TEXTS, slot_fillers
 from turret_pipeline.analysis.labels.unspaced import is_unspaced
-from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, WORD, Terms
+from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, Terms
+from turret_pipeline.analysis.topics.words import WORD
 
 FEW = 0.5
 """Share of a topic's messages below which a word is rare if it fills a slot, or holds a digit."""
@@ -42,6 +43,12 @@ MORE_THAN_ELSEWHERE = 2.0
 SEVERAL = 3
 """Topics whose slots a word fills, if they are half of those that say it, from which it fills slots in all of them."""
 
+N_READ_FOR_NAMES = 5_000
+"""Texts that tell which words are names of places and brands."""
+
+CAPITAL_NOUNS = frozenset({"de"})
+"""Languages that write each noun with a capital."""
+
 _NUMBERED = re.compile(r" \(\d+\)$")
 
 
@@ -49,10 +56,16 @@ class Shares:
     """The share of each topic's messages that say a word, in the singular and whatever its case."""
 
     def __init__(
-        self, texts: Sequence[str], terms: Terms, clusters: np.ndarray, n_messages: np.ndarray, n_topics: int
+        self,
+        texts: Sequence[str],
+        terms: Terms,
+        clusters: np.ndarray,
+        n_messages: np.ndarray,
+        n_topics: int,
+        languages: Sequence[str],
     ) -> None:
-        """Count the words. texts, terms (`count_terms`), clusters (-1 for none), n_messages: of n_texts."""
-        self._texts, self._n_messages = texts, n_messages
+        """Count the words. texts, terms (`count_terms`), clusters (-1 for none), n_messages, languages: of n_texts."""
+        self._texts, self._n_messages, self._languages = texts, n_messages, languages
         self._rows: list[list[int]] = [np.flatnonzero(clusters == topic).tolist() for topic in range(n_topics)]
         words = terms.of_words
         numbers: dict[str, int] = {}
@@ -66,13 +79,40 @@ class Shares:
         self._totals = np.maximum(np.asarray(members.sum(axis=1)).ravel(), 1.0)
         self._shares = (sp.diags(1 / self._totals) @ (members @ said)).tocsr()
         self._sums = np.asarray(self._shares.sum(axis=0)).ravel()
-        self._words = np.array(list(numbers), dtype=object)
+        self._words, self._numbers = np.array(list(numbers), dtype=object), numbers
         self._common: dict[int, frozenset[str]] = {}
 
     def may_hold(self, topic: int, words: Collection[str]) -> bool:
         """Return whether no word of these, which are `counted_as` such, is rare in the topic."""
         common = self.common(topic)
-        return all(word in common or is_function_word(word) for word in words)
+        return all(
+            (word in common and (word not in self.names or self._share(topic, word) >= FEW)) or is_function_word(word)
+            for word in words
+        )
+
+    def is_slot(self, topic: int, word: str) -> bool:
+        """Return whether few say `word`, as `counted_as`, and it fills a slot, names a place, or has a digit."""
+        return (word in self.names or self._fills(topic, word)) and self._share(topic, word) < FEW
+
+    def mean(self, topic: int, words: Collection[str]) -> float:
+        """Return the mean of the shares of the topic's messages that say each of these words that tells."""
+        shares = [self._share(topic, word) for word in words if not is_function_word(word)]
+        return float(np.mean(shares)) if shares else 0.0
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The words, in lower case, that name a place, a person or a brand, as far as capitals tell; none in German."""
+        read = zip(self._texts[:N_READ_FOR_NAMES], self._languages, strict=False)
+        return proper_names(text[:READ_CHARACTERS] for text, language in read if language not in CAPITAL_NOUNS)
+
+    def coverage(self, topic: int, words: Collection[str]) -> float:
+        """Return the geometric mean of the shares of the topic's messages that say each of these words that tells."""
+        shares = [self._share(topic, word) for word in words if not is_function_word(word)]
+        return float(np.exp(np.log(np.maximum(shares, 1e-3)).mean())) if shares else 0.0
+
+    def _share(self, topic: int, word: str) -> float:
+        column = self._numbers.get(word)
+        return 0.0 if column is None else float(self._shares[topic, column])
 
     def common(self, topic: int) -> frozenset[str]:
         """Return the words that the topic's messages say and that are not rare there."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from turret_pipeline.analysis.labels.phrases import counted_as
-from turret_pipeline.analysis.topics.neighbours import WORD
+from turret_pipeline.analysis.topics.words import WORD
 
 N_TEXTS, READ = 200, 400
 """Texts of a topic that are read for slots, and characters of each."""

@@ -29,7 +29,8 @@ import pandas as pd
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import CountVectorizer
 
-from turret_pipeline.analysis.topics.neighbours import WORD, Terms
+from turret_pipeline.analysis.topics.neighbours import Terms
+from turret_pipeline.analysis.topics.words import WORD
 
 
 class _AtFirstUse(ModuleType):

@@ -5,9 +5,9 @@
    one; nothing is left over as HDBSCAN leaves it.
 3. Levels: fine clusters merged one after another, those first that have most links and telling words in common; single
    texts settle where their words and neighbours are, before and after (`topics.levels`).
-4. The level to keep, without knowing how many topics there are: the finest whose clusters are as far apart and as well
-   recognised as those of the best level, but for `NEAR_TIE` (`topics.judge`). The finest, because a reader merges two
-   topics in a moment and cannot split one at all.
+4. The level to keep, without knowing how many topics there are: of those whose clusters are about as far apart as the
+   best level's (`topics.apart`), one of the finest. A reader merges two topics in a moment and cannot split one at all;
+   but the very finest are often fragments.
 
 What was tried stands in `benchmarks/topics.md`.
 """
@@ -18,8 +18,8 @@ import graspologic_native
 import numpy as np
 import scipy.sparse as sp
 
+from turret_pipeline.analysis.topics.apart import Apartness
 from turret_pipeline.analysis.topics.centroids import CentroidModel
-from turret_pipeline.analysis.topics.judge import Judge
 from turret_pipeline.analysis.topics.levels import merge_order, settle
 from turret_pipeline.analysis.topics.neighbours import Terms, neighbour_graph
 
@@ -29,8 +29,11 @@ RESOLUTION = 9.5
 TEXTS_A_STEP = 60
 """Texts that allow for one more of resolution, up to `RESOLUTION`."""
 
-NEAR_TIE = 0.015
-"""Share of the best quality within which levels are as good as each other: what other seeds and samples move it by."""
+NEAR_TIE = 0.08
+"""Share of the best level's silhouette within which levels are about as good."""
+
+FROM_FINEST = 0.2
+"""Way, in logarithms of counts, from the finest to the coarsest of these at which the level is taken."""
 
 STEP = 0.96
 """Ratio of the counts of clusters of one level and the next that are judged."""
@@ -38,10 +41,9 @@ STEP = 0.96
 LEAST_EVENNESS = 0.3
 """Of a level's sizes, from 0 for one giant to 1 for equal ones: a giant and splinters are well apart, and of no use."""
 
-MOST_PARTS = 12
-COARSER = 2.0
-"""Fine clusters in a topic, on average, past which a level is one of themes; its quality has to be so much better. Two
-apps' messages in one field are further apart than any topics of one of them, which makes them no topics."""
+MOST_PARTS = 6
+"""Fine clusters in a topic, on average, past which a level is one of themes: its quality counts the less the coarser it
+is. Two apps' messages in one field, or code and prose, are further apart than any topics of one of them."""
 
 MIN_SIZE = 5
 """Distinct texts that make a topic."""
@@ -64,31 +66,31 @@ class GraphClusters(CentroidModel):
         # A cluster of two or three texts has no words to speak of: few texts start from fewer clusters.
         resolution = float(np.clip(len(vectors) / TEXTS_A_STEP, 1.0, RESOLUTION))
         fine = settle(graph, words, communities(graph, resolution, self._seed))
-        best = _best_level(fine, merge_order(graph, words, fine), Judge(vectors))
+        best = _best_level(fine, merge_order(graph, words, fine), Apartness(vectors, graph, fine))
         self._keep(_drop_small(settle(graph, words, best)), vectors)
         return self
 
 
-def _best_level(fine: np.ndarray, merges: np.ndarray, judge: Judge) -> np.ndarray:
-    """Return the clusters of the finest level that is as good as the best; merges: of `merge_order`."""
+def _best_level(fine: np.ndarray, merges: np.ndarray, apart: Apartness) -> np.ndarray:
+    """Return the clusters of a level that is about as good as the best; merges: of `merge_order`."""
     into, count = np.arange(len(merges) + 1), len(merges) + 1
     sizes = np.bincount(fine)
-    measure = judge.measure(fine)
-    levels, qualities, judged = [into.copy()], [measure.quality()], count
+    levels, qualities, judged = [into.copy()], [apart.of_level(into)], count
     for stays, goes in merges[:-1]:
         into[into == goes] = stays
         count -= 1
         if count <= STEP * judged or count == 2:
             judged = count
-            measure = measure.merged(into[measure.names])
-            if _evenness(np.bincount(into, weights=sizes)) >= LEAST_EVENNESS:
-                levels.append(into.copy())
-                qualities.append(measure.quality() / (COARSER if count * MOST_PARTS < len(into) else 1.0))
+            level = np.unique(into, return_inverse=True)[1]
+            if _evenness(np.bincount(level, weights=sizes)) >= LEAST_EVENNESS:
+                levels.append(level)
+                quality, fineness = apart.of_level(level), min(1.0, count * MOST_PARTS / len(into))
+                qualities.append(quality * fineness if quality > 0 else quality / fineness)
     best = max(qualities)
-    finest = next(
-        level for level, quality in zip(levels, qualities, strict=True) if quality >= best - NEAR_TIE * abs(best)
-    )
-    clusters: np.ndarray = np.unique(finest, return_inverse=True)[1][fine]
+    good = [level for level, found in zip(levels, qualities, strict=True) if found >= best - NEAR_TIE * abs(best)]
+    counts = np.log([level.max() + 1 for level in good])
+    wanted = counts[0] + FROM_FINEST * (counts[-1] - counts[0])
+    clusters: np.ndarray = good[int(np.abs(counts - wanted).argmin())][fine]
     return clusters
 
 

@@ -74,7 +74,7 @@ def fit_topics(
     clusters: what finds them: `graph` (`topics.clusters`) or `hdbscan` (`topics.density`). replace: whether
         these replace the topics of the last fit, but for those held, however good they are; ids carry on.
     embed: the model behind the vectors, as `Embedder.embed`: labels are better with it. suggest: a language model that
-        may give new topics other names (`labels.language_model`).
+        may give new topics other names and summaries (`labels.language_model`).
     """
     texts = texts.unique("text_id").sort("text_id")
     usable = texts.filter(is_visible(pl.col("text")))
@@ -100,7 +100,7 @@ def fit_topics(
         return nothing
 
     themes = find_themes(found.centroids_)
-    rows = topic_rows(found.members_, found.ids_, found.labels_, found.keywords_, found.centroids_)
+    rows = topic_rows(found.members_, found.ids_, found.labels_, found.summaries_, found.keywords_, found.centroids_)
     theme_ids = theme_ids_of(themes, found.ids_, previous_topics)
     theme_labels = found.namer_.themes(themes, found.labels_, last.labels(theme_ids, level=1))
     rows += theme_rows(rows, themes, found.centroids_, theme_ids, theme_labels)

@@ -55,6 +55,13 @@ class LastFit:
         first = {label.lower(): name for name, label in reversed(seen.items()) if label}
         return {place: seen[name] for place, name in enumerate(ids) if first.get(seen.get(name, "").lower()) == name}
 
+    def summaries(self, ids: list[str]) -> dict[int, str]:
+        """Return the summaries of those of these topics that it had with one, by place in `ids`."""
+        if self.topics is None:
+            return {}
+        said = dict(self.topics.drop_nulls("summary").select("topic_id", "summary").iter_rows())
+        return {place: said[name] for place, name in enumerate(ids) if name in said}
+
     def lost_topics(self, ids: list[str]) -> pl.DataFrame:
         """Return the rows of its held topics that none of `ids` continues, as topics without texts."""
         if self.topics is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfTransformer
+
+from turret_pipeline.analysis.topics.words import words_of
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +27,6 @@ N_CELLS_PROBED = 16
 MOST_ASKING = 512
 """Texts that are compared with others at once: what they give still lies in the processor's cache."""
 
-WORD = r"(?u)\b\w[\w'\u2019-]*\b"
 MOST_WORDS = 10_000
 """Single words that are counted by cluster, the most frequent ones."""
 
@@ -104,7 +104,7 @@ class Terms:
 
 def count_terms(texts: Sequence[str]) -> Terms:
     """Return the terms of the first `READ_CHARACTERS` of the texts."""
-    found = [re.findall(WORD, text[:READ_CHARACTERS].lower()) for text in texts]
+    found = [words_of(text[:READ_CHARACTERS]) for text in texts]
     numbers: dict[str, int] = {}
     words = np.array([numbers.setdefault(word, len(numbers)) for said in found for word in said], dtype=np.int64)
     rows = np.repeat(np.arange(len(texts)), [len(said) for said in found])

@@ -51,7 +51,12 @@ def split_members(members: pl.DataFrame, n_topics: int) -> list[pl.DataFrame]:
 
 
 def topic_rows(
-    members: list[pl.DataFrame], ids: list[str], labels: list[str], keywords: list[list[str]], centroids: np.ndarray
+    members: list[pl.DataFrame],
+    ids: list[str],
+    labels: list[str],
+    summaries: list[str],
+    keywords: list[list[str]],
+    centroids: np.ndarray,
 ) -> list[dict[str, object]]:
     """Return one row a topic; members: of each, as `split_members`."""
     rows: list[dict[str, object]] = []
@@ -62,6 +67,7 @@ def topic_rows(
                 "level": 0,
                 "parent_id": None,
                 "label": labels[cluster],
+                "summary": summaries[cluster],
                 "keywords": keywords[cluster],
                 "examples": part["text"].head(N_EXAMPLES).to_list(),
                 "n_messages": int(part["n_messages"].sum()),
@@ -101,6 +107,7 @@ def theme_rows(
                 "level": 1,
                 "parent_id": None,
                 "label": labels[theme],
+                "summary": None,
                 "keywords": list(dict.fromkeys(keywords))[:10],
                 "examples": [str(row["examples"][0]) for row in parts][:N_EXAMPLES],  # type: ignore[index]
                 "n_messages": sum(int(row["n_messages"]) for row in parts),  # type: ignore[call-overload]

@@ -66,6 +66,8 @@ def _why_anew(field: Field) -> str | None:
         return "a full refresh was asked for"
     if field.work.forgets:
         return "events were taken back"
+    if field.fit and field.fitted_frames != field.frames:
+        return "texts are read without other shared frames"
     if field.fit and field.fitted_model != field.model:
         return "the embedding model is another one"
     if field.fit and field.fitted_version != field.version:

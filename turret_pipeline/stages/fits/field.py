@@ -28,6 +28,7 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.stages.containment import contained
 from turret_pipeline.stages.fits.marks import TALLY, field_mark
+from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import Task
 from turret_pipeline.stages.work import Work
 
@@ -129,9 +130,21 @@ class Field:
 
     @property
     def model(self) -> int:
-        """What stands for the vectors in a mark: their model, and the version of the method that embedded them."""
+        """What stands for the vectors in a mark: their model, and how and without which frames texts were embedded."""
         key, version = model_key(self.work.model), self.tables.embeddings.mark("method") or 1
+        if self.frames:
+            return fingerprint(key, version, self.frames)
         return fingerprint(key) if version == 1 else fingerprint(key, version)
+
+    @property
+    def frames(self) -> int:
+        """What stands for the shared frames that texts were embedded without; 0 for none."""
+        return self.tables.embeddings.mark(FRAMES) or 0
+
+    @property
+    def fitted_frames(self) -> int:
+        """The same of the newest fit."""
+        return self._mark(self.tables.topics, FRAMES)
 
     @property
     def fit(self) -> int:

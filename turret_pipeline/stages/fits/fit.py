@@ -22,6 +22,7 @@ from turret_pipeline.semantics.edits import held_topics, in_force, labels_given
 from turret_pipeline.stages.containment import Failures, contained
 from turret_pipeline.stages.fits.field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, declared
 from turret_pipeline.stages.fits.forget import without_words
+from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import UNFINISHED
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -115,6 +116,7 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     failpoint.reached("topic_lineage.after_commit")
     marks = {"base": base, "fit": fit.number, "seen before": fit.seen, "seen": until, "model": field.model}
     marks |= {"method": field.version, "told by": field.told_by, "clusters": CLUSTERS.index(field.work.clusters)}
+    marks |= {FRAMES: field.frames}
     # Unfinished, or a full refresh that is cut off before the assignments would leave nothing to do.
     tables.topics.replace(
         _with_others(field, tables.topics, topics, fit.number),

@@ -45,6 +45,7 @@ def without_words(topics: pl.DataFrame, held: Collection[str]) -> pl.DataFrame:
         label=pl.when(stays).then("label"),
         x=pl.when(stays).then("x").otherwise(nowhere),
         y=pl.when(stays).then("y").otherwise(nowhere),
+        summary=pl.lit(None, dtype=pl.String),
         keywords=pl.lit([], dtype=STRINGS),
         examples=pl.lit([], dtype=STRINGS),
     )

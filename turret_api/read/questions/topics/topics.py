@@ -50,6 +50,7 @@ class TopicRow(TypedDict):
     level: Annotated[int, Meaning("0: topic; 1: theme, a group of topics")]
     parent_id: Annotated[str | None, Meaning("the theme it belongs to")]
     label: str
+    summary: Annotated[str | None, Meaning("a sentence on what its messages ask or say; null for a theme")]
     keywords: list[str]
     examples: list[str]
     n_texts: int
@@ -144,6 +145,7 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
                 "level": topic["level"],
                 "parent_id": topic["parent_id"],
                 "label": topic["label"],
+                "summary": topic["summary"],
                 "keywords": topic["keywords"],
                 "examples": topic["examples"],
                 "n_texts": topic["n_texts"],

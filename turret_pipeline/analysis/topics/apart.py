@@ -1,0 +1,68 @@
+"""How far apart the clusters of a level are, when texts that say nearly the same are left out of account.
+
+The silhouette (Rousseeuw 1987) of cosines: how much nearer a text is, on average, to the texts of its own cluster than
+to those of the nearest other one. Texts that are linked in the graph of neighbours do not count for each other: a text
+always has its like, the same sentence in other words, in another language or with another product in it, and a level
+whose clusters hold no more than that would be the best of all. What is asked is whether the *other* texts of a cluster
+belong together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import scipy.sparse as sp
+
+SCORED_TEXTS = 8_000
+"""Texts that levels are judged by, when there are more."""
+
+TEXTS_A_LINK = 200
+"""Texts of the field for each link of a text that is left out, the closest first: in a field of few texts those linked
+to a text are most of its topic."""
+
+LEAST_OTHERS = 3
+"""Texts of a cluster, beside a text and those linked to it, that its closeness can be told from; with fewer it is 0."""
+
+BLOCK = 2_048
+"""Texts whose cosines to the linked ones are computed at once."""
+
+
+class Apartness:
+    """What the silhouettes of a level, and of any merge of its clusters, follow from: sums that add up."""
+
+    def __init__(self, vectors: np.ndarray, graph: sp.csr_matrix, clusters: np.ndarray) -> None:
+        """Sum up how near each text is to each cluster.
+
+        vectors: float32 of shape (n_texts, n_dims), unit rows. graph: as `neighbour_graph`. clusters: int64 (n_texts,),
+        from 0. The first `SCORED_TEXTS` are scored, which have to be a random sample.
+        """
+        n_clusters, n_scored = int(clusters.max()) + 1, min(len(vectors), SCORED_TEXTS)
+        self._own = clusters[:n_scored]
+        member = sp.csr_matrix((np.ones(len(clusters), dtype=np.float32), (clusters, np.arange(len(clusters)))))
+        self._near = vectors[:n_scored] @ np.asarray(member @ vectors).T
+        self._counts = np.tile(np.bincount(clusters).astype(np.float32), (n_scored, 1))
+        rows = np.arange(n_scored)
+        self._near[rows, self._own] -= 1
+        self._counts[rows, self._own] -= 1
+        for start in range(0, n_scored, BLOCK):
+            links = graph[start : min(start + BLOCK, n_scored)]
+            asking, linked = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr)), links.indices
+            cosines = np.einsum("ij,ij->i", vectors[start + asking], vectors[linked])
+            order = np.lexsort((-cosines, asking))
+            closest = order[np.arange(len(order)) - links.indptr[asking[order]] < len(vectors) // TEXTS_A_LINK]
+            asking, linked, cosines = asking[closest], linked[closest], cosines[closest]
+            for sums, values in ((self._near, cosines), (self._counts, np.ones_like(cosines))):
+                found = sp.csr_matrix((values, (asking, clusters[linked])), (links.shape[0], n_clusters))
+                sums[start : start + links.shape[0]] -= found.toarray()
+
+    def of_level(self, into: np.ndarray) -> float:
+        """Return the mean silhouette, -1 to 1, after the clusters were merged; into: new number of each, from 0."""
+        n_clusters, rows = int(into.max()) + 1, np.arange(len(self._own))
+        if n_clusters < 2:
+            return 0.0
+        merged = sp.csr_matrix((np.ones(len(into), dtype=np.float32), (np.arange(len(into)), into))).toarray()
+        near, counts, own = self._near @ merged, self._counts @ merged, into[self._own]
+        mean = np.where(counts >= 1, near / np.maximum(counts, 1), -1.0)
+        inside = np.where(counts[rows, own] >= LEAST_OTHERS, mean[rows, own], 0.0)
+        mean[rows, own] = -1.0
+        outside = mean.max(axis=1)
+        return float(((inside - outside) / np.maximum(np.maximum(1 - inside, 1 - outside), 1e-6)).mean())

@@ -1,0 +1,90 @@
+"""`shared_frames`: the long passages that many texts share, which are cut out before texts are embedded.
+
+Passages are found anew from all texts whenever messages came or went, so a late event gives what one build of all
+events gives; the mark `frames` tells which there are, and changes with them alone.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from turret_pipeline import failpoint
+from turret_pipeline.lake.commits import ProjectTable, fingerprint
+from turret_pipeline.lake.tables import MESSAGES, SHARED_FRAMES
+from turret_pipeline.semantics.prompts.frames import LEAST_UNITS, Frames, find_frames
+from turret_pipeline.stages.stage import Product, Source, Stage, Task
+from turret_pipeline.stages.work import Outcome, Work
+
+FRAMES = "frames"
+"""Name of the mark that says which frames there are: 0 for none."""
+
+MOST_TEXTS = 5_000
+"""Long texts that are looked through, those first in the order of `text_id`: a random sample, nearly the same later."""
+
+LONG_BYTES = LEAST_UNITS
+"""Bytes from which on a text may have a frame."""
+
+
+def bring(task: Task) -> Outcome:
+    """After this call the table has the frames that the project's texts share now, in one commit.
+
+    While there is none, and the days that changed have no long texts, there can be none now.
+    """
+    outcome, table = Outcome("shared_frames"), task.table
+    if task.has_news:
+        wanted, changed = task.inputs(), {day: task.inputs(day) for day in task.stage.stale_days(task)}
+        long = _long(task.open(MESSAGES))
+        of_days = pl.col("received_date").is_in(list(changed))
+        is_looked_for = task.work.full_refresh or table.mark(FRAMES) or _is_any(long.filter(of_days))
+        frames = find_frames(_sample(long)) if is_looked_for else []
+        failpoint.reached("shared_frames.after_analysis")
+        found = [(task.work.project_id, frame.text, frame.n_texts) for frame in frames]
+        rows = pl.DataFrame(found, schema=SHARED_FRAMES.schema, orient="row").sort("text")
+        marks = {FRAMES: fingerprint(rows["text"].to_list()) if frames else 0}
+        if rows.equals(table.read().sort("text")):
+            table.append(rows.clear(), inputs=wanted, days=changed, marks=marks)
+        else:
+            table.replace(rows, inputs=wanted, days=changed, marks=marks)
+            outcome.n_rows = rows.height
+    outcome.facts = {"frames": table.read().height}
+    return task.finish(outcome)
+
+
+def _long(messages: ProjectTable) -> pl.LazyFrame:
+    return messages.scan().filter(pl.col("text").str.len_bytes() >= LONG_BYTES)
+
+
+def _is_any(rows: pl.LazyFrame) -> bool:
+    return rows.select("text_id").head(1).collect().height > 0
+
+
+def _sample(long: pl.LazyFrame) -> list[str]:
+    """Return the texts that are looked through."""
+    ids = long.select("text_id").unique().collect(engine="streaming").sort("text_id").head(MOST_TEXTS)
+    texts = long.select("text_id", "text").join(ids.lazy(), on="text_id", how="semi").unique("text_id")
+    return texts.collect(engine="streaming").sort("text_id")["text"].to_list()
+
+
+def frames_of(table: ProjectTable) -> Frames:
+    """Return the project's frames, for cutting them out of its texts."""
+    return Frames(table.read()["text"].to_list() if table.mark(FRAMES) else ())
+
+
+def _longest(work: Work, rows: pl.LazyFrame) -> dict[str, object]:
+    return {"frames": rows.sort("n_texts", "text", descending=[True, False]).select("n_texts", "text")}
+
+
+STAGE = Stage(
+    makes=(
+        Product(
+            SHARED_FRAMES,
+            "Long passages that many texts share word for word, such as a system prompt before each message. Texts are "
+            "read without them.",
+            {"text n_texts": "messages.text"},
+            shows=_longest,
+        ),
+    ),
+    reads=(Source(MESSAGES),),
+    method=bring,
+    group="topics",
+)
