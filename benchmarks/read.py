@@ -163,6 +163,7 @@ def _generate_topics(write: Callable[[Table, pl.DataFrame], None], n_topics: int
         topic_id=pl.when(number < n_topics).then(pl.concat_str(pl.lit("t_"), number.cast(pl.String).str.zfill(2))),
         similarity=pl.lit(0.8),
         model_version=pl.lit(1, dtype=pl.Int64),
+        found_topic_id=pl.lit(None, dtype=pl.String),
         x=(number % 17).cast(pl.Float32) + pl.Series(around[0]),
         y=(number // 17).cast(pl.Float32) + pl.Series(around[1]),
     )

@@ -66,6 +66,7 @@ def fill(
         pl.Series("topic_id", [None if topic == without_topic else f"t_{topic}" for topic in planted], pl.String),
         pl.Series("similarity", [None if topic == without_topic else 0.8 for topic in planted], pl.Float64),
         pl.lit(1, pl.Int64).alias("model_version"),
+        pl.lit(None, pl.String).alias("found_topic_id"),
         # A ring around its topic; a text without one lies in the middle of the map.
         *(
             pl.Series(name, [_at(topic)[i] + 0.8 * turn(0.7 * n) for n, topic in enumerate(planted)], pl.Float32)

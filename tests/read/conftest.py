@@ -155,6 +155,7 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
         x=pl.Series([len(text) / 10 for text in texts["text"]], dtype=pl.Float32),
         y=pl.lit(0.5, dtype=pl.Float32),
         model_version=pl.lit(model_version, dtype=pl.Int64),
+        found_topic_id=pl.lit(None, dtype=pl.String),
     )
     with_topics = messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")
     with_topics = in_context(with_topics.with_columns(similarity=pl.lit(0.9)))

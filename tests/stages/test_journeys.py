@@ -69,7 +69,7 @@ class Project:
 
     def assign(self, topics: dict[str, str | None], refit: bool = False) -> None:
         rows = pl.DataFrame(
-            [(PROJECT, "prompt", text, topic, None, None, None, 1) for text, topic in topics.items()],
+            [(PROJECT, "prompt", text, topic, None, None, None, 1, None) for text, topic in topics.items()],
             schema=TOPIC_ASSIGNMENTS.schema,
             orient="row",
         )

@@ -11,15 +11,18 @@ from typing import Any
 
 import polars as pl
 
-from turret_api.errors import invalid
-from turret_api.read.engine.library import Library
+from turret_api.errors import NotFoundError, invalid
+from turret_api.read.engine.library import Library, Snapshot
 from turret_api.read.questions.fields import FieldRow, FieldType, failures_of, field_row, find_field
-from turret_api.read.questions.topics.edits import Action, Edit
+from turret_api.read.questions.topics.edits import Action, DefinedTopic, Edit
 from turret_api.read.questions.topics.topic import find_topic
+from turret_api.read.views.messages import choose_field
 from turret_api.read.views.topics import HIDE, MERGE, PIN, RENAME, EditsInForce, edits_of
 from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import FIELD_OVERRIDES, TOPIC_EDITS, TOPICS, Table
 from turret_pipeline.semantics.blank import is_blank
+from turret_pipeline.semantics.definitions import DEFINE, Definition, is_defined, new_topic_id
+from turret_pipeline.semantics.edits import in_force
 
 
 def override_type(library: Library, project_id: str, field: str, chosen: FieldType | None) -> FieldRow:
@@ -42,6 +45,10 @@ def edit_topic(
     value: the label, the topic to merge into, or `true`; None takes the edit back. field: the text field, needed only
     if two have a topic of this id. Raise an `ApiError` where the edit makes no sense.
     """
+    if action == DEFINE:
+        if value is not None:
+            raise invalid("A topic is defined by POST /v1/topics; here a definition is only taken back.", field="value")
+        return remove_definition(library, project_id, topic_id)
     if action in (HIDE, PIN) and value not in ("true", None):
         raise invalid(f"value is 'true' to {action} a topic and null to take that back.", field="value")
     snapshot = library.snapshot(project_id)
@@ -52,10 +59,7 @@ def edit_topic(
     if action == RENAME and value is not None:
         if is_blank(value):
             raise invalid("The label is blank; choose one that can be seen.", field="value")
-        labels = {name: edits.labels.get(name, row["label"]) for name, row in known.items() if name not in edits.merged}
-        if value in (label for name, label in labels.items() if name != topic_id):
-            words = f"Another topic of this field is called {value!r} already; choose another name."
-            raise invalid(words, field="value")
+        _refuse_taken(value, "value", topic_id, known, edits)
     if action == PIN and known[topic_id]["level"] != 0:
         raise invalid("Themes follow from their topics and are not pinned; pin their topics.", field="topic_id")
     if action == MERGE:
@@ -69,6 +73,94 @@ def edit_topic(
     }
     _append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
     return edit
+
+
+def define_topic(
+    library: Library,
+    project_id: str,
+    label: str,
+    examples: list[str],
+    counter_examples: list[str],
+    *,
+    field: str | None = None,
+    topic_id: str | None = None,
+) -> DefinedTopic:
+    """After this call the topic is defined; return it. The next build gives it its texts.
+
+    topic_id: the defined topic whose definition this replaces; None: a new one. Raise an `ApiError` where the
+    definition makes no sense, and `NotFoundError` if there is no such topic or field.
+    """
+    snapshot = library.snapshot(project_id)
+    text_field = choose_field(snapshot, field) if topic_id is None else _defined_in(snapshot, topic_id)
+    if text_field is None:
+        raise NotFoundError("There is no text field yet; send some messages first.", field="field")
+    if is_blank(label):
+        raise invalid("The label is blank; choose one that can be seen.", field="label")
+    check_examples(examples, counter_examples)
+    topics = snapshot.scan(TOPICS).filter(pl.col("field") == text_field).select("topic_id", "label", "level").collect()
+    edits = edits_of(snapshot, text_field)
+    known = {row["topic_id"]: row for row in topics.iter_rows(named=True)}
+    _refuse_taken(label, "label", topic_id, known, edits)
+    found = Definition(topic_id or new_topic_id(), label, tuple(examples), tuple(counter_examples))
+    decided_at = dt.datetime.now(dt.UTC)
+    row = {
+        "project_id": project_id,
+        "field": text_field,
+        "topic_id": found.topic_id,
+        "decided_at": decided_at,
+    }
+    if topic_id is not None and edits.labels.get(topic_id) != label:  # it may have been renamed: the newer name counts
+        _append(library, TOPIC_EDITS, {**row, "action": RENAME, "value": None})
+    _append(library, TOPIC_EDITS, {**row, "action": DEFINE, "value": found.value})
+    return {
+        "topic_id": found.topic_id,
+        "field": text_field,
+        "label": label,
+        "examples": examples,
+        "counter_examples": counter_examples,
+        "decided_at": decided_at,
+    }
+
+
+def remove_definition(library: Library, project_id: str, topic_id: str) -> Edit:
+    """After this call the topic is defined no more: the next build gives its texts back to the found topics."""
+    edit: Edit = {
+        "field": _defined_in(library.snapshot(project_id), topic_id),
+        "topic_id": topic_id,
+        "action": "define",
+        "value": None,
+        "decided_at": dt.datetime.now(dt.UTC),
+    }
+    _append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
+    return edit
+
+
+def check_examples(examples: list[str], counter_examples: list[str]) -> None:
+    """Raise an `ApiError` where texts are blank, given twice, or both examples and counter-examples."""
+    for name, texts in (("examples", examples), ("counter_examples", counter_examples)):
+        if any(is_blank(text) for text in texts):
+            raise invalid("One of the texts is blank.", field=name)
+        if len(set(texts)) < len(texts):
+            raise invalid("One of the texts is there twice.", field=name)
+    if both := set(examples) & set(counter_examples):
+        raise invalid(f"{min(both)[:80]!r} is an example and a counter-example.", field="counter_examples")
+
+
+def _defined_in(snapshot: Snapshot, topic_id: str) -> str:
+    """Return the field that has the defined topic; raise `NotFoundError` if there is none."""
+    edits = in_force(snapshot.scan(TOPIC_EDITS).collect())
+    found = edits.filter(pl.col("action") == DEFINE, pl.col("topic_id") == topic_id)["field"]
+    if not len(found):
+        raise NotFoundError(f"There is no defined topic {topic_id!r}.", field="topic_id")
+    return str(found[0])
+
+
+def _refuse_taken(label: str, at: str, topic_id: str | None, known: dict[str, Any], edits: EditsInForce) -> None:
+    """Raise an `ApiError` if another topic of the field has the label."""
+    shown = {name: row["label"] for name, row in known.items() if name in edits.defined or not is_defined(name)}
+    shown = {name: each for name, each in (shown | edits.labels).items() if name not in edits.merged}
+    if label in (each for name, each in shown.items() if name != topic_id):
+        raise invalid(f"Another topic of this field is called {label!r} already; choose another name.", field=at)
 
 
 def _check_merge(known: dict[str, Any], edits: EditsInForce, topic_id: str, target: str | None) -> None:

@@ -195,8 +195,8 @@ TOPICS = Table(
         Column("n_texts", pl.Int64, "distinct texts that have it"),
         Column("x", pl.Float64, "place on the topic map"),
         Column("y", pl.Float64, "place on the topic map"),
-        Column("centroid", VECTOR, "mean direction of its texts, of unit length"),
-        Column("radius", pl.Float64, "least cosine similarity at which a new text is assigned to it"),
+        Column("centroid", VECTOR, "mean direction of its texts (of a defined topic: its examples), of unit length"),
+        Column("radius", pl.Float64, "least cosine at which a new text is assigned to it (a defined topic: closeness)"),
         Column("model_version", pl.Int64, "number of the fit that made it, 1 for the first"),
         Column("fitted_texts", pl.Int64, "distinct texts of the field at that fit"),
     ),
@@ -216,6 +216,9 @@ TOPIC_ASSIGNMENTS = Table(
         Column("x", pl.Float32, "place of the text on the topic map; null where it has none", nullable=True),
         Column("y", pl.Float32, "place of the text on the topic map; null where it has none", nullable=True),
         Column("model_version", pl.Int64, "number of the fit that the assignment was made with"),
+        Column(
+            "found_topic_id", pl.String, "found topic of a text that a defined topic took; null: none", nullable=True
+        ),
     ),
     is_kept=True,
 )
@@ -379,8 +382,13 @@ TOPIC_EDITS = Table(
         _PROJECT,
         _FIELD,
         Column("topic_id", pl.String, "the topic that it is about"),
-        Column("action", pl.String, "rename, merge, hide or pin"),
-        Column("value", pl.String, "label; topic it is merged into; `true`; null takes it back", nullable=True),
+        Column("action", pl.String, "rename, merge, hide, pin or define"),
+        Column(
+            "value",
+            pl.String,
+            "label; topic it is merged into; `true`; definition, as JSON; null takes it back",
+            nullable=True,
+        ),
         Column("decided_at", TIME, "when"),
     ),
     is_kept=True,

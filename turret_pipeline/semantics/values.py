@@ -7,6 +7,7 @@ A value that is compared (the options of an enum, a segment's value) has one spe
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -107,3 +108,8 @@ def number_column(texts: pl.Series) -> pl.Series:
     )
     found = pl.DataFrame({"value": texts}).select(pl.when(is_number & number.is_finite()).then(number))
     return found.to_series().alias(texts.name)
+
+
+def text_id(text: str) -> str:
+    """Return the id of a text: 32 hexadecimal digits of BLAKE2b over its UTF-8 bytes."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

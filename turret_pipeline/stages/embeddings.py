@@ -18,9 +18,11 @@ from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, SHARED_FRAMES, VECTOR
+from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, SHARED_FRAMES, TOPIC_EDITS, VECTOR
+from turret_pipeline.semantics.definitions import all_definitions
 from turret_pipeline.semantics.prompts.asked import SHORT_CHARACTERS, asked
 from turret_pipeline.semantics.prompts.frames import Frames
+from turret_pipeline.semantics.values import text_id
 from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
@@ -52,6 +54,7 @@ def bring(task: Task) -> Outcome:
     of the method go first, all of them: distances between vectors of two methods mean nothing. (Of the first version
     those of short texts stay: both give the same.) So do those of texts that are read otherwise since frames were
     found, and, once events were taken back, those of texts that are gone.
+    Texts that topics are defined by are embedded too, said or not.
     """
     outcome, failures = Outcome("embeddings"), Failures(task)
     work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
@@ -60,7 +63,7 @@ def bring(task: Task) -> Outcome:
             _remove_others(table)
             failpoint.reached("embeddings.after_removal")
         if work.forgets:
-            said = messages.scan().select("text_id").unique()
+            said = pl.concat([messages.scan().select("text_id").unique(), _defined(task).lazy().select("text_id")])
             gone = table.scan().select("text_id").join(said, on="text_id", how="anti").unique()
             table.remove("text_id", gone.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
         frames = frames_of(task.open(SHARED_FRAMES))
@@ -70,6 +73,8 @@ def bring(task: Task) -> Outcome:
         for window in _windows(messages, messages.days() if failures else list(changed)):
             missing = _missing(messages, table, task.model, window)
             outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
+        missing = _without_vector(table, task.model, _defined(task)).select("text_id", "text")
+        outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
         if (model := attempt.model) is not None:
             examples_by(work.lake, task.model, lambda: model)
         failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
@@ -104,15 +109,29 @@ def _windows(messages: ProjectTable, days: list[dt.date]) -> Iterator[list[dt.da
 def _missing(messages: ProjectTable, table: ProjectTable, model: str, days: list[dt.date]) -> pl.DataFrame:
     """Return `text_id` and `text` of the distinct texts of `days` without a vector, in order of `text_id`."""
     said = messages.scan().filter(pl.col("received_date").is_in(days))
-    ids = said.select("text_id").unique().collect(engine="streaming")
-    # The ids that are there are many more: they pass by.
-    known = table.scan().filter(pl.col("model") == model).select("text_id")
-    there = known.join(ids.lazy(), on="text_id", how="semi").collect(engine="streaming")
-    missing = ids.join(there, on="text_id", how="anti")
+    missing = _without_vector(table, model, said.select("text_id").unique().collect(engine="streaming"))
     if missing.is_empty():
         return said.select("text_id", "text").head(0).collect()
     texts = said.select("text_id", "text").join(missing.lazy(), on="text_id", how="semi")
     return texts.unique("text_id").sort("text_id").collect(engine="streaming")
+
+
+def _without_vector(table: ProjectTable, model: str, texts: pl.DataFrame) -> pl.DataFrame:
+    """Return those of `texts` that have no vector of the model."""
+    if texts.is_empty():
+        return texts
+    # The ids that are there are many more: they pass by.
+    known = table.scan().filter(pl.col("model") == model).select("text_id")
+    there = known.join(texts.lazy(), on="text_id", how="semi").collect(engine="streaming")
+    return texts.join(there, on="text_id", how="anti")
+
+
+def _defined(task: Task) -> pl.DataFrame:
+    """Return `field`, `text_id`, `text` of the texts that topics are defined by, each text once, by its id."""
+    found = all_definitions(task.rows(TOPIC_EDITS))
+    rows = [(field, text_id(text), text) for field, each in found for text in each.texts]
+    texts = pl.DataFrame(rows, schema={"field": pl.String, "text_id": pl.String, "text": pl.String}, orient="row")
+    return texts.unique("text_id", keep="first", maintain_order=True).sort("text_id")
 
 
 def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
@@ -123,7 +142,7 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
     for start in range(0, missing.height, CHUNK_TEXTS):
         chunk = missing.slice(start, CHUNK_TEXTS)
         tell = partial(_tell, work, start, missing.height)
-        texts, vectors = attempt.embed(chunk, partial(_fields_of, task.open(MESSAGES)), tell)
+        texts, vectors = attempt.embed(chunk, partial(_fields_of, task), tell)
         failpoint.reached("embeddings.after_analysis")
         if texts.height:
             table.append(embedding_rows(work.project_id, task.model, texts, vectors), inputs=UNFINISHED)
@@ -158,9 +177,10 @@ def _remove_read_otherwise(task: Task, frames: Frames) -> None:
     table.append(EMBEDDINGS.empty(), inputs=UNFINISHED, marks={FRAMES: now})
 
 
-def _fields_of(messages: ProjectTable, texts: pl.DataFrame) -> pl.DataFrame:
-    """Return `field` and `text_id` of the fields that have messages with these texts."""
-    said = messages.scan().select("field", "text_id").join(texts.lazy().select("text_id"), on="text_id", how="semi")
+def _fields_of(task: Task, texts: pl.DataFrame) -> pl.DataFrame:
+    """Return `field` and `text_id` of the fields that have messages with these texts, or topics defined by them."""
+    told = pl.concat([task.open(MESSAGES).scan().select("field", "text_id"), _defined(task).lazy().drop("text")])
+    said = told.join(texts.lazy().select("text_id"), on="text_id", how="semi")
     return said.unique().collect(engine="streaming")
 
 
@@ -184,8 +204,15 @@ def every_text_has_a_vector(lake: Lake, project_id: str, days: ReceiptDays = Non
     return all_there(texts_of_messages(lake, project_id, days, "text_id"), store.scan(lake, EMBEDDINGS, project_id))
 
 
+def defined_texts(now: ProjectNow) -> tuple[object, ...]:
+    """Return what stands for the topics that people defined, of which the API writes down; () where there are none."""
+    found = all_definitions(now.rows(TOPIC_EDITS))
+    return ([(field, each.topic_id, each.value) for field, each in found],) if found else ()
+
+
 def _model(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
-    return (now.model,)
+    # The texts of definitions are of no day.
+    return (now.model, *(defined_texts(now) if day is None else ()))
 
 
 STAGE = Stage(

@@ -241,6 +241,7 @@ class Task:
         self.work = work
         self._days = days
         self._opened: dict[str, ProjectTable] = {}
+        self._decided: dict[str, pl.DataFrame] = {}
 
     def open(self, table: Table) -> ProjectTable:
         """Return the project's share of the table as it was when the task first opened it, and as the task left it."""
@@ -302,8 +303,13 @@ class Task:
         return self.open(table).days()
 
     def rows(self, table: Table) -> pl.DataFrame:
-        """Return the project's rows of a small table."""
-        return store.read(self.work.lake, table, self.work.project_id)
+        """Return the project's rows of a small table; what people decided as it was when first asked for."""
+        if not table.is_kept:
+            return store.read(self.work.lake, table, self.work.project_id)
+        # Read anew, a decision of a moment ago would count as followed at the end, though the work did not know it.
+        if table.name not in self._decided:
+            self._decided[table.name] = store.read(self.work.lake, table, self.work.project_id)
+        return self._decided[table.name]
 
     def inputs(self, day: dt.date | None = None) -> int:
         """Return the fingerprint of what the rows (of `day`, default: all) follow from."""

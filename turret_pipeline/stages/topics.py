@@ -26,6 +26,7 @@ from turret_pipeline.lake.tables import (
     TOPIC_LINEAGE,
     TOPICS,
 )
+from turret_pipeline.semantics.definitions import DEFINED
 from turret_pipeline.stages.check import (
     Check,
     Finding,
@@ -37,6 +38,7 @@ from turret_pipeline.stages.check import (
 )
 from turret_pipeline.stages.containment import Failures, FieldError, contained, no_field_failed
 from turret_pipeline.stages.embeddings import STAGE as EMBEDDINGS_STAGE
+from turret_pipeline.stages.embeddings import defined_texts
 from turret_pipeline.stages.field_types import TEXT_FIELDS, text_fields
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.topic_map import DRAWN, Drawing, topic_map
@@ -131,8 +133,8 @@ def every_fit_is_told(lake: Lake, project_id: str, days: ReceiptDays = None) -> 
 
 
 def every_topic_comes_from_somewhere(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
-    """Every topic carried on, was born, or was split off at the fit that it is of."""
-    topics = store.scan(lake, TOPICS, project_id).filter(pl.col("level") == 0)
+    """Every found topic carried on, was born, or was split off at the fit that it is of."""
+    topics = store.scan(lake, TOPICS, project_id).filter(pl.col("level") == 0, ~DEFINED)
     names = topics.select("field", "model_version", to_topic="topic_id").collect()
     ways = store.read(lake, TOPIC_LINEAGE, project_id, "field", "model_version", "to_topic")
     return finding(names, names.join(ways, on=list(names.columns), how="anti"))
@@ -158,9 +160,9 @@ def _shares(work: Work, rows: pl.LazyFrame) -> dict[str, object]:
     return {"texts": texts, "share without a topic": round(without / texts, 4) if texts else 0.0}
 
 
-def _clusters(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
+def _choices(now: ProjectNow, day: dt.date | None) -> tuple[object, ...]:
     # The default counts as nothing, so that topics which were found before there was a choice are up to date.
-    return () if now.clusters == "graph" else (now.clusters,)
+    return (*(() if now.clusters == "graph" else (now.clusters,)), *defined_texts(now))
 
 
 STAGE = Stage(
@@ -208,7 +210,7 @@ STAGE = Stage(
         ),
     ),
     reads=(Source(MESSAGES), Source(EMBEDDINGS), Source(TEXT_KINDS), Source(FIELD_TYPES, TEXT_FIELDS)),
-    besides=_clusters,
+    besides=_choices,
     method=bring,
     version=2,
     group="topics",

@@ -33,6 +33,7 @@ export function get(path, query = {}) {
 
 export const patch = (path, body) => ask("PATCH", path, body);
 export const post = (path, body) => ask("POST", path, body);
+export const put = (path, body) => ask("PUT", path, body);
 export const remove = (path) => ask("DELETE", path);
 
 async function ask(method, address, body) {

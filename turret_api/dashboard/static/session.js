@@ -3,6 +3,7 @@
 import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
 import { isMove, kindMark, node, pageHead } from "./data.js";
+import { exampleButton } from "./definition.js";
 import { h, said } from "./dom.js";
 import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
@@ -99,6 +100,7 @@ const line = (message, before, field) =>
       isMove(message.kind) ? null : [" ", node(message.topic_id ?? "unassigned", message.topic_label, field)],
     ),
     h("div", { class: "text" }, said(message)),
+    exampleButton(message.text, field),
   );
 
 const unknown = () =>

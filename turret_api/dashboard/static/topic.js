@@ -4,6 +4,7 @@ import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
 import { asked, freshness, isMove, kindMark, node, pageHead, sessionLink, topicLink } from "./data.js";
+import { exampleButton } from "./definition.js";
 import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
@@ -352,6 +353,7 @@ function messages(data, field) {
             moment(message.timestamp),
           ),
       },
+      { title: "Example", unseen: true, cls: "number", cell: (message) => exampleButton(message.text, field) },
     ],
     data,
     { cls: "fold messages", label: "Recent messages", attributes: (message) => ({ "data-event": message.event_id }) },

@@ -4,6 +4,7 @@
 import { list, post } from "./api.js";
 import { go } from "./address.js";
 import { topicLink } from "./data.js";
+import { changeDefinition, removeDefinition } from "./definition.js";
 import { h } from "./dom.js";
 import { moment } from "./format.js";
 import { later, panel } from "./panel.js";
@@ -13,11 +14,12 @@ const WORDS = {
   rename: "renamed",
   merge: "merged into",
   hide: "hidden from lists",
+  define: "defined by examples",
   pin: "pinned: kept with its id and name through every refit",
 };
 
 // The controls for one topic, or null for who may only look.
-export async function curation({ topic_id: id, label: present, level }, field, again) {
+export async function curation({ topic_id: id, label: present, level, defined }, field, again) {
   if (document.body.dataset.scope !== "admin") return null;
   const [edits, topics] = await Promise.all([list("/v1/topics/edits"), list("/v1/topics", { field })]);
   const label = new Map(topics.data.map((topic) => [topic.topic_id, topic.label]));
@@ -66,7 +68,7 @@ export async function curation({ topic_id: id, label: present, level }, field, a
         others.map((topic) => h("option", { value: topic.topic_id }, topic.label)),
       );
   const mine = inForce(edits.data, field).filter(
-    (edit) => edit.topic_id === id || (edit.action === "merge" && edit.value === id),
+    (edit) => (edit.topic_id === id && edit.action !== "define") || (edit.action === "merge" && edit.value === id),
   );
   const button = (action, words) =>
     mine.some((edit) => edit.action === action && edit.topic_id === id)
@@ -80,6 +82,16 @@ export async function curation({ topic_id: id, label: present, level }, field, a
       merge,
       level ? null : button("pin", "Pin"),
       button("hide", "Hide from lists"),
+      defined
+        ? [
+            h(
+              "button",
+              { class: "button", type: "button", onclick: () => changeDefinition(id, present, field) },
+              "Change its examples",
+            ),
+            h("button", { class: "button", type: "button", onclick: () => removeDefinition(id) }, "Remove"),
+          ]
+        : null,
     ),
     problem,
     mine.length
@@ -106,7 +118,10 @@ export function decisions(field, topics, again) {
     ([edits, found]) => {
       const mine = inForce(edits.data, field);
       if (!mine.length || !found) return null;
-      const { name } = found;
+      const labels = new Map(
+        mine.filter((edit) => edit.action === "define").map((edit) => [edit.topic_id, labelOf(edit)]),
+      );
+      const name = (id) => found.name(id, labels.get(id));
       const problem = h("p", { class: "problem", role: "alert" });
       const takeBack = (edit) =>
         h(
@@ -168,6 +183,9 @@ export function decisions(field, topics, again) {
     0,
   );
 }
+
+// The name that a definition gives its topic: before the next build no list has it.
+const labelOf = (edit) => JSON.parse(edit.value).label;
 
 function sentence(edit, id, label) {
   if (edit.action === "rename") return `${WORDS.rename} “${edit.value}”`;

@@ -4,6 +4,7 @@ import { get } from "./api.js";
 import { go, here, note } from "./address.js";
 import { colourName } from "./charts.js";
 import { asked, freshness, kindMark, loadTopics, node, pageHead, sessionLink } from "./data.js";
+import { definitionPanel, exampleButton } from "./definition.js";
 import { h, said } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { fits } from "./fits.js";
@@ -60,6 +61,7 @@ export function topics(context) {
             : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters.")),
         520,
       ),
+      definitionPanel(field, again),
       decisions(field, found, again),
       fits(field),
     ),
@@ -136,6 +138,7 @@ function hits(data, name, field) {
             moment(message.timestamp),
           ),
       },
+      { title: "Example", unseen: true, cls: "number", cell: (message) => exampleButton(message.text, field) },
     ],
     data,
     { cls: "fold messages", label: "Messages found" },

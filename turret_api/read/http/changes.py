@@ -1,17 +1,21 @@
-"""`PATCH /v1/fields/…` and `POST /v1/topics/edits`: what an admin key may change."""
+"""`PATCH /v1/fields/…`, `POST /v1/topics/edits` and definitions of topics: what an admin key may change."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
 
 from turret_api.auth import Gate, KeyFirst, Principal
 from turret_api.read import changes
-from turret_api.read.engine.library import Library
+from turret_api.read.engine.engine import Engine
+from turret_api.read.http.replies import Replies
 from turret_api.read.questions.fields import FieldRow
-from turret_api.read.questions.topics.edits import Action, Edit
+from turret_api.read.questions.topics.edits import Action, DefinedTopic, Edit
+from turret_api.read.questions.topics.trial import Trial, TrialOfDefinition
+from turret_pipeline.semantics.definitions import LEAST_EXAMPLES, MOST_COUNTER_EXAMPLES, MOST_EXAMPLES
 
 
 class TypeChoice(BaseModel):
@@ -37,9 +41,58 @@ class EditChoice(BaseModel):
     field: str | None = Field(default=None, description="the text field; needed only if two have a topic of this id")
 
 
-def change_router(library: Library, gate: Gate) -> APIRouter:
-    """Return the routes that change what `library` answers from, for clients that `gate` lets change it."""
+Text = Annotated[str, Field(min_length=1, max_length=100_000)]
+FieldChoice = Annotated[
+    str | None, Field(default=None, description="the text field; default: the one with most events", max_length=200)
+]
+Others = Annotated[
+    list[Text],
+    Field(
+        default_factory=list,
+        description="texts that do not belong to it though they may look so",
+        max_length=MOST_COUNTER_EXAMPLES,
+    ),
+]
+
+
+class TrialChoice(BaseModel):
+    """What a topic may be defined by."""
+
+    model_config = ConfigDict(extra="forbid")
+    field: FieldChoice
+    examples: list[Text] = Field(
+        default_factory=list,
+        description="texts that belong to it; 3 or more without `search`",
+        max_length=MOST_EXAMPLES,
+    )
+    counter_examples: Others
+    search: str | None = Field(
+        default=None, description="a phrase: the 5 texts nearest to it are examples too", min_length=1, max_length=1000
+    )
+    topic_id: str | None = Field(default=None, description="the defined topic that would be changed", max_length=100)
+
+
+class DefinitionChange(BaseModel):
+    """What a topic is defined by from now on."""
+
+    model_config = ConfigDict(extra="forbid")
+    label: str = Field(min_length=1, max_length=200)
+    examples: list[Text] = Field(
+        description="texts that belong to it", min_length=LEAST_EXAMPLES, max_length=MOST_EXAMPLES
+    )
+    counter_examples: Others
+
+
+class DefinitionChoice(DefinitionChange):
+    """A topic that is defined by examples."""
+
+    field: FieldChoice
+
+
+def change_router(engine: Engine, gate: Gate) -> APIRouter:
+    """Return the routes that change what `engine` answers from, for clients that `gate` lets change it."""
     router, admin = APIRouter(route_class=KeyFirst), Depends(gate.admin)
+    library, replies = engine.library, Replies(engine)
 
     @router.patch("/fields", response_model=FieldRow)
     @router.patch("/fields/{field:id}", response_model=FieldRow)
@@ -52,5 +105,42 @@ def change_router(library: Library, gate: Gate) -> APIRouter:
         """Rename, merge, hide or pin a topic, or (null) take that back; in force at once and through every refit."""
         project_id = principal.project_id
         return changes.edit_topic(library, project_id, choice.topic_id, choice.action, choice.value, choice.field)
+
+    @router.post("/topics/try", response_model=Trial)
+    def try_topic(request: Request, choice: TrialChoice, principal: Principal = admin) -> Response:
+        """What a topic defined by these texts would take, and how much of that belongs to it; nothing is saved."""
+        changes.check_examples(choice.examples, choice.counter_examples)
+        tried = TrialOfDefinition(
+            choice.field,
+            examples=tuple(choice.examples),
+            counter_examples=tuple(choice.counter_examples),
+            search=choice.search,
+            topic_id=choice.topic_id,
+        )
+        return replies.reply(request, principal, tried, "json", None)
+
+    @router.post("/topics", response_model=DefinedTopic)
+    def define_topic(choice: DefinitionChoice, principal: Principal = admin) -> DefinedTopic:
+        """Define a topic by examples: from the next build on it takes what belongs to it, before any found topic."""
+        return changes.define_topic(
+            library, principal.project_id, choice.label, choice.examples, choice.counter_examples, field=choice.field
+        )
+
+    @router.put("/topics/{topic_id}", response_model=DefinedTopic)
+    def redefine_topic(topic_id: str, choice: DefinitionChange, principal: Principal = admin) -> DefinedTopic:
+        """Define a defined topic anew; it keeps its id."""
+        return changes.define_topic(
+            library,
+            principal.project_id,
+            choice.label,
+            choice.examples,
+            choice.counter_examples,
+            topic_id=topic_id,
+        )
+
+    @router.delete("/topics/{topic_id}", response_model=Edit)
+    def delete_topic(topic_id: str, principal: Principal = admin) -> Edit:
+        """Take a definition back: with the next build its texts have the found topics again that they had."""
+        return changes.remove_definition(library, principal.project_id, topic_id)
 
     return router

@@ -44,7 +44,7 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Fresh
                 responses=FILES if kind.row() else {},
                 tags=[] if tag == "read" else [tag],
             )
-    router.include_router(change_router(engine.library, gate))
+    router.include_router(change_router(engine, gate))
     router.include_router(project_router(engine.library, gate, accounts, freshness))
     return router
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,7 @@ from turret_pipeline.embedder.pooled import embed_query
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import EMBEDDINGS, SHARED_FRAMES
+from turret_pipeline.semantics.defined_topics import unit_rows
 from turret_pipeline.semantics.vectors import quantize, unpack
 
 KEPT_BYTES = 1 << 30
@@ -121,16 +123,50 @@ def _messages(
     return found.top_k(asked.limit + 1, by=order).sort(order, descending=True).collect()
 
 
-def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:
-    """Return `text_id` and `score` of every text that has a vector of the model that most texts have one of."""
+@dataclass(frozen=True)
+class ModelVectors:
+    """The vectors of the model that most texts have one of."""
+
+    snapshot: Snapshot
+    model: str
+    files: list[_Vectors]
+
+    @property
+    def n_dims(self) -> int:
+        """Length of a vector."""
+        return int(self.files[0].quantized.shape[1])
+
+    def encode(self, text: str) -> np.ndarray:
+        """Return the vector of any text: float32 (n_dims,)."""
+        return embed_query(_encoder(self.snapshot, self.model).encode, text)
+
+    def blocks(self, text_ids: pl.Series, n_rows: int) -> Iterator[tuple[pl.Series, np.ndarray]]:
+        """Yield those of the texts that have a vector, at most so many at a time, with float32 rows of unit length."""
+        for each in self.files:
+            rows = np.flatnonzero(each.text_ids.is_in(text_ids.implode()).to_numpy())
+            for start in range(0, len(rows), n_rows):
+                some = rows[start : start + n_rows]
+                yield each.text_ids.gather(some), unit_rows(each.quantized[some])
+
+
+def model_vectors(snapshot: Snapshot) -> ModelVectors | None:
+    """Return the vectors of the model that most texts have one of; None where there are none."""
     files = [each for name in snapshot.files(EMBEDDINGS) for each in _file_vectors(snapshot, name)]
     counts = Counter[str]()
     for each in files:
         counts[each.model] += len(each.text_ids)
     if not counts:
-        return pl.DataFrame(schema={"text_id": pl.String, "score": pl.Int32})
+        return None
     model = max(sorted(counts), key=lambda name: counts[name])
-    return rank([each for each in files if each.model == model], embed_query(_encoder(snapshot, model).encode, q))
+    return ModelVectors(snapshot, model, [each for each in files if each.model == model])
+
+
+def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:
+    """Return `text_id` and `score` of every text that has a vector of the model that most texts have one of."""
+    vectors = model_vectors(snapshot)
+    if vectors is None:
+        return pl.DataFrame(schema={"text_id": pl.String, "score": pl.Int32})
+    return rank(vectors.files, vectors.encode(q))
 
 
 def rank(files: list[_Vectors], vector: np.ndarray) -> pl.DataFrame:

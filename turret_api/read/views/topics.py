@@ -15,6 +15,7 @@ import polars as pl
 
 from turret_api.read.engine.library import Snapshot
 from turret_pipeline.lake.tables import TOPIC_EDITS, TOPICS
+from turret_pipeline.semantics.definitions import DEFINED, Definition, definitions
 from turret_pipeline.semantics.edits import in_force, merged_topics
 from turret_pipeline.semantics.kinds import MOVES
 from turret_pipeline.semantics.visits import END, ONLY_MOVES, START, UNASSIGNED
@@ -29,11 +30,13 @@ NODES = {START: "Start", END: "End", UNASSIGNED: "No topic", **MOVE_NODES}
 class EditsInForce:
     """The edits in force about the topics of one field.
 
-    labels: by topic or theme. merged: from a topic to the topic that has its messages now. hidden, pinned: ids.
+    labels: by topic or theme, those of definitions among them. merged: from a topic to the topic that has its messages
+    now. defined: definitions by topic. hidden, pinned: ids.
     """
 
     labels: dict[str, str] = field(default_factory=dict)
     merged: dict[str, str] = field(default_factory=dict)
+    defined: dict[str, Definition] = field(default_factory=dict)
     hidden: frozenset[str] = frozenset()
     pinned: frozenset[str] = frozenset()
 
@@ -47,20 +50,25 @@ def edits_of(snapshot: Snapshot, text_field: str) -> EditsInForce:
         action: dict(last.filter(pl.col("action") == action).select("topic_id", "value").iter_rows())
         for action in ACTIONS
     }
-    return EditsInForce(by_action[RENAME], merged_topics(last), frozenset(by_action[HIDE]), frozenset(by_action[PIN]))
+    defined = {each.topic_id: each for each in definitions(last)}
+    labels = {name: each.label for name, each in defined.items()} | by_action[RENAME]
+    return EditsInForce(labels, merged_topics(last), defined, frozenset(by_action[HIDE]), frozenset(by_action[PIN]))
 
 
 def topics_of(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
     """Return the rows of `TOPICS` of one field and level, without centroids, in order of the id.
 
-    Names are those that people gave; a topic that is merged into another is left out.
+    Names are those that people gave; a topic that is merged into another is left out, and so is one that is defined no
+    more though the next build has yet to take it away.
     """
 
     def compute() -> pl.DataFrame:
         edits = edits_of(snapshot, field)
+        is_there = ~DEFINED | pl.col("topic_id").is_in(list(edits.defined))
         return (
             snapshot.scan(TOPICS)
-            .filter(pl.col("field") == field, pl.col("level") == level, ~pl.col("topic_id").is_in(list(edits.merged)))
+            .filter(pl.col("field") == field, pl.col("level") == level, is_there)
+            .filter(~pl.col("topic_id").is_in(list(edits.merged)))
             .drop("project_id", "field", "centroid")
             .with_columns(
                 label=pl.col("topic_id").replace_strict(edits.labels, default=pl.col("label"), return_dtype=pl.String)

@@ -22,10 +22,10 @@ import polars as pl
 
 from turret_pipeline.analysis.fields import shapes as shape
 from turret_pipeline.analysis.fields.evidence import Evidence, Readings, count_only, merge, observe, read_texts
-from turret_pipeline.analysis.fields.messages import extract_messages, text_id
+from turret_pipeline.analysis.fields.messages import extract_messages
 from turret_pipeline.analysis.fields.verdict import ENUM, NUMBER, OTHER, TEXT, Verdict, judge
 from turret_pipeline.lake.tables import FIELD_HISTORY, FIELD_PROFILES, FIELD_TOTALS, FIELD_TYPES, Table
-from turret_pipeline.semantics.values import all_values
+from turret_pipeline.semantics.values import all_values, text_id
 
 __all__ = [
     "add_up",

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import polars as pl
 
 from turret_pipeline.lake.tables import MESSAGES
-from turret_pipeline.semantics.values import field_values
+from turret_pipeline.semantics.values import field_values, text_id
 
 SCHEMA = pl.Schema({name: dtype for name, dtype in MESSAGES.schema.items() if name != "project_id"})
 
@@ -31,8 +30,3 @@ def extract_messages(events: pl.DataFrame, text_fields: Sequence[str]) -> pl.Dat
     distinct = found.select(pl.col("text").unique(maintain_order=True))
     ids = pl.Series("text_id", [text_id(text) for text in distinct["text"].to_list()], dtype=pl.String)
     return found.join(distinct.with_columns(ids), on="text", how="left", maintain_order="left").select(SCHEMA.names())
-
-
-def text_id(text: str) -> str:
-    """Return the id of a text: 32 hexadecimal digits of BLAKE2b over its UTF-8 bytes."""
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -16,9 +16,11 @@ from turret_pipeline import failpoint
 from turret_pipeline.analysis.topics.drift import drift_reason
 from turret_pipeline.analysis.topics.fit import refit_reason
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS
-from turret_pipeline.stages.containment import Failure, Failures, FieldError
+from turret_pipeline.semantics.definitions import DEFINED
+from turret_pipeline.stages.containment import Failure, Failures, FieldError, contained
+from turret_pipeline.stages.fits.defined import defined_rows, found_only, rules_of, with_defined
 from turret_pipeline.stages.fits.field import ASSIGNED, OTHER_CLUSTERS, Field, Tally, declared
-from turret_pipeline.stages.fits.fit import Fit, assign_all, fit_field
+from turret_pipeline.stages.fits.fit import Fit, assign_all, counted, fit_field, with_others
 from turret_pipeline.stages.work import Outcome
 
 
@@ -34,8 +36,10 @@ def bring_field(
     if why is None:
         rows, tally = _assigned(field, field.new_texts(days), tally, failures)
         if rows.height or not fit:
-            topics = field.rows(field.tables.topics)
+            topics = field.rows(field.tables.topics).filter(~DEFINED)
             why = refit_reason(tally.n_texts, tally.n_without, topics) or _drift(field, tally)
+    if why is None and not fit and field.definitions:
+        why = "a topic was defined"
     if why is None and failed is not None:
         why = "the last fit failed"
     if why is not None and (failed is None or _is_to_be_tried(field, failed)):
@@ -49,6 +53,7 @@ def bring_field(
     if is_cut_off:
         rows, tally = _assigned(field, field.texts(), Tally(), failures)
         assign_all(field, rows, tally, fit, assigned)
+        redefine(field, assigned)
         return
     if rows is None:
         rows, tally = _assigned(field, field.new_texts(days), tally, failures)
@@ -58,6 +63,32 @@ def bring_field(
         field.tables.assignments.append(declared_rows, marks=field.tally_marks(tally))
     assigned.add(rows.height, time.perf_counter() - started)
     failpoint.reached("topic_assignments.after_commit")
+    if fit and field.is_redefined:
+        redefine(field, assigned)
+
+
+def redefine(field: Field, assigned: Outcome) -> None:
+    """After this call all the field's texts have the topics that follow from its definitions and the last fit.
+
+    Topics that are defined no more have given their texts back; two commits, and neither without the other says that
+    it is done.
+    """
+    started, tables, fit = time.perf_counter(), field.tables, field.fit
+    before, old = field.rows(tables.assignments), field.rows(tables.topics)
+    topics = old.filter(~DEFINED)
+    base = found_only(field, before.select(ASSIGNED.names()), topics).sort("text_id")
+    with contained():
+        rules = rules_of(field, topics, base)
+        rows = with_defined(field, base, rules)
+        own = defined_rows(field, rows, rules, topics, int(old["fitted_texts"].max() or 0))  # type: ignore[arg-type]
+        shown = counted(pl.concat([topics, own]), rows, field.texts())
+    failpoint.reached("topics.after_definitions")
+    tables.topics.replace(with_others(field, tables.topics, shown, fit))
+    failpoint.reached("topics.after_commit")
+    n_bare = field.tally().n_unembedded
+    without = rows["topic_id"].null_count() - n_bare
+    assign_all(field, rows, field.tally().with_none(without), fit, assigned)
+    assigned.seconds += time.perf_counter() - started
 
 
 def _why_anew(field: Field) -> str | None:
@@ -97,6 +128,7 @@ def _assigned(field: Field, texts: pl.DataFrame, tally: Tally, failures: Failure
     usable = topics if field.fitted_model == field.model else topics.clear()
     try:
         near = field.assign(texts, usable)
+        near = with_defined(field, near, rules_of(field, usable)) if near.height else near
     except FieldError as error:
         _note(field, failures, error)
         near = ASSIGNED.to_frame(eager=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import polars as pl
@@ -26,8 +26,10 @@ from turret_pipeline.lake.tables import (
     TOPICS,
     Table,
 )
+from turret_pipeline.semantics.definitions import DEFINED, Definition, definitions
+from turret_pipeline.semantics.edits import in_force
 from turret_pipeline.stages.containment import contained
-from turret_pipeline.stages.fits.marks import TALLY, field_mark
+from turret_pipeline.stages.fits.marks import DEFINITIONS, TALLY, field_mark
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import Task
 from turret_pipeline.stages.work import Work
@@ -105,6 +107,10 @@ class Tally:
             self.near_since + near,
             self.n_unembedded + n_unembedded,
         )
+
+    def with_none(self, n_without: int) -> Tally:
+        """Return the tally of the same texts where so many have no topic."""
+        return replace(self, n_without=n_without)
 
 
 @dataclass(frozen=True)
@@ -196,6 +202,26 @@ class Field:
         """The same of the newest fit; 0: that was made of all texts."""
         return self._mark(self.tables.topics, "told by")
 
+    @cached_property
+    def edits(self) -> pl.DataFrame:
+        """The edits in force of the field's topics."""
+        return in_force(self.tables.edits.scan().filter(pl.col("field") == self.name).collect())
+
+    @cached_property
+    def definitions(self) -> list[Definition]:
+        """The topics that people defined, by id."""
+        return definitions(self.edits)
+
+    @property
+    def wanted(self) -> int:
+        """What stands for the definitions, 0 for none."""
+        return fingerprint([(each.topic_id, each.value) for each in self.definitions]) if self.definitions else 0
+
+    @property
+    def is_redefined(self) -> bool:
+        """Whether the assignments follow from other definitions than there are now."""
+        return self.wanted != self._mark(self.tables.assignments, DEFINITIONS)
+
     def tally(self) -> Tally:
         """Return how the assignments stand, as their marks say."""
         n_texts, n_without, n_since, near, n_bare = (self._mark(self.tables.assignments, name) for name in TALLY)
@@ -268,7 +294,7 @@ class Field:
         return texts.join(found, on="text_id", how="inner", maintain_order="left")
 
     def assign(self, texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
-        """Return the rows (`ASSIGNED`) of `texts`: the nearest topic, null where none is near or there is none.
+        """Return the rows (`ASSIGNED`) of `texts`: the nearest found topic, null where none is near or there is none.
 
         Texts without a vector are left out. Raise `FieldError` where the analysis fails.
         """
@@ -276,7 +302,7 @@ class Field:
         for start in range(0, texts.height, ASSIGN_TEXTS):
             chunk = self.with_vectors(texts.slice(start, ASSIGN_TEXTS)).select("text_id", "text", "vector")
             with contained():
-                frames.append(assign_texts(chunk, topics).select(ASSIGNED.names()))
+                frames.append(as_assigned(assign_texts(chunk, topics.filter(~DEFINED))))
             self.work.tell("topic_assignments", min(start + ASSIGN_TEXTS, texts.height), texts.height)
         return pl.concat(frames)
 
@@ -291,6 +317,11 @@ class Field:
 
     def _messages(self) -> pl.LazyFrame:
         return self.tables.messages.scan().filter(pl.col("field") == self.name)
+
+
+def as_assigned(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what an analysis assigned (text_id, topic_id, similarity, x, y) as rows of `ASSIGNED`."""
+    return rows.with_columns(found_topic_id=pl.lit(None, dtype=pl.String)).select(ASSIGNED.names())
 
 
 def declared(field: Field, table: Table, rows: pl.DataFrame, fit: int) -> pl.DataFrame:

@@ -18,10 +18,13 @@ from turret_pipeline.analysis.topics.sound import refuse_unsound
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.tables import TOPIC_FITS
-from turret_pipeline.semantics.edits import held_topics, in_force, labels_given
+from turret_pipeline.semantics.definitions import DEFINED
+from turret_pipeline.semantics.edits import held_topics, labels_given
 from turret_pipeline.stages.containment import Failures, contained
-from turret_pipeline.stages.fits.field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, declared
+from turret_pipeline.stages.fits.defined import defined_rows, found_only, rules_of, with_defined
+from turret_pipeline.stages.fits.field import CLUSTERS, OTHER_CLUSTERS, Field, Tally, as_assigned, declared
 from turret_pipeline.stages.fits.forget import without_words
+from turret_pipeline.stages.fits.marks import DEFINITIONS
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import UNFINISHED
 from turret_pipeline.stages.work import Outcome, Work
@@ -73,30 +76,42 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     field.work.tell("topics", 0, texts.height)
     # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
     sample, rest = texts.head(MAX_FIT_TEXTS), texts.slice(MAX_FIT_TEXTS)
-    edits = in_force(tables.edits.scan().filter(pl.col("field") == field.name).collect())
+    edits = field.edits
+    defined = [each.topic_id for each in field.definitions]
+    taken = known.filter(pl.col("topic_id").is_in(defined)).select("text_id")
     if forgets:
         known, old_topics = known.join(texts, on="text_id", how="semi"), without_words(old_topics, held_topics(edits))
+    if taken.height:  # what a defined topic took is no material for found ones
+        rest = pl.concat([rest, sample.join(taken, on="text_id", how="semi")])
+        sample = sample.join(taken, on="text_id", how="anti", maintain_order="left")
     fitted_before, vectors = sample.filter(pl.col("first") <= fit.seen), field.with_vectors(sample)
+    found_before = old_topics.filter(~DEFINED)
+    known_found = found_only(field, known, found_before)
     with contained():
         found = fit_topics(
             vectors,
-            previous_topics=old_topics if old_topics.height else None,
-            previous_assignments=known.join(fitted_before, on="text_id", how="semi") if old_topics.height else None,
+            previous_topics=found_before if found_before.height else None,
+            previous_assignments=known_found.join(fitted_before, on="text_id", how="semi")
+            if found_before.height
+            else None,
             held=held_topics(edits),
-            given_labels=sorted(labels_given(edits).values()),
+            given_labels=sorted({*labels_given(edits).values(), *(each.label for each in field.definitions)}),
             embed=partial(_embed, field.work),
             suggest=field.work.suggest,
             clusters=field.work.clusters,
             replace=forgets or fit.reason == OTHER_CLUSTERS,
         )
     field.work.tell("topics", texts.height, texts.height)
-    rows = pl.concat([found.assignments.select(ASSIGNED.names()), field.assign(rest, found.topics)])
+    rows = pl.concat([as_assigned(found.assignments), field.assign(rest, found.topics)])
+    rules = rules_of(field, found.topics, rows)
+    rows = with_defined(field, rows, rules)
     bare = field.unassigned(texts, rows)
     tally = Tally(rows.height, rows["topic_id"].null_count(), n_unembedded=bare.height)
     rows = pl.concat([rows, bare]).sort("text_id")
-    all_rows = pl.concat([rows, field.assign(others, found.topics)]).sort("text_id")
+    all_rows = pl.concat([rows, with_defined(field, field.assign(others, found.topics), rules)]).sort("text_id")
     with contained():
-        topics = _counted(found.topics, rows, texts) if rest.height else found.topics
+        topics = pl.concat([found.topics, defined_rows(field, rows, rules, found.topics)])
+        topics = counted(topics, rows, texts) if rest.height or rules else topics
         topics = topics.with_columns(fitted_texts=pl.lit(tally.n_texts, dtype=pl.Int64))
         refuse_unsound(topics, all_rows)
         facts = _facts(known, rows.join(texts, on="text_id"), topics)
@@ -109,17 +124,15 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
         reason=pl.lit(fit.reason),
         seen_until=pl.lit(dt.datetime.fromtimestamp(until / 1e6, dt.UTC), dtype=pl.Datetime("us", "UTC")),
     )
-    if forgets:
-        known, old_topics = known.join(texts, on="text_id", how="semi"), without_words(old_topics, held_topics(edits))
-    tables.fits.replace(_with_others(field, tables.fits, one_fit, fit.number, keep_earlier=True))
-    tables.lineage.replace(_with_others(field, tables.lineage, ways, fit.number, keep_earlier=True))
+    tables.fits.replace(with_others(field, tables.fits, one_fit, fit.number, keep_earlier=True))
+    tables.lineage.replace(with_others(field, tables.lineage, ways, fit.number, keep_earlier=True))
     failpoint.reached("topic_lineage.after_commit")
     marks = {"base": base, "fit": fit.number, "seen before": fit.seen, "seen": until, "model": field.model}
     marks |= {"method": field.version, "told by": field.told_by, "clusters": CLUSTERS.index(field.work.clusters)}
     marks |= {FRAMES: field.frames}
     # Unfinished, or a full refresh that is cut off before the assignments would leave nothing to do.
     tables.topics.replace(
-        _with_others(field, tables.topics, topics, fit.number),
+        with_others(field, tables.topics, topics, fit.number),
         inputs=UNFINISHED,
         marks={field.mark_id(name): n for name, n in marks.items()},
     )
@@ -141,8 +154,8 @@ def _of_requests(known: pl.DataFrame, unfit: pl.DataFrame) -> pl.DataFrame:
 def assign_all(field: Field, rows: pl.DataFrame, tally: Tally, fit: int, assigned: Outcome) -> None:
     """Commit the assignments (`ASSIGNED`) of all the field's texts, which are those of fit number `fit`."""
     started, table = time.perf_counter(), field.tables.assignments
-    marks = {field.mark_id("fit"): fit, **field.tally_marks(tally)}
-    table.replace(_with_others(field, table, rows, fit), marks=marks)
+    marks = {field.mark_id("fit"): fit, **field.tally_marks(tally), field.mark_id(DEFINITIONS): field.wanted}
+    table.replace(with_others(field, table, rows, fit), marks=marks)
     assigned.add(rows.height, time.perf_counter() - started)
     failpoint.reached("topic_assignments.after_commit")
 
@@ -182,19 +195,19 @@ def _labelled(ways: pl.DataFrame, before: pl.DataFrame, after: pl.DataFrame) -> 
     return ways
 
 
-def _counted(topics: pl.DataFrame, assignments: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+def counted(topics: pl.DataFrame, assignments: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
     """Return `topics` with the numbers of all texts and messages, not only of those that they were fitted on."""
     with_topic = assignments.join(texts, on="text_id").group_by("topic_id")
     counts = with_topic.agg(n_messages=pl.col("n_messages").sum(), n_texts=pl.len().cast(pl.Int64))
-    counted = topics.drop("n_messages", "n_texts").join(counts, on="topic_id", how="left", maintain_order="left")
-    sums = counted.group_by("parent_id").agg(pl.col("n_messages", "n_texts").sum())
-    counted = counted.join(sums, left_on="topic_id", right_on="parent_id", how="left", suffix="_below")
-    return counted.with_columns(
+    told = topics.drop("n_messages", "n_texts").join(counts, on="topic_id", how="left", maintain_order="left")
+    sums = told.group_by("parent_id").agg(pl.col("n_messages", "n_texts").sum())
+    told = told.join(sums, left_on="topic_id", right_on="parent_id", how="left", suffix="_below")
+    return told.with_columns(
         pl.coalesce(name, f"{name}_below", pl.lit(0, dtype=pl.Int64)).alias(name) for name in ("n_messages", "n_texts")
     ).select(topics.columns)
 
 
-def _with_others(
+def with_others(
     field: Field, table: ProjectTable, rows: pl.DataFrame, fit: int, *, keep_earlier: bool = False
 ) -> pl.DataFrame:
     """Return the project's rows of `table`, with `rows` for the field's (of this fit on, if earlier ones are kept)."""

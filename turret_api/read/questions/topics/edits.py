@@ -1,4 +1,4 @@
-"""What people changed about topics: names, merges, what is hidden, and what is pinned."""
+"""What people changed about topics: names, merges, what is hidden or pinned, and what they defined."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from turret_api.read.engine.question import Answer, Next, documented, typed_rows
 from turret_api.read.questions.pages import Listed
 from turret_pipeline.lake.tables import TOPIC_EDITS
 
-Action = Literal["rename", "merge", "hide", "pin"]
+Action = Literal["rename", "merge", "hide", "pin", "define"]
 
 
 @documented
@@ -25,6 +25,18 @@ class Edit(TypedDict):
     topic_id: str
     action: Action
     value: str | None
+    decided_at: dt.datetime
+
+
+@documented
+class DefinedTopic(TypedDict):
+    """A topic that a person defined."""
+
+    topic_id: str
+    field: str
+    label: str
+    examples: list[str]
+    counter_examples: list[str]
     decided_at: dt.datetime
 
 

@@ -74,11 +74,19 @@ class Move(TypedDict):
     share: float
 
 
+class TopicDefinition(TypedDict):
+    """What a person defined a topic by."""
+
+    examples: list[str]
+    counter_examples: list[str]
+
+
 @documented
 class Topic(TopicRow):
     """One topic with all that is told of it; it has no empty form, for a topic that is not there is 404."""
 
     field: str
+    definition: Annotated[TopicDefinition | None, Meaning("what a defined topic is defined by; null: it was found")]
     series: list[Day]
     segments: list[Segment]
     numbers: Annotated[list[Number], Meaning("each number field, over the topic's messages")]
@@ -121,6 +129,7 @@ class OneTopic(Question):
         return {
             **next(each for each in all_rows if each["topic_id"] == topic_id),
             "field": field,
+            "definition": _definition(snapshot, field, topic_id),
             "series": _series(daily, topic_id),
             "segments": _segments(snapshot, field, topic_id, filters, level),
             "numbers": topic_numbers(snapshot, field, topic_id, filters, level),
@@ -130,6 +139,13 @@ class OneTopic(Question):
             "built_at": told["built_at"],
             "model_version": told["model_version"],
         }
+
+
+def _definition(snapshot: Snapshot, field: str, topic_id: str) -> TopicDefinition | None:
+    found = edits_of(snapshot, field).defined.get(topic_id)
+    if found is None:
+        return None
+    return {"examples": list(found.examples), "counter_examples": list(found.counter_examples)}
 
 
 def find_topic(snapshot: Snapshot, topic_id: str, field: str | None) -> str:

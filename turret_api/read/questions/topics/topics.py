@@ -21,6 +21,7 @@ from turret_api.read.views.moves import COLUMNS, move_topics
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_pipeline.lake.tables import TOPIC_DAYS, TOPIC_LINEAGE
+from turret_pipeline.semantics.definitions import is_defined
 from turret_pipeline.semantics.trends import topic_trends
 from turret_pipeline.semantics.visits import UNASSIGNED
 
@@ -61,6 +62,7 @@ class TopicRow(TypedDict):
     first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes")]
     trend: Trend
     change: Annotated[float | None, Meaning("the last 7 days against the 7 before: 0.5 is half as many again")]
+    defined: Annotated[bool, Meaning("whether a person defined it by examples; else it was found")]
     pinned: Annotated[bool, Meaning("whether a person asked to keep it through every refit")]
     lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first")]
 
@@ -156,6 +158,7 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
                 "first_seen": mine["first_seen"],
                 "trend": trend,
                 "change": change,
+                "defined": is_defined(name),
                 "pinned": name in pinned,
                 "lineage": lineage.get(name, []),
             }
