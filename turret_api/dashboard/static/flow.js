@@ -109,7 +109,7 @@ export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
       [
         {
           type: "sankey",
-          arrangement: "snap",
+          arrangement: "fixed", // a node that can be dragged takes no click
           valueformat: ",d",
           node: {
             align: "left",
