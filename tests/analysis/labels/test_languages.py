@@ -9,7 +9,6 @@ from tests.analysis.labels.planted import planted_texts
 from turret_pipeline.analysis.labels.languages import in_main_language, languages_of, main_languages
 from turret_pipeline.analysis.labels.names import Namer
 from turret_pipeline.analysis.labels.unspaced import shared_pieces, unspaced_words
-from turret_pipeline.analysis.topics.neighbours import count_terms
 
 SAID = {
     "en": "I would like to know where my order is",
@@ -23,9 +22,9 @@ SAID = {
 }
 
 
-def test_the_language_of_a_text_is_told_by_its_small_words() -> None:
+def test_the_language_of_a_text_is_told() -> None:
     texts = [text for text in SAID.values() for _ in range(5)] + ["", "12345"]
-    found = languages_of(texts, count_terms(texts))
+    found = languages_of(texts)
     assert found == [language for language in SAID for _ in range(5)] + ["", ""]
 
 

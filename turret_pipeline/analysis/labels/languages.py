@@ -1,21 +1,19 @@
-"""In which language a text is, as far as its small words tell, and which words say little in that language.
+"""In which language a topic is named, and which words say little in that language.
 
-The lists are those of `stopwordsiso`, 57 languages. A text is of the language with the most of its words, each weighed
-by how few languages have it; one without any is of none. That is enough to name a topic in the language of its
-messages: a dialect counts as the language nearest to it.
+The language of a text is told by fastText's identifier (`semantics.language`); the words that say little are those of
+`stopwordsiso`, 57 languages. That is enough to name a topic in the language of its messages.
 """
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-import scipy.sparse as sp
 
 from turret_pipeline.analysis.labels.phrases import FUNCTION_WORDS
-from turret_pipeline.analysis.topics.neighbours import Terms
+from turret_pipeline.semantics.language import languages
 
 ENGLISH = "en"
 UNKNOWN = ""
@@ -29,12 +27,8 @@ SOME = 0.05
 FEWEST = 0.02
 """Share of the texts below which a language is believed to be a mistake."""
 
-_SCRIPTS = {
-    "ja": re.compile("[\u3041-\u309f\u30a1-\u30ff]"),
-    "th": re.compile("[\u0e01-\u0e4e]"),
-    "zh": re.compile("[\u4e00-\u9fff]"),
-}
-"""What tells a language of a script without spaces, the first that is found."""
+LEAST = 0.3
+"""Probability below which a text is not believed to be in a language."""
 
 
 @cache
@@ -47,46 +41,27 @@ def stop_words(language: str) -> frozenset[str]:
     return frozenset(stopwordsiso.stopwords(language)) if stopwordsiso.has_lang(language) else frozenset()
 
 
-@cache
-def _known() -> tuple[list[str], dict[str, list[int]]]:
-    """Return the languages, and by small word the numbers of those that have it."""
-    import stopwordsiso
-
-    languages = sorted(stopwordsiso.langs())
-    held: dict[str, list[int]] = {}
-    for number, language in enumerate(languages):
-        for word in stopwordsiso.stopwords(language):
-            held.setdefault(word.lower(), []).append(number)
-    return languages, held
-
-
-def languages_of(texts: Sequence[str], terms: Terms) -> list[str]:
-    """Return the language of each text, `UNKNOWN` where no word tells it. terms: of the texts."""
-    languages, held = _known()
-    places = [
-        (row, number, 1 / len(held[word])) for row, word in enumerate(terms.words) for number in held.get(word, ())
+def languages_of(texts: Sequence[str]) -> list[str]:
+    """Return the language of each text, `UNKNOWN` where none is likely."""
+    told = languages(texts)
+    likeliest = Counter(next(iter(each), UNKNOWN) for each in told)
+    usual = {name for name, count in likeliest.items() if count >= FEWEST * len(texts)}
+    return [
+        next((name for name, likely in each.items() if name in usual and likely >= LEAST), UNKNOWN)
+        if any(map(str.isalpha, text))
+        else UNKNOWN
+        for text, each in zip(texts, told, strict=True)
     ]
-    rows, columns, weights = zip(*places, strict=True) if places else ((), (), ())
-    table = sp.csr_matrix((weights, (rows, columns)), (len(terms.words), len(languages)))
-    scores = np.asarray((terms.of_words @ table).todense())
-    first = np.bincount(scores.argmax(axis=1)[scores.max(axis=1) > 0], minlength=len(languages))
-    scores[:, first < FEWEST * len(texts)] = 0
-    best = scores.argmax(axis=1)
-    found: list[str] = np.where(scores.max(axis=1) > 0, np.array(languages, dtype=object)[best], UNKNOWN).tolist()
-    for row, text in enumerate(texts):
-        if not text.isascii():
-            found[row] = next((name for name, script in _SCRIPTS.items() if script.search(text[:200])), found[row])
-    return found
 
 
-def main_languages(languages: Sequence[str], clusters: np.ndarray, n_messages: np.ndarray, n_topics: int) -> list[str]:
+def main_languages(said_in: Sequence[str], clusters: np.ndarray, n_messages: np.ndarray, n_topics: int) -> list[str]:
     """Return the language of each topic: that of most of its messages, else English, else the most frequent one.
 
-    languages, clusters (-1 for none), n_messages: of n_texts. Where no language has most, English is taken if some
-    messages are in it, as the pages around the name are in English too. A topic whose language no word tells has that
-    of most topics, else English.
+    said_in (languages), clusters (-1 for none), n_messages: of n_texts. Where no language has most, English is taken if
+    some messages are in it, as the pages around the name are in English too. A topic of no known language has that of
+    most topics, else English.
     """
-    names, numbers = np.unique(np.array(languages, dtype=str), return_inverse=True)
+    names, numbers = np.unique(np.array(said_in, dtype=str), return_inverse=True)
     counts = np.zeros((n_topics, len(names)))
     placed = clusters >= 0
     np.add.at(counts, (clusters[placed], numbers[placed]), n_messages[placed])
@@ -104,11 +79,11 @@ def main_languages(languages: Sequence[str], clusters: np.ndarray, n_messages: n
     return found
 
 
-def in_main_language(clusters: np.ndarray, languages: Sequence[str], main: Sequence[str]) -> np.ndarray:
+def in_main_language(clusters: np.ndarray, said_in: Sequence[str], main: Sequence[str]) -> np.ndarray:
     """Return the clusters with -1 for texts in another language than the topic's.
 
-    languages: of texts. main: of topics.
+    said_in: languages of texts. main: of topics.
     """
     own = np.array([*main, UNKNOWN], dtype=object)[clusters]
-    said = np.array(languages, dtype=object)
+    said = np.array(said_in, dtype=object)
     return np.where((said == own) | (said == UNKNOWN) | (own == UNKNOWN), clusters, -1)

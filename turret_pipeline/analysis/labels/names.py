@@ -91,7 +91,7 @@ class Namer:
         """
         counts = np.ones(len(texts), dtype=np.int64) if n_messages is None else n_messages
         terms = terms or count_terms(texts)
-        said_in = languages_of(texts, terms)
+        said_in = languages_of(texts)
         self._languages = main_languages(said_in, clusters, counts, len(centroids))
         clusters = in_main_language(clusters, said_in, self._languages)
         self._shares = Shares(texts, terms, clusters, counts, len(centroids), said_in)
