@@ -63,6 +63,8 @@ def definitions(edits: pl.DataFrame) -> list[Definition]:
 
 def all_definitions(edits: pl.DataFrame) -> list[tuple[str, Definition]]:
     """Return the definitions in force among all edits (rows of `TOPIC_EDITS`) of a project, each with its field."""
+    if edits.is_empty():  # as in most projects, each of which is asked for at every look for new work
+        return []
     rows = in_force(edits.filter(pl.col("action") == DEFINE)).sort("field", "topic_id")
     return [(field, definition(*row)) for field, *row in rows.select("field", "topic_id", "value").iter_rows()]
 

@@ -53,7 +53,7 @@ def bring_field(
     if is_cut_off:
         rows, tally = _assigned(field, field.texts(), Tally(), failures)
         assign_all(field, rows, tally, fit, assigned)
-        redefine(field, assigned)
+        _redefine(field, failures, assigned)
         return
     if rows is None:
         rows, tally = _assigned(field, field.new_texts(days), tally, failures)
@@ -63,15 +63,24 @@ def bring_field(
         field.tables.assignments.append(declared_rows, marks=field.tally_marks(tally))
     assigned.add(rows.height, time.perf_counter() - started)
     failpoint.reached("topic_assignments.after_commit")
-    if fit and field.is_redefined:
-        redefine(field, assigned)
+    if field.is_redefined:
+        _redefine(field, failures, assigned)
+
+
+def _redefine(field: Field, failures: Failures, assigned: Outcome) -> None:
+    # Topics of another model's vectors wait for their fit, which looks at the definitions too.
+    if field.fit and field.fitted_model == field.model:
+        try:
+            redefine(field, assigned)
+        except FieldError as error:
+            _note(field, failures, error)
 
 
 def redefine(field: Field, assigned: Outcome) -> None:
     """After this call all the field's texts have the topics that follow from its definitions and the last fit.
 
-    Topics that are defined no more have given their texts back; two commits, and neither without the other says that
-    it is done.
+    Topics that are defined no more have given their texts back. Two commits, and only the second says that it is done.
+    Raise `FieldError`, with nothing committed, where the analysis fails.
     """
     started, tables, fit = time.perf_counter(), field.tables, field.fit
     before, old = field.rows(tables.assignments), field.rows(tables.topics)
@@ -128,7 +137,8 @@ def _assigned(field: Field, texts: pl.DataFrame, tally: Tally, failures: Failure
     usable = topics if field.fitted_model == field.model else topics.clear()
     try:
         near = field.assign(texts, usable)
-        near = with_defined(field, near, rules_of(field, usable)) if near.height else near
+        with contained():
+            near = with_defined(field, near, rules_of(field, usable)) if near.height else near
     except FieldError as error:
         _note(field, failures, error)
         near = ASSIGNED.to_frame(eager=True)

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from turret_pipeline.analysis.labels.names import clean_keywords
+from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.topics.fit import unit_matrix
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
 from turret_pipeline.analysis.topics.rows import N_EXAMPLES
@@ -129,7 +130,7 @@ def defined_rows(
     themes = topics.filter(pl.col("level") == 0).sort("topic_id").select("parent_id", "x", "y")
     labels, found = set(topics["label"]), []
     for name, rule in rules.items():
-        label = one_label(definitions[name].label, labels)
+        label = one_label(printable(definitions[name].label) or name, labels)
         labels.add(label)
         mine = rows.filter(pl.col("topic_id") == name).sort(["similarity", "text_id"], descending=[True, False])
         around = rule.around.centroids

@@ -103,8 +103,9 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
         )
     field.work.tell("topics", texts.height, texts.height)
     rows = pl.concat([as_assigned(found.assignments), field.assign(rest, found.topics)])
-    rules = rules_of(field, found.topics, rows)
-    rows = with_defined(field, rows, rules)
+    with contained():
+        rules = rules_of(field, found.topics, rows)
+        rows = with_defined(field, rows, rules)
     bare = field.unassigned(texts, rows)
     tally = Tally(rows.height, rows["topic_id"].null_count(), n_unembedded=bare.height)
     rows = pl.concat([rows, bare]).sort("text_id")
