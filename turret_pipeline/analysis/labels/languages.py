@@ -82,12 +82,8 @@ def main_languages(said_in: Sequence[str], clusters: np.ndarray, n_messages: np.
 def in_main_language(clusters: np.ndarray, said_in: Sequence[str], main: Sequence[str]) -> np.ndarray:
     """Return the clusters with -1 for texts in another language than the topic's.
 
-    said_in: languages of texts. main: of topics. Texts of no known language stay where most others are in it.
+    said_in: languages of texts. main: of topics.
     """
     own = np.array([*main, UNKNOWN], dtype=object)[clusters]
     said = np.array(said_in, dtype=object)
-    placed = clusters >= 0
-    n_own = np.append(np.bincount(clusters[placed & (said == own)], minlength=len(main)), 0)
-    n_all = np.append(np.bincount(clusters[placed], minlength=len(main)), 0)
-    stays = (said == own) | ((said == UNKNOWN) & (n_own >= MOST * n_all)[clusters]) | (n_own == 0)[clusters]
-    return np.where(stays, clusters, -1)
+    return np.where((said == own) | (said == UNKNOWN) | (own == UNKNOWN), clusters, -1)
