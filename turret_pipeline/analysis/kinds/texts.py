@@ -20,6 +20,10 @@ is how much the text says by itself."""
 MOST_CHARACTERS = 200
 """Characters past which a text is no move."""
 
+IN_DOUBT = ("complaint", "correction", "other")
+LEAD = 0.1
+"""How far the score of a move in `IN_DOUBT` must lead: what is said so is often about something ("slow delivery")."""
+
 CHUNK_TEXTS = 8192
 
 
@@ -52,8 +56,9 @@ def _of_chunk(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
         classes = examples.classifier.classes
         request, follow_up = (scores[:, classes.index(kind)] for kind in (REQUEST, FOLLOW_UP))
         is_move = np.isin(classes, MOVES)
-        margin = scores[:, is_move].max(axis=1) - request - follow_up
-        best = np.array(classes, dtype=object)[is_move][scores[:, is_move].argmax(axis=1)]
+        of_moves = scores[:, is_move] - LEAD * np.isin(classes, IN_DOUBT)[is_move]
+        margin = of_moves.max(axis=1) - request - follow_up
+        best = np.array(classes, dtype=object)[is_move][of_moves.argmax(axis=1)]
         may = np.array([not _counts(words[row]) for row in short])
         move[short] = np.where(may & (margin > 0), best, None)
         sureness[short] = np.clip(0.5 + np.abs(margin) / 2, 0.5, 1)
