@@ -87,7 +87,7 @@ def test_topics_of_texts_that_are_told_to_be_moves_by_another_method_end_and_the
     lake = lake_before("embeddings")
     more(lake, "moves", 1000, 120)
     with monkeypatch.context() as patch:
-        patch.setattr(Tables, "unfit", pl.DataFrame(schema={"text_id": pl.String}))
+        patch.setattr(Tables, "unfit", pl.DataFrame(schema={"text_id": pl.String, "is_move": pl.Boolean}))
         bring(lake, until="topics")
         before = store.read(lake, TOPICS, PROJECT).filter(level=0)
     bring_all(lake, with_next_version("text_kinds"))

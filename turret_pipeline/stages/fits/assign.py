@@ -113,7 +113,7 @@ def _why_anew(field: Field) -> str | None:
     if field.fit and field.fitted_version != field.version:
         return "topics are found by another method"
     # Earlier versions fitted all texts, which is the same where there is none that no fit takes.
-    if field.fit and field.fitted_told_by != field.told_by and (field.fitted_told_by or field.tables.unfit.height):
+    if field.fit and field.fitted_told_by != field.told_by and (field.fitted_told_by or field.unfit.height):
         return "requests and moves of conversation are told apart by another method"
     if field.fit and field.fitted_clusters != field.work.clusters:
         return OTHER_CLUSTERS
@@ -143,7 +143,7 @@ def _assigned(field: Field, texts: pl.DataFrame, tally: Tally, failures: Failure
         _note(field, failures, error)
         near = ASSIGNED.to_frame(eager=True)
     bare = field.unassigned(texts, near)
-    counted = near.join(field.tables.unfit, on="text_id", how="anti")
+    counted = near.join(field.unfit, on="text_id", how="anti")
     return pl.concat([near, bare]), tally.with_texts(counted, bare.height)
 
 

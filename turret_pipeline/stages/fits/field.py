@@ -74,9 +74,9 @@ class Tables:
 
     @cached_property
     def unfit(self) -> pl.DataFrame:
-        """`text_id` of the texts that no fit takes: moves of conversation, and those that say little by themselves."""
+        """`text_id` and `is_move` of texts that are moves of conversation, or say little by themselves."""
         kinds = self.kinds.scan().filter(pl.col("model") == self.model).drop("project_id", "model").collect()
-        return kinds.filter(~for_fit(kinds)).select("text_id")
+        return kinds.filter(~for_fit(kinds)).select("text_id", is_move=pl.col("move").is_not_null())
 
 
 @dataclass(frozen=True)
@@ -192,10 +192,29 @@ class Field:
         """How the topics of the newest fit were found."""
         return CLUSTERS[self._mark(self.tables.topics, "clusters")]
 
+    @cached_property
+    def unfit(self) -> pl.DataFrame:
+        """`text_id` of the texts that no fit takes: moves of conversation, and those that say little by themselves.
+
+        Where those are most of what is said, as in a field of single words, only moves are left out.
+        """
+        unfit, takes_slight = self.tables.unfit, self._takes_slight
+        return unfit.filter(pl.col("is_move") | ~pl.lit(takes_slight)).select("text_id")
+
+    @cached_property
+    def _takes_slight(self) -> bool:
+        said = self._messages().select("text_id").unique()
+        told = said.join(self.tables.unfit.lazy(), on="text_id", how="left").select(
+            slight=(~pl.col("is_move")).sum(), others=pl.col("is_move").is_null().sum()
+        )
+        slight, others = told.collect(engine="streaming").row(0)
+        return bool(slight > others)
+
     @property
     def told_by(self) -> int:
         """What stands for how texts are told that no fit takes."""
-        return self.tables.kinds.made_by() or 1
+        method = self.tables.kinds.made_by() or 1
+        return fingerprint(method, "slight too") if self._takes_slight else method
 
     @property
     def fitted_told_by(self) -> int:

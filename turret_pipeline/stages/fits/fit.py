@@ -69,9 +69,9 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     started, tables = time.perf_counter(), field.tables
     base = tables.topics.version if fit.base is None else fit.base
     all_texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.topics_at(base)
-    is_unfit = all_texts["text_id"].is_in(tables.unfit["text_id"].implode())
+    is_unfit = all_texts["text_id"].is_in(field.unfit["text_id"].implode())
     texts, others = all_texts.filter(~is_unfit), all_texts.filter(is_unfit)
-    known = _of_requests(known, tables.unfit)
+    known = _of_requests(known, field.unfit)
     forgets = field.work.forgets
     field.work.tell("topics", 0, texts.height)
     # The sample that `fit_topics` would take too, but the vectors of the rest need not be in memory for it.
@@ -114,7 +114,7 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
         topics = pl.concat([found.topics, defined_rows(field, rows, rules, found.topics)])
         topics = counted(topics, rows, texts) if rest.height or rules else topics
         topics = topics.with_columns(fitted_texts=pl.lit(tally.n_texts, dtype=pl.Int64))
-        refuse_unsound(topics, all_rows)
+        refuse_unsound(topics, rows)
         facts = _facts(known, rows.join(texts, on="text_id"), topics)
         ways = _labelled(lineage(known, rows), old_topics, topics)
     failpoint.reached("topics.after_analysis")
