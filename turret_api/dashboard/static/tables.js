@@ -137,6 +137,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
             h("i", { class: "dot", style: { background: colourName(found.place(topic)) } }),
             h("a", { href: topicLink(topic.topic_id, field) }, topic.label),
             trendMark(topic),
+            definedMark(topic),
           ),
       },
       { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
@@ -192,6 +193,10 @@ export function trendMark({ trend }) {
     trend.mark,
   );
 }
+
+// What tells a topic that a person defined from those that were found.
+export const definedMark = ({ defined }) =>
+  defined ? h("span", { class: "mark", title: "A person defined it by examples" }, "defined") : null;
 
 // A change as a sign and a number, in colour only if it is more than chance (`sure`); null: nothing was before.
 export function change(value, sure = true) {

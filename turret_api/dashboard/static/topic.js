@@ -9,7 +9,7 @@ import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
-import { change, isMarked, shareBar, table, trendMark } from "./tables.js";
+import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
 export async function topic(context) {
@@ -40,6 +40,7 @@ export async function topic(context) {
       one.label,
       one.summary ?? one.keywords.slice(0, 6).join(", "),
       trendMark(one),
+      definedMark(one),
       h("a", { class: "button", href: link("/topics") }, "All topics"),
       freshness(Promise.resolve(one)),
     ),

@@ -53,6 +53,7 @@ export function topics(context) {
             ),
           )
         : null,
+      definitionPanel(field, again),
       later(
         found,
         (all) =>
@@ -61,7 +62,6 @@ export function topics(context) {
             : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters.")),
         520,
       ),
-      definitionPanel(field, again),
       decisions(field, found, again),
       fits(field),
     ),
