@@ -15,7 +15,7 @@ class UnsoundFitError(ValueError):
 def refuse_unsound(topics: pl.DataFrame, assignments: pl.DataFrame) -> None:
     """Raise `UnsoundFitError` unless numbers are finite, labels printable and unique, and counts add up.
 
-    topics: as `TOPICS`, themes among them. assignments: as `topics.fit.ASSIGNMENT_SCHEMA`, of all texts that are counted.
+    topics: as `TOPICS`, themes among them. assignments: as `topics.fit.ASSIGNMENT_SCHEMA`, of the texts that count.
     """
     labels = topics["label"].to_list()
     if not all(label.strip() and label.isprintable() for label in labels):
