@@ -69,7 +69,7 @@ class StatedPrecision(TypedDict):
     """How much of what is taken belongs to the topic, as far as its examples and what lies around tell."""
 
     estimate: Annotated[float | None, Meaning("share of the taken texts that belong; null: none is taken")]
-    low: Annotated[float | None, Meaning("lower bound: nine of ten definitions of labelled sets lie within")]
+    low: Annotated[float | None, Meaning("lower bound: 17 of 20 definitions of labelled sets lie within both")]
     high: Annotated[float | None, Meaning("upper bound")]
     steady: Annotated[float | None, Meaning("share of them still taken when any one example is held out")]
     at_home: Annotated[float | None, Meaning("share of them whose found topic an example has too")]
