@@ -51,15 +51,14 @@ def rows(lake: Lake, name: str) -> pl.DataFrame:
     return store.read(lake, TABLES[name], PROJECT)
 
 
-def test_a_fit_finds_the_same_topics_whatever_moves_there_are(
-    lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame]
-) -> None:
-    lake = lake_before("embeddings")
+def test_a_fit_finds_the_same_topics_whatever_moves_there_are(lake_before: Callable[[str], Lake]) -> None:
+    lake, undisturbed = lake_before("embeddings"), lake_before("text_kinds")
+    bring(undisturbed, until="topics")
     more(lake, "moves", 1000)
     bring(lake, until="topics")
-    assert rows(lake, "topics").sort("topic_id").equals(undisturbed["topics"].sort("topic_id"))
+    assert rows(lake, "topics").sort("topic_id").equals(rows(undisturbed, "topics").sort("topic_id"))
     for name in ("topic_fits", "topic_lineage"):
-        told = [each.drop("seen_until", strict=False) for each in (rows(lake, name), undisturbed[name])]
+        told = [each.drop("seen_until", strict=False) for each in (rows(lake, name), rows(undisturbed, name))]
         assert told[0].equals(told[1]), name
     said = store.read(lake, MESSAGES, PROJECT)
     assigned = store.read(lake, TOPIC_ASSIGNMENTS, PROJECT)

@@ -254,7 +254,7 @@ class OpenTable:
         before = self.version
         deltalake.write_deltalake(
             self.delta,
-            pa.table(pl.concat(written.values()).to_arrow(compat_level=pl.CompatLevel.oldest())),
+            pa.table(pl.concat(written.values(), rechunk=True).to_arrow(compat_level=pl.CompatLevel.oldest())),
             commit_properties=deltalake.CommitProperties(app_transactions=transactions),
             writer_properties=store.writer(self.table),
             **how,
