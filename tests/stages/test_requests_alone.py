@@ -67,7 +67,7 @@ def test_a_fit_finds_the_same_topics_whatever_moves_there_are(lake_before: Calla
     assigned = store.read(lake, TOPIC_ASSIGNMENTS, PROJECT)
     assert set(assigned["text_id"]) == set(said["text_id"])
     requests = assigned.join(rows(undisturbed, "topic_assignments"), on="text_id", how="semi")
-    assert requests.sort("text_id").equals(undisturbed["topic_assignments"].sort("text_id"))
+    assert requests.sort("text_id").equals(rows(undisturbed, "topic_assignments").sort("text_id"))
     others = assigned.join(requests, on="text_id", how="anti")
     assert others.height == 60 and others["similarity"].null_count() == 0
     assert field_of(lake).tally().n_texts == 240
