@@ -61,7 +61,7 @@ def assert_tables_are_sound(lake: Lake, project: str) -> None:
         assert_labels(of_topics["label"].to_list())
         leaves = of_topics.filter(level=0)
         assert leaves["parent_id"].null_count() in (0, leaves.height), field
-        known = set(leaves["topic_id"]) | {"unassigned"}
+        known = set(leaves["topic_id"]) | {"unassigned", "moves"}
         moves = edges.filter(field=field)
         assert set(moves["from_topic"]) | set(moves["to_topic"]) <= known | {"start", "end"}, field
         n_sessions = said["session_id"].n_unique() if said.height else 0

@@ -16,7 +16,7 @@ from turret_pipeline.analysis.topics.fit import assign_texts
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
+from turret_pipeline.lake.tables import JOURNEY_STEPS, MESSAGES, TOPIC_EDITS, TOPICS
 from turret_pipeline.orchestration.export_model import main
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of BERTopic's own making
@@ -65,8 +65,8 @@ def test_bertopic_opens_it_and_shows_our_topics_and_gives_texts_the_same_ones(
         topics.select("topic_id", "label").iter_rows()
     )
     messages = store.read(lake, MESSAGES, PROJECT).sort("timestamp", "received_at", "seq", "event_id")
-    assigned = store.read(lake, TOPIC_ASSIGNMENTS, PROJECT)
-    of_messages = messages.join(assigned, on="text_id", how="left", maintain_order="left")["topic_id"]
+    steps = store.read(lake, JOURNEY_STEPS, PROJECT).select("event_id", "topic_id")
+    of_messages = messages.join(steps, on="event_id", how="left", maintain_order="left")["topic_id"]
     assert {name: row["Count"] for name, row in shown.items()} == dict(of_messages.drop_nulls().value_counts().rows())
     assert (none or {"Count": 0})["Count"] == of_messages.null_count()
     ids = {row["Topic"]: name for name, row in shown.items()}

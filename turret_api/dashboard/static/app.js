@@ -89,7 +89,7 @@ async function content_of(make, id, query) {
     return usage.used ? notBuilt(usage, show) : firstEvent(show);
   }
   if (field === null) return noTextField(fields);
-  const page = make({ fields, texts, field, id, query, again: show });
+  const page = await make({ fields, texts, field, id, query, again: show });
   const broken = fields.data.filter((each) => each.failure);
   return broken.length ? h("div", {}, brokenFields(broken), page) : page;
 }

@@ -98,6 +98,12 @@ export const isMove = (key) => key !== "follow_up" && Object.hasOwn(KINDS, key);
 // The kind of a message, where it is not a request.
 export const kindMark = ({ kind }) => (kind in KINDS ? h("span", { class: "mark kind" }, KINDS[kind]) : null);
 
+// The words of a message with its kind behind them.
+export const withKind = (words, message) => {
+  const mark = kindMark(message);
+  return mark ? [words, " ", mark] : words;
+};
+
 // From a node of the journeys to its name.
 export function naming(topics) {
   const labels = new Map(topics.map((topic) => [topic.topic_id, topic.label]));

@@ -3,7 +3,7 @@
 import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
-import { asked, freshness, isMove, kindMark, node, pageHead, sessionLink, topicLink } from "./data.js";
+import { asked, freshness, isMove, node, pageHead, sessionLink, topicLink, withKind } from "./data.js";
 import { exampleButton } from "./definition.js";
 import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
@@ -337,7 +337,7 @@ function messages(data, field) {
       {
         title: "Message",
         cls: "whole text",
-        cell: (message) => [said(message), " ", isMove(message.kind) ? null : kindMark(message)],
+        cell: (message) => (isMove(message.kind) ? said(message) : withKind(said(message), message)),
       },
       { title: "User", cls: "muted", cell: (message) => message.user_id },
       {

@@ -24,6 +24,9 @@ IN_DOUBT = ("complaint", "correction", "other")
 LEAD = 0.1
 """How far the score of a move in `IN_DOUBT` must lead: what is said so is often about something ("slow delivery")."""
 
+DIGITS = 3
+"""Of `sureness` and `weight`: their last bits depend on the texts that were told with them."""
+
 CHUNK_TEXTS = 8192
 
 
@@ -69,7 +72,13 @@ def _of_chunk(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
             move[row], sureness[row] = kind if kind in MOVES else None, 1
             weight[row] = float(kind == REQUEST)
     return pl.DataFrame(
-        {"text_id": texts["text_id"], "move": move.tolist(), "sureness": sureness, "weight": weight}, schema=TEXT_KINDS
+        {
+            "text_id": texts["text_id"],
+            "move": move.tolist(),
+            "sureness": sureness.round(DIGITS),
+            "weight": weight.round(DIGITS),
+        },
+        schema=TEXT_KINDS,
     )
 
 

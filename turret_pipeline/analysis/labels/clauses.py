@@ -21,6 +21,7 @@ from turret_pipeline.analysis.labels.tagging import (
     PAST,
     Word,
     inflected,
+    is_noun,
     joined,
     lemma,
     tagged,
@@ -192,9 +193,9 @@ _TAKE_OBJECT = frozenset(words_in("take get make give use find buy order add sen
 def _agreeing(verb: _Piece, subject: _Piece) -> _Piece:
     """Return the verb as it follows the subject: "friend sends" where people ask "can my friend send"."""
     is_plural = lemma(subject.surface.split()[-1], "NOUN") != subject.surface.split()[-1]
-    if is_plural or verb.surface != verb.key:
-        return verb
     first, *rest = verb.surface.split()
+    if is_plural or verb.surface != verb.key or is_noun(first):  # "password reset link" is no clause
+        return verb
     return replace(verb, surface=" ".join([inflected(first, "VBZ"), *rest]))
 
 

@@ -90,12 +90,13 @@ def redefine(field: Field, assigned: Outcome) -> None:
         rules = rules_of(field, topics, base)
         rows = with_defined(field, base, rules)
         own = defined_rows(field, rows, rules, topics, int(old["fitted_texts"].max() or 0))  # type: ignore[arg-type]
-        shown = counted(pl.concat([topics, own]), rows, field.texts())
+        of_fit = rows.join(field.unfit, on="text_id", how="anti")
+        shown = counted(pl.concat([topics, own]), of_fit, field.texts())
     failpoint.reached("topics.after_definitions")
     tables.topics.replace(with_others(field, tables.topics, shown, fit))
     failpoint.reached("topics.after_commit")
     n_bare = field.tally().n_unembedded
-    without = rows["topic_id"].null_count() - n_bare
+    without = of_fit["topic_id"].null_count() - n_bare
     assign_all(field, rows, field.tally().with_none(without), fit, assigned)
     assigned.seconds += time.perf_counter() - started
 
