@@ -21,7 +21,6 @@ from turret_pipeline.analysis.labels.tagging import (
     PAST,
     Word,
     inflected,
-    is_noun,
     joined,
     lemma,
     tagged,
@@ -132,10 +131,14 @@ def _phrases(words: list[Word]) -> Iterator[Phrase]:
         yield from _states(words, match, subject=2, negation=(1, 3), verb=4, particle=5)
     for match in _every(_DONE, kinds):
         verb = _verb(words, match, 2, 3, past=True)
+        is_asked = match.start(1) > 0 and words[match.start(1) - 1].lower in _MODALS
         for one in _nouns(words, *match.span(1)):
             for other in _nouns(words, *match.span(4)):
-                if verb and not (one.is_empty or other.is_empty):
-                    yield _whole(one, _agreeing(verb, one), other)
+                if not verb or one.is_empty or other.is_empty:
+                    continue
+                agreeing = _agreeing(verb, one)
+                if agreeing == verb or is_asked:  # else "password reset link" would be a clause
+                    yield _whole(one, agreeing, other)
     for match in _every(_BACK, kinds):
         for thing in _nouns(words, *match.span(1)):
             if words[match.start(2)].lower == "back" and not thing.is_empty:
@@ -147,6 +150,7 @@ def _phrases(words: list[Word]) -> Iterator[Phrase]:
                 yield _whole(*([one, _NOT, what] if match[2] else [what, one]))
 
 
+_MODALS = frozenset(words_in("can could will would shall should may might must do does did"))
 _LINKS = frozenset(words_in("of for to with from in on at by without between into about over against within via near"))
 _NOT = _Piece("not", "not", ("not",))
 
@@ -194,7 +198,7 @@ def _agreeing(verb: _Piece, subject: _Piece) -> _Piece:
     """Return the verb as it follows the subject: "friend sends" where people ask "can my friend send"."""
     is_plural = lemma(subject.surface.split()[-1], "NOUN") != subject.surface.split()[-1]
     first, *rest = verb.surface.split()
-    if is_plural or verb.surface != verb.key or is_noun(first):  # "password reset link" is no clause
+    if is_plural or verb.surface != verb.key:
         return verb
     return replace(verb, surface=" ".join([inflected(first, "VBZ"), *rest]))
 

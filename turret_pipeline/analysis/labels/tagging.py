@@ -172,12 +172,6 @@ def lemma(word: str, part_of_speech: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def is_noun(word: str) -> bool:
-    """Return whether a dictionary has `word`, in lower case, as a noun."""
-    return bool(_lemminflect().getLemma(word, "NOUN", lemmatize_oov=False))
-
-
-@lru_cache(maxsize=65_536)
 def inflected(word: str, tag: str) -> str:
     """Return the form of a `lemma` by its Penn Treebank tag: VBG is "arriving", VBZ is "arrives"."""
     found = _lemminflect().getInflection(word, tag, inflect_oov=False)
