@@ -111,7 +111,7 @@ def values_fit_the_steps(lake: Lake, project_id: str, days: ReceiptDays = None) 
     places, values, numbers = (pl.col(name).list for name in ("places", "values", "numbers"))
     there = of_days(store.scan(lake, STEP_VALUES, project_id), days)
     there = there.select(*key, n=places.len(), most=places.max(), values=values.len(), numbers=numbers.len())
-    met = wanted.join(there, on=key, how="full", coalesce=True).collect()
+    met = wanted.join(there, on=key, how="full", coalesce=True).sort(key).collect()
     fits = (pl.col("n") == pl.col("steps")) & (pl.col("most") + 1 == pl.col("values"))
     return finding(met, met.filter(~(fits & (pl.col("values") == pl.col("numbers"))).fill_null(False)))
 
