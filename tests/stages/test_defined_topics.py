@@ -155,6 +155,7 @@ def test_it_holds_through_a_fit_takes_new_texts_and_is_no_material_for_found_top
     assert not texts_of(defined)
 
 
+@pytest.mark.long
 def test_a_counter_example_is_not_taken_and_an_example_always_is(defined: Lake) -> None:
     refused = sorted(texts_of(defined))[0]
     odd = sorted(text for text in texts_of(defined, other(defined)) if about("password", text))[:1]
@@ -173,6 +174,7 @@ def other(lake: Lake) -> str:
     return str(assigned["topic_id"].drop_nulls().mode().sort()[0])
 
 
+@pytest.mark.long
 def test_two_definitions_do_not_share_a_text_and_one_gives_back_to_the_other(defined: Lake) -> None:
     alone = texts_of(defined)
     define(defined, (*sorted(alone)[:2], "tell me about a soup recipe with bread"), name="d_bread")

@@ -73,6 +73,7 @@ def test_a_system_prompt_that_many_messages_begin_with_is_cut_before_they_are_em
             assert finding.n_wrong == 0 and (finding.n_seen > 0 or name != "shared_frames"), name
 
 
+@pytest.mark.long
 def test_frames_go_with_the_messages_that_shared_them(lake_before: Callable[[str], Lake]) -> None:
     lake, source = lake_before("events"), "import-17"
     put(lake, DAYS[2], f"{source}-000000", framed(900, 20))
