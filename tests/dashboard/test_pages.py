@@ -158,6 +158,7 @@ def test_journeys_are_shown_of_themes_too_and_with_a_number(served: Served, visi
     expect(options.nth(3)).to_have_text(re.compile("Booking|Planning|Trouble"))
     assert options.count() == 3 + 3
     paths = served.get("/v1/journeys/paths", served.full, level="1", limit="50")["data"]
+    expect(page.locator("#paths td.count")).to_have_count(len(paths))
     assert numbers(page, "#paths td.count") == [path["count"] for path in paths]
     assert visitor.problems == []
 
