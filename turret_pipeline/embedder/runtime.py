@@ -71,24 +71,12 @@ class Encoder:
         """Compile it: in bfloat16 or float32 (None: bfloat16 where the processor has it), on `n_threads` (0: all)."""
         from tokenizers import Tokenizer
 
-        openvino = load_openvino()
-        core = openvino.Core()
-        if bfloat16 is None:
-            bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self.facts, self.n_dims = model.facts, model.facts.n_dims
-        self.bfloat16 = bfloat16
         self._tokenizer = Tokenizer.from_str(model.tokenizer.decode())
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(model.facts.max_tokens)
-        settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-            "CPU_RUNTIME_CACHE_CAPACITY": str(KEPT_SHAPES),
-        }
-        if n_threads:
-            settings["INFERENCE_NUM_THREADS"] = str(n_threads)
-        graph = core.read_model(model=model.graph, weights=model.weights)
-        self._request = core.compile_model(graph, "CPU", settings).create_infer_request()
+        graph = load_openvino().Core().read_model(model=model.graph, weights=model.weights)
+        self._request, self.bfloat16 = compiled(graph, bfloat16=bfloat16, n_threads=n_threads)
         self._lock = threading.Lock()
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -105,6 +93,24 @@ class Encoder:
         _, vectors = next(self.batches([text]))
         vector: np.ndarray = vectors[0]
         return vector
+
+
+def compiled(graph: Any, *, bfloat16: bool | None, n_threads: int) -> tuple[Any, bool]:
+    """Return a request that runs the OpenVINO `graph` on this processor, and whether it computes in bfloat16.
+
+    bfloat16: None: where the processor has it. n_threads: 0: all.
+    """
+    core = load_openvino().Core()
+    if bfloat16 is None:
+        bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    settings = {
+        "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+        "PERFORMANCE_HINT": "LATENCY",
+        "CPU_RUNTIME_CACHE_CAPACITY": str(KEPT_SHAPES),
+    }
+    if n_threads:
+        settings["INFERENCE_NUM_THREADS"] = str(n_threads)
+    return core.compile_model(graph, "CPU", settings).create_infer_request(), bfloat16
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], prefix: str = "") -> list[list[int]]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from turret_pipeline.embedder.runtime import KEPT_SHAPES, load_openvino, padded_batches
+from turret_pipeline.embedder.runtime import compiled, load_openvino, padded_batches
 
 WIDTH = 512
 """Length of a vector as the model gives it."""
@@ -50,19 +50,8 @@ class UniversalEncoder:
 
     def __init__(self, *, bfloat16: bool | None = None, n_threads: int = 0) -> None:
         """Compile it: in bfloat16 or float32 (None: bfloat16 where the processor has it), on `n_threads` (0: all)."""
-        openvino = load_openvino()
-        core = openvino.Core()
-        if bfloat16 is None:
-            bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-        settings = {
-            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-            "PERFORMANCE_HINT": "LATENCY",
-            "CPU_RUNTIME_CACHE_CAPACITY": str(KEPT_SHAPES),
-        }
-        if n_threads:
-            settings["INFERENCE_NUM_THREADS"] = str(n_threads)
         self._weights = load_weights()
-        self._request = core.compile_model(_graph(self._weights), "CPU", settings).create_infer_request()
+        self._request, _ = compiled(_graph(self._weights), bfloat16=bfloat16, n_threads=n_threads)
         self._lock = threading.Lock()
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
