@@ -78,6 +78,16 @@ class Tables:
         kinds = self.kinds.scan().filter(pl.col("model") == self.model).drop("project_id", "model").collect()
         return kinds.filter(~for_fit(kinds)).select("text_id", is_move=pl.col("move").is_not_null())
 
+    @cached_property
+    def slight_fields(self) -> frozenset[str]:
+        """The fields of whose texts, but for moves, most say little by themselves: one look for all fields."""
+        if self.unfit["is_move"].all():
+            return frozenset()
+        said = self.messages.scan().select("field", "text_id").unique()
+        told = said.join(self.unfit.lazy(), on="text_id", how="left").group_by("field")
+        counted = told.agg(slight=(~pl.col("is_move")).sum(), others=pl.col("is_move").is_null().sum())
+        return frozenset(counted.filter(pl.col("slight") > pl.col("others")).collect(engine="streaming")["field"])
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -201,14 +211,9 @@ class Field:
         unfit, takes_slight = self.tables.unfit, self._takes_slight
         return unfit.filter(pl.col("is_move") | ~pl.lit(takes_slight)).select("text_id")
 
-    @cached_property
+    @property
     def _takes_slight(self) -> bool:
-        said = self._messages().select("text_id").unique()
-        told = said.join(self.tables.unfit.lazy(), on="text_id", how="left").select(
-            slight=(~pl.col("is_move")).sum(), others=pl.col("is_move").is_null().sum()
-        )
-        slight, others = told.collect(engine="streaming").row(0)
-        return bool(slight > others)
+        return self.name in self.tables.slight_fields
 
     @property
     def told_by(self) -> int:
