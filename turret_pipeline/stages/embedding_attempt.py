@@ -68,7 +68,7 @@ class EmbeddingAttempt:
             return texts, vectors
         fields = fields_of(texts)
         kept, found = [texts.head(0)], [np.zeros((0, model.n_dims), dtype=np.float32)]
-        for field, part in _by_first_field(texts, fields):
+        for field, part in by_first_field(texts, fields):
             of_part = self._halved(model, field, part["text"].to_list())
             reasons = {i: each for i, each in enumerate(of_part) if isinstance(each, str)}
             for name, n, first in _failed_texts(part, fields, reasons):
@@ -102,7 +102,7 @@ def is_sound(vectors: np.ndarray) -> np.ndarray:
     return near
 
 
-def _by_first_field(texts: pl.DataFrame, fields: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+def by_first_field(texts: pl.DataFrame, fields: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     """Return the texts of each field, in order, each with the first of the fields that have it."""
     first = fields.group_by("text_id").agg(pl.col("field").min())
     of_field = texts.join(first, on="text_id", how="left", maintain_order="left").with_columns(

@@ -18,6 +18,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, TEXT_KINDS
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there
 from turret_pipeline.stages.containment import Failure, Failures, FieldError, contained, no_field_failed
+from turret_pipeline.stages.embedding_attempt import MOST_ALONE, by_first_field
 from turret_pipeline.stages.kind_examples import examples_by
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
@@ -30,9 +31,6 @@ COLUMNS = pl.Schema({name: dtype for name, dtype in TEXT_KINDS.schema.items() if
 
 CHUNK_TEXTS = 50_000
 """Texts whose vectors are in memory at once."""
-
-MOST_ALONE = 16
-"""Texts of a field that are found to fail by themselves, before what fails is given up in parts."""
 
 VECTORS = "vectors"
 """Name of the mark that says how the vectors were made that the rows were told by."""
@@ -98,10 +96,9 @@ def _of_fields(task: Task, texts: pl.DataFrame, examples: Examples, failures: Fa
             return told_kinds(texts, examples)
     except FieldError:
         said = task.open(MESSAGES).having("text_id", texts["text_id"]).select("field", "text_id").unique().collect()
-    first = said.group_by("text_id").agg(pl.col("field").min())
     frames, failed = [COLUMNS.to_frame(eager=True)], dict[str, str]()
-    for _, of_field in texts.join(first, on="text_id", how="left").group_by("field", maintain_order=True):
-        frames.append(_halved(of_field.drop("field").sort("text_id"), examples, failed))
+    for _, of_field in by_first_field(texts, said):
+        frames.append(_halved(of_field.sort("text_id"), examples, failed))
     in_fields = said.filter(pl.col("text_id").is_in(list(failed))).sort("field", "text_id")
     for (field,), of_field in in_fields.group_by("field", maintain_order=True):
         reason = f"of {of_field.height} of its texts the kind could not be told: {failed[of_field['text_id'][0]]}"

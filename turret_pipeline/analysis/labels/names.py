@@ -2,11 +2,11 @@
 
 A label is a phrase of the topic's own texts (`labels.phrases`), best of two or three telling words. Many of the topic's
 typical texts must hold it and few of other topics' (share and log ratio, as in c-TF-IDF), and none of its words may be
-rare among the topic's messages (`labels.shares`); among the best of these the
-one is taken whose meaning is nearest the topic and not near its next neighbour, seen from the middle of all topics. The
-meaning of a phrase is its embedding where the caller lends the model, else the mean vector of the texts that hold it.
-A single word is a last resort; a topic without a telling phrase, such as one of thanks, is named by a short typical
-text. A theme is named by a phrase that its topics share, or by two words. Not here: language models.
+rare among the topic's messages (`labels.shares`); among the best of these the one is taken whose meaning is nearest the
+topic and not near its next neighbour, seen from the middle of all topics. The meaning of a phrase is its embedding
+where the caller lends the model, else the mean vector of the texts that hold it. A single word is a last resort; a
+topic without a telling phrase, such as one of thanks, is named by a short typical text. Not here: themes
+(`labels.themes`), summaries (`labels.summaries`), language models.
 """
 
 from __future__ import annotations

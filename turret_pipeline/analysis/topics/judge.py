@@ -3,8 +3,8 @@
 Two things are asked of it and multiplied. Its clusters are apart: the simplified leave-one-out silhouette (Hruschka,
 de Castro, Campello 2004) of the vectors. And they can be recognised: the share of texts that a ridge classifier fitted
 on the other half of the texts puts where the partition has them (the idea of prediction strength, Tibshirani, Walther
-2005). Both follow from products of the texts with sums over clusters, which add up when clusters are merged: so a whole
-tree of merges is judged in about the time of its finest level.
+2005). By it a refit tells whether fresh clusters are better than those that there are; which level of the merges a fit
+keeps is told by `topics.apart`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Judge:
         return self.measure(clusters).quality()
 
     def measure(self, clusters: np.ndarray) -> Measure:
-        """Return what the quality of `clusters`, and of any merge of them, follows from."""
+        """Return what the quality of `clusters` follows from."""
         clusters = clusters[: len(self._vectors)]
         kept = np.flatnonzero(clusters >= 0)
         names, numbers = np.unique(clusters[kept], return_inverse=True)
@@ -55,7 +55,7 @@ class Judge:
 
 @dataclass(frozen=True)
 class Measure:
-    """A partition as its judge sees it. All but the sizes add up when clusters are merged, so merges cost little.
+    """A partition as its judge sees it.
 
     names: of the clusters, int64 (n_clusters,). numbers: place in `names` of each kept text's cluster, (n_kept,).
     sums: of the clusters' vectors, float32 (n_clusters, n_dims). near: products of the texts with them.
@@ -85,13 +85,3 @@ class Measure:
         apart = ((own - other) / np.maximum(np.maximum(1 - own, 1 - other), 1e-6)).sum() / self.n_texts
         recognised = self.votes[self.numbers, rows] >= self.votes.max(axis=0)
         return float(apart * recognised.sum() / self.n_texts)
-
-    def merged(self, into: np.ndarray) -> Measure:
-        """Return the measure after merging; into: the new cluster of each, int64 (n_clusters,)."""
-        names, first, places = np.unique(into, return_index=True, return_inverse=True)
-        sums, near, votes = self.sums[first], self.near[first], self.votes[first]
-        for goes in np.setdiff1d(np.arange(len(into)), first):
-            sums[places[goes]] += self.sums[goes]
-            near[places[goes]] += self.near[goes]
-            votes[places[goes]] += self.votes[goes]
-        return Measure(names, places[self.numbers], sums, near, votes, self.n_texts)
