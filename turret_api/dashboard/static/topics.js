@@ -116,7 +116,7 @@ const closeness = ({ n_close: close, data }) =>
         "p",
         { class: "muted", id: "closeness" },
         close
-          ? `${count(close, "message")} ${close === 1 ? "says" : "say"} about this.`
+          ? `${plural(close, "message")} ${close === 1 ? "says" : "say"} about this.`
           : "Nothing close to this was said. The nearest messages:",
       )
     : null;
