@@ -106,6 +106,14 @@ def settle(graph: sp.csr_matrix, words: sp.csr_matrix, clusters: np.ndarray) -> 
                 continue
             found = np.exp(found - found.max(axis=1, keepdims=True))
             found /= found.sum(axis=1, keepdims=True)
-            blocks.append(sp.csr_matrix(np.where(found < LEAST_MEMBERSHIP, 0, found)))
+            blocks.append(_above(found, LEAST_MEMBERSHIP))
         member = sp.vstack(blocks, format="csr") if blocks else member
     return np.unique(clusters, return_inverse=True)[1].astype(np.int64)
+
+
+def _above(matrix: np.ndarray, least: float) -> sp.csr_matrix:
+    """Return the entries of at least `least`, the others as 0: csr_matrix(matrix) looks at each entry for far longer."""
+    is_kept = matrix >= least
+    kept = np.flatnonzero(is_kept)
+    starts = np.concatenate([[0], np.cumsum(np.count_nonzero(is_kept, axis=1))])
+    return sp.csr_matrix((matrix.ravel()[kept], kept % matrix.shape[1], starts), matrix.shape)
