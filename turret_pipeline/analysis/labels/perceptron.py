@@ -63,14 +63,19 @@ class Perceptron:
         lower = word.lower()
         shape = ("X" if word[:1].isupper() else "x") + ("d" if any(map(str.isdigit, word)) else "")
         ends = (f"suf3 {lower[-3:]}", f"suf2 {lower[-2:]}", f"suf1 {lower[-1:]}", f"pre1 {lower[:1]}")
-        return self._rows("bias", *ends, f"shape {shape}", f"w {lower}").sum(axis=0)
+        return self._sum("bias", *ends, f"shape {shape}", f"w {lower}")
 
     def _of_neighbour(self, word: str) -> np.ndarray:
         """Return what `word`, in lower case, says of the word two and one after it, and one and two before it."""
         return self._rows(f"w-2 {word}", f"w-1 {word}", f"w+1 {word}", f"w+2 {word}")
 
     def _of_tags(self, last: str, before: str) -> np.ndarray:
-        return self._rows(f"t-1 {last}", f"t-2 {before}", f"t-1t-2 {last} {before}").sum(axis=0)
+        return self._sum(f"t-1 {last}", f"t-2 {before}", f"t-1t-2 {last} {before}")
+
+    def _sum(self, *features: str) -> np.ndarray:
+        """Return the sum of the features' weights: int64 (n_classes,), in thousandths."""
+        sums: np.ndarray = self._rows(*features).sum(axis=0)
+        return sums
 
     def _rows(self, *features: str) -> np.ndarray:
         """Return the weights of the features: int32 (n_features, n_classes), in thousandths."""

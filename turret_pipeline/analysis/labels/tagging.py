@@ -117,14 +117,16 @@ def _close(found: list[Word], sentence: list[str], places: list[int]) -> None:
     """Give the words at these places what they are in their sentence, which is over."""
     tags = _tagger().tag(sentence) if sentence else []
     for place, word, tag in zip(places, sentence, tags, strict=True):
-        before = found[place - 1] if place else Word("", "", BREAK)
+        before = found[place - 1].kind if place else BREAK
         lower = word.lower()
         found[place] = Word(word, _FULL.get(lower, lower), _kind(lower, tag, before))
     sentence.clear()
     places.clear()
 
 
-def _kind(word: str, tag: str, before: Word) -> str:
+@lru_cache(maxsize=65_536)
+def _kind(word: str, tag: str, before: str) -> str:
+    """Return what `word`, in lower case, is by its tag and the kind of the word before."""
     universal, _, form = tag.partition("|")
     if word in ("not", "n't", "never", "no") and universal != "DET":
         return NOT
@@ -132,15 +134,15 @@ def _kind(word: str, tag: str, before: Word) -> str:
         return BREAK
     if word in _QUESTIONS:
         return QUESTION
-    if word in _POSSESSIVES and (word != "'s" or before.kind in (NOUN, NAME)):
+    if word in _POSSESSIVES and (word != "'s" or before in (NOUN, NAME)):
         return DETERMINER if universal != "AUX" else AUXILIARY
     if word in _QUANTITIES and universal in ("ADJ", "DET"):
         return DETERMINER
     if word == "to":
         return PREPOSITION if universal == "ADP" else TO
-    if word in _PARTICLES and universal in ("ADP", "ADV") and before.kind in (VERB, ING, PAST, NOUN):
+    if word in _PARTICLES and universal in ("ADP", "ADV") and before in (VERB, ING, PAST, NOUN):
         return PARTICLE if universal == "ADV" or word in ("up", "out", "off", "down", "back", "away") else PREPOSITION
-    if word in _TIMES and universal not in ("VERB", "AUX") and (word not in ("am", "pm") or before.kind == NUMBER):
+    if word in _TIMES and universal not in ("VERB", "AUX") and (word not in ("am", "pm") or before == NUMBER):
         return ADVERB
     if universal == "VERB" or (word in _NEVER_NOUNS and universal in ("NOUN", "PROPN", "ADJ")):
         if word in _BE and lemma(word, "VERB") == "be":

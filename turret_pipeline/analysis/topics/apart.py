@@ -22,8 +22,8 @@ to a text are most of its topic."""
 LEAST_OTHERS = 3
 """Texts of a cluster, beside a text and those linked to it, that its closeness can be told from; with fewer it is 0."""
 
-BLOCK = 2_048
-"""Texts whose cosines to the linked ones are computed at once."""
+BLOCK = 256
+"""Texts whose cosines to the linked ones are computed at once: more would not stay near the processor's caches."""
 
 
 class Apartness:
