@@ -17,6 +17,7 @@ import polars as pl
 from turret_pipeline.analysis.labels.language_model import Suggest
 from turret_pipeline.analysis.labels.names import Embed
 from turret_pipeline.analysis.labels.printable import is_visible
+from turret_pipeline.analysis.topics.centroids import cosines_to
 from turret_pipeline.analysis.topics.clusters import GraphClusters
 from turret_pipeline.analysis.topics.last_fit import LastFit
 from turret_pipeline.analysis.topics.map import find_themes, place_texts, place_topics
@@ -174,7 +175,7 @@ def _assignments(text_ids: pl.Series, vectors: np.ndarray, clusters: np.ndarray,
         {
             "text_id": text_ids,
             "topic_id": pl.select(pl.when(pl.Series(~free)).then(topics["topic_id"].gather(own))).to_series(),
-            "similarity": np.einsum("ij,ij->i", vectors, centroids[nearest]).astype(np.float64),
+            "similarity": cosines_to(vectors, centroids, nearest).astype(np.float64),
             "x": places[:, 0],
             "y": places[:, 1],
         },

@@ -26,8 +26,8 @@ EXACT_UP_TO = 5_000
 CELLS_A_ROOT = 3
 """Cells for each one of the root of the number of texts: 340 of 13,000, 1,340 of 200,000."""
 
-N_CELLS_PROBED = 24
-"""Cells with which the texts of a cell are compared: they have 97 to 99 in 100 of the 15 nearest."""
+N_CELLS_PROBED = 16
+"""Cells with which the texts of a cell are compared: they have 95 to 98 in 100 of the 15 nearest."""
 
 N_VOTES = 4
 """Cells nearest to a text, which it asks to be compared with: what most texts of a cell ask for is probed."""
