@@ -28,6 +28,13 @@ def test_the_language_of_a_text_is_told() -> None:
     assert found == [language for language in SAID for _ in range(5)] + ["", ""]
 
 
+def test_all_texts_are_read_where_the_first_are_in_more_than_one_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turret_pipeline.analysis.labels.languages.FIRST_READ", 10)
+    assert languages_of([SAID["de"]] * 11 + [SAID["fr"]]) == ["de"] * 12  # one mistake in many is none
+    mixed = [SAID["de"]] * 9 + [SAID["fr"]] * 2 + [SAID["de"]]
+    assert languages_of(mixed) == ["de"] * 9 + ["fr"] * 2 + ["de"]
+
+
 def test_a_topic_is_named_in_the_language_of_most_of_its_messages_else_in_english() -> None:
     languages = ["de"] * 6 + ["en"] * 3 + ["fr"] * 3 + ["es"] * 3 + ["en"] * 2 + ["zh"] * 3
     clusters = np.asarray([0] * 9 + [1] * 11)

@@ -27,6 +27,9 @@ SOME = 0.02
 FEWEST = 0.02
 """Share of the texts below which a language is believed to be a mistake."""
 
+FIRST_READ = 4_000
+"""Texts that tell whether there is more than one language; in most fields there is not, and no more are read."""
+
 LEAST = 0.3
 """Probability below which a text is not believed to be in a language."""
 
@@ -42,16 +45,29 @@ def stop_words(language: str) -> frozenset[str]:
 
 
 def languages_of(texts: Sequence[str]) -> list[str]:
-    """Return the language of each text, `UNKNOWN` where none is likely."""
-    told = languages(texts)
-    likeliest = Counter(next(iter(each), UNKNOWN) for each in told)
-    usual = {name for name, count in likeliest.items() if count >= FEWEST * len(texts)}
+    """Return the language of each text, `UNKNOWN` where none is likely; the first texts are a random sample of all.
+
+    Where next to none of the first is in another language than the others, all are taken to be in that one.
+    """
+    told = languages(texts[:FIRST_READ])
+    if len(texts) > FIRST_READ:
+        usual = _usual(told, FEWEST / 2)
+        if len(usual) < 2:
+            return [next(iter(usual), UNKNOWN)] * len(texts)
+        told += languages(texts[FIRST_READ:])
+    usual = _usual(told, FEWEST)
     return [
         next((name for name, likely in each.items() if name in usual and likely >= LEAST), UNKNOWN)
         if any(map(str.isalpha, text))
         else UNKNOWN
         for text, each in zip(texts, told, strict=True)
     ]
+
+
+def _usual(told: Sequence[dict[str, float]], least: float) -> set[str]:
+    """Return the languages that at least this share of the texts are likeliest to be in."""
+    likeliest = Counter(next(iter(each), UNKNOWN) for each in told)
+    return {name for name, count in likeliest.items() if count >= least * len(told)} - {UNKNOWN}
 
 
 def main_languages(said_in: Sequence[str], clusters: np.ndarray, n_messages: np.ndarray, n_topics: int) -> list[str]:

@@ -79,8 +79,9 @@ class Shares:
         self._totals = np.maximum(np.asarray(members.sum(axis=1)).ravel(), 1.0)
         self._shares = (sp.diags(1 / self._totals) @ (members @ said)).tocsr()
         self._sums = np.asarray(self._shares.sum(axis=0)).ravel()
-        self._words, self._numbers = np.array(list(numbers), dtype=object), numbers
+        self._words = np.array(list(numbers), dtype=object)
         self._common: dict[int, frozenset[str]] = {}
+        self._of_topic: dict[int, dict[str, float]] = {}
 
     def may_hold(self, topic: int, words: Collection[str]) -> bool:
         """Return whether no word of these, which are `counted_as` such, is rare in the topic."""
@@ -111,8 +112,11 @@ class Shares:
         return float(np.exp(np.log(np.maximum(shares, 1e-3)).mean())) if shares else 0.0
 
     def _share(self, topic: int, word: str) -> float:
-        column = self._numbers.get(word)
-        return 0.0 if column is None else float(self._shares[topic, column])
+        if topic not in self._of_topic:
+            start, end = self._shares.indptr[topic : topic + 2]
+            words = self._words[self._shares.indices[start:end]]
+            self._of_topic[topic] = dict(zip(words, self._shares.data[start:end].tolist(), strict=True))
+        return self._of_topic[topic].get(word, 0.0)
 
     def common(self, topic: int) -> frozenset[str]:
         """Return the words that the topic's messages say and that are not rare there."""

@@ -22,8 +22,8 @@ to a text are most of its topic."""
 LEAST_OTHERS = 3
 """Texts of a cluster, beside a text and those linked to it, that its closeness can be told from; with fewer it is 0."""
 
-BLOCK = 2_048
-"""Texts whose cosines to the linked ones are computed at once."""
+BLOCK = 256
+"""Texts whose cosines to the linked ones are computed at once: more would not stay near the processor's caches."""
 
 
 class Apartness:
@@ -38,11 +38,11 @@ class Apartness:
         n_clusters, n_scored = int(clusters.max()) + 1, min(len(vectors), SCORED_TEXTS)
         self._own = clusters[:n_scored]
         member = sp.csr_matrix((np.ones(len(clusters), dtype=np.float32), (clusters, np.arange(len(clusters)))))
-        self._near = vectors[:n_scored] @ np.asarray(member @ vectors).T
-        self._counts = np.tile(np.bincount(clusters).astype(np.float32), (n_scored, 1))
+        self._near = np.asarray(member @ vectors) @ vectors[:n_scored].T  # by cluster and text
+        self._counts = np.repeat(np.bincount(clusters).astype(np.float32)[:, None], n_scored, axis=1)
         rows = np.arange(n_scored)
-        self._near[rows, self._own] -= 1
-        self._counts[rows, self._own] -= 1
+        self._near[self._own, rows] -= 1
+        self._counts[self._own, rows] -= 1
         for start in range(0, n_scored, BLOCK):
             links = graph[start : min(start + BLOCK, n_scored)]
             asking, linked = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr)), links.indices
@@ -51,18 +51,19 @@ class Apartness:
             closest = order[np.arange(len(order)) - links.indptr[asking[order]] < len(vectors) // TEXTS_A_LINK]
             asking, linked, cosines = asking[closest], linked[closest], cosines[closest]
             for sums, values in ((self._near, cosines), (self._counts, np.ones_like(cosines))):
-                found = sp.csr_matrix((values, (asking, clusters[linked])), (links.shape[0], n_clusters))
-                sums[start : start + links.shape[0]] -= found.toarray()
+                found = sp.csr_matrix((values, (clusters[linked], asking)), (n_clusters, links.shape[0]))
+                sums[:, start : start + links.shape[0]] -= found.toarray()
 
     def of_level(self, into: np.ndarray) -> float:
         """Return the mean silhouette, -1 to 1, after the clusters were merged; into: new number of each, from 0."""
         n_clusters, rows = int(into.max()) + 1, np.arange(len(self._own))
         if n_clusters < 2:
             return 0.0
-        merged = sp.csr_matrix((np.ones(len(into), dtype=np.float32), (np.arange(len(into)), into))).toarray()
-        near, counts, own = self._near @ merged, self._counts @ merged, into[self._own]
-        mean = np.where(counts >= 1, near / np.maximum(counts, 1), -1.0)
-        inside = np.where(counts[rows, own] >= LEAST_OTHERS, mean[rows, own], 0.0)
-        mean[rows, own] = -1.0
-        outside = mean.max(axis=1)
+        merged = sp.csr_matrix((np.ones(len(into), dtype=np.float32), (into, np.arange(len(into)))))
+        mean, counts, own = merged @ self._near, merged @ self._counts, into[self._own]
+        mean /= np.maximum(counts, 1)
+        mean[counts < 1] = -1.0
+        inside = np.where(counts[own, rows] >= LEAST_OTHERS, mean[own, rows], 0.0)
+        mean[own, rows] = -1.0
+        outside = mean.max(axis=0)
         return float(((inside - outside) / np.maximum(np.maximum(1 - inside, 1 - outside), 1e-6)).mean())

@@ -107,6 +107,15 @@ class CountedWords(CountVectorizer):  # type: ignore[misc, unused-ignore]
 class TopicModel(BERTopic):  # type: ignore[misc, unused-ignore]
     """BERTopic without what our parts have done already, and with one slow loop made fast."""
 
+    def _reduce_dimensionality(
+        self, embeddings: np.ndarray, y: np.ndarray | None = None, partial_fit: bool = False
+    ) -> np.ndarray:
+        """Return the vectors as they are: BERTopic's own copies them, which for many texts is half a gigabyte."""
+        if type(self.umap_model) is not BaseDimensionalityReduction:
+            reduced: np.ndarray = super()._reduce_dimensionality(embeddings, y, partial_fit)
+            return reduced
+        return embeddings
+
     def _c_tf_idf(
         self, documents_per_topic: pd.DataFrame, fit: bool = True, partial_fit: bool = False
     ) -> tuple[sp.csr_matrix, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 OUTLIER_FENCE = 3.0
@@ -9,6 +11,9 @@ OUTLIER_FENCE = 3.0
 
 LEAST_RADIUS = 0.15
 """Cosine below which two texts have nothing in common, with sentence embeddings."""
+
+BLOCK = 4_096
+"""Texts whose cosines are computed at once: the centroids of all at once are as large as their vectors."""
 
 
 class CentroidModel:
@@ -40,15 +45,31 @@ class CentroidModel:
 def centroids_of(vectors: np.ndarray, clusters: np.ndarray, n_clusters: int) -> np.ndarray:
     """Return the mean direction of each cluster's vectors: float32 of shape (n_clusters, n_dims), unit rows."""
     sums = np.zeros((n_clusters, vectors.shape[1]), dtype=np.float64)
-    for cluster in range(n_clusters):
-        sums[cluster] = vectors[clusters == cluster].sum(axis=0, dtype=np.float64)
+    for cluster, members in enumerate(members_of(clusters, n_clusters)):
+        sums[cluster] = vectors[members].sum(axis=0, dtype=np.float64)
     centroids: np.ndarray = (sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)).astype(np.float32)
     return centroids
 
 
+def members_of(clusters: np.ndarray, n_clusters: int) -> list[np.ndarray]:
+    """Return the rows of each cluster, in order; clusters: from 0, -1 for none."""
+    order = np.argsort(clusters, kind="stable")
+    bounds = np.searchsorted(clusters[order], np.arange(n_clusters + 1))
+    return [order[start:end] for start, end in pairwise(bounds)]
+
+
+def cosines_to(vectors: np.ndarray, centroids: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Return each text's cosine to the centroid of its cluster, which it has: float32 of shape (n_texts,)."""
+    found = np.empty(len(vectors), dtype=np.float32)
+    for start in range(0, len(vectors), BLOCK):
+        part = slice(start, start + BLOCK)
+        found[part] = np.einsum("ij,ij->i", vectors[part], centroids[clusters[part]])
+    return found
+
+
 def own_cosine(vectors: np.ndarray, centroids: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     """Return each text's cosine to its centroid, to the nearest where it has none: float64 of shape (n_texts,)."""
-    cosine: np.ndarray = np.einsum("ij,ij->i", vectors, centroids[np.maximum(clusters, 0)]).astype(np.float64)
+    cosine = cosines_to(vectors, centroids, np.maximum(clusters, 0)).astype(np.float64)
     free = clusters < 0
     cosine[free] = (vectors[free] @ centroids.T).max(axis=1)
     return cosine

@@ -17,6 +17,7 @@ import polars as pl
 from turret_pipeline.analysis.labels.language_model import Suggest
 from turret_pipeline.analysis.labels.names import Embed
 from turret_pipeline.analysis.labels.printable import is_visible
+from turret_pipeline.analysis.topics.centroids import cosines_to
 from turret_pipeline.analysis.topics.clusters import GraphClusters
 from turret_pipeline.analysis.topics.last_fit import LastFit
 from turret_pipeline.analysis.topics.map import find_themes, place_texts, place_topics
@@ -76,11 +77,12 @@ def fit_topics(
     embed: the model behind the vectors, as `Embedder.embed`: labels are better with it. suggest: a language model that
         may give new topics other names and summaries (`labels.language_model`).
     """
-    texts = texts.unique("text_id").sort("text_id")
-    usable = texts.filter(is_visible(pl.col("text")))
+    # Without the vectors, which for many texts are half a gigabyte.
+    said = texts.select("text_id", "text", "n_messages").with_row_index("row").unique("text_id").sort("text_id")
+    usable = said.filter(is_visible(pl.col("text")))
     # text_id is a hash, so the first rows in its order are a random sample, and nearly the same one at the next fit.
     sample = usable.head(MAX_FIT_TEXTS)
-    nothing = TopicFit(TOPIC_SCHEMA.to_frame(), _unassigned(texts["text_id"]))
+    nothing = TopicFit(TOPIC_SCHEMA.to_frame(), _unassigned(said["text_id"]))
     if sample.height < MIN_TEXTS:
         return nothing
 
@@ -90,7 +92,7 @@ def fit_topics(
     from turret_pipeline.analysis.topics.density import DensityClusters
     from turret_pipeline.analysis.topics.refit import SteadyClusters
 
-    vectors, words = unit_matrix(sample["vector"]), sample["text"].to_list()
+    vectors, words = unit_matrix(texts["vector"].gather(sample["row"])), sample["text"].to_list()
     terms = count_terms(words)
     last = LastFit(previous_topics, previous_assignments, held, given_labels)
     fresh = DensityClusters(seed=seed) if clusters == "hdbscan" else GraphClusters(terms, seed=seed)
@@ -109,9 +111,9 @@ def fit_topics(
     topics = topics.with_columns(fitted_texts=pl.lit(usable.height, dtype=pl.Int64))
 
     assignments = _assignments(sample["text_id"], vectors, found.clusters_, topics.filter(pl.col("level") == 0))
-    left_over = texts.join(sample.select("text_id"), on="text_id", how="anti")
+    left_over = texts.join(sample.select("text_id"), on="text_id", how="anti").unique("text_id")
     assignments = pl.concat([assignments, assign_texts(left_over, topics)]).sort("text_id")
-    return TopicFit(count_messages(topics, assignments, texts), assignments)
+    return TopicFit(count_messages(topics, assignments, said), assignments)
 
 
 def assign_texts(texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
@@ -155,7 +157,7 @@ def unit_matrix(vectors: pl.Series) -> np.ndarray:
     """Return a list column as float32 of shape (n_rows, n_dims) with rows of unit length (zero rows stay zero)."""
     flat = vectors.explode(empty_as_null=False, keep_nulls=False).to_numpy().astype(np.float32, copy=False)
     matrix = flat.reshape(len(vectors), -1) if len(vectors) else np.zeros((0, 1), dtype=np.float32)
-    length = np.linalg.norm(matrix, axis=1, keepdims=True)
+    length = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))[:, None]  # norm() copies the matrix
     unit: np.ndarray = np.divide(matrix, length, out=np.zeros_like(matrix), where=length > 0)
     return unit
 
@@ -173,7 +175,7 @@ def _assignments(text_ids: pl.Series, vectors: np.ndarray, clusters: np.ndarray,
         {
             "text_id": text_ids,
             "topic_id": pl.select(pl.when(pl.Series(~free)).then(topics["topic_id"].gather(own))).to_series(),
-            "similarity": np.einsum("ij,ij->i", vectors, centroids[nearest]).astype(np.float64),
+            "similarity": cosines_to(vectors, centroids, nearest).astype(np.float64),
             "x": places[:, 0],
             "y": places[:, 1],
         },

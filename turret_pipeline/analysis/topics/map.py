@@ -17,6 +17,8 @@ from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import pdist, squareform
 
+from turret_pipeline.analysis.topics.centroids import cosines_to
+
 N_SWEEPS = 60
 """Sweeps of stress majorisation; later ones move nothing that an eye could see."""
 
@@ -109,7 +111,7 @@ def place_texts(
     shift = base[None, :, :] - (centroids @ centroids.T)[:, :, None] * base[:, None, :]
     lengths = np.linalg.norm(shift, axis=2)[~np.eye(len(centroids), dtype=bool)]
     reach = float(np.median(lengths)) if len(lengths) else 1.0
-    cosine = np.einsum("ij,ij->i", vectors, centroids[nearest])
+    cosine = cosines_to(vectors, centroids, nearest)
     moved = vectors @ lean - cosine[:, None] * base[nearest]
     length = np.maximum(np.linalg.norm(moved, axis=1), 1e-12)
     within = np.where(fits, np.tanh(2.5 * length / max(reach, 1e-12)), OUTSIDE)

@@ -20,10 +20,21 @@ N_NEIGHBOURS = 15
 WORD_WEIGHT = 0.3
 """Of the tf-idf cosine beside the embeddings' cosine; 0.1 to 1 do nearly as well, 0 costs 0.02 to 0.04 accuracy."""
 
-EXACT_UP_TO = 30_000
-"""Texts up to which every pair is compared; past it a text is compared with those of the nearest cells only."""
+EXACT_UP_TO = 5_000
+"""Texts up to which every pair is compared; past it a text is compared with those of some cells only."""
+
+CELLS_A_ROOT = 3
+"""Cells for each one of the root of the number of texts: 340 of 13,000, 1,340 of 200,000."""
 
 N_CELLS_PROBED = 16
+"""Cells with which the texts of a cell are compared: they have 95 to 98 in 100 of the 15 nearest."""
+
+N_VOTES = 4
+"""Cells nearest to a text, which it asks to be compared with: what most texts of a cell ask for is probed."""
+
+N_DIRECTIONS, FROM_TEXTS = 128, 20_000
+"""Principal directions in which cells are told, and texts from which these follow."""
+
 MOST_ASKING = 512
 """Texts that are compared with others at once: what they give still lies in the processor's cache."""
 
@@ -56,9 +67,9 @@ def neighbour_graph(counts: sp.csr_matrix, vectors: np.ndarray) -> sp.csr_matrix
 def nearest_neighbours(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Return (row numbers, cosines) of each row's k nearest others, nearest first; int32 and float32, (n_texts, k).
 
-    All pairs up to `EXACT_UP_TO` rows; past it by an inverted file (Jegou, Douze, Schmid 2011) over about sqrt(n)
-    cells. In float32, though bfloat16 takes half the time where the processor multiplies such: its cosines are off by
-    0.002, so the same messages would have other topics on another processor.
+    All pairs up to `EXACT_UP_TO` rows; past it by an inverted file (Jegou, Douze, Schmid 2011). In float32, though
+    bfloat16 takes half the time where the processor multiplies such: its cosines are off by 0.002, so the same messages
+    would have other topics on another processor.
     """
     import torch
 
@@ -139,18 +150,31 @@ def _blocks(vectors: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor 
         for asking in torch.split(torch.arange(n_texts), MOST_ASKING):
             yield asking, None, asking
         return
-    n_cells = int(np.sqrt(n_texts))
-    training = vectors[: 40 * n_cells]
-    centres = training[:n_cells].clone()
-    for _ in range(4):
-        own = (training @ centres.T).argmax(dim=1)
-        sums = torch.zeros_like(centres).index_add_(0, own, training)
-        centres = torch.where(sums.norm(dim=1, keepdim=True) > 0, torch.nn.functional.normalize(sums, dim=1), centres)
-    own = torch.cat([(rows @ centres.T).argmax(dim=1) for rows in torch.split(vectors, 8192)])
-    order = torch.argsort(own, stable=True)
-    members = torch.split(order, torch.bincount(own, minlength=n_cells).tolist())
-    near = torch.topk(centres @ centres.T, min(N_CELLS_PROBED, n_cells), dim=1).indices
+    members, probed = _cells(vectors)
     for cell, inside in enumerate(members):
-        pool = torch.cat([inside, *(members[other] for other in near[cell].tolist() if other != cell)])
+        pool = torch.cat([inside, *(members[other] for other in probed[cell].tolist() if other != cell)])
         for places in torch.split(torch.arange(len(inside)), MOST_ASKING):
             yield inside[places], pool, places
+
+
+def _cells(vectors: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
+    """Return the rows of each cell, and the cells that each is compared with: (n_cells, `N_CELLS_PROBED` or fewer)."""
+    import torch
+
+    n_cells = int(CELLS_A_ROOT * np.sqrt(len(vectors)))
+    some = vectors[:FROM_TEXTS]
+    reduced = vectors @ torch.linalg.eigh(some.T @ some).eigenvectors[:, -N_DIRECTIONS:]
+
+    def nearest(rows: torch.Tensor, k: int) -> torch.Tensor:
+        return torch.cat([torch.topk(part @ centres.T, k, dim=1).indices for part in torch.split(rows, 8_192)])
+
+    training = reduced[: 40 * n_cells]
+    centres = training[:n_cells].clone()
+    for _ in range(4):
+        sums = torch.zeros_like(centres).index_add_(0, nearest(training, 1)[:, 0], training)
+        centres = torch.where(sums.norm(dim=1, keepdim=True) > 0, torch.nn.functional.normalize(sums, dim=1), centres)
+    near = nearest(reduced, N_VOTES)
+    own = near[:, 0]
+    votes = torch.bincount((own[:, None] * n_cells + near).ravel(), minlength=n_cells**2).reshape(n_cells, n_cells)
+    probed = torch.topk(votes + 0.5 * (centres @ centres.T), min(N_CELLS_PROBED, n_cells), dim=1).indices
+    return torch.split(torch.argsort(own, stable=True), torch.bincount(own, minlength=n_cells).tolist()), probed

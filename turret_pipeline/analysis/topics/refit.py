@@ -14,7 +14,14 @@ from typing import Protocol
 
 import numpy as np
 
-from turret_pipeline.analysis.topics.centroids import CentroidModel, centroids_of, join_nearest, own_cosine, radius_of
+from turret_pipeline.analysis.topics.centroids import (
+    CentroidModel,
+    centroids_of,
+    join_nearest,
+    members_of,
+    own_cosine,
+    radius_of,
+)
 from turret_pipeline.analysis.topics.clusters import MIN_SIZE
 from turret_pipeline.analysis.topics.density import dense_groups
 from turret_pipeline.analysis.topics.judge import Judge
@@ -164,8 +171,7 @@ def _without_outliers(clusters: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         return clusters
     cosine = own_cosine(vectors, centroids_of(vectors, clusters, n_topics), clusters)
     found = clusters.copy()
-    for cluster in range(n_topics):
-        members = clusters == cluster
-        if members.any():
-            found[members & (cosine < radius_of(cosine[members]))] = -1
+    for members in members_of(clusters, n_topics):
+        if len(members):
+            found[members[cosine[members] < radius_of(cosine[members])]] = -1
     return found
