@@ -20,7 +20,7 @@ def open_lake_embedder(
     """Return the loaded model; after this call the lake keeps it converted, if it can be.
 
     model: as in the settings. in_turn: returns a block that one process is in at a time: there the model is converted,
-    which takes half a minute, and who waited for that finds it done. Raise `ModelError` where it cannot be loaded.
+    which takes seconds (with torch half a minute), and a process that waited for that finds it done. Raise `ModelError` where it cannot be loaded.
     """
     if (kept := _kept(lake, model)) is not None:
         return open_embedder(model, kept)
