@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Route, expect
 
 from tests.dashboard.conftest import Served, Visitor
 from tests.dashboard.test_overview import numbers, texts
@@ -156,4 +157,28 @@ def test_a_funnel_is_built_step_by_step_and_stands_in_the_address(served: Served
     page.wait_for_url("**steps=t_hotel_search%2Ct_flight_search**")
     page.get_by_role("button", name="Remove step 1").click()
     page.wait_for_url(re.compile("steps=t_flight_search(&|$)"))
+    assert visitor.problems == []
+
+
+@pytest.mark.parametrize(("n_topics", "first"), [(30, "Topics"), (31, "Themes")])
+def test_past_thirty_topics_themes_come_first(n_topics: int, first: str, served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key)
+    page = visitor.page
+
+    def with_more_topics(route: Route) -> None:
+        answer = route.fetch().json()
+        if "level=1" not in route.request.url:
+            requests = [each for each in answer["data"] if each["topic_id"].startswith("t_")]
+            more = range(n_topics - len(requests))
+            answer["data"] += [{**requests[0], "topic_id": f"t_more_{n}", "label": f"More {n}"} for n in more]
+        route.fulfill(json=answer)
+
+    page.route(re.compile(r"/v1/topics(\?|$)"), with_more_topics)
+    for path in ("/topics", "/journeys"):
+        visitor.open(path)
+        expect(page.locator("button[aria-pressed=true]", has_text=re.compile("^(Topics|Themes)$"))).to_have_text(first)
+    starts = served.get("/v1/journeys/starts", served.full, level="1" if first == "Themes" else "0")["data"]
+    assert texts(page, "#starts td:first-child") == [start["label"] for start in starts[:10]]
+    page.get_by_role("button", name="Topics" if first == "Themes" else "Themes", exact=True).click()
+    page.wait_for_url(f"**level={0 if first == 'Themes' else 1}**")
     assert visitor.problems == []

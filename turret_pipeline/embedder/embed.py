@@ -10,8 +10,9 @@ What makes it three times as fast as a plain `SentenceTransformer.encode` at the
 
 The default model (`embedder.multilingual`) ships inside packages, so nothing is downloaded; its weights are checked
 against their digests at load. torch is imported when it is needed, not before: the default model never needs it on a
-CPU, and a model that was converted once is opened in a second without it. Not here: caching over runs, which is the pipeline's `embeddings` table, keyed by
-`model_key`. A vector's last bits depend on the machine and on the batch that its text was embedded in.
+CPU, and a model that was converted once is opened in a second without it. Not here: caching over runs, which is the
+pipeline's `embeddings` table, keyed by `model_key`. A vector's last bits depend on the machine and on the batch that
+its text was embedded in.
 """
 
 from __future__ import annotations
