@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 from tests.language_model import Server
 from turret_api.processes.postgres import database
 from turret_pipeline import failpoint
+from turret_pipeline.embedder import open as opening
 from turret_pipeline.embedder.embed import DEFAULT_MODEL
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
@@ -69,6 +70,14 @@ def make_database(database_url: str) -> Iterator[Callable[[], str]]:
 def settings(tmp_path: Path) -> Settings:
     """Settings of a new, empty home."""
     return Settings.from_environment({"TURRET_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_model() -> Iterator[None]:
+    """Every test of the process that opens an embedding model gets the one that is open."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "_open", {})
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,8 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_FAILURES, TABLES
 from turret_pipeline.stages import CHECKS, STAGE_OF, STAGES, containment, topics
 from turret_pipeline.stages.containment import CHEAP_MESSAGES, Failure, FieldError, contained
-from turret_pipeline.stages.embedding_attempt import MOST_ALONE, EmbeddingAttempt
+from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt
+from turret_pipeline.stages.halving import MOST_ALONE
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.stage import Stage
 from turret_pipeline.stages.work import Work

@@ -1,14 +1,16 @@
 """The project's embedding model, opened with what the lake keeps of it.
 
-To open it takes seconds, and several stages of a build need it: a process keeps the one that it used last open.
+To open it takes seconds, so what asks for it while it is open in the process gets the same one. It is not kept open for
+that: once many texts went through it, it holds hundreds of megabytes, which a fit may need.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import AbstractContextManager, nullcontext
+from weakref import WeakValueDictionary
 
 from turret_pipeline.embedder.embed import Embedder, model_key, open_embedder
 from turret_pipeline.embedder.kept import keeps_model, read_model, write_model
@@ -16,8 +18,8 @@ from turret_pipeline.embedder.runtime import ConvertedModel
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 
-_open: dict[str, Embedder] = {}
-"""The embedder that the process used last, by its key."""
+_open: MutableMapping[str, Embedder] = WeakValueDictionary()
+"""The embedders that are in use in the process, by their keys."""
 
 
 def open_lake_embedder(
@@ -43,7 +45,6 @@ def open_lake_embedder(
 
 
 def _opened(embedder: Embedder) -> Embedder:
-    _open.clear()
     _open[embedder.key] = embedder
     return embedder
 

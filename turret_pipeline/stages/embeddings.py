@@ -53,8 +53,8 @@ def bring(task: Task) -> Outcome:
     the same chunks: a vector's last bits depend on the batch that its text was embedded in. Vectors of another version
     of the method go first, all of them: distances between vectors of two methods mean nothing. (Of the first version
     those of short texts stay: both give the same.) So do those of texts that are read otherwise since frames were
-    found, and, once events were taken back, those of texts that are gone. Those of another model go last: until each text
-    that can be has a vector of the one in use, search still has theirs. Topics keep their ids by texts, not by vectors.
+    found, and, once events were taken back, those of texts that are gone. Those of another model go last: until each
+    text that can be has a vector of the one in use, search has theirs. Topics keep their ids by texts, not by vectors.
     Texts that topics are defined by are embedded too, said or not.
     """
     outcome, failures = Outcome("embeddings"), Failures(task)
