@@ -16,7 +16,7 @@ from turret_api.accounts import Accounts
 from turret_api.accounts.directory import Directory
 from turret_api.auth import Gate, key_of
 from turret_api.collector.collector import Collector
-from turret_api.dashboard.routes import Dashboard
+from turret_api.dashboard.routes import Dashboard, nothing_here
 from turret_api.dashboard.sessions import Sessions, load_secret
 from turret_api.document import DocumentedAPI
 from turret_api.errors import InvalidKeyError
@@ -64,7 +64,7 @@ def create_app(
         redoc_url=None,
         lifespan=_with_calculator(lifespan or _nothing_to_start, calculator),
     )
-    error_answers.install(app)
+    error_answers.install(app, nothing_here)
     app.add_middleware(Turns, client_of=_client_of(keys, sessions))
     app.add_middleware(BoundedBodies)
     if collector is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -27,11 +29,14 @@ def answer(error: ApiError) -> Response:
     return Response(msgspec.json.encode(error.body()), error.status, error.headers, "application/json")
 
 
-def install(app: FastAPI) -> None:
-    """After this call every error that leaves `app` has the contract's shape."""
+def install(app: FastAPI, nothing_here: Callable[[Request], Response]) -> None:
+    """After this call every error that leaves `app` has the contract's shape.
+
+    nothing_here: the page for a browser that comes to an address at which there is nothing.
+    """
     app.add_exception_handler(ApiError, _answer_api_error)
     app.add_exception_handler(DamageError, _answer_damage)
-    app.add_exception_handler(HTTPException, _answer_framework_error)
+    app.add_exception_handler(HTTPException, partial(_answer_framework_error, nothing_here))
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_exception_handler(Exception, _answer_bug)
 
@@ -46,8 +51,12 @@ async def _answer_damage(_: Request, error: Exception) -> Response:
     return answer(DamagedError(str(error)))
 
 
-async def _answer_framework_error(_: Request, error: Exception) -> Response:
+async def _answer_framework_error(
+    nothing_here: Callable[[Request], Response], request: Request, error: Exception
+) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and "text/html" in request.headers.get("accept", ""):
+        return nothing_here(request)
     words = _WORDS.get(error.status_code) or f"{str(error.detail).rstrip('.')}."
     code = SERVICE_UNAVAILABLE if error.status_code == 503 else INVALID_REQUEST
     return answer(ApiError(error.status_code, code, words, headers=error.headers))

@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 from turret_api import error_answers
 from turret_api.accounts import Accounts
 from turret_api.auth import ADMIN, READ, WRITE, Gate, Principal
+from turret_api.dashboard.routes import nothing_here
 from turret_api.freshness import Freshness
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
@@ -216,7 +217,7 @@ def read_app(
     keys = keys or GivenKeys()
     engine = Engine(lake, calculator)
     app = FastAPI()
-    error_answers.install(app)
+    error_answers.install(app, nothing_here)
     app.include_router(read_router(engine, Gate(keys), Accounts(NOWHERE), Freshness(lake, None, LATE_S)))
     if front:
         app.add_middleware(Front, library=engine.library, keys=keys)

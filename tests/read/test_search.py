@@ -72,6 +72,24 @@ def test_similarity_is_the_cosine_of_query_and_text(api: Api, embedder: Embedder
     assert np.abs(np.array([row["similarity"] for row in rows]) - expected).max() < 0.01
 
 
+def test_what_is_close_is_counted_under_all_filters_on_the_first_page(api: Api) -> None:
+    first = api.get("/v1/messages", q=Q, limit=2)
+    rows = every_page(api, "/v1/messages", q=Q)
+    of_topic = [row for row in rows if row["topic_label"] == "Parcel tracking"]
+    assert 0 < first["n_close"] <= len(of_topic)
+    assert all(row["topic_label"] == "Parcel tracking" for row in rows[: first["n_close"]])
+    assert api.get("/v1/messages", q=Q, topic_id="t_refund")["n_close"] == 0
+    assert api.get("/v1/messages", q=Q, limit=2, cursor=first["next"])["n_close"] is None
+    assert api.get("/v1/messages")["n_close"] is None
+
+
+@pytest.mark.parametrize("q", ["quantum chromodynamics of cheese", "how to grow tomatoes", "qwe asd yxc"])
+def test_where_nothing_close_was_said_none_is_counted_but_the_nearest_are_there(api: Api, q: str) -> None:
+    answer = api.get("/v1/messages", q=q)
+    assert answer["n_close"] == 0
+    assert len(answer["data"]) == 15
+
+
 @pytest.mark.parametrize("limit", [1, 2, 7, 15, 100])
 @pytest.mark.parametrize("first_texts", [1, 1024])
 def test_the_pages_hold_every_message_once_in_order(

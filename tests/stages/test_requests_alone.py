@@ -45,7 +45,7 @@ def more(lake: Lake, part: str, start: int, n: int = 60) -> None:
 
 def field_of(lake: Lake) -> Field:
     work = Work(lake, PROJECT)
-    return Field(work, "prompt", Tables.of(Task(STAGE, work)), 2, True)
+    return Field(work, "prompt", Tables.of(Task(STAGE, work)), STAGE.version, True)
 
 
 def rows(lake: Lake, name: str) -> pl.DataFrame:

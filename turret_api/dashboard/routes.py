@@ -158,6 +158,11 @@ class Dashboard:
         return _html("sign_in.html", status, {"destination": destination, "problem": problem, "signed_in": signed_in})
 
 
+def nothing_here(request: Request) -> Response:
+    """The page for an address at which there is nothing."""
+    return _html("nothing_here.html", 404, {"path": request.url.path})
+
+
 def static_file(request: Request, version: str, name: str) -> Response:
     """One of the dashboard's files."""
     found = files.load(name)

@@ -26,6 +26,12 @@ from turret_pipeline.semantics.language import languages
 ENGLISH_WEIGHT = 0.7
 """Of the English model in the vector of a text that is English for certain; 0.5 to 0.8 do nearly as well."""
 
+LEAST_ENGLISH = 0.1
+"""Probability of English below which the English model is not asked: its part would be of next to no length."""
+
+BATCH_TEXTS = 1_024
+"""Texts in no English that are embedded at once."""
+
 READ_CHARACTERS = 1_000
 """Of a text, from its beginning: about what MiniLM's window of 256 tokens holds."""
 
@@ -44,11 +50,19 @@ class SideBySide:
         self._english, self._other, self.n_dims = english, other, n_english + N_DIMS
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield (rows, their vectors: float32 of unit length) until every text has had its turn, the longest first."""
-        for rows, english in self._english.batches(texts):
-            said = [texts[row][:READ_CHARACTERS] for row in rows]
-            weight = ENGLISH_WEIGHT * english_share(said)[:, None]
-            yield rows, np.hstack([np.sqrt(1 - weight) * self._other.embed(said), np.sqrt(weight) * english])
+        """Yield (rows, their vectors: float32 of unit length) until every text has had its turn: first the English."""
+        said = [text[:READ_CHARACTERS] for text in texts]
+        share = english_share(said)
+        in_english, in_none = np.flatnonzero(share >= LEAST_ENGLISH), np.flatnonzero(share < LEAST_ENGLISH)
+        for places, english in self._english.batches([said[row] for row in in_english]):
+            rows = in_english[places]
+            weight = ENGLISH_WEIGHT * share[rows, None]
+            other = self._other.embed([said[row] for row in rows])
+            yield rows, np.hstack([np.sqrt(1 - weight) * other, np.sqrt(weight) * english])
+        for start in range(0, len(in_none), BATCH_TEXTS):
+            rows = in_none[start : start + BATCH_TEXTS]
+            other = self._other.embed([said[row] for row in rows])
+            yield rows, np.pad(other, ((0, 0), (0, self.n_dims - N_DIMS)))
 
     def encode(self, text: str) -> np.ndarray:
         """Return the vector of one text: float32 of shape (n_dims,), of unit length."""
@@ -72,7 +86,8 @@ def beside(model: ConvertedModel) -> ConvertedModel:
 
 def revision(english: str) -> str:
     """Return a digest of all that vectors of the default model depend on; english: digest of the English weights."""
-    parts = (english, WEIGHTS_SHA256, DIRECTIONS_SHA256, BESIDE, ENGLISH_WEIGHT, READ_CHARACTERS, READ_FOR_LANGUAGE)
+    texts = (ENGLISH_WEIGHT, LEAST_ENGLISH, READ_CHARACTERS, READ_FOR_LANGUAGE)
+    parts = (english, WEIGHTS_SHA256, DIRECTIONS_SHA256, BESIDE, *texts)
     return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
 

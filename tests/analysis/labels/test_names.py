@@ -159,6 +159,31 @@ def test_a_theme_is_named_by_a_noun_that_most_of_its_topics_hold() -> None:
     assert len({*topics, "transfers", "cards", "phone"}) == 8
 
 
+def test_a_noun_of_one_topic_among_others_names_their_theme_with_a_sign_that_there_is_more() -> None:
+    lists = [
+        ["cancel my transfer {}", "cancel the transfers"],
+        ["somebody stole my phone {}", "the phone was stolen"],
+        ["close the account {}", "close my account"],
+    ]
+    namer = Namer(*planted(lists))
+    label = namer.themes(np.asarray([0, 0, 0]), namer.topics())[0]
+    assert label.endswith(" …")
+    assert label.removesuffix(" …") in ("transfers", "phone", "account", "accounts")
+
+
+def test_no_two_themes_have_the_same_noun() -> None:
+    lists = [
+        ["cancel my transfer {}", "cancel the transfers"],
+        ["the transfer is pending", "my transfer is still pending {}"],
+        ["a transfer to china {}", "transfers to china"],
+        ["somebody stole my phone {}", "the phone was stolen"],
+    ]
+    namer = Namer(*planted(lists))
+    labels = [label.removesuffix(" …") for label in namer.themes(np.asarray([0, 0, 1, 1]), namer.topics())]
+    assert labels[0] == "transfers"
+    assert labels[1] not in ("transfer", "transfers")
+
+
 def test_a_theme_whose_topics_have_no_noun_is_named_by_the_first_of_them() -> None:
     namer = Namer(*planted([["thank you"], ["goodbye"]]))
     assert namer.themes(np.asarray([0, 0]), namer.topics()) == ["thank you \u2026"]

@@ -23,7 +23,7 @@ def planted() -> np.ndarray:
 
 CENTROIDS = planted()
 SIZES = np.full(len(CENTROIDS), 100)
-THEMES = find_themes(CENTROIDS)
+THEMES = find_themes(CENTROIDS, np.ones(len(CENTROIDS)))
 
 
 def texts_around(centroids: np.ndarray, each: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -42,7 +42,7 @@ def test_topics_of_a_theme_lie_together_and_none_on_another() -> None:
 
 
 def test_old_topics_stay_where_they_are_and_a_new_one_comes_beside_its_like() -> None:
-    before = place_topics(CENTROIDS[:-1], find_themes(CENTROIDS[:-1]))
+    before = place_topics(CENTROIDS[:-1], find_themes(CENTROIDS[:-1], np.ones(len(CENTROIDS) - 1)))
     known = np.vstack([before, [[np.nan, np.nan]]])
     after = place_topics(CENTROIDS, THEMES, known)
     assert np.array_equal(after[:-1], before)
@@ -100,7 +100,7 @@ def test_one_topic_and_two_have_a_map_too() -> None:
 
 def test_topics_with_the_same_direction_have_places_and_so_have_their_texts() -> None:
     centroids = np.repeat(unit(np.ones((1, N_DIMS))), 7, axis=0)
-    places = place_topics(centroids, find_themes(centroids))
+    places = place_topics(centroids, find_themes(centroids, np.ones(len(centroids))))
     assert np.isfinite(places).all() and len(np.unique(places, axis=0)) == 7
     nearest = np.arange(7)
     found = place_texts(centroids, nearest, np.ones(7, dtype=bool), centroids, places, np.full(7, 5))

@@ -49,7 +49,7 @@ export function topics(context) {
             { id: "found", exports: { table: ["/v1/messages", { ...asked(field, query), q, limit: 100 }] } },
             later(
               Promise.all([get("/v1/messages", { ...asked(field, query), q, limit: 25 }), found]),
-              ([answer, all]) => hits(answer.data, all.name, field),
+              ([answer, all]) => [closeness(answer), hits(answer.data, all.name, field)],
             ),
           )
         : null,
@@ -108,6 +108,18 @@ function search(q) {
     q ? h("button", { class: "button", type: "button", onclick: () => go(here({ q: null })) }, "Clear") : null,
   );
 }
+
+// How many messages say about what is searched for: the list below goes on with ever less alike ones.
+const closeness = ({ n_close: close, data }) =>
+  data.length
+    ? h(
+        "p",
+        { class: "muted", id: "closeness" },
+        close
+          ? `${count(close, "message")} ${close === 1 ? "says" : "say"} about this.`
+          : "Nothing close to this was said. The nearest messages:",
+      )
+    : null;
 
 function hits(data, name, field) {
   if (!data.length) return h("p", { class: "empty" }, "No message is like it.");

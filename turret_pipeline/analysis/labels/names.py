@@ -28,7 +28,7 @@ from turret_pipeline.analysis.labels.phrases import (
 from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.labels.shares import Shares
 from turret_pipeline.analysis.labels.summaries import summary
-from turret_pipeline.analysis.labels.themes import theme_names
+from turret_pipeline.analysis.labels.themes import MORE, theme_names
 from turret_pipeline.analysis.labels.unspaced import is_unspaced
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, Terms, count_terms
 
@@ -92,6 +92,7 @@ class Namer:
         counts = np.ones(len(texts), dtype=np.int64) if n_messages is None else n_messages
         terms = terms or count_terms(texts)
         said_in = languages_of(texts)
+        self._sizes = np.bincount(clusters[clusters >= 0], minlength=len(centroids))
         self._languages = main_languages(said_in, clusters, counts, len(centroids))
         clusters = in_main_language(clusters, said_in, self._languages)
         self._shares = Shares(texts, terms, clusters, counts, len(centroids), said_in)
@@ -150,7 +151,7 @@ class Namer:
     def themes(self, themes: np.ndarray, labels: list[str], kept: Mapping[int, str] | None = None) -> list[str]:
         """Return one label a theme.
 
-        It is a noun that covers its topics (`labels.themes`), else the label of its first topic with "…" behind it.
+        It is a noun (`labels.themes`), or the label of its first topic with "…" behind it where people say none.
 
         themes: theme of each topic, 0 to n_themes-1. labels: of the topics, the largest topic first.
         kept: labels that themes have already. They stay unless a topic has taken them, or they hold a word that few of
@@ -164,12 +165,19 @@ class Namer:
         self._taken |= {label.lower() for label in kept.values()}
         if len(kept) == len(np.unique(themes)):
             return [kept[theme] for theme in range(len(kept))]
-        found = theme_names(self._candidates, themes, self._aims, self._embed)
-        names = []
-        for theme, nouns in enumerate(found):
-            largest = labels[int(np.flatnonzero(themes == theme)[0])]
-            names.append(kept[theme] if theme in kept else self._take([*nouns, f"{largest} …"]))
-        return names
+        found = theme_names(self._candidates, themes, self._sizes, self._aims, self._embed)
+        names = {}
+        for theme, (covering, _) in enumerate(found):
+            free = [noun for noun in covering if noun.lower() not in self._taken]
+            if theme not in kept and free:
+                names[theme] = self._take(free)
+        named = {label.lower() for label in (*kept.values(), *names.values())}
+        for theme, (_, others) in enumerate(found):
+            if theme not in kept and theme not in names:
+                largest = labels[int(np.flatnonzero(themes == theme)[0])]
+                nouns = [noun for noun in others if noun.lower() not in named]
+                names[theme] = self._take([*(noun + MORE for noun in nouns), largest + MORE])
+        return [(kept | names)[theme] for theme in range(len(found))]
 
     @cached_property
     def _aims(self) -> np.ndarray:

@@ -99,7 +99,7 @@ def fit_topics(
     if not found.ids_:
         return nothing
 
-    themes = find_themes(found.centroids_)
+    themes = find_themes(found.centroids_, np.array([members.height for members in found.members_]))
     rows = topic_rows(found.members_, found.ids_, found.labels_, found.summaries_, found.keywords_, found.centroids_)
     theme_ids = theme_ids_of(themes, found.ids_, previous_topics)
     theme_labels = found.namer_.themes(themes, found.labels_, last.labels(theme_ids, level=1))

@@ -34,16 +34,25 @@ TOGETHER = 0.7
 """Of the distance of two topics: what counts when they are of one theme, so that themes are regions of the map."""
 
 
-def find_themes(centroids: np.ndarray) -> np.ndarray:
-    """Return the theme of each topic, 0 to n_themes-1; no themes (empty) where there are fewer than six topics.
+FEWEST_TOPICS = 6
+"""Topics below which there are no themes."""
 
-    centroids: float32 of shape (n_topics, n_dims), unit rows. Their words tell no better which topics are of one theme.
+THEMES_A_ROOT = 1.7
+"""Themes for each topic of the square root of their number, and at most half as many as topics."""
+
+
+def find_themes(centroids: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Return the theme of each topic, 0 to n_themes-1; none (empty) where there are fewer than `FEWEST_TOPICS`.
+
+    centroids: float32 of shape (n_topics, n_dims), unit rows; sizes: texts of each. By Ward's method, of the centroids
+    as they lie seen from the middle of all texts: what all of a field's texts have in common says nothing of themes.
     """
     n_topics = len(centroids)
-    if n_topics < 6:
+    if n_topics < FEWEST_TOPICS:
         return np.zeros(0, dtype=np.int64)
-    tree = linkage(centroids, method="ward")
-    n_themes = int(np.clip(round(np.sqrt(n_topics) * 1.2), 2, n_topics // 2))
+    seen = centroids - np.average(centroids, axis=0, weights=sizes)
+    tree = linkage(seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-9), method="ward")
+    n_themes = int(np.clip(round(np.sqrt(n_topics) * THEMES_A_ROOT), 2, n_topics // 2))
     themes: np.ndarray = fcluster(tree, n_themes, criterion="maxclust").astype(np.int64) - 1
     return themes
 
