@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from tests.small_lake import DAYS, PROJECT, planted_rows, put
+from tests.small_lake import DAYS, PROJECT, copied, planted_rows, put
 from tests.stages.faults import stand_in
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -19,14 +20,24 @@ from turret_pipeline.stages.work import Work
 ONE, OTHER = "stand-in:one", "stand-in:other"
 
 
-@pytest.fixture
-def built(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Lake:
-    """A lake whose texts were embedded by the model `ONE`."""
-    stand_in(monkeypatch)
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake of `built`; not to be written to."""
+    lake = Lake(str(tmp_path_factory.mktemp("built") / "lake"))
+    lake.make()
     for number, day in enumerate(DAYS):
         put(lake, day, f"a-{number}", planted_rows()[80 * number : 80 * number + 80])
-    bring(lake, ONE)
-    return lake
+    with pytest.MonkeyPatch.context() as patch:
+        stand_in(patch)
+        bring(lake, ONE)
+    return Path(lake.root)
+
+
+@pytest.fixture
+def built(built_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
+    """A lake whose texts were embedded by the model `ONE`."""
+    stand_in(monkeypatch)
+    return Lake(str(copied(built_once, tmp_path / "built")))
 
 
 def bring(lake: Lake, model: str) -> int:
@@ -48,7 +59,13 @@ def test_all_texts_have_vectors_of_the_new_model_alone_and_topics_keep_their_ids
     assert bring(built, OTHER) == 0
 
 
-@pytest.mark.parametrize(("point", "left"), [("after_chunk", {ONE, OTHER}), ("after_other_models", {OTHER})])
+@pytest.mark.parametrize(
+    ("point", "left"),
+    [
+        ("after_chunk", {ONE, OTHER}),
+        pytest.param("after_other_models", {OTHER}, marks=pytest.mark.long),
+    ],
+)
 def test_a_change_that_is_killed_goes_on_where_it_was(
     point: str, left: set[str], built: Lake, interrupted_at: Callable[[str], AbstractContextManager[None]]
 ) -> None:
