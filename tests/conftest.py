@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 from tests.language_model import Server
 from turret_api.processes.postgres import database
 from turret_pipeline import failpoint
+from turret_pipeline.embedder import open as opening
 from turret_pipeline.embedder.embed import DEFAULT_MODEL
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
@@ -71,11 +72,19 @@ def settings(tmp_path: Path) -> Settings:
     return Settings.from_environment({"TURRET_HOME": str(tmp_path / "home")})
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_model() -> Iterator[None]:
+    """Every test of the process that opens an embedding model gets the one that is open."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(opening, "_open", {})
+        yield
+
+
 @pytest.fixture(scope="session")
 def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], None]:
     """Return what gives a new lake the embedding model as a first build would keep it there, and what it teaches.
 
-    To convert the model takes a quarter of a minute: it is done once, for all workers of this run.
+    To learn from the examples of kinds takes a quarter of a minute: it is done once, for all workers of this run.
     """
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder

@@ -193,3 +193,15 @@ def test_importing_the_module_loads_no_torch_and_a_fit_nothing_that_it_does_not_
     assert not {"torch", "bertopic", "sentence_transformers"} & imported
     assert "bertopic" in fitting and not {"transformers", "umap", "plotly", "numba"} & fitting
     assert drawing == {"visualize_topics"}
+
+
+def test_the_default_model_is_opened_in_a_new_lake_without_torch(tmp_path: Path) -> None:
+    script = (
+        "import sys; from turret_pipeline.embedder.open import open_lake_embedder;"
+        "from turret_pipeline.lake.paths import Lake;"
+        "embedder = open_lake_embedder(Lake(sys.argv[1]), None); embedder.embed(['Where is my parcel?']);"
+        "print(embedder._runner.__class__.__name__, *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True)
+    runner, *imported = done.stdout.split()
+    assert (runner == "SideBySide") and not {"torch", "transformers", "sentence_transformers"} & set(imported)

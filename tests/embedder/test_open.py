@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import pytest
 
@@ -35,10 +36,18 @@ class Converting:
         return Embedder(model_key(model), 384, None, converted or MODEL)  # type: ignore[arg-type]
 
 
+class Nothing(dict[str, Embedder]):
+    """Stands for what a process has open: what it is told, it forgets."""
+
+    def __setitem__(self, key: str, embedder: Embedder) -> None:
+        pass
+
+
 @pytest.fixture
 def converting(monkeypatch: pytest.MonkeyPatch) -> Converting:
     converting = Converting()
     monkeypatch.setattr(opening, "open_embedder", converting)
+    monkeypatch.setattr(opening, "_open", Nothing())  # threads stand for processes, of which each opens its own
     return converting
 
 
@@ -88,3 +97,19 @@ def test_a_model_that_the_lake_keeps_waits_for_no_turn(tmp_path: Path, convertin
     lake = Lake(str(tmp_path))
     write_model(lake, model_key(None), MODEL)
     assert open_lake_embedder(lake, None, lambda: pytest.fail("took a turn")).converted == MODEL
+
+
+def test_a_model_that_is_open_is_not_opened_again_and_each_lake_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    converting, lakes = Converting(), [Lake(str(tmp_path / name)) for name in ("a", "b")]
+    converting.may_end.set()
+    monkeypatch.setattr(opening, "open_embedder", converting)
+    monkeypatch.setattr(opening, "_open", WeakValueDictionary())
+    first = open_lake_embedder(lakes[0], None)
+    assert [open_lake_embedder(lake, None) for lake in lakes * 2] == [first] * 4 and converting.times == 1
+    assert [read_model(lake, first.key) for lake in lakes] == [MODEL, MODEL]
+    assert open_lake_embedder(lakes[0], "other") is not first and converting.times == 2
+    del first
+    open_lake_embedder(Lake(str(tmp_path / "c")), None)
+    assert converting.times == 3

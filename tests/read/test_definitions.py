@@ -104,6 +104,7 @@ def test_an_earlier_label_of_a_removed_topic_may_be_given_again(own_api: Api) ->
         ({"examples": [*THREE, THREE[0]]}, 400, "examples"),
         ({"examples": [f"text {n}" for n in range(21)]}, 400, "examples"),
         ({"counter_examples": [THREE[0]]}, 400, "counter_examples"),
+        ({"counter_examples": [f"{n} {'word ' * 10_000}" for n in range(4)]}, 400, "examples"),
         ({"field": "plan"}, 400, "field"),
         ({"field": "nothing"}, 404, "field"),
     ],

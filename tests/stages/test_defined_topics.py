@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.read.conftest import read_app
-from tests.small_lake import FRAMES, PROJECT, THEMES, bring, event, put, tables
+from tests.small_lake import FRAMES, PROJECT, THEMES, bring, copied, event, put, tables
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
@@ -63,13 +64,19 @@ def grow(lake: Lake, start: int = 1000, each: int = 75) -> None:
     bring(lake)
 
 
-@pytest.fixture
-def defined(lake_before: Callable[[str], Lake]) -> Lake:
-    """The small lake with a topic that was defined after its first fit, and built."""
-    lake = lake_before("end")
+@pytest.fixture(scope="module")
+def defined_once(before: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake of `defined`; not to be written to."""
+    lake = Lake(str(copied(before["end"], tmp_path_factory.mktemp("defined") / "lake")))
     define(lake, SAID)
     bring(lake)
-    return lake
+    return Path(lake.root)
+
+
+@pytest.fixture
+def defined(defined_once: Path, tmp_path: Path) -> Lake:
+    """The small lake with a topic that was defined after its first fit, and built."""
+    return Lake(str(copied(defined_once, tmp_path / "defined")))
 
 
 def test_a_defined_topic_takes_what_is_like_its_examples_and_shows_in_every_table(defined: Lake) -> None:

@@ -18,25 +18,25 @@ from turret_pipeline.lake.paths import Lake
 
 ROOT = Path(__file__).parents[2]
 STAGE_FILE = Path(__file__).parent / "new_table" / "topic_users.py"
-DECLARATION = """\
+DECLARATION = """
+
 TOPIC_USERS = Table(
     "topic_users",
     "One user who wrote about one topic in sessions that began on one day of receipt.",
     ("project_id", "received_date", "field", "topic_id", "user_id"),
     (
-        _PROJECT,
+        PROJECT,
         Column("received_date", pl.Date, "UTC day of receipt of the sessions' first messages"),
-        _FIELD,
+        FIELD,
         Column("topic_id", pl.String, "the topic, or `unassigned`"),
         Column("user_id", pl.String, "who wrote"),
         Column("n_messages", pl.Int64, "messages"),
     ),
     ("project_id", "received_date"),
 )
-
 """
-BEFORE = "FIELD_OVERRIDES = Table("
-"""The declaration that the new one stands before: after it come the tables that no stage makes."""
+IMPORTED, LISTED = "    JOURNEY_STEPS,\n", "        JOURNEY_EDGES,\n"
+"""What the new table stands beside where the tables are imported and listed."""
 
 SCRIPT = """
 import json, sys, warnings
@@ -90,9 +90,14 @@ def test_a_declaration_and_a_stage_file_are_all_that_a_new_table_takes(
 ) -> None:
     lake, package = lake_before("end"), tmp_path / "landed" / "turret_pipeline"
     shutil.copytree(ROOT / "turret_pipeline", package, ignore=shutil.ignore_patterns("__pycache__"))
-    declared = (package / "lake" / "tables.py").read_text()
-    assert declared.count(BEFORE) == 1
-    (package / "lake" / "tables.py").write_text(declared.replace(BEFORE, DECLARATION + "\n" + BEFORE))
+    declared, listed = (package / "lake" / "tables" / name for name in ("journeys.py", "__init__.py"))
+    declared.write_text(declared.read_text() + DECLARATION)
+    content = listed.read_text()
+    for beside in (IMPORTED, LISTED):
+        assert content.count(beside) - content.count("    " + beside) == 1
+        name = beside.strip(" ,\n")
+        content = content.replace("\n" + beside, "\n" + beside + beside.replace(name, "TOPIC_USERS"))
+    listed.write_text(content)
     shutil.copy(STAGE_FILE, package / "stages")
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, lake.root, PROJECT],

@@ -83,7 +83,7 @@ def test_a_topic_without_edits_may_end_and_it_is_told_what_it_became(uneven: Lak
     ("action", "value"),
     [
         ("merge", None),
-        ("rename", "Ours"),
+        pytest.param("rename", "Ours", marks=pytest.mark.long),
         pytest.param("pin", "true", marks=pytest.mark.long),
         pytest.param("hide", "true", marks=pytest.mark.long),
     ],

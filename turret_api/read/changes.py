@@ -21,7 +21,7 @@ from turret_api.read.views.topics import HIDE, MERGE, PIN, RENAME, EditsInForce,
 from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import FIELD_OVERRIDES, TOPIC_EDITS, TOPICS, Table
 from turret_pipeline.semantics.blank import is_blank
-from turret_pipeline.semantics.definitions import DEFINE, Definition, is_defined, new_topic_id
+from turret_pipeline.semantics.definitions import DEFINE, MOST_CHARACTERS, Definition, is_defined, new_topic_id
 from turret_pipeline.semantics.edits import in_force
 
 
@@ -136,7 +136,11 @@ def remove_definition(library: Library, project_id: str, topic_id: str) -> Edit:
 
 
 def check_examples(examples: list[str], counter_examples: list[str]) -> None:
-    """Raise an `ApiError` where texts are blank, given twice, or both examples and counter-examples."""
+    """Raise an `ApiError` where texts are blank, given twice, both examples and counter-examples, or far too long."""
+    n_characters = sum(map(len, examples + counter_examples))
+    if n_characters > MOST_CHARACTERS:
+        words = f"The texts have {n_characters:,} characters together; at most {MOST_CHARACTERS:,} are read."
+        raise invalid(words, field="examples")
     for name, texts in (("examples", examples), ("counter_examples", counter_examples)):
         if any(is_blank(text) for text in texts):
             raise invalid("One of the texts is blank.", field=name)

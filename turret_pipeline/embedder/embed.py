@@ -9,9 +9,10 @@ What makes it three times as fast as a plain `SentenceTransformer.encode` at the
 - repeats are embedded once.
 
 The default model (`embedder.multilingual`) ships inside packages, so nothing is downloaded; its weights are checked
-against their digests at load. torch is imported when it is needed, not before: a model that was converted once
-is opened in a second without it. Not here: caching over runs, which is the pipeline's `embeddings` table, keyed by
-`model_key`. A vector's last bits depend on the machine and on the batch that its text was embedded in.
+against their digests at load. torch is imported when it is needed, not before: the default model never needs it on a
+CPU, and a model that was converted once is opened in a second without it. Not here: caching over runs, which is the
+pipeline's `embeddings` table, keyed by `model_key`. A vector's last bits depend on the machine and on the batch that
+its text was embedded in.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from turret_pipeline.embedder.minilm import minilm
 from turret_pipeline.embedder.multilingual import SideBySide, beside, open_encoder, revision
 from turret_pipeline.embedder.runtime import BATCH_TOKENS, ConvertedModel, Runner, padded_batches, tokenize
 from turret_pipeline.embedder.universal import MissingModelError, UniversalEncoder
@@ -80,6 +82,10 @@ def open_embedder(
     device = "cuda" if _has_gpu() else "cpu"
     runner: Runner
     try:
+        if converted is None and model in (None, ENGLISH_MODEL):
+            converted = minilm(_packaged_model())
+            if model is None:
+                converted = beside(converted)
         if device == "cpu" and converted is not None:
             return _on_cpu(key, converted, bfloat16)
         loaded = _load(model)
@@ -87,8 +93,6 @@ def open_embedder(
             from turret_pipeline.embedder.convert import convert
 
             converted = convert(loaded)
-            if converted is not None and model is None:
-                converted = beside(converted)
         if device == "cpu" and converted is not None:
             return _on_cpu(key, converted, bfloat16)
         runner = _Torch(loaded, device, _has_bfloat16(device) if bfloat16 is None else bfloat16)

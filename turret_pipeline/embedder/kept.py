@@ -34,6 +34,11 @@ def write_model(lake: Lake, key: str, model: ConvertedModel) -> None:
     sums.seal(lake, address)
 
 
+def keeps_model(lake: Lake, key: str) -> bool:
+    """Return whether the lake holds a model under `key`; its content is not looked at."""
+    return files.exists(lake, _address(lake, key))
+
+
 def read_model(lake: Lake, key: str) -> ConvertedModel | None:
     """Return the model that the lake holds under `key`; None where it holds none.
 

@@ -46,6 +46,13 @@ def open_input(lake: Lake, address: str) -> pyarrow.NativeFile:
     return filesystem.open_input_file(f"{root}{address.removeprefix(lake.root)}")
 
 
+def exists(lake: Lake, address: str) -> bool:
+    """Return whether there is a file at `address`."""
+    filesystem, root = lake.filesystem()
+    (info,) = filesystem.get_file_info([f"{root}{address.removeprefix(lake.root)}"])
+    return bool(info.is_file)
+
+
 def names(lake: Lake, folder: str) -> list[str]:
     """Return the names of what is in a folder of the lake; none if it is not there."""
     filesystem, root = lake.filesystem()

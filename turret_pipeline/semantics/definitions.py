@@ -23,6 +23,9 @@ DEFINED = pl.col("topic_id").str.starts_with(_PREFIX)
 
 LEAST_EXAMPLES, MOST_EXAMPLES, MOST_COUNTER_EXAMPLES = 3, 20, 50
 
+MOST_CHARACTERS = 200_000
+"""Of all texts of a definition together. What a text asks is read in proportion to its length: these take a second."""
+
 
 @dataclass(frozen=True)
 class Definition:

@@ -1,9 +1,7 @@
 """Embedding texts though some of them cannot be: those are found by halving, field by field, and left out.
 
 A chunk of texts goes through the model at once, and nearly always that is all. Where the model fails on it, the texts
-of each field are tried by themselves, then their halves, down to the texts that fail alone. If a field has many of
-these, halving would ask the model again and again for nothing: past `MOST_ALONE` the part that is left is given up as a
-whole once it fails.
+of each field are tried by themselves (`halving`).
 """
 
 from __future__ import annotations
@@ -17,9 +15,7 @@ import polars as pl
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.pooled import embed_pooled
 from turret_pipeline.stages.containment import FieldError, contained
-
-MOST_ALONE = 16
-"""Texts of a field that are found to fail by themselves, before what fails is given up in parts."""
+from turret_pipeline.stages.halving import by_halves
 
 LENGTH_TOLERANCE = 0.01
 """How far from 1 a vector's length may be; ten times what the check of the table allows, which only tells."""
@@ -83,16 +79,15 @@ class EmbeddingAttempt:
 
     def _halved(self, model: Embedder, field: str, texts: list[str]) -> list[np.ndarray | str]:
         """Return for each of a field's texts its vector, or why it has none."""
-        try:
-            with contained():
-                vectors = embed_pooled(model, texts)
-        except FieldError as error:
-            if len(texts) > 1 and self._n_alone[field] < MOST_ALONE:
-                middle = len(texts) // 2
-                return self._halved(model, field, texts[:middle]) + self._halved(model, field, texts[middle:])
-            self._n_alone[field] += 1
-            return [str(error)] * len(texts)
-        return [row if sound else NO_DIRECTION for row, sound in zip(vectors, is_sound(vectors), strict=True)]
+        told: list[np.ndarray | str] = []
+        parts = by_halves(len(texts), lambda part: embed_pooled(model, texts[part]), self._n_alone[field])
+        for part, vectors in parts:
+            if isinstance(vectors, FieldError):
+                self._n_alone[field] += 1
+                told += [str(vectors)] * len(texts[part])
+            else:
+                told += [row if sound else NO_DIRECTION for row, sound in zip(vectors, is_sound(vectors), strict=True)]
+        return told
 
 
 def is_sound(vectors: np.ndarray) -> np.ndarray:

@@ -53,7 +53,8 @@ def bring(task: Task) -> Outcome:
     the same chunks: a vector's last bits depend on the batch that its text was embedded in. Vectors of another version
     of the method go first, all of them: distances between vectors of two methods mean nothing. (Of the first version
     those of short texts stay: both give the same.) So do those of texts that are read otherwise since frames were
-    found, and, once events were taken back, those of texts that are gone.
+    found, and, once events were taken back, those of texts that are gone. Those of another model go last: until each
+    text that can be has a vector of the one in use, search has theirs. Topics keep their ids by texts, not by vectors.
     Texts that topics are defined by are embedded too, said or not.
     """
     outcome, failures = Outcome("embeddings"), Failures(task)
@@ -75,6 +76,7 @@ def bring(task: Task) -> Outcome:
             outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
         missing = _without_vector(table, task.model, _defined(task)).select("text_id", "text")
         outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
+        _remove_other_models(table, task.model)
         if (model := attempt.model) is not None:
             examples_by(work.lake, task.model, lambda: model)
         failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
@@ -91,6 +93,13 @@ def _remove_others(table: ProjectTable) -> None:
         table.remove("text_id", long.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
     else:
         table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
+
+
+def _remove_other_models(table: ProjectTable, model: str) -> None:
+    """After this call no vector of another model is left."""
+    others = table.scan().filter(pl.col("model") != model).select("model").unique()
+    table.remove("model", others.collect(engine="streaming")["model"].sort(), inputs=UNFINISHED)
+    failpoint.reached("embeddings.after_other_models")
 
 
 def _windows(messages: ProjectTable, days: list[dt.date]) -> Iterator[list[dt.date]]:

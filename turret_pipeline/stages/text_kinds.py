@@ -18,7 +18,8 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, TEXT_KINDS
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there
 from turret_pipeline.stages.containment import Failure, Failures, FieldError, contained, no_field_failed
-from turret_pipeline.stages.embedding_attempt import MOST_ALONE, by_first_field
+from turret_pipeline.stages.embedding_attempt import by_first_field
+from turret_pipeline.stages.halving import by_halves
 from turret_pipeline.stages.kind_examples import examples_by
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
@@ -116,20 +117,14 @@ def told_kinds(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
 
 def _halved(texts: pl.DataFrame, examples: Examples, failed: dict[str, str]) -> pl.DataFrame:
     """Return a row (`COLUMNS`) for each of a field's texts; put those that fail into `failed`, each with the reason."""
-    frames, waiting, n_alone = [COLUMNS.to_frame(eager=True)], [texts], 0
-    while waiting:
-        part = waiting.pop()
-        try:
-            with contained():
-                frames.append(told_kinds(part, examples))
-        except FieldError as error:
-            if part.height > 1 and n_alone < MOST_ALONE:
-                middle = part.height // 2
-                waiting += [part.slice(middle), part.head(middle)]
-                continue
-            n_alone += 1
-            failed |= dict.fromkeys(part["text_id"], str(error))
-            frames.append(_unknown(part["text_id"]))
+    frames = [COLUMNS.to_frame(eager=True)]
+    for part, rows in by_halves(texts.height, lambda part: told_kinds(texts[part], examples)):
+        if isinstance(rows, FieldError):
+            said = texts["text_id"][part]
+            failed |= dict.fromkeys(said, str(rows))
+            frames.append(_unknown(said))
+        else:
+            frames.append(rows)
     return pl.concat(frames)
 
 
