@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from turret_pipeline.analysis.labels.clauses import clauses
 from turret_pipeline.analysis.labels.languages import ENGLISH, stop_words
-from turret_pipeline.analysis.labels.phrases import MAX_CHARACTERS, Phrase, phrases
+from turret_pipeline.analysis.labels.phrases import MAX_CHARACTERS, Phrase, is_denial, phrases
 from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.labels.shares import Shares
+from turret_pipeline.analysis.labels.tagging import is_in_dictionary
 from turret_pipeline.analysis.labels.unspaced import is_unspaced, shared_pieces
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
 
@@ -45,7 +46,8 @@ class Lent:
 
     share: by phrase in the singular, the share of these texts that hold it. coverage: the geometric mean of the shares
     of the topic's messages that say each of its telling words. rows: numbers of the texts that hold it. nouns: those
-    that name a thing. inner: those of which enough texts say a longer one, with all their words and more.
+    that name a thing. inner: those of which enough texts say a longer one, with all their words and more. denied: how
+    much more of the texts say "not" than those of all topics on average, -1 to 1.
     """
 
     share: dict[str, float]
@@ -53,6 +55,7 @@ class Lent:
     rows: dict[str, list[int]]
     nouns: frozenset[str]
     inner: frozenset[str]
+    denied: float = 0.0
 
     @property
     def outer(self) -> dict[str, float]:
@@ -74,13 +77,16 @@ class Candidates:
         centroids: np.ndarray,
         shares: Shares,
         languages: list[str],
+        mixed: np.ndarray,
     ) -> None:
-        """Read the texts, which are as `labels.names.Namer` takes them; languages: of the topics."""
-        self._texts, self._shares, self._languages = texts, shares, languages
+        """Read the texts, which are as `labels.names.Namer` takes them; languages, mixed (`is_mixed`): of the topics."""
+        self._texts, self._shares, self._languages, self._mixed = texts, shares, languages, mixed
         n_each = int(np.clip(N_READ // max(len(centroids), 1), FEWEST_TYPICAL, MOST_TYPICAL))
         self._typical = [_typical(vectors, clusters, centroids, topic, n_each) for topic in range(len(centroids))]
         self._surfaces: dict[str, Counter[str]] = defaultdict(Counter)
-        self.lent = [self._read(topic) for topic in range(len(centroids))]
+        lent = [self._read(topic) for topic in range(len(centroids))]
+        usual = float(np.mean([each.denied for each in lent])) if lent else 0.0
+        self.lent = [replace(each, denied=each.denied - usual) for each in lent]
 
     def surface(self, key: str) -> str:
         """Return the phrase as it is mostly written."""
@@ -120,6 +126,8 @@ class Candidates:
         rows, nouns = self._typical[topic], set[str]()
         for row in rows:
             for phrase in _phrases_of(self._texts[row], self._languages[topic]):
+                if self._mixed[topic] and self._languages[topic] == ENGLISH and not _is_english(phrase):
+                    continue
                 held[phrase.key].append(int(row))
                 said[phrase.key][phrase.said] += 1
                 if phrase.is_noun:
@@ -132,7 +140,9 @@ class Candidates:
         pieces = self._pieces(topic)
         share = {key: len(found) / len(rows) for key, found in (common | pieces).items()}
         coverage |= {key: share[key] for key in pieces}
-        return Lent(share, coverage, common | pieces, frozenset(nouns & common.keys() | pieces.keys()), _inner(common))
+        nouns = nouns & common.keys() | pieces.keys()
+        denied = sum(is_denial(self._texts[row][:TAGGED_CHARACTERS]) for row in rows) / max(len(rows), 1)
+        return Lent(share, coverage, common | pieces, frozenset(nouns), _inner(common), denied)
 
     def _pieces(self, topic: int) -> dict[str, list[int]]:
         """Return the pieces of the topic's typical texts that may name it, with the rows that hold them."""
@@ -152,6 +162,12 @@ def _phrases_of(text: str, language: str) -> Iterator[Phrase]:
         return
     found = phrases(text[:READ_CHARACTERS], stop_words(language))
     yield from {phrase.key: phrase for phrase in found if not is_unspaced(phrase.key)}.values()
+
+
+def _is_english(phrase: Phrase) -> bool:
+    """Return whether dictionaries have a word of the phrase, and all but one; "playlist" is new, "tri zvezdice" is not."""
+    unknown = sum(not is_in_dictionary(word) for word in phrase.surface.split())
+    return unknown < min(2, len(phrase.surface.split()))
 
 
 def _inner(held: dict[str, list[int]]) -> frozenset[str]:

@@ -18,9 +18,11 @@ from functools import cached_property
 import numpy as np
 
 from turret_pipeline.analysis.labels.candidates import NAMELESS, Candidates
-from turret_pipeline.analysis.labels.languages import ENGLISH, in_main_language, languages_of, main_languages
+from turret_pipeline.analysis.labels.languages import ENGLISH, in_main_language, is_mixed, languages_of, main_languages
 from turret_pipeline.analysis.labels.phrases import (
+    ENDS,
     WEAK,
+    is_denial,
     is_function_word,
     may_be_label,
     singular,
@@ -61,6 +63,12 @@ NEXT_TOPIC = 0.6
 COVERED = 0.1
 """Weight of the share of the topic's messages that say the words of a phrase."""
 
+HELD = 0.1
+"""Weight of the square root of the share of its typical texts that hold the phrase itself."""
+
+DENIED = 0.2
+"""Weight of how much more of the topic's typical texts say "not" than others', for a phrase that says so too."""
+
 WORD_RANK_ALONE = 0.4
 """Weight of rank among the texts where no model is lent: what texts tell of a phrase's meaning is less to go by."""
 
@@ -93,6 +101,7 @@ class Namer:
         terms = terms or count_terms(texts)
         said_in = languages_of(texts)
         self._languages = main_languages(said_in, clusters, counts, len(centroids))
+        self._mixed = is_mixed(clusters, said_in, self._languages)
         clusters = in_main_language(clusters, said_in, self._languages)
         self._shares = Shares(texts, terms, clusters, counts, len(centroids), said_in)
         self._texts, self._vectors, self._centroids, self._embed = texts, vectors, centroids, embed
@@ -102,7 +111,9 @@ class Namer:
 
     @cached_property
     def _candidates(self) -> Candidates:
-        return Candidates(self._texts, self._vectors, self._clusters, self._centroids, self._shares, self._languages)
+        return Candidates(
+            *(self._texts, self._vectors, self._clusters, self._centroids, self._shares, self._languages), self._mixed
+        )
 
     def topics(self, kept: Mapping[int, str] | None = None, held: Collection[int] = ()) -> list[str]:
         """Return one label a topic.
@@ -242,9 +253,11 @@ class Namer:
             near[:, group] = -1.0
             burden = np.asarray([self._burden(names[key], single_word) for key in keys])
             words = (WORD_RANK if self._embed else WORD_RANK_ALONE) * np.asarray(list(rank.values()))
-            lent = self._candidates.lent[group].coverage if len(ranks) == len(self._candidates.lent) else {}
-            covered = COVERED * np.asarray([lent.get(key, 0.0) for key in keys])
-            score = own - NEXT_TOPIC * near.max(axis=1) + words + covered - burden
+            lent_to = self._candidates.lent[group] if len(ranks) == len(self._candidates.lent) else None
+            covered = COVERED * np.asarray([lent_to.coverage.get(key, 0.0) if lent_to else 0.0 for key in keys])
+            held = HELD * np.sqrt([lent_to.share.get(key, 0.0) if lent_to else 0.0 for key in keys])
+            denied = DENIED * np.asarray([lent_to.denied * is_denial(key) if lent_to else 0.0 for key in keys])
+            score = own - NEXT_TOPIC * near.max(axis=1) + words + covered + held + denied - burden
             ordered.append([keys[i] for i in np.argsort(-score, kind="stable")])
         return ordered
 
@@ -277,7 +290,7 @@ class Namer:
         """Return what is taken off a phrase's score for being too short, too long, vague, or somebody's name."""
         words = phrase.split()
         length = single_word if len(words) == 1 else LONG * max(0, len(words) - 3)
-        return length + 0.1 * sum((word in WEAK) + (word in self._shares.names) for word in words) / len(words)
+        return length + 0.1 * sum((word in WEAK or word in ENDS) + (word in self._shares.names) for word in words) / len(words)
 
     def _take(self, candidates: Iterable[str]) -> str:
         """Return the first candidate that can be seen and names nothing yet, with a number behind where all do."""
