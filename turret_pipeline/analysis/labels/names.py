@@ -66,7 +66,7 @@ COVERED = 0.1
 HELD = 0.1
 """Weight of the square root of the share of its typical texts that hold the phrase itself."""
 
-DENIED = 0.2
+DENIED = 0.4
 """Weight of how much more of the topic's typical texts say "not" than others', for a phrase that says so too."""
 
 WORD_RANK_ALONE = 0.4
