@@ -51,6 +51,12 @@ MAX_JOINED = 5
 MOST_BETWEEN = 2
 """Words that most texts may have between the two."""
 
+FEW_HOLD = 0.4
+"""Share of a topic's typical texts that hold its best noun, below which a second noun stands beside it."""
+
+ENOUGH_MORE = 3
+"""Typical texts without the first noun that hold the second, at least."""
+
 N_KEYWORDS = 10
 
 SINGLE_WORD = 0.4
@@ -131,7 +137,8 @@ class Namer:
             rare = [topic for topic in rare if ranked[topic] or found.outlines(topic)]
             self._taken -= {labels[topic].lower() for topic in rare}
             for topic in [*rare, *missing]:
-                labels[topic] = self._take(_names(found, topic, ranked[topic]))
+                phrases = ranked[topic] if self._languages[topic] != ENGLISH else _covering(found, topic, ranked[topic])
+                labels[topic] = self._take(_names(found, topic, phrases))
         return [labels[topic] for topic in range(len(self._centroids))]
 
     def summaries(self, labels: Sequence[str], kept: Mapping[int, str] | None = None) -> list[str]:
@@ -315,6 +322,27 @@ def _names(candidates: Candidates, topic: int, phrases: list[str]) -> Iterator[s
     yield from outlines
     if not phrases and not outlines:
         yield candidates.message(topic)
+
+
+def _covering(candidates: Candidates, topic: int, phrases: list[str]) -> list[str]:
+    """Return the phrases, with "keyboards and chord progressions" before them where the best one names too little.
+
+    That is a single noun that few typical texts of an English topic hold. The other is the best noun that `ENOUGH_MORE`
+    of the texts without the first hold, and half as many as hold the first. phrases: best first, as written.
+    """
+    lent = candidates.lent[topic]
+    keys = {candidates.surface(key): key for key in lent.outer}
+    first = keys.get(phrases[0], "") if phrases else ""
+    if first not in lent.nouns or " " in first or lent.share[first] >= FEW_HOLD:
+        return phrases
+    held = set(lent.rows[first])
+    nouns = [keys[phrase] for phrase in phrases[1:N_EMBEDDED] if keys.get(phrase) in lent.nouns]
+    least = max(ENOUGH_MORE, len(held) / 2)
+    second = next((key for key in nouns if len(set(lent.rows[key]) - held) >= least and first not in key.split()), "")
+    if not second:
+        return phrases
+    both = f"{candidates.plural(first)} and {candidates.plural(second)}"
+    return [both, *phrases] if len(both.split()) <= MAX_JOINED else phrases
 
 
 def _words_between(text: str, first: str, second: str) -> float:

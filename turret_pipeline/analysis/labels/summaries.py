@@ -45,6 +45,8 @@ def summary(messages: list[str], topic: int, label: str, language: str, shares: 
         if not SHORTEST <= len(words) <= LONGEST or any(shares.is_slot(topic, word) for word in words):
             continue
         held = len(wanted & set(words)) / max(len(wanted), 1)
+        if wanted and not held:  # "Okay, good to know." is a typical sentence of a topic, but says nothing of it
+            continue
         score = shares.mean(topic, words) + OF_LABEL * held - LATER * place
         if best and score + TOLD <= best[0]:
             continue
