@@ -13,7 +13,7 @@ from turret_pipeline.analysis.labels.clauses import clauses
 from turret_pipeline.analysis.labels.languages import ENGLISH, stop_words
 from turret_pipeline.analysis.labels.phrases import MAX_CHARACTERS, Phrase, is_denial, phrases
 from turret_pipeline.analysis.labels.printable import printable
-from turret_pipeline.analysis.labels.shares import Shares
+from turret_pipeline.analysis.labels.shares import Shares, is_readable
 from turret_pipeline.analysis.labels.tagging import is_in_dictionary
 from turret_pipeline.analysis.labels.unspaced import is_unspaced, shared_pieces
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
@@ -112,12 +112,13 @@ class Candidates:
     def outlines(self, topic: int) -> list[str]:
         """Return the typical text that names the topic where no phrase does, with "…" for what is rare; or nothing.
 
-        It is the one with the fewest gaps, and of these the shortest.
+        It is the one with the fewest gaps, and of these the shortest; one with more gaps than words, or of code, is a
+        last resort.
         """
         outlines = [
             _POLITE.sub("", self._shares.outline(topic, self._texts[row])) for row in self._typical[topic][:N_MESSAGES]
         ]
-        found = sorted(filter(None, outlines), key=lambda text: (text.count("…"), len(text)))
+        found = sorted(filter(None, outlines), key=lambda text: (not is_readable(text), text.count("…"), len(text)))
         return [clipped for text in found[:1] if (clipped := _clip(text))]
 
     def _read(self, topic: int) -> Lent:
@@ -126,8 +127,6 @@ class Candidates:
         rows, nouns = self._typical[topic], set[str]()
         for row in rows:
             for phrase in _phrases_of(self._texts[row], self._languages[topic]):
-                if self._mixed[topic] and self._languages[topic] == ENGLISH and not _is_english(phrase):
-                    continue
                 held[phrase.key].append(int(row))
                 said[phrase.key][phrase.said] += 1
                 if phrase.is_noun:
@@ -136,6 +135,8 @@ class Candidates:
         often = {key: found for key, found in held.items() if len(found) > 1}
         words = {key: said[key].most_common(1)[0][0] for key in often}
         common = {key: often[key] for key in often if self._shares.may_hold(topic, words[key])}
+        if self._mixed[topic] and self._languages[topic] == ENGLISH:
+            common = {key: found for key, found in common.items() if _is_english(key)} or common
         coverage = {key: self._shares.coverage(topic, words[key]) for key in common}
         pieces = self._pieces(topic)
         share = {key: len(found) / len(rows) for key, found in (common | pieces).items()}
@@ -164,10 +165,10 @@ def _phrases_of(text: str, language: str) -> Iterator[Phrase]:
     yield from {phrase.key: phrase for phrase in found if not is_unspaced(phrase.key)}.values()
 
 
-def _is_english(phrase: Phrase) -> bool:
-    """Return whether dictionaries have a word of the phrase, and all but one; "playlist" is new, "tri zvezdice" is not."""
-    unknown = sum(not is_in_dictionary(word) for word in phrase.surface.split())
-    return unknown < min(2, len(phrase.surface.split()))
+def _is_english(key: str) -> bool:
+    """Return whether dictionaries have a word of a phrase, and all but one: of "add playlist", but not "tri zvezdice"."""
+    words = key.split()
+    return sum(not is_in_dictionary(word) for word in words) < min(2, len(words))
 
 
 def _inner(held: dict[str, list[int]]) -> frozenset[str]:

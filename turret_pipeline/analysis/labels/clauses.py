@@ -53,7 +53,9 @@ _PARTICLES = frozenset(words_in("up in out off down"))
 _AFTER_ONE = frozenset(words_in("way time off stop click"))
 """Words before which a number is part of the name: "one way flight", but "two tickets" are tickets."""
 
-_AS_PREPOSITIONS = frozenset(words_in("given using including following regarding considering based according depending"))
+_AS_PREPOSITIONS = frozenset(
+    words_in("given using including following regarding considering based according depending")
+)
 """Participles that begin no request: "given an array", "when using an ATM"."""
 
 _TO_DO = frozenset(words_in("visit see do watch eat drink read play rent buy"))
@@ -176,7 +178,7 @@ def _is_negated(kinds: str, place: int) -> bool:
 
 
 def _denied(words: list[Word], place: int, verb: _Piece, thing: _Piece) -> Phrase:
-    """Return what people do not or cannot do, `words[place]`, with a thing: "payment not recognized", "cannot use card"."""
+    """Return what people do not or cannot do with a thing: "payment not recognized", "cannot use card"."""
     auxiliary = next((word.lower for word in words[place - 1 :: -1] if word.kind not in (NOT, ADVERB)), "")
     first, *rest = verb.key.split()
     if auxiliary in ("can", "could") or first in ("make", "do"):
@@ -227,7 +229,9 @@ def _states(
     is_not = any(match[group] for group in negation)
     shown = word.lower if word.kind in (PAST, ING) else inflected(base, "VBG")
     after = words[match.start(particle)].lower if match[particle] else ""
-    piece = _Piece(f"{_spelled(base)} {after}".strip(), f"{shown} {after}".strip(), tuple(map(counted_as, [word.lower, after])))
+    piece = _Piece(
+        f"{_spelled(base)} {after}".strip(), f"{shown} {after}".strip(), tuple(map(counted_as, [word.lower, after]))
+    )
     state = [_NOT, piece] if is_not else [piece]
     for thing in _nouns(words, *match.span(subject)):
         if thing.is_empty:

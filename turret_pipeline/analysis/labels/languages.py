@@ -100,9 +100,10 @@ def in_main_language(clusters: np.ndarray, said_in: Sequence[str], main: Sequenc
 
 
 def is_mixed(clusters: np.ndarray, said_in: Sequence[str], main: Sequence[str]) -> np.ndarray:
-    """Return for each topic whether most of its texts are in other languages than its own: bool (n_topics,)."""
-    own = np.array([*main, UNKNOWN], dtype=object)[clusters]
-    is_own = (np.array(said_in, dtype=object) == own) & (clusters >= 0)
-    n_own, n_all = (np.bincount(found, minlength=len(main)) for found in (clusters[is_own], clusters[clusters >= 0]))
-    mixed: np.ndarray = 2 * n_own < n_all
+    """Return for each topic whether most of its texts of known language are in others: bool (n_topics,)."""
+    said = np.array(said_in, dtype=object)
+    is_known = (clusters >= 0) & (said != UNKNOWN)
+    is_own = is_known & (said == np.array([*main, UNKNOWN], dtype=object)[clusters])
+    n_own, n_known = (np.bincount(clusters[found], minlength=len(main)) for found in (is_own, is_known))
+    mixed: np.ndarray = 2 * n_own < n_known
     return mixed

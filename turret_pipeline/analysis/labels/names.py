@@ -297,7 +297,9 @@ class Namer:
         """Return what is taken off a phrase's score for being too short, too long, vague, or somebody's name."""
         words = phrase.split()
         length = single_word if len(words) == 1 else LONG * max(0, len(words) - 3)
-        return length + 0.1 * sum((word in WEAK or word in ENDS) + (word in self._shares.names) for word in words) / len(words)
+        return length + 0.1 * sum(
+            (word in WEAK or word in ENDS) + (word in self._shares.names) for word in words
+        ) / len(words)
 
     def _take(self, candidates: Iterable[str]) -> str:
         """Return the first candidate that can be seen and names nothing yet, with a number behind where all do."""

@@ -175,7 +175,7 @@ def proper_names(texts: Iterable[str]) -> frozenset[str]:
             word = match[1]
             seen[word.lower()] += 1
             capital[word.lower()] += word[0].isupper() and word[1:].islower()
-    return frozenset(word for word, count in capital.items() if count > 0.5 * seen[word])
+    return frozenset(word for word, count in capital.items() if count > 0.25 * seen[word])
 
 
 @lru_cache(maxsize=65_536)

@@ -139,14 +139,14 @@ class Shares:
         return any(word in self._read(row) for word in rare for topic in topics for row in self._rows[topic])
 
     def outline(self, topic: int, text: str) -> str:
-        """Return `text` with "…" for what is rare; empty where hardly a word is left, or it is code."""
+        """Return `text` with "…" for what is rare; empty where no word is left."""
         parts: list[str] = []
         for part in text.split():
             kept = all(self._is_common(topic, word) for word in re.findall(WORD, part.lower()))
             if kept or parts[-1:] != ["…"]:
                 parts.append(part if kept else "…")
         found = " ".join(parts)
-        return found if re.search(WORD, found) and _is_readable(found) else ""
+        return found if re.search(WORD, found) else ""
 
     @cached_property
     def _fillers(self) -> list[frozenset[str]]:
@@ -176,7 +176,7 @@ class Shares:
         return self._texts[row][:READ_CHARACTERS].lower()
 
 
-def _is_readable(outline: str) -> bool:
+def is_readable(outline: str) -> bool:
     """Return whether an outline has as many words as gaps, and is no code: "refund for … please", not "… { … }"."""
     letters = sum(char.isalpha() or char.isspace() for char in outline.replace("…", ""))
     gaps = outline.count("…")

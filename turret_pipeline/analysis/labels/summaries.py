@@ -14,7 +14,7 @@ from turret_pipeline.analysis.labels.languages import ENGLISH
 from turret_pipeline.analysis.labels.phrases import counted_as, is_function_word
 from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.labels.reported import told
-from turret_pipeline.analysis.labels.shares import Shares
+from turret_pipeline.analysis.labels.shares import Shares, is_readable
 from turret_pipeline.analysis.topics.words import WORD
 
 N_MESSAGES = 20
@@ -58,7 +58,7 @@ def summary(messages: list[str], topic: int, label: str, language: str, shares: 
         return best[1]
     shown = [printable(text[:READ_CHARACTERS]) for text in messages[:N_MESSAGES]]
     outlines = [shares.outline(topic, text) for text in shown]
-    kept = min(filter(None, outlines), key=lambda text: (text.count("…"), len(text)), default="")
+    kept = min(filter(None, outlines), key=lambda text: (not is_readable(text), text.count("…"), len(text)), default="")
     return _quoted(kept or min(filter(None, shown), key=len, default="…"))
 
 
