@@ -79,7 +79,7 @@ class Candidates:
         languages: list[str],
         mixed: np.ndarray,
     ) -> None:
-        """Read the texts, which are as `labels.names.Namer` takes them; languages, mixed (`is_mixed`): of the topics."""
+        """Read the texts, which are as `labels.names.Namer` takes them; languages, mixed: of the topics."""
         self._texts, self._shares, self._languages, self._mixed = texts, shares, languages, mixed
         n_each = int(np.clip(N_READ // max(len(centroids), 1), FEWEST_TYPICAL, MOST_TYPICAL))
         self._typical = [_typical(vectors, clusters, centroids, topic, n_each) for topic in range(len(centroids))]
@@ -166,7 +166,7 @@ def _phrases_of(text: str, language: str) -> Iterator[Phrase]:
 
 
 def _is_english(key: str) -> bool:
-    """Return whether dictionaries have a word of a phrase, and all but one: of "add playlist", but not "tri zvezdice"."""
+    """Return whether dictionaries have a word of a phrase, and all but one: "add playlist", not "tri zvezdice"."""
     words = key.split()
     return sum(not is_in_dictionary(word) for word in words) < min(2, len(words))
 
