@@ -83,18 +83,21 @@ def main_languages(said_in: Sequence[str], clusters: np.ndarray, n_messages: np.
     return found
 
 
-def in_main_language(clusters: np.ndarray, said_in: Sequence[str], main: Sequence[str]) -> np.ndarray:
+def in_main_language(
+    clusters: np.ndarray, said_in: Sequence[str], main: Sequence[str], *, or_unknown: bool = False
+) -> np.ndarray:
     """Return the clusters with -1 for texts that are not in their topic's language.
 
     Texts of unknown language stay where few are known to be in it: most of those are short, but among many languages
-    some are in one that the identifier does not know. said_in: languages of texts. main: of topics.
+    some are in one that the identifier does not know. said_in: languages of texts. main: of topics. or_unknown: whether
+    they stay in any case.
     """
     own = np.array([*main, UNKNOWN], dtype=object)[clusters]
     said = np.array(said_in, dtype=object)
     is_own = (said == own) & (said != UNKNOWN)
     n_own = np.bincount(clusters[is_own & (clusters >= 0)], minlength=len(main) + 1)
     n_known = np.bincount(clusters[(said != UNKNOWN) & (clusters >= 0)], minlength=len(main) + 1)
-    is_short_of = n_own < np.where(2 * n_own >= n_known, ENOUGH, ENOUGH_OF_MANY)
+    is_short_of = or_unknown | (n_own < np.where(2 * n_own >= n_known, ENOUGH, ENOUGH_OF_MANY))
     unknown_stays = (said == UNKNOWN) & is_short_of[clusters]
     return np.where(is_own | unknown_stays | (own == UNKNOWN), clusters, -1)
 

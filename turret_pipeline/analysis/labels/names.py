@@ -108,8 +108,10 @@ class Namer:
         said_in = languages_of(texts)
         self._languages = main_languages(said_in, clusters, counts, len(centroids))
         self._mixed = is_mixed(clusters, said_in, self._languages)
+        # Shares are counted over more texts than lend phrases: of a few, nothing tells which words fill slots.
+        counted = in_main_language(clusters, said_in, self._languages, or_unknown=True)
         clusters = in_main_language(clusters, said_in, self._languages)
-        self._shares = Shares(texts, terms, clusters, counts, len(centroids), said_in)
+        self._shares = Shares(texts, terms, counted, counts, len(centroids), said_in)
         self._texts, self._vectors, self._centroids, self._embed = texts, vectors, centroids, embed
         self._middle = vectors.mean(axis=0)
         self._clusters = clusters
