@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from turret_pipeline.analysis.labels.clauses import clauses
 from turret_pipeline.analysis.labels.languages import ENGLISH, stop_words
-from turret_pipeline.analysis.labels.phrases import MAX_CHARACTERS, Phrase, phrases
+from turret_pipeline.analysis.labels.phrases import MAX_CHARACTERS, Phrase, is_denial, phrases
 from turret_pipeline.analysis.labels.printable import printable
-from turret_pipeline.analysis.labels.shares import Shares
+from turret_pipeline.analysis.labels.shares import Shares, is_readable
+from turret_pipeline.analysis.labels.tagging import is_in_dictionary
 from turret_pipeline.analysis.labels.unspaced import is_unspaced, shared_pieces
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS
 
@@ -45,7 +46,8 @@ class Lent:
 
     share: by phrase in the singular, the share of these texts that hold it. coverage: the geometric mean of the shares
     of the topic's messages that say each of its telling words. rows: numbers of the texts that hold it. nouns: those
-    that name a thing. inner: those of which enough texts say a longer one, with all their words and more.
+    that name a thing. inner: those of which enough texts say a longer one, with all their words and more. denied: how
+    much more of the texts say "not" than those of all topics on average, -1 to 1.
     """
 
     share: dict[str, float]
@@ -53,6 +55,7 @@ class Lent:
     rows: dict[str, list[int]]
     nouns: frozenset[str]
     inner: frozenset[str]
+    denied: float = 0.0
 
     @property
     def outer(self) -> dict[str, float]:
@@ -74,13 +77,16 @@ class Candidates:
         centroids: np.ndarray,
         shares: Shares,
         languages: list[str],
+        mixed: np.ndarray,
     ) -> None:
-        """Read the texts, which are as `labels.names.Namer` takes them; languages: of the topics."""
-        self._texts, self._shares, self._languages = texts, shares, languages
+        """Read the texts, which are as `labels.names.Namer` takes them; languages, mixed: of the topics."""
+        self._texts, self._shares, self._languages, self._mixed = texts, shares, languages, mixed
         n_each = int(np.clip(N_READ // max(len(centroids), 1), FEWEST_TYPICAL, MOST_TYPICAL))
         self._typical = [_typical(vectors, clusters, centroids, topic, n_each) for topic in range(len(centroids))]
         self._surfaces: dict[str, Counter[str]] = defaultdict(Counter)
-        self.lent = [self._read(topic) for topic in range(len(centroids))]
+        lent = [self._read(topic) for topic in range(len(centroids))]
+        usual = float(np.mean([each.denied for each in lent])) if lent else 0.0
+        self.lent = [replace(each, denied=each.denied - usual) for each in lent]
 
     def surface(self, key: str) -> str:
         """Return the phrase as it is mostly written."""
@@ -106,12 +112,13 @@ class Candidates:
     def outlines(self, topic: int) -> list[str]:
         """Return the typical text that names the topic where no phrase does, with "…" for what is rare; or nothing.
 
-        It is the one with the fewest gaps, and of these the shortest.
+        It is the one with the fewest gaps, and of these the shortest; one with more gaps than words, or of code, is a
+        last resort.
         """
         outlines = [
             _POLITE.sub("", self._shares.outline(topic, self._texts[row])) for row in self._typical[topic][:N_MESSAGES]
         ]
-        found = sorted(filter(None, outlines), key=lambda text: (text.count("…"), len(text)))
+        found = sorted(filter(None, outlines), key=lambda text: (not is_readable(text), text.count("…"), len(text)))
         return [clipped for text in found[:1] if (clipped := _clip(text))]
 
     def _read(self, topic: int) -> Lent:
@@ -128,11 +135,15 @@ class Candidates:
         often = {key: found for key, found in held.items() if len(found) > 1}
         words = {key: said[key].most_common(1)[0][0] for key in often}
         common = {key: often[key] for key in often if self._shares.may_hold(topic, words[key])}
+        if self._mixed[topic] and self._languages[topic] == ENGLISH:
+            common = {key: found for key, found in common.items() if _is_english(key)} or common
         coverage = {key: self._shares.coverage(topic, words[key]) for key in common}
         pieces = self._pieces(topic)
         share = {key: len(found) / len(rows) for key, found in (common | pieces).items()}
         coverage |= {key: share[key] for key in pieces}
-        return Lent(share, coverage, common | pieces, frozenset(nouns & common.keys() | pieces.keys()), _inner(common))
+        nouns = nouns & common.keys() | pieces.keys()
+        denied = sum(is_denial(self._texts[row][:TAGGED_CHARACTERS]) for row in rows) / max(len(rows), 1)
+        return Lent(share, coverage, common | pieces, frozenset(nouns), _inner(common), denied)
 
     def _pieces(self, topic: int) -> dict[str, list[int]]:
         """Return the pieces of the topic's typical texts that may name it, with the rows that hold them."""
@@ -152,6 +163,12 @@ def _phrases_of(text: str, language: str) -> Iterator[Phrase]:
         return
     found = phrases(text[:READ_CHARACTERS], stop_words(language))
     yield from {phrase.key: phrase for phrase in found if not is_unspaced(phrase.key)}.values()
+
+
+def _is_english(key: str) -> bool:
+    """Return whether dictionaries have a word of a phrase, and all but one: "add playlist", not "tri zvezdice"."""
+    words = key.split()
+    return sum(not is_in_dictionary(word) for word in words) < min(2, len(words))
 
 
 def _inner(held: dict[str, list[int]]) -> frozenset[str]:

@@ -14,8 +14,10 @@ from functools import lru_cache
 
 from turret_pipeline.analysis.labels.phrases import MAX_WORDS, Phrase, counted_as
 from turret_pipeline.analysis.labels.tagging import (
+    ADVERB,
     ING,
     NAME,
+    NOT,
     NOUN,
     NUMBER,
     PAST,
@@ -47,6 +49,18 @@ _EMPTY_NOUNS = frozenset(
 )
 """Nouns that say too little to be one by themselves."""
 
+_PARTICLES = frozenset(words_in("up in out off down"))
+_AFTER_ONE = frozenset(words_in("way time off stop click"))
+"""Words before which a number is part of the name: "one way flight", but "two tickets" are tickets."""
+
+_AS_PREPOSITIONS = frozenset(
+    words_in("given using including following regarding considering based according depending")
+)
+"""Participles that begin no request: "given an array", "when using an ATM"."""
+
+_TO_DO = frozenset(words_in("visit see do watch eat drink read play rent buy"))
+"""Verbs whose object may stand before them: "places to visit", but not the "card to work" of "get my card to work"."""
+
 _ADVERBS = frozenset(words_in("twice double abroad online overseas internationally automatically instantly"))
 
 _NOUNS = r"[nADG]*[NP]+"
@@ -57,6 +71,7 @@ _ACT = re.compile(rf"([VGD])(r?)(?:o?|(p))({_PHRASE})(r?)")
 _ACT_OF = re.compile(rf"([VGD])(r?)o?({_PHRASE})(p)({_PHRASE})")
 _MOVE = re.compile(r"([VG])(r)(?![dNPAnoG])")
 _TWICE = re.compile(rf"([VGD])(a)(?:(p)({_PHRASE}))?")
+_THING_TO_DO = re.compile(rf"(?:({_PHRASE})|(oA?))tV(?![dNPAnorp])")
 _STATE = re.compile(rf"({_PHRASE})(X*)a?(T?)X*a?([VGD])(r?)(?![dNPAnot])(?:a?(p)({_PHRASE}))?")
 _ASKED = re.compile(rf"X(T?)({_PHRASE})(T?)X*([VGD])(r?)(?![dNPAnot])(?:a?(p)({_PHRASE}))?")
 _DONE = re.compile(rf"({_PHRASE})X?([VD])(r?)o?({_PHRASE})")
@@ -104,21 +119,29 @@ def _phrases(words: list[Word]) -> Iterator[Phrase]:
     for match in _every(_ACT, kinds):
         verb = _verb(words, match, 1, 2)
         between = [_as_said(words[match.start(3)])] if match[3] else []
-        if verb:
+        if verb and _is_negated(kinds, match.start()):
+            for thing in _nouns(words, *match.span(4)) if not (between or match[5]) else ():
+                if not thing.is_empty:
+                    yield _denied(words, match.start(), verb, thing)
+        elif verb and not (between and not match[2] and verb.key in _TAKE_OBJECT):  # "take for transfer" is no act
             after = [_as_said(words[match.start(5)])] if match[5] else []
             for thing in _nouns(words, *match.span(4)):
                 if not thing.is_empty:
                     yield _whole(verb, *between, thing, *after)
     for match in _every(_ACT_OF, kinds):
         verb = _verb(words, match, 1, 2)
-        if verb and words[match.start(4)].lower in _LINKS:
+        if verb and words[match.start(4)].lower in _LINKS and not _is_negated(kinds, match.start()):
             for thing in _nouns(words, *match.span(3)):
                 for other in _nouns(words, *match.span(5)):
                     if not (thing.is_empty or other.is_empty):
                         yield _whole(verb, thing, _as_said(words[match.start(4)]), other)
     for match in _every(_MOVE, kinds):
-        if verb := _verb(words, match, 1, 2):
+        verb = _verb(words, match, 1, 2)
+        if verb and not _is_negated(kinds, match.start()):
             yield _whole(verb)
+    for match in _every(_THING_TO_DO, kinds):
+        if words[match.end() - 1].lower in _TO_DO:
+            yield from _things_to_do(words, match)
     for match in _every(_TWICE, kinds):
         verb = _verb(words, match, 1)
         if verb and words[match.start(2)].lower in _ADVERBS:
@@ -150,6 +173,33 @@ def _phrases(words: list[Word]) -> Iterator[Phrase]:
                 yield _whole(*([one, _NOT, what] if match[2] else [what, one]))
 
 
+def _is_negated(kinds: str, place: int) -> bool:
+    return kinds[:place].rstrip("a").endswith(NOT)
+
+
+def _denied(words: list[Word], place: int, verb: _Piece, thing: _Piece) -> Phrase:
+    """Return what people do not or cannot do with a thing: "payment not recognized", "cannot use card"."""
+    auxiliary = next((word.lower for word in words[place - 1 :: -1] if word.kind not in (NOT, ADVERB)), "")
+    first, *rest = verb.key.split()
+    if auxiliary in ("can", "could") or first in ("make", "do"):
+        before = "cannot" if auxiliary in ("can", "could") else "did not"
+        plain = replace(verb, surface=verb.key)
+        return _whole(_Piece(before, before, ("not",)), plain, thing)
+    said = "received" if first == "get" else inflected(first, "VBN")
+    done = replace(verb, key=verb.key.replace("get", "receive"), surface=" ".join([said, *rest]))
+    return _whole(thing, _NOT, done)
+
+
+def _things_to_do(words: list[Word], match: re.Match[str]) -> Iterator[Phrase]:
+    """Yield "places to visit", "something fun to do"."""
+    to, verb = (_as_said(word) for word in words[match.end() - 2 : match.end()])
+    if match[1]:
+        for thing in _nouns(words, *match.span(1)):
+            yield _whole(thing, to, verb)
+    elif words[match.start(2)].lower in ("something", "anything"):
+        yield _whole(*map(_as_said, words[match.start(2) : match.end(2)]), to, verb)
+
+
 _MODALS = frozenset(words_in("can could will would shall should may might must do does did"))
 _LINKS = frozenset(words_in("of for to with from in on at by without between into about over against within via near"))
 _NOT = _Piece("not", "not", ("not",))
@@ -179,7 +229,9 @@ def _states(
     is_not = any(match[group] for group in negation)
     shown = word.lower if word.kind in (PAST, ING) else inflected(base, "VBG")
     after = words[match.start(particle)].lower if match[particle] else ""
-    piece = _Piece(f"{base} {after}".strip(), f"{shown} {after}".strip(), tuple(map(counted_as, [word.lower, after])))
+    piece = _Piece(
+        f"{_spelled(base)} {after}".strip(), f"{shown} {after}".strip(), tuple(map(counted_as, [word.lower, after]))
+    )
     state = [_NOT, piece] if is_not else [piece]
     for thing in _nouns(words, *match.span(subject)):
         if thing.is_empty:
@@ -206,11 +258,19 @@ def _agreeing(verb: _Piece, subject: _Piece) -> _Piece:
 def _verb(words: list[Word], match: re.Match[str], verb: int, particle: int = 0, past: bool = False) -> _Piece | None:
     word = words[match.start(verb)]
     base = lemma(word.lower, "VERB")
-    if base in _EMPTY_VERBS or len(base) < 2:
+    if base in _EMPTY_VERBS or len(base) < 2 or word.lower in _AS_PREPOSITIONS:
         return None
     after = words[match.start(particle)].lower if particle and match[particle] else ""
     shown = word.lower if word.kind in (PAST, ING) or past else base
-    return _Piece(f"{base} {after}".strip(), f"{shown} {after}".strip(), tuple(map(counted_as, [word.lower, after])))
+    key = f"{_spelled(base)} {after}".strip()
+    return _Piece(key, f"{shown} {after}".strip(), tuple(map(counted_as, [word.lower, after])))
+
+
+@lru_cache(maxsize=4_096)
+def _spelled(verb: str) -> str:
+    """Return `verb` with "-ize" for "-ise", where both are written: the two count as one."""
+    other = f"{verb[:-3]}ize"
+    return other if verb.endswith("ise") and inflected(other, "VBG") != other else verb
 
 
 def _nouns(words: list[Word], start: int, end: int) -> Iterator[_Piece]:
@@ -219,7 +279,11 @@ def _nouns(words: list[Word], start: int, end: int) -> Iterator[_Piece]:
         start += 1
     for first in range(max(start, end - MAX_NOUNS), end):
         part = words[first:end]
-        if part[0].kind in (NUMBER,) and len(part) == 1:
+        if (part[0].kind == NUMBER and part[1:2] and part[1].lower not in _AFTER_ONE) or part[-1].kind == NUMBER:
+            continue
+        if first > start and words[first - 1].kind == NUMBER and part[0].lower in _AFTER_ONE:
+            continue
+        if part[0].lower in _PARTICLES or part[-1].lower in _PARTICLES:  # "up" of "top up" that was taken apart
             continue
         if part[0].kind == PAST and first > start and words[first - 1].kind in (NOUN, NAME):
             continue

@@ -30,6 +30,10 @@ FEWEST = 0.02
 FIRST_READ = 4_000
 """Texts that tell whether there is more than one language; in most fields there is not, and no more are read."""
 
+ENOUGH, ENOUGH_OF_MANY = 20, 5
+"""Texts known to be in a topic's language from which texts of unknown language say nothing for its name; the same in a
+topic that has more texts in other languages."""
+
 LEAST = 0.3
 """Probability below which a text is not believed to be in a language."""
 
@@ -95,11 +99,30 @@ def main_languages(said_in: Sequence[str], clusters: np.ndarray, n_messages: np.
     return found
 
 
-def in_main_language(clusters: np.ndarray, said_in: Sequence[str], main: Sequence[str]) -> np.ndarray:
-    """Return the clusters with -1 for texts in another language than the topic's.
+def in_main_language(
+    clusters: np.ndarray, said_in: Sequence[str], main: Sequence[str], *, or_unknown: bool = False
+) -> np.ndarray:
+    """Return the clusters with -1 for texts that are not in their topic's language.
 
-    said_in: languages of texts. main: of topics.
+    Texts of unknown language stay where few are known to be in it: most of those are short, but among many languages
+    some are in one that the identifier does not know. said_in: languages of texts. main: of topics. or_unknown: whether
+    they stay in any case.
     """
     own = np.array([*main, UNKNOWN], dtype=object)[clusters]
     said = np.array(said_in, dtype=object)
-    return np.where((said == own) | (said == UNKNOWN) | (own == UNKNOWN), clusters, -1)
+    is_own = (said == own) & (said != UNKNOWN)
+    n_own = np.bincount(clusters[is_own & (clusters >= 0)], minlength=len(main) + 1)
+    n_known = np.bincount(clusters[(said != UNKNOWN) & (clusters >= 0)], minlength=len(main) + 1)
+    is_short_of = or_unknown | (n_own < np.where(2 * n_own >= n_known, ENOUGH, ENOUGH_OF_MANY))
+    unknown_stays = (said == UNKNOWN) & is_short_of[clusters]
+    return np.where(is_own | unknown_stays | (own == UNKNOWN), clusters, -1)
+
+
+def is_mixed(clusters: np.ndarray, said_in: Sequence[str], main: Sequence[str]) -> np.ndarray:
+    """Return for each topic whether most of its texts of known language are in others: bool (n_topics,)."""
+    said = np.array(said_in, dtype=object)
+    is_known = (clusters >= 0) & (said != UNKNOWN)
+    is_own = is_known & (said == np.array([*main, UNKNOWN], dtype=object)[clusters])
+    n_own, n_known = (np.bincount(clusters[found], minlength=len(main)) for found in (is_own, is_known))
+    mixed: np.ndarray = 2 * n_own < n_known
+    return mixed

@@ -18,9 +18,11 @@ from functools import cached_property
 import numpy as np
 
 from turret_pipeline.analysis.labels.candidates import NAMELESS, Candidates
-from turret_pipeline.analysis.labels.languages import ENGLISH, in_main_language, languages_of, main_languages
+from turret_pipeline.analysis.labels.languages import ENGLISH, in_main_language, is_mixed, languages_of, main_languages
 from turret_pipeline.analysis.labels.phrases import (
+    ENDS,
     WEAK,
+    is_denial,
     is_function_word,
     may_be_label,
     singular,
@@ -49,6 +51,12 @@ MAX_JOINED = 5
 MOST_BETWEEN = 2
 """Words that most texts may have between the two."""
 
+FEW_HOLD = 0.4
+"""Share of a topic's typical texts that hold its best noun, below which a second noun stands beside it."""
+
+ENOUGH_MORE = 3
+"""Typical texts without the first noun that hold the second, at least."""
+
 N_KEYWORDS = 10
 
 SINGLE_WORD = 0.4
@@ -60,6 +68,12 @@ NEXT_TOPIC = 0.6
 
 COVERED = 0.1
 """Weight of the share of the topic's messages that say the words of a phrase."""
+
+HELD = 0.1
+"""Weight of the square root of the share of its typical texts that hold the phrase itself."""
+
+DENIED = 0.4
+"""Weight of how much more of the topic's typical texts say "not" than others', for a phrase that says so too."""
 
 WORD_RANK_ALONE = 0.4
 """Weight of rank among the texts where no model is lent: what texts tell of a phrase's meaning is less to go by."""
@@ -94,8 +108,11 @@ class Namer:
         said_in = languages_of(texts)
         self._sizes = np.bincount(clusters[clusters >= 0], minlength=len(centroids))
         self._languages = main_languages(said_in, clusters, counts, len(centroids))
+        self._mixed = is_mixed(clusters, said_in, self._languages)
+        # Shares are counted over more texts than lend phrases: of a few, nothing tells which words fill slots.
+        counted = in_main_language(clusters, said_in, self._languages, or_unknown=True)
         clusters = in_main_language(clusters, said_in, self._languages)
-        self._shares = Shares(texts, terms, clusters, counts, len(centroids), said_in)
+        self._shares = Shares(texts, terms, counted, counts, len(centroids), said_in)
         self._texts, self._vectors, self._centroids, self._embed = texts, vectors, centroids, embed
         self._middle = vectors.mean(axis=0)
         self._clusters = clusters
@@ -103,7 +120,9 @@ class Namer:
 
     @cached_property
     def _candidates(self) -> Candidates:
-        return Candidates(self._texts, self._vectors, self._clusters, self._centroids, self._shares, self._languages)
+        return Candidates(
+            *(self._texts, self._vectors, self._clusters, self._centroids, self._shares, self._languages), self._mixed
+        )
 
     def topics(self, kept: Mapping[int, str] | None = None, held: Collection[int] = ()) -> list[str]:
         """Return one label a topic.
@@ -121,7 +140,8 @@ class Namer:
             rare = [topic for topic in rare if ranked[topic] or found.outlines(topic)]
             self._taken -= {labels[topic].lower() for topic in rare}
             for topic in [*rare, *missing]:
-                labels[topic] = self._take(_names(found, topic, ranked[topic]))
+                phrases = ranked[topic] if self._languages[topic] != ENGLISH else _covering(found, topic, ranked[topic])
+                labels[topic] = self._take(_names(found, topic, phrases))
         return [labels[topic] for topic in range(len(self._centroids))]
 
     def summaries(self, labels: Sequence[str], kept: Mapping[int, str] | None = None) -> list[str]:
@@ -250,9 +270,11 @@ class Namer:
             near[:, group] = -1.0
             burden = np.asarray([self._burden(names[key], single_word) for key in keys])
             words = (WORD_RANK if self._embed else WORD_RANK_ALONE) * np.asarray(list(rank.values()))
-            lent = self._candidates.lent[group].coverage if len(ranks) == len(self._candidates.lent) else {}
-            covered = COVERED * np.asarray([lent.get(key, 0.0) for key in keys])
-            score = own - NEXT_TOPIC * near.max(axis=1) + words + covered - burden
+            lent_to = self._candidates.lent[group] if len(ranks) == len(self._candidates.lent) else None
+            covered = COVERED * np.asarray([lent_to.coverage.get(key, 0.0) if lent_to else 0.0 for key in keys])
+            held = HELD * np.sqrt([lent_to.share.get(key, 0.0) if lent_to else 0.0 for key in keys])
+            denied = DENIED * np.asarray([lent_to.denied * is_denial(key) if lent_to else 0.0 for key in keys])
+            score = own - NEXT_TOPIC * near.max(axis=1) + words + covered + held + denied - burden
             ordered.append([keys[i] for i in np.argsort(-score, kind="stable")])
         return ordered
 
@@ -285,7 +307,9 @@ class Namer:
         """Return what is taken off a phrase's score for being too short, too long, vague, or somebody's name."""
         words = phrase.split()
         length = single_word if len(words) == 1 else LONG * max(0, len(words) - 3)
-        return length + 0.1 * sum((word in WEAK) + (word in self._shares.names) for word in words) / len(words)
+        return length + 0.1 * sum(
+            (word in WEAK or word in ENDS) + (word in self._shares.names) for word in words
+        ) / len(words)
 
     def _take(self, candidates: Iterable[str]) -> str:
         """Return the first candidate that can be seen and names nothing yet, with a number behind where all do."""
@@ -310,6 +334,27 @@ def _names(candidates: Candidates, topic: int, phrases: list[str]) -> Iterator[s
     yield from outlines
     if not phrases and not outlines:
         yield candidates.message(topic)
+
+
+def _covering(candidates: Candidates, topic: int, phrases: list[str]) -> list[str]:
+    """Return the phrases, with "keyboards and chord progressions" before them where the best one names too little.
+
+    That is a single noun that few typical texts of an English topic hold. The other is the best noun that `ENOUGH_MORE`
+    of the texts without the first hold, and half as many as hold the first. phrases: best first, as written.
+    """
+    lent = candidates.lent[topic]
+    keys = {candidates.surface(key): key for key in lent.outer}
+    first = keys.get(phrases[0], "") if phrases else ""
+    if first not in lent.nouns or " " in first or lent.share[first] >= FEW_HOLD:
+        return phrases
+    held = set(lent.rows[first])
+    nouns = [keys[phrase] for phrase in phrases[1:N_EMBEDDED] if keys.get(phrase) in lent.nouns]
+    least = max(ENOUGH_MORE, len(held) / 2)
+    second = next((key for key in nouns if len(set(lent.rows[key]) - held) >= least and first not in key.split()), "")
+    if not second:
+        return phrases
+    both = f"{candidates.plural(first)} and {candidates.plural(second)}"
+    return [both, *phrases] if len(both.split()) <= MAX_JOINED else phrases
 
 
 def _words_between(text: str, first: str, second: str) -> float:

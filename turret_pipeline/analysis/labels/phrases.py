@@ -86,6 +86,7 @@ _LOGGING_IN = """
 _SAYS_LITTLE = WEAK | _PARTICLES
 _PARTICLES_OF = {"in": frozenset(_LOGGING_IN.split()), "on": frozenset({"turn", "turned", "turning", "add", "log"})}
 _NEGATED = re.compile(r".*n['\u2019]t|cannot|cant|dont|doesnt|didnt|wont|isnt|wasnt|hasnt|havent|couldnt|arent")
+_DENIALS = frozenset({"not", "never", "cannot"})
 _TELLING, _JOIN, _PARTICLE, _END, _GAP = range(5)
 
 
@@ -113,6 +114,12 @@ def counted_as(word: str) -> str:
     """Return what `word`, which is in lower case, counts as: "card's" and "cards" as "card", "isn't" as "not"."""
     plain = word.replace("\u2019", "'")
     return "not" if _NEGATED.fullmatch(plain) else singular(plain.removesuffix("'s"))
+
+
+def is_denial(text: str) -> bool:
+    """Return whether `text` says that something is not so: "card not working", "I can't pay"."""
+    words = (match[0] for match in _TOKEN.finditer(text.lower().replace("\u2019", "'")))
+    return any(word in _DENIALS or _NEGATED.fullmatch(word) is not None for word in words)
 
 
 def may_be_label(words: list[str]) -> bool:
@@ -168,7 +175,7 @@ def proper_names(texts: Iterable[str]) -> frozenset[str]:
             word = match[1]
             seen[word.lower()] += 1
             capital[word.lower()] += word[0].isupper() and word[1:].islower()
-    return frozenset(word for word, count in capital.items() if count > 0.5 * seen[word])
+    return frozenset(word for word, count in capital.items() if count > 0.25 * seen[word])
 
 
 @lru_cache(maxsize=65_536)

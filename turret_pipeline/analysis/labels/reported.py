@@ -14,12 +14,14 @@ from collections.abc import Sequence
 from turret_pipeline.analysis.labels.tagging import (
     AUXILIARY,
     BREAK,
+    DETERMINER,
     NAME,
     NOT,
     NOUN,
     PAST,
     PRONOUN,
     QUESTION,
+    TO,
     VERB,
     Word,
     inflected,
@@ -61,6 +63,9 @@ _SHORT_SUBJECT = re.compile(r"(?:d*[nADG]*[NP]+|o|d+n?)")
 _NO_REQUESTS = frozenset(
     words_in("good great nice fine perfect awesome cool better best thank thanks welcome glad sorry")
 )
+_UNFINISHED = frozenset(words_in("and or but that those ending of the a an i you we"))
+"""Words with which a sentence ends that was cut off by a line."""
+
 _DO = frozenset(words_in("do does did"))
 
 
@@ -78,6 +83,8 @@ def told(sentence: str) -> str | None:
     if not any(word.lower in _ENGLISH for word in words):
         return None
     if len(words) < 3 or any(word.lower in ("they", "them", "their", "he", "she", "him", "her") for word in words):
+        return None
+    if words[-1].lower in _UNFINISHED or words[-1].kind in (DETERMINER, TO, AUXILIARY):
         return None
     found = _told(words, is_question=sentence.rstrip().endswith("?"))
     return f"People {found}." if found else None
@@ -188,7 +195,9 @@ def _end_of_subject(words: list[Word], kinds: str, *, is_be: bool) -> int:
     """Return where the subject that `words` begin with ends; 0 where that is not sure."""
     if is_be:
         longest = _SUBJECT.match(kinds)
-        match = longest if longest and longest.end() == len(words) else _SHORT_SUBJECT.match(kinds)
+        # "is the payment on my card still pending", but "is my card in the app".
+        is_whole = longest and (longest.end() == len(words) or kinds[longest.end()] in "aVDGAT")
+        match = longest if is_whole else _SHORT_SUBJECT.match(kinds)
         return match.end() if match else 0
     match = _SHORT_SUBJECT.match(kinds)
     if not match:

@@ -178,3 +178,10 @@ class Shares:
 
     def _read(self, row: int) -> str:
         return self._texts[row][:READ_CHARACTERS].lower()
+
+
+def is_readable(outline: str) -> bool:
+    """Return whether an outline has as many words as gaps, and is no code: "refund for … please", not "… { … }"."""
+    letters = sum(char.isalpha() or char.isspace() for char in outline.replace("…", ""))
+    gaps = outline.count("…")
+    return len(outline.split()) >= 2 * gaps and letters >= 0.8 * len(outline.replace("…", ""))

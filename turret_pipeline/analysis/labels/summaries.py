@@ -14,7 +14,7 @@ from turret_pipeline.analysis.labels.languages import ENGLISH
 from turret_pipeline.analysis.labels.phrases import counted_as, is_function_word
 from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.labels.reported import told
-from turret_pipeline.analysis.labels.shares import Shares
+from turret_pipeline.analysis.labels.shares import Shares, is_readable
 from turret_pipeline.analysis.topics.words import WORD
 
 N_MESSAGES = 20
@@ -45,6 +45,8 @@ def summary(messages: list[str], topic: int, label: str, language: str, shares: 
         if not SHORTEST <= len(words) <= LONGEST or any(shares.is_slot(topic, word) for word in words):
             continue
         held = len(wanted & set(words)) / max(len(wanted), 1)
+        if wanted and not held:  # "Okay, good to know." is a typical sentence of a topic, but says nothing of it
+            continue
         score = shares.mean(topic, words) + OF_LABEL * held - LATER * place
         if best and score + TOLD <= best[0]:
             continue
@@ -56,7 +58,7 @@ def summary(messages: list[str], topic: int, label: str, language: str, shares: 
         return best[1]
     shown = [printable(text[:READ_CHARACTERS]) for text in messages[:N_MESSAGES]]
     outlines = [shares.outline(topic, text) for text in shown]
-    kept = min(filter(None, outlines), key=lambda text: (text.count("…"), len(text)), default="")
+    kept = min(filter(None, outlines), key=lambda text: (not is_readable(text), text.count("…"), len(text)), default="")
     return _quoted(kept or min(filter(None, shown), key=len, default="…"))
 
 

@@ -100,7 +100,8 @@ def joined(words: Sequence[Word]) -> list[Word]:
     for word in words:
         last = found[-1].kind if found else ""
         is_noun = last in (NOUN, ADJECTIVE) or (last == VERB and len(found) > 1 and found[-2].kind in "dA")
-        if word.kind == PARTICLE and is_noun and len(found[-1].lower) > 2 and word.lower in ("up", "in", "out", "off"):
+        is_particle = word.kind in (PARTICLE, NOUN) and word.lower in ("up", "in", "out", "off")
+        if is_particle and is_noun and len(found[-1].lower) > 2:
             before = found.pop()
             word = Word(f"{before.written} {word.written}", f"{before.lower} {word.lower}", NOUN)
         found.append(word)
@@ -177,3 +178,9 @@ def inflected(word: str, tag: str) -> str:
     """Return the form of a `lemma` by its Penn Treebank tag: VBG is "arriving", VBZ is "arrives"."""
     found = _lemminflect().getInflection(word, tag, inflect_oov=False)
     return found[0] if found else word
+
+
+@lru_cache(maxsize=65_536)
+def is_in_dictionary(word: str) -> bool:
+    """Return whether `word`, in lower case, is a noun, verb, adjective or adverb that an English dictionary has."""
+    return bool(_lemminflect().getAllLemmas(word))
