@@ -1,4 +1,4 @@
-"""Which level of the merges is kept: that of topics, not of sentences that many texts repeat in other words."""
+"""Which level of the merges is kept: that of topics, not of sentences that many texts repeat in other languages."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import scipy.sparse as sp
 from turret_pipeline.analysis.topics.apart import Apartness
 from turret_pipeline.analysis.topics.neighbours import neighbour_graph
 
-N_TOPICS, N_SENTENCES, N_WORDINGS = 4, 53, 16
+N_TOPICS, N_SENTENCES, N_LANGUAGES = 4, 53, 16
 
 
 @pytest.fixture(scope="module")
 def apart() -> Apartness:
-    """Of 3,392 texts by their sentences, each in 16 wordings."""
+    """Of 3,392 texts by their sentences, each in 16 languages."""
     draw = np.random.default_rng(0)
     topics = draw.normal(size=(N_TOPICS, 64))
     sentences = np.repeat(topics, N_SENTENCES, axis=0) + 0.9 * draw.normal(size=(N_TOPICS * N_SENTENCES, 64))
-    texts = np.repeat(sentences, N_WORDINGS, axis=0)
+    texts = np.repeat(sentences, N_LANGUAGES, axis=0)
     vectors = (texts + 0.3 * draw.normal(size=texts.shape)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     order = draw.permutation(len(vectors))
-    vectors, sentence = vectors[order], np.repeat(np.arange(len(sentences)), N_WORDINGS)[order]
+    vectors, sentence = vectors[order], np.repeat(np.arange(len(sentences)), N_LANGUAGES)[order]
     no_words = sp.csr_matrix((len(vectors), 0), dtype=np.float32)
-    return Apartness(vectors, neighbour_graph(no_words, vectors), sentence)
+    languages = np.tile(np.arange(N_LANGUAGES), len(sentences))[order]
+    return Apartness(vectors, neighbour_graph(no_words, vectors), sentence, languages)
 
 
 SENTENCES = np.arange(N_TOPICS * N_SENTENCES)

@@ -95,17 +95,19 @@ class Namer:
         *,
         n_messages: np.ndarray | None = None,
         terms: Terms | None = None,
+        said_in: Sequence[str] | None = None,
         taken: Collection[str] = (),
     ) -> None:
         """Hold what labels are made from.
 
         texts, vectors, clusters: of n_texts; clusters -1 for none. centroids: float32 (n_topics, n_dims), unit rows.
         embed: the model that made `vectors`, as `Embedder.embed`. n_messages: of each text, one where none are given.
-        terms: of the texts, where they are counted already. taken: labels that are not to be given.
+        terms, said_in: words and languages of the texts, where they are known already. taken: labels that are not to be
+            given.
         """
         counts = np.ones(len(texts), dtype=np.int64) if n_messages is None else n_messages
         terms = terms or count_terms(texts)
-        said_in = languages_of(texts)
+        said_in = said_in or languages_of(texts)
         self._sizes = np.bincount(clusters[clusters >= 0], minlength=len(centroids))
         self._languages = main_languages(said_in, clusters, counts, len(centroids))
         self._mixed = is_mixed(clusters, said_in, self._languages)

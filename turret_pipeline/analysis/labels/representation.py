@@ -5,6 +5,8 @@ Importing this module imports BERTopic, which takes seconds; so `topics.fit` doe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -37,14 +39,15 @@ class TopicLabels(BaseRepresentation):  # type: ignore[misc, unused-ignore]
         embed: Embed | None = None,
         suggest: Suggest | None = None,
         terms: Terms | None = None,
+        said_in: Sequence[str] | None = None,
     ) -> None:
         """Take what names are made from.
 
         texts: text_id, text, n_messages of the documents of the fit, in their order. vectors: of them, float32 of shape
-        (n_texts, n_dims), unit rows. embed, suggest: as `topics.fit.fit_topics`. terms: of the texts, where they are
-        counted already.
+        (n_texts, n_dims), unit rows. embed, suggest: as `topics.fit.fit_topics`. terms, said_in: words and languages
+        of the texts, where they are known already.
         """
-        self.terms = terms
+        self.terms, self.said_in = terms, said_in
         self.texts, self.vectors, self.last, self.embed, self.suggest = texts, vectors, last, embed, suggest
 
     def extract_topics(
@@ -94,6 +97,7 @@ class TopicLabels(BaseRepresentation):  # type: ignore[misc, unused-ignore]
             *(texts, self.vectors, self.clusters_, self.centroids_, self.embed),
             n_messages=counts,
             terms=self.terms,
+            said_in=self.said_in,
             taken=taken,
         )
         kept = self.last.labels(self.ids_)

@@ -1,10 +1,10 @@
 """How far apart the clusters of a level are, when texts that say nearly the same are left out of account.
 
 The silhouette (Rousseeuw 1987) of cosines: how much nearer a text is, on average, to the texts of its own cluster than
-to those of the nearest other one. Texts that are linked in the graph of neighbours do not count for each other: a text
-always has its like, the same sentence in other words, in another language or with another product in it, and a level
-whose clusters hold no more than that would be the best of all. What is asked is whether the *other* texts of a cluster
-belong together.
+to those of the nearest other one. Texts that are linked in the graph of neighbours do not count for each other where
+one is in another language, nor do a few of one language: a text always has its like, the same sentence in other words,
+in another language or with another product in it, and a level whose clusters hold no more than that would be the best
+of all. What is asked is whether the *other* texts of a cluster belong together.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import scipy.sparse as sp
 SCORED_TEXTS = 8_000
 """Texts that levels are judged by, when there are more."""
 
-TEXTS_A_LINK = 200
-"""Texts of the field for each link of a text that is left out, the closest first: in a field of few texts those linked
-to a text are most of its topic."""
+TEXTS_A_LINK, TEXTS_A_LINK_ABROAD = 800, 50
+"""Texts of the field for each link of a text that is left out, to one in its language and to one in another, the
+closest first: in a field of few texts those linked to a text are most of its topic."""
 
 LEAST_OTHERS = 3
 """Texts of a cluster, beside a text and those linked to it, that its closeness can be told from; with fewer it is 0."""
@@ -29,12 +29,16 @@ BLOCK = 256
 class Apartness:
     """What the silhouettes of a level, and of any merge of its clusters, follow from: sums that add up."""
 
-    def __init__(self, vectors: np.ndarray, graph: sp.csr_matrix, clusters: np.ndarray) -> None:
+    def __init__(
+        self, vectors: np.ndarray, graph: sp.csr_matrix, clusters: np.ndarray, languages: np.ndarray | None = None
+    ) -> None:
         """Sum up how near each text is to each cluster.
 
         vectors: float32 of shape (n_texts, n_dims), unit rows. graph: as `neighbour_graph`. clusters: int64 (n_texts,),
-        from 0. The first `SCORED_TEXTS` are scored, which have to be a random sample.
+        from 0. languages: of each text, int64 (n_texts,), negative where it is unknown; None: all are in one. The first
+        `SCORED_TEXTS` are scored, which have to be a random sample.
         """
+        languages = np.zeros(len(vectors), dtype=np.int64) if languages is None else languages
         n_clusters, n_scored = int(clusters.max()) + 1, min(len(vectors), SCORED_TEXTS)
         self._own = clusters[:n_scored]
         member = sp.csr_matrix((np.ones(len(clusters), dtype=np.float32), (clusters, np.arange(len(clusters)))))
@@ -47,9 +51,15 @@ class Apartness:
             links = graph[start : min(start + BLOCK, n_scored)]
             asking, linked = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr)), links.indices
             cosines = np.einsum("ij,ij->i", vectors[start + asking], vectors[linked])
-            order = np.lexsort((-cosines, asking))
-            closest = order[np.arange(len(order)) - links.indptr[asking[order]] < len(vectors) // TEXTS_A_LINK]
-            asking, linked, cosines = asking[closest], linked[closest], cosines[closest]
+            own, other = languages[start + asking], languages[linked]
+            is_alike = (own == other) & (own >= 0)
+            left_out = np.concatenate(
+                [
+                    _closest(np.flatnonzero(~is_alike), asking, cosines, len(vectors) // TEXTS_A_LINK_ABROAD),
+                    _closest(np.flatnonzero(is_alike), asking, cosines, len(vectors) // TEXTS_A_LINK),
+                ]
+            )
+            asking, linked, cosines = asking[left_out], linked[left_out], cosines[left_out]
             for sums, values in ((self._near, cosines), (self._counts, np.ones_like(cosines))):
                 found = sp.csr_matrix((values, (clusters[linked], asking)), (n_clusters, links.shape[0]))
                 sums[:, start : start + links.shape[0]] -= found.toarray()
@@ -67,3 +77,15 @@ class Apartness:
         mean[own, rows] = -1.0
         outside = mean.max(axis=0)
         return float(((inside - outside) / np.maximum(np.maximum(1 - inside, 1 - outside), 1e-6)).mean())
+
+
+def _closest(links: np.ndarray, asking: np.ndarray, cosines: np.ndarray, k: int) -> np.ndarray:
+    """Return those of `links` that are among the k closest of the text that each is of.
+
+    links: rows of `asking` (the text, int64 (n_links,)) and `cosines`.
+    """
+    order = links[np.lexsort((-cosines[links], asking[links]))]
+    texts = asking[order]
+    rank = np.arange(len(order)) - np.searchsorted(texts, texts)
+    found: np.ndarray = order[rank < k]
+    return found

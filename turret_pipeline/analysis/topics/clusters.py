@@ -14,6 +14,8 @@ What was tried stands in `benchmarks/topics.md`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import graspologic_native
 import numpy as np
 import scipy.sparse as sp
@@ -32,7 +34,7 @@ TEXTS_A_STEP = 60
 NEAR_TIE = 0.08
 """Share of the best level's silhouette within which levels are about as good."""
 
-FROM_FINEST = 0.2
+FROM_FINEST = 0.4
 """Way, in logarithms of counts, from the finest to the coarsest of these at which the level is taken."""
 
 STEP = 0.96
@@ -41,7 +43,7 @@ STEP = 0.96
 LEAST_EVENNESS = 0.3
 """Of a level's sizes, from 0 for one giant to 1 for equal ones: a giant and splinters are well apart, and of no use."""
 
-MOST_PARTS = 6
+MOST_PARTS = 4
 """Fine clusters in a topic, on average, past which a level is one of themes: its quality counts the less the coarser it
 is. Two apps' messages in one field, or code and prose, are further apart than any topics of one of them."""
 
@@ -55,9 +57,13 @@ class GraphClusters(CentroidModel):
     The same texts in the same order and seed give the same clusters, which are numbered from the largest.
     """
 
-    def __init__(self, terms: Terms, *, seed: int = 0) -> None:
-        """Take the words of the texts, which the vectors given to `fit` are of, in the same order."""
+    def __init__(self, terms: Terms, said_in: Sequence[str] | None = None, *, seed: int = 0) -> None:
+        """Take the words and languages of the texts, which the vectors given to `fit` are of, in the same order.
+
+        said_in: as `labels.languages.languages_of`; None: all are in one language.
+        """
         self._terms, self._seed = terms, seed
+        self._languages = None if said_in is None else _numbered(said_in)
 
     def fit(self, vectors: np.ndarray, y: np.ndarray | None = None) -> GraphClusters:
         """Find the clusters of `vectors`: float32 of shape (n_texts, n_dims), unit rows."""
@@ -66,9 +72,16 @@ class GraphClusters(CentroidModel):
         # A cluster of two or three texts has no words to speak of: few texts start from fewer clusters.
         resolution = float(np.clip(len(vectors) / TEXTS_A_STEP, 1.0, RESOLUTION))
         fine = settle(graph, words, communities(graph, resolution, self._seed))
-        best = _best_level(fine, merge_order(graph, words, fine), Apartness(vectors, graph, fine))
+        best = _best_level(fine, merge_order(graph, words, fine), Apartness(vectors, graph, fine, self._languages))
         self._keep(_drop_small(settle(graph, words, best)), vectors)
         return self
+
+
+def _numbered(said_in: Sequence[str]) -> np.ndarray:
+    """Return a number for each language, -1 for an unknown one (""): int64 (n_texts,)."""
+    names, numbers = np.unique(np.array(said_in, dtype=str), return_inverse=True)
+    found: np.ndarray = np.where(names[numbers] == "", -1, numbers)
+    return found
 
 
 def _best_level(fine: np.ndarray, merges: np.ndarray, apart: Apartness) -> np.ndarray:

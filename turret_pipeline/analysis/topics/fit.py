@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from turret_pipeline.analysis.labels.language_model import Suggest
+from turret_pipeline.analysis.labels.languages import languages_of
 from turret_pipeline.analysis.labels.names import Embed
 from turret_pipeline.analysis.labels.printable import is_visible
 from turret_pipeline.analysis.topics.centroids import cosines_to
@@ -93,10 +94,10 @@ def fit_topics(
     from turret_pipeline.analysis.topics.refit import SteadyClusters
 
     vectors, words = unit_matrix(texts["vector"].gather(sample["row"])), sample["text"].to_list()
-    terms = count_terms(words)
+    terms, said_in = count_terms(words), languages_of(words)
     last = LastFit(previous_topics, previous_assignments, held, given_labels)
-    fresh = DensityClusters(seed=seed) if clusters == "hdbscan" else GraphClusters(terms, seed=seed)
-    found = TopicLabels(sample, vectors, last, embed, suggest, terms)
+    fresh = DensityClusters(seed=seed) if clusters == "hdbscan" else GraphClusters(terms, said_in, seed=seed)
+    found = TopicLabels(sample, vectors, last, embed, suggest, terms, said_in)
     topic_model(terms, SteadyClusters(fresh, *last.clusters(sample["text_id"]), replace), found).fit(words, vectors)
     if not found.ids_:
         return nothing
