@@ -234,9 +234,10 @@ class ProjectTable:
     def _commit(self, rows: pl.DataFrame, ids: dict[str, int], **how: Any) -> None:
         """Write `rows` and set the marks `ids`, in one commit."""
         before = self.version
+        whole = self._checked(rows).rechunk()  # in how many pieces a result comes would show in the file
         deltalake.write_deltalake(
             self._delta,
-            pa.table(self._checked(rows).to_arrow(compat_level=pl.CompatLevel.oldest())),
+            pa.table(whole.to_arrow(compat_level=pl.CompatLevel.oldest())),
             commit_properties=self._commit_properties(ids),
             writer_properties=store.writer(self.table),
             **how,

@@ -1,10 +1,10 @@
 """How far apart the clusters of a level are, when texts that say nearly the same are left out of account.
 
 The silhouette (Rousseeuw 1987) of cosines: how much nearer a text is, on average, to the texts of its own cluster than
-to those of the nearest other one. Texts that are linked in the graph of neighbours do not count for each other where
-one is in another language, nor do a few of one language: a text always has its like, the same sentence in other words,
-in another language or with another product in it, and a level whose clusters hold no more than that would be the best
-of all. What is asked is whether the *other* texts of a cluster belong together.
+to those of the nearest other one. A text always has its like: the same sentence in another language, with another
+product in it or in other words; and a level whose clusters hold no more than that would be the best of all. So texts
+that are linked in the graph of neighbours do not count for each other where one is in another language or uses the
+same words, nor do a few of the others. What is asked is whether the *other* texts of a cluster belong together.
 """
 
 from __future__ import annotations
@@ -12,15 +12,20 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
+from turret_pipeline.analysis.topics.neighbours import WORD_WEIGHT
+
 SCORED_TEXTS = 8_000
 """Texts that levels are judged by, when there are more."""
 
-TEXTS_A_LINK, TEXTS_A_LINK_ABROAD = 800, 50
-"""Texts of the field for each link of a text that is left out, to one in its language and to one in another, the
-closest first: in a field of few texts those linked to a text are most of its topic."""
+TEXTS_A_LINK, TEXTS_A_LIKE = 800, 50
+"""Texts of the field for each link of a text that is left out, and for each to one in another language or in the same
+words, the closest first: in a field of few texts those linked to a text are most of its topic."""
 
 LEAST_OTHERS = 3
 """Texts of a cluster, beside a text and those linked to it, that its closeness can be told from; with fewer it is 0."""
+
+SAME_WORDS = 0.45
+"""Cosine of two texts' words (tf-idf) from which they use the same; .3 to .6 do nearly as well."""
 
 BLOCK = 256
 """Texts whose cosines to the linked ones are computed at once: more would not stay near the processor's caches."""
@@ -52,11 +57,12 @@ class Apartness:
             asking, linked = np.repeat(np.arange(links.shape[0]), np.diff(links.indptr)), links.indices
             cosines = np.einsum("ij,ij->i", vectors[start + asking], vectors[linked])
             own, other = languages[start + asking], languages[linked]
-            is_alike = (own == other) & (own >= 0)
+            in_words = (links.data - cosines) / WORD_WEIGHT
+            is_like = (own != other) | (own < 0) | (in_words >= SAME_WORDS)
             left_out = np.concatenate(
                 [
-                    _closest(np.flatnonzero(~is_alike), asking, cosines, len(vectors) // TEXTS_A_LINK_ABROAD),
-                    _closest(np.flatnonzero(is_alike), asking, cosines, len(vectors) // TEXTS_A_LINK),
+                    _closest(np.flatnonzero(is_like), asking, cosines, len(vectors) // TEXTS_A_LIKE),
+                    _closest(np.flatnonzero(~is_like), asking, cosines, len(vectors) // TEXTS_A_LINK),
                 ]
             )
             asking, linked, cosines = asking[left_out], linked[left_out], cosines[left_out]

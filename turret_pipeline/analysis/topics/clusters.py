@@ -6,8 +6,8 @@
 3. Levels: fine clusters merged one after another, those first that have most links and telling words in common; single
    texts settle where their words and neighbours are, before and after (`topics.levels`).
 4. The level to keep, without knowing how many topics there are: of those whose clusters are about as far apart as the
-   best level's (`topics.apart`), one towards the finer. A reader merges two topics in a moment and cannot split one at all;
-   but the very finest are often fragments.
+   best level's (`topics.apart`), one towards the finer. A reader merges two topics in a moment and cannot split one at
+   all; but the very finest are often fragments.
 
 What was tried stands in `benchmarks/topics.md`.
 """
