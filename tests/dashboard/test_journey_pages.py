@@ -155,6 +155,7 @@ def test_a_funnel_is_built_step_by_step_and_stands_in_the_address(served: Served
     assert numbers(page, "#funnel td.count") == [step["sessions"] for step in found]
     page.get_by_role("button", name="Move step 2 up").click()
     page.wait_for_url("**steps=t_hotel_search%2Ct_flight_search**")
+    page.wait_for_selector("#view[aria-busy=false]")
     page.get_by_role("button", name="Remove step 1").click()
     page.wait_for_url(re.compile("steps=t_flight_search(&|$)"))
     assert visitor.problems == []
