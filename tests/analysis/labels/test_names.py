@@ -178,10 +178,15 @@ def test_no_two_themes_have_the_same_noun() -> None:
         ["a transfer to china {}", "transfers to china"],
         ["somebody stole my phone {}", "the phone was stolen"],
     ]
-    namer = Namer(*planted(lists))
+    texts, *rest = planted(lists)
+    namer = Namer(texts, *rest)
     labels = [label.removesuffix(" …") for label in namer.themes(np.asarray([0, 0, 1, 1]), namer.topics())]
     assert labels[0] == "transfers"
     assert labels[1] not in ("transfer", "transfers")
+    again = Namer(texts, *rest)
+    assert (
+        again.themes(np.asarray([0, 0, 1, 1]), again.topics(), {1: "transfers …"})[0].removesuffix(" …") != "transfers"
+    )
 
 
 def test_a_theme_whose_topics_have_no_noun_is_named_by_the_first_of_them() -> None:

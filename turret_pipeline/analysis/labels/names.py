@@ -188,12 +188,12 @@ class Namer:
         if len(kept) == len(np.unique(themes)):
             return [kept[theme] for theme in range(len(kept))]
         found = theme_names(self._candidates, themes, self._sizes, self._aims, self._embed)
-        names = {}
+        names, named = {}, {label.lower().removesuffix(MORE) for label in kept.values()}
         for theme, (covering, _) in enumerate(found):
-            free = [noun for noun in covering if noun.lower() not in self._taken]
+            free = [noun for noun in covering if noun.lower() not in self._taken | named]
             if theme not in kept and free:
                 names[theme] = self._take(free)
-        named = {label.lower() for label in (*kept.values(), *names.values())}
+                named.add(names[theme].lower())
         for theme, (_, others) in enumerate(found):
             if theme not in kept and theme not in names:
                 largest = labels[int(np.flatnonzero(themes == theme)[0])]
