@@ -46,16 +46,17 @@ DEADLY = [
     "messages.after_analysis",
     "shared_frames.after_analysis",
     "embeddings.after_chunk",
+    "text_kinds.after_analysis",
     "topics.after_analysis",
     "topics.after_commit",
     "topic_assignments.after_commit",
     "journey_steps.after_days",
+    "journey_moves.after_analysis",
     "step_values.after_analysis",
     "topic_days.after_analysis",
-    "journey_moves.after_analysis",
     "journey_edges.after_commit",
 ]
-"""A failpoint of each asset, in the order in which a build comes to them."""
+"""A failpoint of each asset, in the order in which a build comes to them: of those that wait for the same, by name."""
 
 
 class Reader(threading.Thread):

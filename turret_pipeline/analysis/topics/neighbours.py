@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,15 +79,37 @@ def nearest_neighbours(vectors: np.ndarray, k: int) -> tuple[np.ndarray, np.ndar
     rows = np.zeros((n_texts, k), dtype=np.int32)
     cosines = np.full((n_texts, k), -1.0, dtype=np.float32)
     given = torch.from_numpy(np.ascontiguousarray(vectors))
-    with torch.inference_mode():
-        for queries, pool, own in _blocks(given):
-            found = given[queries] @ (given if pool is None else given[pool]).T
-            found[torch.arange(len(queries)), own] = -2.0
-            values, best = torch.topk(found, min(k, found.shape[1] - 1), dim=1)
-            names = best if pool is None else pool[best]
-            rows[queries.numpy(), : best.shape[1]] = names.numpy()
-            cosines[queries.numpy(), : best.shape[1]] = values.numpy()
+
+    @torch.inference_mode()
+    def compare(queries: torch.Tensor, pool: torch.Tensor | None, own: torch.Tensor) -> None:
+        found = given[queries] @ (given if pool is None else given[pool]).T
+        found[torch.arange(len(queries)), own] = -2.0
+        values, best = torch.topk(found, min(k, found.shape[1] - 1), dim=1)
+        names = best if pool is None else pool[best]
+        rows[queries.numpy(), : best.shape[1]] = names.numpy()
+        cosines[queries.numpy(), : best.shape[1]] = values.numpy()
+
+    with torch.inference_mode(), side_by_side() as threads:
+        threads.starmap(compare, _blocks(given, threads), chunksize=4)
     return rows, cosines
+
+
+@contextmanager
+def side_by_side() -> Iterator[ThreadPool]:
+    """Yield threads, as many as torch would use for one product, each of which computes by itself.
+
+    Small products last no longer than threads that share one wait for each other: two threads take five times the
+    processor of one where other processes want it too.
+    """
+    import torch
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPool(n_threads, torch.set_num_threads, (1,)) as pool:
+            yield pool
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 @dataclass(frozen=True)
@@ -141,7 +165,9 @@ def shared_words(counts: sp.csr_matrix, rows: np.ndarray) -> np.ndarray:
     return found
 
 
-def _blocks(vectors: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]]:
+def _blocks(
+    vectors: torch.Tensor, threads: ThreadPool
+) -> Iterator[tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]]:
     """Yield (rows that ask, rows they are compared with or None for all, own place among these); each row asks once."""
     import torch
 
@@ -150,14 +176,14 @@ def _blocks(vectors: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor 
         for asking in torch.split(torch.arange(n_texts), MOST_ASKING):
             yield asking, None, asking
         return
-    members, probed = _cells(vectors)
+    members, probed = _cells(vectors, threads)
     for cell, inside in enumerate(members):
         pool = torch.cat([inside, *(members[other] for other in probed[cell].tolist() if other != cell)])
         for places in torch.split(torch.arange(len(inside)), MOST_ASKING):
             yield inside[places], pool, places
 
 
-def _cells(vectors: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
+def _cells(vectors: torch.Tensor, threads: ThreadPool) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
     """Return the rows of each cell, and the cells that each is compared with: (n_cells, `N_CELLS_PROBED` or fewer)."""
     import torch
 
@@ -166,7 +192,10 @@ def _cells(vectors: torch.Tensor) -> tuple[tuple[torch.Tensor, ...], torch.Tenso
     reduced = vectors @ torch.linalg.eigh(some.T @ some).eigenvectors[:, -N_DIRECTIONS:]
 
     def nearest(rows: torch.Tensor, k: int) -> torch.Tensor:
-        return torch.cat([torch.topk(part @ centres.T, k, dim=1).indices for part in torch.split(rows, 8_192)])
+        def of_part(part: torch.Tensor) -> torch.Tensor:
+            return torch.topk(part @ centres.T, k, dim=1).indices
+
+        return torch.cat(threads.map(of_part, torch.split(rows, 2_048), chunksize=1))
 
     training = reduced[: 40 * n_cells]
     centres = training[:n_cells].clone()
