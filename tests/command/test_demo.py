@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -14,9 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import polars as pl
 import pytest
 
+from tests.command.test_up import Up
 from tests.processes.conftest import processes_of, until
 from turret_api.command.sample import CLEAR_MOVES, FIELD, make_sample, planted_topics
 from turret_pipeline.lake import store
@@ -107,6 +110,20 @@ def test_the_planted_moves_are_the_top_edges(shown: Shown) -> None:
 def test_it_leaves_no_process_behind_and_its_keys_to_their_owner_alone(shown: Shown) -> None:
     until(lambda: not processes_of(shown.home), 20)
     assert stat.S_IMODE((shown.home / "demo-keys.json").stat().st_mode) == 0o600
+
+
+@pytest.mark.timeout(300)
+def test_up_on_the_home_of_a_demo_goes_on_with_its_project_and_shows_its_keys(shown: Shown) -> None:
+    up = Up(shown.home)
+    said = up.start()
+    try:
+        key = re.search(r"read key +(\S+)", said)
+        assert key is not None and "Project `demo`" in said
+        answer = httpx.get(f"{up.url}/v1/topics", params={"field": FIELD}, headers={"X-API-Key": key[1]}, timeout=60)
+        assert answer.status_code == 200 and answer.json()["n_messages"] > 0
+        assert said.index(f"the dashboard answers at {up.url}") < said.index("starting Dagster") < said.index("is up")
+    finally:
+        up.end()
 
 
 def test_a_port_in_use_is_said_in_one_line(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_an_admin_renames_merges_and_hides_a_topic_and_takes_it_back(served: Ser
     # A hidden topic is in no list; the page of all topics tells of it, and takes it back.
     page.get_by_role("link", name="All topics").click()
     hidden = page.locator('#decisions tr[data-action="hide"]')
-    expect(hidden.get_by_role("link")).to_have_text("t_visa")
+    expect(hidden.get_by_role("link")).to_have_text("Borders <i>")
     hidden.get_by_role("button", name="Take back").click()
     expect(page.locator("#decisions tbody tr")).to_have_count(1)
     page.locator('#decisions tr[data-action="rename"]').get_by_role("link", name="Borders <i>").click()

@@ -66,6 +66,8 @@ def test_a_hidden_topic_is_left_out_of_the_list_and_its_messages_are_still_count
     found = own_api.get("/v1/topics")
     assert [row["topic_id"] for row in found["data"]] == ["t_parcel", "t_refund"]
     assert (found["n_messages"], found["n_unassigned"], found["n_hidden"]) == (15, 2, 3)
+    assert [(each["topic_id"], each["size"]) for each in found["hidden"]] == [("t_card", 3)]
+    assert found["hidden"][0]["label"] == own_api.get("/v1/topics/t_card")["label"]
     assert own_api.get("/v1/topics/t_card")["size"] == 3
 
 

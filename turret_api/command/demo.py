@@ -10,20 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 import httpx
-import orjson
 
-from turret_api.accounts import AccountError, Accounts, NewProject
+from turret_api.accounts import Accounts, NewProject
 from turret_api.command import build, up
 from turret_api.command.dagster_home import dagster_environment
+from turret_api.command.demo_keys import demo_project
 from turret_api.command.demo_report import Report
 from turret_api.command.sample import FIELD, make_sample
 from turret_api.command.upgrade import upgrade
@@ -31,11 +29,12 @@ from turret_api.processes.postgres import database
 from turret_pipeline.lake import parts
 from turret_pipeline.settings import Settings
 
-PROJECT = "demo"
 BATCH = 50
 SENDERS = 4
 ROLL_S = 120.0
 """Seconds to wait for accepted events to reach the lake; it takes a few."""
+ANSWER_S = 180.0
+"""Seconds to wait for the read API on a machine that is too busy to answer in its own time."""
 
 
 @click.command()
@@ -128,41 +127,12 @@ def _system(settings: Settings, report: Report) -> Iterator[tuple[str, str, str]
 
 
 def _project(settings: Settings, database_url: str) -> NewProject:
-    """Return the demo's project with keys that work; they are kept in `$TURRET_HOME/demo-keys.json`, mode 0600."""
     accounts = Accounts(database_url)
-    path = settings.home / "demo-keys.json"
     try:
         accounts.migrate()
-        try:
-            found = accounts.find_project(PROJECT)
-        except AccountError:
-            made = accounts.create_project(PROJECT)
-        else:
-            kept = _kept(path)
-            live = {key.hint for key in accounts.keys(found.project_id) if key.revoked_at is None}
-            if kept is not None and kept.project_id == found.project_id and _hints(kept) <= live:
-                return kept
-            scopes = ("write", "read", "admin")
-            made = NewProject(
-                found.project_id, found.name, *(accounts.create_key(found.project_id, scope).key for scope in scopes)
-            )
+        return demo_project(settings, accounts)
     finally:
         accounts.close()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(orjson.dumps(made))
-    return made
-
-
-def _kept(path: Path) -> NewProject | None:
-    try:
-        return NewProject(**orjson.loads(path.read_bytes()))
-    except (FileNotFoundError, ValueError, TypeError):
-        return None
-
-
-def _hints(project: NewProject) -> set[str]:
-    return {key[:7] for key in (project.write_key, project.read_key, project.admin_key)}
 
 
 def _wait_for_lake(settings: Settings, project_id: str, n_events: int) -> None:
@@ -185,7 +155,9 @@ def _build(settings: Settings, database_url: str, project_id: str) -> None:
 
 
 def _get(client: httpx.Client, path: str, **query: str) -> dict[str, Any]:
-    answer = client.get(path, params=query)
+    deadline = time.monotonic() + ANSWER_S
+    while (answer := client.get(path, params=query)).status_code == 503 and time.monotonic() < deadline:
+        time.sleep(min(float(answer.headers.get("Retry-After", "1")), 5))
     if answer.status_code != 200:
         raise click.ClickException(f"{path} answered {answer.status_code}: {_words(answer)}")
     found: dict[str, Any] = answer.json()

@@ -31,6 +31,7 @@ import orjson
 
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
+from turret_api.command.demo_keys import kept_keys
 from turret_api.command.health import accepts, answers, connects, last_heartbeat
 from turret_api.command.private_home import make_private
 from turret_api.command.upgrade import upgrade
@@ -48,12 +49,13 @@ DAGSTER_S = 180.0
 
 @dataclass(frozen=True)
 class System:
-    """Everything, running: addresses to use, and the project that a first start made, with its keys."""
+    """Everything, running: its addresses, and the projects whose keys are known (of a first start, of the demo)."""
 
     settings: Settings
     database_url: str
     supervisor: Supervisor
     first_project: NewProject | None
+    demo: NewProject | None = None
     start_rest: Callable[[], None] | None = None
     """Starts what does not run because the database did not start; None: everything does."""
 
@@ -93,6 +95,7 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
             say(open_to_others)
         _check_ports(settings)
         reasons: list[str] = []
+        say("starting the database")
         with database(settings, reasons.append) as url:
             try:
                 if reasons:
@@ -102,12 +105,14 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
                 upgrade(settings, url, say)
                 with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor)) as supervisor:
                     accounts = Accounts(url)
+                    say("starting the API and the dashboard")
                     _start(supervisor, settings, url)
                     # Made last: its keys are shown once, and only if the start succeeds.
                     first = None if accounts.projects() else accounts.create_project("default")
+                    demo = kept_keys(settings, accounts)
                     accounts.close()
                     with database_kept(settings, url, supervisor.say, supervisor.fail):
-                        yield System(settings, url, supervisor, first)
+                        yield System(settings, url, supervisor, first, demo)
             except StartError as error:
                 raise click.ClickException(str(error)) from error
 
@@ -128,7 +133,7 @@ def _without_database(
             supervisor.say("everything runs")
 
         with database_kept(settings, url, supervisor.say, supervisor.fail):
-            yield System(settings, url, supervisor, None, start_rest)
+            yield System(settings, url, supervisor, None, start_rest=start_rest)
 
 
 def running(settings: Settings) -> dict[str, object] | None:
@@ -201,7 +206,11 @@ def _start(supervisor: Supervisor, settings: Settings, url: str, api_runs: bool 
     if fresh:
         supervisor.start(code)
     supervisor.wait_until_healthy(["api"], API_S)
+    supervisor.say(
+        f"the dashboard answers at {settings.scheme}://{HOST}:{settings.port}; the pipeline is being started"
+    )
     supervisor.wait_until_healthy(["code"], DAGSTER_S)
+    supervisor.say("the pipeline is loaded; starting Dagster's UI and daemon")
     supervisor.start(web, daemon)
     supervisor.wait_until_healthy(["dagster-ui", "daemon"], DAGSTER_S)
     supervisor.all_are_healthy()

@@ -10,6 +10,7 @@ from types import FrameType
 
 import click
 
+from turret_api.accounts import NewProject
 from turret_api.command.system import System, running, system
 from turret_pipeline.settings import Settings
 
@@ -67,7 +68,13 @@ def _table(whole: System, seconds: float) -> str:
     lines = [f"{part} ({seconds:.0f} s). Ctrl-C ends it.", ""]
     lines += [f"  {name:<14}{value}" for name, value in rows]
     if project := whole.first_project:
-        lines += ["", f"Project `{project.project_id}` was made. Its keys, shown this once:", ""]
-        keys = (("write key", project.write_key), ("read key", project.read_key), ("admin key", project.admin_key))
-        lines += [f"  {name:<14}{key}" for name, key in keys]
+        lines += ["", f"Project `{project.project_id}` was made. Its keys, shown this once:", "", *_keys(project)]
+    if project := whole.demo:
+        lines += ["", f"Project `{project.project_id}` is that of `turret demo`. Its keys:", "", *_keys(project), ""]
+        lines += ["`turret project create NAME` makes a project of your own."]
     return "\n".join([*lines, ""])
+
+
+def _keys(project: NewProject) -> list[str]:
+    keys = (("write key", project.write_key), ("read key", project.read_key), ("admin key", project.admin_key))
+    return [f"  {name:<14}{key}" for name, key in keys]

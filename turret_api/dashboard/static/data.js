@@ -52,7 +52,7 @@ export async function loadTopics(field, query) {
     isCrowded: isCrowded(topics, themes),
     ofLevel: (coarsely) => (coarsely ? bySize([...themes, ...alone, ...moves]) : answer.data),
     place: placing(topics, themes),
-    name: naming([...topics, ...themes]),
+    name: naming([...topics, ...themes, ...answer.hidden, ...coarse.hidden]),
   };
 }
 

@@ -67,6 +67,14 @@ class TopicRow(TypedDict):
     lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first")]
 
 
+class HiddenTopic(TypedDict):
+    """A topic that people have hidden: it is in no list, and journeys go through it as through any other."""
+
+    topic_id: str
+    label: str
+    size: Annotated[int, Meaning("messages that have it and pass the filters")]
+
+
 @dataclass(frozen=True)
 class Topics(FieldAnswer):
     """The topics of a text field; their sizes, `n_unassigned` and `n_hidden` add up to `n_messages`.
@@ -82,6 +90,9 @@ class Topics(FieldAnswer):
     n_moves: Annotated[int, Meaning("further messages that pass, left out as moves of conversation")] = 0
     n_unassigned: Annotated[int, Meaning("of them, those without a topic")] = 0
     n_hidden: Annotated[int, Meaning("of them, those of topics that people have hidden")] = 0
+    hidden: Annotated[list[HiddenTopic], Meaning("these topics, of this level, with their labels")] = dataclasses.field(
+        default_factory=list
+    )
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
@@ -105,8 +116,13 @@ class TopicsOfField(OfField):
         Left out are the topics that people have hidden and, with filters, those without a message that passes.
         """
         all_rows, daily = topic_rows(snapshot, field, self.filters, self.level)
-        hidden = edits_of(snapshot, field).hidden
-        shown = [each for each in all_rows if each["topic_id"] not in hidden and (each["size"] or not self.filters)]
+        ids = edits_of(snapshot, field).hidden
+        hidden = [
+            HiddenTopic(topic_id=each["topic_id"], label=each["label"], size=each["size"])
+            for each in all_rows
+            if each["topic_id"] in ids
+        ]
+        shown = [each for each in all_rows if each["topic_id"] not in ids and (each["size"] or not self.filters)]
         n_messages = int(daily["n"].sum())
         everything = daily_counts(snapshot, field, self.filters.with_moves(), self.level)
         shown.sort(key=lambda each: (-each["size"], each["topic_id"]))
@@ -118,7 +134,8 @@ class TopicsOfField(OfField):
             n_messages=n_messages,
             n_moves=int(everything["n"].sum()) - n_messages,
             n_unassigned=int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum()),
-            n_hidden=sum(each["size"] for each in all_rows if each["topic_id"] in hidden),
+            n_hidden=sum(each["size"] for each in hidden),
+            hidden=hidden,
             messages_per_day=typed_rows(per_day, DayCount),
         )
 
