@@ -117,6 +117,14 @@ def test_a_definition_that_makes_no_sense_is_refused(
     assert own_api.get("/v1/topics/edits")["data"] == []
 
 
+def test_a_text_is_an_example_of_one_topic_alone(own_api: Api) -> None:
+    first = define(own_api)
+    again = {"label": "Elsewhere", "examples": [THREE[0], "another one", "and a third"]}
+    assert send(own_api, "POST", "/v1/topics", again, status=400)["field"] == "examples"
+    body = {"label": "Whereabouts", "examples": [*THREE, "and a fourth"]}
+    assert send(own_api, "PUT", f"/v1/topics/{first['topic_id']}", body)["examples"] == body["examples"]
+
+
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", ""), ("POST", "/try"), ("PUT", "/d_none"), ("DELETE", "/d_none")]
 )

@@ -10,7 +10,7 @@ from turret_api.read.engine.library import Library
 
 
 def edit(
-    api: Api, topic_id: str, action: str, value: str | None, *, key: str = "shop:admin", status: int = 200
+    api: Api, topic_id: str, action: str, value: str | bool | None, *, key: str = "shop:admin", status: int = 200
 ) -> dict:
     body = {"topic_id": topic_id, "action": action, "value": value}
     answer = api.client.post("/v1/topics/edits", json=body, headers={"X-API-Key": key})
@@ -77,6 +77,9 @@ def test_a_hidden_topic_is_left_out_of_the_list_and_its_messages_are_still_count
         ("t_none", "rename", "x", 404),
         ("t_card", "rename", "Refunds", 400),
         ("t_card", "rename", "", 400),
+        ("t_card", "rename", " refunds  ", 400),
+        ("t_card", "rename", "cards\0", 400),
+        ("t_card", "rename", "no topic", 400),
         ("t_card", "merge", "t_none", 400),
         ("t_card", "merge", "theme_shop", 400),
         ("theme_shop", "merge", "t_card", 400),
@@ -91,6 +94,17 @@ def test_an_edit_that_makes_no_sense_is_refused(
 ) -> None:
     edit(own_api, topic_id, action, value, status=status)
     assert own_api.get("/v1/topics/edits")["data"] == []
+
+
+def test_a_new_name_is_one_line_without_blanks_around_it(own_api: Api) -> None:
+    edit(own_api, "t_card", "rename", " Cards that\n are declined ")
+    assert own_api.get("/v1/topics/t_card")["label"] == "Cards that are declined"
+
+
+def test_a_topic_is_hidden_by_true_as_json_and_as_text(own_api: Api) -> None:
+    edit(own_api, "t_card", "hide", True)
+    assert own_api.get("/v1/topics/edits")["data"][0]["value"] == "true"
+    edit(own_api, "t_card", "rename", True, status=400)
 
 
 def test_edits_are_an_admins_and_their_projects_own(own_api: Api) -> None:

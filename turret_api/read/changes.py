@@ -7,6 +7,7 @@ back by a later one. The tables follow with the next build.
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 from typing import Any
 
 import polars as pl
@@ -17,7 +18,7 @@ from turret_api.read.questions.fields import FieldRow, FieldType, failures_of, f
 from turret_api.read.questions.topics.edits import Action, DefinedTopic, Edit
 from turret_api.read.questions.topics.topic import find_topic
 from turret_api.read.views.messages import choose_field
-from turret_api.read.views.topics import HIDE, MERGE, PIN, RENAME, EditsInForce, edits_of
+from turret_api.read.views.topics import HIDE, MERGE, NODES, PIN, RENAME, EditsInForce, edits_of
 from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import FIELD_OVERRIDES, TOPIC_EDITS, TOPICS, Table
 from turret_pipeline.semantics.blank import is_blank
@@ -57,9 +58,7 @@ def edit_topic(
     known = {row["topic_id"]: row for row in topics.iter_rows(named=True)}
     edits = edits_of(snapshot, text_field)
     if action == RENAME and value is not None:
-        if is_blank(value):
-            raise invalid("The label is blank; choose one that can be seen.", field="value")
-        _refuse_taken(value, "value", topic_id, known, edits)
+        value = _name(value, "value", topic_id, known, edits)
     if action == PIN and known[topic_id]["level"] != 0:
         raise invalid("Themes follow from their topics and are not pinned; pin their topics.", field="topic_id")
     if action == MERGE:
@@ -94,13 +93,15 @@ def define_topic(
     text_field = choose_field(snapshot, field) if topic_id is None else _defined_in(snapshot, topic_id)
     if text_field is None:
         raise NotFoundError("There is no text field yet; send some messages first.", field="field")
-    if is_blank(label):
-        raise invalid("The label is blank; choose one that can be seen.", field="label")
     check_examples(examples, counter_examples)
     topics = snapshot.scan(TOPICS).filter(pl.col("field") == text_field).select("topic_id", "label", "level").collect()
     edits = edits_of(snapshot, text_field)
     known = {row["topic_id"]: row for row in topics.iter_rows(named=True)}
-    _refuse_taken(label, "label", topic_id, known, edits)
+    label = _name(label, "label", topic_id, known, edits)
+    for name, other in edits.defined.items():
+        if name != topic_id and (both := set(examples) & set(other.examples)):
+            words = f"{min(both)[:80]!r} is an example of {other.label!r} already; it can belong to one topic alone."
+            raise invalid(words, field="examples")
     found = Definition(topic_id or new_topic_id(), label, tuple(examples), tuple(counter_examples))
     decided_at = dt.datetime.now(dt.UTC)
     row = {
@@ -159,12 +160,20 @@ def _defined_in(snapshot: Snapshot, topic_id: str) -> str:
     return str(found[0])
 
 
-def _refuse_taken(label: str, at: str, topic_id: str | None, known: dict[str, Any], edits: EditsInForce) -> None:
-    """Raise an `ApiError` if another topic of the field has the label."""
+def _name(given: str, at: str, topic_id: str | None, known: dict[str, Any], edits: EditsInForce) -> str:
+    """Return the name in one line without blanks around it; raise an `ApiError` where it cannot be told or is taken."""
+    label = " ".join(given.split())
+    if is_blank(label):
+        raise invalid("The label is blank; choose one that can be seen.", field=at)
+    if any(unicodedata.category(character) == "Cc" for character in label):
+        raise invalid("The label has a control character; leave it out.", field=at)
+    if label.casefold() in (name.casefold() for name in NODES.values()):
+        raise invalid(f"{label!r} is what Turret itself calls a group of messages; choose another name.", field=at)
     shown = {name: row["label"] for name, row in known.items() if name in edits.defined or not is_defined(name)}
     shown = {name: each for name, each in (shown | edits.labels).items() if name not in edits.merged}
-    if label in (each for name, each in shown.items() if name != topic_id):
+    if label.casefold() in (each.casefold() for name, each in shown.items() if name != topic_id):
         raise invalid(f"Another topic of this field is called {label!r} already; choose another name.", field=at)
+    return label
 
 
 def _check_merge(known: dict[str, Any], edits: EditsInForce, topic_id: str, target: str | None) -> None:

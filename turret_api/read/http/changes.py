@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from turret_api.auth import Gate, KeyFirst, Principal
+from turret_api.errors import invalid
 from turret_api.read import changes
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.replies import Replies
 from turret_api.read.questions.fields import FieldRow
 from turret_api.read.questions.topics.edits import Action, DefinedTopic, Edit
 from turret_api.read.questions.topics.trial import Trial, TrialOfDefinition
+from turret_api.read.views.topics import HIDE, PIN
 from turret_pipeline.semantics.definitions import LEAST_EXAMPLES, MOST_COUNTER_EXAMPLES, MOST_EXAMPLES
 
 
@@ -33,10 +35,8 @@ class EditChoice(BaseModel):
     model_config = ConfigDict(extra="forbid")
     topic_id: str = Field(min_length=1, max_length=100)
     action: Action
-    value: str | None = Field(
+    value: Annotated[str, Field(min_length=1, max_length=200)] | Literal[True] | None = Field(
         description="the new label; the topic to merge into; `true` to hide or pin; null takes it back",
-        min_length=1,
-        max_length=200,
     )
     field: str | None = Field(default=None, description="the text field; needed only if two have a topic of this id")
 
@@ -103,8 +103,10 @@ def change_router(engine: Engine, gate: Gate) -> APIRouter:
     @router.post("/topics/edits", response_model=Edit)
     def post_edit(choice: EditChoice, principal: Principal = admin) -> Edit:
         """Rename, merge, hide or pin a topic, or (null) take that back; in force at once and through every refit."""
-        project_id = principal.project_id
-        return changes.edit_topic(library, project_id, choice.topic_id, choice.action, choice.value, choice.field)
+        if choice.value is True and choice.action not in (HIDE, PIN):
+            raise invalid("value is true only to hide or pin a topic.", field="value")
+        value = "true" if choice.value is True else choice.value
+        return changes.edit_topic(library, principal.project_id, choice.topic_id, choice.action, value, choice.field)
 
     @router.post("/topics/try", response_model=Trial)
     def try_topic(request: Request, choice: TrialChoice, principal: Principal = admin) -> Response:
