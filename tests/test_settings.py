@@ -53,3 +53,22 @@ def test_every_setting_is_documented_and_read() -> None:
     source = Path(__file__).parents[1] / "turret_pipeline" / "settings.py"
     assert all(source.read_text().count(f'"{setting.variable}"') >= 2 for setting in SETTINGS)
     assert len(SETTINGS) == len(fields(Settings)) + 1  # TURRET_RAY_ADDRESS is only refused
+
+
+@pytest.mark.parametrize(
+    ("model", "is_missing"),
+    [
+        ("", False),
+        ("all-MiniLM-L6-v2", False),
+        ("org/name", False),
+        ("/no/where", True),
+        ("~/no/where", True),
+        ("./x", True),
+    ],
+)
+def test_a_folder_of_a_model_that_is_not_there_is_told_without_loading_it(model: str, is_missing: bool) -> None:
+    assert (Settings.from_environment({"TURRET_MODEL": model}).model_problem is not None) is is_missing
+
+
+def test_a_folder_of_a_model_that_is_there_is_no_problem(tmp_path: Path) -> None:
+    assert Settings.from_environment({"TURRET_MODEL": str(tmp_path)}).model_problem is None

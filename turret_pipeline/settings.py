@@ -179,6 +179,18 @@ class Settings:
         """How the API's addresses begin: `http` or `https`."""
         return "http" if self.tls_cert is None else "https"
 
+    @property
+    def model_problem(self) -> str | None:
+        """What is wrong with `TURRET_MODEL` as far as can be seen without loading it: a folder that is not there.
+
+        The collector takes events all the same, so this is no reason not to start.
+        """
+        if self.model is None or Path(self.model).expanduser().is_dir():
+            return None
+        if not self.model.startswith(("/", ".", "~")) and self.model.count("/") < 2:
+            return None
+        return f"there is no folder {self.model!r}, which TURRET_MODEL names: nothing is embedded until it is there"
+
     def open_lake(self) -> Lake:
         """Return the lake that these settings name."""
         return Lake(self.lake)

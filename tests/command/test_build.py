@@ -162,6 +162,14 @@ def test_status_of_a_home_that_nothing_runs_in_tells_what_there_is_and_leaves_no
     assert "`turret up` does not run for it." in said(used_home, "status")
 
 
+def test_status_says_that_the_folder_of_the_model_is_not_there(
+    used_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "MODEL " not in said(used_home, "status")
+    monkeypatch.setenv("TURRET_MODEL", "./no/model")
+    assert "MODEL      there is no folder './no/model'" in said(used_home, "status")
+
+
 def test_status_of_many_projects_lists_some_and_says_how_many_there_are(used_home: Path) -> None:
     said(used_home, "project", "create", "shop")
     settings = Settings.from_environment({"TURRET_HOME": str(used_home)})

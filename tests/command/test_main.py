@@ -51,6 +51,11 @@ def test_every_command_has_a_help(name: str) -> None:
         (["status"], {"TURRET_HOME": "/dev/null/home"}, "Error: cannot "),
         (["up"], {"TURRET_HOME": "/dev/null/home"}, "Error: cannot use the folder /dev/null/home: Not a directory"),
         (["build", "--project", "nobody"], {}, "Error: there is no project 'nobody'"),
+        (
+            ["build"],
+            {"TURRET_MODEL": "/nowhere/model"},
+            "Error: there is no folder '/nowhere/model'",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

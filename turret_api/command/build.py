@@ -55,6 +55,8 @@ def command(
     `turret build --from 2026-10-01 --to 2026-10-07 --asset events --full-refresh`.
     """
     settings = Settings.from_environment()
+    if settings.model_problem:
+        raise click.ClickException(settings.model_problem)
     with database(settings) as url:
         upgrade(settings, url, lambda line: click.echo(line, err=True), running(settings))
         bring_in_spools(settings, url)

@@ -79,6 +79,7 @@ def status(settings: Settings) -> dict[str, Any]:
         },
         "lake": {"root": settings.lake, "free_bytes": _free(settings.home)},
         "spool": {"events": sum(waiting for waiting, _ in spooled(settings))},
+        "model": {"name": settings.model or "turret-multilingual", "problem": settings.model_problem},
         "pipeline": _pipeline(settings),
         "projects": projects,
     }
@@ -214,6 +215,8 @@ def _text(found: dict[str, Any], shows_all: bool) -> str:
     lines += [f"Spool      {found['spool']['events']:,} events on their way into the lake"]
     late = [wait for wait in found["pipeline"]["waiting"] if wait["late"]]
     damaged = found["pipeline"]["damaged"]
+    if found["model"]["problem"]:
+        lines += [_red(f"MODEL      {found['model']['problem']}")]
     lines += [_red(f"DAMAGED    {words}") for words in damaged[:MOST_LATE]]
     in_time = ["Pipeline   in time"] if not damaged else []
     lines += [*in_time, ""] if not late else [*(_red(_late(wait)) for wait in late[:MOST_LATE]), ""]

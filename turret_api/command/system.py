@@ -94,6 +94,8 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         if open_to_others := make_private(settings.home):
             say(open_to_others)
         _check_ports(settings)
+        if settings.model_problem:
+            say(settings.model_problem)
         reasons: list[str] = []
         say("starting the database")
         with database(settings, reasons.append) as url:

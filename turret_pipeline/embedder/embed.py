@@ -194,7 +194,8 @@ def _load(model: str | None) -> SentenceTransformer:
                 model_kwargs={"dtype": torch.float32},
             )
         except (OSError, ValueError) as error:
-            raise ModelError(f"the embedding model {model!r} cannot be loaded: {error}") from error
+            why = error if local else "it is no folder here, and Turret loads no model from the network"
+            raise ModelError(f"the embedding model {model!r} cannot be loaded: {why}") from error
 
 
 def _unit(vectors: torch.Tensor) -> np.ndarray:

@@ -46,6 +46,8 @@ from turret_pipeline.stages import BY_DAY
 from turret_pipeline.stages.pending import blocked_tables, why_stopped
 from turret_pipeline.stages.work import Outcome
 
+TELL_S = 5.0
+"""Seconds between two lines on how far a table has come."""
 LINE_CHARACTERS = 160
 """Longest line about a table on the terminal."""
 
@@ -228,16 +230,19 @@ class _Watch:
             console=console,
             transient=True,
         )
-        self._started = time.perf_counter()
+        self._started = self._told = time.perf_counter()
         self._bars: dict[tuple[str, str], TaskID] = {}
         self._rows: defaultdict[str, int] = defaultdict(int)
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def tell(self, project: str, table: str, done: int, total: int) -> None:
-        """Show how far the work on a table has come."""
+        """Show how far the work on a table has come; where no bar can be drawn, in a line now and then."""
         if (project, table) not in self._bars:
             self._bars[project, table] = self.progress.add_task(f"{project}  {table}", total=total)
         self.progress.update(self._bars[project, table], completed=done, total=total)
+        if not self.console.is_terminal and time.perf_counter() - self._told >= TELL_S:
+            self._told = time.perf_counter()
+            self.say(f"{project}  {table:<17} {done:>9,} of {total:,}")
 
     def done(self, project: str, outcome: Outcome) -> None:
         """Print what became of a table, in place of its bar."""

@@ -198,7 +198,7 @@ function numberChoice(fields, current) {
   return h(
     "label",
     { class: "pick" },
-    "With the number",
+    "Show with each a number of its events",
     h(
       "select",
       { name: "number", onchange: (event) => go(here({ number: event.target.value })) },

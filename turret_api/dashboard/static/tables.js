@@ -216,6 +216,7 @@ export function movesTable(edges, name, field, { limit = 20, full = false, sort 
     [
       {
         title: "Move",
+        cls: "whole",
         words: true,
         value: (edge) => `${name(edge.from)} ${name(edge.to)}`,
         cell: (edge) =>
@@ -287,7 +288,7 @@ export function movesTable(edges, name, field, { limit = 20, full = false, sort 
     ],
     edges,
     {
-      cls: "moves",
+      cls: "fold moves",
       limit,
       sort,
       label: "Moves",
