@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from turret_pipeline.analysis.labels.clauses import clauses
-from turret_pipeline.analysis.labels.languages import ENGLISH, stop_words
+from turret_pipeline.analysis.labels.languages import ENGLISH, denials, stop_words
 from turret_pipeline.analysis.labels.phrases import MAX_CHARACTERS, Phrase, is_denial, phrases
 from turret_pipeline.analysis.labels.printable import printable
 from turret_pipeline.analysis.labels.shares import Shares, is_readable
@@ -161,7 +161,7 @@ def _phrases_of(text: str, language: str) -> Iterator[Phrase]:
     if language == ENGLISH:
         yield from clauses(text[:TAGGED_CHARACTERS])
         return
-    found = phrases(text[:READ_CHARACTERS], stop_words(language))
+    found = phrases(text[:READ_CHARACTERS], stop_words(language), denials(language))
     yield from {phrase.key: phrase for phrase in found if not is_unspaced(phrase.key)}.values()
 
 

@@ -38,6 +38,46 @@ LEAST = 0.3
 """Probability below which a text is not believed to be in a language."""
 
 
+_DENIALS = {
+    "ar": "لا لم لن ليس ليست",
+    "bg": "не няма",
+    "ca": "no mai cap",
+    "cs": "ne není nemá nikdy žádný žádná žádné",
+    "da": "ikke ingen intet aldrig",
+    "de": "nicht nichts kein keine keinen keinem keiner keines nie niemals",
+    "el": "δεν μη μην ποτέ",
+    "es": "no nunca ningún ninguna nada",
+    "et": "ei pole",
+    "fa": "نیست نه نمی",
+    "fi": "ei en et emme ette eivät",
+    "fr": "pas jamais aucun aucune rien",
+    "he": "לא אין",
+    "hi": "नहीं मत",
+    "hr": "ne nije nisam nema nikad",
+    "hu": "nem nincs soha",
+    "id": "tidak bukan belum tak",
+    "it": "non mai nessun nessuna niente",
+    "kk": "емес жоқ",
+    "lt": "ne nėra neveikia",
+    "lv": "nav ne nekad",
+    "ms": "tidak bukan belum tak",
+    "nl": "niet niets geen nooit",
+    "no": "ikke ingen aldri",
+    "pl": "nie nigdy brak",
+    "pt": "não nao nunca nenhum nenhuma nada",
+    "ro": "nu niciodată",
+    "ru": "не нет никогда",
+    "sk": "nie nikdy žiadny žiadna",
+    "sl": "ne ni nisem nikoli",
+    "sr": "не није нема ne nije nema",
+    "sv": "inte inget ingen aldrig",
+    "tr": "değil yok asla",
+    "uk": "не немає ніколи",
+    "vi": "không chưa",
+}
+"""Words that deny by language (ISO 639): a list of stop words has them, and a name without them says the opposite."""
+
+
 @cache
 def stop_words(language: str) -> frozenset[str]:
     """Return the words, in lower case, that say little in a language; none for a language without a list."""
@@ -46,6 +86,12 @@ def stop_words(language: str) -> frozenset[str]:
     if language == ENGLISH:
         return FUNCTION_WORDS
     return frozenset(stopwordsiso.stopwords(language)) if stopwordsiso.has_lang(language) else frozenset()
+
+
+@cache
+def denials(language: str) -> frozenset[str]:
+    """Return the words, in lower case, that deny in a language; English has rules of its own (`labels.clauses`)."""
+    return frozenset(_DENIALS.get(language, "").split())
 
 
 def languages_of(texts: Sequence[str]) -> list[str]:

@@ -11,7 +11,6 @@ topic without a telling phrase, such as one of thanks, is named by a short typic
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 
@@ -24,20 +23,18 @@ from turret_pipeline.analysis.labels.phrases import (
     WEAK,
     is_denial,
     is_function_word,
-    may_be_label,
     singular,
 )
 from turret_pipeline.analysis.labels.printable import printable
+from turret_pipeline.analysis.labels.ranking import by_words
 from turret_pipeline.analysis.labels.shares import Shares
 from turret_pipeline.analysis.labels.summaries import summary
 from turret_pipeline.analysis.labels.themes import MORE, theme_names
 from turret_pipeline.analysis.labels.unspaced import is_unspaced
+from turret_pipeline.analysis.labels.written import as_written
 from turret_pipeline.analysis.topics.neighbours import READ_CHARACTERS, Terms, count_terms
 
 Embed = Callable[[Sequence[str]], np.ndarray]
-
-N_FINALISTS = 24
-"""Phrases of a topic, the most telling ones, that are ranked by their meaning as the texts that hold them tell it."""
 
 N_EMBEDDED = 10
 """Of these, those whose meaning is asked of the model."""
@@ -58,9 +55,6 @@ ENOUGH_MORE = 3
 """Typical texts without the first noun that hold the second, at least."""
 
 N_KEYWORDS = 10
-
-SINGLE_WORD = 0.4
-"""Factor on the rank of a single word; two or more telling words say what about it."""
 
 WORD_RANK = 0.0
 NEXT_TOPIC = 0.6
@@ -138,12 +132,12 @@ class Namer:
         rare = [topic for topic in sorted(labels.keys() - held) if self._shares.is_rare(labels[topic], [topic])]
         if missing or rare:
             found = self._candidates
-            ranked = self._by_meaning(_by_words([lent.outer for lent in found.lent]), self._centroids)
+            ranked = self._by_meaning(by_words([lent.outer for lent in found.lent]), self._centroids)
             rare = [topic for topic in rare if ranked[topic] or found.outlines(topic)]
             self._taken -= {labels[topic].lower() for topic in rare}
             for topic in [*rare, *missing]:
                 phrases = ranked[topic] if self._languages[topic] != ENGLISH else _covering(found, topic, ranked[topic])
-                labels[topic] = self._take(_names(found, topic, phrases))
+                labels[topic] = as_written(self._take(_names(found, topic, phrases)), found.messages(topic))
         return [labels[topic] for topic in range(len(self._centroids))]
 
     def summaries(self, labels: Sequence[str], kept: Mapping[int, str] | None = None) -> list[str]:
@@ -199,7 +193,10 @@ class Namer:
                 largest = labels[int(np.flatnonzero(themes == theme)[0])]
                 nouns = [noun for noun in others if noun.lower() not in named]
                 names[theme] = self._take([*(noun + MORE for noun in nouns), largest + MORE])
-        return [(kept | names)[theme] for theme in range(len(found))]
+        return [kept.get(theme) or as_written(names[theme], self._said(themes == theme)) for theme in range(len(found))]
+
+    def _said(self, topics: np.ndarray) -> list[str]:
+        return [text for topic in np.flatnonzero(topics) for text in self._candidates.messages(int(topic))]
 
     @cached_property
     def _aims(self) -> np.ndarray:
@@ -373,25 +370,6 @@ def clean_keywords(words: Sequence[str]) -> list[str]:
         if len(word) > 1 and not is_function_word(word) and not word.isdigit() and word.strip("_"):
             found.setdefault(singular(word), word)
     return list(found.values())[:N_KEYWORDS]
-
-
-def _by_words(shares: list[dict[str, float]], single_word: float = SINGLE_WORD) -> list[list[tuple[float, str]]]:
-    """Return each group's (rank, phrase) for the phrases that tell it from the other groups, best first."""
-    total: dict[str, float] = defaultdict(float)
-    for group in shares:
-        for key, share in group.items():
-            total[key] += share
-    ranked = []
-    for group in shares:
-        scored = []
-        for key, share in group.items():
-            words = key.split()
-            if may_be_label(words):
-                elsewhere = (total[key] - share) / max(len(shares) - 1, 1)
-                score = share**0.7 * float(np.log1p(share / (elsewhere + 0.01)))
-                scored.append((score * (single_word if len(words) == 1 else 1.0), key))
-        ranked.append(sorted(scored, key=lambda item: (-item[0], item[1]))[:N_FINALISTS])
-    return ranked
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -24,7 +24,8 @@ MAX_GAP = 3
 
 _TOKEN = re.compile(r"[^\W_](?:[\w'\u2019-]*\w)?|[.!?,;:()\[\]{}<>=\"\n|/]")
 
-_INNER_WORD = re.compile(r"(?<=[\w,] )([^\W\d_][\w-]*)")
+INNER_WORD = re.compile(r"(?<=[\w,] )([^\W\d_][\w-]*)")
+"""A word behind another one, so not the first of a sentence."""
 
 _LEFT_OUT = """
     a an the this that these those my your his her its our their i me you he she it we they them us him myself yourself
@@ -144,34 +145,47 @@ class Phrase:
     is_noun: bool = False
 
 
-def phrases(text: str, stop: Collection[str] = ()) -> Iterator[Phrase]:
+def phrases(text: str, stop: Collection[str] = (), denying: Collection[str] = ()) -> Iterator[Phrase]:
     """Yield the phrases of `text`, one to `MAX_TELLING` telling words each; some more than once.
 
     stop: further words that are left out, those of the text's language. Languages other than English need them between
-    two others to be right ("annuler la carte"), so phrases are written with them where they are given.
+    two others to be right ("annuler la carte"), so phrases are written with them where they are given. denying: those
+    of them that deny ("nicht"), which a phrase keeps wherever they stand.
     """
     run: list[tuple[str, int, tuple[str, ...]]] = []
     skipped: list[str] = []
     for word, kind in _kinds(text):
-        if kind == _TELLING and word in stop:
+        if word in denying:
+            kind = _TELLING
+        elif kind == _TELLING and word in stop:
             kind = _GAP
         if kind == _GAP:
             skipped.append(word)
             continue
         if kind == _END or len(skipped) > MAX_GAP:
-            yield from _of_run(run, bool(stop))
+            yield from _telling(_of_run(run, bool(stop)), denying)
             run = []
         if kind != _END:
             run.append((word, kind, tuple(skipped)))
         skipped = []
-    yield from _of_run(run, bool(stop))
+    yield from _telling(_of_run(run, bool(stop)), denying)
+
+
+def _telling(found: Iterator[Phrase], denying: Collection[str]) -> Iterator[Phrase]:
+    """Yield the phrases that say what is denied: "no funciona", "stimmt nicht", but not "Paket ist noch nicht"."""
+    for phrase in found:
+        if phrase.said[-1] in denying:
+            *before, _ = phrase.surface.split()
+            if not before or before[-1] in denying or singular(before[-1]) != phrase.said[-2]:
+                continue
+        yield phrase
 
 
 def proper_names(texts: Iterable[str]) -> frozenset[str]:
     """Return the words, in lower case, that mostly begin with a capital within a sentence: names of places, brands."""
     capital, seen = Counter[str](), Counter[str]()
     for text in texts:
-        for match in _INNER_WORD.finditer(text):
+        for match in INNER_WORD.finditer(text):
             word = match[1]
             seen[word.lower()] += 1
             capital[word.lower()] += word[0].isupper() and word[1:].islower()
