@@ -23,6 +23,7 @@ from turret_pipeline.analysis.labels.written import as_written
         ),  # the first word of a sentence has a capital anyway
         ("card", ["my card", "the Card", "a card", "your card"], "card"),
         ("pin", ["my PIN", "the PIN"], "pin"),  # too few
+        ("buy watches", ["BUY CHEAP WATCHES NOW"] * 5, "buy watches"),
         ("Where is my PARCEL", ["my parcel"] * 5, "Where is my PARCEL"),
     ],
 )

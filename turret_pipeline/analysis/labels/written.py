@@ -25,7 +25,7 @@ def as_written(name: str, texts: Sequence[str]) -> str:
     for text in texts:
         for match in INNER_WORD.finditer(text):
             word = match[1].lower()
-            if word in forms:
+            if word in forms and not _is_shouted(text, match.start()):
                 forms[word][match[1]] += 1
     return " ".join(_form(word, forms.get(word, Counter())) for word in name.split())
 
@@ -35,3 +35,9 @@ def _form(word: str, forms: Counter[str]) -> str:
         return word
     form, count = forms.most_common(1)[0]
     return form if count >= MOSTLY * forms.total() else word
+
+
+def _is_shouted(text: str, place: int) -> bool:
+    """Return whether the word before the one at `place` is in capitals: "BUY CHEAP WATCHES" tells of no word."""
+    before = text[:place].split()[-1].strip(",")
+    return len(before) > 1 and before.isupper()
