@@ -21,7 +21,7 @@ TOPICS = Table(
         Column("summary", pl.String, "a sentence on what its messages ask or say; null for a theme", nullable=True),
         Column("keywords", STRINGS, "words that set it apart, strongest first"),
         Column("examples", STRINGS, "typical messages, most typical first"),
-        Column("n_messages", pl.Int64, "messages whose own text had it when it was fitted; what pages count: `topic_days`"),
+        Column("n_messages", pl.Int64, "messages whose own text had it at the fit; `topic_days` has what pages count"),
         Column("n_texts", pl.Int64, "distinct texts that have it"),
         Column("x", pl.Float64, "place on the topic map"),
         Column("y", pl.Float64, "place on the topic map"),
