@@ -41,9 +41,13 @@ export function overview({ texts, field, query }) {
       h(
         "dl",
         { class: "tiles" },
-        tile("n-messages", "Messages", counts, ({ n_messages, messages_per_day: days }) => [
+        tile("n-messages", "Messages", counts, ({ n_messages, n_moves, messages_per_day: days }) => [
           count(n_messages),
-          days.length ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}` : null,
+          n_moves
+            ? `and ${count(n_moves)} thanks, greetings and the like`
+            : days.length
+              ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}`
+              : null,
         ]),
         tile("n-sessions", "Sessions", Promise.all([counts, graph]), ([{ n_messages }, { n_sessions }]) => [
           count(n_sessions),
