@@ -13,12 +13,16 @@ session_id, ts, gold_topic, gold_explicit, extra_json, as far as a set has them)
 - held: F1 on phrases in 30 languages that are no examples, and the share of moves with the right name;
 - context: for some orders of the rows, the share of turns with their gold topic, with and without context: of those
   that do not state it ("implied") and of those that do ("stated"). A topic counts as the label that most of its turns
-  that state their topic have. A move counts as part of the visit before it.
+  that state their topic have. A move counts as part of the visit before it. And how many of the turns that state their
+  topic are called a follow-up, and a move;
+- sample: the same of the sample that `turret demo` tracks, whose messages all state their topic; those whose planted
+  topic is to say goodbye are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Sequence
@@ -26,11 +30,20 @@ from pathlib import Path
 
 import polars as pl
 
+from turret_api.command.sample import FIELD, make_sample
 from turret_pipeline.analysis.kinds.examples import Examples
 from turret_pipeline.analysis.kinds.texts import for_fit, text_kinds
 from turret_pipeline.analysis.topics.fit import assign_texts, fit_topics
 from turret_pipeline.embedder.embed import Embedder, open_embedder
-from turret_pipeline.semantics.kinds import MOVES, REQUEST, SLIGHT, kinds, topics_in_context
+from turret_pipeline.semantics.kinds import (
+    FOLLOW_UP,
+    MOVES,
+    REQUEST,
+    SLIGHT,
+    kinds,
+    least_similarities,
+    topics_in_context,
+)
 
 ARE_MOVES = ("THANK_YOU", "AFFIRM", "NEGATE", "NEGATE_INTENT")
 ARE_NONE = ("INFORM", "INFORM_INTENT", "REQUEST", "REQUEST_ALTS")
@@ -69,6 +82,8 @@ def in_context(turns: pl.DataFrame, texts: pl.DataFrame, told: pl.DataFrame, ord
         "text_id", "topic_id", "similarity"
     )
     of_text = texts.select("text", "text_id").join(told, on="text_id").join(given, on="text_id", how="left")
+    least = least_similarities(of_text.lazy().with_columns(field=pl.lit("text"))).drop("field")
+    of_text = of_text.join(least, on="topic_id", how="left")
     steps = turns.join(of_text, on="text", maintain_order="left").sort("session_id", "ts", maintain_order=True)
     steps = steps.with_columns(kinds(steps).alias("kind"))
     context = topics_in_context(steps).alias("context")
@@ -81,10 +96,24 @@ def in_context(turns: pl.DataFrame, texts: pl.DataFrame, told: pl.DataFrame, ord
     figures: dict[str, object] = {"order": order, "topics": fit.topics.filter(pl.col("level") == 0).height}
     for name, chosen in (("implied", ~pl.col("gold_explicit")), ("stated", pl.col("gold_explicit"))):
         rows = steps.filter(chosen)
+        if rows.is_empty():
+            continue
         for how, column in (("alone", "topic_id"), ("in_context", "context")):
             right = rows[column].replace_strict(names, default=None) == rows["gold_topic"]
-            figures[f"{name}_{how}"] = round(float(right.fill_null(False).mean() or 0), 3)
+            figures[f"{name}_{how}"] = round(float(right.fill_null(False).mean() or 0), 4)
+    kind = steps.filter("gold_explicit")["kind"]
+    figures |= {"stated": kind.len(), "follow_ups": (kind == FOLLOW_UP).sum(), "moves": kind.is_in(MOVES).sum()}
     return figures
+
+
+def sample() -> pl.DataFrame:
+    """Return the messages of the demo's sample, but for goodbyes, as turns of sgd_train are given."""
+    said = [message for message in make_sample(dt.datetime(2026, 11, 1, tzinfo=dt.UTC)) if message.topic != "goodbye"]
+    rows = [
+        (each.event["session_id"], each.event["timestamp"], each.event["metadata"][FIELD], each.topic) for each in said
+    ]
+    turns = pl.DataFrame(rows, schema=["session_id", "ts", "text", "gold_topic"], orient="row")
+    return turns.with_columns(gold_explicit=pl.lit(True))
 
 
 def _ids(texts: Sequence[str], order: int) -> list[str]:
@@ -130,6 +159,9 @@ def main() -> None:
 
     for order in range(args.orders):
         print(json.dumps({"context": in_context(turns, texts, told, order)}), flush=True)
+    turns = sample()
+    texts = embedded(turns["text"].to_list(), embedder)
+    print(json.dumps({"sample": in_context(turns, texts, text_kinds(texts, examples), 0)}))
 
 
 if __name__ == "__main__":

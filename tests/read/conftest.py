@@ -190,10 +190,11 @@ def in_context(messages: pl.DataFrame) -> pl.DataFrame:
         move=said.replace_strict(MOVE_OF, default=None, return_dtype=pl.String),
         sureness=pl.lit(1.0),
         weight=pl.when(said == MORE).then(0.1).otherwise(1.0),
+        least=pl.lit(None, pl.Float64),
     )
     told = placed.with_columns(kinds(placed).alias("kind"), text_topic_id="topic_id")
     told = told.with_columns(topics_in_context(told).alias("topic_id"))
-    return told.drop("place", "move", "sureness", "weight", "similarity")
+    return told.drop("place", "move", "sureness", "weight", "similarity", "least")
 
 
 NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/nothing"

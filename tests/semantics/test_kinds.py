@@ -6,10 +6,18 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turret_pipeline.semantics.kinds import FOLLOW_UP, KINDS, MOVES, REQUEST, kinds, topics_in_context
+from turret_pipeline.semantics.kinds import (
+    FOLLOW_UP,
+    KINDS,
+    MOVES,
+    REQUEST,
+    kinds,
+    least_similarities,
+    topics_in_context,
+)
 
 SCHEMA = {"session_id": pl.String, "move": pl.String, "sureness": pl.Float32, "weight": pl.Float32}
-TOPICS = {"topic_id": pl.String, "similarity": pl.Float64}
+TOPICS = {"topic_id": pl.String, "similarity": pl.Float64, "least": pl.Float64}
 
 STEP = st.tuples(
     st.sampled_from([None, None, None, *MOVES]), st.floats(0, 1, width=32), st.sampled_from([None, "t_1", "t_2"])
@@ -17,10 +25,13 @@ STEP = st.tuples(
 SESSIONS = st.lists(st.lists(STEP, min_size=1, max_size=6), max_size=5)
 
 
-def told(sessions: list[list[tuple[str | None, float, str | None]]]) -> pl.DataFrame:
-    """Return the steps of `sessions` (each step: move, weight, topic of its text), with `kind` and `in_context`."""
+def told(sessions: list[list[tuple[str | None, float, str | None]]], least: float | None = None) -> pl.DataFrame:
+    """Return the steps of `sessions` (each step: move, weight, topic of its text), with `kind` and `in_context`.
+
+    All texts have a similarity of 0.5 to their topics, which texts bring from `least`.
+    """
     rows = [
-        (f"s{number}", move, 1.0, weight, topic, 0.5)
+        (f"s{number}", move, 1.0, weight, topic, 0.5, least)
         for number, session in enumerate(sessions)
         for move, weight, topic in session
     ]
@@ -58,6 +69,26 @@ def test_after_a_move_less_makes_a_new_request() -> None:
 def test_a_follow_up_of_a_request_without_a_topic_has_its_own() -> None:
     found = told([[(None, 0.9, "t_1"), (None, 0.9, None), (None, 0.1, "t_2"), (None, 0.1, None)]])
     assert found["in_context"].to_list() == ["t_1", None, "t_2", None]
+
+
+def test_a_slight_message_in_the_midst_of_a_topic_is_a_request_of_it() -> None:
+    session: list[tuple[str | None, float, str | None]] = [(None, 0.9, "t_1"), (None, 0.2, "t_2"), (None, 0.1, "t_3")]
+    assert told([session], least=0.5)["kind"].to_list() == [REQUEST, REQUEST, FOLLOW_UP]
+    assert told([session], least=0.5)["in_context"].to_list() == ["t_1", "t_2", "t_2"]
+    assert told([session], least=0.52)["in_context"].to_list() == ["t_1", "t_1", "t_1"]
+
+
+def assigned(topic_id: str, similarity: float, move: str | None, weight: float) -> dict[str, object]:
+    return {"field": "q", "topic_id": topic_id, "similarity": similarity, "move": move, "weight": weight}
+
+
+def test_only_a_topic_whose_texts_say_enough_can_be_brought_and_from_near_its_mean() -> None:
+    texts = [assigned("food", similarity, None, 0.8) for similarity in (0.6, 0.65, 0.7, 0.75)]
+    texts += [assigned("food", 0.55, None, 0.2), assigned("food", 0.1, "thanks", 0.0)]
+    texts += [assigned("places", 0.9, None, weight) for weight in (0.8, 0.8, 0.8, 0.2)]
+    found = least_similarities(pl.LazyFrame(texts))
+    assert found.select("field", "topic_id").rows() == [("q", "food")]
+    assert found["least"].round(4).to_list() == [0.54]  # the mean of the five that are no moves is 0.65
 
 
 @given(SESSIONS)

@@ -25,7 +25,7 @@ from turret_pipeline.lake.tables import (
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
 )
-from turret_pipeline.semantics.kinds import kinds, topics_in_context
+from turret_pipeline.semantics.kinds import kinds, least_similarities, topics_in_context
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.semantics.visits import journey_edges, steps, visits
 from turret_pipeline.stages import CHECKS, STAGE_OF, journey_steps
@@ -67,20 +67,22 @@ class Project:
         if rows:
             ProjectTable(self.lake, MESSAGES, PROJECT).append(pl.DataFrame(list(rows), schema=MESSAGES.schema))
 
-    def assign(self, topics: dict[str, str | None], refit: bool = False) -> None:
+    def assign(self, topics: dict[str, str | None], refit: bool = False, similarity: float = 0.5) -> None:
         rows = pl.DataFrame(
-            [(PROJECT, "prompt", text, topic, None, None, None, 1, None) for text, topic in topics.items()],
+            [(PROJECT, "prompt", text, topic, similarity, None, None, 1, None) for text, topic in topics.items()],
             schema=TOPIC_ASSIGNMENTS.schema,
             orient="row",
         )
         table = ProjectTable(self.lake, TOPIC_ASSIGNMENTS, PROJECT)
         (table.replace if refit else table.append)(rows)
 
-    def tell(self, moves: dict[str, str | None], slight: Collection[str] = (), anew: bool = False) -> None:
-        """Say of texts which moves they are (None: none), and which of them say little by themselves."""
+    def tell(
+        self, moves: dict[str, str | None], slight: Collection[str] = (), anew: bool = False, weight: float = 0.1
+    ) -> None:
+        """Say of texts which moves they are (None: none), and which of them say little by themselves: `weight`."""
         rows = pl.DataFrame(
             [
-                (PROJECT, model_key(None), text, move, 1.0, 0.1 if text in slight else 1.0)
+                (PROJECT, model_key(None), text, move, 1.0, weight if text in slight else 1.0)
                 for text, move in moves.items()
             ],
             schema=TEXT_KINDS.schema,
@@ -103,6 +105,8 @@ class Project:
         topics = store.read(self.lake, TOPIC_ASSIGNMENTS, PROJECT, "text_id", "topic_id", "similarity")
         told = store.read(self.lake, TEXT_KINDS, PROJECT, "text_id", "move", "sureness", "weight")
         placed = steps(store.read(self.lake, MESSAGES, PROJECT).drop("text"))
+        of_texts = topics.join(told, on="text_id").lazy().with_columns(field=pl.lit("prompt"))
+        topics = topics.join(least_similarities(of_texts).drop("field"), on="topic_id", how="left")
         for texts in (topics, told):
             placed = placed.join(texts, on="text_id", how="left", maintain_order="left")
         placed = placed.with_columns(pl.col("sureness").fill_null(0.0), pl.col("weight").fill_null(1.0))
@@ -144,20 +148,24 @@ SAID = st.tuples(
 @given(
     st.lists(SAID, min_size=1, max_size=14).flatmap(
         lambda said: st.tuples(
-            st.permutations(list(enumerate(said))), st.lists(st.integers(0, len(said)), max_size=2), st.booleans()
+            st.permutations(list(enumerate(said))),
+            st.lists(st.integers(0, len(said)), max_size=2),
+            st.booleans(),
+            st.sampled_from([0.1, 0.32]),
         )
     )
 )
 def test_messages_in_any_split_and_order_of_arrival_leave_what_all_at_once_would(
-    given_: tuple[list[tuple[int, Said]], list[int], bool],
+    given_: tuple[list[tuple[int, Said]], list[int], bool, float],
 ) -> None:
-    arriving, cuts, refit = given_
+    arriving, cuts, refit, weight = given_
     rows = [message(number, said) for number, said in arriving]
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Lake(str(Path(folder) / "lake")))
         project.lake.make()
         project.assign({"a": "t1", "b": "t2", "c": "t1", "none": None, "thanks": "t1", "more": "t2"})
-        project.tell({"a": None, "b": None, "c": None, "thanks": "thanks", "more": None}, slight=["more"])
+        project.tell({"a": None, "b": None, "c": None, "thanks": "thanks"})
+        project.tell({"more": None}, slight=["more"], weight=weight)
         bounds = sorted({0, *cuts, len(rows)})
         for start, end in zip(bounds, bounds[1:], strict=False):  # noqa: RUF007
             project.say(rows[start:end])
@@ -198,6 +206,20 @@ def test_a_late_message_makes_what_follows_it_a_follow_up_of_it(project: Project
     assert kinds_of(project, "s") == [("request", "t1"), ("request", "t2"), ("follow_up", "t2"), ("thanks", None)]
     found = {(row[0], row[1]) for row in project.edges().iter_rows()}
     assert found == {("start", "t1"), ("t1", "t2"), ("t2", "end")}
+
+
+def test_texts_that_come_later_make_of_a_topic_one_that_slight_texts_bring(project: Project) -> None:
+    project.assign({"a": "t1", "ramen": "t2"})
+    project.tell({"a": None, "ramen": None}, slight=["ramen"], weight=0.25)
+    project.say([message(0, (0, 0, "s", 0, "a")), message(1, (0, 1, "s", 0, "ramen"))])
+    project.bring()
+    assert kinds_of(project, "s") == [("request", "t1"), ("follow_up", "t1")]
+    project.assign({f"food {number}": "t2" for number in range(4)})
+    project.tell({f"food {number}": None for number in range(4)})
+    project.say([message(2 + number, (1, number, "other", 0, f"food {number}")) for number in range(4)])
+    project.bring()
+    assert kinds_of(project, "s") == [("request", "t1"), ("request", "t2")]
+    assert project.bring() == [0, 0, 0, 0]
 
 
 def test_kinds_that_are_told_anew_are_joined_anew(project: Project) -> None:

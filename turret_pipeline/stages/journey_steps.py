@@ -16,6 +16,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -24,7 +25,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TEXT_KINDS, TOPIC_ASSIGNMENTS
-from turret_pipeline.semantics.kinds import FOLLOW_UP, kinds, topics_in_context
+from turret_pipeline.semantics.kinds import FOLLOW_UP, kinds, least_similarities, topics_in_context
 from turret_pipeline.semantics.visits import is_move, steps
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
@@ -37,6 +38,9 @@ BATCH_ROWS = 1_000_000
 JOINED, KINDS_JOINED, MODEL = "topics joined at", "kinds joined at", "kinds joined by"
 """Names of the marks with the versions of `topic_assignments` and `text_kinds`, and the model, that every row's topic
 and kind agree with."""
+
+BROUGHT = "topics brought from"
+"""Name of the mark that stands for the similarities from which texts brought their topics (`least_similarities`)."""
 
 SESSION = ("field", "session_id")
 TOLD = ("topic_id", "kind", "text_topic_id")
@@ -68,11 +72,22 @@ class _Texts:
     def marks(self, agrees: bool) -> dict[str, int]:
         """Return the marks for rows of which all agree with the tables as they are open, or not."""
         found = {JOINED: self.assignments.version + 1, KINDS_JOINED: self.kinds.version + 1}
-        return {name: of if agrees else 0 for name, of in found.items()} | {MODEL: fingerprint(self.model)}
+        by = {MODEL: fingerprint(self.model), BROUGHT: fingerprint(self.least.rows())}
+        return {name: of if agrees else 0 for name, of in found.items()} | by
+
+    @cached_property
+    def least(self) -> pl.DataFrame:
+        """`least_similarities` of all texts as they are now: a topic may be of other texts than at the last build."""
+        of_model = self.kinds.scan().filter(pl.col("model") == self.model).select("text_id", "move", "weight")
+        assigned = self.assignments.scan().filter(pl.col("topic_id").is_not_null())
+        texts = assigned.select("field", "text_id", "topic_id", "similarity").join(of_model, on="text_id")
+        return least_similarities(texts)
 
     def still_agree(self) -> bool:
-        """Return whether no text has another topic or kind now than the one that was joined."""
+        """Return whether no text has another topic or kind now than what was joined, and all bring topics as then."""
         if self.table.mark(MODEL) != fingerprint(self.model):
+            return False
+        if self.table.mark(BROUGHT) != fingerprint(self.least.rows()):
             return False
         joined = ((self.assignments, JOINED), (self.kinds, KINDS_JOINED))
         known = [(table, self.table.mark(name) or 0) for table, name in joined]
@@ -94,18 +109,19 @@ class _Texts:
             rows.drop(TOLD, strict=False)
             .join(topics.collect(engine="streaming"), on=["field", "text_id"], how="left", maintain_order="left")
             .join(of_texts.collect(engine="streaming"), on="text_id", how="left", maintain_order="left")
+            .join(self.least, on=["field", "topic_id"], how="left", maintain_order="left")
             .with_columns(pl.col("is_known").fill_null(False), pl.col("sureness").fill_null(0.0))
             .with_columns(pl.col("weight").fill_null(1.0), session=(pl.col("place") == 0).cum_sum())
         )
         # A session's number tells it from one of the same name in another field, and is compared faster.
         in_sessions = found.select(
-            "place", "move", "sureness", "weight", "topic_id", "similarity", session_id="session"
+            "place", "move", "sureness", "weight", "topic_id", "similarity", "least", session_id="session"
         )
         in_sessions = in_sessions.with_columns(kinds(in_sessions).alias("kind"))
         found = found.with_columns(
             topics_in_context(in_sessions).alias("topic_id"), in_sessions["kind"], text_topic_id="topic_id"
         )
-        return found.drop("similarity", "move", "sureness", "weight", "session")
+        return found.drop("similarity", "least", "move", "sureness", "weight", "session")
 
 
 def _bring(task: Task, outcome: Outcome) -> None:
@@ -234,7 +250,7 @@ STAGE = Stage(
                 "place": "messages.timestamp",
                 "text_topic_id": "topic_assignments.topic_id",
                 "topic_id": "topic_assignments.topic_id topic_assignments.similarity text_kinds.weight",
-                "kind": "text_kinds.move text_kinds.sureness text_kinds.weight",
+                "kind": "text_kinds.move text_kinds.sureness text_kinds.weight topic_assignments.similarity",
                 "message_date": "messages.received_date",
             },
             {
@@ -244,6 +260,7 @@ STAGE = Stage(
         ),
     ),
     reads=(Source(MESSAGES), Source(TOPIC_ASSIGNMENTS), Source(TEXT_KINDS), Source(FIELD_TYPES, TEXT_FIELDS)),
+    version=2,
     method=bring,
     group="journeys",
 )

@@ -51,9 +51,11 @@ def _read(lake: Lake, model: str) -> Examples | None:
     try:
         with sums.reading(lake, address), files.open_input(lake, address) as stream:
             kept = np.load(io.BytesIO(stream.read()), allow_pickle=False)
-            classifier = Classifier(tuple(kept["classes"].tolist()), kept["of_vector"], kept["of_features"])
+            classes, of_words = tuple(kept["classes"].tolist()), kept["by_words"]
+            classifier = Classifier(classes, kept["of_vector"], kept["of_features"])
+            by_words = Classifier(classes, np.zeros((0, len(classes)), np.float32), of_words)
             kinds = dict(zip(kept["said"].tolist(), kept["kinds"].tolist(), strict=True))
-            return Examples(classifier, frozenset(kept["words"].tolist()), kinds)
+            return Examples(classifier, by_words, frozenset(kept["words"].tolist()), kinds)
     except (FileNotFoundError, DamageError):
         return None
 
@@ -65,6 +67,7 @@ def _write(lake: Lake, model: str, examples: Examples) -> None:
         classes=np.array(examples.classifier.classes),
         of_vector=examples.classifier.of_vector,
         of_features=examples.classifier.of_features,
+        by_words=examples.by_words.of_features,
         words=np.array(sorted(examples.words)),
         said=np.array(list(examples.kinds)),
         kinds=np.array(list(examples.kinds.values())),

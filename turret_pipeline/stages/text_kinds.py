@@ -159,6 +159,7 @@ STAGE = Stage(
     ),
     reads=(Source(EMBEDDINGS), Source(MESSAGES)),
     besides=_model,
+    version=2,
     method=bring,
     group="topics",
     remembers=True,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from turret_pipeline.analysis.kinds.examples import Examples, phrases
 from turret_pipeline.analysis.kinds.texts import TEXT_KINDS, for_fit, text_kinds
-from turret_pipeline.semantics.kinds import MOVES
+from turret_pipeline.semantics.kinds import MOVES, SLIGHT_IN_SESSION
 
 
 def blind(texts: list[str]) -> np.ndarray:
@@ -64,6 +64,8 @@ def kinds_of(examples: Examples, *texts: str) -> pl.DataFrame:
         ("はい、お願いします。", "yes"),
         ("네, 좋아요", "yes"),
         ("ขอบคุณมากครับ", "thanks"),
+        ("No. That was all. Thanks", "no"),
+        ("Great. Thank you so much.", "thanks"),
         ("Cảm ơn bạn nhiều", "thanks"),
     ],
 )
@@ -86,6 +88,15 @@ def test_a_move_is_recognised_in_its_language(examples: Examples, text: str, mov
         "No, quiero dos entradas para el sábado",
         "请问火车几点开",
         "はい、明日の午後三時に二名で予約してください",
+        "Thank you very much, you have been helpful. Now please call me a cab to the airport",
+        "No, not yet. Are there any other evenings?",
+        "I'm bored and want to go out. Can you find me a concert?",
+        "谢谢你。现在帮我订一张去上海的火车票",
+        "Mind mig om tandlægen",
+        "Kan jeg se togtiderne?",
+        "Ver mis pedidos",
+        "退款",
+        "plus",
         "What is the weather in Paris?",
         "Explain photosynthesis",
         "42",
@@ -93,6 +104,13 @@ def test_a_move_is_recognised_in_its_language(examples: Examples, text: str, mov
 )
 def test_what_asks_for_something_is_no_move(examples: Examples, text: str) -> None:
     assert kinds_of(examples, text)["move"].to_list() == [None]
+
+
+@pytest.mark.parametrize("text", ["make it shorter", "and tomorrow?", "et pour demain ?", "add goals"])
+def test_what_asks_for_a_change_of_what_was_asked_says_little_and_is_no_move(examples: Examples, text: str) -> None:
+    found = kinds_of(examples, text)
+    assert found["move"].to_list() == [None]
+    assert found["weight"].item() < SLIGHT_IN_SESSION
 
 
 def test_a_long_text_is_no_move_however_it_begins(examples: Examples) -> None:

@@ -35,11 +35,12 @@ def phrases() -> pl.DataFrame:
 class Examples:
     """What the examples teach.
 
-    classifier: of texts. words: that the examples of moves are made of. kinds: of what was said in just these words,
-    where all languages in which it is an example agree.
+    classifier: of texts. by_words: of texts without their vectors. words: that the examples of moves are made of.
+    kinds: of what was said in just these words, where all languages in which it is an example agree.
     """
 
     classifier: Classifier
+    by_words: Classifier
     words: frozenset[str]
     kinds: dict[str, str]
 
@@ -59,4 +60,6 @@ class Examples:
         for words, kind in zip(said, kinds, strict=True):
             as_said.setdefault(" ".join(words), set()).add(kind)
         agreed = {words: kind for words, (kind, *others) in as_said.items() if words and not others}
-        return Examples(fit(embed(texts), features(texts, known_to), kinds), known, agreed)
+        looks = features(texts, known_to)
+        by_words = fit(np.zeros((len(texts), 0), np.float32), looks, kinds)
+        return Examples(fit(embed(texts), looks, kinds), by_words, known, agreed)
