@@ -9,9 +9,10 @@ banking77 and xsid_valid have no sessions: there one is made of `DRAWN` requests
 
 Each message past its session's first is scored by its surest pair with an earlier one. Prints one JSON object a set:
 the area under the curve of planted messages against the real ones (`all`; against those that state their topic,
-`stated`; against those that are no moves, `no_moves`), the same with the cosine of the nearest earlier message alone, and with
-that of the message before (`cosine_next`), then which share of the planted and of the real messages counts as a
-rephrasing. Of sgd_train only those conversations count that nothing was learnt from. Last comes the mean of the sets.
+`stated`; against those that are no moves, `no_moves`), the same with the cosine of the nearest earlier message alone,
+and with that of the message before (`cosine_next`), then which share of the planted messages counts as a rephrasing,
+and which share of the real ones where none is planted. Of sgd_train only those conversations count that nothing was
+learnt from. Last comes the mean of the sets.
 
 `--learn` learns the weights of `semantics.rephrasing`, and prints how each set does with those that the others teach.
 There some are planted up to three requests later, or only what stands side by side would count.

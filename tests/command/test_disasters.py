@@ -51,6 +51,7 @@ DEADLY = [
     "topic_assignments.after_commit",
     "journey_steps.after_days",
     "step_values.after_analysis",
+    "friction.after_analysis",
     "topic_days.after_analysis",
     "journey_moves.after_analysis",
     "journey_edges.after_commit",

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from turret_pipeline.semantics.friction import FRICTION, SIGNS, friction
+from turret_pipeline.semantics.friction import FRICTION, SIGNS, answers_of, friction, numbers_in
 from turret_pipeline.semantics.kinds import FOLLOW_UP, MOVES, REQUEST
 from turret_pipeline.semantics.rephrasing import LEAST, PAIRS, WINDOW, pairs, strength
 
@@ -82,7 +82,8 @@ def steps_of(said: Sequence[Said]) -> tuple[pl.DataFrame, np.ndarray, pl.Series,
     )
     vectors = np.array([vector(text) for text in texts], dtype=np.float32).reshape(len(texts), N_DIMS)
     of_answers = np.array([vector(text) for text in answers], dtype=np.float32).reshape(len(answers), N_DIMS)
-    return steps, vectors, pl.Series("text", answers, dtype=pl.String), of_answers
+    numbers = pl.DataFrame({"text": answers}, schema={"text": pl.String}).select(numbers_in(pl.col("text")))
+    return steps, vectors, numbers.to_series(), of_answers
 
 
 def signs(*said: Said) -> list[tuple[int, str, int | None]]:
@@ -194,8 +195,8 @@ def test_the_same_answer_to_two_messages_is_a_sign(answers: tuple[str, str], is_
 def test_answers_with_other_numbers_in_them_are_not_the_same() -> None:
     steps, vectors, _, _ = steps_of([answered(PARCEL, "Room 1"), answered(REFUND, "Room 2"), THANKS])
     near = np.ones((2, N_DIMS), dtype=np.float32)
-    assert friction(steps, vectors, pl.Series(["Room 1", "Room 2"]), near).is_empty()
-    found = friction(steps, vectors, pl.Series(["Room 1", "The room 1"]), near)
+    assert friction(steps, vectors, pl.Series(["1", "2"]), near).is_empty()
+    found = friction(steps, vectors, pl.Series(["1", "1"]), near)
     assert found["sign"].to_list() == ["answer_repeated"]
 
 
@@ -223,6 +224,25 @@ def test_a_session_gave_up_if_it_ends_on_an_answered_request_after_friction(
 ) -> None:
     found = [each for each in signs(*said) if each[1] == "gave_up"]
     assert found == ([] if evidence is None else [(len(said) - 1, "gave_up", evidence)])
+
+
+@pytest.mark.parametrize(
+    ("fields", "answers"),
+    [
+        (["prompt"], {"prompt": None}),
+        (["prompt", "response"], {"prompt": "response"}),
+        (["prompt", "comment"], {"prompt": "comment", "comment": "prompt"}),
+        (["prompt", "comment", "botReply"], {"prompt": "botReply", "comment": "botReply"}),
+        (["prompt", "comment", "title"], {"prompt": None, "comment": None, "title": None}),
+        (["input.text", "output.text", "llm_answer"], {"input.text": None}),
+        (["response"], {"response": None}),
+        (["bottom", "respond"], {"bottom": "respond", "respond": "bottom"}),
+    ],
+)
+def test_answers_are_in_the_one_other_field_or_in_that_which_is_named_so(
+    fields: list[str], answers: dict[str, str | None]
+) -> None:
+    assert answers_of(fields) == answers
 
 
 def test_without_steps_there_are_no_signs() -> None:

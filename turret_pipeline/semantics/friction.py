@@ -18,6 +18,9 @@ the signs cost, and whether an answer was good; nothing reads what answers say.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 
@@ -44,16 +47,48 @@ SAME_ANSWER, ANSWERS_BACK = 0.95, 3
 """Cosine from which two answers with the same numbers in them say nearly the same; with how many answers before it one
 is compared."""
 
+_word = re.compile("[A-Z]?[a-z]+|[A-Z]+")
+
 DIGITS = 3
 """Of strengths: what lies behind depends on the machine that embedded the texts."""
 
 
-def friction(steps: pl.DataFrame, vectors: np.ndarray, answers: pl.Series, of_answers: np.ndarray) -> pl.DataFrame:
+NAMES_OF_ANSWERS = frozenset(("answer", "assistant", "bot", "completion", "output", "reply", "response"))
+"""Words that the name of a field has which holds what a message was answered."""
+
+
+def is_of_answers(field: str) -> bool:
+    """Return whether the name of the text field says that it holds answers."""
+    return not NAMES_OF_ANSWERS.isdisjoint(word.lower() for word in _word.findall(field))
+
+
+def answers_of(fields: Iterable[str]) -> dict[str, str | None]:
+    """Return the text fields of which friction is told, each with the field that holds the answers to it, or None.
+
+    fields: all text fields. Of fields that hold answers, by their names, no friction is told if there are others. The
+    answers are in the only other field, or in the only one of the others whose name says so.
+    """
+    names = sorted(fields)
+    found = {}
+    for field in [name for name in names if not is_of_answers(name)] or names:
+        others = [name for name in names if name != field]
+        named = [name for name in others if is_of_answers(name)]
+        answers = named if named else others
+        found[field] = answers[0] if len(answers) == 1 else None
+    return found
+
+
+def numbers_in(text: pl.Expr) -> pl.Expr:
+    """Return the numbers that a text has, as one text."""
+    return text.str.extract_all(r"\d+").list.join(" ")
+
+
+def friction(steps: pl.DataFrame, vectors: np.ndarray, numbers: pl.Series, of_answers: np.ndarray) -> pl.DataFrame:
     """Return the signs (`FRICTION`) of the steps, by row, then in the order of `SIGNS`.
 
     steps: as for `rephrasing.pairs`, with `timestamp`, `text_id`, `topic_id` (in context; null: none), `sureness` (of
-    the move; null: 1) and `answer` (its row in `answers`; null: none). answers, of_answers: distinct texts, and their
-    vectors, of shape (n_answers, n_dims); a row of zeros where one has none.
+    the move; null: 1) and `answer` (the row of its text among the distinct answers; null: none). numbers, of_answers:
+    of each of these what `numbers_in` says, and its vector, of shape (n_answers, n_dims), zeros where it has none.
     """
     steps = steps.with_row_index("row").cast({"row": pl.Int64})
     again = _again(steps)
@@ -65,7 +100,7 @@ def friction(steps: pl.DataFrame, vectors: np.ndarray, answers: pl.Series, of_an
         repeated,
         _objections(steps),
         _back_and_forth(steps),
-        _answers_repeated(steps, answers, of_answers),
+        _answers_repeated(steps, numbers, of_answers),
     ]
     signs = _declared(found).join(clicks, on="row", how="anti")
     whole = _declared([signs, _gave_up(steps, signs)]).with_columns(pl.col("strength").round(DIGITS))
@@ -111,16 +146,16 @@ def _back_and_forth(steps: pl.DataFrame) -> pl.DataFrame:
     return found.filter("is_one").select("row", "evidence", sign=pl.lit(BACK_AND_FORTH), strength=1.0)
 
 
-def _answers_repeated(steps: pl.DataFrame, answers: pl.Series, of_answers: np.ndarray) -> pl.DataFrame:
+def _answers_repeated(steps: pl.DataFrame, numbers: pl.Series, of_answers: np.ndarray) -> pl.DataFrame:
     """Return the steps whose answer is that of another message before them, by the nearest of these."""
-    numbers = answers.cast(pl.String).str.extract_all(r"\d+").list.join(" ").rank("dense").fill_null(0).to_numpy()
+    in_answer = numbers.cast(pl.String).rank("dense").fill_null(0).to_numpy()
     asked = steps.filter(pl.col("kind").is_in(ANSWERED), pl.col("answer").is_not_null())
     row, session, answer = (asked[name].to_numpy() for name in ("row", "session", "answer"))
     said = asked["text_id"].rank("dense").to_numpy()
     frames = [FRICTION.to_frame(eager=True)]
     for back in range(1, min(ANSWERS_BACK, row.size - 1) + 1):
         later = np.flatnonzero((session[back:] == session[:-back]) & (said[back:] != said[:-back])) + back
-        later = later[numbers[answer[later]] == numbers[answer[later - back]]]
+        later = later[in_answer[answer[later]] == in_answer[answer[later - back]]]
         one, other = (_unit(of_answers, answer[rows]) for rows in (later, later - back))
         near = np.where(answer[later] == answer[later - back], 1.0, np.einsum("ij,ij->i", one, other))
         found = {"row": row[later], "strength": np.clip(near, 0, 1), "evidence": row[later - back]}
