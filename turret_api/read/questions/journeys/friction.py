@@ -115,11 +115,10 @@ class FrictionOfField(OfField):
 def _of_signs(steps: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of all signs."""
     signs = (ANY, *SIGNS)
-    frames = [steps.select("session", sign=pl.lit(sign), has=has_sign(sign)) for sign in signs]
-    rows = pl.concat(frames)
-    of_messages = share_of_groups(rows, "sign", "session")
-    in_sessions = rows.group_by("sign", "session").agg(pl.col("has").any())
-    of_sessions = share_of_groups(in_sessions, "sign", "session")
+    by_session = steps.group_by("session").agg(n=pl.len(), **{sign: has_sign(sign).sum() for sign in signs})
+    messages = pl.concat([by_session.select("n", sign=pl.lit(sign), n_with=sign) for sign in signs])
+    sessions = messages.with_columns(n=pl.lit(1), n_with=pl.col("n_with") > 0)
+    of_messages, of_sessions = share_of_groups(messages, "sign"), share_of_groups(sessions, "sign")
     columns = {"share": "share", "low": "share_low", "high": "share_high"}
     both = [
         found.select(
@@ -141,25 +140,38 @@ def _of_topics(steps: pl.DataFrame) -> pl.DataFrame:
     requests = steps.group_by("session", request=request, maintain_order=True).agg(
         pl.col("topic_id").first(), has=has_sign(ANY).any()
     )
-    return _by_cost(share_of_groups(requests, "topic_id", "session"), "n_requests").sort(
+    return _by_cost(requests, "topic_id", "n_requests").sort(
         "n_sessions", "n_with_friction", pl.col("topic_id").cast(pl.String), descending=[True, True, False]
     )
 
 
 def _of_moves(steps: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of all moves, `labels` left open."""
-    begins = (pl.col("session") != pl.col("session").shift()) | (pl.col("topic_id") != pl.col("topic_id").shift())
+    used = steps["topic_id"].unique()
+    names = dict(zip(used.to_physical().cast(pl.Int64), used.cast(pl.String), strict=True))
+    end = max(names, default=-1) + 1
+    coded = steps.with_columns(topic=pl.col("topic_id").to_physical().cast(pl.Int64))
+    begins = (pl.col("session") != pl.col("session").shift()) | (pl.col("topic") != pl.col("topic").shift())
     visits = (
-        steps.with_columns(visit=begins.fill_null(True).cum_sum())
+        coded.with_columns(visit=begins.fill_null(True).cum_sum())
         .group_by("visit", maintain_order=True)
-        .agg(pl.col("session").first(), pl.col("topic_id").first().cast(pl.String), has=has_sign(ANY).any())
+        .agg(pl.col("session", "topic").first(), has=has_sign(ANY).any())
     )
-    to = pl.col("topic_id").shift(-1).over("session").fill_null(END)
-    moves = visits.with_columns(move=pl.struct(to.alias("to"), pl.col("topic_id").alias("from")))
-    found = _by_cost(share_of_groups(moves, "move", "session"), "n_moves").unnest("move")
-    return found.sort("n_sessions", "n_with_friction", "from", "to", descending=[True, True, False, False])
+    stays = pl.col("session").shift(-1) == pl.col("session")
+    to = pl.when(stays.fill_null(False)).then(pl.col("topic").shift(-1)).otherwise(end)
+    # As one number, for pairs are grouped several times as fast so.
+    moves = visits.select("session", "has", move=pl.col("topic") * (end + 1) + to)
+    found = _by_cost(moves, "move", "n_moves")
+    ends = {"from": pl.col("move") // (end + 1), "to": pl.col("move") % (end + 1)}
+    named = found.with_columns(
+        code.replace_strict(names | {end: END}, return_dtype=pl.String).alias(name) for name, code in ends.items()
+    )
+    return named.sort("n_sessions", "n_with_friction", "from", "to", descending=[True, True, False, False])
 
 
-def _by_cost(found: pl.DataFrame, counted: str) -> pl.DataFrame:
-    """Return what `share_of_groups` found under the names of an answer."""
-    return found.rename({"n": counted, "n_with": "n_with_friction", "n_groups_with": "n_sessions"})
+def _by_cost(rows: pl.DataFrame, of: str, counted: str) -> pl.DataFrame:
+    """Return the shares of `rows` (`of`, `session`, `has`) by `of`, under the names of an answer."""
+    in_sessions = rows.group_by(of, "session").agg(n=pl.len(), n_with=pl.col("has").sum())
+    return share_of_groups(in_sessions, of).rename(
+        {"n": counted, "n_with": "n_with_friction", "n_groups_with": "n_sessions"}
+    )

@@ -98,8 +98,10 @@ def _wilson(k: np.ndarray, n: int | np.ndarray) -> tuple[np.ndarray, np.ndarray,
     return p, np.clip((middle - half) / scale, 0, p), np.clip((middle + half) / scale, p, 1)
 
 
-def share_of_groups(rows: pl.DataFrame, of: str, group: str) -> pl.DataFrame:
-    """Return for each value of the column `of` how many of its rows have what is asked for (`has`), in no order.
+def share_of_groups(groups: pl.DataFrame, of: str) -> pl.DataFrame:
+    """Return for each value of the column `of` which share of its rows have what is asked for, in no order.
+
+    groups: a row for each value and group: `of`, `n` (rows of the group, one at least), `n_with` (those that have it).
 
     Columns: `of`, `n`, `n_with`, `n_groups_with` (groups with such a row), `share` (0 to 1), and `low` and `high`, the
     ends of its 95% confidence interval: Wilson's, with as many rows as would, drawn one by one, vary as a share does
@@ -107,10 +109,8 @@ def share_of_groups(rows: pl.DataFrame, of: str, group: str) -> pl.DataFrame:
     independent, rows within one are not. A share of 0 or 1, or a single group, does not say how rows vary: each group
     counts once there.
     """
-    has = pl.col("has")
-    of_group = rows.group_by(of, group).agg(n=pl.len().cast(pl.Int64), n_with=has.sum().cast(pl.Int64))
-    n, n_with = pl.col("n"), pl.col("n_with")
-    found = of_group.group_by(of).agg(
+    n, n_with = pl.col("n").cast(pl.Int64), pl.col("n_with").cast(pl.Int64)
+    found = groups.group_by(of).agg(
         n.sum(),
         n_with.sum(),
         n_groups=pl.len().cast(pl.Int64),
@@ -119,15 +119,15 @@ def share_of_groups(rows: pl.DataFrame, of: str, group: str) -> pl.DataFrame:
         with_n=(n_with * n).sum(),
         n_n=(n**2).sum(),
     )
-    k, size, groups = (found[name].to_numpy().astype(float) for name in ("n_with", "n", "n_groups"))
+    k, size, n_groups = (found[name].to_numpy().astype(float) for name in ("n_with", "n", "n_groups"))
     share = k / size
     scatter = (
         found["with_with"].to_numpy() - 2 * share * found["with_n"].to_numpy() + share**2 * found["n_n"].to_numpy()
     )
-    variance = np.divide(groups, groups - 1, out=np.zeros(size.shape), where=groups > 1) * scatter / size**2
+    variance = np.divide(n_groups, n_groups - 1, out=np.zeros(size.shape), where=n_groups > 1) * scatter / size**2
     alone = share * (1 - share)
     known = (variance > 0) & (alone > 0)
-    effective = np.where(known, np.minimum(size, np.divide(alone, variance, out=size.copy(), where=known)), groups)
+    effective = np.where(known, np.minimum(size, np.divide(alone, variance, out=size.copy(), where=known)), n_groups)
     share, low, high = _wilson(share * effective, effective)
     columns = {"share": share, "low": low, "high": high}
     return found.select(of, "n", "n_with", "n_groups_with").with_columns(
