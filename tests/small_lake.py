@@ -68,11 +68,15 @@ def put(lake: Lake, day: dt.date, part: str, rows: list[Row], project: str = PRO
 
 
 def planted_rows() -> list[Row]:
-    """Return 240 events of four themes over `DAYS`, 80 a day; sessions go from theme to theme."""
+    """Return 240 events of four themes over `DAYS`, 80 a day; sessions go from theme to theme.
+
+    One session of each day goes back and forth between two.
+    """
     rows = []
     themes = list(THEMES.values())
     for number in range(240):
-        words = themes[(number + number // 5) % 4]
+        is_back_and_forth = number // 5 % 16 == 12
+        words = themes[number % 2 if is_back_and_forth else (number + number // 5) % 4]
         frame = FRAMES[number // 4 % len(FRAMES)]
         rows.append(event(number, DAYS[number // 80], frame.format(words[number // 16 % 5], number)))
     return rows

@@ -123,7 +123,7 @@ def signs_have_their_steps(lake: Lake, project_id: str, days: ReceiptDays = None
 
 def _how_often(work: Work, rows: pl.LazyFrame) -> dict[str, object]:
     counted = rows.group_by("field", "sign").agg(messages=pl.len(), sessions=pl.col("session_id").n_unique())
-    return {"signs": counted.sort("field", "messages", "sign", descending=[False, True, False]).collect()}
+    return {"signs": counted.sort("field", "messages", "sign", descending=[False, True, False])}
 
 
 STAGE = Stage(
