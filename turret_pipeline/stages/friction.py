@@ -115,7 +115,7 @@ def signs_have_their_steps(lake: Lake, project_id: str, days: ReceiptDays = None
     key = ["received_date", "field", "session_id", "place"]
     steps = of_days(store.scan(lake, JOURNEY_STEPS, project_id), days).select(*key, step="event_id")
     signs = of_days(store.scan(lake, FRICTION, project_id), days)
-    met = signs.join(steps, on=key, how="left").collect()
+    met = signs.join(steps, on=key, how="left").sort(*key, "sign").collect()
     refers = pl.col("evidence_place").is_between(0, pl.col("place") - 1).fill_null(True)
     right = (pl.col("step") == pl.col("event_id")) & pl.col("strength").is_between(0, 1) & refers
     return finding(met, met.filter(~(right & pl.col("sign").is_in(SIGNS)).fill_null(False)))
