@@ -36,6 +36,7 @@ FRICTION = pl.Schema({"row": pl.Int64(), "sign": pl.String(), "strength": pl.Flo
 """Columns of `friction`: `row` and `evidence` (null: none) are rows of `steps`; `strength` is 0 to 1."""
 
 CLICK_S = 1.0
+"""Seconds within which the same text is no second request."""
 
 REPEATED_FOLLOW_UP = 0.5
 """Strength of a follow-up that is said again: "more" may just ask for more."""
@@ -47,14 +48,13 @@ SAME_ANSWER, ANSWERS_BACK = 0.95, 3
 """Cosine from which two answers with the same numbers in them say nearly the same; with how many answers before it one
 is compared."""
 
-_word = re.compile("[A-Z]?[a-z]+|[A-Z]+")
-
 DIGITS = 3
 """Of strengths: what lies behind depends on the machine that embedded the texts."""
 
-
 NAMES_OF_ANSWERS = frozenset(("answer", "assistant", "bot", "completion", "output", "reply", "response"))
 """Words that the name of a field has which holds what a message was answered."""
+
+_word = re.compile("[A-Z]?[a-z]+|[A-Z]+")
 
 
 def is_of_answers(field: str) -> bool:
