@@ -114,7 +114,7 @@ def generate(work: Work, n_messages: int, n_topics: int = N_TOPICS) -> None:
                 write(table, rows)
     if work.open(TOPIC_ASSIGNMENTS).state() is None:
         _generate_topics(write, n_topics)
-    for name in ("topic_days", "journey_steps", "step_values", "journey_moves", "journey_edges"):
+    for name in ("topic_days", "journey_steps", "step_values", "friction", "journey_moves", "journey_edges"):
         STAGE_OF[name].bring(work)
 
 

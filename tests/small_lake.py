@@ -40,6 +40,9 @@ FRAMES = [
     "can you help with {} in step {}",
 ]
 
+EXCHANGED = {65: 1, 66: 1, 69: 1, 70: -1, 71: -1, 72: -1}
+"""By number of a day's event: how many sessions further on it lies than five to a session would have it."""
+
 Row = dict[str, Any]
 
 
@@ -68,13 +71,18 @@ def put(lake: Lake, day: dt.date, part: str, rows: list[Row], project: str = PRO
 
 
 def planted_rows() -> list[Row]:
-    """Return 240 events of four themes over `DAYS`, 80 a day; sessions go from theme to theme."""
+    """Return 240 events of four themes over `DAYS`, 80 a day; sessions go from theme to theme.
+
+    Two sessions of each day go back and forth between two themes.
+    """
     rows = []
     themes = list(THEMES.values())
     for number in range(240):
         words = themes[(number + number // 5) % 4]
         frame = FRAMES[number // 4 % len(FRAMES)]
-        rows.append(event(number, DAYS[number // 80], frame.format(words[number // 16 % 5], number)))
+        session = number // 5 + EXCHANGED.get(number % 80, 0)
+        text = frame.format(words[number // 16 % 5], number)
+        rows.append(event(number, DAYS[number // 80], text, session_id=f"s{session}"))
     return rows
 
 

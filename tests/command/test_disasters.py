@@ -51,6 +51,7 @@ DEADLY = [
     "topics.after_commit",
     "topic_assignments.after_commit",
     "journey_steps.after_days",
+    "friction.after_analysis",
     "journey_moves.after_analysis",
     "step_values.after_analysis",
     "topic_days.after_analysis",

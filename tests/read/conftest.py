@@ -180,7 +180,8 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
     write(TOPIC_DAYS, topic_days(dated.lazy()).collect())
     write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
     write(BUILDS, builds)
-    STAGE_OF["step_values"].bring(Work(lake, project_id, full_refresh=True))
+    for name in ("step_values", "friction"):
+        STAGE_OF[name].bring(Work(lake, project_id, full_refresh=True))
 
 
 def in_context(messages: pl.DataFrame) -> pl.DataFrame:

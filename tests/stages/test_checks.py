@@ -99,6 +99,11 @@ FAULTS = [
     Fault("step_values", without_one, "values_fit_the_steps"),
     Fault("step_values", changed("places", pl.col("places").list.slice(1)), "values_fit_the_steps"),
     Fault("step_values", changed("values", pl.col("values").list.slice(1)), "values_fit_the_steps"),
+    Fault("friction", changed("place", pl.col("place") + 100), "signs_have_their_steps"),
+    Fault("friction", changed("event_id", pl.lit("x") + pl.col("event_id")), "signs_have_their_steps"),
+    Fault("friction", changed("evidence_place", pl.col("place")), "signs_have_their_steps"),
+    Fault("friction", changed("strength", pl.col("strength") + 1), "signs_have_their_steps"),
+    Fault("friction", changed("sign", pl.lit("unheard of")), "signs_have_their_steps"),
     Fault("journey_moves", changed("gaps_s", pl.lit([1.0, 2.0, 3.0])), "moves_balance"),
     Fault("journey_edges", without_one, "edges_balance"),
 ]

@@ -51,6 +51,8 @@ TO_THE_END = [
     ("journey_steps", "journey_steps.after_days", 0),
     pytest.param("step_values", "step_values.after_analysis", 1, marks=pytest.mark.long),
     ("step_values", "step_values.after_days", 0),
+    pytest.param("friction", "friction.after_analysis", 1, marks=pytest.mark.long),
+    ("friction", "friction.after_days", 0),
     pytest.param("journey_moves", "journey_moves.after_analysis", 1, marks=pytest.mark.long),
     ("journey_moves", "journey_moves.after_days", 1),
     pytest.param("topic_days", "topic_days.after_analysis", 0, marks=pytest.mark.long),

@@ -29,6 +29,7 @@ WRONG = {
     "topic_days": {"n_messages": pl.lit(7, dtype=pl.Int64)},
     "journey_steps": {"name": pl.lit("by the old method")},
     "step_values": {"values": pl.lit(["by the old method"])},
+    "friction": {"strength": pl.lit(0.25)},
     "journey_moves": {"count": pl.lit(7, dtype=pl.Int64)},
     "journey_edges": {"count": pl.lit(7, dtype=pl.Int64)},
 }

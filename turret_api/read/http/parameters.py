@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Depends, Query, Request
 from fastapi.dependencies.models import Dependant
@@ -32,6 +32,11 @@ Cursor = Annotated[str | None, Query(description="`next` of the page before", ma
 TopicId = Annotated[
     str, Query(description="a topic, `start`, `end`, `unassigned` or `moves`", min_length=1, max_length=100)
 ]
+
+SignOrAny = Literal[
+    "any", "rephrased", "repeated", "correction", "complaint", "gave_up", "back_and_forth", "answer_repeated"
+]
+"""A sign of friction, or any of them."""
 
 
 def filters(

@@ -13,12 +13,24 @@ from fastapi import Query
 
 from turret_api.errors import invalid
 from turret_api.read.engine.question import Question
-from turret_api.read.http.parameters import About, Cursor, FieldName, Filtered, Level, Limit, OfPage, Sides, TopicId
+from turret_api.read.http.parameters import (
+    About,
+    Cursor,
+    FieldName,
+    Filtered,
+    Level,
+    Limit,
+    OfPage,
+    Sides,
+    SignOrAny,
+    TopicId,
+)
 from turret_api.read.questions.events import EventsByName
 from turret_api.read.questions.fields import AllFields, HistoryOfField
 from turret_api.read.questions.journeys.comparison import ComparisonOfSegments
 from turret_api.read.questions.journeys.edge_sessions import SessionsOfEdge
 from turret_api.read.questions.journeys.ends import SessionEnds, SessionStarts
+from turret_api.read.questions.journeys.friction import FrictionOfField
 from turret_api.read.questions.journeys.graph import JourneyGraph
 from turret_api.read.questions.journeys.loops import LoopsOfTopics
 from turret_api.read.questions.journeys.paths import FunnelOfTopics, PathsOfTopic
@@ -145,16 +157,24 @@ def get_loops(about: About, level: Level = 0, limit: Limit = 20) -> LoopsOfTopic
     return LoopsOfTopics(about.field, about.filters, level, limit)
 
 
+def get_friction(about: About, level: Level = 0, limit: Limit = 100) -> FrictionOfField:
+    """Where sessions did not get what they asked for: how often each sign is, and in which topics and moves."""
+    return FrictionOfField(about.field, about.filters, level, limit)
+
+
 def get_edge_sessions(
     about: About,
     from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
     to_topic: Annotated[str | None, Query(description="a topic, `end` or `unassigned`", max_length=100)] = None,
+    friction: Annotated[
+        SignOrAny | None, Query(description="only sessions in which a message has this sign of friction, or any")
+    ] = None,
     level: Level = 0,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> SessionsOfEdge:
     """The sessions behind an edge, those that moved so last first; one end alone stands for all edges from or to it."""
-    return SessionsOfEdge(about.field, about.filters, level, from_topic, to_topic, limit, offset_of(cursor))
+    return SessionsOfEdge(about.field, about.filters, level, from_topic, to_topic, limit, offset_of(cursor), friction)
 
 
 def get_comparison(about: About, sides: Sides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:
@@ -193,6 +213,7 @@ READ: Paths = {
     "/topics/fits": (get_fits, AllFits),
     "/topics/{topic_id}": (get_topic, OneTopic),
     "/messages": (get_messages, NewestMessages),
+    "/friction": (get_friction, FrictionOfField),
     "/sessions": (get_session, OneSession),
     "/sessions/{session_id:id}": (get_session, OneSession),
 }

@@ -48,7 +48,7 @@ class OfJourneys(OfField):
 
     level: int = 0
 
-    tables = JOURNEY_SOURCES
+    tables: ClassVar[tuple[Table, ...]] = JOURNEY_SOURCES
     built = (JOURNEY_STEPS, JOURNEY_EDGES)
 
 

@@ -18,8 +18,16 @@ from turret_api.read.questions.pages import Listed
 from turret_api.read.views.filters import ALL_KINDS
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields, with_texts
-from turret_pipeline.lake.tables import EVENTS, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
+from turret_pipeline.lake.tables import EVENTS, FRICTION, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
 from turret_pipeline.semantics.visits import ORDER
+
+
+class SignOfMessage(TypedDict):
+    """A sign of friction, and the earlier message that it refers to."""
+
+    sign: str
+    strength: Annotated[float, Meaning("how sure it is, 0 to 1")]
+    evidence_place: Annotated[int | None, Meaning("`place` of the earlier message that it refers to; null: none")]
 
 
 class SessionMessage(TypedDict):
@@ -36,6 +44,8 @@ class SessionMessage(TypedDict):
     topic_id: str | None
     topic_label: str | None
     similarity: float | None
+    place: Annotated[int, Meaning("of the message among those of its field in the session, from 0")]
+    signs: Annotated[list[SignOfMessage], Meaning("of friction: that the session did not get what it asked for")]
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class OneSession(Listed):
     session_id: str = ""
     field: str | None = None
 
-    tables = (*SOURCES, SHARED_FRAMES)
+    tables = (*SOURCES, SHARED_FRAMES, FRICTION)
     answers = Session
 
     def answer(self, snapshot: Snapshot) -> Session:
@@ -78,11 +88,24 @@ class OneSession(Listed):
         chosen = choose_field(snapshot, self.field) if self.field else None
         # A project may have hundreds of text fields, of which a session has few.
         of_session = pl.col("session_id") == self.session_id
-        said = snapshot.scan(JOURNEY_STEPS).filter(of_session).select(pl.col("field").unique())
-        there = set(said.collect()["field"])
+        steps = snapshot.scan(JOURNEY_STEPS).filter(of_session).select("field", "event_id", "place").collect()
+        there = set(steps["field"])
         frames = []
         for name in [name for name in (text_fields(snapshot) if chosen is None else [chosen]) if name in there]:
             mine = messages_of(snapshot, name, ALL_KINDS).filter(of_session).collect()
             frames.append(with_texts(snapshot, name, mine).with_columns(field=pl.lit(name)))
+        if not frames:
+            return pl.DataFrame()
         order = [name for name in ORDER if name != "part"]
-        return pl.concat(frames).sort(*order, "field") if frames else pl.DataFrame()
+        ordered = pl.concat(frames).sort(*order, "field")
+        message = ["field", "event_id"]
+        beside = steps.join(_signs(snapshot, self.session_id), on=message, how="left")
+        beside = beside.with_columns(pl.col("signs").fill_null([]))
+        return ordered.join(beside, on=message, how="left", maintain_order="left")
+
+
+def _signs(snapshot: Snapshot, session_id: str) -> pl.DataFrame:
+    """Return `field`, `event_id` and `signs` of the session's messages that have any."""
+    rows = snapshot.scan(FRICTION).filter(pl.col("session_id") == session_id)
+    signs = pl.struct("sign", "strength", "evidence_place")
+    return rows.sort("sign").group_by("field", "event_id").agg(signs=signs).collect()

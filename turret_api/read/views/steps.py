@@ -10,6 +10,7 @@ import polars as pl
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.filters import Filters
+from turret_api.read.views.friction import signs_of
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_api.read.views.values import compact, numbers_of, passing, read_steps, values_of
@@ -63,6 +64,17 @@ def walked_steps(
     if not filters.has_moves:
         steps = steps.with_columns(folded(steps.select("topic_id", "is_move", session_id="session")))
     return steps.drop("is_move")
+
+
+def signed_steps(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return the steps that `walked_steps` does, with `is_move` and their `signs` of friction (bits, see `signs_of`).
+
+    Where moves of conversation count by themselves, they are no moves here.
+    """
+    steps = _passing(snapshot, field, filters, level, {"signs": signs_of(snapshot, field)})
+    if filters.has_moves:
+        return steps.with_columns(is_move=pl.lit(False))
+    return steps.with_columns(folded(steps.select("topic_id", "is_move", session_id="session")))
 
 
 def numbered(visits: pl.DataFrame) -> pl.DataFrame:

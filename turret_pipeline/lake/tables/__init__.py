@@ -28,6 +28,7 @@ from turret_pipeline.lake.tables.fields import (
     LEFT_OUT_FIELDS,
 )
 from turret_pipeline.lake.tables.journeys import (
+    FRICTION,
     JOURNEY_EDGES,
     JOURNEY_MOVES,
     JOURNEY_STEPS,
@@ -57,6 +58,7 @@ __all__ = [
     "FIELD_PROFILES",
     "FIELD_TOTALS",
     "FIELD_TYPES",
+    "FRICTION",
     "JOURNEY_EDGES",
     "JOURNEY_MOVES",
     "JOURNEY_STEPS",
@@ -99,6 +101,7 @@ TABLES: dict[str, Table] = {
         JOURNEY_STEPS,
         TOPIC_DAYS,
         STEP_VALUES,
+        FRICTION,
         JOURNEY_MOVES,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turret_pipeline.lake.schema import STRINGS, Column, Table
+from turret_pipeline.lake.schema import STRINGS, TIME, Column, Table
 from turret_pipeline.lake.tables.columns import FIELD, OF_EVENT, PROJECT, TEXT_ID
 
 _EDGE = (
@@ -60,6 +60,30 @@ STEP_VALUES = Table(
     ),
     ("project_id", "received_date"),
     group_rows=1,
+)
+
+FRICTION = Table(
+    "friction",
+    "One sign that a session did not get what it asked for, at one of its steps; most steps have none.",
+    ("project_id", "field", "session_id", "place", "sign"),
+    (
+        PROJECT,
+        Column("received_date", pl.Date, "day of the session's steps, as in `journey_steps`"),
+        FIELD,
+        Column("session_id", pl.String, "the session"),
+        Column("place", pl.Int64, "of the step in its session, from 0"),
+        Column("event_id", pl.String, "the step's event"),
+        Column("timestamp", TIME, "when it happened"),
+        Column("topic_id", pl.String, "the step's topic in its session; null where it has none", nullable=True),
+        Column(
+            "sign",
+            pl.String,
+            "rephrased, repeated, correction, complaint, gave_up, back_and_forth or answer_repeated",
+        ),
+        Column("strength", pl.Float64, "how sure it is, 0 to 1"),
+        Column("evidence_place", pl.Int64, "place of the earlier step that it refers to; null: none", nullable=True),
+    ),
+    ("project_id", "received_date"),
 )
 
 JOURNEY_MOVES = Table(

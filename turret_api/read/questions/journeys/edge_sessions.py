@@ -14,9 +14,12 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
+from turret_api.read.views.friction import has_sign
+from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.steps import field_visits, numbered, sessions_of
+from turret_api.read.views.steps import field_visits, numbered, sessions_of, signed_steps
 from turret_api.read.views.topics import edits_of
+from turret_pipeline.lake.tables import FRICTION
 from turret_pipeline.semantics.visits import END, START
 
 
@@ -46,13 +49,18 @@ class EdgeSessions(FieldAnswer):
 
 @dataclass(frozen=True)
 class SessionsOfEdge(OfJourneys):
-    """Which sessions move from one topic to another (None: from any, or to any), and when?"""
+    """Which sessions move from one topic to another (None: from any, or to any), and when?
+
+    friction: only those in which a message that passes has this sign, or (`any`) one of them; None: all.
+    """
 
     from_topic: str | None = None
     to_topic: str | None = None
     limit: int = 50
     offset: int = 0
+    friction: str | None = None
 
+    tables = (*JOURNEY_SOURCES, FRICTION)
     answers = EdgeSessions
 
     def of_field(self, snapshot: Snapshot, field: str) -> EdgeSessions:
@@ -61,9 +69,14 @@ class SessionsOfEdge(OfJourneys):
         ends = [None if topic is None else merged.get(topic, topic) for topic in (self.from_topic, self.to_topic)]
 
         def compute() -> pl.DataFrame:
-            return _who_moved(field_visits(snapshot, field, self.filters, self.level), *ends)
+            visits = field_visits(snapshot, field, self.filters, self.level)
+            if self.friction is not None:
+                steps = signed_steps(snapshot, field, self.filters, self.level).filter(has_sign(self.friction))
+                visits = visits.filter(pl.col("session").is_in(steps["session"].unique().implode()))
+            return _who_moved(visits, *ends)
 
-        found = snapshot.remember(("moved", field, self.filters, self.level, *ends), SOURCES, compute)
+        key = ("moved", field, self.filters, self.level, *ends, self.friction)
+        found = snapshot.remember(key, (*SOURCES, FRICTION), compute)
         page = found.slice(self.offset, self.limit)
         who = sessions_of(snapshot, field)[page["session"]]
         data = cast(list[EdgeSession], who.hstack(page.drop("session")).to_dicts())

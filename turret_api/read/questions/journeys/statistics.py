@@ -89,10 +89,47 @@ def differences_of_medians(values: pl.DataFrame, by: Sequence[str]) -> pl.DataFr
     return met.select(by).with_columns(**{name: pl.Series(array) for name, array in found.items()})
 
 
-def _wilson(k: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _wilson(k: np.ndarray, n: int | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return k/n and the ends of Wilson's 95% interval."""
     p = k / n
     middle = p + Z_95**2 / (2 * n)
     half = Z_95 * np.sqrt(p * (1 - p) / n + Z_95**2 / (4 * n * n))
     scale = 1 + Z_95**2 / n
     return p, np.clip((middle - half) / scale, 0, p), np.clip((middle + half) / scale, p, 1)
+
+
+def share_of_groups(groups: pl.DataFrame, of: str) -> pl.DataFrame:
+    """Return for each value of the column `of` which share of its rows have what is asked for, in no order.
+
+    groups: a row for each value and group: `of`, `n` (rows of the group, one at least), `n_with` (those that have it).
+
+    Columns: `of`, `n`, `n_with`, `n_groups_with` (groups with such a row), `share` (0 to 1), and `low` and `high`, the
+    ends of its 95% confidence interval: Wilson's, with as many rows as would, drawn one by one, vary as a share does
+    whose rows are drawn in groups (Kish, Survey Sampling, 1965, chapter 5; never more than there are). Groups are
+    independent, rows within one are not. A share of 0 or 1, or a single group, does not say how rows vary: each group
+    counts once there.
+    """
+    n, n_with = pl.col("n").cast(pl.Int64), pl.col("n_with").cast(pl.Int64)
+    found = groups.group_by(of).agg(
+        n.sum(),
+        n_with.sum(),
+        n_groups=pl.len().cast(pl.Int64),
+        n_groups_with=(n_with > 0).sum().cast(pl.Int64),
+        with_with=(n_with**2).sum(),
+        with_n=(n_with * n).sum(),
+        n_n=(n**2).sum(),
+    )
+    k, size, n_groups = (found[name].to_numpy().astype(float) for name in ("n_with", "n", "n_groups"))
+    share = k / size
+    scatter = (
+        found["with_with"].to_numpy() - 2 * share * found["with_n"].to_numpy() + share**2 * found["n_n"].to_numpy()
+    )
+    variance = np.divide(n_groups, n_groups - 1, out=np.zeros(size.shape), where=n_groups > 1) * scatter / size**2
+    alone = share * (1 - share)
+    known = (variance > 0) & (alone > 0)
+    effective = np.where(known, np.minimum(size, np.divide(alone, variance, out=size.copy(), where=known)), n_groups)
+    share, low, high = _wilson(share * effective, effective)
+    columns = {"share": share, "low": low, "high": high}
+    return found.select(of, "n", "n_with", "n_groups_with").with_columns(
+        **{name: pl.Series(array) for name, array in columns.items()}
+    )
