@@ -93,6 +93,18 @@ export const KINDS = {
   goodbye: "Goodbye",
   other: "Other moves",
 };
+// Signs of friction, in the words of a person.
+export const SIGNS = {
+  rephrased: "Asked again in other words",
+  repeated: "Asked again",
+  correction: "Corrected",
+  complaint: "Complained",
+  answer_repeated: "Got the same answer again",
+  back_and_forth: "Went back and forth",
+  gave_up: "Gave up",
+  any: "Any of these",
+};
+
 export const isMove = (key) => key !== "follow_up" && Object.hasOwn(KINDS, key);
 
 // The kind of a message, where it is not a request.

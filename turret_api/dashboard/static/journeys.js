@@ -1,5 +1,5 @@
-// Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, as funnels, of two
-// segments side by side, and over the sessions of a user.
+// Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, as funnels, where
+// they meet with friction, of two segments side by side, and over the sessions of a user.
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
@@ -9,6 +9,7 @@ import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { depthFor, flow, loadPaths, rank } from "./flow.js";
 import { count, percent, plural } from "./format.js";
+import { friction } from "./friction.js";
 import { funnel } from "./funnel.js";
 import { graph } from "./graph.js";
 import { sessionsBehind } from "./moved.js";
@@ -17,8 +18,15 @@ import { paths } from "./paths.js";
 import { returns } from "./returns.js";
 import { movesTable, shareBar, table } from "./tables.js";
 
-const VIEWS = { flow: moves, paths, funnel, compare, returns };
-const TITLES = { flow: "Moves", paths: "Paths", funnel: "Funnel", compare: "Compare", returns: "Returns" };
+const VIEWS = { flow: moves, paths, funnel, friction, compare, returns };
+const TITLES = {
+  flow: "Moves",
+  paths: "Paths",
+  funnel: "Funnel",
+  friction: "Friction",
+  compare: "Compare",
+  returns: "Returns",
+};
 
 export async function journeys(given) {
   const context = { ...given, query: await withLevel(given.field, given.query) };

@@ -24,33 +24,11 @@ export function sessionsBehind(move, { field, query }, topics) {
           exports: { table: ["/v1/journeys/sessions", { ...wanted, limit: 1000 }] },
         },
         data.length
-          ? table(
-              [
-                {
-                  title: "Session",
-                  cell: (row) =>
-                    h(
-                      "a",
-                      {
-                        class: "plain",
-                        href: sessionLink(row.session_id, field),
-                        "aria-label": `Read the session of ${moment(row.started_at)}`,
-                      },
-                      moment(row.started_at),
-                    ),
-                },
-                { title: "User", cls: "muted text", cell: (row) => row.user_id },
-                { title: "Visits", cls: "number", cell: (row) => count(row.n_visits) },
-                { title: "Moves so", cls: "number count", cell: (row) => count(row.count) },
-                {
-                  title: "Lasts",
-                  cls: "number",
-                  cell: (row) => gap((new Date(row.ended_at) - new Date(row.started_at)) / 1000),
-                },
-              ],
-              data,
-              { label: "Sessions behind the move", attributes: (row) => ({ "data-session": row.session_id }) },
-            )
+          ? sessionsTable(data, field, "Sessions behind the move", {
+              title: "Moves so",
+              cls: "number count",
+              cell: (row) => count(row.count),
+            })
           : h("p", { class: "empty" }, "No session moves so for these filters."),
         n_sessions > data.length
           ? h(
@@ -63,3 +41,29 @@ export function sessionsBehind(move, { field, query }, topics) {
     160,
   );
 }
+
+// Sessions, each to be read. also: a column more, before the last.
+export const sessionsTable = (data, field, label, also = null) =>
+  table(
+    [
+      {
+        title: "Session",
+        cell: (row) =>
+          h(
+            "a",
+            {
+              class: "plain",
+              href: sessionLink(row.session_id, field),
+              "aria-label": `Read the session of ${moment(row.started_at)}`,
+            },
+            moment(row.started_at),
+          ),
+      },
+      { title: "User", cls: "muted text", cell: (row) => row.user_id },
+      { title: "Visits", cls: "number", cell: (row) => count(row.n_visits) },
+      also,
+      { title: "Lasts", cls: "number", cell: (row) => gap((new Date(row.ended_at) - new Date(row.started_at)) / 1000) },
+    ],
+    data,
+    { label, attributes: (row) => ({ "data-session": row.session_id }) },
+  );

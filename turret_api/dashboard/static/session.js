@@ -1,10 +1,10 @@
-// One session, message by message, each with its topic.
+// One session as a conversation: each message with its topic, its answer, and the signs of friction that it has.
 
 import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
-import { isMove, kindMark, node, pageHead } from "./data.js";
+import { SIGNS, isMove, kindMark, node, pageHead } from "./data.js";
 import { exampleButton } from "./definition.js";
-import { h, said } from "./dom.js";
+import { h, said as saidBy } from "./dom.js";
 import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
 
@@ -30,7 +30,7 @@ export async function session({ field, id }) {
   // A session may have any number of messages: a page of them at a time.
   const add = (page) => {
     for (const message of page.data) {
-      talk.append(line(message, last, field));
+      talk.append(...lines(message, last, field));
       users.add(message.user_id);
       last = message;
     }
@@ -72,7 +72,7 @@ export async function session({ field, id }) {
       "div",
       { class: "grid" },
       panel(
-        "Messages",
+        "Conversation",
         "two-thirds",
         { id: "messages", exports: { table: [path, { ...asked, limit: 1000 }] } },
         found.data.length
@@ -84,11 +84,11 @@ export async function session({ field, id }) {
   );
 }
 
-// A message, and how long after the one before it (null: the first).
-const line = (message, before, field) =>
-  h(
+// A message, how long after the one before it (null: the first), and its answer.
+function lines(message, before, field) {
+  const said = h(
     "li",
-    { "data-event": message.event_id },
+    { "data-event": message.event_id, id: `message-${message.place}`, class: "asked" },
     h(
       "p",
       { class: "fine" },
@@ -99,9 +99,38 @@ const line = (message, before, field) =>
       kindMark(message),
       isMove(message.kind) ? null : [" ", node(message.topic_id ?? "unassigned", message.topic_label, field)],
     ),
-    h("div", { class: "text" }, said(message)),
+    h("div", { class: "text" }, saidBy(message)),
+    message.signs.length
+      ? h(
+          "ul",
+          { class: "signs", "aria-label": "Signs of friction" },
+          message.signs.map((each) => h("li", {}, sign(each))),
+        )
+      : null,
     exampleButton(message.text, field),
   );
+  if (!message.answer) return [said];
+  const answer = h("li", { class: "answered" }, h("p", { class: "fine" }, "Answer"));
+  answer.append(h("div", { class: "text" }, message.answer));
+  return [said, answer];
+}
+
+// A sign of friction, as a link to the message that it refers to.
+function sign({ sign: name, strength, evidence_place: place }) {
+  const words = SIGNS[name] ?? name,
+    title = `Strength ${strength.toFixed(2)} of 1`;
+  return place === null
+    ? h("span", { class: "mark friction", title }, words)
+    : h("a", { class: "mark friction", title, href: `#message-${place}`, onclick: jump }, `${words} ↑`);
+}
+
+// Addresses hold the page's state, so a jump within the page does not change them.
+function jump(event) {
+  event.preventDefault();
+  const target = document.getElementById(event.currentTarget.hash.slice(1));
+  target?.scrollIntoView({ block: "center" });
+  target?.animate([{ background: "var(--accent-soft)" }, { background: "transparent" }], 1500);
+}
 
 const unknown = () =>
   h(

@@ -19,6 +19,7 @@ from turret_api.read.views.filters import ALL_KINDS
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields, with_texts
 from turret_pipeline.lake.tables import EVENTS, FRICTION, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
+from turret_pipeline.semantics.friction import answers_of
 from turret_pipeline.semantics.visits import ORDER
 
 
@@ -39,6 +40,7 @@ class SessionMessage(TypedDict):
     timestamp: dt.datetime
     field: str
     text: str
+    answer: Annotated[str | None, Meaning("what its event has in the field that holds the answers to it; null: none")]
     frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
     topic_id: str | None
@@ -93,7 +95,8 @@ class OneSession(Listed):
         frames = []
         for name in [name for name in (text_fields(snapshot) if chosen is None else [chosen]) if name in there]:
             mine = messages_of(snapshot, name, ALL_KINDS).filter(of_session).collect()
-            frames.append(with_texts(snapshot, name, mine).with_columns(field=pl.lit(name)))
+            said = with_texts(snapshot, name, mine).with_columns(field=pl.lit(name))
+            frames.append(said.join(_answers(snapshot, name, mine), on="event_id", how="left", maintain_order="left"))
         if not frames:
             return pl.DataFrame()
         order = [name for name in ORDER if name != "part"]
@@ -102,6 +105,15 @@ class OneSession(Listed):
         beside = steps.join(_signs(snapshot, self.session_id), on=message, how="left")
         beside = beside.with_columns(pl.col("signs").fill_null([]))
         return ordered.join(beside, on=message, how="left", maintain_order="left")
+
+
+def _answers(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> pl.DataFrame:
+    """Return `event_id` and `answer` of the events behind `messages` that have a text in the field of the answers."""
+    of_answers = answers_of(text_fields(snapshot)).get(field)
+    days = pl.col("received_date").is_in(messages["message_date"].unique().implode())
+    events = pl.col("event_id").is_in(messages["event_id"].implode())
+    rows = snapshot.scan(MESSAGES).filter(pl.col("field") == (of_answers or ""), days, events)
+    return rows.select("event_id", answer="text").collect()
 
 
 def _signs(snapshot: Snapshot, session_id: str) -> pl.DataFrame:
