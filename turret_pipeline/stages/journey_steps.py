@@ -2,7 +2,8 @@
 
 What the texts have alone (`text_kinds`, `topic_assignments`) is joined to them; what each message is, and which topic a
 follow-up has, follows from its whole session (`semantics.kinds`). So a session that a late message touches is told
-anew, the others are not.
+anew, the others are not. From how near a text brings its topic follows from all texts of the topic: once that changes,
+all are joined anew.
 
 A session lies whole on the day on which its first message was received. A new day touches the sessions that go on in
 it, which are written anew with the days that they lie on, and no others; a refit, or kinds that are told anew, join
