@@ -118,8 +118,7 @@ def test_the_words_of_a_request_before_its_slot_are_no_part_of_a_frame() -> None
         "yourself, never "
         "speak of other shops, and keep it under 900 words, in a tone that is calm and friendly."
     )
-    features = [f"a {one} with a {other}, made for people who {ask}" for one in SUBJECTS for other in SUBJECTS
-                for ask in ("travel", "cook")]  # fmt: skip
+    features = [f"{one}; {other}" for one, other in zip(requests(200), requests(200)[::-1], strict=True)]
     texts = [said.format(SUBJECTS[place % 10].title(), each) for place, each in enumerate(features)]
     frames = Frames([frame.text for frame in find_frames(texts)])
     for text, each in zip(texts, features, strict=True):

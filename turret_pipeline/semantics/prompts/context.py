@@ -18,9 +18,11 @@ MOST_LINES = 30
 """Lines that are looked through from each end of a text."""
 
 _LINE = re.compile(
-    rf"[^\S\n]*((?:[-*•][^\S\n]+)?[\"']?(?:[^\W\d_][\w./#()-]*(?: [\w./#()-]+){{0,3}})[\"']?[^\S\n]?[:=：])[^\S\n]*"
-    rf"(\S[^\n]{{0,{MOST_SLOT - 1}}})"
+    r"[^\S\n]*((?:[-*•][^\S\n]+)?(?:\*\*|[\"'])?(?:[^\W\d_][\w./#()-]*(?: [\w./#()-]+){0,3})"
+    rf"(?:\*\*|[\"'])?[^\S\n]?[:=：](?:\*\*)?)[^\S\n]*(\S[^\n]{{0,{MOST_SLOT - 1}}})"
 )
+_HEADER = re.compile(r"#{1,4} .{1,30}|</?[\w-]{1,40}>|[-=*_]{3,}|\[[^\[\]]{1,30}\]|[^:：]{1,30}[:：]")
+
 MOST_PAIRS = 600
 """Characters of a list of keys and values at the end of a text, at most."""
 
@@ -89,7 +91,7 @@ def _block(lines: Iterable[str]) -> dict[str, str]:
     """Return the keys and values of the lines of context that come first; {} where they are few."""
     found: dict[str, str] = {}
     for line in lines:
-        if not line.strip():
+        if not line.strip() or (not found and _HEADER.fullmatch(line.strip())):
             continue
         match = _LINE.fullmatch(line.rstrip())
         if match is None or asks(match[2]) > 0 or match[1] in found:

@@ -17,7 +17,7 @@ from turret_pipeline.semantics.prompts.asking import asks, units
 from turret_pipeline.semantics.prompts.context import context_of
 from turret_pipeline.semantics.prompts.frames import LEAST_UNITS, Frame, Frames
 from turret_pipeline.semantics.prompts.passages import LEAST_TEXTS, WINDOW, passages
-from turret_pipeline.semantics.prompts.slots import trimmed, with_slots
+from turret_pipeline.semantics.prompts.slots import core, trimmed, with_slots
 
 MOST_FRAMES = 100
 """Frames that are kept, those that take most out of the texts."""
@@ -42,7 +42,7 @@ def find_frames(texts: Sequence[str]) -> list[Frame]:
         own = {trimmed(text, *span) for span in places}
         often.update(passage for passage in own if units(passage) >= LEAST_UNITS)
         for start, end in places:
-            runs.setdefault(text[start:end], []).append(place)
+            runs.setdefault(core(text[start:end]), []).append(place)
     word_for_word = [passage for passage, n in often.items() if n >= LEAST_TEXTS]
     slotted = with_slots(long, runs)
     context = context_of(read)

@@ -104,15 +104,7 @@ class Frames:
         self._keys = {text.removesuffix(SLOT).rstrip(): text for text in texts if is_line_of_context(text)}
         longest_first = sorted(texts, key=lambda text: (-len(text), text))
         self._templates = [(text, _Template(text)) for text in longest_first if not is_line_of_context(text)]
-        self._context = (
-            re.compile(
-                rf"^(?:[^\n:\uff1a]{{1,30}}[:\uff1a][^\S\n]*\n{{1,3}})?[^\S\n]*"
-                rf"({'|'.join(map(re.escape, sorted(self._keys)))})[^\S\n]*\S[^\n]{{0,{MOST_SLOT}}}$",
-                re.MULTILINE,
-            )
-            if self._keys
-            else None
-        )
+        self._context = _lines(sorted(self._keys)) if self._keys else None
         lengths = [len(each.pieces[each.core]) for _, each in self._templates] + [LEAST_LINE] * bool(self._keys)
         self.least = min(lengths, default=_NONE)
 
@@ -147,15 +139,14 @@ class Frames:
         return rest, spans
 
     def _found(self, text: str) -> list[tuple[int, int, str]]:
-        spans: list[tuple[int, int, str]] = []
-        for frame, template in self._templates:
-            for start, end in template.find(text):
-                if all(end <= one or start >= other for one, other, _ in spans):
-                    spans.append((start, end, frame))
+        found = [(*span, frame) for frame, template in self._templates for span in template.find(text)]
         if self._context is not None:
-            for match in self._context.finditer(text):
-                if all(match.end() <= one or match.start() >= other for one, other, _ in spans):
-                    spans.append((*match.span(), self._keys[match[1]]))
+            found += [(*match.span(), self._keys[match[1]]) for match in self._context.finditer(text)]
+        # Of two that have words in common the one that takes more.
+        spans: list[tuple[int, int, str]] = []
+        for start, end, frame in sorted(found, key=lambda span: span[0] - span[1]):
+            if all(end <= one or start >= other for one, other, _ in spans):
+                spans.append((start, end, frame))
         return sorted(spans)
 
 
@@ -175,3 +166,14 @@ def _without_rules(text: str) -> str:
     start, end = len(text) - len(text.lstrip(_RULES)), len(text.rstrip(_RULES))
     first, last = text.rfind("\n", 0, start) + 1, text.find("\n", end)
     return text[first : last if last >= 0 else len(text)]
+
+
+def _lines(keys: list[str]) -> re.Pattern[str]:
+    """Return the pattern of lines that begin with one of `keys`, with the heading before and the next one behind."""
+    heading = r"#{1,4} [^\n]{1,30}"
+    return re.compile(
+        rf"^(?:(?:{heading}|[^\n:\uff1a]{{1,30}}[:\uff1a])[^\S\n]*\n{{1,3}})?"
+        rf"[^\S\n]*({'|'.join(map(re.escape, keys))})[^\S\n]*\S[^\n]{{0,{MOST_SLOT}}}$"
+        rf"(?:\n{{1,3}}{heading}(?=\n))?",
+        re.MULTILINE,
+    )

@@ -17,7 +17,7 @@ from turret_pipeline.semantics.prompts.asking import asks, units
 from turret_pipeline.semantics.prompts.frames import LEAST_UNITS, MOST_SLOT, SLOT, fits
 from turret_pipeline.semantics.prompts.passages import LEAST_TEXTS
 
-MOST_SEEDS = 60
+MOST_SEEDS = 40
 """Passages from which frames are grown, those that take most out of the texts."""
 
 MOST_RUNS = 150
@@ -25,6 +25,9 @@ MOST_RUNS = 150
 
 SAMPLE = 60
 """Texts of a passage that are compared."""
+
+FEW = 0.4
+"""Share of a passage's texts that may have a longer one by chance, at most."""
 
 NEARLY_ALL = 0.9
 """Share of a passage's texts that share what stands beside it."""
@@ -51,6 +54,7 @@ _BORDER = re.compile("[\\n.!?:\u3002\uff01\uff1f\uff1a\u061f\u0964>][\"'\u201d\u
 _LETTER = "0-9A-Za-z_\u00c0-\u052f\u0600-\u06ff"
 _PART_FIRST = re.compile(rf"^(?:[{_LETTER}]+|[^\s{_LETTER}]*\d\S*)")
 _PART_LAST = re.compile(rf"(?:[{_LETTER}]+|\S*\d[^\s{_LETTER}]*)$")
+_KEY = re.compile("\n[^\n:=\uff1a]{1,40}[:=\uff1a][^\\S\n]*$")
 _PARTICLES = frozenset(("da", "de", "di", "do", "du", "von", "van", "der", "den", "la", "bin", "al", "el", "y", "of"))
 _PLAYS_A_ROLE = re.compile(r"\W*(?:act|answer|pretend|imagine|help|agis|actúa|aja)\b", re.IGNORECASE)
 
@@ -103,6 +107,8 @@ def _is_name_or_number(value: str) -> bool:
         return False
     if "@" in value or "://" in value or len(words) < 2:
         return units(value) <= MOST_UNITS or any(map(str.isdigit, value))
+    if all(len(part.split()) == 1 for part in re.split("[,;/|]", value.strip(" ,;/|"))):
+        return True  # a list of words
     n_numbers = sum(any(map(str.isdigit, word)) for word in words)
     n_plain = sum(word[0].islower() and word not in _PARTICLES and not re.search(r"\d", word) for word in words)
     has_case = value.lower() != value.upper()
@@ -119,12 +125,26 @@ def trimmed(text: str, start: int, end: int) -> str:
     return text[start:end].strip()
 
 
+def core(passage: str) -> str:
+    """Return a passage without the parts of words at its ends, which may be of a slot's value in some of its texts."""
+    first, last = _PART_FIRST.match(passage), _PART_LAST.search(passage, max(0, len(passage) - MOST_SLOT))
+    kept = passage[first.end() if first else 0 : last.start() if last else len(passage)]
+    return kept if len(kept) > len(passage) // 2 else passage
+
+
 def with_slots(texts: Sequence[str], runs: Mapping[str, list[int]]) -> list[str]:
     """Return the frames with slots that `texts` share. runs: passages with the places of the texts that have them."""
     found: list[str] = []
+    tried: dict[str, int] = {}
     for seed, places in _seeds(runs):
+        if len(tried) == MOST_SEEDS:
+            break
+        # What few of a passage's texts have more around it is a part of a slot's value, or of what they say.
+        if any(2 * len(other) > len(seed) and len(places) < FEW * n and other in seed for other, n in tried.items()):
+            continue
         if any(seed.strip() in piece for frame in found for piece in frame.split(SLOT)):
             continue
+        tried[seed] = len(places)
         step = max(1, len(places) // SAMPLE)
         frame = _grown([texts[place] for place in places[::step]], seed)
         if frame is not None and frame not in found:
@@ -137,7 +157,7 @@ def _seeds(runs: Mapping[str, list[int]]) -> list[tuple[str, list[int]]]:
     often = sorted(runs, key=lambda run: (-len(runs[run]) * len(run), run))[:MOST_RUNS]
     having = {seed: sorted({place for run in runs if seed in run for place in runs[run]}) for seed in often}
     seeds = [(seed, places) for seed, places in having.items() if len(places) >= LEAST_TEXTS]
-    return sorted(seeds, key=lambda each: (-len(each[1]) * len(each[0]), each[0]))[:MOST_SEEDS]
+    return sorted(seeds, key=lambda each: (-len(each[1]) * len(each[0]), each[0]))
 
 
 def _grown(texts: list[str], seed: str) -> str | None:
@@ -181,13 +201,15 @@ def _bordered(pieces: list[str], begins: bool, ends: bool) -> list[str]:
         kept = "" if _requests(kept) else kept
         begins = _is_piece(kept)
         pieces = [kept, *pieces[1:]] if begins else pieces[1:]
+    if len(pieces) > 1 and "\n" in pieces[-1] and not pieces[-1].strip():
+        ends = True
     while pieces and not ends:
         borders = [match.end() for match in _BORDER.finditer(pieces[-1])]
         kept = pieces[-1][: borders[-1]] if borders else ""
         ends = _is_piece(kept)
         pieces = [*pieces[:-1], kept] if ends else pieces[:-1]
     if pieces:
-        pieces[0], pieces[-1] = pieces[0].lstrip(), pieces[-1].rstrip()
+        pieces[0], pieces[-1] = pieces[0].lstrip(), pieces[-1].rstrip() or pieces[-1][:1]
     return pieces
 
 
@@ -248,11 +270,29 @@ def _following(sides: list[str], at: list[int], needed: float, step: int) -> tup
             values = [sides[place][at[place] : found[place]][::step] for place in there if found[place] >= 0]
             if not all(map(fits, values)) or not vary(values):
                 return None
-            return piece, [
-                place + len(piece) if place >= 0 and side.startswith(piece, place) else -1
-                for side, place in zip(sides, found, strict=True)
-            ]
-    return None
+            return piece, _behind(sides, found, piece)
+    return _to_end_of_line(sides, at, needed) if step > 0 else None
+
+
+def _to_end_of_line(sides: list[str], at: list[int], needed: float) -> tuple[str, list[int]] | None:
+    """Return the end of the line behind a value with its key before it ("Since: 4 May"), and the places behind it."""
+    there = [place for place in range(len(sides)) if at[place] > 0 and _KEY.search(sides[place][: at[place]])]
+    found = [
+        side.find("\n", start, start + MOST_SLOT) if start >= 0 else -1 for side, start in zip(sides, at, strict=True)
+    ]
+    there = [place for place in there if found[place] > 0]
+    values = [sides[place][at[place] : found[place]] for place in there]
+    if len(there) < needed or not all(map(fits, values)) or not vary(values):
+        return None
+    piece = _shared(sides, found, needed)
+    return piece, _behind(sides, found, piece)
+
+
+def _behind(sides: list[str], at: list[int], piece: str) -> list[int]:
+    return [
+        place + len(piece) if place >= 0 and side.startswith(piece, place) else -1
+        for side, place in zip(sides, at, strict=True)
+    ]
 
 
 def _found(sides: list[str], at: list[int], wanted: str, needed: float) -> list[int] | None:
