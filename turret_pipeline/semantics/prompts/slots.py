@@ -17,10 +17,10 @@ from turret_pipeline.semantics.prompts.asking import asks, units
 from turret_pipeline.semantics.prompts.frames import LEAST_UNITS, MOST_SLOT, SLOT, fits
 from turret_pipeline.semantics.prompts.passages import LEAST_TEXTS
 
-MOST_SEEDS = 40
+MOST_SEEDS = 30
 """Passages from which frames are grown, those that take most out of the texts."""
 
-MOST_RUNS = 150
+MOST_RUNS = 100
 """Passages among which these are chosen."""
 
 SAMPLE = 60
@@ -254,7 +254,7 @@ def _shared(sides: list[str], at: list[int], needed: float) -> str:
 def _following(sides: list[str], at: list[int], needed: float, step: int) -> tuple[str, list[int]] | None:
     """Return what comes next behind a slot, and the places behind it in the sides (-1 where it is not)."""
     there = [place for place in range(len(sides)) if at[place] >= 0]
-    for reference in sorted({there[0], there[len(there) // 2], there[-1]}) if there else ():
+    for reference in (there[0], there[len(there) // 2]) if there else ():
         side, start = sides[reference], at[reference]
         for offset in range(1, MOST_SLOT + 1):
             begin = start + offset
