@@ -35,7 +35,8 @@ from turret_pipeline.analysis.topics.fit import fit_topics
 from turret_pipeline.embedder.embed import Embedder, open_embedder
 from turret_pipeline.embedder.pooled import embed_pooled
 from turret_pipeline.semantics.prompts.asked import asked
-from turret_pipeline.semantics.prompts.frames import Frames, find_frames
+from turret_pipeline.semantics.prompts.finding import find_frames
+from turret_pipeline.semantics.prompts.frames import Frames
 
 SYSTEM = (
     "You are Nova, the friendly assistant of Example Corporation. You answer in a polite and concise way and never "

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turret_pipeline.semantics.prompts.frames import LEAST_TEXTS, Frames, find_frames
+from turret_pipeline.semantics.prompts.finding import find_frames
+from turret_pipeline.semantics.prompts.frames import Frames
+from turret_pipeline.semantics.prompts.passages import LEAST_TEXTS
 
 SYSTEM = (
     "You are the assistant of a shop. Answer in two sentences, never speak of other shops, and write dates as day, "

@@ -10,7 +10,7 @@ import polars as pl
 from tests.small_lake import DAYS, PROJECT, bring, event, put, tables
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EMBEDDINGS
+from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
 from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.work import Work
 
@@ -29,6 +29,25 @@ def test_a_long_prompt_is_embedded_and_grouped_by_what_it_asks(lake_before: Call
     assert rows["text"].to_list() == [ASK, ASK] and rows["vector"][0].equals(rows["vector"][1])
     topics = said.select("text_id").join(left["topic_assignments"], on="text_id", maintain_order="left")
     assert topics["topic_id"][0] == topics["topic_id"][1] is not None
+
+
+def test_a_home_that_did_not_know_conversations_in_one_text_embeds_those_alone_anew(
+    lake_before: Callable[[str], Lake],
+) -> None:
+    lake, stage = lake_before("embeddings"), STAGE_OF["embeddings"]
+    said = f"Human: {ASK}\n\nAssistant:"
+    put(lake, DAYS[2], "chat", [event(900, DAYS[2], said), event(901, DAYS[2], LONG)])
+    bring(lake, until="messages")
+    n_texts = replace(stage, version=2).bring(Work(lake, PROJECT))[0].n_rows
+    rows = store.read(lake, EMBEDDINGS, PROJECT)
+    [text_id] = store.read(lake, MESSAGES, PROJECT).filter(pl.col("text") == said)["text_id"].to_list()
+    text = pl.when(pl.col("text_id") == text_id).then(pl.lit(said)).otherwise("text").alias("text")
+    store.replace(lake, EMBEDDINGS, rows.with_columns(text, quantized=pl.lit(b"the second method's")), PROJECT)
+    assert stage.bring(Work(lake, PROJECT))[0].n_rows == 1
+    left = store.read(lake, EMBEDDINGS, PROJECT)
+    assert left.height == n_texts == left.filter(pl.col("quantized") == b"the second method's").height + 1
+    assert left.filter(pl.col("text_id") == text_id)["text"].to_list() == [ASK]
+    assert stage.bring(Work(lake, PROJECT))[0].n_rows == 0
 
 
 def test_of_a_home_whose_vectors_were_of_beginnings_only_the_long_texts_are_embedded_anew(

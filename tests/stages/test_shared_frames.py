@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -11,8 +12,9 @@ from tests.small_lake import DAYS, PROJECT, bring, event, put, tables, versions
 from turret_pipeline import failpoint
 from turret_pipeline.lake.parts import list_files_of, remove_files, take_back
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages import CHECKS
+from turret_pipeline.stages import CHECKS, STAGE_OF
 from turret_pipeline.stages.pending import pending_stages
+from turret_pipeline.stages.work import Work
 
 SYSTEM = (
     "You are the assistant of a shop. Answer in two sentences, never speak of other shops, and write dates as day, "
@@ -71,6 +73,49 @@ def test_a_system_prompt_that_many_messages_begin_with_is_cut_before_they_are_em
         for check in CHECKS[name].values():
             finding = check.find(lake, PROJECT)
             assert finding.n_wrong == 0 and (finding.n_seen > 0 or name != "shared_frames"), name
+
+
+def test_a_home_looks_for_frames_with_slots_at_its_next_build_and_finds_what_one_build_finds(
+    lake_before: Callable[[str], Lake],
+) -> None:
+    names, stage = ["Ann Lee", "Bo Ek", "Cem Oz"], STAGE_OF["shared_frames"]
+    said = (
+        "You speak with {}, a member since 20{}. "
+        + SYSTEM.replace("\n", " ")
+        + "\n\nhow do I get a refund for order {}"
+    )
+    short = "locale: en-GB\ntier: gold {}\n\nhow do I cancel order {}"
+    rows = [event(900 + i, DAYS[2], said.format(names[i % 3], 10 + i % 9, i)) for i in range(30)]
+    rows += [event(930 + i, DAYS[1], short.format(i, i)) for i in range(30)]
+
+    at_once = lake_before("events")
+    put(at_once, DAYS[1], "short", rows[30:])
+    put(at_once, DAYS[2], "long", rows[:30])
+    bring(at_once, until="embeddings")
+    told = tables(at_once)
+    frames = told["shared_frames"].sort("text")["text"].to_list()
+    assert frames == [
+        "You speak with {…}, a member since {…}. " + SYSTEM.replace("\n", " "),
+        "locale: {…}",
+        "tier: {…}",
+    ]
+
+    lake = lake_before("end")
+    put(lake, DAYS[1], "short", rows[30:])
+    bring(lake, until="embeddings")
+    put(lake, DAYS[2], "long", rows[:30])
+    bring(lake, until="messages")
+    before = replace(stage, version=1)
+    before.bring(Work(lake, PROJECT))
+    assert stage.table.name in pending_stages(lake, None)[PROJECT]
+    bring(lake, until="embeddings")
+    left = tables(lake)
+    assert left["shared_frames"].equals(told["shared_frames"])
+    key = ["text_id", "text"]
+    assert left["embeddings"].select(key).sort(key).equals(told["embeddings"].select(key).sort(key))
+    embedded = left["messages"].join(left["embeddings"].select("text_id", read="text"), on="text_id")
+    read = dict(embedded.select("event_id", "read").rows())
+    assert (read["e905"], read["e935"]) == ("how do I get a refund for order 5", "how do I cancel order 5")
 
 
 @pytest.mark.long

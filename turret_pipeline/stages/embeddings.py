@@ -22,13 +22,14 @@ from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, SHARED_FRAMES, TOP
 from turret_pipeline.semantics.definitions import all_definitions
 from turret_pipeline.semantics.prompts.asked import SHORT_CHARACTERS, asked
 from turret_pipeline.semantics.prompts.frames import Frames
+from turret_pipeline.semantics.prompts.turns import MARKED
 from turret_pipeline.semantics.values import text_id
 from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
 from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt
 from turret_pipeline.stages.kind_examples import examples_by
-from turret_pipeline.stages.shared_frames import FRAMES, LONG_BYTES, frames_of
+from turret_pipeline.stages.shared_frames import FRAMES, MAY_HAVE_FRAMES, frames_of
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -38,8 +39,13 @@ CHUNK_TEXTS = 8192
 WINDOW_MESSAGES = 500_000
 """Messages among which texts without a vector are looked for at once."""
 
-CUT_OFF = (1, 2)
-"""Versions of the method: the first embedded the beginning of long texts, the second what they ask."""
+CUT_OFF = 1
+WITHOUT_TURNS = 2
+"""Versions of the method: the first embedded the beginning of long texts, the second what they ask, but did not know
+conversations in one text. Of both, vectors of texts that are read as before stay."""
+
+_MAY_BE_READ_OTHERWISE = (pl.col("text").str.len_chars() > SHORT_CHARACTERS) | pl.col("text").str.contains(MARKED)
+"""Whether this version of the method may read a text otherwise than the one before, whatever frames there are."""
 
 SAMPLE_VECTORS = 5_000
 """Vectors that the check of their length looks at: all of them are checked before they are written."""
@@ -51,8 +57,8 @@ def bring(task: Task) -> Outcome:
     Only days whose messages changed are looked through, some at a time; all days while a field has texts that could not
     be embedded. The texts go in order of `text_id`, `CHUNK_TEXTS` a commit, so that after a crash the rest falls into
     the same chunks: a vector's last bits depend on the batch that its text was embedded in. Vectors of another version
-    of the method go first, all of them: distances between vectors of two methods mean nothing. (Of the first version
-    those of short texts stay: both give the same.) So do those of texts that are read otherwise since frames were
+    of the method go first: distances between vectors of two methods mean nothing. (Those of texts that the earlier
+    version read as this one does stay.) So do those of texts that are read otherwise since frames were
     found, and, once events were taken back, those of texts that are gone. Those of another model go last: until each
     text that can be has a vector of the one in use, search has theirs. Topics keep their ids by texts, not by vectors.
     Texts that topics are defined by are embedded too, said or not.
@@ -61,7 +67,7 @@ def bring(task: Task) -> Outcome:
     work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
     if table.inputs() != wanted or (failures and work.full_refresh):
         if table.made_by() not in (None, task.stage.version):
-            _remove_others(table)
+            _remove_others(task, frames_of(task.open(SHARED_FRAMES)))
             failpoint.reached("embeddings.after_removal")
         if work.forgets:
             said = pl.concat([messages.scan().select("text_id").unique(), _defined(task).lazy().select("text_id")])
@@ -86,13 +92,26 @@ def bring(task: Task) -> Outcome:
     return task.finish(outcome)
 
 
-def _remove_others(table: ProjectTable) -> None:
+def _remove_others(task: Task, frames: Frames) -> None:
     """After this call no vector of another version of the method is left that this one would not give too."""
-    if (table.made_by(), table.method) == CUT_OFF:
-        long = table.scan().filter(pl.col("text").str.len_chars() > SHORT_CHARACTERS).select("text_id").unique()
-        table.remove("text_id", long.collect(engine="streaming")["text_id"], inputs=UNFINISHED)
+    table, made_by = task.table, task.table.made_by()
+    if (made_by in (CUT_OFF, WITHOUT_TURNS)) and table.method == WITHOUT_TURNS + 1:
+        known = table.scan().select("text_id", embedded="text")
+        said = pl.concat([task.open(MESSAGES).scan().select("text_id", "text"), _defined(task).lazy().drop("field")])
+        other = [_read_otherwise(known, said.filter(_MAY_BE_READ_OTHERWISE), frames)]
+        if made_by == CUT_OFF:
+            long = table.scan().filter(pl.col("text").str.len_chars() > SHORT_CHARACTERS).select("text_id")
+            other.append(long.collect(engine="streaming")["text_id"])
+        # In one commit, which says that the new version made what is left.
+        table.remove("text_id", pl.concat(other).unique().sort(), inputs=UNFINISHED)
     else:
         table.replace(EMBEDDINGS.empty(), inputs=UNFINISHED)
+
+
+def _read_otherwise(known: pl.LazyFrame, said: pl.LazyFrame, frames: Frames) -> pl.Series:
+    """Return the ids of the texts in `said` that are embedded in `known`, but not as they are read now."""
+    pairs = known.join(said.unique("text_id").select("text_id", "text"), on="text_id").collect(engine="streaming")
+    return pairs.filter(pl.col("embedded") != what_is_read(frames))["text_id"].unique().sort()
 
 
 def _remove_other_models(table: ProjectTable, model: str) -> None:
@@ -161,9 +180,12 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
 
 
 def what_is_read(frames: Frames) -> pl.Expr:
-    """Return the column of what is embedded of the column `text`: without `frames` and without material."""
+    """Return the column of what is embedded of the column `text`: without `frames` and without material.
+
+    Of a conversation in one text it is what the user said last.
+    """
     text = pl.col("text")
-    long = pl.when(text.str.len_chars() > min(SHORT_CHARACTERS, frames.least)).then(text)
+    long = pl.when((text.str.len_chars() > min(SHORT_CHARACTERS, frames.least)) | text.str.contains(MARKED)).then(text)
     read = long.map_elements(lambda said: asked(frames.split(said)[0]), return_dtype=pl.String, skip_nulls=True)
     return pl.coalesce(read, text)
 
@@ -174,14 +196,10 @@ def _remove_read_otherwise(task: Task, frames: Frames) -> None:
     now = task.open(SHARED_FRAMES).mark(FRAMES) or 0
     if now == (table.mark(FRAMES) or 0):
         return
-    long = (
-        messages.scan().filter(pl.col("text").str.len_bytes() >= LONG_BYTES).select("received_date", "text_id", "text")
-    )
     for window in _windows(messages, messages.days()):
-        said = long.filter(pl.col("received_date").is_in(window)).unique("text_id").select("text_id", "text")
-        known = table.scan().select("text_id", embedded="text").join(said, on="text_id")
-        other = known.collect(engine="streaming").filter(pl.col("embedded") != what_is_read(frames))
-        table.remove("text_id", other["text_id"].unique().sort(), inputs=UNFINISHED)
+        said = messages.scan().filter(MAY_HAVE_FRAMES & pl.col("received_date").is_in(window))
+        other = _read_otherwise(table.scan().select("text_id", embedded="text"), said, frames)
+        table.remove("text_id", other, inputs=UNFINISHED)
         failpoint.reached("embeddings.after_frames")
     table.append(EMBEDDINGS.empty(), inputs=UNFINISHED, marks={FRAMES: now})
 
@@ -241,7 +259,7 @@ STAGE = Stage(
     reads=(Source(MESSAGES), Source(SHARED_FRAMES, FRAMES)),
     besides=_model,
     method=bring,
-    version=2,
+    version=3,
     group="topics",
     remembers=True,
     kinds=frozenset({"deltalake", "huggingface"}),

@@ -1,7 +1,8 @@
 """`shared_frames`: the long passages that many texts share, which are cut out before texts are embedded.
 
-Passages are found anew from all texts whenever messages came or went, so a late event gives what one build of all
-events gives; the mark `frames` tells which there are, and changes with them alone.
+A passage may have slots, written "{…}": pieces that vary, such as a name or a date. Passages are found anew from all
+texts whenever messages came or went, so a late event gives what one build of all events gives; the mark `frames` tells
+which there are, and changes with them alone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import polars as pl
 from turret_pipeline import failpoint
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.tables import MESSAGES, SHARED_FRAMES
-from turret_pipeline.semantics.prompts.frames import LEAST_UNITS, Frames, find_frames
+from turret_pipeline.semantics.prompts.finding import find_frames
+from turret_pipeline.semantics.prompts.frames import LEAST_UNITS, Frames
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -21,8 +23,11 @@ FRAMES = "frames"
 MOST_TEXTS = 5_000
 """Long texts that are looked through, those first in the order of `text_id`: a random sample, nearly the same later."""
 
-LONG_BYTES = LEAST_UNITS
-"""Bytes from which on a text may have a frame."""
+_TEXT = pl.col("text").str
+MAY_HAVE_FRAMES = (_TEXT.len_bytes() >= LEAST_UNITS) | (
+    _TEXT.contains(r"[:=\x{ff1a}]") & _TEXT.contains(r"\n|^\s*[\[({]|[\])}]\s*$")
+)
+"""Whether a text may have a frame: it is long, or may have keys and values at its ends."""
 
 
 def bring(task: Task) -> Outcome:
@@ -51,7 +56,7 @@ def bring(task: Task) -> Outcome:
 
 
 def _long(messages: ProjectTable) -> pl.LazyFrame:
-    return messages.scan().filter(pl.col("text").str.len_bytes() >= LONG_BYTES)
+    return messages.scan().filter(MAY_HAVE_FRAMES)
 
 
 def _is_any(rows: pl.LazyFrame) -> bool:
@@ -78,13 +83,14 @@ STAGE = Stage(
     makes=(
         Product(
             SHARED_FRAMES,
-            "Long passages that many texts share word for word, such as a system prompt before each message. Texts are "
-            "read without them.",
+            "Long passages that many texts share, such as a system prompt before each message, and lines of context. "
+            "{…} stands for what varies in them. Texts are read without them.",
             {"text n_texts": "messages.text"},
             shows=_longest,
         ),
     ),
     reads=(Source(MESSAGES),),
     method=bring,
+    version=2,
     group="topics",
 )

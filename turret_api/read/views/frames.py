@@ -8,7 +8,7 @@ from turret_api.read.engine.library import Snapshot
 from turret_pipeline.lake.tables import SHARED_FRAMES
 from turret_pipeline.semantics.prompts.frames import Frames
 
-SAID = "passages of the text that many messages share word for word; topics leave them out"
+SAID = "passages of the text that many messages share, but for names, dates and the like; topics leave them out"
 
 
 def with_frames(snapshot: Snapshot, messages: pl.DataFrame) -> pl.DataFrame:

@@ -9,11 +9,11 @@ from turret_pipeline.lake.tables.columns import PROJECT, TEXT_ID
 
 SHARED_FRAMES = Table(
     "shared_frames",
-    "One long passage that many of a project's texts share word for word, and that they are read without.",
+    "One long passage, or line of context, that many of a project's texts share, and that they are read without.",
     ("project_id", "text"),
     (
         PROJECT,
-        Column("text", pl.String, "the passage"),
+        Column("text", pl.String, "the passage, with {…} for what varies in it, such as a name or a date"),
         Column("n_texts", pl.Int64, "distinct texts that say something beside it, of those that were looked through"),
     ),
 )

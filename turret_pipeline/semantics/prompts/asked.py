@@ -1,14 +1,16 @@
 """What a text asks: the text without the material that it carries, however long that is.
 
-A short text is itself. Of a long one what `material` finds goes first, then, of prose that is still long, the sentences
-that neither ask nor speak of who writes or reads; where none does, all but the first and the last ones. What says too
-little alone ("Fix this:") keeps the beginning of its material.
+Of a conversation in one text (`turns`) it is what the user said last. A short text is itself. Of a long one what
+`material` finds goes first, then, of prose that is still long, the sentences that neither ask nor speak of who writes
+or reads; where none does, all but the first and the last ones. What says too little
+alone ("Fix this:") keeps the beginning of its material.
 """
 
 from __future__ import annotations
 
 from turret_pipeline.semantics.prompts.asking import Sentence, sentences, units
 from turret_pipeline.semantics.prompts.material import Span, material
+from turret_pipeline.semantics.prompts.turns import without_turns
 from turret_pipeline.semantics.prompts.windows import MOST_UNITS, head, shortened
 
 SHORT_CHARACTERS = 200
@@ -38,15 +40,14 @@ def asked(text: str) -> str:
 
     What is asked of the answer is the answer. Takes time in proportion to the length of the text.
     """
-    if len(text) <= SHORT_CHARACTERS:
-        return text
     found = text
-    while len(found) > SHORT_CHARACTERS:
-        following = _without_material(found)
+    while True:
+        following = without_turns(found)
+        if len(following) > SHORT_CHARACTERS:
+            following = _without_material(following)
         if len(following) >= len(found):
-            break
+            return found
         found = following
-    return found
 
 
 def _without_material(text: str) -> str:
