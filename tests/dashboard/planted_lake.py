@@ -19,6 +19,7 @@ from turret_pipeline.lake.tables import (
     EVENTS,
     FIELD_OVERRIDES,
     FIELD_TYPES,
+    FRICTION,
     JOURNEY_EDGES,
     JOURNEY_STEPS,
     MESSAGES,
@@ -28,6 +29,7 @@ from turret_pipeline.lake.tables import (
     TOPIC_FITS,
     TOPICS,
 )
+from turret_pipeline.semantics.friction import REPHRASED
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.semantics.visits import journey_edges, steps, visits
 
@@ -79,17 +81,24 @@ def fill(
     with_topics = messages.join(assignments.select("text_id", "topic_id"), on="text_id", how="left")
     with_topics = with_topics.with_columns(kind=pl.lit("request"), text_topic_id="topic_id")
     placed = steps(with_topics.with_columns(message_date="received_date"))
-    store.append(
-        lake,
-        JOURNEY_STEPS,
-        placed.with_columns(pl.lit(project_id).alias("project_id")).select(JOURNEY_STEPS.schema.names()),
-    )
+    in_project = placed.with_columns(pl.lit(project_id).alias("project_id"))
+    store.append(lake, JOURNEY_STEPS, in_project.select(JOURNEY_STEPS.schema.names()))
+    store.append(lake, FRICTION, _friction(in_project))
     found = journey_edges(visits(with_topics))
     days = topic_days(with_topics.lazy()).with_columns(project_id=pl.lit(project_id))
     store.append(lake, TOPIC_DAYS, days.collect())
     extra = (pl.lit(project_id).alias("project_id"), pl.lit(FIELD).alias("field"))
     store.append(lake, JOURNEY_EDGES, found.with_columns(*extra))
     store.append(lake, BUILDS, _builds(project_id))
+
+
+def _friction(placed: pl.DataFrame) -> pl.DataFrame:
+    """Return a sign for every tenth step that is not the first of its session: it asks the one before again."""
+    later = placed.filter(pl.col("place") > 0).sort("session_id", "place").gather_every(10)
+    signs = later.with_columns(
+        sign=pl.lit(REPHRASED), strength=pl.lit(0.75), evidence_place=(pl.col("place") - 1).cast(pl.Int64)
+    )
+    return signs.select(FRICTION.schema.names()).cast(dict(FRICTION.schema))
 
 
 def _events(project_id: str, sample: list[SampleMessage]) -> pl.DataFrame:

@@ -23,6 +23,7 @@ PAGES = (
     "/journeys?view=funnel&steps=t_flight_search,t_hotel_search",
     "/journeys?view=compare&a.segment.channel=web&b.segment.channel=ios",
     "/journeys?view=returns",
+    "/journeys?view=friction",
     "/settings",
     "/settings/keys",
     "/settings/usage",

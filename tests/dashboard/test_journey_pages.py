@@ -122,6 +122,31 @@ def test_returns_tell_what_users_come_back_for(served: Served, visitor: Visitor)
     assert visitor.problems == []
 
 
+def test_friction_is_that_of_the_api_and_leads_to_its_sessions_and_evidence(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/journeys?view=friction")
+    page = visitor.page
+    found = served.get("/v1/friction", served.full)
+    assert numbers(page, "#signs td.count") == [sign["n_sessions"] for sign in found["data"]]
+    topics = [topic["n_sessions"] for topic in found["topics"] if topic["n_with_friction"]]
+    assert topics and numbers(page, "#friction-topics td.count") == topics[:10]
+    moves = [move["n_sessions"] for move in found["moves"] if move["n_with_friction"]]
+    assert moves and numbers(page, "#friction-moves td.count") == moves[:10]
+    page.get_by_role("link", name="Gave up").click()
+    page.wait_for_url("**sign=gave_up**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    expect(page.locator("#friction-sessions")).to_have_count(0)
+    page.get_by_role("link", name="Asked again in other words").click()
+    page.wait_for_url("**sign=rephrased**")
+    page.locator("#friction-sessions tbody a").first.click()
+    page.wait_for_url("**/sessions/**")
+    sign = page.locator(".mark.friction").first
+    expect(sign).to_contain_text("Asked again in other words")
+    expect(page.locator(str(sign.get_attribute("href")))).to_be_visible()
+    sign.click()
+    expect(page.locator("h1")).to_have_text("Session")
+    assert visitor.problems == []
+
+
 def test_paths_from_and_to_a_topic_are_those_of_the_api(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys?view=paths")
     page = visitor.page

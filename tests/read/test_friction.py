@@ -15,7 +15,7 @@ from tests.read.conftest import CHATS, SESSIONS, Api, read_app, write_lake
 from turret_api.read.questions.journeys.statistics import Z_95, share_of_groups
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import FRICTION, JOURNEY_STEPS, TOPIC_EDITS
+from turret_pipeline.lake.tables import FIELD_TYPES, FRICTION, JOURNEY_STEPS, MESSAGES, TOPIC_EDITS
 from turret_pipeline.semantics.friction import SIGNS
 
 SAID = SESSIONS | CHATS | {f"more {n}": SESSIONS["s/4"] + CHATS["c1"] for n in range(3)}
@@ -201,6 +201,20 @@ def test_a_session_tells_the_signs_of_each_message_and_where_their_evidence_is(r
             assert row["signs"] == wanted.select("sign", "strength", "evidence_place").to_dicts()
             seen += wanted.height
     assert seen == signs.height
+
+
+def test_a_message_comes_with_what_its_event_has_in_the_field_of_the_answers(rough: Api) -> None:
+    said = store.read(rough.lake, MESSAGES, "shop").filter(pl.col("field") == "prompt").sort("event_id")
+    answers = said.gather_every(2).with_columns(
+        field=pl.lit("response"), text="Answer to " + pl.col("text"), text_id="a-" + pl.col("text_id")
+    )
+    store.append(rough.lake, MESSAGES, answers)
+    types = store.read(rough.lake, FIELD_TYPES, "shop").filter(pl.col("field") == "prompt")
+    store.append(rough.lake, FIELD_TYPES, types.with_columns(field=pl.lit("response")))
+    of_event = dict(answers.select("event_id", "text").iter_rows())
+    rows = [row for session in SAID for row in rough.get("/v1/sessions", session_id=session, field="prompt")["data"]]
+    assert len(rows) == said.height
+    assert [row["answer"] for row in rows] == [of_event.get(row["event_id"]) for row in rows]
 
 
 @pytest.mark.parametrize("sign", ["any", *SIGNS])

@@ -44,7 +44,7 @@ export function overview({ texts, field, query }) {
         tile("n-messages", "Messages", counts, ({ n_messages, n_moves, messages_per_day: days }) => [
           count(n_messages),
           n_moves
-            ? `and ${count(n_moves)} thanks, greetings and the like`
+            ? `without ${count(n_moves)} moves`
             : days.length
               ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}`
               : null,
