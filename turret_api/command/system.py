@@ -208,9 +208,7 @@ def _start(supervisor: Supervisor, settings: Settings, url: str, api_runs: bool 
     if fresh:
         supervisor.start(code)
     supervisor.wait_until_healthy(["api"], API_S)
-    supervisor.say(
-        f"the dashboard answers at {settings.scheme}://{HOST}:{settings.port}; the pipeline is being started"
-    )
+    supervisor.say(f"the dashboard answers at {settings.scheme}://{HOST}:{settings.port}; starting the pipeline")
     supervisor.wait_until_healthy(["code"], DAGSTER_S)
     supervisor.say("the pipeline is loaded; starting Dagster's UI and daemon")
     supervisor.start(web, daemon)

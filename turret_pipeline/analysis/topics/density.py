@@ -41,11 +41,11 @@ class DensityClusters(CentroidModel):
 
     def fit(self, vectors: np.ndarray, y: np.ndarray | None = None) -> DensityClusters:
         """Find the clusters of `vectors`: float32 of shape (n_texts, n_dims), unit rows."""
-        from umap import UMAP  # compiles for seconds, which fits by the graph need not wait for
-
         least = max(MIN_SIZE, len(vectors) // TEXTS_A_CLUSTER)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            from umap import UMAP  # compiles for seconds, which fits by the graph need not wait for
+
             # What `BERTopic()` takes, but seeded.
             reduction = UMAP(n_neighbors=15, n_components=5, min_dist=0.0, metric="cosine", random_state=self._seed)
             found = HDBSCAN(min_cluster_size=least, core_dist_n_jobs=1).fit(reduction.fit_transform(vectors))
