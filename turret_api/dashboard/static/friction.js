@@ -91,12 +91,7 @@ function signsTable(data, chosen) {
       { title: "Messages", cls: "number", cell: (row) => count(row.n_messages) },
       { title: "Sessions", cls: "number count", cell: (row) => count(row.n_sessions) },
       { title: "Of sessions", cls: "number", cell: (row) => percent(row.share_of_sessions) },
-      {
-        title: "Interval",
-        hint: "95% confidence interval of the share of sessions",
-        cls: "number muted",
-        cell: (row) => interval(row.share_of_sessions_low, row.share_of_sessions_high),
-      },
+      intervalColumn((row) => interval(row.share_of_sessions_low, row.share_of_sessions_high)),
     ],
     data,
     { cls: "fold", label: "Signs of friction", attributes: (row) => ({ "data-sign": row.sign }) },
@@ -111,12 +106,7 @@ function placesTable(rows, title, cell) {
       { title, cls: "whole", cell },
       { title: "Sessions", cls: "number count", cell: (row) => count(row.n_sessions) },
       { title: "Share", cls: "number", cell: (row) => percent(row.share) },
-      {
-        title: "Interval",
-        hint: "95% confidence interval of the share",
-        cls: "number muted",
-        cell: (row) => interval(row.low, row.high),
-      },
+      intervalColumn((row) => interval(row.low, row.high)),
     ],
     some,
     { cls: "fold", limit: 10, label: `${title}s with friction` },
@@ -146,14 +136,7 @@ function sessions(wanted, sign, field) {
               note: plural(n_sessions, "session"),
               exports: { table: ["/v1/journeys/sessions", { ...asked, limit: 1000 }] },
             },
-            sessionsTable(data, field, "Sessions with friction"),
-            n_sessions > data.length
-              ? h(
-                  "p",
-                  { class: "fine rest" },
-                  `The latest ${count(data.length)} of ${count(n_sessions)}; the export has them all.`,
-                )
-              : null,
+            sessionsTable(data, n_sessions, field, "Sessions with friction"),
           )
         : null,
     200,
@@ -161,3 +144,10 @@ function sessions(wanted, sign, field) {
 }
 
 const interval = (low, high) => (low === null || low === undefined ? "–" : `${percent(low)} to ${percent(high)}`);
+
+const intervalColumn = (cell) => ({
+  title: "Interval",
+  hint: "95% confidence interval of the share before it",
+  cls: "number muted",
+  cell,
+});

@@ -24,26 +24,19 @@ export function sessionsBehind(move, { field, query }, topics) {
           exports: { table: ["/v1/journeys/sessions", { ...wanted, limit: 1000 }] },
         },
         data.length
-          ? sessionsTable(data, field, "Sessions behind the move", {
+          ? sessionsTable(data, n_sessions, field, "Sessions behind the move", {
               title: "Moves so",
               cls: "number count",
               cell: (row) => count(row.count),
             })
           : h("p", { class: "empty" }, "No session moves so for these filters."),
-        n_sessions > data.length
-          ? h(
-              "p",
-              { class: "fine rest" },
-              `The latest ${count(data.length)} of ${count(n_sessions)}; the export has them all.`,
-            )
-          : null,
       ),
     160,
   );
 }
 
-// Sessions, each to be read. also: a column more, before the last.
-export const sessionsTable = (data, field, label, also = null) =>
+// The latest of `all` sessions, each to be read. also: a column more, before the last.
+export const sessionsTable = (data, all, field, label, also = null) => [
   table(
     [
       {
@@ -66,4 +59,8 @@ export const sessionsTable = (data, field, label, also = null) =>
     ],
     data,
     { label, attributes: (row) => ({ "data-session": row.session_id }) },
-  );
+  ),
+  all > data.length
+    ? h("p", { class: "fine rest" }, `The latest ${count(data.length)} of ${count(all)}; the export has them all.`)
+    : null,
+];
