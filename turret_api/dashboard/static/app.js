@@ -81,7 +81,8 @@ async function show() {
 async function content_of(make, id, query) {
   if (make === settings) return settings({ fields: list("/v1/fields"), id, again: show });
   const fields = await list("/v1/fields");
-  const texts = fields.data.filter((field) => field.type === "text").map((field) => field.field);
+  const named = fields.data.filter((each) => each.type === "text").map((each) => each.field);
+  const texts = [...named].sort((a, b) => (b === fields.default_field) - (a === fields.default_field));
   const asked = query.get("field");
   const field = texts.includes(asked) ? asked : (texts[0] ?? null);
   if (!fields.data.length) {
