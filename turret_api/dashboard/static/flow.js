@@ -103,6 +103,7 @@ export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
   const { nodes, links, folded } = sankeyOf(answer, topics, limit, opened);
   const index = new Map(nodes.map((node, i) => [node.key, i]));
   const steps = Math.max(...nodes.map((node) => node.step));
+  const isEndAlone = nodes.every((node) => node.step < steps || node.kind === "edge");
   const make = (element) => {
     const fills = nodes.map((node) => (node.kind === "edge" ? css("--muted") : colour(node.place)));
     return [
@@ -113,7 +114,7 @@ export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
           valueformat: ",d",
           node: {
             align: "left",
-            label: nodes.map((node) => plain(cut(node.label, roomFor(node, steps, element.clientWidth)))),
+            label: nodes.map((node) => plain(cut(node.label, roomFor(node, steps, element.clientWidth, isEndAlone)))),
             color: fills,
             pad: 14,
             thickness: 12,
@@ -160,11 +161,12 @@ const inColumn = (nodes, step) => nodes.filter((node) => node.step === step).len
 const openOthers = (step, opened) => go(here({ more: [...opened, step] }));
 
 // How many letters a node's name has room for: plotly writes those of the last column to its left, where those of the column
-// before it stand to the right of theirs.
-function roomFor({ step }, steps, width) {
+// before it stand to the right of theirs, so these two share the room; "End" needs little of it.
+function roomFor({ step }, steps, width, isEndAlone) {
   const room = width / Math.max(1, steps) - 26,
-    letters = Math.floor((step < steps - 1 ? room : room / 2) / LETTER);
-  return Math.max(8, Math.min(26, letters));
+    ofLast = isEndAlone ? LETTER * 4 : room / 2,
+    mine = step < steps - 1 ? room : step < steps ? room - ofLast : ofLast;
+  return Math.max(8, Math.min(26, Math.floor(mine / LETTER)));
 }
 
 // Opens the sessions behind a move, unless one end stands for several topics.
