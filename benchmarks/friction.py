@@ -61,7 +61,9 @@ def texts_of(turns: pl.DataFrame, embedder: Embedder) -> pl.DataFrame:
     counted = texts.select("text_id").join(counted, on="text_id", maintain_order="left")
     fit = fit_topics(counted.filter(for_fit(told)))
     rest = assign_texts(counted.filter(~for_fit(told)), fit.topics)
-    given = pl.concat([each.select("text_id", text_topic_id="topic_id") for each in (fit.assignments, rest)])
+    given = pl.concat(
+        [each.select("text_id", "similarity", text_topic_id="topic_id") for each in (fit.assignments, rest)]
+    )
     return texts.join(told, on="text_id", maintain_order="left").join(given, on="text_id", how="left")
 
 
@@ -121,7 +123,7 @@ def planted(turns: pl.DataFrame, seed: int, later: float = 0.0) -> pl.DataFrame:
 
 def as_steps(said: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
     """Return what was said as `pairs` takes it."""
-    of_text = texts.select("text", "move", "sureness", "weight", "text_topic_id").with_row_index("vector")
+    of_text = texts.select("text", "move", "sureness", "weight", "text_topic_id", "similarity").with_row_index("vector")
     steps = said.join(of_text, on="text", how="left", maintain_order="left")
     return steps.with_columns(kinds(steps.with_columns(session_id="session")).alias("kind"))
 
