@@ -54,7 +54,7 @@ Said = tuple[str, str, str, bool, bool]
 
 
 def texts_of(turns: pl.DataFrame, embedder: Embedder) -> pl.DataFrame:
-    """Return the distinct texts with vector, kind, topic, `similarity` and `least`, as `pairs` and `kinds` take them."""
+    """Return the distinct texts with vector, kind, topic, `similarity` and `least`, as `as_steps` takes them."""
     texts = embedded(turns["text"].to_list(), embedder)
     told = text_kinds(texts, Examples.of(embedder.embed))
     counted = texts.join(turns.group_by("text").agg(n_messages=pl.len().cast(pl.Int64)), on="text")
