@@ -33,6 +33,7 @@ from turret_api.read.questions.journeys.ends import SessionEnds, SessionStarts
 from turret_api.read.questions.journeys.friction import FrictionOfField
 from turret_api.read.questions.journeys.graph import JourneyGraph
 from turret_api.read.questions.journeys.loops import LoopsOfTopics
+from turret_api.read.questions.journeys.outcomes import OutcomesOfField
 from turret_api.read.questions.journeys.paths import FunnelOfTopics, PathsOfTopic
 from turret_api.read.questions.journeys.returns import ReturnsOfUsers
 from turret_api.read.questions.messages import NewestMessages
@@ -162,6 +163,21 @@ def get_friction(about: About, level: Level = 0, limit: Limit = 100) -> Friction
     return FrictionOfField(about.field, about.filters, level, limit)
 
 
+def get_outcomes(
+    about: About,
+    outcome: Annotated[
+        str | None, Query(description="a field that is marked as an outcome; default: the first", max_length=200)
+    ] = None,
+    topic_id: Annotated[
+        str | None, Query(description="only this topic, and the moves from it and to it", max_length=100)
+    ] = None,
+    level: Level = 0,
+    limit: Annotated[int, Query(description="most topics, moves and signs, of each", ge=1, le=1000)] = 100,
+) -> OutcomesOfField:
+    """What precedes a good or a bad outcome: topics, moves and signs of friction, and how sure that is."""
+    return OutcomesOfField(about.field, about.filters, outcome, level, topic_id, limit)
+
+
 def get_edge_sessions(
     about: About,
     from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
@@ -214,6 +230,7 @@ READ: Paths = {
     "/topics/{topic_id}": (get_topic, OneTopic),
     "/messages": (get_messages, NewestMessages),
     "/friction": (get_friction, FrictionOfField),
+    "/outcomes": (get_outcomes, OutcomesOfField),
     "/sessions": (get_session, OneSession),
     "/sessions/{session_id:id}": (get_session, OneSession),
 }
