@@ -130,7 +130,7 @@ def change_router(engine: Engine, gate: Gate) -> APIRouter:
             principal.project_id,
             field,
             choice.type if "type" in given else changes.KEEP,
-            (choice.outcome and choice.outcome.mark) if "outcome" in given else changes.KEEP,
+            changes.KEEP if "outcome" not in given else None if choice.outcome is None else choice.outcome.mark,
         )
 
     @router.post("/topics/edits", response_model=Edit)

@@ -185,12 +185,17 @@ def get_edge_sessions(
     friction: Annotated[
         SignOrAny | None, Query(description="only sessions in which a message has this sign of friction, or any")
     ] = None,
+    outcome: Annotated[
+        str | None,
+        Query(description="only sessions that have this outcome, and moved so no later than that", max_length=200),
+    ] = None,
     level: Level = 0,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> SessionsOfEdge:
     """The sessions behind an edge, those that moved so last first; one end alone stands for all edges from or to it."""
-    return SessionsOfEdge(about.field, about.filters, level, from_topic, to_topic, limit, offset_of(cursor), friction)
+    ends = from_topic, to_topic
+    return SessionsOfEdge(about.field, about.filters, level, *ends, limit, offset_of(cursor), friction, outcome)
 
 
 def get_comparison(about: About, sides: Sides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:

@@ -92,6 +92,14 @@ def choose_outcome(snapshot: Snapshot, field: str | None) -> MarkedOutcome | Non
     raise invalid(words, field="outcome")
 
 
+def outcome_in_force(snapshot: Snapshot, field: str) -> Outcome:
+    """Return the outcome `field`; raise as `choose_outcome` does, or if it cannot be told."""
+    chosen = choose_outcome(snapshot, field)
+    if chosen is not None and chosen["problem"] is not None:
+        raise invalid(chosen["problem"], field="outcome")
+    return marked_outcomes(snapshot)[field]
+
+
 def session_outcomes(snapshot: Snapshot, field: str, outcome: Outcome) -> pl.DataFrame:
     """Return how each session of the text field `field` went, of those that have a value: `session`, `at`, `value`.
 
