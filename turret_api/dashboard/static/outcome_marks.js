@@ -44,7 +44,7 @@ const unmark = (field, set) =>
   );
 
 function directions(field, set) {
-  const now = field.outcome?.better ?? "";
+  const now = field.outcome?.good ? null : (field.outcome?.better ?? "");
   const option = (value, words) => h("option", { value, selected: value === now }, words);
   return h(
     "select",
@@ -53,7 +53,8 @@ function directions(field, set) {
       "aria-label": `${field.field} as an outcome`,
       onchange: ({ target }) => set(target.value ? { better: target.value } : null),
     },
-    option("", field.outcome?.good ? "by good values" : "no outcome"),
+    field.outcome?.good ? h("option", { selected: true, disabled: true }, "by good values") : null,
+    option("", "no outcome"),
     option("higher", "higher is better"),
     option("lower", "lower is better"),
   );
