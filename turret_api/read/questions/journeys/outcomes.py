@@ -44,6 +44,8 @@ ANY = "any"
 Kind = Literal["topic", "move", "sign"]
 KINDS: tuple[Kind, ...] = ("topic", "move", "sign")
 _POOL = "all"
+MOST_KEYS = 1 << 22
+"""Keys up to this number are told apart by a table of them, which is several times as fast as sorting them."""
 
 _MoveEnds = TypedDict(
     "_MoveEnds",
@@ -231,7 +233,7 @@ def _things(
     units: list[np.ndarray] = []
     for kind, (which, key) in counted.items():
         of = which & is_before
-        keys, place = np.unique(key[of], return_inverse=True)
+        keys, place = _numbered(key[of])
         things.append(place + len(rows))
         units.append(unit[of])
         names_of = {**names, start: START}
@@ -247,9 +249,21 @@ def _things(
         units.append(unit[of])
         rows.append({"kind": "sign", "sign": sign})
     n_units = int(unit.max(initial=0)) + 1
-    packed = np.unique(np.concatenate(things).astype(np.int64) * n_units + np.concatenate(units))
+    packed = np.sort(np.concatenate(things).astype(np.int64) * n_units + np.concatenate(units))
+    packed = packed[_differs(packed)]
     schema = dict.fromkeys(("kind", "topic_id", "from", "to", "sign"), pl.String)
     return pl.DataFrame(rows, schema=schema), (packed // n_units, packed % n_units)
+
+
+def _numbered(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct `keys` (whole numbers from 0) in order, and the place of each key among them."""
+    most = int(keys.max(initial=0))
+    if most > max(keys.size, MOST_KEYS):
+        distinct, place = np.unique(keys, return_inverse=True)
+        return distinct, place
+    is_there = np.zeros(most + 1, dtype=bool)
+    is_there[keys] = True
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[keys]
 
 
 def _differs(codes: np.ndarray) -> np.ndarray:

@@ -32,13 +32,28 @@ def p_values(k_a: np.ndarray, n_a: int | np.ndarray, k_b: np.ndarray, n_b: int |
     """Return for each pair of counts the two-sided mid-p value of Fisher's exact test that the shares are equal.
 
     Twice the smaller tail, with half of the probability of what was seen (Agresti, Categorical Data Analysis, 3.5.5).
+    The tail is summed from there outwards, term by term for all pairs at once: scipy's hypergeometric distribution
+    takes half a millisecond a value where there are up to 100,000 units.
     """
-    from scipy.stats import hypergeom  # half a second to import, and few answers need it
+    from scipy.special import gammaln
 
-    of = (n_a + n_b, k_a + k_b, n_a)
-    below = hypergeom.cdf(k_a - 1, *of) + hypergeom.pmf(k_a, *of) / 2
-    above = hypergeom.sf(k_a, *of) + hypergeom.pmf(k_a, *of) / 2
-    found: np.ndarray = np.clip(2 * np.minimum(below, above), 0, 1)
+    k, n, other = (np.asarray(each, dtype=np.float64) for each in np.broadcast_arrays(k_a, n_a, n_b))
+    hits = k + k_b
+    misses = n + other - hits
+    # Below the mean the tail is of fewer hits of a, above it of fewer misses of a.
+    is_low = k * (n + other) <= hits * n
+    k, hits, misses = np.where(is_low, k, n - k), np.where(is_low, hits, misses), np.where(is_low, misses, hits)
+
+    def ways(total: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        found: np.ndarray = gammaln(total + 1) - gammaln(chosen + 1) - gammaln(total - chosen + 1)
+        return found
+
+    term = np.exp(ways(hits, k) + ways(misses, n - k) - ways(n + other, n))
+    tail, left = term / 2, k.copy()
+    while (term > tail * 1e-17).any():
+        term = term * left * (misses - n + left) / ((hits - left + 1) * (n - left + 1))
+        tail, left = tail + term, left - 1
+    found: np.ndarray = np.clip(2 * np.minimum(tail, 1 - tail), 0, 1)
     return found
 
 
