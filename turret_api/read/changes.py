@@ -34,7 +34,7 @@ def override_type(library: Library, project_id: str, field: str, chosen: FieldTy
     snapshot = library.snapshot(project_id)
     known = find_field(snapshot, field)
     row = {"project_id": project_id, "field": field, "decided_at": dt.datetime.now(dt.UTC), "type": chosen}
-    _append(library, FIELD_OVERRIDES, row)
+    append(library, FIELD_OVERRIDES, row)
     return field_row(known, chosen, failures_of(snapshot).get(field))
 
 
@@ -70,7 +70,7 @@ def edit_topic(
         "value": value,
         "decided_at": dt.datetime.now(dt.UTC),
     }
-    _append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
+    append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
     return edit
 
 
@@ -111,8 +111,8 @@ def define_topic(
         "decided_at": decided_at,
     }
     if topic_id is not None and edits.labels.get(topic_id) != label:  # it may have been renamed: the newer name counts
-        _append(library, TOPIC_EDITS, {**row, "action": RENAME, "value": None})
-    _append(library, TOPIC_EDITS, {**row, "action": DEFINE, "value": found.value})
+        append(library, TOPIC_EDITS, {**row, "action": RENAME, "value": None})
+    append(library, TOPIC_EDITS, {**row, "action": DEFINE, "value": found.value})
     return {
         "topic_id": found.topic_id,
         "field": text_field,
@@ -132,7 +132,7 @@ def remove_definition(library: Library, project_id: str, topic_id: str) -> Edit:
         "value": None,
         "decided_at": dt.datetime.now(dt.UTC),
     }
-    _append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
+    append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
     return edit
 
 
@@ -187,6 +187,7 @@ def _check_merge(known: dict[str, Any], edits: EditsInForce, topic_id: str, targ
         raise invalid(f"{target!r} is, or is merged into, this very topic; take that back first.", field="value")
 
 
-def _append(library: Library, table: Table, row: dict[str, Any]) -> None:
+def append(library: Library, table: Table, row: dict[str, Any]) -> None:
+    """After this call the row is in the table, and every answer from now on knows it."""
     store.append(library.lake, table, pl.DataFrame([row], schema=table.schema))
     library.look_again()

@@ -36,6 +36,7 @@ from turret_api.read.questions.journeys.loops import LoopsOfTopics
 from turret_api.read.questions.journeys.paths import FunnelOfTopics, PathsOfTopic
 from turret_api.read.questions.journeys.returns import ReturnsOfUsers
 from turret_api.read.questions.messages import NewestMessages
+from turret_api.read.questions.notebook import AllAnnotations, AllNotes, AllViews, Kind
 from turret_api.read.questions.pages import offset_of
 from turret_api.read.questions.search import SimilarMessages
 from turret_api.read.questions.sessions import OneSession
@@ -88,6 +89,28 @@ def get_fits(page: OfPage) -> AllFits:
 def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None) -> OneTopic:
     """One topic: its series by day, its segments, its neighbours, what came before it and after it, and its lineage."""
     return OneTopic(topic_id, field, chosen)
+
+
+def get_topic_notes(page: OfPage, topic_id: str, field: FieldName = None) -> AllNotes:
+    """The notes on a topic, newest first: those written on it, and on topics that are part of it now."""
+    return AllNotes(page.limit, page.offset, topic_id, field)
+
+
+def get_notes(page: OfPage) -> AllNotes:
+    """All notes on topics, newest first, those on topics that ended too."""
+    return AllNotes(page.limit, page.offset)
+
+
+def get_annotations(
+    page: OfPage, kind: Annotated[Kind | None, Query(description="only releases; default: all")] = None
+) -> AllAnnotations:
+    """What people said of dates, in order of their days."""
+    return AllAnnotations(page.limit, page.offset, kind)
+
+
+def get_views(page: OfPage) -> AllViews:
+    """The pages of the dashboard that people saved, in order of their names."""
+    return AllViews(page.limit, page.offset)
 
 
 def get_messages(
@@ -211,7 +234,11 @@ READ: Paths = {
     "/topics/edits": (get_edits, AllEdits),
     "/topics/map": (get_topic_map, MapOfTexts),
     "/topics/fits": (get_fits, AllFits),
+    "/topics/notes": (get_notes, AllNotes),
     "/topics/{topic_id}": (get_topic, OneTopic),
+    "/topics/{topic_id}/notes": (get_topic_notes, AllNotes),
+    "/annotations": (get_annotations, AllAnnotations),
+    "/views": (get_views, AllViews),
     "/messages": (get_messages, NewestMessages),
     "/friction": (get_friction, FrictionOfField),
     "/sessions": (get_session, OneSession),

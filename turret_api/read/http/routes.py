@@ -15,6 +15,7 @@ from turret_api.freshness import Freshness
 from turret_api.read.engine.engine import Engine
 from turret_api.read.engine.question import Question
 from turret_api.read.http.changes import change_router
+from turret_api.read.http.notebook import notebook_router
 from turret_api.read.http.parameters import AsOf, Form, only_known_parameters, utc
 from turret_api.read.http.project import project_router
 from turret_api.read.http.questions import JOURNEYS, READ
@@ -45,6 +46,7 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Fresh
                 tags=[] if tag == "read" else [tag],
             )
     router.include_router(change_router(engine, gate))
+    router.include_router(notebook_router(engine.library, gate))
     router.include_router(project_router(engine.library, gate, accounts, freshness))
     return router
 

@@ -34,6 +34,11 @@ from turret_pipeline.lake.tables.journeys import (
     JOURNEY_STEPS,
     STEP_VALUES,
 )
+from turret_pipeline.lake.tables.notebook import (
+    ANNOTATIONS,
+    SAVED_VIEWS,
+    TOPIC_NOTES,
+)
 from turret_pipeline.lake.tables.texts import (
     EMBEDDINGS,
     SHARED_FRAMES,
@@ -49,6 +54,7 @@ from turret_pipeline.lake.tables.topics import (
 )
 
 __all__ = [
+    "ANNOTATIONS",
     "BUILDS",
     "EMBEDDINGS",
     "EVENTS",
@@ -64,6 +70,7 @@ __all__ = [
     "JOURNEY_STEPS",
     "LEFT_OUT_FIELDS",
     "MESSAGES",
+    "SAVED_VIEWS",
     "SHARED_FRAMES",
     "STEP_VALUES",
     "STRINGS",
@@ -76,6 +83,7 @@ __all__ = [
     "TOPIC_EDITS",
     "TOPIC_FITS",
     "TOPIC_LINEAGE",
+    "TOPIC_NOTES",
     "VECTOR",
     "Column",
     "Table",
@@ -106,6 +114,9 @@ TABLES: dict[str, Table] = {
         JOURNEY_EDGES,
         FIELD_OVERRIDES,
         TOPIC_EDITS,
+        ANNOTATIONS,
+        TOPIC_NOTES,
+        SAVED_VIEWS,
         FIELD_FAILURES,
         BUILDS,
     )
