@@ -64,9 +64,17 @@ def get_field_history(page: OfPage, field: str) -> HistoryOfField:
     return HistoryOfField(page.limit, page.offset, field)
 
 
-def get_topics(about: About, level: Level = 0, limit: Limit = 1000, cursor: Cursor = None) -> TopicsOfField:
+def get_topics(
+    about: About,
+    level: Level = 0,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+    number: Annotated[
+        str | None, Query(description="a number field to add up over the messages of each topic", max_length=200)
+    ] = None,
+) -> TopicsOfField:
     """The topics of a text field, largest first; their sizes and `n_unassigned` add up to `n_messages`."""
-    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor))
+    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor), number)
 
 
 def get_edits(page: OfPage) -> AllEdits:
