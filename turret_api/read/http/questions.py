@@ -25,6 +25,7 @@ from turret_api.read.http.parameters import (
     SignOrAny,
     TopicId,
 )
+from turret_api.read.questions.digest import DigestOfField
 from turret_api.read.questions.events import EventsByName
 from turret_api.read.questions.fields import AllFields, HistoryOfField
 from turret_api.read.questions.journeys.comparison import ComparisonOfSegments
@@ -193,6 +194,14 @@ def get_friction(about: About, level: Level = 0, limit: Limit = 100) -> Friction
     return FrictionOfField(about.field, about.filters, level, limit)
 
 
+def get_digest(
+    field: FieldName = None,
+    days: Annotated[int, Query(description="complete days in the window", ge=1, le=90)] = 7,
+) -> DigestOfField:
+    """What the last whole days brought, beside as many before: as JSON, or as text or Markdown to send to people."""
+    return DigestOfField(field, days=days)
+
+
 def get_edge_sessions(
     about: About,
     from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
@@ -249,6 +258,7 @@ READ: Paths = {
     "/views": (get_views, AllViews),
     "/messages": (get_messages, NewestMessages),
     "/friction": (get_friction, FrictionOfField),
+    "/digest": (get_digest, DigestOfField),
     "/sessions": (get_session, OneSession),
     "/sessions/{session_id:id}": (get_session, OneSession),
 }
