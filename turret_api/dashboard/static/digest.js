@@ -182,7 +182,7 @@ const friction = ({ friction: data }, compared) =>
     data.some((each) => each.n_sessions)
       ? table(
           [
-            { title: "Sign", cell: (each) => SIGNS[each.sign] ?? each.sign },
+            { title: "Sign", cell: (each) => (each.sign === "any" ? "Any sign" : (SIGNS[each.sign] ?? each.sign)) },
             { title: "Sessions", cls: "number", cell: (each) => count(each.n_sessions) },
             { title: "Of the sessions", cls: "number", cell: (each) => percent(each.share) },
             compared && { title: "Before", cls: "number muted", cell: (each) => percent(each.share_before) },

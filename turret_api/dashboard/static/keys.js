@@ -125,7 +125,11 @@ function keysTable(data, problem, again) {
         hint: "To about a minute",
         cls: "muted",
         cell: (key) =>
-          key.last_used_at ? h("span", { title: moment(key.last_used_at) }, ago(key.last_used_at)) : "never",
+          key.is_current
+            ? "now"
+            : key.last_used_at
+              ? h("span", { title: moment(key.last_used_at) }, ago(key.last_used_at))
+              : "never",
       },
       { title: "Expires", cls: "muted", cell: (key) => (key.expires_at ? moment(key.expires_at) : "never") },
       { title: "State", cell: (key) => h("span", { class: state(key) === "valid" ? "" : "muted" }, state(key)) },

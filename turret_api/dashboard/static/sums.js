@@ -29,31 +29,20 @@ export function sumChoice(fields, chosen) {
   );
 }
 
-// The columns of a table of topics that were asked for with `number`; none without.
-export const sumColumns = (number) =>
-  number
-    ? [
-        {
-          title: `Sum of ${number}`,
-          hint: "Over the topic's messages; each message counts for its topic once",
-          cls: "number sum",
-          value: (topic) => topic.number?.sum,
-          cell: (topic) => measure(topic.number?.sum),
-        },
-        {
-          title: "A message",
-          hint: `Mean of ${number}`,
-          cls: "number",
-          value: (topic) => topic.number?.mean,
-          cell: (topic) =>
-            h(
-              "span",
-              { title: topic.number ? `Median ${measure(topic.number.median)}` : null },
-              measure(topic.number?.mean),
-            ),
-        },
-      ]
-    : [];
+// The column of a table of topics that were asked for with `number`; null without.
+export const sumColumn = (number) =>
+  number && {
+    title: `Sum of ${number}`,
+    hint: "Over the topic's messages, each of which counts for its topic once; below, the mean of a message",
+    cls: "number sum",
+    value: (topic) => topic.number?.sum,
+    cell: ({ number: found }) => [
+      measure(found?.sum),
+      found?.n
+        ? h("div", { class: "fine", title: `Median ${measure(found.median)}` }, `${measure(found.mean)} each`)
+        : null,
+    ],
+  };
 
 // What the sums of the listed topics leave out, so that everything adds up to all messages.
 export const sumRest = (total) =>

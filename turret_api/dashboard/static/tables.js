@@ -5,7 +5,7 @@ import { colourName } from "./charts.js";
 import { node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, measure, percent } from "./format.js";
-import { sumColumns } from "./sums.js";
+import { sumColumn } from "./sums.js";
 
 // columns: { title, hint, cls, value (to sort by), cell }, both from a row. sort: the key in the address that holds which
 // column sorts, "-" before it the other way round: numbers fall at first, words (`words`) rise. Without it rows stay as they
@@ -144,11 +144,13 @@ export function topicsTable(found, field, { limit = Infinity, sort = null, numbe
       },
       { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
       { title: "Share", cls: "whole", cell: (topic) => shareBar(topic.share, largest) },
-      ...sumColumns(number),
-      full && {
-        title: "Days",
-        cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`),
-      },
+      sumColumn(number),
+      // The sums take the place of the days, or the table would be too wide.
+      full &&
+        !number && {
+          title: "Days",
+          cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`),
+        },
       {
         title: "7 days",
         hint: "Last 7 days against the 7 days before",
