@@ -25,7 +25,7 @@ from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_o
 from turret_api.read.views.numbers import number_fields, number_sums
 from turret_api.read.views.steps import sessions_of, walked_steps
 from turret_api.read.views.topic_days import daily_counts
-from turret_api.read.views.topics import edits_of
+from turret_api.read.views.topics import edits_of, labels_of
 from turret_pipeline.lake.tables import ANNOTATIONS, FRICTION
 from turret_pipeline.semantics.visits import UNASSIGNED
 
@@ -120,25 +120,29 @@ def top_topics(
     snapshot: Snapshot, field: str, now: Filters, before: Filters | None
 ) -> tuple[list[DigestTopic], int, int]:
     """Return the largest topics, and how many messages have further ones, and none; all add up to the messages."""
-    rows, daily = topic_rows(snapshot, field, now, 0)
-    earlier = [] if before is None else topic_rows(snapshot, field, before, 0)[0]
-    then = {row["topic_id"]: row for row in earlier}
-    hidden = edits_of(snapshot, field).hidden
-    shown = [row for row in rows if row["size"] and row["topic_id"] not in hidden]
-    shown.sort(key=lambda row: (-row["size"], row["topic_id"]))
+    sizes, then = _sizes(snapshot, field, now), None if before is None else _sizes(snapshot, field, before)
+    n_messages, n_then = sum(sizes.values()), 0 if then is None else sum(then.values())
+    labels, hidden = labels_of(snapshot, field), edits_of(snapshot, field).hidden
+    n_unassigned = sizes.pop(UNASSIGNED, 0)
+    shown = sorted((-size, name) for name, size in sizes.items() if name not in hidden)[:TOP_TOPICS]
     found: list[DigestTopic] = [
         {
-            "topic_id": row["topic_id"],
-            "label": row["label"],
-            "size": row["size"],
-            "share": row["share"],
-            "size_before": then[row["topic_id"]]["size"] if then else None,
-            "share_before": then[row["topic_id"]]["share"] if then else None,
+            "topic_id": name,
+            "label": labels.get(name, name),
+            "size": -size,
+            "share": -size / n_messages,
+            "size_before": None if then is None else then.get(name, 0),
+            "share_before": None if then is None else then.get(name, 0) / n_then if n_then else 0.0,
         }
-        for row in shown[:TOP_TOPICS]
+        for size, name in shown
     ]
-    n_unassigned = int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum())
-    return found, int(daily["n"].sum()) - n_unassigned - sum(row["size"] for row in found), n_unassigned
+    return found, n_messages - n_unassigned - sum(row["size"] for row in found), n_unassigned
+
+
+def _sizes(snapshot: Snapshot, field: str, filters: Filters) -> dict[str, int]:
+    """Return the messages that pass, by topic (`unassigned`: none)."""
+    counted = daily_counts(snapshot, field, filters, 0).group_by("topic_id").agg(pl.col("n").sum())
+    return dict(counted.iter_rows())
 
 
 def _counts(snapshot: Snapshot, field: str, filters: Filters) -> tuple[int, int, int]:

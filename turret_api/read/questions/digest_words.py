@@ -183,8 +183,8 @@ def _numbers(digest: Digest) -> Iterator[str]:
     for each in digest.numbers:
         before = each["sum_before"]
         change = f" ({_change((each['sum'] - before) / before)})" if before else ""
-        mean = "" if each["mean"] is None else f", {each['mean']:,.4g} a message"
-        yield f"{each['field']}: {each['sum']:,.6g} in all{change}{mean}"
+        mean = "" if each["mean"] is None else f", {_measure(each['mean'])} a message"
+        yield f"{each['field']}: {_measure(each['sum'])} in all{change}{mean}"
 
 
 def _annotations(digest: Digest) -> Iterator[str]:
@@ -203,6 +203,10 @@ def _change(share: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+
+
+def _measure(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.4g}"
 
 
 def _day(date: dt.date) -> str:
