@@ -26,6 +26,7 @@ PAGES = (
     "/journeys?view=friction",
     "/topics?number=tokens",
     "/digest",
+    "/journeys?view=outcomes",
     "/settings",
     "/settings/keys",
     "/settings/usage",

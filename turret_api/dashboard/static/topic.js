@@ -9,6 +9,7 @@ import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { annotated, annotations, topicNotes } from "./notes.js";
+import { outcomesOfTopic } from "./outcomes.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { sumChoice } from "./sums.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
@@ -94,6 +95,7 @@ export async function topic(context) {
         { id: "after", exports: { rows: rows("after", "topic_id", "label", "count", "share") } },
         part(({ after }) => moves(after, field, "After")),
       ),
+      isMove(id) ? null : outcomesOfTopic(one, context.fields.data, wanted),
       panel(
         "Typical messages",
         "half",

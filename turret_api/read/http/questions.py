@@ -34,6 +34,7 @@ from turret_api.read.questions.journeys.ends import SessionEnds, SessionStarts
 from turret_api.read.questions.journeys.friction import FrictionOfField
 from turret_api.read.questions.journeys.graph import JourneyGraph
 from turret_api.read.questions.journeys.loops import LoopsOfTopics
+from turret_api.read.questions.journeys.outcomes import OutcomesOfField
 from turret_api.read.questions.journeys.paths import FunnelOfTopics, PathsOfTopic
 from turret_api.read.questions.journeys.returns import ReturnsOfUsers
 from turret_api.read.questions.messages import NewestMessages
@@ -202,6 +203,21 @@ def get_digest(
     return DigestOfField(field, days=days)
 
 
+def get_outcomes(
+    about: About,
+    outcome: Annotated[
+        str | None, Query(description="a field that is marked as an outcome; default: the first", max_length=200)
+    ] = None,
+    topic_id: Annotated[
+        str | None, Query(description="only this topic, and the moves from it and to it", max_length=100)
+    ] = None,
+    level: Level = 0,
+    limit: Annotated[int, Query(description="most topics, moves and signs, of each", ge=1, le=1000)] = 100,
+) -> OutcomesOfField:
+    """What precedes a good or a bad outcome: topics, moves and signs of friction, and how sure that is."""
+    return OutcomesOfField(about.field, about.filters, outcome, level, topic_id, limit)
+
+
 def get_edge_sessions(
     about: About,
     from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
@@ -209,12 +225,17 @@ def get_edge_sessions(
     friction: Annotated[
         SignOrAny | None, Query(description="only sessions in which a message has this sign of friction, or any")
     ] = None,
+    outcome: Annotated[
+        str | None,
+        Query(description="only sessions that have this outcome, and moved so no later than that", max_length=200),
+    ] = None,
     level: Level = 0,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> SessionsOfEdge:
     """The sessions behind an edge, those that moved so last first; one end alone stands for all edges from or to it."""
-    return SessionsOfEdge(about.field, about.filters, level, from_topic, to_topic, limit, offset_of(cursor), friction)
+    ends = from_topic, to_topic
+    return SessionsOfEdge(about.field, about.filters, level, *ends, limit, offset_of(cursor), friction, outcome)
 
 
 def get_comparison(about: About, sides: Sides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:
@@ -259,6 +280,7 @@ READ: Paths = {
     "/messages": (get_messages, NewestMessages),
     "/friction": (get_friction, FrictionOfField),
     "/digest": (get_digest, DigestOfField),
+    "/outcomes": (get_outcomes, OutcomesOfField),
     "/sessions": (get_session, OneSession),
     "/sessions/{session_id:id}": (get_session, OneSession),
 }

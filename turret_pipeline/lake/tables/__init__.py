@@ -21,6 +21,7 @@ from turret_pipeline.lake.tables.events import (
 )
 from turret_pipeline.lake.tables.fields import (
     FIELD_HISTORY,
+    FIELD_OUTCOMES,
     FIELD_OVERRIDES,
     FIELD_PROFILES,
     FIELD_TOTALS,
@@ -60,6 +61,7 @@ __all__ = [
     "EVENTS",
     "FIELD_FAILURES",
     "FIELD_HISTORY",
+    "FIELD_OUTCOMES",
     "FIELD_OVERRIDES",
     "FIELD_PROFILES",
     "FIELD_TOTALS",
@@ -113,6 +115,7 @@ TABLES: dict[str, Table] = {
         JOURNEY_MOVES,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,
+        FIELD_OUTCOMES,
         TOPIC_EDITS,
         ANNOTATIONS,
         TOPIC_NOTES,
