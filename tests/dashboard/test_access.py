@@ -24,6 +24,8 @@ PAGES = (
     "/journeys?view=compare&a.segment.channel=web&b.segment.channel=ios",
     "/journeys?view=returns",
     "/journeys?view=friction",
+    "/topics?number=tokens",
+    "/digest",
     "/journeys?view=outcomes",
     "/settings",
     "/settings/keys",

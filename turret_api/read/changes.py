@@ -70,10 +70,10 @@ def change_field(
         outcome = None if mark is None else _outcome(field, mark, type_in_force, known)
     at = {"project_id": project_id, "field": field, "decided_at": dt.datetime.now(dt.UTC)}
     if chosen is not KEEP:
-        _append(library, FIELD_OVERRIDES, {**at, "type": chosen})
+        append(library, FIELD_OVERRIDES, {**at, "type": chosen})
     if mark is not KEEP:
         better, good = (None, None) if outcome is None else (outcome.better, outcome.good)
-        _append(library, FIELD_OUTCOMES, {**at, "better": better, "good": None if good is None else list(good)})
+        append(library, FIELD_OUTCOMES, {**at, "better": better, "good": None if good is None else list(good)})
     return field_row(known, type_override, failures_of(snapshot).get(field), outcome)
 
 
@@ -132,7 +132,7 @@ def edit_topic(
         "value": value,
         "decided_at": dt.datetime.now(dt.UTC),
     }
-    _append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
+    append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
     return edit
 
 
@@ -173,8 +173,8 @@ def define_topic(
         "decided_at": decided_at,
     }
     if topic_id is not None and edits.labels.get(topic_id) != label:  # it may have been renamed: the newer name counts
-        _append(library, TOPIC_EDITS, {**row, "action": RENAME, "value": None})
-    _append(library, TOPIC_EDITS, {**row, "action": DEFINE, "value": found.value})
+        append(library, TOPIC_EDITS, {**row, "action": RENAME, "value": None})
+    append(library, TOPIC_EDITS, {**row, "action": DEFINE, "value": found.value})
     return {
         "topic_id": found.topic_id,
         "field": text_field,
@@ -194,7 +194,7 @@ def remove_definition(library: Library, project_id: str, topic_id: str) -> Edit:
         "value": None,
         "decided_at": dt.datetime.now(dt.UTC),
     }
-    _append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
+    append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
     return edit
 
 
@@ -249,6 +249,7 @@ def _check_merge(known: dict[str, Any], edits: EditsInForce, topic_id: str, targ
         raise invalid(f"{target!r} is, or is merged into, this very topic; take that back first.", field="value")
 
 
-def _append(library: Library, table: Table, row: dict[str, Any]) -> None:
+def append(library: Library, table: Table, row: dict[str, Any]) -> None:
+    """After this call the row is in the table, and every answer from now on knows it."""
     store.append(library.lake, table, pl.DataFrame([row], schema=table.schema))
     library.look_again()

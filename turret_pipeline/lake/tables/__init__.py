@@ -35,6 +35,11 @@ from turret_pipeline.lake.tables.journeys import (
     JOURNEY_STEPS,
     STEP_VALUES,
 )
+from turret_pipeline.lake.tables.notebook import (
+    ANNOTATIONS,
+    SAVED_VIEWS,
+    TOPIC_NOTES,
+)
 from turret_pipeline.lake.tables.texts import (
     EMBEDDINGS,
     SHARED_FRAMES,
@@ -50,6 +55,7 @@ from turret_pipeline.lake.tables.topics import (
 )
 
 __all__ = [
+    "ANNOTATIONS",
     "BUILDS",
     "EMBEDDINGS",
     "EVENTS",
@@ -66,6 +72,7 @@ __all__ = [
     "JOURNEY_STEPS",
     "LEFT_OUT_FIELDS",
     "MESSAGES",
+    "SAVED_VIEWS",
     "SHARED_FRAMES",
     "STEP_VALUES",
     "STRINGS",
@@ -78,6 +85,7 @@ __all__ = [
     "TOPIC_EDITS",
     "TOPIC_FITS",
     "TOPIC_LINEAGE",
+    "TOPIC_NOTES",
     "VECTOR",
     "Column",
     "Table",
@@ -109,6 +117,9 @@ TABLES: dict[str, Table] = {
         FIELD_OVERRIDES,
         FIELD_OUTCOMES,
         TOPIC_EDITS,
+        ANNOTATIONS,
+        TOPIC_NOTES,
+        SAVED_VIEWS,
         FIELD_FAILURES,
         BUILDS,
     )
