@@ -28,6 +28,7 @@ from turret_pipeline.lake.tables.fields import (
     LEFT_OUT_FIELDS,
 )
 from turret_pipeline.lake.tables.journeys import (
+    ANSWERS,
     FRICTION,
     JOURNEY_EDGES,
     JOURNEY_MOVES,
@@ -49,6 +50,7 @@ from turret_pipeline.lake.tables.topics import (
 )
 
 __all__ = [
+    "ANSWERS",
     "BUILDS",
     "EMBEDDINGS",
     "EVENTS",
@@ -102,6 +104,7 @@ TABLES: dict[str, Table] = {
         TOPIC_DAYS,
         STEP_VALUES,
         FRICTION,
+        ANSWERS,
         JOURNEY_MOVES,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,
