@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.small_lake import DAYS, PROJECT, Row, bring, bring_one, copied, event, files, put
@@ -52,7 +53,7 @@ def rows() -> list[Row]:
 
 def answers(lake: Lake) -> list[tuple[str, int, str, bool]]:
     table = store.read(lake, ANSWERS, PROJECT).sort(*ANSWERS.key)
-    return table.select("session_id", "place", "outcome", "is_repeated").rows()
+    return table.select("session_id", "place", "kind", "is_repeated").rows()
 
 
 WANTED = [
@@ -119,6 +120,22 @@ def test_answers_go_with_the_steps_of_their_day(built: Lake) -> None:
     ProjectTable(built, JOURNEY_STEPS, PROJECT).replace(JOURNEY_STEPS.empty(), [DAYS[0]])
     bring_one("answers", Work(built, PROJECT))
     assert store.read(built, ANSWERS, PROJECT).is_empty()
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pl.col("place") + 100,
+        pl.lit("x").alias("event_id"),
+        pl.lit("x").alias("text_id"),
+        pl.lit("unheard of").alias("kind"),
+        pl.col("sureness") + 1,
+    ],
+)
+def test_the_check_sees_an_answer_that_fits_no_step(built: Lake, spoilt: pl.Expr) -> None:
+    rows = store.read(built, ANSWERS, PROJECT)
+    store.replace(built, ANSWERS, rows.with_columns(spoilt), PROJECT)
+    assert CHECKS["answers"]["answers_have_their_steps"].find(built, PROJECT, None).n_wrong == rows.height
 
 
 def test_without_a_field_of_answers_there_are_none(lake: Lake) -> None:

@@ -1,13 +1,13 @@
-"""What became of requests: the names of the outcomes of answers, and which answers say again what was said before.
+"""What became of requests: the kinds of answers, and which answers say again what was said before.
 
-An answer has one outcome:
+An answer has one kind:
 
 - `refused`: it says that it cannot, may not or does not have what is asked for, apology or not.
 - `apologised`: it apologises, or says that something failed or that it did not understand, and goes no further.
 - `made_good`: it apologises, and then helps ("Sorry for the delay, here is your refund").
 - `answered`: neither.
 
-`analysis.answers.outcomes` tells it by how the answer begins. Besides, an answer may be repeated: one that the session
+`analysis.answers.kinds` tells it by how the answer begins. Besides, an answer may be repeated: one that the session
 got before (`repeated`). A request was not served where its answer refuses, apologises or is repeated, or where it has
 none.
 """
@@ -19,10 +19,10 @@ import polars as pl
 from turret_pipeline.semantics.friction import ANSWER_REPEATED, REPEATED
 
 REFUSED, APOLOGISED, MADE_GOOD, ANSWERED = "refused", "apologised", "made_good", "answered"
-OUTCOMES = (REFUSED, APOLOGISED, MADE_GOOD, ANSWERED)
+ANSWER_KINDS = (REFUSED, APOLOGISED, MADE_GOOD, ANSWERED)
 
 OPENING_CHARACTERS = 400
-"""How much of an answer its outcome is told from."""
+"""How much of an answer its kind is told from."""
 
 _SAID_AGAIN = (ANSWER_REPEATED, REPEATED)
 

@@ -13,7 +13,7 @@ from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import ANSWERS, FIELD_TYPES, FRICTION, JOURNEY_STEPS, MESSAGES
-from turret_pipeline.semantics.answers import OPENING_CHARACTERS, OUTCOMES, repeated
+from turret_pipeline.semantics.answers import ANSWER_KINDS, OPENING_CHARACTERS, repeated
 from turret_pipeline.semantics.friction import answers_of
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
@@ -57,29 +57,31 @@ def _answers(task: Task, steps: pl.DataFrame, fields: dict[str, str]) -> pl.Data
     there = wanted.join(steps.lazy().select(pl.col("event_id").unique()), on="event_id", how="semi").collect()
     named = steps.with_columns(answer_field=pl.col("field").replace_strict(fields, return_dtype=pl.String))
     answered = named.join(there.drop("opening"), on=["event_id", "answer_field"])
-    told = answered.join(_outcomes(there), on="text_id", how="left", maintain_order="left")
+    told = answered.join(_kinds(there), on="text_id", how="left", maintain_order="left")
     session_days = pl.col("received_date").is_in(steps["received_date"].unique().implode())
     signs = task.open(FRICTION).scan().filter(session_days).collect()
     rows = told.with_columns(repeated(told, signs).alias("is_repeated"), project_id=pl.lit(task.work.project_id))
-    return rows.select(ANSWERS.schema.names()).cast(ANSWERS.schema).sort("received_date", "field", "session_id", "place")
+    return (
+        rows.select(ANSWERS.schema.names()).cast(ANSWERS.schema).sort("received_date", "field", "session_id", "place")
+    )
 
 
-def _outcomes(answers: pl.DataFrame) -> pl.DataFrame:
-    """Return `text_id`, `outcome` and `sureness` of the distinct texts that begin with `opening`."""
+def _kinds(answers: pl.DataFrame) -> pl.DataFrame:
+    """Return `text_id`, `kind` and `sureness` of the distinct texts that begin with `opening`."""
     # Here, not at the top: it loads scikit-learn, and a look for new work reads this module too.
-    from turret_pipeline.analysis.answers.outcomes import outcomes
+    from turret_pipeline.analysis.answers.kinds import answer_kinds
 
     distinct = answers.unique("text_id", keep="any").sort("text_id")
-    told = outcomes(distinct["opening"].to_list())
+    told = answer_kinds(distinct["opening"].to_list())
     of_each = pl.DataFrame(
-        {"outcome": [each.outcome for each in told], "sureness": [each.sureness for each in told]},
-        schema={"outcome": pl.String, "sureness": pl.Float64},
+        {"kind": [each.kind for each in told], "sureness": [each.sureness for each in told]},
+        schema={"kind": pl.String, "sureness": pl.Float64},
     )
     return distinct.select("text_id").hstack(of_each)
 
 
 def answers_have_their_steps(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
-    """Each answer is of a step of its day, is a message of its event, and has an outcome that there is."""
+    """Each answer is of a step of its day, is a message of its event, and is of a kind that there is."""
     key = ["received_date", "field", "session_id", "place"]
     steps = of_days(store.scan(lake, JOURNEY_STEPS, project_id), days).select(*key, "message_date", step="event_id")
     answers = of_days(store.scan(lake, ANSWERS, project_id), days).join(steps, on=key, how="left").collect()
@@ -89,13 +91,13 @@ def answers_have_their_steps(lake: Lake, project_id: str, days: ReceiptDays = No
     on_days = said.filter(pl.col("message_date").is_in(answers["message_date"].unique().implode()))
     met = answers.join(on_days.collect(), on=["event_id", "answer_field", "message_date"], how="left").sort(*key)
     right = (pl.col("step") == pl.col("event_id")) & (pl.col("said_id") == pl.col("text_id"))
-    sure = pl.col("sureness").is_between(0.5, 1) & pl.col("outcome").is_in(OUTCOMES)
+    sure = pl.col("sureness").is_between(0.5, 1) & pl.col("kind").is_in(ANSWER_KINDS)
     return finding(met, met.filter(~(right & sure).fill_null(False)))
 
 
 def _how_often(work: Work, rows: pl.LazyFrame) -> dict[str, object]:
-    counted = rows.group_by("field", "outcome").agg(answers=pl.len(), repeated=pl.col("is_repeated").sum())
-    return {"outcomes": counted.sort("field", "answers", "outcome", descending=[False, True, False])}
+    counted = rows.group_by("field", "kind").agg(answers=pl.len(), repeated=pl.col("is_repeated").sum())
+    return {"kinds": counted.sort("field", "answers", "kind", descending=[False, True, False])}
 
 
 STAGE = Stage(
@@ -106,7 +108,7 @@ STAGE = Stage(
             {
                 "answer_field": "messages.field",
                 "text_id": "messages.text_id",
-                "outcome sureness": "messages.text",
+                "kind sureness": "messages.text",
                 "is_repeated": "friction.sign friction.evidence_place messages.text_id",
             },
             {

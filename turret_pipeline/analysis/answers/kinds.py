@@ -1,4 +1,4 @@
-"""The outcome of each answer: whether it refuses, apologises, or answers, told by how it begins.
+"""The kind of each answer: whether it refuses, apologises, or answers, told by how it begins.
 
 Answers are long, and what is said in their midst ("I cannot say how large it will be") is seldom about the request. So
 the first sentences are read, each by itself: a ridge classifier of what the sentence looks like (`kinds.words`), with
@@ -56,9 +56,9 @@ _QUESTION = ("?", "\uff1f", "\u061f")
 
 @dataclass(frozen=True)
 class Told:
-    """What an answer does; sureness: 0.5 to 1, of that."""
+    """What an answer does, one of `ANSWER_KINDS`; sureness: 0.5 to 1, of that."""
 
-    outcome: str
+    kind: str
     sureness: float
 
 
@@ -89,8 +89,8 @@ class _Sentence:
         return self.scores[kind] - max(others)
 
 
-def outcomes(texts: Sequence[str]) -> list[Told]:
-    """Return the outcome of each answer, in order."""
+def answer_kinds(texts: Sequence[str]) -> list[Told]:
+    """Return the kind of each answer, in order."""
     found: list[Told] = []
     for start in range(0, len(texts), CHUNK_TEXTS):
         found += _of_chunk(texts[start : start + CHUNK_TEXTS])
@@ -134,7 +134,7 @@ def _opening(text: str) -> list[str]:
 
 
 def _told(sentences: Sequence[_Sentence]) -> Told:
-    """Return the outcome of an answer that begins with these sentences."""
+    """Return the kind of an answer that begins with these sentences."""
     failed: float | None = None
     sorry = has_answered = False
     surest = 1.0
