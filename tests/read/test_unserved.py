@@ -13,76 +13,23 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.read.conftest import CHATS, SESSIONS, Api, read_app, write_lake
+from tests.read.replies import FAILED, FIXED, NO_REFUND, ON_ITS_WAY, TOPIC_OF_REPLY, answer
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import (
-    ANSWERS,
-    FIELD_TYPES,
-    JOURNEY_STEPS,
-    MESSAGES,
-    TOPIC_ASSIGNMENTS,
-    TOPIC_EDITS,
-    TOPICS,
-)
-from turret_pipeline.semantics.values import text_id
-from turret_pipeline.stages import STAGE_OF
-from turret_pipeline.stages.work import Work
+from turret_pipeline.lake.tables import ANSWERS, JOURNEY_STEPS, MESSAGES, TOPIC_EDITS
 
 SAID = SESSIONS | CHATS | {f"more {n}": SESSIONS["s/4"] + CHATS["c1"] for n in range(3)}
 
-ON_ITS_WAY, NO_REFUND = "It is on its way to you.", "I'm sorry, but I cannot give you a refund."
-FAILED, FIXED = "Oops, something went wrong.", "Sorry for the wait, your card works again."
-REPLIES = [ON_ITS_WAY, NO_REFUND, None, FAILED, ON_ITS_WAY, FIXED, NO_REFUND]
-"""What the events are answered with, in turn; None: nothing."""
-
-TOPIC_OF_REPLY = {ON_ITS_WAY: "r_way", NO_REFUND: "r_no", FAILED: None, FIXED: "r_card"}
 KIND_OF_REPLY = {ON_ITS_WAY: "answered", NO_REFUND: "refused", FAILED: "apologised", FIXED: "made_good"}
 UNSERVED = ("refused", "apologised")
 COUNTS = ("n_requests", "n_answered", "n_unanswered", "n_refused", "n_apologised", "n_made_good", "n_repeated")
-
-
-def answer(lake: Lake) -> None:
-    """After this call the events have replies, in turn, in the field `response`."""
-    steps = store.read(lake, JOURNEY_STEPS, "shop").sort("session_id", "place")
-    replies = [REPLIES[n % len(REPLIES)] for n in range(steps.height)]
-    texts = pl.Series(replies, dtype=pl.String)
-    ids = pl.Series([None if text is None else text_id(text) for text in replies], dtype=pl.String)
-    topics = pl.Series([None if text is None else TOPIC_OF_REPLY[text] for text in replies], dtype=pl.String)
-    said = steps.with_columns(
-        text=texts, text_id=ids, topic_id=topics, text_topic_id=topics, kind=pl.lit("request"), field=pl.lit("response")
-    ).filter(pl.col("text").is_not_null())
-    said = said.with_columns(place=pl.int_range(pl.len(), dtype=pl.Int64).over("session_id"))
-    store.append(lake, JOURNEY_STEPS, said.select(JOURNEY_STEPS.schema.names()))
-    messages = said.with_columns(received_date="message_date").select(MESSAGES.schema.names())
-    store.append(lake, MESSAGES, messages)
-    types = store.read(lake, FIELD_TYPES, "shop").filter(pl.col("field") == "prompt")
-    store.append(lake, FIELD_TYPES, types.with_columns(field=pl.lit("response"), n_events=pl.lit(1, pl.Int64)))
-    known = store.read(lake, TOPICS, "shop").head(1)
-    named = {"r_way": "On its way", "r_no": "No refund", "r_card": "Card again"}
-    for topic_id, label in named.items():
-        row = known.with_columns(
-            field=pl.lit("response"),
-            topic_id=pl.lit(topic_id),
-            label=pl.lit(label),
-            level=pl.lit(0, known.schema["level"]),
-            parent_id=pl.lit(None, pl.String),
-        )
-        store.append(lake, TOPICS, row)
-    one = store.read(lake, TOPIC_ASSIGNMENTS, "shop").head(1)
-    for text, topic in TOPIC_OF_REPLY.items():
-        row = one.with_columns(
-            field=pl.lit("response"), text_id=pl.lit(text_id(text)), topic_id=pl.lit(topic, pl.String)
-        )
-        store.append(lake, TOPIC_ASSIGNMENTS, row)
 
 
 @pytest.fixture(scope="module")
 def answered_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     lake = Lake(str(tmp_path_factory.mktemp("unserved") / "a lake"))
     write_lake(lake, "shop", SAID)
-    answer(lake)
-    for name in ("friction", "answers"):
-        STAGE_OF[name].bring(Work(lake, "shop", full_refresh=True))
+    answer(lake, "shop")
     return lake
 
 

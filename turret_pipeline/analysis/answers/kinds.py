@@ -37,8 +37,8 @@ CUES = ("sorry", "pity", "denial", "trouble")
 OPENING_SENTENCES = 3
 """How many sentences are read, of as much as `OPENING_CHARACTERS` says."""
 
-LATE = 0.3
-"""Lead in the score from which a sentence refuses or apologises behind one that answers."""
+LEAST, LATE = 0.1, 0.3
+"""Lead in the score from which a sentence refuses or apologises, and from which it does so behind one that answers."""
 
 SHORT_CHARACTERS = 40
 """Below this an apology has no room for more than itself."""
@@ -140,7 +140,7 @@ def _told(sentences: Sequence[_Sentence]) -> Told:
     surest = 1.0
     for sentence in sentences:
         refuses, apologises = sentence.lead(REFUSED), sentence.lead(APOLOGISED)
-        least = LATE if has_answered else 0.0
+        least = LATE if has_answered else LEAST
         if refuses > max(apologises, least):
             return Told(REFUSED, _sureness(refuses))
         if apologises > least:
