@@ -67,13 +67,8 @@ def failing(table: str, day: dt.date | None = None) -> Spoil:
 
 
 EMPTY = (
-    "shared_frames",
-    "field_history",
-    "field_overrides",
-    "topic_edits",
-    "field_failures",
-    "left_out_fields",
-    "answers",
+    *("shared_frames", "field_history", "field_overrides", "field_outcomes", "topic_edits", "field_failures"),
+    *("left_out_fields", "answers", "annotations", "topic_notes", "saved_views"),
 )
 """Tables that have no rows here."""
 

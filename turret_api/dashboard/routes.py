@@ -48,6 +48,7 @@ PAGES = (
     "/topics/{topic_id:id}",
     "/journeys",
     "/answers",
+    "/digest",
     "/sessions/{session_id:id}",
     "/settings",
     "/settings/{section}",
