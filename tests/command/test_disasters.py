@@ -55,6 +55,7 @@ DEADLY = [
     "journey_moves.after_analysis",
     "step_values.after_analysis",
     "topic_days.after_analysis",
+    "answers.after_analysis",
     "journey_edges.after_commit",
 ]
 """A failpoint of each asset, in the order in which a build comes to them: of those that wait for the same, by name."""

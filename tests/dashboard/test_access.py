@@ -24,6 +24,7 @@ PAGES = (
     "/journeys?view=compare&a.segment.channel=web&b.segment.channel=ios",
     "/journeys?view=returns",
     "/journeys?view=friction",
+    "/answers",
     "/topics?number=tokens",
     "/digest",
     "/journeys?view=outcomes",

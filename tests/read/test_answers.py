@@ -34,6 +34,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "/v1/topics/fits": {},
     "/v1/messages": {},
     "/v1/friction": {},
+    "/v1/answers": {},
     "/v1/journeys": {},
     "/v1/journeys/paths": {},
     "/v1/journeys/starts": {},

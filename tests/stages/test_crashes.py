@@ -53,6 +53,7 @@ TO_THE_END = [
     ("step_values", "step_values.after_days", 0),
     pytest.param("friction", "friction.after_analysis", 1, marks=pytest.mark.long),
     ("friction", "friction.after_days", 0),
+    ("answers", "answers.after_days", 0),
     pytest.param("journey_moves", "journey_moves.after_analysis", 1, marks=pytest.mark.long),
     ("journey_moves", "journey_moves.after_days", 1),
     pytest.param("topic_days", "topic_days.after_analysis", 0, marks=pytest.mark.long),

@@ -2,7 +2,7 @@
 
     events → field_profiles → field_types → messages → shared_frames → embeddings → text_kinds
     → topics, topic_assignments → journey_steps → topic_days, step_values, friction, journey_moves
-    → journey_edges
+    → answers, journey_edges
 
 A stage reads the lake, calls the analysis and writes the lake. All that is known of it stands in one record, `STAGE` of
 the file that bears the table's name (`stage`); `STAGES` are all of them, so a new table is a declaration in

@@ -3,6 +3,7 @@
 
 import { ApiError, forget, get, list } from "./api.js";
 import { here, link, go, view } from "./address.js";
+import { answers } from "./answers.js";
 import { drawPictures, forgetPictures } from "./charts.js";
 import { digest } from "./digest.js";
 import { h } from "./dom.js";
@@ -22,6 +23,7 @@ const PAGES = {
   topics: ["Topics", topics],
   topic: ["Topic", topic],
   journeys: ["Journeys", journeys],
+  answers: ["Answers", answers],
   digest: ["Digest", digest],
   sessions: ["Session", session],
   settings: ["Settings", settings],

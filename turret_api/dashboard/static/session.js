@@ -2,6 +2,7 @@
 
 import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
+import { answerMarks } from "./answer.js";
 import { SIGNS, isMove, kindMark, node, pageHead } from "./data.js";
 import { exampleButton } from "./definition.js";
 import { h, said as saidBy } from "./dom.js";
@@ -110,7 +111,7 @@ function lines(message, before, field) {
     exampleButton(message.text, field),
   );
   if (!message.answer) return [said];
-  const answer = h("li", { class: "answered" }, h("p", { class: "fine" }, "Answer"));
+  const answer = h("li", { class: "answered" }, h("p", { class: "fine" }, "Answer", answerMarks(message)));
   answer.append(h("div", { class: "text" }, message.answer));
   return [said, answer];
 }

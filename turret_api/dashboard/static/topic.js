@@ -2,6 +2,8 @@
 
 import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
+import { withAnswer } from "./answer.js";
+import { topicsOf } from "./answers.js";
 import { picture, volume } from "./charts.js";
 import { asked, freshness, isMove, node, pageHead, sessionLink, topicLink, withKind } from "./data.js";
 import { exampleButton } from "./definition.js";
@@ -129,6 +131,7 @@ export async function topic(context) {
           ),
         ),
       ),
+      answered(wanted, one, field),
       part(({ segments, numbers: all }) => [
         ...segments.map(segmentPanel),
         all.length
@@ -201,6 +204,31 @@ export async function topic(context) {
     ),
   );
 }
+
+// What the topic's requests were answered; nothing where no field holds answers, or none has one.
+const answered = (wanted, { topic_id, level }, field) =>
+  later(get("/v1/answers", { ...wanted, level: level || null, limit: 1000 }), ({ data, answer_field }) => {
+    const row = data.find((each) => each.topic_id === topic_id);
+    if (!row) return null;
+    const unserved = link("/answers", { field, of: level ? null : topic_id });
+    return panel(
+      "Answers",
+      "",
+      {
+        id: "answers",
+        note: h("a", { class: "more", href: unserved }, "Those not served"),
+        exports: { rows: () => rowsOf(row.answers, "topic_id", "label", "count", "share") },
+      },
+      h(
+        "p",
+        { class: "lead" },
+        h("strong", {}, `${count(row.n_unserved)} of ${plural(row.n_requests, "request")}`),
+        ` ${row.n_unserved === 1 ? "was" : "were"} not served (${percent(row.share)}; 95% interval ${percent(row.low)} to ${percent(row.high)}).`,
+        row.n_answered ? ` ${plural(row.n_answered, "answer")}, by what they are about:` : "",
+      ),
+      row.n_answered ? topicsOf(row, answer_field) : null,
+    );
+  });
 
 function segmentPanel({ field, values, n_rest, n_none }) {
   return panel(
@@ -366,7 +394,7 @@ function messages(data, field) {
       {
         title: "Message",
         cls: "whole text",
-        cell: (message) => (isMove(message.kind) ? said(message) : withKind(said(message), message)),
+        cell: (message) => withAnswer(isMove(message.kind) ? said(message) : withKind(said(message), message), message),
       },
       { title: "User", cls: "muted", cell: (message) => message.user_id },
       {

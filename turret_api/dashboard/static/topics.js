@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { go, here, note } from "./address.js";
+import { withAnswer } from "./answer.js";
 import { colourName } from "./charts.js";
 import { asked, freshness, loadTopics, node, nothing, pageHead, sessionLink, withKind } from "./data.js";
 import { definitionPanel, exampleButton } from "./definition.js";
@@ -136,7 +137,7 @@ function hits(data, name, field) {
   if (!data.length) return h("p", { class: "empty" }, "No message is like it.");
   return table(
     [
-      { title: "Message", cls: "whole text", cell: (message) => withKind(said(message), message) },
+      { title: "Message", cls: "whole text", cell: (message) => withAnswer(withKind(said(message), message), message) },
       {
         title: "Topic",
         cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field),

@@ -41,6 +41,10 @@ SignOrAny = Literal[
 ]
 """A sign of friction, or any of them."""
 
+AnsweredSo = Literal["refused", "apologised", "made_good", "answered", "repeated", "none", "unserved"]
+"""How a message was answered: the kind of its answer, whether it is repeated, missing, or one of those that do not
+serve."""
+
 
 def filters(
     request: Request,

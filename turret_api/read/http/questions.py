@@ -15,6 +15,7 @@ from turret_api.errors import invalid
 from turret_api.read.engine.question import Question
 from turret_api.read.http.parameters import (
     About,
+    AnsweredSo,
     Cursor,
     FieldName,
     Filtered,
@@ -25,6 +26,7 @@ from turret_api.read.http.parameters import (
     SignOrAny,
     TopicId,
 )
+from turret_api.read.questions.answers import AnswersOfField
 from turret_api.read.questions.digest import DigestOfField
 from turret_api.read.questions.events import EventsByName
 from turret_api.read.questions.fields import AllFields, HistoryOfField
@@ -133,13 +135,20 @@ def get_messages(
         str | None,
         Query(description="search by meaning: messages most similar to this text first", min_length=1, max_length=1000),
     ] = None,
+    answer: Annotated[
+        AnsweredSo | None,
+        Query(
+            description="only messages with an answer of this kind; `repeated`: that the session was given before; "
+            "`none`: without one; `unserved`: refused, apologised, repeated or none"
+        ),
+    ] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> NewestMessages | SimilarMessages:
     """Messages with their kinds and topics, newest first; with `q` those most similar to it in meaning first."""
     if q is not None:
-        return SimilarMessages(about.field, about.filters, q, topic_id, limit, cursor)
-    return NewestMessages(about.field, about.filters, topic_id, limit, cursor)
+        return SimilarMessages(about.field, about.filters, q, topic_id, limit, cursor, answer)
+    return NewestMessages(about.field, about.filters, topic_id, limit, cursor, answer)
 
 
 def get_session(page: OfPage, session_id: str, field: FieldName = None) -> OneSession:
@@ -193,6 +202,11 @@ def get_loops(about: About, level: Level = 0, limit: Limit = 20) -> LoopsOfTopic
 def get_friction(about: About, level: Level = 0, limit: Limit = 100) -> FrictionOfField:
     """Where sessions did not get what they asked for: how often each sign is, and in which topics and moves."""
     return FrictionOfField(about.field, about.filters, level, limit)
+
+
+def get_answers(about: About, level: Level = 0, limit: Limit = 100) -> AnswersOfField:
+    """What became of requests: how many were refused, apologised for, answered again or not at all, and with what."""
+    return AnswersOfField(about.field, about.filters, level, limit)
 
 
 def get_digest(
@@ -279,6 +293,7 @@ READ: Paths = {
     "/views": (get_views, AllViews),
     "/messages": (get_messages, NewestMessages),
     "/friction": (get_friction, FrictionOfField),
+    "/answers": (get_answers, AnswersOfField),
     "/digest": (get_digest, DigestOfField),
     "/outcomes": (get_outcomes, OutcomesOfField),
     "/sessions": (get_session, OneSession),

@@ -16,11 +16,18 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
+from turret_api.read.views.answers import messages_answered, with_answers
 from turret_api.read.views.frames import SAID, with_frames
-from turret_api.read.views.messages import SOURCES, messages_of, with_texts
-from turret_pipeline.lake.tables import SHARED_FRAMES
+from turret_api.read.views.messages import SOURCES, with_texts
+from turret_pipeline.lake.tables import ANSWERS, SHARED_FRAMES
 
 KIND = Meaning("`request`, `follow_up` (it continues a request, and has its topic), or the move of conversation it is")
+
+ANSWER = Meaning("what its event has in the field that holds the answers to it; null: none")
+ANSWER_KIND = Meaning(
+    "`refused`, `apologised` (and no more), `made_good` (it apologises and then helps) or `answered`; null: no answer"
+)
+REPEATED = Meaning("whether the session was given that answer before; null: no answer")
 
 
 class MessageRow(TypedDict):
@@ -32,6 +39,9 @@ class MessageRow(TypedDict):
     name: str
     timestamp: dt.datetime
     text: str
+    answer: Annotated[str | None, ANSWER]
+    answer_kind: Annotated[str | None, ANSWER_KIND]
+    answer_is_repeated: Annotated[bool | None, REPEATED]
     frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
     topic_id: Annotated[str | None, Meaning("a follow-up's is that of the request it continues; a move has none")]
@@ -58,27 +68,33 @@ class Messages(FieldAnswer):
 
 @dataclass(frozen=True)
 class NewestMessages(OfField):
-    """Which messages came last, of the topic (None: of all) that is asked for?"""
+    """Which messages came last, of the topic (None: of all) that is asked for, and answered so (None: in any way)?"""
 
     topic_id: str | None = None
     limit: int = 50
     cursor: str | None = None
+    answered: str | None = None
 
-    tables = (*SOURCES, SHARED_FRAMES)
+    tables = (*SOURCES, SHARED_FRAMES, ANSWERS)
     built = TOPICS_BUILT
     answers = Messages
 
     def of_field(self, snapshot: Snapshot, field: str) -> Messages:
         """Return up to `limit` messages, newest first; raise an `ApiError` where the cursor makes no sense."""
-        found = messages_of(snapshot, field, self.filters, self.topic_id)
+        found = messages_answered(snapshot, field, self.filters, self.topic_id, self.answered)
         if self.cursor is not None:
             before, event_id = _read_cursor(self.cursor)
             at = pl.col("timestamp")
             found = found.filter((at < before) | ((at == before) & (pl.col("event_id") < event_id)))
         order = ["timestamp", "event_id"]
         messages = found.top_k(self.limit + 1, by=order).sort(order, descending=True).collect()
-        data = typed_rows(with_frames(snapshot, with_texts(snapshot, field, messages.head(self.limit))), MessageRow)
+        data = message_rows(snapshot, field, with_texts(snapshot, field, messages.head(self.limit)))
         return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
+
+
+def message_rows(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> list[MessageRow]:
+    """Return the rows of `messages` (as `with_texts` returns them), with their answers and frames."""
+    return typed_rows(with_frames(snapshot, with_answers(snapshot, field, messages)), MessageRow)
 
 
 def _cursor(last: MessageRow) -> str:

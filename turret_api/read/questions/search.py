@@ -25,18 +25,17 @@ import polars as pl
 from turret_api.errors import invalid
 from turret_api.read.engine.cache import Cache
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import typed_rows
-from turret_api.read.questions.messages import MessageRow, Messages
+from turret_api.read.questions.messages import Messages, message_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
-from turret_api.read.views.frames import with_frames
-from turret_api.read.views.messages import SOURCES, messages_of, with_texts
+from turret_api.read.views.answers import messages_answered
+from turret_api.read.views.messages import SOURCES, with_texts
 from turret_pipeline.embedder.kept import read_model
 from turret_pipeline.embedder.multilingual import SideBySide, open_encoder
 from turret_pipeline.embedder.pooled import embed_query
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import EMBEDDINGS, SHARED_FRAMES
+from turret_pipeline.lake.tables import ANSWERS, EMBEDDINGS, SHARED_FRAMES
 from turret_pipeline.semantics.defined_topics import unit_rows
 from turret_pipeline.semantics.vectors import quantize, unpack
 
@@ -78,8 +77,9 @@ class SimilarMessages(OfField):
     topic_id: str | None = None
     limit: int = 50
     cursor: str | None = None
+    answered: str | None = None
 
-    tables = (*SOURCES, EMBEDDINGS, SHARED_FRAMES)
+    tables = (*SOURCES, EMBEDDINGS, SHARED_FRAMES, ANSWERS)
     built = TOPICS_BUILT
     answers = Messages
 
@@ -105,7 +105,7 @@ class SimilarMessages(OfField):
                 shown = with_texts(snapshot, field, found.head(self.limit))
                 shown = shown.with_columns(similarity=(pl.col("score") / SCORES).round(4))
                 following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
-                return Messages(typed_rows(with_frames(snapshot, shown), MessageRow), following, n_close)
+                return Messages(message_rows(snapshot, field, shown), following, n_close)
             n_texts *= 16
 
 
@@ -113,7 +113,7 @@ def _n_close(snapshot: Snapshot, field: str, asked: SimilarMessages, texts: pl.D
     """Return how many of the messages that pass say about what is searched for; texts: of `_scores`."""
     unrelated = max(float(texts["score"].quantile(UNRELATED) or 0), 0.0)
     close = texts.filter(pl.col("score") >= unrelated + CLOSE * (SCORES - unrelated))
-    messages = messages_of(snapshot, field, asked.filters, asked.topic_id)
+    messages = messages_answered(snapshot, field, asked.filters, asked.topic_id, asked.answered)
     found = messages.filter(pl.col("text_id").is_in(close["text_id"].implode()))
     return int(found.select(pl.len()).collect().item())
 
@@ -127,7 +127,7 @@ def _messages(
 ) -> pl.DataFrame:
     """Return the first `limit` + 1 messages behind `after` whose texts are among `nearest` and that pass."""
     # A condition on the column is judged while the files are read, which a join is not.
-    messages = messages_of(snapshot, field, asked.filters, asked.topic_id)
+    messages = messages_answered(snapshot, field, asked.filters, asked.topic_id, asked.answered)
     found = messages.filter(pl.col("text_id").is_in(nearest["text_id"].implode())).join(nearest.lazy(), on="text_id")
     if after is not None:
         score, before, event_id = after

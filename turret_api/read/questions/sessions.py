@@ -13,13 +13,13 @@ from typing_extensions import TypedDict
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
-from turret_api.read.questions.messages import KIND
+from turret_api.read.questions.messages import ANSWER, ANSWER_KIND, KIND, REPEATED
 from turret_api.read.questions.pages import Listed
+from turret_api.read.views.answers import with_answers
 from turret_api.read.views.filters import ALL_KINDS
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields, with_texts
-from turret_pipeline.lake.tables import EVENTS, FRICTION, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
-from turret_pipeline.semantics.friction import answers_of
+from turret_pipeline.lake.tables import ANSWERS, EVENTS, FRICTION, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
 from turret_pipeline.semantics.visits import ORDER
 
 
@@ -40,7 +40,9 @@ class SessionMessage(TypedDict):
     timestamp: dt.datetime
     field: str
     text: str
-    answer: Annotated[str | None, Meaning("what its event has in the field that holds the answers to it; null: none")]
+    answer: Annotated[str | None, ANSWER]
+    answer_kind: Annotated[str | None, ANSWER_KIND]
+    answer_is_repeated: Annotated[bool | None, REPEATED]
     frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
     topic_id: str | None
@@ -70,7 +72,7 @@ class OneSession(Listed):
     session_id: str = ""
     field: str | None = None
 
-    tables = (*SOURCES, SHARED_FRAMES, FRICTION)
+    tables = (*SOURCES, SHARED_FRAMES, FRICTION, ANSWERS)
     answers = Session
 
     def answer(self, snapshot: Snapshot) -> Session:
@@ -96,7 +98,7 @@ class OneSession(Listed):
         for name in [name for name in (text_fields(snapshot) if chosen is None else [chosen]) if name in there]:
             mine = messages_of(snapshot, name, ALL_KINDS).filter(of_session).collect()
             said = with_texts(snapshot, name, mine).with_columns(field=pl.lit(name))
-            frames.append(said.join(_answers(snapshot, name, mine), on="event_id", how="left", maintain_order="left"))
+            frames.append(with_answers(snapshot, name, said))
         if not frames:
             return pl.DataFrame()
         order = [name for name in ORDER if name != "part"]
@@ -105,15 +107,6 @@ class OneSession(Listed):
         beside = steps.join(_signs(snapshot, self.session_id), on=message, how="left")
         beside = beside.with_columns(pl.col("signs").fill_null([]))
         return ordered.join(beside, on=message, how="left", maintain_order="left")
-
-
-def _answers(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> pl.DataFrame:
-    """Return `event_id` and `answer` of the events behind `messages` that have a text in the field of the answers."""
-    of_answers = answers_of(text_fields(snapshot)).get(field)
-    days = pl.col("received_date").is_in(messages["message_date"].unique().implode())
-    events = pl.col("event_id").is_in(messages["event_id"].implode())
-    rows = snapshot.scan(MESSAGES).filter(pl.col("field") == (of_answers or ""), days, events)
-    return rows.select("event_id", answer="text").collect()
 
 
 def _signs(snapshot: Snapshot, session_id: str) -> pl.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.views.answers import answers_beside
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.friction import signs_of
 from turret_api.read.views.messages import SOURCES
@@ -75,6 +76,17 @@ def signed_steps(snapshot: Snapshot, field: str, filters: Filters, level: int) -
     if filters.has_moves:
         return steps.with_columns(is_move=pl.lit(False))
     return steps.with_columns(folded(steps.select("topic_id", "is_move", session_id="session")))
+
+
+def answered_steps(snapshot: Snapshot, field: str, of_answers: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return the steps that `field_steps` does, with the answer of each as in `answers_beside`.
+
+    of_answers: the field that holds the answers; `answer_topic` is one of its topics, or themes.
+    """
+    beside = answers_beside(snapshot, field)
+    steps = _passing(snapshot, field, filters, level, {name: beside[name] for name in beside.columns})
+    counted = steps if filters.has_moves else steps.filter(~pl.col("is_move"))
+    return counted.drop("is_move").with_columns(_renamed(snapshot, of_answers, level, counted["answer_topic"]))
 
 
 def numbered(visits: pl.DataFrame) -> pl.DataFrame:

@@ -29,6 +29,7 @@ from turret_pipeline.lake.tables.fields import (
     LEFT_OUT_FIELDS,
 )
 from turret_pipeline.lake.tables.journeys import (
+    ANSWERS,
     FRICTION,
     JOURNEY_EDGES,
     JOURNEY_MOVES,
@@ -56,6 +57,7 @@ from turret_pipeline.lake.tables.topics import (
 
 __all__ = [
     "ANNOTATIONS",
+    "ANSWERS",
     "BUILDS",
     "EMBEDDINGS",
     "EVENTS",
@@ -112,6 +114,7 @@ TABLES: dict[str, Table] = {
         TOPIC_DAYS,
         STEP_VALUES,
         FRICTION,
+        ANSWERS,
         JOURNEY_MOVES,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,
