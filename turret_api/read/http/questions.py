@@ -44,6 +44,7 @@ from turret_api.read.questions.topics.fits import AllFits
 from turret_api.read.questions.topics.map import MapOfTexts
 from turret_api.read.questions.topics.topic import OneTopic
 from turret_api.read.questions.topics.topics import TopicsOfField
+from turret_api.read.views.sentiment import Sentiment
 
 MOST_STEPS = 20
 
@@ -100,13 +101,14 @@ def get_messages(
         str | None,
         Query(description="search by meaning: messages most similar to this text first", min_length=1, max_length=1000),
     ] = None,
+    sentiment: Annotated[Sentiment | None, Query(description="only messages that sound so")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> NewestMessages | SimilarMessages:
     """Messages with their kinds and topics, newest first; with `q` those most similar to it in meaning first."""
     if q is not None:
-        return SimilarMessages(about.field, about.filters, q, topic_id, limit, cursor)
-    return NewestMessages(about.field, about.filters, topic_id, limit, cursor)
+        return SimilarMessages(about.field, about.filters, q, topic_id, sentiment, limit, cursor)
+    return NewestMessages(about.field, about.filters, topic_id, sentiment, limit, cursor)
 
 
 def get_session(page: OfPage, session_id: str, field: FieldName = None) -> OneSession:

@@ -18,9 +18,11 @@ from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, messages_of, with_texts
-from turret_pipeline.lake.tables import SHARED_FRAMES
+from turret_api.read.views.sentiment import Sentiment, that_sound, with_sentiment
+from turret_pipeline.lake.tables import SHARED_FRAMES, TEXT_SENTIMENT
 
 KIND = Meaning("`request`, `follow_up` (it continues a request, and has its topic), or the move of conversation it is")
+SENTIMENT = Meaning("how it sounds by its words: `negative`, `positive`, or else `neutral`")
 
 
 class MessageRow(TypedDict):
@@ -34,6 +36,7 @@ class MessageRow(TypedDict):
     text: str
     frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
+    sentiment: Annotated[Sentiment, SENTIMENT]
     topic_id: Annotated[str | None, Meaning("a follow-up's is that of the request it continues; a move has none")]
     topic_label: str | None
     similarity: Annotated[
@@ -58,26 +61,28 @@ class Messages(FieldAnswer):
 
 @dataclass(frozen=True)
 class NewestMessages(OfField):
-    """Which messages came last, of the topic (None: of all) that is asked for?"""
+    """Which messages came last, of the topic and with the sentiment (None: of all) that are asked for?"""
 
     topic_id: str | None = None
+    sentiment: str | None = None
     limit: int = 50
     cursor: str | None = None
 
-    tables = (*SOURCES, SHARED_FRAMES)
+    tables = (*SOURCES, SHARED_FRAMES, TEXT_SENTIMENT)
     built = TOPICS_BUILT
     answers = Messages
 
     def of_field(self, snapshot: Snapshot, field: str) -> Messages:
         """Return up to `limit` messages, newest first; raise an `ApiError` where the cursor makes no sense."""
-        found = messages_of(snapshot, field, self.filters, self.topic_id)
+        found = that_sound(snapshot, messages_of(snapshot, field, self.filters, self.topic_id), self.sentiment)
         if self.cursor is not None:
             before, event_id = _read_cursor(self.cursor)
             at = pl.col("timestamp")
             found = found.filter((at < before) | ((at == before) & (pl.col("event_id") < event_id)))
         order = ["timestamp", "event_id"]
         messages = found.top_k(self.limit + 1, by=order).sort(order, descending=True).collect()
-        data = typed_rows(with_frames(snapshot, with_texts(snapshot, field, messages.head(self.limit))), MessageRow)
+        shown = with_sentiment(snapshot, with_texts(snapshot, field, messages.head(self.limit)))
+        data = typed_rows(with_frames(snapshot, shown), MessageRow)
         return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
 
 
