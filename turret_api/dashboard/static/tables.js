@@ -5,6 +5,7 @@ import { colourName } from "./charts.js";
 import { node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, measure, percent } from "./format.js";
+import { moodColumn } from "./sentiment.js";
 
 // columns: { title, hint, cls, value (to sort by), cell }, both from a row. sort: the key in the address that holds which
 // column sorts, "-" before it the other way round: numbers fall at first, words (`words`) rise. Without it rows stay as they
@@ -153,6 +154,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
         value: (topic) => topic.change,
         cell: (topic) => change(topic.change, isMarked(topic)),
       },
+      full && moodColumn(),
       {
         title: full ? "What people write" : "Keywords",
         cls: "whole",

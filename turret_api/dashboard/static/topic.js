@@ -9,14 +9,18 @@ import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { moodPanel, soundChoice } from "./mood.js";
+import { asksSound, withSound } from "./sentiment.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
 export async function topic(context) {
   const { field, id, query, again } = context;
-  const wanted = asked(field, query);
+  const wanted = asked(field, query),
+    sounds = asksSound(query),
+    spoken = { ...wanted, topic_id: id, ...(sounds ? { sentiment: sounds } : {}) };
   const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted),
-    recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
+    recent = get("/v1/messages", { ...spoken, limit: 25 });
   for (const each of [whole, recent]) each.catch(() => null);
   let one, known;
   try {
@@ -70,6 +74,7 @@ export async function topic(context) {
           132,
         ),
       ),
+      part((whole) => moodPanel(whole), 260),
       panel(
         "What comes before",
         "half",
@@ -179,8 +184,8 @@ export async function topic(context) {
             "",
             {
               id: "messages",
-              note: plural(one.size, "message"),
-              exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] },
+              note: soundChoice(query),
+              exports: { table: ["/v1/messages", { ...spoken, limit: 1000 }] },
             },
             later(recent, (answer) => messages(answer.data, field), 320),
           ),
@@ -332,12 +337,13 @@ function numbers(all) {
 }
 
 function messages(data, field) {
+  if (!data.length) return h("p", { class: "empty" }, "No messages for these filters.");
   return table(
     [
       {
         title: "Message",
         cls: "whole text",
-        cell: (message) => (isMove(message.kind) ? said(message) : withKind(said(message), message)),
+        cell: (message) => withSound(isMove(message.kind) ? said(message) : withKind(said(message), message), message),
       },
       { title: "User", cls: "muted", cell: (message) => message.user_id },
       {
