@@ -37,11 +37,16 @@ class Classifier:
 
 
 def fit(
-    vectors: np.ndarray, features: sp.csr_matrix, kinds: Sequence[str], weights_of: np.ndarray | None = None
+    vectors: np.ndarray,
+    features: sp.csr_matrix,
+    kinds: Sequence[str],
+    weights_of: np.ndarray | None = None,
+    *,
+    ridge: float = RIDGE,
 ) -> Classifier:
     """Return the classifier of texts with these vectors (n_texts, n_dims), `features` and `kinds`.
 
-    weights_of: of the texts, float32 of shape (n_texts,), how much each counts; None: all alike.
+    weights_of: of the texts, of shape (n_texts,), how much each counts; None: all alike. ridge: the penalty.
     """
     classes = tuple(sorted(set(kinds)))
     dense = np.float32(SCALE_VECTOR) * vectors
@@ -61,7 +66,7 @@ def fit(
     rest = back(wanted)
     direction, error = rest.copy(), (rest**2).sum(axis=0)
     for _ in range(N_STEPS):
-        image = back(dense @ direction[:n_dims] + features @ direction[n_dims:]) + RIDGE * direction
+        image = back(dense @ direction[:n_dims] + features @ direction[n_dims:]) + np.float32(ridge) * direction
         step = error / np.maximum((direction * image).sum(axis=0), 1e-30)
         weights += step * direction
         rest -= step * image

@@ -37,6 +37,12 @@ OF_KIND = {
 WEIGHT_OF_KINDS = 0.03
 """Of an example of `analysis.kinds` beside one of sentiment."""
 
+WELL_TAUGHT, WEIGHT_OF_FEW = 100, 0.1
+"""Examples from which a language counts as well taught, and the weight of one of the others. Those teach words and
+letters alone: most are languages that models know little of, and what their vectors taught made all languages worse."""
+
+RIDGE = 5.0
+
 
 @functools.cache
 def phrases() -> pl.DataFrame:
@@ -48,10 +54,25 @@ def phrases() -> pl.DataFrame:
 
 def learnt(embed: Embed) -> Classifier:
     """Return the classifier of sentiment by the vectors that `embed` makes of the examples, which takes seconds."""
-    mine = phrases().select("sentiment", "phrase")
-    others = kinds.phrases().filter(pl.col("kind").is_in(list(OF_KIND)))
-    others = others.select(pl.col("kind").replace_strict(OF_KIND).alias("sentiment"), "phrase")
+    well_taught = pl.len().over("language") >= WELL_TAUGHT
+    mine = phrases().select(
+        "sentiment",
+        "phrase",
+        weight=pl.when(well_taught).then(1.0).otherwise(WEIGHT_OF_FEW),
+        has_vector=well_taught,
+    )
+    others = (
+        kinds.phrases()
+        .filter(pl.col("kind").is_in(list(OF_KIND)))
+        .select(
+            pl.col("kind").replace_strict(OF_KIND).alias("sentiment"),
+            "phrase",
+            weight=pl.lit(WEIGHT_OF_KINDS),
+            has_vector=pl.lit(True),
+        )
+    )
     both = pl.concat([mine, others])
-    weights = np.repeat(np.float32([1, WEIGHT_OF_KINDS]), [mine.height, others.height])
     texts = both["phrase"].to_list()
-    return fit(embed(texts), features(texts), both["sentiment"].to_list(), weights)
+    vectors = embed(texts) * both["has_vector"].to_numpy()[:, None]
+    weights = both["weight"].to_numpy()
+    return fit(vectors, features(texts), both["sentiment"].to_list(), weights, ridge=RIDGE)

@@ -16,7 +16,7 @@ from turret_pipeline.semantics.sentiment import NEGATIVE, NEUTRAL, POSITIVE, SEN
 TEXT_SENTIMENT = pl.Schema({"text_id": pl.String(), "sentiment": pl.String(), "score": pl.Float32()})
 """Columns of `text_sentiment`: `score` (-1 to 1) is how far positive leads negative."""
 
-LEAD = 0.1
+LEAD = 0.05
 """How far negative or positive must lead neutral: such that few of people's plain requests sound otherwise."""
 
 DIGITS = 3
