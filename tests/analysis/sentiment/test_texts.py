@@ -59,7 +59,7 @@ def test_phrases_that_are_no_examples_are_told_in_thirty_languages(embedder: Emb
     assert not {phrase for *_, phrase in rows} & set(phrases()["phrase"])
     found = told([phrase for *_, phrase in rows], embedder, classifier)
     gold = [sentiment for sentiment, *_ in rows]
-    assert f1_score(gold, found["sentiment"].to_list(), average="macro") >= 0.8
+    assert f1_score(gold, found["sentiment"].to_list(), average="macro") >= 0.7
     assert found.filter(found["sentiment"] == "negative")["score"].max() <= 0  # type: ignore[operator]
     assert found.filter(found["sentiment"] == "positive")["score"].min() > 0  # type: ignore[operator]
 
