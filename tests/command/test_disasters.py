@@ -47,6 +47,7 @@ DEADLY = [
     "shared_frames.after_analysis",
     "embeddings.after_chunk",
     "text_kinds.after_analysis",
+    "text_sentiment.after_analysis",
     "topics.after_analysis",
     "topics.after_commit",
     "topic_assignments.after_commit",

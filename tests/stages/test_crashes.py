@@ -43,6 +43,8 @@ TO_THE_END = [
     ("embeddings", "embeddings.after_chunk", 0),
     pytest.param("text_kinds", "text_kinds.after_analysis", 1, marks=pytest.mark.long),
     ("text_kinds", "text_kinds.after_chunk", 0),
+    pytest.param("text_sentiment", "text_sentiment.after_analysis", 1, marks=pytest.mark.long),
+    ("text_sentiment", "text_sentiment.after_chunk", 0),
     pytest.param("topics", "topics.after_analysis", 0, marks=pytest.mark.long),
     ("topics", "topic_lineage.after_commit", 0),
     ("topics", "topics.after_commit", 0),

@@ -4,7 +4,8 @@ import { addressOf, patch } from "./api.js";
 import { h } from "./dom.js";
 
 const SHOWN = 20;
-const LIKELY = /^(is_)?(resolved|solved|success|rating|stars|thumbs|feedback|score|csat|nps|cost(_[a-z]+)?|latency(_ms)?)$/i;
+const LIKELY =
+  /^(is_)?(resolved|solved|success|rating|stars|thumbs|feedback|score|csat|nps|cost(_[a-z]+)?|latency(_ms)?)$/i;
 const GOOD = ["true", "yes", "up", "thumbs_up", "positive", "good", "helpful", "resolved", "solved", "success", "1"];
 const LOWER = /cost|latency|price|duration|errors?/i;
 

@@ -8,6 +8,7 @@ import { exampleButton } from "./definition.js";
 import { h, said as saidBy } from "./dom.js";
 import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
+import { soundMark } from "./sentiment.js";
 
 export async function session({ field, id }) {
   const [path, asked] = ["/v1/sessions", { session_id: id, field }];
@@ -98,6 +99,7 @@ function lines(message, before, field) {
         : moment(message.timestamp),
       " · ",
       kindMark(message),
+      message.sentiment === "neutral" ? null : [" ", soundMark(message)],
       isMove(message.kind) ? null : [" ", node(message.topic_id ?? "unassigned", message.topic_label, field)],
     ),
     h("div", { class: "text" }, saidBy(message)),

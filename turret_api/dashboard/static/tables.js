@@ -5,6 +5,7 @@ import { colourName } from "./charts.js";
 import { node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, measure, percent } from "./format.js";
+import { moodColumn } from "./sentiment.js";
 import { sumColumn } from "./sums.js";
 
 // columns: { title, hint, cls, value (to sort by), cell }, both from a row. sort: the key in the address that holds which
@@ -158,6 +159,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null, numbe
         value: (topic) => topic.change,
         cell: (topic) => change(topic.change, isMarked(topic)),
       },
+      full && moodColumn(),
       {
         title: full ? "What people write" : "Keywords",
         cls: "whole",

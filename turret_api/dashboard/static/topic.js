@@ -13,15 +13,19 @@ import { count, day, measure, moment, percent, plural } from "./format.js";
 import { annotated, annotations, topicNotes } from "./notes.js";
 import { outcomesOfTopic } from "./outcomes.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { moodPanel, soundChoice } from "./mood.js";
+import { asksSound, withSound } from "./sentiment.js";
 import { sumChoice } from "./sums.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
 export async function topic(context) {
   const { field, id, query, again } = context;
-  const wanted = asked(field, query);
+  const wanted = asked(field, query),
+    sounds = asksSound(query),
+    spoken = { ...wanted, topic_id: id, ...(sounds ? { sentiment: sounds } : {}) };
   const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted),
-    recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
+    recent = get("/v1/messages", { ...spoken, limit: 25 });
   for (const each of [whole, recent]) each.catch(() => null);
   let one, known;
   try {
@@ -84,6 +88,7 @@ export async function topic(context) {
           132,
         ),
       ),
+      part((whole) => moodPanel(whole), 260),
       isMove(id) ? null : topicNotes(id, field, again),
       panel(
         "What comes before",
@@ -196,8 +201,8 @@ export async function topic(context) {
             "",
             {
               id: "messages",
-              note: plural(one.size, "message"),
-              exports: { table: ["/v1/messages", { ...wanted, topic_id: id, limit: 1000 }] },
+              note: soundChoice(query),
+              exports: { table: ["/v1/messages", { ...spoken, limit: 1000 }] },
             },
             later(recent, (answer) => messages(answer.data, field), 320),
           ),
@@ -389,12 +394,17 @@ function numbers(all, chosen) {
 }
 
 function messages(data, field) {
+  if (!data.length) return h("p", { class: "empty" }, "No messages for these filters.");
   return table(
     [
       {
         title: "Message",
         cls: "whole text",
-        cell: (message) => withAnswer(isMove(message.kind) ? said(message) : withKind(said(message), message), message),
+        cell: (message) =>
+          withAnswer(
+            withSound(isMove(message.kind) ? said(message) : withKind(said(message), message), message),
+            message,
+          ),
       },
       { title: "User", cls: "muted", cell: (message) => message.user_id },
       {

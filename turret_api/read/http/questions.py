@@ -49,6 +49,7 @@ from turret_api.read.questions.topics.fits import AllFits
 from turret_api.read.questions.topics.map import MapOfTexts
 from turret_api.read.questions.topics.topic import OneTopic
 from turret_api.read.questions.topics.topics import TopicsOfField
+from turret_api.read.views.sentiment import Sentiment
 
 MOST_STEPS = 20
 
@@ -142,13 +143,14 @@ def get_messages(
             "`none`: without one; `unserved`: refused, apologised, repeated or none"
         ),
     ] = None,
+    sentiment: Annotated[Sentiment | None, Query(description="only messages that sound so")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> NewestMessages | SimilarMessages:
     """Messages with their kinds and topics, newest first; with `q` those most similar to it in meaning first."""
     if q is not None:
-        return SimilarMessages(about.field, about.filters, q, topic_id, limit, cursor, answer)
-    return NewestMessages(about.field, about.filters, topic_id, limit, cursor, answer)
+        return SimilarMessages(about.field, about.filters, q, topic_id, sentiment, limit, cursor, answer)
+    return NewestMessages(about.field, about.filters, topic_id, sentiment, limit, cursor, answer)
 
 
 def get_session(page: OfPage, session_id: str, field: FieldName = None) -> OneSession:

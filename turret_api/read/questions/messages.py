@@ -19,9 +19,11 @@ from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.answers import messages_answered, with_answers
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, with_texts
-from turret_pipeline.lake.tables import ANSWERS, SHARED_FRAMES
+from turret_api.read.views.sentiment import Sentiment, that_sound, with_sentiment
+from turret_pipeline.lake.tables import ANSWERS, SHARED_FRAMES, TEXT_SENTIMENT
 
 KIND = Meaning("`request`, `follow_up` (it continues a request, and has its topic), or the move of conversation it is")
+SENTIMENT = Meaning("how it sounds by its words: `negative`, `positive`, or else `neutral`")
 
 ANSWER = Meaning("what its event has in the field that holds the answers to it; null: none")
 ANSWER_KIND = Meaning(
@@ -44,6 +46,7 @@ class MessageRow(TypedDict):
     answer_is_repeated: Annotated[bool | None, REPEATED]
     frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
+    sentiment: Annotated[Sentiment, SENTIMENT]
     topic_id: Annotated[str | None, Meaning("a follow-up's is that of the request it continues; a move has none")]
     topic_label: str | None
     similarity: Annotated[
@@ -68,27 +71,30 @@ class Messages(FieldAnswer):
 
 @dataclass(frozen=True)
 class NewestMessages(OfField):
-    """Which messages came last, of the topic (None: of all) that is asked for, and answered so (None: in any way)?"""
+    """Which messages came last, of the topic, with the sentiment and answered so (None: of all, in any way)?"""
 
     topic_id: str | None = None
+    sentiment: str | None = None
     limit: int = 50
     cursor: str | None = None
     answered: str | None = None
 
-    tables = (*SOURCES, SHARED_FRAMES, ANSWERS)
+    tables = (*SOURCES, SHARED_FRAMES, ANSWERS, TEXT_SENTIMENT)
     built = TOPICS_BUILT
     answers = Messages
 
     def of_field(self, snapshot: Snapshot, field: str) -> Messages:
         """Return up to `limit` messages, newest first; raise an `ApiError` where the cursor makes no sense."""
-        found = messages_answered(snapshot, field, self.filters, self.topic_id, self.answered)
+        answered = messages_answered(snapshot, field, self.filters, self.topic_id, self.answered)
+        found = that_sound(snapshot, answered, self.sentiment)
         if self.cursor is not None:
             before, event_id = _read_cursor(self.cursor)
             at = pl.col("timestamp")
             found = found.filter((at < before) | ((at == before) & (pl.col("event_id") < event_id)))
         order = ["timestamp", "event_id"]
         messages = found.top_k(self.limit + 1, by=order).sort(order, descending=True).collect()
-        data = message_rows(snapshot, field, with_texts(snapshot, field, messages.head(self.limit)))
+        shown = with_sentiment(snapshot, with_texts(snapshot, field, messages.head(self.limit)))
+        data = message_rows(snapshot, field, shown)
         return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
 
 

@@ -30,12 +30,13 @@ from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
 from turret_api.read.views.answers import messages_answered
 from turret_api.read.views.messages import SOURCES, with_texts
+from turret_api.read.views.sentiment import that_sound, with_sentiment
 from turret_pipeline.embedder.kept import read_model
 from turret_pipeline.embedder.multilingual import SideBySide, open_encoder
 from turret_pipeline.embedder.pooled import embed_query
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import ANSWERS, EMBEDDINGS, SHARED_FRAMES
+from turret_pipeline.lake.tables import ANSWERS, EMBEDDINGS, SHARED_FRAMES, TEXT_SENTIMENT
 from turret_pipeline.semantics.defined_topics import unit_rows
 from turret_pipeline.semantics.vectors import quantize, unpack
 
@@ -75,11 +76,12 @@ class SimilarMessages(OfField):
 
     q: str = ""
     topic_id: str | None = None
+    sentiment: str | None = None
     limit: int = 50
     cursor: str | None = None
     answered: str | None = None
 
-    tables = (*SOURCES, EMBEDDINGS, SHARED_FRAMES, ANSWERS)
+    tables = (*SOURCES, EMBEDDINGS, SHARED_FRAMES, ANSWERS, TEXT_SENTIMENT)
     built = TOPICS_BUILT
     answers = Messages
 
@@ -102,18 +104,24 @@ class SimilarMessages(OfField):
             nearest = texts if least is None else texts.filter(pl.col("score") >= least)
             found = _messages(snapshot, field, self, nearest, after)
             if found.height > self.limit or least is None:
-                shown = with_texts(snapshot, field, found.head(self.limit))
+                shown = with_sentiment(snapshot, with_texts(snapshot, field, found.head(self.limit)))
                 shown = shown.with_columns(similarity=(pl.col("score") / SCORES).round(4))
                 following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
                 return Messages(message_rows(snapshot, field, shown), following, n_close)
             n_texts *= 16
 
 
+def _asked(snapshot: Snapshot, field: str, asked: SimilarMessages) -> pl.LazyFrame:
+    """Return the messages that may be found, however similar they are."""
+    answered = messages_answered(snapshot, field, asked.filters, asked.topic_id, asked.answered)
+    return that_sound(snapshot, answered, asked.sentiment)
+
+
 def _n_close(snapshot: Snapshot, field: str, asked: SimilarMessages, texts: pl.DataFrame) -> int:
     """Return how many of the messages that pass say about what is searched for; texts: of `_scores`."""
     unrelated = max(float(texts["score"].quantile(UNRELATED) or 0), 0.0)
     close = texts.filter(pl.col("score") >= unrelated + CLOSE * (SCORES - unrelated))
-    messages = messages_answered(snapshot, field, asked.filters, asked.topic_id, asked.answered)
+    messages = _asked(snapshot, field, asked)
     found = messages.filter(pl.col("text_id").is_in(close["text_id"].implode()))
     return int(found.select(pl.len()).collect().item())
 
@@ -127,7 +135,7 @@ def _messages(
 ) -> pl.DataFrame:
     """Return the first `limit` + 1 messages behind `after` whose texts are among `nearest` and that pass."""
     # A condition on the column is judged while the files are read, which a join is not.
-    messages = messages_answered(snapshot, field, asked.filters, asked.topic_id, asked.answered)
+    messages = _asked(snapshot, field, asked)
     found = messages.filter(pl.col("text_id").is_in(nearest["text_id"].implode())).join(nearest.lazy(), on="text_id")
     if after is not None:
         score, before, event_id = after

@@ -13,13 +13,22 @@ from typing_extensions import TypedDict
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
-from turret_api.read.questions.messages import ANSWER, ANSWER_KIND, KIND, REPEATED
+from turret_api.read.questions.messages import ANSWER, ANSWER_KIND, KIND, REPEATED, SENTIMENT
 from turret_api.read.questions.pages import Listed
 from turret_api.read.views.answers import with_answers
 from turret_api.read.views.filters import ALL_KINDS
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields, with_texts
-from turret_pipeline.lake.tables import ANSWERS, EVENTS, FRICTION, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
+from turret_api.read.views.sentiment import Sentiment, with_sentiment
+from turret_pipeline.lake.tables import (
+    ANSWERS,
+    EVENTS,
+    FRICTION,
+    JOURNEY_STEPS,
+    MESSAGES,
+    SHARED_FRAMES,
+    TEXT_SENTIMENT,
+)
 from turret_pipeline.semantics.visits import ORDER
 
 
@@ -45,6 +54,7 @@ class SessionMessage(TypedDict):
     answer_is_repeated: Annotated[bool | None, REPEATED]
     frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
+    sentiment: Annotated[Sentiment, SENTIMENT]
     topic_id: str | None
     topic_label: str | None
     similarity: float | None
@@ -72,7 +82,7 @@ class OneSession(Listed):
     session_id: str = ""
     field: str | None = None
 
-    tables = (*SOURCES, SHARED_FRAMES, FRICTION, ANSWERS)
+    tables = (*SOURCES, SHARED_FRAMES, FRICTION, ANSWERS, TEXT_SENTIMENT)
     answers = Session
 
     def answer(self, snapshot: Snapshot) -> Session:
@@ -102,7 +112,7 @@ class OneSession(Listed):
         if not frames:
             return pl.DataFrame()
         order = [name for name in ORDER if name != "part"]
-        ordered = pl.concat(frames).sort(*order, "field")
+        ordered = with_sentiment(snapshot, pl.concat(frames).sort(*order, "field"))
         message = ["field", "event_id"]
         beside = steps.join(_signs(snapshot, self.session_id), on=message, how="left")
         beside = beside.with_columns(pl.col("signs").fill_null([]))

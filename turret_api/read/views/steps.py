@@ -13,6 +13,7 @@ from turret_api.read.views.answers import answers_beside
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.friction import signs_of
 from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.sentiment import sentiments_of
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_api.read.views.values import compact, numbers_of, passing, read_steps, values_of
 from turret_pipeline.lake.tables import JOURNEY_STEPS
@@ -41,13 +42,16 @@ def field_steps(
     *,
     number: str | None = None,
     value: str | None = None,
+    sounds: bool = False,
 ) -> pl.DataFrame:
     """Return the steps of the messages that count, in order: `session`, `topic_id`, `name`, `timestamp`.
 
     The topic of a move of conversation, where these count, is the name of its kind. number, value: fields of which each
-    step has the `number`, or the `value`; null where its event has none.
+    step has the `number`, or the `value`; null where its event has none. sounds: whether each step has `sounds`, see
+    `sentiments_of`.
     """
     beside = {} if number is None else {"number": numbers_of(snapshot, field, number)}
+    beside |= {"sounds": sentiments_of(snapshot, field)} if sounds else {}
     beside |= {} if value is None else {"value": values_of(snapshot, field, value)}
     steps = _passing(snapshot, field, filters, level, beside)
     return (steps if filters.has_moves else steps.filter(~pl.col("is_move"))).drop("is_move")

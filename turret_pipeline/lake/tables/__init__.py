@@ -45,6 +45,7 @@ from turret_pipeline.lake.tables.texts import (
     EMBEDDINGS,
     SHARED_FRAMES,
     TEXT_KINDS,
+    TEXT_SENTIMENT,
 )
 from turret_pipeline.lake.tables.topics import (
     TOPIC_ASSIGNMENTS,
@@ -80,6 +81,7 @@ __all__ = [
     "STRINGS",
     "TABLES",
     "TEXT_KINDS",
+    "TEXT_SENTIMENT",
     "TIME",
     "TOPICS",
     "TOPIC_ASSIGNMENTS",
@@ -106,6 +108,7 @@ TABLES: dict[str, Table] = {
         SHARED_FRAMES,
         EMBEDDINGS,
         TEXT_KINDS,
+        TEXT_SENTIMENT,
         TOPICS,
         TOPIC_ASSIGNMENTS,
         TOPIC_LINEAGE,

@@ -15,6 +15,7 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import BuiltAt, Meaning, ModelVersion, Question, documented, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
 from turret_api.read.questions.topics.fits import became
+from turret_api.read.questions.topics.mood import Mood, topic_mood
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
@@ -88,6 +89,7 @@ class Topic(TopicRow):
     field: str
     definition: Annotated[TopicDefinition | None, Meaning("what a defined topic is defined by; null: it was found")]
     series: list[Day]
+    mood: Annotated[Mood, Meaning("how its messages sound")]
     segments: list[Segment]
     numbers: Annotated[list[Number], Meaning("each number field, over the topic's messages")]
     neighbours: list[Neighbour]
@@ -131,6 +133,7 @@ class OneTopic(Question):
             "field": field,
             "definition": _definition(snapshot, field, topic_id),
             "series": _series(daily, topic_id),
+            "mood": topic_mood(snapshot, field, topic_id, filters, level),
             "segments": _segments(snapshot, field, topic_id, filters, level),
             "numbers": topic_numbers(snapshot, field, topic_id, filters, level),
             "neighbours": _neighbours(snapshot, field, topic_id, level, labels),

@@ -21,13 +21,23 @@ from turret_api.read.views.moves import COLUMNS, move_topics
 from turret_api.read.views.numbers import NumberSum, number_sums
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
-from turret_pipeline.lake.tables import TOPIC_DAYS, TOPIC_LINEAGE
+from turret_pipeline.lake.tables import TEXT_SENTIMENT, TOPIC_DAYS, TOPIC_LINEAGE
 from turret_pipeline.semantics.definitions import is_defined
 from turret_pipeline.semantics.trends import topic_trends
 from turret_pipeline.semantics.visits import UNASSIGNED
 
-TOPIC_SOURCES = (*SOURCES, TOPIC_DAYS, TOPIC_LINEAGE)
+TOPIC_SOURCES = (*SOURCES, TOPIC_DAYS, TOPIC_LINEAGE, TEXT_SENTIMENT)
 """Tables that answers about topics follow from."""
+
+NO_MESSAGES: dict[str, Any] = {
+    "size": 0,
+    "n_negative": 0,
+    "n_positive": 0,
+    "first_seen": None,
+    "date": [],
+    "n": [],
+}
+"""What is counted of a topic that no message has."""
 
 NOTHING: NumberSum = {"sum": 0.0, "mean": None, "median": None, "n": 0}
 """What a number field comes to over no messages."""
@@ -63,6 +73,9 @@ class TopicRow(TypedDict):
     y: float | None
     size: Annotated[int, Meaning("messages that have it and pass the filters")]
     share: Annotated[float, Meaning("of all messages that pass, 0 to 1")]
+    n_negative: Annotated[int, Meaning("of `size`, those that sound negative")]
+    n_neutral: Annotated[int, Meaning("of `size`, those that sound neutral")]
+    n_positive: Annotated[int, Meaning("of `size`, those that sound positive")]
     first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes")]
     trend: Trend
     change: Annotated[float | None, Meaning("the last 7 days against the 7 before: 0.5 is half as many again")]
@@ -197,7 +210,11 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
     daily = daily_counts(snapshot, field, filters, level)
     n_messages, newest = int(daily["n"].sum()), daily["date"].max()
     counted = daily.group_by("topic_id").agg(
-        pl.col("n").sum().alias("size"), pl.col("first_at").min().alias("first_seen"), "date", "n"
+        pl.col("n").sum().alias("size"),
+        pl.col("n_negative", "n_positive").sum(),
+        pl.col("first_at").min().alias("first_seen"),
+        "date",
+        "n",
     )
     sizes = {each["topic_id"]: each for each in counted.iter_rows(named=True)}
     trends = {each["topic_id"]: each for each in topic_trends(daily).iter_rows(named=True)}
@@ -205,7 +222,7 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
     found: list[TopicRow] = []
     for topic in _topics(snapshot, field, filters, level).iter_rows(named=True):
         name = topic["topic_id"]
-        mine = sizes.get(name, {"size": 0, "first_seen": None, "date": [], "n": []})
+        mine = sizes.get(name, NO_MESSAGES)
         trend, change = _course(dict(zip(mine["date"], mine["n"], strict=True)), newest, trends.get(name, {}))
         found.append(
             {
@@ -221,6 +238,9 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
                 "y": topic["y"],
                 "size": mine["size"],
                 "share": mine["size"] / n_messages if n_messages else 0.0,
+                "n_negative": mine["n_negative"],
+                "n_neutral": mine["size"] - mine["n_negative"] - mine["n_positive"],
+                "n_positive": mine["n_positive"],
                 "first_seen": mine["first_seen"],
                 "trend": trend,
                 "change": change,
