@@ -21,7 +21,13 @@ SEGMENT = "segment."
 MAX_SEGMENTS = 16
 SIDES = ("a", "b")
 
-Form = Annotated[Format, Query(alias="format", description="csv and parquet give the list alone, as a file")]
+Form = Annotated[
+    Format,
+    Query(
+        alias="format",
+        description="csv and parquet give the list alone, as a file; sql: statements that count the same in DuckDB",
+    ),
+]
 AsOf = Annotated[
     dt.datetime | None, Query(description="answer from the tables as they were at this time (while its files are kept)")
 ]

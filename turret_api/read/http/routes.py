@@ -20,12 +20,9 @@ from turret_api.read.http.project import project_router
 from turret_api.read.http.questions import JOURNEYS, READ
 from turret_api.read.http.replies import MEDIA, Replies
 
-FILES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {
-            media: {"schema": {"type": "string", "format": "binary"}} for media in ("text/csv", MEDIA["parquet"])
-        }
-    }
+SQL: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
+FILES: dict[str, Any] = {
+    media: {"schema": {"type": "string", "format": "binary"}} for media in ("text/csv", MEDIA["parquet"])
 }
 
 
@@ -41,7 +38,7 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Fresh
                 _endpoint(parse, replies, gate),
                 methods=["GET"],
                 response_model=kind.answers,
-                responses=FILES if kind.row() else {},
+                responses={200: {"content": {**SQL, **(FILES if kind.row() else {})}}},
                 tags=[] if tag == "read" else [tag],
             )
     router.include_router(change_router(engine, gate))
