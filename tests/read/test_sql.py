@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,9 +16,12 @@ from fastapi.testclient import TestClient
 
 from tests.duck import Rows, Run, run_sql
 from tests.read.conftest import CHATS, SESSIONS, Api, read_app, write_lake
+from turret_api.read.engine.question import Question
+from turret_api.read.http.questions import JOURNEYS, READ
+from turret_api.read.questions.of_field import OfField
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import FRICTION, JOURNEY_STEPS, TOPIC_EDITS
+from turret_pipeline.lake.tables import EVENTS, FRICTION, JOURNEY_STEPS, TOPIC_EDITS
 from turret_pipeline.semantics.friction import SIGNS
 
 __all__ = ["run_sql"]
@@ -292,3 +296,113 @@ def test_events_fields_edits_and_fits(edited: Api, run_sql: Run) -> None:
     for path in ("/v1/fields/history?field=prompt", "/v1/topics/edits?limit=2", "/v1/topics/fits"):
         answer, parts = asked_both(edited, run_sql, path, {})
         check_rows(answer["data"], parts["data"])
+
+
+SHARES = {f"share_of_{unit}_{end}" for unit in ("messages", "sessions") for end in ("low", "high")}
+
+
+@each_case
+def test_friction(edited: Api, run_sql: Run, filters: str) -> None:
+    for path in ("/v1/friction", "/v1/friction?limit=2"):
+        answer, parts = asked_both(edited, run_sql, path, FILTERS[filters])
+        check_rows(answer["data"], parts["data"], SHARES)
+        check_rows(answer["topics"], parts["topics"], {"low", "high"})
+        check_rows(answer["moves"], parts["moves"], {"low", "high"})
+        check_totals(answer, parts["totals"])
+
+
+@each_case
+def test_returns(edited: Api, run_sql: Run, filters: str) -> None:
+    answer, parts = asked_both(edited, run_sql, "/v1/journeys/returns", FILTERS[filters])
+    for part in ("data", "topics", "intervals"):
+        check_rows(answer[part], parts[part])
+    check_totals(answer, parts["totals"])
+    (quantiles,) = parts["interval_quantiles_s"]
+    assert set(quantiles) == set(answer["interval_quantiles_s"])
+    assert all(same(answer["interval_quantiles_s"][share], value) for share, value in quantiles.items())
+
+
+TESTED = {"low", "high", "p_value", "q_value", "gap_low_s", "gap_high_s", "gap_p_value", "gap_q_value"}
+
+
+@each_case
+def test_two_segments(edited: Api, run_sql: Run, filters: str) -> None:
+    for sides in ("a.segment.plan=pro&b.segment.plan=free", "a.segment.tokens=..20&b.segment.tokens=10.."):
+        answer, parts = asked_both(edited, run_sql, f"/v1/journeys/compare?limit=1000&{sides}", FILTERS[filters])
+
+        def by_edge(rows: Rows) -> Rows:
+            return sorted(rows, key=lambda row: (row["from"], row["to"]))
+
+        check_rows(by_edge(answer["data"]), by_edge(parts["data"]), TESTED)
+        check_totals(answer, parts["totals"])
+
+
+@each_case
+def test_sessions_behind_an_edge(edited: Api, run_sql: Run, filters: str) -> None:
+    for asked in (
+        "limit=3",
+        "from_topic=start&to_topic=t_parcel",
+        "from_topic=t_refund",
+        "to_topic=end&friction=any",
+        "from_topic=t_parcel&to_topic=t_refund&friction=repeated",
+    ):
+        answer, parts = asked_both(edited, run_sql, f"/v1/journeys/sessions?{asked}", FILTERS[filters])
+        check_rows(answer["data"], parts["data"])
+        check_totals(answer, parts["totals"])
+
+
+@pytest.mark.parametrize("edited", ["none", "merged"], indirect=True)
+def test_one_session(edited: Api, run_sql: Run) -> None:
+    for session in ("c1", "c4", "s1", "c2"):
+        answer, parts = asked_both(edited, run_sql, f"/v1/sessions/{session}", {})
+        check_rows(answer["data"], parts["data"], {"frames", "signs"})
+        check_totals(answer, parts["totals"])
+        told = [
+            {"field": row["field"], "event_id": row["event_id"], **sign}
+            for row in answer["data"]
+            for sign in row["signs"]
+        ]
+        check_rows(sorted(told, key=lambda row: (row["event_id"], row["sign"])), parts["data.signs"])
+
+
+NO_SQL: set[str] = set()
+"""Routes whose answers have no SQL yet."""
+
+
+def test_every_answer_has_its_sql() -> None:
+    asked = {**READ, **JOURNEYS}
+    lacking = {path for path, (_, kind) in asked.items() if kind.queries is Question.queries}
+    lacking |= {
+        path
+        for path, (_, kind) in asked.items()
+        if issubclass(kind, OfField) and kind.queries is OfField.queries and kind.queries_of is OfField.queries_of
+    }
+    assert lacking == NO_SQL
+
+
+def test_sql_is_of_the_tables_as_they_are_now(api: Api) -> None:
+    assert "as_of" in api.get("/v1/topics", format="sql", as_of="2026-03-20T00:00:00Z", status=400)["error"]
+
+
+def test_what_has_no_answer_has_no_sql(api: Api) -> None:
+    api.get("/v1/topics/t_nothing", format="sql", status=404)
+    api.get("/v1/journeys", format="sql", field="plan", status=400)
+    api.get("/v1/messages", format="sql", q=" ", status=400)
+
+
+@pytest.mark.parametrize(
+    "name", ["it's", 'a "quoted" one', "a/b~1c", "$.x", "0", "naïve 日本", "back\\slash", "--", "%s {}"]
+)
+def test_any_name_of_a_field_is_a_name_and_no_statement(tmp_path: Path, run_sql: Run, name: str) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    write_lake(lake, "shop", SESSIONS)
+    events = store.read(lake, EVENTS, "shop")
+    sent = [json.dumps(json.loads(text) | {name: name * 2}) for text in events["metadata"][::2]]
+    changed = pl.concat([events[::2].with_columns(metadata=pl.Series(sent)), events[1::2]])
+    store.replace(lake, EVENTS, changed, "shop")
+    with TestClient(read_app(lake)) as client:
+        asked = {f"segment.{name}": name * 2}
+        answer, parts = asked_both(Api(lake, client), run_sql, "/v1/topics", asked)
+    assert answer["n_messages"] == len(sent)
+    check_totals(answer, parts["totals"])
+    check_rows(answer["data"], parts["data"], OF_TOPIC)

@@ -76,6 +76,9 @@ export async function list(path, query = {}) {
   return { ...first, data, next: null };
 }
 
+// An answer that is plain text.
+export const text = async (address) => (await send("GET", address)).text();
+
 const MOST_PAGES = 100;
 
 // A table as the API's own file: CSV of all its pages (up to `MOST_PAGES`), or Parquet of the first.

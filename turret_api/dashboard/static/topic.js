@@ -9,13 +9,15 @@ import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { queryButton } from "./query.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
 export async function topic(context) {
   const { field, id, query, again } = context;
   const wanted = asked(field, query);
-  const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted),
+  const path = `/v1/topics/${encodeURIComponent(id)}`,
+    whole = get(path, wanted),
     recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
   for (const each of [whole, recent]) each.catch(() => null);
   let one, known;
@@ -32,6 +34,7 @@ export async function topic(context) {
     (key, ...names) =>
     async () =>
       rowsOf((await whole)[key], ...names);
+  const source = (...parts) => [path, wanted, parts];
   const part = (make, height = 160) => later(whole, make, height);
   return h(
     "div",
@@ -49,15 +52,18 @@ export async function topic(context) {
       h(
         "dl",
         { class: "tiles four" },
-        tile("Messages", count(one.size)),
-        tile("Of all messages", percent(one.share)),
-        tile("Last 7 days", change(one.change, isMarked(one))),
-        tile("First seen", one.first_seen ? day(one.first_seen) : "–"),
+        tile("Messages", source("topic"), count(one.size)),
+        tile("Of all messages", source("topic"), percent(one.share)),
+        tile("Last 7 days", source("topic"), change(one.change, isMarked(one))),
+        tile("First seen", source("topic"), one.first_seen ? day(one.first_seen) : "–"),
       ),
       panel(
         "Messages a day",
         "",
-        { id: "series", exports: { picture: true, rows: rows("series", "date", "size", "share") } },
+        {
+          id: "series",
+          exports: { picture: true, query: source("series"), rows: rows("series", "date", "size", "share") },
+        },
         part(
           ({ series, label }) =>
             series.length
@@ -73,19 +79,28 @@ export async function topic(context) {
       panel(
         "What comes before",
         "half",
-        { id: "before", exports: { rows: rows("before", "topic_id", "label", "count", "share") } },
+        {
+          id: "before",
+          exports: { query: source("before"), rows: rows("before", "topic_id", "label", "count", "share") },
+        },
         part(({ before }) => moves(before, field, "Before")),
       ),
       panel(
         "What comes after",
         "half",
-        { id: "after", exports: { rows: rows("after", "topic_id", "label", "count", "share") } },
+        {
+          id: "after",
+          exports: { query: source("after"), rows: rows("after", "topic_id", "label", "count", "share") },
+        },
         part(({ after }) => moves(after, field, "After")),
       ),
       panel(
         "Typical messages",
         "half",
-        { id: "examples", exports: { rows: () => [["text"], ...one.examples.map((text) => [text])] } },
+        {
+          id: "examples",
+          exports: { query: source("topic"), rows: () => [["text"], ...one.examples.map((text) => [text])] },
+        },
         h(
           "ul",
           { class: "quotes" },
@@ -95,7 +110,10 @@ export async function topic(context) {
       panel(
         "Topics like it",
         "half",
-        { id: "neighbours", exports: { rows: rows("neighbours", "topic_id", "label", "similarity") } },
+        {
+          id: "neighbours",
+          exports: { query: source("neighbours"), rows: rows("neighbours", "topic_id", "label", "similarity") },
+        },
         part(({ neighbours }) =>
           table(
             [
@@ -116,7 +134,7 @@ export async function topic(context) {
         ),
       ),
       part(({ segments, numbers: all }) => [
-        ...segments.map(segmentPanel),
+        ...segments.map((each) => segmentPanel(each, source("segments", "segments.n_none"))),
         all.length
           ? panel(
               "Numbers",
@@ -124,7 +142,10 @@ export async function topic(context) {
               {
                 id: "numbers",
                 note: "Of this topic's messages",
-                exports: { rows: () => rowsOf(all, "field", "count", "min", "mean", "max", "mean_of_all") },
+                exports: {
+                  query: source("numbers", "numbers.bins"),
+                  rows: () => rowsOf(all, "field", "count", "min", "mean", "max", "mean_of_all"),
+                },
               },
               numbers(all),
             )
@@ -136,6 +157,7 @@ export async function topic(context) {
           ? theirTopics(
               known.data.filter((each) => each.parent_id === id),
               field,
+              ["/v1/topics", { ...wanted, level: 0, limit: 1000 }, ["data"]],
             )
           : panel(
               "What it came from and became",
@@ -144,6 +166,7 @@ export async function topic(context) {
                 id: "lineage",
                 note: "At each fit of the topics, by the texts shared",
                 exports: {
+                  query: source("lineage"),
                   rows: () =>
                     rowsOf(
                       one.lineage,
@@ -188,14 +211,14 @@ export async function topic(context) {
   );
 }
 
-function segmentPanel({ field, values, n_rest, n_none }) {
+function segmentPanel({ field, values, n_rest, n_none }, query) {
   return panel(
     `By ${field}`,
     "half",
     {
       id: `segment-${field}`,
       note: "Beside all messages",
-      exports: { rows: () => rowsOf(values, "value", "size", "share", "share_of_all") },
+      exports: { query, rows: () => rowsOf(values, "value", "size", "share", "share_of_all") },
     },
     table(
       [
@@ -212,11 +235,11 @@ function segmentPanel({ field, values, n_rest, n_none }) {
 }
 
 // What a theme consists of.
-const theirTopics = (topics, field) =>
+const theirTopics = (topics, field, query) =>
   panel(
     "Its topics",
     "",
-    { id: "topics", exports: { rows: () => rowsOf(topics, "topic_id", "label", "size", "share") } },
+    { id: "topics", exports: { query, rows: () => rowsOf(topics, "topic_id", "label", "size", "share") } },
     table(
       [
         {
@@ -237,7 +260,8 @@ const theirTopics = (topics, field) =>
     ),
   );
 
-const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
+const tile = (name, query, value) =>
+  h("div", { class: "tile" }, h("dt", {}, name, queryButton(name, ...query)), h("dd", {}, value));
 
 const unknown = () =>
   h(
