@@ -22,13 +22,13 @@ Run = Callable[[str], dict[str, Rows]]
 def run_sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """What runs a text that the API gave for `format=sql`, and returns the rows of each part by its name."""
     folder = tmp_path_factory.mktemp("duckdb")
-    _put_delta(folder)
+    put_delta(folder)
     # With one thread: DuckDB 1.5 has a race in windows over few rows (its issue 22846).
     with duckdb.connect(config={"extension_directory": str(folder), "threads": 1}) as opened:
         yield lambda text: _run(opened, text)
 
 
-def _put_delta(folder: Path) -> None:
+def put_delta(folder: Path) -> None:
     """After this call DuckDB finds its extension `delta` in `folder`, where it keeps what it fetched."""
     version = f"v{duckdb.__version__}"
     source = Path(str(files("duckdb_extension_delta"))) / "extensions" / version / "delta.duckdb_extension"

@@ -5,6 +5,10 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -14,7 +18,7 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.duck import Rows, Run, run_sql
+from tests.duck import Rows, Run, put_delta, run_sql
 from tests.read.conftest import CHATS, SESSIONS, Api, read_app, write_lake
 from turret_api.read.engine.question import Question
 from turret_api.read.http.questions import JOURNEYS, READ
@@ -406,3 +410,17 @@ def test_any_name_of_a_field_is_a_name_and_no_statement(tmp_path: Path, run_sql:
     assert answer["n_messages"] == len(sent)
     check_totals(answer, parts["totals"])
     check_rows(answer["data"], parts["data"], OF_TOPIC)
+
+
+def test_the_example_of_the_docs_runs_as_it_stands(api: Api, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "read.md").read_text()
+    found = re.search(r"<!-- run: show the query -->\n```python\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    put_delta(tmp_path / ".duckdb" / "extensions")
+    (tmp_path / "topics.sql").write_text(statements(api, "/v1/topics"))
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    told = subprocess.run(
+        [sys.executable, "-c", found[1]], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert told.returncode == 0, told.stderr
+    assert "messages_per_day" in told.stdout and "Parcel tracking" in told.stdout

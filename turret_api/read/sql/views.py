@@ -94,8 +94,8 @@ SELECT * FROM {steps}{"" if filters.has_moves else " WHERE NOT is_move"}""",
         "visits: runs of consecutive messages of a session with one topic",
         f"""
 WITH changes AS (
-    SELECT *, topic_id IS DISTINCT FROM lag(topic_id) OVER in_session AS begins
-    FROM {walked} WINDOW in_session AS (PARTITION BY session_id ORDER BY place)
+    SELECT *, topic_id IS DISTINCT FROM lag(topic_id) OVER (PARTITION BY session_id ORDER BY place) AS begins
+    FROM {walked}
 ), numbered AS (
     SELECT *, sum(begins::INTEGER) OVER (PARTITION BY session_id ORDER BY place) - 1 AS visit FROM changes
 )
@@ -106,9 +106,13 @@ FROM numbered GROUP BY session_id, visit""",
     views[f"{prefix}session_moves"] = (
         "moves from visit to visit, from `start` to each session's first visit and from its last to `end`",
         f"""
-SELECT session_id, coalesce(lag(topic_id) OVER in_session, {text(START)}) AS from_topic, topic_id AS to_topic,
-    date_diff('microsecond', lag(ended_at) OVER in_session, started_at) / 1e6 AS gap_s, started_at AS moved_at
-FROM {visits} WINDOW in_session AS (PARTITION BY session_id ORDER BY visit)
+SELECT session_id, coalesce(before, {text(START)}) AS from_topic, topic_id AS to_topic,
+    date_diff('microsecond', left_at, started_at) / 1e6 AS gap_s, started_at AS moved_at
+FROM (  -- No named window: DuckDB 1.5 takes those of two views for one.
+    SELECT *, lag(topic_id) OVER (PARTITION BY session_id ORDER BY visit) AS before,
+        lag(ended_at) OVER (PARTITION BY session_id ORDER BY visit) AS left_at
+    FROM {visits}
+)
 UNION ALL
 SELECT session_id, arg_max(topic_id, visit), {text(END)}, NULL, max(ended_at) FROM {visits} GROUP BY session_id""",
     )
@@ -223,12 +227,12 @@ def _walked(steps: str, filters: Filters) -> str:
     return f"""
 SELECT * REPLACE (coalesce(
     -- A move of conversation is part of the visit before it, at a session's start of the one after.
-    last_value(CASE WHEN NOT is_move THEN topic_id END IGNORE NULLS) OVER before_it,
-    first_value(CASE WHEN NOT is_move THEN topic_id END IGNORE NULLS) OVER after_it,
+    last_value(CASE WHEN NOT is_move THEN topic_id END IGNORE NULLS)
+        OVER (PARTITION BY session_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
+    first_value(CASE WHEN NOT is_move THEN topic_id END IGNORE NULLS)
+        OVER (PARTITION BY session_id ORDER BY place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING),
     {text(ONLY_MOVES)}) AS topic_id)
-FROM {steps}
-WINDOW before_it AS (PARTITION BY session_id ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
-    after_it AS (PARTITION BY session_id ORDER BY place ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)"""
+FROM {steps}"""
 
 
 def with_topic(topic_id: str | None) -> str:
