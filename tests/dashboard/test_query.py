@@ -74,6 +74,5 @@ def test_the_dialog_fits_the_screen_and_reads_well_in_both_themes(served: Served
     assert box and box["x"] >= 0 and box["x"] + box["width"] <= width and box["height"] <= 800
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=f"/tmp/sqlduck/shot-{width}-{scheme}.png")
         found = page.evaluate("axe.run('dialog.query').then((r) => r.violations.map((v) => v.id))")
         assert found == []
