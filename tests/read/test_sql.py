@@ -25,7 +25,7 @@ from turret_api.read.http.questions import JOURNEYS, READ
 from turret_api.read.questions.of_field import OfField
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EVENTS, FRICTION, JOURNEY_STEPS, TOPIC_EDITS
+from turret_pipeline.lake.tables import EVENTS, FIELD_OUTCOMES, FRICTION, JOURNEY_STEPS, TOPIC_EDITS
 from turret_pipeline.semantics.friction import SIGNS
 
 __all__ = ["run_sql"]
@@ -70,6 +70,14 @@ def with_friction(lake: Lake) -> None:
     store.replace(lake, FRICTION, pl.DataFrame(rows, schema=FRICTION.schema), "shop")
 
 
+def with_outcomes(lake: Lake) -> None:
+    rows = [
+        {"project_id": "shop", "field": "plan", "decided_at": EDITED_AT, "better": None, "good": ["pro"]},
+        {"project_id": "shop", "field": "tokens", "decided_at": EDITED_AT, "better": "lower", "good": None},
+    ]
+    store.replace(lake, FIELD_OUTCOMES, pl.DataFrame(rows, schema=FIELD_OUTCOMES.schema), "shop")
+
+
 @pytest.fixture(scope="module")
 def apis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Api]]:
     """The API over a lake with friction and with one of `EDITS`, each written once."""
@@ -81,6 +89,7 @@ def apis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], A
             write_lake(lake, "shop", SAID)
             write_lake(lake, "other", SESSIONS)
             with_friction(lake)
+            with_outcomes(lake)
             if EDITS[name]:
                 store.replace(lake, TOPIC_EDITS, edits(*EDITS[name]), "shop")
             return Api(lake, opened.enter_context(TestClient(read_app(lake))))
@@ -216,7 +225,7 @@ def check_numbers(told: dict[str, Any], row: dict[str, Any]) -> None:
         assert same(value, row[f"quantiles.{share}"])
 
 
-OF_TOPIC = {"trend", "lineage"}
+OF_TOPIC = {"trend", "lineage", "number"}
 
 
 def check_days(told: list[dict[str, Any]], counted: Rows) -> None:
@@ -236,6 +245,15 @@ def test_topics(edited: Api, run_sql: Run, filters: str) -> None:
     check_rows(answer["messages_per_day"], parts["messages_per_day"])
     check_totals(answer, parts["totals"])
     check_days(answer["data"], parts["trend.days"])
+    answer, parts = asked_both(edited, run_sql, "/v1/topics?number=tokens", FILTERS[filters])
+    sums = {row.pop("topic_id"): row for row in parts["number"]}
+    nothing = {"sum": 0, "mean": None, "median": None, "n": 0}
+    for told, counted in [
+        (answer["number"]["all"], sums[None]),
+        (answer["number"]["unassigned"], sums.get("unassigned", nothing)),
+        *((row["number"], sums.get(row["topic_id"], nothing)) for row in answer["data"]),
+    ]:
+        check_rows([told], [counted])
 
 
 @each_case
@@ -253,7 +271,7 @@ def test_one_topic(edited: Api, run_sql: Run, filters: str) -> None:
         assert [each["field"] for each in answer["numbers"]] == [row["field"] for row in parts["numbers"]]
         for told, row in zip(answer["numbers"], parts["numbers"], strict=True):
             check_numbers(told, row)
-            assert same(told["mean_of_all"], row["mean_of_all"])
+            assert same(told["mean_of_all"], row["mean_of_all"]) and same(told["sum"], row["sum"])
             check_rows(
                 [{"field": told["field"], **each} for each in told["bins"]],
                 [each for each in parts["numbers.bins"] if each["field"] == told["field"]],
@@ -296,7 +314,7 @@ def test_events_fields_edits_and_fits(edited: Api, run_sql: Run) -> None:
     answer, parts = asked_both(edited, run_sql, "/v1/fields", {})
     texts = ("examples", "values", "quantiles", "bins")
     rows = [row | {name: row[name] and json.loads(row[name]) for name in texts} for row in parts["data"]]
-    check_rows(answer["data"], rows, {"failure"})
+    check_rows(answer["data"], rows, {"failure", "outcome"})
     for path in ("/v1/fields/history?field=prompt", "/v1/topics/edits?limit=2", "/v1/topics/fits"):
         answer, parts = asked_both(edited, run_sql, path, {})
         check_rows(answer["data"], parts["data"])
@@ -349,10 +367,30 @@ def test_sessions_behind_an_edge(edited: Api, run_sql: Run, filters: str) -> Non
         "from_topic=t_refund",
         "to_topic=end&friction=any",
         "from_topic=t_parcel&to_topic=t_refund&friction=repeated",
+        "from_topic=t_parcel&outcome=plan",
+        "to_topic=t_refund&friction=any&outcome=tokens",
     ):
         answer, parts = asked_both(edited, run_sql, f"/v1/journeys/sessions?{asked}", FILTERS[filters])
         check_rows(answer["data"], parts["data"])
         check_totals(answer, parts["totals"])
+
+
+LEFT_TO_TESTS = {"low", "high", "superiority", "p_value", "q_value", "effect"}
+
+
+@each_case
+def test_outcomes(edited: Api, run_sql: Run, filters: str) -> None:
+    for asked in ("outcome=plan", "outcome=tokens", "outcome=tokens&topic_id=t_refund"):
+        answer, parts = asked_both(edited, run_sql, f"/v1/outcomes?limit=1000&{asked}", FILTERS[filters])
+        check_totals(answer, parts["totals"])
+
+        def by_thing(rows: Rows) -> Rows:
+            return sorted(rows, key=lambda row: (row["kind"], *(row[name] or "" for name in THING)))
+
+        check_rows(by_thing(answer["data"]), by_thing(parts["data"]), LEFT_TO_TESTS)
+
+
+THING = ("topic_id", "from", "to", "sign")
 
 
 @pytest.mark.parametrize("edited", ["none", "merged"], indirect=True)
@@ -369,7 +407,7 @@ def test_one_session(edited: Api, run_sql: Run) -> None:
         check_rows(sorted(told, key=lambda row: (row["event_id"], row["sign"])), parts["data.signs"])
 
 
-NO_SQL: set[str] = set()
+NO_SQL = {"/digest", "/topics/notes", "/topics/{topic_id}/notes"}
 """Routes whose answers have no SQL yet."""
 
 

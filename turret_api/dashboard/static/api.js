@@ -31,10 +31,15 @@ export function get(path, query = {}) {
   return answers.get(address);
 }
 
+// As `get`, but never from what is known.
+export const getAnew = (path) => ask("GET", path);
 export const patch = (path, body) => ask("PATCH", path, body);
 export const post = (path, body) => ask("POST", path, body);
 export const put = (path, body) => ask("PUT", path, body);
 export const remove = (path) => ask("DELETE", path);
+
+// An answer in words.
+export const text = async (path, query) => (await send("GET", addressOf(path, query))).text();
 
 async function ask(method, address, body) {
   const answer = await send(method, address, body);
@@ -75,9 +80,6 @@ export async function list(path, query = {}) {
   }
   return { ...first, data, next: null };
 }
-
-// An answer that is plain text.
-export const text = async (address) => (await send("GET", address)).text();
 
 const MOST_PAGES = 100;
 

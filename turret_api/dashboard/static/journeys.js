@@ -1,10 +1,10 @@
 // Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, as funnels, where
-// they meet with friction, of two segments side by side, and over the sessions of a user.
+// they meet with friction, what precedes a good or bad outcome, of two segments side by side, and over the sessions of a user.
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
 import { compare } from "./compare.js";
-import { askedJourneys, freshness, isOfThemes, loadTopics, node, pageHead, tabs, withLevel } from "./data.js";
+import { askedJourneys, freshness, isOfThemes, loadTopics, node, nothing, pageHead, tabs, withLevel } from "./data.js";
 import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { depthFor, flow, loadPaths, pathsQuery, rank } from "./flow.js";
@@ -13,17 +13,19 @@ import { friction } from "./friction.js";
 import { funnel } from "./funnel.js";
 import { graph } from "./graph.js";
 import { sessionsBehind } from "./moved.js";
+import { outcomes } from "./outcomes.js";
 import { later, panel } from "./panel.js";
 import { paths } from "./paths.js";
 import { returns } from "./returns.js";
 import { movesTable, shareBar, table } from "./tables.js";
 
-const VIEWS = { flow: moves, paths, funnel, friction, compare, returns };
+const VIEWS = { flow: moves, paths, funnel, friction, outcomes, compare, returns };
 const TITLES = {
   flow: "Moves",
   paths: "Paths",
   funnel: "Funnel",
   friction: "Friction",
+  outcomes: "Outcomes",
   compare: "Compare",
   returns: "Returns",
 };
@@ -57,7 +59,7 @@ export async function journeys(given) {
       Object.entries(TITLES).map(([key, title]) => [
         key,
         title,
-        here({ view: key === "flow" ? null : key, move: null }),
+        here({ view: key === "flow" ? null : key, move: null, with: null }),
       ]),
     ),
     withFilters(context, VIEWS[current](context, topics, found)),
@@ -92,7 +94,7 @@ function moves(context, topics, found) {
             "Where sessions go",
             "",
             { id: "journeys" },
-            h("p", { class: "empty" }, "No sessions for these filters."),
+            nothing(query, "sessions", "No sessions yet: journeys follow with the next build."),
           );
         const opened = query.getAll("more").map(Number);
         const shown =

@@ -1,13 +1,13 @@
 // "Show the query": the SQL that counts what a panel shows, to be run on the lake by DuckDB.
 
-import { addressOf, text } from "./api.js";
+import { text } from "./api.js";
 import { h } from "./dom.js";
 
 const PART = /^-- part: (.*)$/m;
 
 // Opens a dialog with the SQL of the answer to a path and query of the API, of those `parts` of it that are named (none: all).
 export async function showQuery(title, path, query, parts = []) {
-  const sql = only(await text(addressOf(path, { ...query, format: "sql" })), parts);
+  const sql = only(await text(path, { ...query, format: "sql" }), parts);
   const code = h("pre", { class: "code", tabindex: "0", role: "region", "aria-label": "SQL" }, sql);
   const told = h("span", { class: "fine", role: "status" });
   const copy = async () => {

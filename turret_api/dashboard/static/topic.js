@@ -8,8 +8,11 @@ import { exampleButton } from "./definition.js";
 import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
+import { annotated, annotations, topicNotes } from "./notes.js";
+import { outcomesOfTopic } from "./outcomes.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { queryButton } from "./query.js";
+import { sumChoice } from "./sums.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
@@ -51,11 +54,12 @@ export async function topic(context) {
       context,
       h(
         "dl",
-        { class: "tiles four" },
+        { class: query.get("number") ? "tiles" : "tiles four" },
         tile("Messages", source("topic"), count(one.size)),
         tile("Of all messages", source("topic"), percent(one.share)),
         tile("Last 7 days", source("topic"), change(one.change, isMarked(one))),
         tile("First seen", source("topic"), one.first_seen ? day(one.first_seen) : "–"),
+        query.get("number") ? sumTile(query.get("number"), whole, source("numbers")) : null,
       ),
       panel(
         "Messages a day",
@@ -64,18 +68,27 @@ export async function topic(context) {
           id: "series",
           exports: { picture: true, query: source("series"), rows: rows("series", "date", "size", "share") },
         },
-        part(
-          ({ series, label }) =>
+        later(
+          Promise.all([whole, annotations()]),
+          ([{ series, label }, marks]) =>
             series.length
-              ? picture(
-                  `Messages a day of ${label}`,
-                  "short",
-                  volume(series.map((each) => ({ date: each.date, count: each.size }))),
-                )
+              ? [
+                  picture(
+                    `Messages a day of ${label}`,
+                    "short",
+                    volume(
+                      series.map((each) => ({ date: each.date, count: each.size })),
+                      "messages",
+                      marks,
+                    ),
+                  ),
+                  annotated(marks, series, again),
+                ]
               : h("p", { class: "empty" }, "No messages for these filters."),
           132,
         ),
       ),
+      isMove(id) ? null : topicNotes(id, field, again),
       panel(
         "What comes before",
         "half",
@@ -94,6 +107,7 @@ export async function topic(context) {
         },
         part(({ after }) => moves(after, field, "After")),
       ),
+      isMove(id) ? null : outcomesOfTopic(one, context.fields.data, wanted),
       panel(
         "Typical messages",
         "half",
@@ -141,13 +155,13 @@ export async function topic(context) {
               "",
               {
                 id: "numbers",
-                note: "Of this topic's messages",
+                note: ["Of this topic's messages ", sumChoice(context.fields, query.get("number"))],
                 exports: {
                   query: source("numbers", "numbers.bins"),
-                  rows: () => rowsOf(all, "field", "count", "min", "mean", "max", "mean_of_all"),
+                  rows: () => rowsOf(all, "field", "count", "sum", "min", "mean", "max", "mean_of_all"),
                 },
               },
-              numbers(all),
+              numbers(all, query.get("number")),
             )
           : null,
       ]),
@@ -263,6 +277,19 @@ const theirTopics = (topics, field, query) =>
 const tile = (name, query, value) =>
   h("div", { class: "tile" }, h("dt", {}, name, queryButton(name, ...query)), h("dd", {}, value));
 
+// What the chosen number field comes to over the topic's messages.
+const sumTile = (field, whole, query) =>
+  h(
+    "div",
+    { class: "tile", id: "sum" },
+    h("dt", {}, `${field}, in all`, queryButton(`${field}, in all`, ...query)),
+    h(
+      "dd",
+      {},
+      later(whole, ({ numbers: all }) => measure(all.find((each) => each.field === field)?.sum ?? 0), 30),
+    ),
+  );
+
 const unknown = () =>
   h(
     "div",
@@ -330,7 +357,8 @@ const without = (n_rest, n_none) =>
       )
     : null;
 
-function numbers(all) {
+// `chosen`: the field that stands first, if one is to be added up.
+function numbers(all, chosen) {
   const quantile = (share) => (number) => measure(number.quantiles?.[share]);
   return table(
     [
@@ -344,14 +372,15 @@ function numbers(all) {
           ),
       },
       { title: "Messages", cls: "number", cell: (number) => count(number.count) },
+      { title: "Sum", cls: "number", cell: (number) => measure(number.sum) },
       { title: "Mean", cls: "number", cell: (number) => measure(number.mean) },
       { title: "Mean of all", cls: "number muted", cell: (number) => measure(number.mean_of_all) },
       { title: "5%", cls: "number", cell: quantile("0.05") },
       { title: "Median", cls: "number", cell: quantile("0.5") },
       { title: "95%", cls: "number", cell: quantile("0.95") },
     ],
-    all,
-    { label: "Numbers" },
+    all.toSorted((a, b) => (b.field === chosen) - (a.field === chosen)),
+    { label: "Numbers", attributes: (number) => ({ "data-field": number.field }) },
   );
 }
 

@@ -25,7 +25,8 @@ Form = Annotated[
     Format,
     Query(
         alias="format",
-        description="csv and parquet give the list alone, as a file; sql: statements that count the same in DuckDB",
+        description="csv and parquet give the list alone, as a file; sql, statements that count the same in DuckDB; "
+        "text and markdown, the digest",
     ),
 ]
 AsOf = Annotated[

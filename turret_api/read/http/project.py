@@ -13,11 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts import AccountError, Accounts, Key
+from turret_api.accounts.store import MOST_OF_A_NAME
 from turret_api.auth import Gate, KeyFirst, Principal
-from turret_api.errors import NotFoundError, UnavailableError
-from turret_api.freshness import Freshness
+from turret_api.errors import NotFoundError, UnavailableError, invalid
+from turret_api.freshness import Freshness, Wait
 from turret_api.read.engine.library import Library
-from turret_pipeline.lake.tables import BUILDS, TABLES
+from turret_api.read.views.building import progress_of
+from turret_pipeline.lake.damage import DamageError
+from turret_pipeline.lake.tables import BUILDS, EVENTS, TABLES
 
 
 class Model(BaseModel):
@@ -53,6 +56,15 @@ class Project(Model):
     tables: list[TableBuild] = Field(description="those that were built at least once")
 
 
+class Building(Model):
+    """How far the project's events have come on their way into the tables."""
+
+    n_received: int = Field(description="events in the lake, sent or imported")
+    n_events: int = Field(description="of them, in the table of events")
+    n_texts: int = Field(description="distinct texts of these events' text fields")
+    n_embedded: int = Field(description="of these texts, with a vector; topics follow once all have one")
+
+
 class ProjectFreshness(Model):
     """How long the project's events have waited until they are in all tables."""
 
@@ -61,6 +73,7 @@ class ProjectFreshness(Model):
     late_after_s: float = Field(description="seconds that events may wait (`TURRET_LATE_SECONDS`)")
     waiting_since: dt.datetime | None = Field(description="since when the first of them waits; null: all are there")
     reason: str | None = Field(description="what is damaged, or where events wait, in words; null: none does")
+    building: Building | None = Field(description="how far events that wait have come; null: none waits, or all have")
 
 
 class KeyRow(Model):
@@ -70,6 +83,8 @@ class KeyRow(Model):
     scope: str
     hint: str = Field(description="the key's first characters")
     created_at: dt.datetime
+    name: str | None = Field(description="what it is for, or whose it is; null: it has no name")
+    last_used_at: dt.datetime | None = Field(description="to about a minute; null: never, or before version 0.2")
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None
     is_current: bool = Field(description="whether it is the key of this very request")
@@ -89,6 +104,9 @@ class KeyChoice(Model):
         description="write: send events; read: read; admin: read and change settings"
     )
     days: int | None = Field(default=None, description="days until the key expires; null: never", ge=1, le=36_500)
+    name: str | None = Field(
+        default=None, description="what it is for, or whose it is", min_length=1, max_length=MOST_OF_A_NAME
+    )
 
 
 class NewKey(Model):
@@ -96,6 +114,7 @@ class NewKey(Model):
 
     key_id: str
     scope: str
+    name: str | None
     key: str = Field(description="the key; it cannot be shown again")
     expires_at: dt.datetime | None
 
@@ -132,6 +151,7 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
             late_after_s=freshness.late_s,
             waiting_since=waits[0].since_utc if waits else None,
             reason=words[0] if words else None,
+            building=_building(library, principal.project_id, waits),
         )
 
     @router.get("/keys", response_model=Keys)
@@ -146,7 +166,10 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
         """Make a key. This answer is the only one that ever shows it."""
         expires_at = None if choice.days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=choice.days)
         with _reached(accounts):
-            made = accounts.create_key(principal.project_id, choice.scope, expires_at)
+            try:
+                made = accounts.create_key(principal.project_id, choice.scope, expires_at, choice.name)
+            except AccountError as error:
+                raise invalid(f"{str(error).capitalize()}.", field="name") from None
         return NewKey.model_validate(made)
 
     @router.delete("/keys/{key_id}", response_model=KeyRow)
@@ -169,12 +192,27 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
     return router
 
 
+def _building(library: Library, project_id: str, waits: list[Wait]) -> Building | None:
+    """Return how far the project's events have come; None: none waits, all have come there, or that cannot be told."""
+    if not waits:
+        return None
+    do_parts_wait = any(wait.table == EVENTS.name for wait in waits)
+    try:
+        with library.working():
+            found = progress_of(library.snapshot(project_id), do_parts_wait=do_parts_wait)
+    except (OSError, DamageError, UnavailableError):
+        return None
+    return None if found.is_done else Building.model_validate(found)
+
+
 def _row(key: Key, principal: Principal) -> KeyRow:
     return KeyRow(
         key_id=key.key_id,
         scope=key.scope,
         hint=key.hint,
         created_at=key.created_at,
+        name=key.name,
+        last_used_at=key.last_used_at,
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
         is_current=key.key_id == principal.key_id,

@@ -17,6 +17,8 @@ MEDIA = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
     "sql": "text/plain; charset=utf-8",
+    "text": "text/plain; charset=utf-8",
+    "markdown": "text/markdown; charset=utf-8",
 }
 _PACKED = "-gzip"
 _VARY = "X-API-Key, X-Project, Cookie, Accept-Encoding"

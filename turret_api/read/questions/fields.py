@@ -18,11 +18,20 @@ from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, docu
 from turret_api.read.questions.pages import Listed
 from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.queries import Queries
+from turret_api.read.views.messages import choose_field
 from turret_api.read.views.numbers import Bin
-from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES, LEFT_OUT_FIELDS
+from turret_api.read.views.outcomes import OutcomeOfField, described, marked_outcomes
+from turret_api.read.views.overrides import FieldType, overrides_of
+from turret_pipeline.lake.tables import (
+    FIELD_FAILURES,
+    FIELD_HISTORY,
+    FIELD_OUTCOMES,
+    FIELD_OVERRIDES,
+    FIELD_TYPES,
+    LEFT_OUT_FIELDS,
+)
 from turret_pipeline.semantics.failures import failed_fields
-
-FieldType = Literal["text", "enum", "number", "other"]
+from turret_pipeline.semantics.outcomes import Outcome
 
 
 class ValueCount(TypedDict):
@@ -45,6 +54,7 @@ class FieldRow(TypedDict):
     reason: str
     failure: Annotated[str | None, Meaning("why a build could not profile, embed or fit it; null: it could")]
     personal: Annotated[bool, Meaning("whether the values are names, postal or e-mail addresses of people")]
+    outcome: Annotated[OutcomeOfField | None, Meaning("how it tells how well a session went; null: it is not marked")]
     n_events: int
     n_null: int
     n_distinct: int
@@ -71,6 +81,9 @@ class Fields(Answer):
     """Every field of a project that has a type, in order of its name."""
 
     data: list[FieldRow] = dataclasses.field(default_factory=list)
+    default_field: Annotated[
+        str | None, Meaning("the text field that answers are about where a request names none; null: there is none yet")
+    ] = None
     left_out: Annotated[LeftOut | None, Meaning("fields without a type; null: every field has one")] = None
     built_at: BuiltAt = None
     next: Next = None
@@ -100,13 +113,14 @@ class FieldHistory(Answer):
 class AllFields(Listed):
     """Which fields does the project have, and of which type is each?"""
 
-    tables = (FIELD_TYPES, FIELD_OVERRIDES, FIELD_FAILURES, LEFT_OUT_FIELDS)
+    tables = (FIELD_TYPES, FIELD_OVERRIDES, FIELD_OUTCOMES, FIELD_FAILURES, LEFT_OUT_FIELDS)
     answers = Fields
 
     def answer(self, snapshot: Snapshot) -> Fields:
         """Return a page of the fields."""
         data, following = self.page(list_fields(snapshot))
-        return Fields(data, left_out(snapshot), snapshot.built_at(FIELD_TYPES), following)
+        default = choose_field(snapshot, None)
+        return Fields(data, default, left_out(snapshot), snapshot.built_at(FIELD_TYPES), following)
 
     def queries(self, snapshot: Snapshot) -> Queries:
         """Return the SQL of the fields: their types, their counts, and what the pipeline found in their values."""
@@ -164,12 +178,11 @@ ORDER BY 1 DESC LIMIT {self.limit} OFFSET {self.offset}"""
 
 def list_fields(snapshot: Snapshot) -> list[FieldRow]:
     """Return every field in order of its name; an override shows at once, `pending` until the tables follow it."""
-    overrides = snapshot.scan(FIELD_OVERRIDES).sort("decided_at", maintain_order=True).collect()
-    last = overrides.unique("field", keep="last", maintain_order=True)
-    chosen: dict[str, FieldType | None] = dict(last.select("field", "type").iter_rows())
+    chosen, outcomes = overrides_of(snapshot), marked_outcomes(snapshot)
     found = snapshot.scan(FIELD_TYPES).sort("field").collect().iter_rows(named=True)
     failures = failures_of(snapshot)
-    return [field_row(each, chosen.get(each["field"]), failures.get(each["field"])) for each in found]
+    names = ((each, each["field"]) for each in found)
+    return [field_row(each, chosen.get(name), failures.get(name), outcomes.get(name)) for each, name in names]
 
 
 def left_out(snapshot: Snapshot) -> LeftOut | None:
@@ -199,10 +212,15 @@ def find_field(snapshot: Snapshot, field: str) -> dict[str, Any]:
     return found.row(0, named=True)
 
 
-def field_row(found: Mapping[str, Any], override: FieldType | None, failure: str | None = None) -> FieldRow:
+def field_row(
+    found: Mapping[str, Any],
+    override: FieldType | None,
+    failure: str | None = None,
+    outcome: Outcome | None = None,
+) -> FieldRow:
     """Return what is shown of a row of `FIELD_TYPES` while `override` is in force (None: no override).
 
-    failure: as in the row.
+    failure: as in the row. outcome: as which it is marked.
     """
     summary = orjson.loads(found["summary"])
     in_force = override or found["detected_type"]
@@ -216,6 +234,7 @@ def field_row(found: Mapping[str, Any], override: FieldType | None, failure: str
         "reason": found["reason"],
         "failure": failure,
         "personal": summary.get("personal", False),
+        "outcome": None if outcome is None else described(outcome, in_force, found["summary"]),
         "n_events": found["n_events"],
         "n_null": found["n_null"],
         "n_distinct": found["n_distinct"],

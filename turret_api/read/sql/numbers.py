@@ -33,3 +33,12 @@ WITH numbered AS (
 SELECT "from", "to",
     {STATISTICS}
 FROM moved GROUP BY "from", "to" ORDER BY ALL"""
+
+
+def number_sums(name: str) -> str:
+    """Return the statement of what the number field comes to for each topic, and (`topic_id` null) in all."""
+    return f"""
+SELECT topic_id, coalesce(sum(number), 0) AS sum, avg(number) AS mean, median(number) AS median, count(number) AS n
+FROM counted_steps AS step
+LEFT JOIN event_values ON event_values.event_id = step.event_id AND event_values.field = {text(name)}
+GROUP BY GROUPING SETS ((topic_id), ()) ORDER BY topic_id NULLS FIRST"""

@@ -18,9 +18,9 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.journeys.graph import Ends
 from turret_api.read.questions.journeys.statistics import share_of_groups
 from turret_api.read.questions.of_field import OfField
+from turret_api.read.sql.friction import signed_views
 from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.queries import Queries
-from turret_api.read.sql.views import field_views
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import signed_steps
@@ -116,17 +116,6 @@ class FrictionOfField(OfField):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of all signs, topics and moves."""
-        views = field_views(field, self.filters, self.level)
-        views["signed_steps"] = (
-            "the messages that pass, each with the topic of its visit and its signs of friction",
-            f"""
-SELECT step.session_id, step.place, step.topic_id, {"false" if self.filters.has_moves else "step.is_move"} AS is_move,
-    coalesce(found.signs, []) AS signs, found.signs IS NOT NULL AS has_friction
-FROM walked_steps AS step
-LEFT JOIN (
-    SELECT event_id, list(DISTINCT sign) AS signs FROM friction WHERE field = {literal(field)} GROUP BY event_id
-) AS found ON found.event_id = step.event_id""",
-        )
         return Queries(
             {
                 "data": _signs_sql(),
@@ -134,7 +123,7 @@ LEFT JOIN (
                 "moves": _moves_sql(self.limit),
                 "totals": "SELECT count(*) AS n_messages, count(DISTINCT session_id) AS n_sessions FROM signed_steps",
             },
-            views,
+            signed_views(field, self.filters, self.level),
             "Left out: the intervals (Wilson's, with as many messages as would, drawn one by one, vary as a share does "
             "whose messages come in sessions). They are computed from each session's counts.",
         )

@@ -185,7 +185,7 @@ SELECT field, count(*) AS n_none FROM valued_steps
 WHERE type = 'enum' AND topic_id = {topic} AND value IS NULL GROUP BY field ORDER BY field"""
         numbers = f"""
 WITH means AS (SELECT field, avg(number) AS mean_of_all FROM valued_steps GROUP BY field)
-SELECT field, mean_of_all,
+SELECT field, mean_of_all, sum(number) AS sum,
     {STATISTICS}
 FROM valued_steps JOIN means USING (field)
 WHERE type = 'number' AND topic_id = {topic} GROUP BY field, mean_of_all HAVING count(number) > 0 ORDER BY field"""
