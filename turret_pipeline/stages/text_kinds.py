@@ -36,7 +36,7 @@ def bring(task: Task) -> Outcome:
     Once vectors are made by another method, or without other shared frames, all rows are made anew. A text that the
     analysis fails on counts as one that is no move and says enough.
     """
-    unknown = {"move": None, "sureness": 0.0, "weight": 1.0}
+    unknown: dict[str, object] = {"move": None, "sureness": 0.0, "weight": 1.0}
     return bring_told(task, Telling(TEXT_KINDS, "the kind", unknown, _learn, CHUNK_TEXTS, keeps_models=True))
 
 

@@ -63,8 +63,14 @@ def scores_fit(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding
     """Scores lie between -1 and 1, those of negative texts not above 0, those of positive ones above it."""
     rows = store.scan(lake, TEXT_SENTIMENT, project_id).select("text_id", "sentiment", "score").sort("text_id")
     score = pl.col("score")
-    right = pl.when(pl.col("sentiment") == NEGATIVE).then(score <= 0).when(pl.col("sentiment") == POSITIVE)
-    right = right.then(score > 0).otherwise(pl.col("sentiment") == NEUTRAL) & score.is_between(-1, 1)
+    sounds_right = (
+        pl.when(pl.col("sentiment") == NEGATIVE)
+        .then(score <= 0)
+        .when(pl.col("sentiment") == POSITIVE)
+        .then(score > 0)
+        .otherwise(pl.col("sentiment") == NEUTRAL)
+    )
+    right = sounds_right & score.is_between(-1, 1)
     found = rows.collect()
     return finding(found, found.filter(~right.fill_null(False)))
 

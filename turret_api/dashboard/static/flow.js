@@ -19,8 +19,12 @@ const MORE = 15; // topics that a click on "Other topics" adds to a column
 export const depthFor = (wide) => Math.min(wide, innerWidth < 760 ? 2 : innerWidth < 1440 ? 3 : 4);
 
 // The paths of all sessions' first `depth` visits.
-export const loadPaths = (field, query, depth) =>
-  get("/v1/journeys/paths", { ...askedJourneys(field, query), topic_id: "start", depth, limit: MOST_PATHS });
+export const loadPaths = (field, query, depth) => get(...pathsQuery(field, query, depth));
+
+export const pathsQuery = (field, query, depth) => [
+  "/v1/journeys/paths",
+  { ...askedJourneys(field, query), topic_id: "start", depth, limit: MOST_PATHS },
+];
 
 export function rank(edges) {
   return [...edges].sort((a, b) => b.count - a.count || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1));

@@ -13,7 +13,10 @@ export function friction({ field, query }) {
   const wanted = askedJourneys(field, query),
     answer = get("/v1/friction", wanted),
     sign = SIGNS[query.get("sign")] ? query.get("sign") : "any";
-  const rows = (name, ...columns) => ({ rows: async () => rowsOf((await answer)[name], ...columns) });
+  const rows = (name, ...columns) => ({
+    rows: async () => rowsOf((await answer)[name], ...columns),
+    query: ["/v1/friction", wanted, [name]],
+  });
   return [
     panel(
       "Signs of friction",

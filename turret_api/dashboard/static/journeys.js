@@ -7,7 +7,7 @@ import { compare } from "./compare.js";
 import { askedJourneys, freshness, isOfThemes, loadTopics, node, nothing, pageHead, tabs, withLevel } from "./data.js";
 import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
-import { depthFor, flow, loadPaths, rank } from "./flow.js";
+import { depthFor, flow, loadPaths, pathsQuery, rank } from "./flow.js";
 import { count, percent, plural } from "./format.js";
 import { friction } from "./friction.js";
 import { funnel } from "./funnel.js";
@@ -106,7 +106,14 @@ function moves(context, topics, found) {
         return panel(
           "Where sessions go",
           "",
-          { id: "journeys", note: choose, exports: { picture: true } },
+          {
+            id: "journeys",
+            note: choose,
+            exports: {
+              picture: true,
+              query: paths ? pathsQuery(field, query, depthFor(4)) : ["/v1/journeys", { ...wanted, number }],
+            },
+          },
           shown,
           h("p", { class: "fine" }, words),
           shape === "flow" ? others(shown.folded, query.getAll("more")) : null,

@@ -5,11 +5,12 @@ import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
 import { asked, askedJourneys, fieldChooser, freshness, loadTopics, pageHead, topicLink, withLevel } from "./data.js";
 import { h, meter } from "./dom.js";
-import { flow, loadPaths, rank, depthFor } from "./flow.js";
+import { flow, loadPaths, pathsQuery, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { topicMap } from "./map.js";
 import { annotated, annotations } from "./notes.js";
 import { later, panel, rowsOf, skeleton } from "./panel.js";
+import { queryButton } from "./query.js";
 import { change, movesTable, topicsTable } from "./tables.js";
 
 export function overview({ texts, field, query, again }) {
@@ -18,11 +19,12 @@ export function overview({ texts, field, query, again }) {
   const counts = list("/v1/topics", wanted),
     topics = loadTopics(field, query),
     usage = get("/v1/usage"),
-    project = get("/v1/project");
+    project = get("/v1/project"),
+    totals = ["/v1/topics", wanted, ["totals"]];
   const leveled = withLevel(field, query),
     graph = leveled.then((known) => get("/v1/journeys", askedJourneys(field, known))),
     paths = leveled.then((known) => loadPaths(field, known, depthFor(3)));
-  const all = [topics, graph, paths];
+  const all = [topics, graph, paths, leveled];
   return h(
     "div",
     {},
@@ -42,7 +44,7 @@ export function overview({ texts, field, query, again }) {
       h(
         "dl",
         { class: "tiles" },
-        tile("n-messages", "Messages", counts, ({ n_messages, n_moves, messages_per_day: days }) => [
+        tile("n-messages", "Messages", totals, counts, ({ n_messages, n_moves, messages_per_day: days }) => [
           count(n_messages),
           n_moves
             ? `without ${count(n_moves)} moves`
@@ -50,15 +52,21 @@ export function overview({ texts, field, query, again }) {
               ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}`
               : null,
         ]),
-        tile("n-sessions", "Sessions", Promise.all([counts, graph]), ([{ n_messages }, { n_sessions }]) => [
-          count(n_sessions),
-          n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null,
-        ]),
-        tile("n-topics", "Topics", topics, (found) => [
+        tile(
+          "n-sessions",
+          "Sessions",
+          ["/v1/journeys", wanted, ["totals"]],
+          Promise.all([counts, graph]),
+          ([{ n_messages }, { n_sessions }]) => [
+            count(n_sessions),
+            n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null,
+          ],
+        ),
+        tile("n-topics", "Topics", ["/v1/topics", wanted, ["data"]], topics, (found) => [
           count(found.topics.length),
           found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null,
         ]),
-        tile("assigned", "With a topic", counts, ({ n_messages, n_unassigned }) => [
+        tile("assigned", "With a topic", totals, counts, ({ n_messages, n_unassigned }) => [
           percent(n_messages ? 1 - n_unassigned / n_messages : null),
           `${count(n_unassigned)} without`,
         ]),
@@ -69,7 +77,11 @@ export function overview({ texts, field, query, again }) {
         "two-thirds",
         {
           id: "volume",
-          exports: { rows: async () => rowsOf((await counts).messages_per_day, "date", "count"), picture: true },
+          exports: {
+            rows: async () => rowsOf((await counts).messages_per_day, "date", "count"),
+            picture: true,
+            query: ["/v1/topics", wanted, ["messages_per_day"]],
+          },
         },
         later(
           Promise.all([counts, annotations()]),
@@ -90,7 +102,11 @@ export function overview({ texts, field, query, again }) {
       panel(
         "What changes",
         "third",
-        { id: "trends", note: "Last 7 days", exports: { rows: async () => trendRows(await topics) } },
+        {
+          id: "trends",
+          note: "Last 7 days",
+          exports: { rows: async () => trendRows(await topics), query: ["/v1/topics", wanted] },
+        },
         later(topics, (found) => trends(found, field), 132),
       ),
       later(
@@ -111,7 +127,11 @@ export function overview({ texts, field, query, again }) {
                 panel(
                   "Topic map",
                   "narrow",
-                  { id: "map", note: "Near means alike", exports: { picture: true } },
+                  {
+                    id: "map",
+                    note: "Near means alike",
+                    exports: { picture: true, query: ["/v1/topics", wanted, ["data"]] },
+                  },
                   topicMap(found, null, field, { moves: false }),
                 ),
               ]
@@ -129,7 +149,7 @@ export function overview({ texts, field, query, again }) {
       ),
       later(
         Promise.all(all),
-        ([found, { edges }, answer]) =>
+        ([found, { edges }, answer, known]) =>
           edges.length
             ? [
                 panel(
@@ -138,7 +158,7 @@ export function overview({ texts, field, query, again }) {
                   {
                     id: "journeys",
                     note: h("a", { href: link("/journeys") }, "Explore journeys"),
-                    exports: { picture: true },
+                    exports: { picture: true, query: pathsQuery(field, known, depthFor(3)) },
                   },
                   flow(answer, found),
                 ),
@@ -192,7 +212,7 @@ export function opening() {
   );
 }
 
-const planTile = (usage) => tile("usage", "Plan", usage, plan);
+const planTile = (usage) => tile("usage", "Plan", null, usage, plan);
 
 const freshPanel = (project) =>
   panel(
@@ -211,12 +231,13 @@ const period = (found) =>
     ? `${day(found.messages_per_day[0].date)} – ${day(found.messages_per_day.at(-1).date)}`
     : "";
 
-function tile(id, title, answer, make) {
+// query: of `showQuery`; null: the number comes from no table of the lake.
+function tile(id, title, query, answer, make) {
   const part = (i, height) => later(answer.then(make), (parts) => parts.slice(i, i ? 3 : 1).reverse(), height);
   return h(
     "div",
     { class: "tile", id },
-    h("dt", {}, title),
+    h("dt", {}, title, query && queryButton(title, ...query)),
     h("dd", {}, part(0, 30)),
     h("dd", { class: "fine" }, part(1, 14)),
   );

@@ -206,7 +206,11 @@ function usage() {
       "",
       {
         id: "received",
-        exports: { rows: async () => rowsOf((await events).received_per_day, "date", "count"), picture: true },
+        exports: {
+          rows: async () => rowsOf((await events).received_per_day, "date", "count"),
+          picture: true,
+          query: ["/v1/events", {}, ["received_per_day"]],
+        },
         note: later(
           events.catch(() => null),
           (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""),

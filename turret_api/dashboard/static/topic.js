@@ -15,6 +15,7 @@ import { outcomesOfTopic } from "./outcomes.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { moodPanel, soundChoice } from "./mood.js";
 import { asksSound, withSound } from "./sentiment.js";
+import { queryButton } from "./query.js";
 import { sumChoice } from "./sums.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
@@ -24,7 +25,8 @@ export async function topic(context) {
   const wanted = asked(field, query),
     sounds = asksSound(query),
     spoken = { ...wanted, topic_id: id, ...(sounds ? { sentiment: sounds } : {}) };
-  const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted),
+  const path = `/v1/topics/${encodeURIComponent(id)}`,
+    whole = get(path, wanted),
     recent = get("/v1/messages", { ...spoken, limit: 25 });
   for (const each of [whole, recent]) each.catch(() => null);
   let one, known;
@@ -41,6 +43,7 @@ export async function topic(context) {
     (key, ...names) =>
     async () =>
       rowsOf((await whole)[key], ...names);
+  const source = (...parts) => [path, wanted, parts];
   const part = (make, height = 160) => later(whole, make, height);
   return h(
     "div",
@@ -58,16 +61,19 @@ export async function topic(context) {
       h(
         "dl",
         { class: query.get("number") ? "tiles" : "tiles four" },
-        tile("Messages", count(one.size)),
-        tile("Of all messages", percent(one.share)),
-        tile("Last 7 days", change(one.change, isMarked(one))),
-        tile("First seen", one.first_seen ? day(one.first_seen) : "–"),
-        query.get("number") ? sumTile(query.get("number"), whole) : null,
+        tile("Messages", source("topic"), count(one.size)),
+        tile("Of all messages", source("topic"), percent(one.share)),
+        tile("Last 7 days", source("topic"), change(one.change, isMarked(one))),
+        tile("First seen", source("topic"), one.first_seen ? day(one.first_seen) : "–"),
+        query.get("number") ? sumTile(query.get("number"), whole, source("numbers")) : null,
       ),
       panel(
         "Messages a day",
         "",
-        { id: "series", exports: { picture: true, rows: rows("series", "date", "size", "share") } },
+        {
+          id: "series",
+          exports: { picture: true, query: source("series"), rows: rows("series", "date", "size", "share") },
+        },
         later(
           Promise.all([whole, annotations()]),
           ([{ series, label }, marks]) =>
@@ -93,20 +99,29 @@ export async function topic(context) {
       panel(
         "What comes before",
         "half",
-        { id: "before", exports: { rows: rows("before", "topic_id", "label", "count", "share") } },
+        {
+          id: "before",
+          exports: { query: source("before"), rows: rows("before", "topic_id", "label", "count", "share") },
+        },
         part(({ before }) => moves(before, field, "Before")),
       ),
       panel(
         "What comes after",
         "half",
-        { id: "after", exports: { rows: rows("after", "topic_id", "label", "count", "share") } },
+        {
+          id: "after",
+          exports: { query: source("after"), rows: rows("after", "topic_id", "label", "count", "share") },
+        },
         part(({ after }) => moves(after, field, "After")),
       ),
       isMove(id) ? null : outcomesOfTopic(one, context.fields.data, wanted),
       panel(
         "Typical messages",
         "half",
-        { id: "examples", exports: { rows: () => [["text"], ...one.examples.map((text) => [text])] } },
+        {
+          id: "examples",
+          exports: { query: source("topic"), rows: () => [["text"], ...one.examples.map((text) => [text])] },
+        },
         h(
           "ul",
           { class: "quotes" },
@@ -116,7 +131,10 @@ export async function topic(context) {
       panel(
         "Topics like it",
         "half",
-        { id: "neighbours", exports: { rows: rows("neighbours", "topic_id", "label", "similarity") } },
+        {
+          id: "neighbours",
+          exports: { query: source("neighbours"), rows: rows("neighbours", "topic_id", "label", "similarity") },
+        },
         part(({ neighbours }) =>
           table(
             [
@@ -138,7 +156,7 @@ export async function topic(context) {
       ),
       answered(wanted, one, field),
       part(({ segments, numbers: all }) => [
-        ...segments.map(segmentPanel),
+        ...segments.map((each) => segmentPanel(each, source("segments", "segments.n_none"))),
         all.length
           ? panel(
               "Numbers",
@@ -146,7 +164,10 @@ export async function topic(context) {
               {
                 id: "numbers",
                 note: ["Of this topic's messages ", sumChoice(context.fields, query.get("number"))],
-                exports: { rows: () => rowsOf(all, "field", "count", "sum", "min", "mean", "max", "mean_of_all") },
+                exports: {
+                  query: source("numbers", "numbers.bins"),
+                  rows: () => rowsOf(all, "field", "count", "sum", "min", "mean", "max", "mean_of_all"),
+                },
               },
               numbers(all, query.get("number")),
             )
@@ -158,6 +179,7 @@ export async function topic(context) {
           ? theirTopics(
               known.data.filter((each) => each.parent_id === id),
               field,
+              ["/v1/topics", { ...wanted, level: 0, limit: 1000 }, ["data"]],
             )
           : panel(
               "What it came from and became",
@@ -166,6 +188,7 @@ export async function topic(context) {
                 id: "lineage",
                 note: "At each fit of the topics, by the texts shared",
                 exports: {
+                  query: source("lineage"),
                   rows: () =>
                     rowsOf(
                       one.lineage,
@@ -235,14 +258,14 @@ const answered = (wanted, { topic_id, level }, field) =>
     );
   });
 
-function segmentPanel({ field, values, n_rest, n_none }) {
+function segmentPanel({ field, values, n_rest, n_none }, query) {
   return panel(
     `By ${field}`,
     "half",
     {
       id: `segment-${field}`,
       note: "Beside all messages",
-      exports: { rows: () => rowsOf(values, "value", "size", "share", "share_of_all") },
+      exports: { query, rows: () => rowsOf(values, "value", "size", "share", "share_of_all") },
     },
     table(
       [
@@ -259,11 +282,11 @@ function segmentPanel({ field, values, n_rest, n_none }) {
 }
 
 // What a theme consists of.
-const theirTopics = (topics, field) =>
+const theirTopics = (topics, field, query) =>
   panel(
     "Its topics",
     "",
-    { id: "topics", exports: { rows: () => rowsOf(topics, "topic_id", "label", "size", "share") } },
+    { id: "topics", exports: { query, rows: () => rowsOf(topics, "topic_id", "label", "size", "share") } },
     table(
       [
         {
@@ -284,14 +307,15 @@ const theirTopics = (topics, field) =>
     ),
   );
 
-const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
+const tile = (name, query, value) =>
+  h("div", { class: "tile" }, h("dt", {}, name, queryButton(name, ...query)), h("dd", {}, value));
 
 // What the chosen number field comes to over the topic's messages.
-const sumTile = (field, whole) =>
+const sumTile = (field, whole, query) =>
   h(
     "div",
     { class: "tile", id: "sum" },
-    h("dt", {}, `${field}, in all`),
+    h("dt", {}, `${field}, in all`, queryButton(`${field}, in all`, ...query)),
     h(
       "dd",
       {},

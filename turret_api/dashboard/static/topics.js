@@ -172,6 +172,7 @@ function hits(data, name, field) {
 function mapPanel(all, texts, field, query, state, choose) {
   const seen = query.get("map")?.split(",").map(Number);
   const map = topicMap(all, texts, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null });
+  const source = ["/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS }];
   const rows = async () => {
     const columns = await texts;
     return [
@@ -183,7 +184,11 @@ function mapPanel(all, texts, field, query, state, choose) {
     panel: panel(
       "Map",
       "",
-      { id: "map", note: "Drag to move, scroll to zoom, click to open", exports: { picture: true, rows } },
+      {
+        id: "map",
+        note: "Drag to move, scroll to zoom, click to open",
+        exports: { picture: true, rows, query: source },
+      },
       map,
       legend(all, state, choose),
     ),

@@ -23,7 +23,11 @@ SIDES = ("a", "b")
 
 Form = Annotated[
     Format,
-    Query(alias="format", description="csv and parquet give the list alone, as a file; text and markdown, the digest"),
+    Query(
+        alias="format",
+        description="csv and parquet give the list alone, as a file; sql, statements that count the same in DuckDB; "
+        "text and markdown, the digest",
+    ),
 ]
 AsOf = Annotated[
     dt.datetime | None, Query(description="answer from the tables as they were at this time (while its files are kept)")

@@ -30,7 +30,9 @@ def _also(schema: dict[str, str], *media: str) -> Responses:
 
 
 FILES = _also({"type": "string", "format": "binary"}, MEDIA["csv"], MEDIA["parquet"])
+FILES[200]["content"] |= _also({"type": "string"}, MEDIA["sql"])[200]["content"]
 WORDS = _also({"type": "string"}, MEDIA["text"], MEDIA["markdown"])
+SQL = _also({"type": "string"}, MEDIA["sql"])
 
 
 def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Freshness) -> APIRouter:
@@ -45,7 +47,7 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Fresh
                 _endpoint(parse, replies, gate),
                 methods=["GET"],
                 response_model=kind.answers,
-                responses=FILES if kind.row() else WORDS if issubclass(kind.answers, Spoken) else {},
+                responses=FILES if kind.row() else WORDS if issubclass(kind.answers, Spoken) else SQL,
                 tags=[] if tag == "read" else [tag],
             )
     router.include_router(change_router(engine, gate))

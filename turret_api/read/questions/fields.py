@@ -16,6 +16,8 @@ from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, documented
 from turret_api.read.questions.pages import Listed
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries
 from turret_api.read.views.messages import choose_field
 from turret_api.read.views.numbers import Bin
 from turret_api.read.views.outcomes import OutcomeOfField, described, marked_outcomes
@@ -120,6 +122,31 @@ class AllFields(Listed):
         default = choose_field(snapshot, None)
         return Fields(data, default, left_out(snapshot), snapshot.built_at(FIELD_TYPES), following)
 
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the fields: their types, their counts, and what the pipeline found in their values."""
+        chosen = {
+            "chosen": (
+                "the type that a person chose for a field, last",
+                """
+SELECT field, type FROM field_overrides
+QUALIFY row_number() OVER (PARTITION BY field ORDER BY decided_at DESC) = 1 AND type IS NOT NULL""",
+            )
+        }
+        data = f"""
+SELECT field_types.field, coalesce(chosen.type, detected_type) AS type, detected_type,
+    chosen.type IS NOT NULL AS overridden,
+    coalesce(chosen.type, detected_type) <> field_types.type
+        OR (chosen.type IS NOT NULL) <> field_types.overridden AS pending,
+    confidence, reason, coalesce((summary -> '$.personal')::BOOLEAN, false) AS personal,
+    n_events, n_null, n_distinct,
+    summary -> '$.examples' AS examples, summary -> '$.values' AS values, (summary -> '$.n_rest')::BIGINT AS n_rest,
+    (summary -> '$.min')::DOUBLE AS min, (summary -> '$.max')::DOUBLE AS max, (summary -> '$.mean')::DOUBLE AS mean,
+    summary -> '$.quantiles' AS quantiles, summary -> '$.bins' AS bins
+FROM field_types LEFT JOIN chosen ON chosen.field = field_types.field
+ORDER BY field_types.field LIMIT {self.limit} OFFSET {self.offset}"""
+        left_out = "SELECT most, n_fields, examples FROM left_out_fields"
+        return Queries({"data": data, "left_out": left_out}, chosen)
+
 
 @dataclass(frozen=True)
 class HistoryOfField(Listed):
@@ -134,6 +161,19 @@ class HistoryOfField(Listed):
         """Return a page of the history; raise `NotFoundError` if the project has no such field."""
         data, following = self.page(_history(snapshot, self.field))
         return FieldHistory(self.field, data, snapshot.built_at(FIELD_TYPES), following)
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the history; raise `NotFoundError` if the project has no such field."""
+        find_field(snapshot, self.field)
+        data = f"""
+SELECT seen_to::TIMESTAMPTZ AS at, 'detection' AS by, type, confidence, reason
+FROM field_history WHERE field = {literal(self.field)}
+UNION ALL
+SELECT decided_at, 'person', type, NULL,
+    CASE WHEN type IS NULL THEN 'a person took the choice back' ELSE 'a person chose it' END
+FROM field_overrides WHERE field = {literal(self.field)}
+ORDER BY 1 DESC LIMIT {self.limit} OFFSET {self.offset}"""
+        return Queries({"data": data})
 
 
 def list_fields(snapshot: Snapshot) -> list[FieldRow]:

@@ -16,6 +16,11 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.literals import time
+from turret_api.read.sql.messages import FRAMES_LEFT_OUT, said_views
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import with_topic
 from turret_api.read.views.answers import messages_answered, with_answers
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, with_texts
@@ -96,6 +101,18 @@ class NewestMessages(OfField):
         shown = with_sentiment(snapshot, with_texts(snapshot, field, messages.head(self.limit)))
         data = message_rows(snapshot, field, shown)
         return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the messages."""
+        conditions = [with_topic(self.topic_id)]
+        if self.cursor is not None:
+            before, event_id = _read_cursor(self.cursor)
+            conditions.append(f"(timestamp, event_id) < ({time(before)}, {literal(event_id)})")
+        data = f"""
+SELECT event_id, session_id, user_id, name, timestamp, text, kind, shown_topic_id AS topic_id, topic_label, similarity
+FROM said WHERE {" AND ".join(conditions)}
+ORDER BY timestamp DESC, event_id DESC LIMIT {self.limit}"""
+        return Queries({"data": data}, said_views(field, self.filters, self.topic_id), FRAMES_LEFT_OUT)
 
 
 def message_rows(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> list[MessageRow]:

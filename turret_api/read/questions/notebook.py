@@ -14,6 +14,8 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, Meaning, Next, documented, typed_rows
 from turret_api.read.questions.pages import Listed
 from turret_api.read.questions.topics.topic import find_topic
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries, Views
 from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_of, views_of
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import ANNOTATIONS, SAVED_VIEWS
@@ -86,6 +88,14 @@ class AllAnnotations(Listed):
         wanted = found if self.kind is None else found.filter(pl.col("kind") == self.kind)
         return Annotations(*self.page(typed_rows(wanted, Annotation)))
 
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the annotations."""
+        kind = "" if self.kind is None else f"\nWHERE kind = {literal(self.kind)}"
+        data = f"""
+SELECT annotation_id, date, until, kind, text, author, written_at FROM in_force{kind}
+ORDER BY date, written_at, annotation_id LIMIT {self.limit} OFFSET {self.offset}"""
+        return Queries({"data": data}, _in_force("annotations", "annotation_id", "text"))
+
 
 @dataclass(frozen=True)
 class TopicNotes(Answer):
@@ -134,3 +144,21 @@ class AllViews(Listed):
         """Return a page of the saved views."""
         found = views_of(snapshot).rename({"decided_at": "changed_at"})
         return SavedViews(*self.page(typed_rows(found, SavedView)))
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the saved views."""
+        data = f"""
+SELECT view_id, name, address, author, written_at, decided_at AS changed_at FROM in_force
+ORDER BY lower(name), view_id LIMIT {self.limit} OFFSET {self.offset}"""
+        return Queries({"data": data}, _in_force("saved_views", "view_id", "name"))
+
+
+def _in_force(table: str, name: str, said: str) -> Views:
+    return {
+        "in_force": (
+            "the newest row of each, unless it takes it away",
+            f"""
+SELECT *, min(decided_at) OVER (PARTITION BY {name}) AS written_at FROM {table}
+QUALIFY row_number() OVER (PARTITION BY {name} ORDER BY decided_at DESC) = 1 AND {said} IS NOT NULL""",
+        )
+    }

@@ -109,9 +109,9 @@ def session_outcomes(snapshot: Snapshot, field: str, outcome: Outcome) -> pl.Dat
 
     def compute() -> pl.DataFrame:
         name = outcome.field
-        beside = {"number": name} if outcome.is_number else {"value": name}
-        steps = field_steps(snapshot, field, ALL_KINDS, 0, **beside)
-        (column,) = beside
+        column = "number" if outcome.is_number else "value"
+        number, value = (name, None) if outcome.is_number else (None, name)
+        steps = field_steps(snapshot, field, ALL_KINDS, 0, number=number, value=value)
         rows = steps.select("session", "timestamp", value=column).drop_nulls("value")
         others = pl.DataFrame() if _all_have_messages(snapshot, name, rows.height) else _others(snapshot, field, name)
         if not others.is_empty():

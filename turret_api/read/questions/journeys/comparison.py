@@ -18,8 +18,15 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.graph import Ends, Rest
-from turret_api.read.questions.journeys.statistics import difference_of_shares, differences_of_medians, p_values
+from turret_api.read.questions.journeys.statistics import (
+    LEAST_UNITS,
+    difference_of_shares,
+    differences_of_medians,
+    p_values,
+)
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.queries import Queries, Views
+from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.steps import field_visits, numbered
 from turret_api.read.views.topics import labels_of
 from turret_api.read.views.values import Segments
@@ -114,6 +121,34 @@ class ComparisonOfSegments(OfJourneys):
             {"edges": rest.height, "count": int(rest["a_count"].sum()) + int(rest["b_count"].sum())},
         )
 
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the counts of both sides, of all edges."""
+        views: Views = {}
+        for side, segments in zip(SIDES, (self.a, self.b), strict=True):
+            chosen = dataclasses.replace(self.filters, segments=self.filters.segments + segments)
+            views |= field_views(field, chosen, self.level, f"{side}_")
+        views |= value_views(field, [name for name, _ in (*self.filters.segments, *self.a, *self.b)])
+        views["in_both"] = (
+            "sessions with messages in both segments, which count on neither side",
+            """
+SELECT session_id FROM a_visits INTERSECT SELECT session_id FROM b_visits""",
+        )
+        views["compared_moves"] = (
+            "the moves of both sides",
+            "\nUNION ALL".join(
+                f"\nSELECT '{side}' AS side, * FROM {side}_session_moves"
+                " WHERE session_id NOT IN (SELECT session_id FROM in_both)"
+                for side in SIDES
+            ),
+        )
+        return Queries(
+            {"data": _edges_sql(), "totals": _TOTALS_SQL},
+            views,
+            "Left out: intervals, p-values and q-values. They are computed from these counts: Newcombe's interval and "
+            "Fisher's exact test (mid-p) of the sessions that make a move, Bonett and Price's interval and the test of "
+            "Mann and Whitney of their gaps, Benjamini and Hochberg over all of them.",
+        )
+
 
 def _labelled(edges: pl.DataFrame, labels: dict[str, str]) -> list[EdgeDifference]:
     found = []
@@ -185,3 +220,47 @@ def _gaps(sides: list[pl.DataFrame]) -> pl.DataFrame:
     found = differences_of_medians(pl.concat(frames).collect(), EDGE)
     named = {"difference": "gap_difference_s", "low": "gap_low_s", "high": "gap_high_s", "p_value": "gap_p_value"}
     return found.rename(named).cast(dict.fromkeys(EDGE, pl.String))
+
+
+_TOTALS_SQL = """
+SELECT count(DISTINCT session_id) FILTER (side = 'a') AS "n_sessions.a",
+    count(DISTINCT session_id) FILTER (side = 'b') AS "n_sessions.b",
+    (SELECT count(*) FROM in_both) AS n_sessions_in_both
+FROM compared_moves"""
+
+
+def _edges_sql() -> str:
+    of_side = ",\n    ".join(
+        f"""count(DISTINCT session_id) FILTER (side = '{side}') AS {side}_sessions,
+    count(DISTINCT session_id) FILTER (side = '{side}') / greatest(n_{side}, 1) AS {side}_share,
+    count(*) FILTER (side = '{side}') AS {side}_count,
+    nullif(count(*) FILTER (side = '{side}'), 0)
+        / sum(count(*) FILTER (side = '{side}')) OVER (PARTITION BY from_topic) AS {side}_probability,
+    median(gap_s) FILTER (side = '{side}') AS {side}_median_gap_s"""
+        for side in SIDES
+    )
+    return f"""
+WITH sides AS (
+    SELECT count(DISTINCT session_id) FILTER (side = 'a') AS n_a, count(DISTINCT session_id) FILTER (side = 'b') AS n_b
+    FROM compared_moves
+), counted AS (
+    SELECT from_topic, to_topic,
+    {of_side},
+    any_value(n_a) AS n_a, any_value(n_b) AS n_b
+    FROM compared_moves CROSS JOIN sides GROUP BY from_topic, to_topic, n_a, n_b
+), session_gaps AS (
+    SELECT side, from_topic, to_topic, session_id, median(gap_s) AS gap_s
+    FROM compared_moves WHERE gap_s IS NOT NULL GROUP BY side, from_topic, to_topic, session_id
+), gaps AS (
+    SELECT from_topic, to_topic,
+        median(gap_s) FILTER (side = 'a') - median(gap_s) FILTER (side = 'b') AS gap_difference_s
+    FROM session_gaps GROUP BY from_topic, to_topic
+    HAVING least(count(*) FILTER (side = 'a'), count(*) FILTER (side = 'b')) >= {LEAST_UNITS}
+)
+SELECT from_topic AS "from", to_topic AS "to",
+    [coalesce(one.label, from_topic), coalesce(other.label, to_topic)] AS labels,
+    counted.* EXCLUDE (from_topic, to_topic, n_a, n_b),
+    CASE WHEN n_a > 0 AND n_b > 0 THEN a_share - b_share END AS difference, gap_difference_s
+FROM counted LEFT JOIN gaps USING (from_topic, to_topic)
+LEFT JOIN labels AS one ON one.topic_id = from_topic LEFT JOIN labels AS other ON other.topic_id = to_topic
+ORDER BY a_count + b_count DESC, "from", to_topic"""

@@ -14,6 +14,10 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.outcomes import outcome_views
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views, now, value_views
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.outcomes import OUTCOME_SOURCES, outcome_in_force, session_outcomes
@@ -94,6 +98,49 @@ class SessionsOfEdge(OfJourneys):
         data = cast(list[EdgeSession], who.hstack(page.drop("session")).to_dicts())
         end = self.offset + self.limit
         return EdgeSessions(data, found.height, int(found["count"].sum()), after(end) if found.height > end else None)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the sessions."""
+        views = field_views(field, self.filters, self.level)
+        ends = {"from_topic": self.from_topic, "to_topic": self.to_topic}
+        conditions = [f"{end} = {now(topic)}" for end, topic in ends.items() if topic is not None]
+        outcome, late, went, value = None, "", "", "NULL::DOUBLE"
+        if self.outcome is not None:
+            outcome = outcome_in_force(snapshot, self.outcome)
+            views |= value_views(field, [outcome.field, *(name for name, _ in self.filters.segments)])
+            views |= outcome_views(field, outcome)
+            late, value = " AND step.timestamp <= went.outcome_at", "went.value"
+            went = (
+                "\nJOIN session_outcomes AS went ON went.session_id = moved.session_id AND moved_at <= went.outcome_at"
+            )
+        if self.friction is not None:
+            sign = "" if self.friction == "any" else f" AND sign = {literal(self.friction)}"
+            with_outcome = "JOIN session_outcomes AS went USING (session_id) " if outcome else ""
+            conditions.append(
+                f"session_id IN (SELECT session_id FROM steps AS step {with_outcome}WHERE step.event_id IN\n"
+                f"    (SELECT event_id FROM friction WHERE field = {literal(field)}{sign}){late})"
+            )
+        views["moved_sessions"] = (
+            "the sessions that move so: when first, and how often",
+            f"""
+WITH moved AS (
+    SELECT session_id, min(moved_at) AS moved_at, count(*) AS "count"
+    FROM session_moves WHERE {" AND ".join(conditions) or "true"} GROUP BY session_id
+)
+SELECT moved.*, {value} AS outcome
+FROM moved{went}""",
+        )
+        data = f"""
+SELECT session_id, user_id, moved_at AS at, "count", started_at, ended_at, n_visits, outcome
+FROM moved_sessions
+JOIN (
+    SELECT session_id, min(started_at) AS started_at, max(ended_at) AS ended_at, count(*) AS n_visits
+    FROM visits GROUP BY session_id
+) USING (session_id)
+JOIN (SELECT session_id, user_id FROM journey_steps WHERE field = {literal(field)} AND place = 0) USING (session_id)
+ORDER BY moved_at DESC, session_id LIMIT {self.limit} OFFSET {self.offset}"""
+        totals = 'SELECT count(*) AS n_sessions, coalesce(sum("count"), 0) AS n_moves FROM moved_sessions'
+        return Queries({"data": data, "totals": totals}, views)
 
 
 def _no_later(rows: pl.DataFrame, time: str, went: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,8 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.topics import labels_of
 from turret_pipeline.semantics.visits import END, START
@@ -71,6 +73,15 @@ class SessionStarts(OfJourneys):
         ]
         return Starts(data, int(edges["count"].sum()))
 
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of where sessions start."""
+        data = """
+SELECT to_topic AS topic_id, label, "count" AS sessions, probability AS share
+FROM edges LEFT JOIN labels ON labels.topic_id = to_topic
+WHERE from_topic = 'start' ORDER BY sessions DESC, to_topic"""
+        totals = """SELECT count(DISTINCT session_id) AS n_sessions FROM visits"""
+        return Queries({"data": data, "totals": totals}, field_views(field, self.filters, self.level))
+
 
 @dataclass(frozen=True)
 class SessionEnds(OfJourneys):
@@ -93,3 +104,12 @@ class SessionEnds(OfJourneys):
             for edge in edges.sort(["count", "from_topic"], descending=[True, False]).iter_rows(named=True)
         ]
         return DropOffs(data, n_sessions)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of where sessions end."""
+        data = """
+SELECT from_topic AS topic_id, label, "count" AS sessions, "count" / sum("count") OVER () AS share, probability AS rate
+FROM edges LEFT JOIN labels ON labels.topic_id = from_topic
+WHERE to_topic = 'end' ORDER BY sessions DESC, from_topic"""
+        totals = """SELECT count(DISTINCT session_id) AS n_sessions FROM visits"""
+        return Queries({"data": data, "totals": totals}, field_views(field, self.filters, self.level))

@@ -18,6 +18,9 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.journeys.graph import Ends
 from turret_api.read.questions.journeys.statistics import share_of_groups
 from turret_api.read.questions.of_field import OfField
+from turret_api.read.sql.friction import signed_views
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import signed_steps
@@ -111,6 +114,20 @@ class FrictionOfField(OfField):
             steps["session"].n_unique(),
         )
 
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of all signs, topics and moves."""
+        return Queries(
+            {
+                "data": _signs_sql(),
+                "topics": _topics_sql(field, self.limit),
+                "moves": _moves_sql(self.limit),
+                "totals": "SELECT count(*) AS n_messages, count(DISTINCT session_id) AS n_sessions FROM signed_steps",
+            },
+            signed_views(field, self.filters, self.level),
+            "Left out: the intervals (Wilson's, with as many messages as would, drawn one by one, vary as a share does "
+            "whose messages come in sessions). They are computed from each session's counts.",
+        )
+
 
 def _of_signs(steps: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of all signs."""
@@ -175,3 +192,61 @@ def _by_cost(rows: pl.DataFrame, of: str, counted: str) -> pl.DataFrame:
     return share_of_groups(in_sessions, of).rename(
         {"n": counted, "n_with": "n_with_friction", "n_groups_with": "n_sessions"}
     )
+
+
+def _signs_sql() -> str:
+    listed = ", ".join(f"({place}, {literal(sign)})" for place, sign in enumerate((ANY, *SIGNS)))
+    return f"""
+SELECT kinds.sign, count(step.session_id) AS n_messages,
+    count(step.session_id) / (SELECT nullif(count(*), 0) FROM signed_steps) AS share_of_messages,
+    count(DISTINCT step.session_id) AS n_sessions,
+    count(DISTINCT step.session_id) / (SELECT nullif(count(DISTINCT session_id), 0) FROM signed_steps)
+        AS share_of_sessions
+FROM (VALUES {listed}) AS kinds (place, sign)
+LEFT JOIN signed_steps AS step
+    ON list_contains(step.signs, kinds.sign) OR (kinds.sign = {literal(ANY)} AND step.has_friction)
+GROUP BY kinds.place, kinds.sign ORDER BY kinds.place <> 0, n_sessions DESC, n_messages DESC, kinds.place"""
+
+
+def _topics_sql(field: str, limit: int) -> str:
+    return f"""
+WITH placed AS (  -- A request and the moves of conversation behind it are one.
+    SELECT *, greatest(sum((NOT is_move)::INTEGER) OVER (PARTITION BY session_id ORDER BY place), 1) AS request
+    FROM signed_steps
+), requests AS (
+    SELECT session_id, request, arg_min(topic_id, place) AS topic_id, bool_or(has_friction) AS has_friction
+    FROM placed GROUP BY session_id, request
+)
+SELECT requests.topic_id, coalesce(any_value(label), requests.topic_id) AS label, count(*) AS n_requests,
+    count(*) FILTER (has_friction) AS n_with_friction, count(DISTINCT session_id) FILTER (has_friction) AS n_sessions,
+    count(*) FILTER (has_friction) / count(*) AS share
+FROM requests LEFT JOIN labels USING (topic_id)
+WHERE requests.topic_id NOT IN (SELECT topic_id FROM hidden WHERE field = {literal(field)})
+GROUP BY requests.topic_id ORDER BY n_sessions DESC, n_with_friction DESC, requests.topic_id LIMIT {limit}"""
+
+
+def _moves_sql(limit: int) -> str:
+    return f"""
+WITH changes AS (
+    SELECT *, topic_id IS DISTINCT FROM lag(topic_id) OVER in_session AS begins
+    FROM signed_steps WINDOW in_session AS (PARTITION BY session_id ORDER BY place)
+), numbered AS (
+    SELECT *, sum(begins::INTEGER) OVER (PARTITION BY session_id ORDER BY place) AS visit FROM changes
+), left_visits AS (
+    SELECT session_id, visit, any_value(topic_id) AS topic_id, bool_or(has_friction) AS has_friction
+    FROM numbered GROUP BY session_id, visit
+), left_for AS (
+    SELECT session_id, topic_id AS from_topic, has_friction,
+        coalesce(lead(topic_id) OVER (PARTITION BY session_id ORDER BY visit), {literal(END)}) AS to_topic
+    FROM left_visits
+), counted AS (
+    SELECT from_topic, to_topic, count(*) AS n_moves, count(*) FILTER (has_friction) AS n_with_friction,
+        count(DISTINCT session_id) FILTER (has_friction) AS n_sessions
+    FROM left_for GROUP BY from_topic, to_topic
+)
+SELECT from_topic AS "from", to_topic AS "to",
+    [coalesce(one.label, from_topic), coalesce(other.label, to_topic)] AS labels,
+    n_moves, n_with_friction, n_sessions, n_with_friction / n_moves AS share
+FROM counted
+LEFT JOIN labels AS one ON one.topic_id = from_topic LEFT JOIN labels AS other ON other.topic_id = to_topic
+ORDER BY n_sessions DESC, n_with_friction DESC, from_topic, to_topic LIMIT {limit}"""

@@ -12,6 +12,9 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.numbers import edge_numbers as edge_numbers_sql
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers
 from turret_api.read.views.topics import MOVE_NODES, NODES, labels_of
@@ -105,6 +108,36 @@ class JourneyGraph(OfJourneys):
             n_sessions=n_sessions,
             n_visits=n_moves - n_sessions,
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the graph."""
+        edges = f"""
+SELECT from_topic AS "from", to_topic AS "to", "count", sessions, probability,
+    median_gap_s, p25_gap_s, p75_gap_s, p95_gap_s,
+    "count" * sum("count") OVER () / (sum("count") OVER (PARTITION BY from_topic)
+        * sum("count") OVER (PARTITION BY to_topic)) AS lift
+FROM edges ORDER BY "count" DESC, "from", "to" LIMIT {self.limit}"""
+        nodes = """
+WITH entered AS (
+    SELECT to_topic AS topic_id, sum("count") AS "count" FROM edges GROUP BY to_topic
+    UNION ALL
+    SELECT 'start', sum("count") FROM edges WHERE from_topic = 'start' HAVING count(*) > 0
+)
+SELECT entered.topic_id, label, "count"
+FROM entered LEFT JOIN labels USING (topic_id) ORDER BY "count" DESC, topic_id"""
+        totals = f"""
+WITH ranked AS (SELECT *, row_number() OVER (ORDER BY "count" DESC, from_topic, to_topic) AS rank FROM edges)
+SELECT coalesce(sum("count") FILTER (from_topic = 'start'), 0) AS n_sessions,
+    coalesce(sum("count") FILTER (from_topic <> 'start'), 0) AS n_visits,
+    count(*) FILTER (rank > {self.limit}) AS "rest.edges",
+    coalesce(sum("count") FILTER (rank > {self.limit}), 0) AS "rest.count"
+FROM ranked"""
+        parts = {"edges": edges, "nodes": nodes, "totals": totals}
+        views = field_views(field, self.filters, self.level)
+        if self.number is not None:
+            parts["numbers"] = edge_numbers_sql(self.number)
+            views |= value_views(field, [self.number, *(name for name, _ in self.filters.segments)])
+        return Queries(parts, views)
 
 
 def _nodes(into: dict[str, int], out: dict[str, int], labels: dict[str, str]) -> list[Node]:

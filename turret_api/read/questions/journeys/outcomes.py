@@ -22,6 +22,10 @@ from turret_api.read.engine.question import FieldAnswer, Meaning
 from turret_api.read.questions.journeys.contrasts import contrasts_of_medians, contrasts_of_shares
 from turret_api.read.questions.journeys.statistics import q_values, wilson
 from turret_api.read.questions.of_field import OfField
+from turret_api.read.sql.friction import signed_views
+from turret_api.read.sql.outcomes import outcome_views, thing_views
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import now, value_views
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.outcomes import (
     OUTCOME_SOURCES,
@@ -158,6 +162,46 @@ class OutcomesOfField(OfField):
             low,
             high,
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of how sessions with each topic, move and sign went, beside those without."""
+        chosen = choose_outcome(snapshot, self.outcome)
+        if chosen is None or chosen["problem"] is not None:
+            return Queries({}, left_out="No field is marked as an outcome that can be told.")
+        outcome = marked_outcomes(snapshot)[chosen["field"]]
+        views = signed_views(field, self.filters, self.level)
+        views |= value_views(field, [outcome.field, *(name for name, _ in self.filters.segments)])
+        views |= outcome_views(field, outcome) | thing_views(field)
+        middle = "median" if outcome.is_number else "avg"
+        about = "true"
+        if self.topic_id is not None:
+            about = f"{now(self.topic_id)} IN (coalesce(topic_id, ''), coalesce(\"from\", ''), coalesce(\"to\", ''))"
+        data = f"""
+WITH things AS (SELECT DISTINCT kind, topic_id, "from", "to", sign FROM came_to WHERE {about}),
+beside AS (
+    SELECT things.*, pool.value, came_to.session_id IS NOT NULL AS has_it
+    FROM things CROSS JOIN pool
+    LEFT JOIN came_to ON came_to.session_id = pool.session_id AND came_to.kind = things.kind
+        AND came_to.topic_id IS NOT DISTINCT FROM things.topic_id AND came_to.sign IS NOT DISTINCT FROM things.sign
+        AND came_to."from" IS NOT DISTINCT FROM things."from" AND came_to."to" IS NOT DISTINCT FROM things."to"
+), named AS (SELECT map_from_entries(list((topic_id, label))) AS names FROM labels)
+SELECT kind, topic_id, "from", "to", sign,
+    [coalesce(any_value(names)[each], each) for each IN [topic_id, "from", "to", sign] IF each IS NOT NULL] AS labels,
+    count(*) FILTER (has_it) AS n_with, count(*) FILTER (NOT has_it) AS n_without,
+    {middle}(value) FILTER (has_it) AS value_with, {middle}(value) FILTER (NOT has_it) AS value_without,
+    value_with - value_without AS difference
+FROM beside CROSS JOIN named GROUP BY kind, topic_id, "from", "to", sign
+ORDER BY kind, n_with DESC, topic_id, "from", "to", sign"""
+        totals = f"""
+SELECT (SELECT count(DISTINCT session_id) FROM signed_steps) AS n_sessions, count(*) AS n_with_outcome,
+    {middle}(value) AS value
+FROM pool"""
+        left_out = (
+            "Left out: intervals, superiority, p-values, q-values and effects. They are computed from these sessions: "
+            "Newcombe's interval and Fisher's exact test (mid-p) of shares, Bonett and Price's interval and the test "
+            "of Mann and Whitney of medians, Benjamini and Hochberg over all of them."
+        )
+        return Queries({"data": data, "totals": totals}, views, left_out)
 
     def _asked(self, told: pl.DataFrame, merged: Mapping[str, str]) -> pl.DataFrame:
         if self.topic_id is not None:

@@ -12,6 +12,9 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Next
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
 from turret_pipeline.semantics.visits import END, START
@@ -85,6 +88,46 @@ class PathsOfTopic(OfJourneys):
             )
         n_listed = sum(path["count"] for path in data)
         return Paths(data, n_paths, {"paths": max(found.height - self.limit, 0), "count": n_paths - n_listed})
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the paths."""
+        views = field_views(field, self.filters, self.level)
+        steps = [f"step_{i}" for i in range(self.depth + 1)]
+        onward = "lag" if self.towards else "lead"
+        columns = ",\n        ".join(
+            f"{onward}(topic_id, {i}) OVER in_session AS step_{i}" for i in range(self.depth + 1)
+        )
+        listed = ", ".join(reversed(steps) if self.towards else steps)
+        views["paths"] = (
+            f"the paths of up to {self.depth} moves, of which each visit to the topic has one",
+            f"""
+WITH nodes AS (
+    SELECT session_id, visit AS place, topic_id FROM visits
+    UNION ALL
+    SELECT DISTINCT session_id, -1, 'start' FROM visits
+    UNION ALL
+    SELECT session_id, max(visit) + 1, 'end' FROM visits GROUP BY session_id
+), runs AS (
+    SELECT session_id,
+        {columns}
+    FROM nodes WINDOW in_session AS (PARTITION BY session_id ORDER BY place)
+)
+SELECT {", ".join(steps)}, [step for step IN [{listed}] IF step IS NOT NULL] AS topics,
+    count(*) AS "count", count(DISTINCT session_id) AS sessions
+FROM runs WHERE step_0 = {literal(self.topic_id)} GROUP BY {", ".join(steps)}""",
+        )
+        order = ", ".join(f"{step} NULLS FIRST" for step in steps)
+        data = f"""
+WITH named AS (SELECT map_from_entries(list((topic_id, label))) AS names FROM labels)
+SELECT topics, [coalesce(names[step], step) for step IN topics] AS labels, "count", sessions,
+    "count" / sum("count") OVER () AS share
+FROM paths CROSS JOIN named ORDER BY "count" DESC, {order} LIMIT {self.limit}"""
+        totals = f"""
+WITH ranked AS (SELECT "count", row_number() OVER (ORDER BY "count" DESC, {order}) AS rank FROM paths)
+SELECT coalesce(sum("count"), 0) AS n_paths, count(*) FILTER (rank > {self.limit}) AS "rest.paths",
+    coalesce(sum("count") FILTER (rank > {self.limit}), 0) AS "rest.count"
+FROM ranked"""
+        return Queries({"data": data, "totals": totals}, views)
 
 
 class Step(TypedDict):
@@ -160,6 +203,56 @@ class FunnelOfTopics(OfJourneys):
                 }
             )
         return Funnel(data, _session_bounds(seen["session"])[0].size)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the funnel: a view of the ways that are open at each step."""
+        views = field_views(field, self.filters, self.level)
+        first = (
+            ""
+            if self.within_s is not None
+            else " QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY visit) = 1"
+        )
+        views["way_0"] = (
+            "the visits that a way through the funnel begins with",
+            f"""
+SELECT session_id, visit AS began, started_at AS began_at, visit, started_at, NULL::DOUBLE AS gap_s
+FROM visits WHERE topic_id = {literal(self.steps[0])}{first}""",
+        )
+        within = (
+            ""
+            if self.within_s is None
+            else (
+                "\nHAVING date_diff('microsecond', way.began_at, arg_min(next.started_at, next.visit)) / 1e6"
+                f" <= {self.within_s!r}"
+            )
+        )
+        for i, topic in enumerate(self.steps[1:], 1):
+            views[f"way_{i}"] = (
+                f"the ways that go on to step {i + 1}, at the next visit to its topic",
+                f"""
+SELECT way.session_id, way.began, way.began_at, min(next.visit) AS visit,
+    arg_min(next.started_at, next.visit) AS started_at,
+    date_diff('microsecond', way.started_at, arg_min(next.started_at, next.visit)) / 1e6 AS gap_s
+FROM way_{i - 1} AS way JOIN visits AS next
+    ON next.session_id = way.session_id AND next.visit > way.visit AND next.topic_id = {literal(topic)}
+GROUP BY way.session_id, way.began, way.began_at, way.started_at, way.visit{within}""",
+            )
+        counted = "\n    UNION ALL\n    ".join(
+            f"SELECT {i} AS step, {literal(topic)} AS topic_id, count(*) AS sessions, median(gap_s) AS median_gap_s\n"
+            f"    FROM (SELECT session_id, arg_min(gap_s, began) AS gap_s FROM way_{i} GROUP BY session_id)"
+            for i, topic in enumerate(self.steps)
+        )
+        data = f"""
+WITH counted AS (
+    {counted}
+)
+SELECT counted.topic_id, coalesce(label, counted.topic_id) AS label, sessions,
+    coalesce(sessions / nullif(first_value(sessions) OVER (ORDER BY step), 0), 0) AS share_of_first,
+    coalesce(sessions / nullif(lag(sessions, 1, sessions) OVER (ORDER BY step), 0), 0) AS share_of_previous,
+    median_gap_s
+FROM counted LEFT JOIN labels USING (topic_id) ORDER BY step"""
+        totals = "SELECT count(DISTINCT session_id) AS n_sessions FROM visits"
+        return Queries({"data": data, "totals": totals}, views)
 
 
 def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int) -> pl.DataFrame:

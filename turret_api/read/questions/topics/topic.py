@@ -17,6 +17,11 @@ from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
 from turret_api.read.questions.topics.fits import became
 from turret_api.read.questions.topics.mood import Mood, topic_mood
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.numbers import STATISTICS
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, lineage, topic_views
+from turret_api.read.sql.views import value_views
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
 from turret_api.read.views.messages import SOURCES, choose_field
@@ -115,15 +120,7 @@ class OneTopic(Question):
 
         A kind of moves of conversation is told as a topic is, among all messages.
         """
-        if self.topic_id in MOVES:
-            field, level, filters = choose_field(snapshot, self.field), 0, self.filters.with_moves()
-            if field is None or self.topic_id not in move_topics(snapshot, field)["topic_id"]:
-                raise NotFoundError(f"There are no messages of the kind {self.topic_id!r}.", field="topic_id")
-            topic_id = self.topic_id
-        else:
-            field, filters = find_topic(snapshot, self.topic_id, self.field), self.filters
-            topic_id = edits_of(snapshot, field).merged.get(self.topic_id, self.topic_id)
-            level = 0 if topic_id in topics_of(snapshot, field)["topic_id"] else 1
+        field, topic_id, filters, level = self._found(snapshot)
         all_rows, daily = topic_rows(snapshot, field, filters, level)
         labels = labels_of(snapshot, field)
         edges = graph_edges(snapshot, field, filters, level)
@@ -142,6 +139,88 @@ class OneTopic(Question):
             "built_at": told["built_at"],
             "model_version": told["model_version"],
         }
+
+    def _found(self, snapshot: Snapshot) -> tuple[str, str, Filters, int]:
+        """Return field, topic (after merges), filters and level; raise `NotFoundError` if there is none."""
+        if self.topic_id in MOVES:
+            field = choose_field(snapshot, self.field)
+            if field is None or self.topic_id not in move_topics(snapshot, field)["topic_id"]:
+                raise NotFoundError(f"There are no messages of the kind {self.topic_id!r}.", field="topic_id")
+            return field, self.topic_id, self.filters.with_moves(), 0
+        field = find_topic(snapshot, self.topic_id, self.field)
+        topic_id = edits_of(snapshot, field).merged.get(self.topic_id, self.topic_id)
+        return field, topic_id, self.filters, 0 if topic_id in topics_of(snapshot, field)["topic_id"] else 1
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the topic, part by part."""
+        field, topic_id, filters, level = self._found(snapshot)
+        topic = literal(topic_id)
+        views = topic_views(field, filters, level)
+        fields = snapshot.scan(FIELD_TYPES).select("field", "type").collect()
+        names = fields.filter(pl.col("type").is_in(["enum", "number"]))["field"].to_list()
+        views |= value_views(field, [*names, *(name for name, _ in filters.segments)])
+        views["valued_steps"] = (
+            "the messages that count with what their events have in each enum and number field",
+            """
+SELECT topic_id, field_types.field, field_types.type, event_values.value, event_values.number
+FROM counted_steps
+CROSS JOIN field_types
+LEFT JOIN event_values ON event_values.event_id = counted_steps.event_id AND event_values.field = field_types.field
+WHERE field_types.type IN ('enum', 'number')""",
+        )
+        series = f"""
+SELECT timestamp::DATE AS date, count(*) FILTER (topic_id = {topic}) AS size,
+    count(*) FILTER (topic_id = {topic}) / count(*) AS share
+FROM counted_steps GROUP BY date ORDER BY date"""
+        mine = f"FILTER (topic_id = {topic})"
+        segments = f"""
+WITH counted AS (
+    SELECT field, value, count(*) {mine} AS size, count(*) AS n_all
+    FROM valued_steps WHERE type = 'enum' AND value IS NOT NULL GROUP BY field, value
+)
+SELECT field, value, size, size / greatest(sum(size) OVER (PARTITION BY field), 1) AS share,
+    n_all / sum(n_all) OVER (PARTITION BY field) AS share_of_all
+FROM counted
+QUALIFY row_number() OVER (PARTITION BY field ORDER BY size DESC, n_all DESC, value) <= {SEGMENT_VALUES}
+ORDER BY field, size DESC, n_all DESC, value"""
+        without = f"""
+SELECT field, count(*) AS n_none FROM valued_steps
+WHERE type = 'enum' AND topic_id = {topic} AND value IS NULL GROUP BY field ORDER BY field"""
+        numbers = f"""
+WITH means AS (SELECT field, avg(number) AS mean_of_all FROM valued_steps GROUP BY field)
+SELECT field, mean_of_all, sum(number) AS sum,
+    {STATISTICS}
+FROM valued_steps JOIN means USING (field)
+WHERE type = 'number' AND topic_id = {topic} GROUP BY field, mean_of_all HAVING count(number) > 0 ORDER BY field"""
+        bins = f"""
+WITH bins AS (
+    SELECT field, unnest(from_json(summary -> '$.bins', '[{{"from": "DOUBLE", "to": "DOUBLE"}}]')) AS bin
+    FROM field_types WHERE type = 'number'
+)
+SELECT bins.field, bin['from'] AS "from", bin['to'] AS "to", count(number) AS "count"
+FROM bins LEFT JOIN valued_steps ON valued_steps.field = bins.field AND topic_id = {topic}
+    AND number >= coalesce(bin['from'], '-inf'::DOUBLE) AND number < coalesce(bin['to'], 'inf'::DOUBLE)
+GROUP BY bins.field, bin ORDER BY bins.field, "from" NULLS FIRST"""
+        neighbours = f"""
+WITH same_level AS (SELECT * FROM shown_topics WHERE field = {literal(field)} AND level = {level})
+SELECT other.topic_id, other.label,
+    round(list_dot_product(other.centroid::DOUBLE[], this.centroid::DOUBLE[]), 6) AS similarity
+FROM same_level AS other JOIN same_level AS this ON this.topic_id = {topic} AND other.topic_id <> this.topic_id
+ORDER BY similarity DESC, other.topic_id LIMIT {NEIGHBOURS}"""
+        parts = {
+            "topic": f"SELECT * FROM listed_topics WHERE topic_id = {topic}",
+            "trend.days": days(f"topic_id = {topic}"),
+            "lineage": lineage(field),
+            "series": series,
+            "segments": segments,
+            "segments.n_none": without,
+            "numbers": numbers,
+            "numbers.bins": bins,
+            "neighbours": neighbours,
+            "before": _moves_sql("to_topic", "from_topic", topic),
+            "after": _moves_sql("from_topic", "to_topic", topic),
+        }
+        return Queries(parts, views, TRENDS_LEFT_OUT)
 
 
 def _definition(snapshot: Snapshot, field: str, topic_id: str) -> TopicDefinition | None:
@@ -238,3 +317,11 @@ def _moves(edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: di
         }
         for row in top.iter_rows(named=True)
     ]
+
+
+def _moves_sql(here: str, there: str, topic: str) -> str:
+    return f"""
+SELECT {there} AS topic_id, coalesce(label, {there}) AS label, "count",
+    "count" / (SELECT sum("count") FROM edges WHERE {here} = {topic}) AS share
+FROM edges LEFT JOIN labels ON labels.topic_id = {there}
+WHERE {here} = {topic} ORDER BY "count" DESC, {there} LIMIT {MOST_MOVES}"""

@@ -15,6 +15,11 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_ro
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import cut
 from turret_api.read.questions.topics.fits import Way, ways
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.numbers import number_sums as number_sums_sql
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, hidden_topics, lineage, topic_views, totals
+from turret_api.read.sql.views import value_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.moves import COLUMNS, move_topics
@@ -178,6 +183,29 @@ class TopicsOfField(OfField):
             number=total,
             messages_per_day=typed_rows(per_day, DayCount),
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the topics and of what they add up to."""
+        size = "\n    AND size > 0" if self.filters else ""
+        hidden = f"SELECT topic_id FROM hidden WHERE field = {literal(field)}"
+        data = f"""
+SELECT * FROM listed_topics WHERE topic_id NOT IN ({hidden}){size}
+ORDER BY size DESC, topic_id LIMIT {self.limit} OFFSET {self.offset}"""
+        per_day = """
+SELECT timestamp::DATE AS date, count(*) AS "count" FROM counted_steps GROUP BY date ORDER BY date"""
+        parts = {
+            "data": data,
+            "trend.days": days("topic_id IN (SELECT topic_id FROM listed_topics)"),
+            "hidden": hidden_topics(field),
+            "totals": totals(field),
+            "messages_per_day": per_day,
+            "lineage": lineage(field),
+        }
+        views = topic_views(field, self.filters, self.level)
+        if self.number is not None:
+            views |= value_views(field, [self.number, *(name for name, _ in self.filters.segments)])
+            parts["number"] = number_sums_sql(self.number)
+        return Queries(parts, views, TRENDS_LEFT_OUT)
 
     def _sums(
         self, snapshot: Snapshot, field: str, hidden: frozenset[str]
