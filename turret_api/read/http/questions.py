@@ -18,6 +18,7 @@ from turret_api.read.http.parameters import (
     Cursor,
     FieldName,
     Filtered,
+    InUnit,
     Level,
     Limit,
     OfPage,
@@ -34,6 +35,7 @@ from turret_api.read.questions.journeys.friction import FrictionOfField
 from turret_api.read.questions.journeys.graph import JourneyGraph
 from turret_api.read.questions.journeys.loops import LoopsOfTopics
 from turret_api.read.questions.journeys.paths import FunnelOfTopics, PathsOfTopic
+from turret_api.read.questions.journeys.retention import Period, RetentionOfTopics
 from turret_api.read.questions.journeys.returns import ReturnsOfUsers
 from turret_api.read.questions.messages import NewestMessages
 from turret_api.read.questions.pages import offset_of
@@ -63,9 +65,11 @@ def get_field_history(page: OfPage, field: str) -> HistoryOfField:
     return HistoryOfField(page.limit, page.offset, field)
 
 
-def get_topics(about: About, level: Level = 0, limit: Limit = 1000, cursor: Cursor = None) -> TopicsOfField:
+def get_topics(
+    about: About, level: Level = 0, limit: Limit = 1000, cursor: Cursor = None, unit: InUnit = "messages"
+) -> TopicsOfField:
     """The topics of a text field, largest first; their sizes and `n_unassigned` add up to `n_messages`."""
-    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor))
+    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor), unit)
 
 
 def get_edits(page: OfPage) -> AllEdits:
@@ -85,9 +89,9 @@ def get_fits(page: OfPage) -> AllFits:
     return AllFits(page.limit, page.offset)
 
 
-def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None) -> OneTopic:
+def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None, unit: InUnit = "messages") -> OneTopic:
     """One topic: its series by day, its segments, its neighbours, what came before it and after it, and its lineage."""
-    return OneTopic(topic_id, field, chosen)
+    return OneTopic(topic_id, field, chosen, unit)
 
 
 def get_messages(
@@ -123,9 +127,10 @@ def get_journeys(
     number: Annotated[
         str | None, Query(description="a number field to add up over the moves of each edge", max_length=200)
     ] = None,
+    unit: InUnit = "messages",
 ) -> JourneyGraph:
     """How sessions move from topic to topic: nodes and edges whose counts add up."""
-    return JourneyGraph(about.field, about.filters, level, limit, number)
+    return JourneyGraph(about.field, about.filters, level, limit, number, unit)
 
 
 def get_paths(
@@ -137,19 +142,20 @@ def get_paths(
     depth: Annotated[int, Query(description="most moves in a path", ge=1, le=10)] = 3,
     level: Level = 0,
     limit: Limit = 20,
+    unit: InUnit = "messages",
 ) -> PathsOfTopic:
     """The most common paths from or to a topic."""
-    return PathsOfTopic(about.field, about.filters, level, topic_id, direction == "to", depth, limit)
+    return PathsOfTopic(about.field, about.filters, level, topic_id, direction == "to", depth, limit, unit)
 
 
-def get_starts(about: About, level: Level = 0) -> SessionStarts:
+def get_starts(about: About, level: Level = 0, unit: InUnit = "messages") -> SessionStarts:
     """Where sessions start."""
-    return SessionStarts(about.field, about.filters, level)
+    return SessionStarts(about.field, about.filters, level, unit)
 
 
-def get_drop_offs(about: About, level: Level = 0) -> SessionEnds:
+def get_drop_offs(about: About, level: Level = 0, unit: InUnit = "messages") -> SessionEnds:
     """Where sessions end."""
-    return SessionEnds(about.field, about.filters, level)
+    return SessionEnds(about.field, about.filters, level, unit)
 
 
 def get_loops(about: About, level: Level = 0, limit: Limit = 20) -> LoopsOfTopics:
@@ -157,9 +163,9 @@ def get_loops(about: About, level: Level = 0, limit: Limit = 20) -> LoopsOfTopic
     return LoopsOfTopics(about.field, about.filters, level, limit)
 
 
-def get_friction(about: About, level: Level = 0, limit: Limit = 100) -> FrictionOfField:
+def get_friction(about: About, level: Level = 0, limit: Limit = 100, unit: InUnit = "messages") -> FrictionOfField:
     """Where sessions did not get what they asked for: how often each sign is, and in which topics and moves."""
-    return FrictionOfField(about.field, about.filters, level, limit)
+    return FrictionOfField(about.field, about.filters, level, limit, unit)
 
 
 def get_edge_sessions(
@@ -185,6 +191,26 @@ def get_comparison(about: About, sides: Sides, level: Level = 0, limit: Limit = 
 def get_returns(about: About, level: Level = 0, limit: Limit = 100) -> ReturnsOfUsers:
     """How users come back: after how long, for what, and from which topic of one session to which of the next."""
     return ReturnsOfUsers(about.field, about.filters, level, limit)
+
+
+def get_retention(
+    about: About,
+    topic_id: Annotated[
+        str | None,
+        Query(
+            description="users begin with their first message that has this topic; default: each topic that a user's "
+            "first message has",
+            min_length=1,
+            max_length=100,
+        ),
+    ] = None,
+    by: Annotated[Period, Query(description="periods: weeks from Monday on, or days (UTC)")] = "week",
+    periods: Annotated[int, Query(description="most periods after the first", ge=1, le=60)] = 12,
+    level: Level = 0,
+    limit: Limit = 100,
+) -> RetentionOfTopics:
+    """How many users come back in later weeks or days, by the topic that they began with, beside all users."""
+    return RetentionOfTopics(about.field, about.filters, level, topic_id, by, periods, limit)
 
 
 def get_funnel(
@@ -214,6 +240,7 @@ READ: Paths = {
     "/topics/{topic_id}": (get_topic, OneTopic),
     "/messages": (get_messages, NewestMessages),
     "/friction": (get_friction, FrictionOfField),
+    "/retention": (get_retention, RetentionOfTopics),
     "/sessions": (get_session, OneSession),
     "/sessions/{session_id:id}": (get_session, OneSession),
 }

@@ -14,10 +14,11 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
+from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.steps import field_visits, numbered, sessions_of, signed_steps
+from turret_api.read.views.steps import field_visits, numbered, signed_steps
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import FRICTION
 from turret_pipeline.semantics.visits import END, START
