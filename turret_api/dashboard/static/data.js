@@ -5,6 +5,7 @@ import { here, go, isFilter, link } from "./address.js";
 import { h } from "./dom.js";
 import { ago, moment } from "./format.js";
 import { later } from "./panel.js";
+import { inUnit, sizeOf, unitOf } from "./units.js";
 
 // The text field, the filters, and whether moves of the conversation count: what topics, journeys and messages take from
 // the address.
@@ -34,7 +35,10 @@ const isCrowded = (topics, coarse) =>
   topics.filter((topic) => !isMove(topic.topic_id)).length > MANY_TOPICS && coarse.some((topic) => topic.level === 1);
 
 const bothLevels = (field, query) =>
-  Promise.all([list("/v1/topics", asked(field, query)), list("/v1/topics", { ...asked(field, query), level: 1 })]);
+  Promise.all([
+    list("/v1/topics", inUnit(asked(field, query), query)),
+    list("/v1/topics", inUnit({ ...asked(field, query), level: 1 }, query)),
+  ]);
 
 export async function loadTopics(field, query) {
   const [answer, coarse] = await bothLevels(field, query);
@@ -43,9 +47,12 @@ export async function loadTopics(field, query) {
     topics = answer.data.filter((topic) => !isMove(topic.topic_id)),
     themes = coarse.data.filter((topic) => topic.level === 1);
   const alone = topics.filter((topic) => !topic.parent_id);
-  const bySize = (some) => [...some].sort((a, b) => b.size - a.size || (a.topic_id < b.topic_id ? -1 : 1));
+  const unit = unitOf(query);
+  const bySize = (some) =>
+    [...some].sort((a, b) => sizeOf(b, unit) - sizeOf(a, unit) || (a.topic_id < b.topic_id ? -1 : 1));
   return {
     ...answer,
+    unit,
     topics,
     themes,
     moves,

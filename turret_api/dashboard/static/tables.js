@@ -5,6 +5,7 @@ import { colourName } from "./charts.js";
 import { node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, measure, percent } from "./format.js";
+import { NOT_ONE, sizeOf, titleOf } from "./units.js";
 
 // columns: { title, hint, cls, value (to sort by), cell }, both from a row. sort: the key in the address that holds which
 // column sorts, "-" before it the other way round: numbers fall at first, words (`words`) rise. Without it rows stay as they
@@ -123,7 +124,8 @@ export const words = (all, n) =>
 
 export function topicsTable(found, field, { limit = Infinity, sort = null } = {}) {
   const largest = Math.max(0.0001, ...found.topics.map((topic) => topic.share));
-  const full = sort !== null;
+  const full = sort !== null,
+    unit = found.unit ?? "messages";
   return table(
     [
       {
@@ -140,11 +142,21 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
             definedMark(topic),
           ),
       },
-      { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
-      { title: "Share", cls: "whole", cell: (topic) => shareBar(topic.share, largest) },
+      {
+        title: titleOf(unit),
+        cls: "number size",
+        value: (topic) => sizeOf(topic, unit),
+        cell: (topic) => count(sizeOf(topic, unit)),
+      },
+      {
+        title: "Share",
+        hint: unit === "messages" ? null : NOT_ONE,
+        cls: "whole",
+        cell: (topic) => shareBar(topic.share, largest),
+      },
       full && {
         title: "Days",
-        cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`),
+        cell: (topic) => spark(dayCounts(topic), `${titleOf(unit)} a day: ${dayCounts(topic).join(", ")}`),
       },
       {
         title: "7 days",
@@ -211,7 +223,13 @@ export function change(value, sure = true) {
 
 // Moves from topic to topic; each opens the sessions behind it where `open` says how.
 // `number`: the field whose numbers the edges carry.
-export function movesTable(edges, name, field, { limit = 20, full = false, sort = null, number = null } = {}) {
+export function movesTable(
+  edges,
+  name,
+  field,
+  { limit = 20, full = false, sort = null, number = null, unit = "messages" } = {},
+) {
+  const ofMoves = unit === "messages";
   return table(
     [
       {
@@ -228,19 +246,26 @@ export function movesTable(edges, name, field, { limit = 20, full = false, sort 
             node(edge.to, name(edge.to), field),
           ),
       },
-      { title: "Times", cls: "number count", value: (edge) => edge.count, cell: (edge) => count(edge.count) },
       {
-        title: "Of moves out",
-        hint: "Share of the moves out of the first topic",
+        title: ofMoves ? "Times" : titleOf(unit),
+        cls: "number count",
+        value: (edge) => (ofMoves ? edge.count : edge[unit]),
+        cell: (edge) => count(ofMoves ? edge.count : edge[unit]),
+      },
+      {
+        title: ofMoves ? "Of moves out" : `Of ${unit} there`,
+        hint: ofMoves
+          ? "Share of the moves out of the first topic"
+          : `Share of the ${unit} that visit the first topic; shares do not add up to 100%`,
         cls: "number",
-        value: (edge) => edge.probability,
-        cell: (edge) => percent(edge.probability),
+        value: (edge) => edge.share,
+        cell: (edge) => percent(edge.share),
       },
       full && {
-        title: "Sessions",
+        title: ofMoves ? "Sessions" : "Times",
         cls: "number",
-        value: (edge) => edge.sessions,
-        cell: (edge) => count(edge.sessions),
+        value: (edge) => (ofMoves ? edge.sessions : edge.count),
+        cell: (edge) => count(ofMoves ? edge.sessions : edge.count),
       },
       full && {
         title: "Gap",

@@ -3,6 +3,7 @@
 import { ApiError, get, list } from "./api.js";
 import { link } from "./address.js";
 import { picture, volume } from "./charts.js";
+import { cohortLink } from "./cohorts.js";
 import { asked, freshness, isMove, node, pageHead, sessionLink, topicLink, withKind } from "./data.js";
 import { exampleButton } from "./definition.js";
 import { h, said, spark } from "./dom.js";
@@ -11,17 +12,21 @@ import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
+import { inUnit, sizeOf, titleOf, unitOf, unitSwitch } from "./units.js";
 
 export async function topic(context) {
   const { field, id, query, again } = context;
-  const wanted = asked(field, query);
-  const whole = get(`/v1/topics/${encodeURIComponent(id)}`, wanted),
+  const wanted = asked(field, query),
+    counted = inUnit(wanted, query),
+    unit = unitOf(query),
+    title = titleOf(unit);
+  const whole = get(`/v1/topics/${encodeURIComponent(id)}`, counted),
     recent = get("/v1/messages", { ...wanted, topic_id: id, limit: 25 });
   for (const each of [whole, recent]) each.catch(() => null);
   let one, known;
   try {
     // The list of topics is at hand sooner, and says what stands at the top; hidden topics and themes are not in it.
-    known = await list("/v1/topics", wanted);
+    known = await list("/v1/topics", counted);
     const row = known.data.find((each) => each.topic_id === id);
     one = row ? { ...row, built_at: known.built_at } : await whole;
   } catch (error) {
@@ -41,6 +46,8 @@ export async function topic(context) {
       one.summary ?? one.keywords.slice(0, 6).join(", "),
       trendMark(one),
       definedMark(one),
+      unitSwitch(query),
+      cohortLink([id], { path: "/" }),
       h("a", { class: "button", href: link("/topics") }, "All topics"),
       freshness(Promise.resolve(one)),
     ),
@@ -49,22 +56,25 @@ export async function topic(context) {
       h(
         "dl",
         { class: "tiles four" },
-        tile("Messages", count(one.size)),
-        tile("Of all messages", percent(one.share)),
+        tile(title, count(sizeOf(one, unit))),
+        tile(`Of all ${unit}`, percent(one.share)),
         tile("Last 7 days", change(one.change, isMarked(one))),
         tile("First seen", one.first_seen ? day(one.first_seen) : "–"),
       ),
       panel(
-        "Messages a day",
+        `${title} a day`,
         "",
         { id: "series", exports: { picture: true, rows: rows("series", "date", "size", "share") } },
         part(
           ({ series, label }) =>
             series.length
               ? picture(
-                  `Messages a day of ${label}`,
+                  `${title} a day of ${label}`,
                   "short",
-                  volume(series.map((each) => ({ date: each.date, count: each.size }))),
+                  volume(
+                    series.map((each) => ({ date: each.date, count: each.size })),
+                    unit,
+                  ),
                 )
               : h("p", { class: "empty" }, "No messages for these filters."),
           132,
@@ -74,13 +84,13 @@ export async function topic(context) {
         "What comes before",
         "half",
         { id: "before", exports: { rows: rows("before", "topic_id", "label", "count", "share") } },
-        part(({ before }) => moves(before, field, "Before")),
+        part(({ before }) => moves(before, field, "Before", unit)),
       ),
       panel(
         "What comes after",
         "half",
         { id: "after", exports: { rows: rows("after", "topic_id", "label", "count", "share") } },
-        part(({ after }) => moves(after, field, "After")),
+        part(({ after }) => moves(after, field, "After", unit)),
       ),
       panel(
         "Typical messages",
@@ -116,7 +126,7 @@ export async function topic(context) {
         ),
       ),
       part(({ segments, numbers: all }) => [
-        ...segments.map(segmentPanel),
+        ...segments.map((each) => segmentPanel(each, unit)),
         all.length
           ? panel(
               "Numbers",
@@ -136,6 +146,7 @@ export async function topic(context) {
           ? theirTopics(
               known.data.filter((each) => each.parent_id === id),
               field,
+              unit,
             )
           : panel(
               "What it came from and became",
@@ -188,31 +199,31 @@ export async function topic(context) {
   );
 }
 
-function segmentPanel({ field, values, n_rest, n_none }) {
+function segmentPanel({ field, values, n_rest, n_none }, unit) {
   return panel(
     `By ${field}`,
     "half",
     {
       id: `segment-${field}`,
-      note: "Beside all messages",
+      note: `Beside all ${unit}`,
       exports: { rows: () => rowsOf(values, "value", "size", "share", "share_of_all") },
     },
     table(
       [
         { title: field, cell: (each) => each.value },
-        { title: "Messages", cls: "number", cell: (each) => count(each.size) },
+        { title: titleOf(unit), cls: "number", cell: (each) => count(each.size) },
         { title: "Share", cell: (each) => shareBar(each.share) },
         { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
       ],
       values,
       { limit: 8, label: `By ${field}` },
     ),
-    without(n_rest, n_none),
+    without(n_rest, n_none, unit.slice(0, -1)),
   );
 }
 
 // What a theme consists of.
-const theirTopics = (topics, field) =>
+const theirTopics = (topics, field, unit) =>
   panel(
     "Its topics",
     "",
@@ -229,8 +240,8 @@ const theirTopics = (topics, field) =>
               trendMark(each),
             ),
         },
-        { title: "Messages", cls: "number size", cell: (each) => count(each.size) },
-        { title: "Of all messages", cell: (each) => shareBar(each.share) },
+        { title: titleOf(unit), cls: "number size", cell: (each) => count(sizeOf(each, unit)) },
+        { title: `Of all ${unit}`, cell: (each) => shareBar(each.share) },
       ],
       topics,
       { label: "Its topics" },
@@ -248,12 +259,12 @@ const unknown = () =>
     h("p", {}, h("a", { class: "primary", href: link("/topics") }, "All topics")),
   );
 
-function moves(edges, field, label) {
+function moves(edges, field, label, unit) {
   if (!edges.length) return h("p", { class: "empty" }, "Nothing yet.");
   return table(
     [
       { title: "Topic", cell: (edge) => node(edge.topic_id, edge.label, field) },
-      { title: "Times", cls: "number count", cell: (edge) => count(edge.count) },
+      { title: titleOf(unit, "Times"), cls: "number count", cell: (edge) => count(edge.count) },
       { title: "Share", cell: (edge) => shareBar(edge.share) },
     ],
     edges,
@@ -291,15 +302,12 @@ function lineage({ lineage: ways, topic_id }, field) {
 }
 
 // What a table of values leaves out.
-const without = (n_rest, n_none) =>
+const without = (n_rest, n_none, word) =>
   n_rest || n_none
     ? h(
         "p",
         { class: "fine rest" },
-        [
-          n_rest ? `${plural(n_rest, "message")} with rarer values` : "",
-          n_none ? `${plural(n_none, "message")} without one` : "",
-        ]
+        [n_rest ? `${plural(n_rest, word)} with rarer values` : "", n_none ? `${plural(n_none, word)} without one` : ""]
           .filter(Boolean)
           .join(", "),
         ".",

@@ -13,6 +13,7 @@ import { topicMap } from "./map.js";
 import { later, panel } from "./panel.js";
 import { table, topicsTable } from "./tables.js";
 import { decisions } from "./topic_edits.js";
+import { inUnit, unitSwitch } from "./units.js";
 
 const MOST_POINTS = 100_000,
   FEW_THEMES = 8;
@@ -20,7 +21,7 @@ const MOST_POINTS = 100_000,
 export function topics(context) {
   const { field, query, again } = context;
   const found = loadTopics(field, query);
-  const source = (level) => ["/v1/topics", { ...asked(field, query), level, limit: 1000 }];
+  const source = (level) => ["/v1/topics", inUnit({ ...asked(field, query), level, limit: 1000 }, query)];
   const q = query.get("q") ?? "",
     texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
   texts.catch(() => null);
@@ -37,6 +38,7 @@ export function topics(context) {
             : "",
         20,
       ),
+      unitSwitch(query),
       freshness(found),
     ),
     withFilters(

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from turret_api.errors import invalid
 from turret_api.read.engine.encoding import Format
 from turret_api.read.questions.pages import offset_of
-from turret_api.read.views.cohorts import cohort_of
+from turret_api.read.views.cohorts import COHORT, cohort_of
 from turret_api.read.views.filters import Filters, Kinds
 from turret_api.read.views.units import Unit
 from turret_api.read.views.values import Segments
@@ -66,7 +66,7 @@ def filters(
         ),
     ] = "requests",
     cohort: Annotated[
-        list[Annotated[str, Query(max_length=2000)]] | None,
+        list[Annotated[str, Query(max_length=2000, pattern=COHORT)]] | None,
         Query(
             description="only the messages of these users: `topic:<topic_id>`, who sent a message with the topic, or "
             "`path:<id>><id>`, who in a session went so, visit after visit; at any time, whatever the other filters. "

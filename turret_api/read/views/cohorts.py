@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from turret_api.errors import invalid
+from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.all_steps import all_steps, renamed, sessions_of
 from turret_api.read.views.topics import MOVE_NODES, NODES, edits_of
@@ -23,8 +23,8 @@ COHORT_SOURCES = (JOURNEY_STEPS, TOPICS, TOPIC_EDITS)
 """Tables that who is in a cohort follows from."""
 
 TOPIC, PATH, NOT, BETWEEN = "topic:", "path:", "!", ">"
-MOST_OF_PATH = 20
-WRONG = "A cohort is topic:<topic_id>, or path:<id>><id> of 2 to 20 topics; `!` before it takes all other users."
+COHORT = r"^!?(topic:[^>]+|path:[^>]+(>[^>]+){1,19})$"
+"""What names a cohort: the users of a topic, or of a path of 2 to 20 topics; `!` before it: all others."""
 
 
 @dataclass(frozen=True, order=True)
@@ -36,23 +36,18 @@ class Cohort:
 
 
 def cohort_of(text: str) -> Cohort:
-    """Return the cohort that `text` names; raise an `ApiError` if it is none."""
+    """Return the cohort that `text`, which matches `COHORT`, names."""
     named = text.removeprefix(NOT)
-    if named.startswith(TOPIC):
-        topics = (named.removeprefix(TOPIC),)
-    elif named.startswith(PATH):
-        topics = tuple(named.removeprefix(PATH).split(BETWEEN))
-        if not 2 <= len(topics) <= MOST_OF_PATH:
-            raise invalid(WRONG, field="cohort")
-    else:
-        raise invalid(WRONG, field="cohort")
-    if not all(topics):
-        raise invalid(WRONG, field="cohort")
+    is_path = named.startswith(PATH)
+    topics = tuple(named.removeprefix(PATH).split(BETWEEN)) if is_path else (named.removeprefix(TOPIC),)
     return Cohort(topics, text.startswith(NOT))
 
 
 def of_cohorts(snapshot: Snapshot, field: str, cohorts: tuple[Cohort, ...]) -> pl.Series:
-    """Return for each step of the field whether its user is in all `cohorts`; raise an `ApiError` at unknown topics."""
+    """Return for each step of the field whether its user is in all `cohorts`.
+
+    Raise `NotFoundError` where a cohort is of a topic that is not there.
+    """
 
     def compute() -> pl.DataFrame:
         users = read_steps(snapshot, field, "user_id")["user_id"]
@@ -87,12 +82,14 @@ def _place(snapshot: Snapshot, field: str, topics: tuple[str, ...]) -> tuple[str
     """Return the text field that has the topics (`field`, where that one has), and the level that they are of."""
     named = [topic for topic in topics if topic not in NODES]
     if len(topics) == 1 and topics[0] in (START, END):
-        raise invalid("Every session starts and ends, so start and end make a cohort in a path only.", field="cohort")
+        raise NotFoundError(
+            "Every session starts and ends: start and end make a cohort in a path only.", field="cohort"
+        )
     known = snapshot.scan(TOPICS).filter(pl.col("topic_id").is_in(named)).select("topic_id", "field", "level").collect()
     merged = edits_of(snapshot, field).merged
     for topic in named:
         if topic not in known["topic_id"] and topic not in merged:
-            raise invalid(f"There is no topic {topic!r} for a cohort; GET /v1/topics lists them.", field="cohort")
+            raise NotFoundError(f"There is no topic {topic!r} for a cohort; GET /v1/topics lists them.", field="cohort")
     fields = sorted(set(known["field"]))
     level = int((known["level"] == 1).any())
     if not fields or field in fields:

@@ -1,4 +1,4 @@
-"""Retention: of the users who began in one week (or day), how many came back in each later one, by what they began with.
+"""Retention: how many of the users who began in one week (or day) came back in each later one, by what they began with.
 
 Weeks begin on Monday, days at midnight, UTC. A period counts once it is over: it ends on the day of the newest message
 at the latest, for that day itself may not be over. Users are independent of each other, and each counts once in a
