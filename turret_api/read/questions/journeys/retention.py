@@ -168,7 +168,7 @@ def retention_counts(
     is_over = (pl.col("k") == 0) | ((pl.col("began") + pl.col("k") + 1) * n_days <= (newest or 0))
     whole = sizes.join(ks, how="cross").filter(is_over)
     met = whole.join(back, on=group, how="left", nulls_equal=True).join(same, on=group, how="left", nulls_equal=True)
-    return met.with_columns(pl.col("n_back", "n_same").fill_null(0)).sort(group)
+    return met.select(*group, "n_users", pl.col("n_back", "n_same").fill_null(0)).sort(group)
 
 
 def _newest(snapshot: Snapshot, field: str, filters: Filters) -> int | None:
