@@ -235,7 +235,7 @@ function triangle(starts, by) {
       ...Array.from({ length: last }, (_, k) => ({ title: `${titled(by)} ${k + 1}`, cls: "number", cell: cell(k) })),
     ],
     [...starts].reverse(),
-    { cls: "fold", limit: 14, label: `Users by the ${by} in which they began` },
+    { limit: 14, label: `Users by the ${by} in which they began` },
   );
 }
 

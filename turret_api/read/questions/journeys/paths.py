@@ -201,8 +201,8 @@ def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int, who: pl.S
         columns[f"step_{i}"] = place.select(pl.when("inside").then("there").otherwise(outside)).to_series()
     framed = pl.DataFrame({**columns, "session": of}).lazy()
     if who is not None:
-        at = seen["started_at"].gather(first[of] if topic_id in (START, END) else rows)
-        framed = framed.with_columns(at=at, who=who.gather(of)).sort("at", "session", maintain_order=True)
+        begun = seen["started_at"].gather(first[of] if topic_id in (START, END) else rows)
+        framed = framed.with_columns(at=begun, who=who.gather(of)).sort("at", "session", maintain_order=True)
         framed = framed.unique("who", keep="first", maintain_order=True).drop("at", "who")
     return (
         framed.group_by(*columns)
