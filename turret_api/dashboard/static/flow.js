@@ -10,13 +10,14 @@ import { inUnit } from "./units.js";
 
 const MOST_PATHS = 1000;
 const LETTER = 7; // pixels
-const ROOM = 14,
-  NODE_HEIGHT = 32; // nodes that a column has room for, and the pixels of each where it has more
+const ROOM = 10,
+  NODE_HEIGHT = 44; // nodes that a column has room for, and the pixels of each where it has more
 const SMALLEST = 0.012; // of all sessions; a thinner node's label would lie on the next one's
+const PAD = 30; // pixels between nodes: a name in two lines has room
 const MORE = 15; // topics that a click on "Other topics" adds to a column
 
 // How many visits a picture shows: fewer where it would be too narrow for their labels.
-export const depthFor = (wide) => (innerWidth < 760 ? 2 : wide);
+export const depthFor = (wide) => Math.min(wide, innerWidth < 760 ? 2 : innerWidth < 1440 ? 3 : 4);
 
 // The paths of all sessions' first `depth` visits; of users, those of each one's first session.
 export const loadPaths = (field, query, depth) =>
@@ -122,9 +123,9 @@ export function flow(answer, topics, { limit = 7, opened = [], unit = "messages"
           valueformat: ",d",
           node: {
             align: "left",
-            label: nodes.map((node) => plain(cut(node.label, roomFor(node, steps, element.clientWidth, isEndAlone)))),
+            label: nodes.map((node) => inLines(node.label, roomFor(node, steps, element.clientWidth, isEndAlone))),
             color: fills,
-            pad: 14,
+            pad: PAD,
             thickness: 12,
             line: { width: 0 },
             customdata: nodes.map((node) => node.topic_id),
@@ -140,7 +141,7 @@ export function flow(answer, topics, { limit = 7, opened = [], unit = "messages"
           },
         },
       ],
-      { margin: { l: 6, r: 6, t: 8, b: 8 } },
+      { margin: { l: 6, r: 6, t: 14, b: 18 } },
     ];
   };
   const most = Math.max(...[...new Set(nodes.map((node) => node.step))].map((step) => inColumn(nodes, step)));
@@ -175,6 +176,14 @@ function roomFor({ step }, steps, width, isEndAlone) {
     ofLast = isEndAlone ? LETTER * 4 : room / 2,
     mine = step < steps - 1 ? room : step < steps ? room - ofLast : ofLast;
   return Math.max(8, Math.min(26, Math.floor(mine / LETTER)));
+}
+
+// A name in one line of so many letters, or in two; what is left then is cut off.
+function inLines(label, letters) {
+  if (label.length <= letters) return plain(label);
+  const at = label.lastIndexOf(" ", letters);
+  if (at <= 0) return plain(cut(label, letters));
+  return `${plain(label.slice(0, at))}<br>${plain(cut(label.slice(at + 1), letters))}`;
 }
 
 // Opens the sessions behind a move, unless one end stands for several topics.

@@ -9,11 +9,12 @@ import { h, meter } from "./dom.js";
 import { flow, loadPaths, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { topicMap } from "./map.js";
+import { annotated, annotations } from "./notes.js";
 import { later, panel, rowsOf, skeleton } from "./panel.js";
 import { change, movesTable, topicsTable } from "./tables.js";
 import { inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
-export function overview({ texts, field, query }) {
+export function overview({ texts, field, query, again }) {
   const wanted = inUnit(asked(field, query), query),
     unit = unitOf(query),
     set = [...query].filter(([key]) => isFilter(key));
@@ -78,14 +79,17 @@ export function overview({ texts, field, query }) {
         "two-thirds",
         { id: "volume", exports: { rows: async () => rowsOf((await counts).per_day, "date", "count"), picture: true } },
         later(
-          counts,
-          ({ per_day: days }) =>
+          Promise.all([counts, annotations()]),
+          ([{ per_day: days }, marks]) =>
             days.length
-              ? picture(
-                  `${titleOf(unit)} a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
-                  "short",
-                  volume(days, unit),
-                )
+              ? [
+                  picture(
+                    `${titleOf(unit)} a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
+                    "short",
+                    volume(days, unit, marks),
+                  ),
+                  annotated(marks, days, again),
+                ]
               : h("p", { class: "empty" }, "No messages in this time."),
           132,
         ),

@@ -10,7 +10,7 @@ import { later, panel, rowsOf } from "./panel.js";
 import { table } from "./tables.js";
 
 const PERIODS = { week: 12, day: 14 };
-const SHOWN = 6; // periods in a table; the export has all
+const SHOWN = 4; // periods in a table; the export has all
 const CURVES = 3,
   MOST_CURVES = 6;
 const MARKS = ["circle", "square", "diamond", "triangle-up", "cross", "star"];
@@ -37,13 +37,13 @@ export function retention({ field, query }, topics) {
         },
       },
       later(
-        Promise.all([answer, topics]),
-        ([found, all]) => {
+        answer,
+        (found) => {
           if (!found.all.length) return h("p", { class: "empty" }, `No ${by} after users' first one is over yet.`);
           const shown = picked(found, chosen);
           return [
             lead(found, shown[0], by),
-            curves(found, shown, all, by),
+            curves(found, shown, by),
             topicsOf(found, shown, field, by),
             h(
               "p",
@@ -106,8 +106,13 @@ const range = ({ low, high }) => `${percent(low)} to ${percent(high)}`;
 function lead(found, topic, by) {
   const all = found.all[0],
     mine = topic?.periods[0];
-  const words = `of all ${plural(all.n_users, "user")} come back in ${by} 1 (${range(all)}).`;
-  if (!mine) return h("p", { class: "lead" }, h("strong", {}, percent(all.share)), ` ${words}`);
+  if (!mine)
+    return h(
+      "p",
+      { class: "lead" },
+      h("strong", {}, percent(all.share)),
+      ` of all ${plural(all.n_users, "user")} come back in ${by} 1 (${range(all)}).`,
+    );
   return h(
     "p",
     { class: "lead" },
@@ -115,18 +120,15 @@ function lead(found, topic, by) {
     h("strong", {}, percent(mine.share)),
     ` (${range(mine)}) against `,
     h("strong", {}, percent(all.share)),
-    ` ${words}`,
+    ` of all ${plural(all.n_users, "user")} (${range(all)}).`,
   );
 }
 
-function curves(found, shown, all, by) {
-  const lines = [
-    { label: "All users", periods: found.all, place: null },
-    ...shown.map((row) => ({ ...row, place: all.place(row) })),
-  ];
-  const make = () => [
-    lines.map(({ label, periods, place }, i) => {
-      const ink = i ? colour(place) : css("--ink");
+function curves(found, shown, by) {
+  const lines = [{ label: "All users", periods: found.all }, ...shown];
+  const make = (element) => [
+    lines.map(({ label, periods }, i) => {
+      const ink = i ? colour(i - 1) : css("--ink");
       return {
         type: "scatter",
         mode: "lines+markers",
@@ -150,14 +152,16 @@ function curves(found, shown, all, by) {
     }),
     {
       showlegend: true,
-      legend: { orientation: "h", y: -0.18, x: 0 },
-      margin: { l: 44, r: 8, t: 8, b: 30 },
-      xaxis: { dtick: 1, showgrid: false, tickprefix: `${titled(by)} ` },
+      legend: { orientation: "h", y: -0.2, x: 0 },
+      margin: { l: 44, r: 8, t: 8, b: element.clientWidth < 500 ? 110 : 60 },
+      xaxis: { dtick: element.clientWidth < 500 ? 4 : 1, tick0: 1, showgrid: false, tickprefix: `${titled(by)} ` },
       yaxis: { tickformat: ".0%", rangemode: "tozero", nticks: 5 },
     },
   ];
   const words = lines.map(({ label, periods }) => `${label} ${periods.map((each) => percent(each.share)).join(", ")}`);
-  return picture(`Share of users who come back, ${by} by ${by}. ${words.join("; ")}`, "", make);
+  const shape = picture(`Share of users who come back, ${by} by ${by}. ${words.join("; ")}`, "", make);
+  shape.style.setProperty("min-height", "320px");
+  return shape;
 }
 
 function topicsOf(found, shown, field, by) {

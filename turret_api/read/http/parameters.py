@@ -24,7 +24,10 @@ MAX_SEGMENTS = 16
 MAX_COHORTS = 8
 SIDES = ("a", "b")
 
-Form = Annotated[Format, Query(alias="format", description="csv and parquet give the list alone, as a file")]
+Form = Annotated[
+    Format,
+    Query(alias="format", description="csv and parquet give the list alone, as a file; text and markdown, the digest"),
+]
 AsOf = Annotated[
     dt.datetime | None, Query(description="answer from the tables as they were at this time (while its files are kept)")
 ]

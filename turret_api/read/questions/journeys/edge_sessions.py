@@ -17,7 +17,7 @@ from turret_api.read.questions.pages import after
 from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.journeys import JOURNEY_SOURCES
-from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.outcomes import OUTCOME_SOURCES, outcome_in_force, session_outcomes
 from turret_api.read.views.steps import field_visits, numbered, signed_steps
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import FRICTION
@@ -36,6 +36,9 @@ class EdgeSession(TypedDict):
     started_at: dt.datetime
     ended_at: dt.datetime
     n_visits: int
+    outcome: Annotated[
+        float | None, Meaning("with `outcome=`: its mean, or of an enum 1 if its last value is good, else 0")
+    ]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class EdgeSessions(FieldAnswer):
 class SessionsOfEdge(OfJourneys):
     """Which sessions move from one topic to another (None: from any, or to any), and when?
 
-    friction: only those in which a message that passes has this sign, or (`any`) one of them; None: all.
+    friction: only those in which a message that passes has this sign, or (`any`) one of them; None: all. outcome: only
+    those that have this outcome, and moved so, or had the sign, no later than that; None: all.
     """
 
     from_topic: str | None = None
@@ -60,8 +64,9 @@ class SessionsOfEdge(OfJourneys):
     limit: int = 50
     offset: int = 0
     friction: str | None = None
+    outcome: str | None = None
 
-    tables = (*JOURNEY_SOURCES, FRICTION)
+    tables = (*JOURNEY_SOURCES, *OUTCOME_SOURCES, FRICTION)
     answers = EdgeSessions
 
     def of_field(self, snapshot: Snapshot, field: str) -> EdgeSessions:
@@ -69,20 +74,33 @@ class SessionsOfEdge(OfJourneys):
         merged = edits_of(snapshot, field).merged
         ends = [None if topic is None else merged.get(topic, topic) for topic in (self.from_topic, self.to_topic)]
 
+        outcome = None if self.outcome is None else outcome_in_force(snapshot, self.outcome)
+
         def compute() -> pl.DataFrame:
             visits = field_visits(snapshot, field, self.filters, self.level)
+            went = None if outcome is None else session_outcomes(snapshot, field, outcome)
             if self.friction is not None:
                 steps = signed_steps(snapshot, field, self.filters, self.level).filter(has_sign(self.friction))
+                steps = steps if went is None else _no_later(steps, "timestamp", went)
                 visits = visits.filter(pl.col("session").is_in(steps["session"].unique().implode()))
-            return _who_moved(visits, *ends)
+            moved = _who_moved(visits, *ends)
+            if went is None:
+                return moved.with_columns(outcome=pl.lit(None, pl.Float64))
+            return _no_later(moved, "at", went).rename({"value": "outcome"})
 
-        key = ("moved", field, self.filters, self.level, *ends, self.friction)
-        found = snapshot.remember(key, (*SOURCES, FRICTION), compute)
+        key = ("moved", field, self.filters, self.level, *ends, self.friction, outcome)
+        found = snapshot.remember(key, (*OUTCOME_SOURCES, FRICTION), compute)
         page = found.slice(self.offset, self.limit)
         who = sessions_of(snapshot, field)[page["session"]]
         data = cast(list[EdgeSession], who.hstack(page.drop("session")).to_dicts())
         end = self.offset + self.limit
         return EdgeSessions(data, found.height, int(found["count"].sum()), after(end) if found.height > end else None)
+
+
+def _no_later(rows: pl.DataFrame, time: str, went: pl.DataFrame) -> pl.DataFrame:
+    """Return those of `rows` (with `session`) whose `time` is no later than the session's outcome, with its `value`."""
+    met = rows.join(went.select("session", "value", outcome_at="at"), on="session", maintain_order="left")
+    return met.filter(pl.col(time) <= pl.col("outcome_at")).drop("outcome_at")
 
 
 def _who_moved(visits: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.DataFrame:

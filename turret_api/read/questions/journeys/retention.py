@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
-from turret_api.read.questions.journeys.statistics import wilson
+from turret_api.read.questions.journeys.statistics import wilson_intervals
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.topics.topic import find_topic
 from turret_api.read.views.filters import Filters
@@ -187,7 +187,9 @@ def _n_users(counts: pl.DataFrame) -> int:
 def _periods(counts: pl.DataFrame, *, has_topic: bool) -> list[Back]:
     later = counts.filter(pl.col("k") > 0).group_by("k").agg(pl.col("n_users", "n_back", "n_same").sum()).sort("k")
     n = later["n_users"].to_numpy()
-    back, same = (np.stack(wilson(later[name].to_numpy(), n), axis=1).tolist() for name in ("n_back", "n_same"))
+    back, same = (
+        np.stack(wilson_intervals(later[name].to_numpy(), n), axis=1).tolist() for name in ("n_back", "n_same")
+    )
     found: list[Back] = []
     for (k, n_users, n_back, n_same), mine, again in zip(later.iter_rows(), back, same, strict=True):
         found.append(

@@ -18,6 +18,7 @@ from turret_api.read.questions.topics.fits import Way, ways
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.moves import COLUMNS, move_topics
+from turret_api.read.views.numbers import NumberSum, number_sums
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_api.read.views.units import Unit, topic_units, unit_days, unit_weeks
@@ -28,6 +29,9 @@ from turret_pipeline.semantics.visits import UNASSIGNED
 
 TOPIC_SOURCES = (*SOURCES, TOPIC_DAYS, TOPIC_LINEAGE)
 """Tables that answers about topics follow from."""
+
+NOTHING: NumberSum = {"sum": 0.0, "mean": None, "median": None, "n": 0}
+"""What a number field comes to over no messages."""
 
 TREND_DAYS = 90
 CHANGE_DAYS = 7
@@ -78,6 +82,24 @@ class TopicRow(TypedDict):
     lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first")]
 
 
+class ListedTopic(TopicRow):
+    """One topic of the list, with what a number field comes to over its messages."""
+
+    number: Annotated[NumberSum | None, Meaning("with `number=<field>`: that field over its messages; else null")]
+
+
+class NumberTotals(TypedDict):
+    """What a number field comes to over all messages, and over those that no topic of the list has.
+
+    The sums of the listed topics on all pages, `unassigned` and `hidden` add up to `all`; and so do their `n`.
+    """
+
+    field: str
+    all: NumberSum
+    unassigned: NumberSum
+    hidden: NumberSum
+
+
 class HiddenTopic(TypedDict):
     """A topic that people have hidden: it is in no list, and journeys go through it as through any other."""
 
@@ -93,7 +115,7 @@ class Topics(FieldAnswer):
     With `kinds=all` each kind of move is one of them; else `n_moves` counts these beside.
     """
 
-    data: list[TopicRow] = dataclasses.field(default_factory=list)
+    data: list[ListedTopic] = dataclasses.field(default_factory=list)
     next: Next = None
     n_messages: Annotated[
         int, Meaning("messages that pass the filters, moves of conversation only with `kinds=all`")
@@ -110,6 +132,7 @@ class Topics(FieldAnswer):
     per_day: Annotated[list[DayCount], Meaning("of the unit, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
+    number: Annotated[NumberTotals | None, Meaning("with `number=<field>`: what that field comes to; else null")] = None
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
@@ -122,6 +145,7 @@ class TopicsOfField(OfField):
     level: int = 0
     limit: int = 1000
     offset: int = 0
+    number: str | None = None
     unit: Unit = "messages"
 
     tables = TOPIC_SOURCES
@@ -144,7 +168,9 @@ class TopicsOfField(OfField):
         n_messages = int(daily["n"].sum())
         everything = daily_counts(snapshot, field, self.filters.with_moves(), self.level)
         shown.sort(key=lambda each: (-in_unit(each, self.unit), -each["size"], each["topic_id"]))
-        data, following = cut(shown, self.offset, self.limit)
+        page, following = cut(shown, self.offset, self.limit)
+        sums, total = self._sums(snapshot, field, ids)
+        data = [ListedTopic(**each, number=sums.get(each["topic_id"], NOTHING) if total else None) for each in page]
         per_day = typed_rows(daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date"), DayCount)
         units = topic_units(snapshot, field, self.filters, self.level)
         n_sessions, n_users = units.filter(pl.col("topic_id").is_null()).select("n_sessions", "n_users").row(0)
@@ -162,12 +188,35 @@ class TopicsOfField(OfField):
             n_unassigned=n_unassigned,
             n_hidden=sum(each["size"] for each in hidden),
             hidden=hidden,
+            number=total,
             n_sessions=n_sessions,
             n_users=n_users,
             n_with_topic=n_with_topic,
             per_day=unit_per_day,
             messages_per_day=per_day,
         )
+
+    def _sums(
+        self, snapshot: Snapshot, field: str, hidden: frozenset[str]
+    ) -> tuple[dict[str, NumberSum], NumberTotals | None]:
+        """Return what `number` comes to for each topic that has messages, and in all; None: none is asked for."""
+        if self.number is None:
+            return {}, None
+        sums, whole = number_sums(snapshot, field, self.number, self.filters, self.level)
+        left_out = [sums[name] for name in sorted(hidden & sums.keys())]
+        totals: NumberTotals = {
+            "field": self.number,
+            "all": whole,
+            "unassigned": sums.get(UNASSIGNED, NOTHING),
+            "hidden": left_out[0] if len(left_out) == 1 else _together(left_out),
+        }
+        return sums, totals
+
+
+def _together(sums: list[NumberSum]) -> NumberSum:
+    """Return the sum over the messages of several topics; their median is not told by those of each."""
+    total, n = sum(each["sum"] for each in sums), sum(each["n"] for each in sums)
+    return {"sum": total, "mean": total / n if n else None, "median": None, "n": n}
 
 
 def in_unit(topic: TopicRow, unit: Unit) -> int:
