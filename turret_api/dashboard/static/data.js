@@ -5,6 +5,7 @@ import { here, go, isFilter, link } from "./address.js";
 import { h } from "./dom.js";
 import { ago, moment } from "./format.js";
 import { later } from "./panel.js";
+import { inUnit, sizeOf, unitOf } from "./units.js";
 
 // The text field, the filters, and whether moves of the conversation count: what topics, journeys and messages take from
 // the address.
@@ -35,7 +36,9 @@ const isCrowded = (topics, coarse) =>
 
 const bothLevels = (field, query, number = null) =>
   Promise.all(
-    [null, 1].map((level) => list("/v1/topics", { ...asked(field, query), ...(level && { level }), number })),
+    [null, 1].map((level) =>
+      list("/v1/topics", inUnit({ ...asked(field, query), ...(level && { level }), number }, query)),
+    ),
   );
 
 // number: a number field to add up over the messages of each topic.
@@ -46,9 +49,12 @@ export async function loadTopics(field, query, number = null) {
     topics = answer.data.filter((topic) => !isMove(topic.topic_id)),
     themes = coarse.data.filter((topic) => topic.level === 1);
   const alone = topics.filter((topic) => !topic.parent_id);
-  const bySize = (some) => [...some].sort((a, b) => b.size - a.size || (a.topic_id < b.topic_id ? -1 : 1));
+  const unit = unitOf(query);
+  const bySize = (some) =>
+    [...some].sort((a, b) => sizeOf(b, unit) - sizeOf(a, unit) || (a.topic_id < b.topic_id ? -1 : 1));
   return {
     ...answer,
+    unit,
     topics,
     themes,
     moves,

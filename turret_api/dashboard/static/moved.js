@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { here } from "./address.js";
+import { cohortLink } from "./cohorts.js";
 import { askedJourneys, sessionLink } from "./data.js";
 import { h } from "./dom.js";
 import { count, gap, moment, plural } from "./format.js";
@@ -11,6 +12,7 @@ import { table } from "./tables.js";
 export function sessionsBehind(move, { field, query }, topics) {
   const [from_topic, to_topic] = move.split(",");
   const wanted = { ...askedJourneys(field, query), from_topic, to_topic };
+  const cohort = cohortLink([from_topic, to_topic], { changes: { move: null } });
   const close = h("a", { class: "more", href: here({ move: null }) }, "Close");
   return later(
     Promise.all([topics, get("/v1/journeys/sessions", { ...wanted, limit: 25 })]),
@@ -20,7 +22,7 @@ export function sessionsBehind(move, { field, query }, topics) {
         "",
         {
           id: "behind",
-          note: [`${plural(n_sessions, "session")}, ${plural(n_moves, "time")} `, close],
+          note: [`${plural(n_sessions, "session")}, ${plural(n_moves, "time")} `, cohort, " ", close],
           exports: { table: ["/v1/journeys/sessions", { ...wanted, limit: 1000 }] },
         },
         data.length

@@ -1,8 +1,9 @@
 // The first page: how much, about what, what is new, from where to where, how fresh, and how much of the plan is used.
 
 import { get, list } from "./api.js";
-import { link } from "./address.js";
+import { isFilter, link } from "./address.js";
 import { picture, volume } from "./charts.js";
+import { chips } from "./filters.js";
 import { asked, askedJourneys, fieldChooser, freshness, loadTopics, pageHead, topicLink, withLevel } from "./data.js";
 import { h, meter } from "./dom.js";
 import { flow, loadPaths, pathsQuery, rank, depthFor } from "./flow.js";
@@ -12,9 +13,12 @@ import { annotated, annotations } from "./notes.js";
 import { later, panel, rowsOf, skeleton } from "./panel.js";
 import { queryButton } from "./query.js";
 import { change, movesTable, topicsTable } from "./tables.js";
+import { inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
 export function overview({ texts, field, query, again }) {
-  const wanted = asked(field, query);
+  const wanted = inUnit(asked(field, query), query),
+    unit = unitOf(query),
+    set = [...query].filter(([key]) => isFilter(key));
   // What needs no themes does not wait for them.
   const counts = list("/v1/topics", wanted),
     topics = loadTopics(field, query),
@@ -22,7 +26,7 @@ export function overview({ texts, field, query, again }) {
     project = get("/v1/project"),
     totals = ["/v1/topics", wanted, ["totals"]];
   const leveled = withLevel(field, query),
-    graph = leveled.then((known) => get("/v1/journeys", askedJourneys(field, known))),
+    graph = leveled.then((known) => get("/v1/journeys", inUnit(askedJourneys(field, known), known))),
     paths = leveled.then((known) => loadPaths(field, known, depthFor(3)));
   const all = [topics, graph, paths, leveled];
   return h(
@@ -35,9 +39,11 @@ export function overview({ texts, field, query, again }) {
         (found) => period(found),
         20,
       ),
+      unitSwitch(query),
       fieldChooser(texts, field),
       freshness(counts),
     ),
+    chips(set, field),
     h(
       "div",
       { class: "grid" },
@@ -62,36 +68,40 @@ export function overview({ texts, field, query, again }) {
             n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null,
           ],
         ),
+        tile("n-users", "Users", totals, counts, ({ n_users, n_sessions }) => [
+          count(n_users),
+          n_users ? `${(n_sessions / n_users).toFixed(1)} sessions each` : null,
+        ]),
         tile("n-topics", "Topics", ["/v1/topics", wanted, ["data"]], topics, (found) => [
           count(found.topics.length),
           found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null,
         ]),
-        tile("assigned", "With a topic", totals, counts, ({ n_messages, n_unassigned }) => [
-          percent(n_messages ? 1 - n_unassigned / n_messages : null),
-          `${count(n_unassigned)} without`,
-        ]),
+        tile("assigned", "With a topic", totals, counts, (found) => {
+          const n = found[`n_${unit}`];
+          return [percent(n ? found.n_with_topic / n : null), `${count(n - found.n_with_topic)} without`];
+        }),
         planTile(usage),
       ),
       panel(
-        "Messages a day",
+        `${titleOf(unit)} a day`,
         "two-thirds",
         {
           id: "volume",
           exports: {
-            rows: async () => rowsOf((await counts).messages_per_day, "date", "count"),
+            rows: async () => rowsOf((await counts).per_day, "date", "count"),
             picture: true,
-            query: ["/v1/topics", wanted, ["messages_per_day"]],
+            query: ["/v1/topics", wanted, ["per_day"]],
           },
         },
         later(
           Promise.all([counts, annotations()]),
-          ([{ messages_per_day: days }, marks]) =>
+          ([{ per_day: days }, marks]) =>
             days.length
               ? [
                   picture(
-                    `Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
+                    `${titleOf(unit)} a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
                     "short",
-                    volume(days, "messages", marks),
+                    volume(days, unit, marks),
                   ),
                   annotated(marks, days, again),
                 ]
@@ -160,16 +170,20 @@ export function overview({ texts, field, query, again }) {
                     note: h("a", { href: link("/journeys") }, "Explore journeys"),
                     exports: { picture: true, query: pathsQuery(field, known, depthFor(3)) },
                   },
-                  flow(answer, found),
+                  flow(answer, found, { unit }),
                 ),
                 panel(
                   "Most common moves",
                   "third",
                   { id: "moves", exports: { table: ["/v1/journeys", { ...wanted, limit: 100_000 }] } },
                   movesTable(
-                    rank(edges.filter((edge) => edge.from !== "start" && edge.to !== "end")).slice(0, 10),
+                    rank(
+                      edges.filter((edge) => edge.from !== "start" && edge.to !== "end"),
+                      unit,
+                    ).slice(0, 10),
                     found.name,
                     field,
+                    { unit },
                   ),
                 ),
               ]
@@ -202,7 +216,7 @@ export function opening() {
       h(
         "dl",
         { class: "tiles" },
-        ["Messages", "Sessions", "Topics", "With a topic"].map(waiting),
+        ["Messages", "Sessions", "Users", "Topics", "With a topic"].map(waiting),
         planTile(get("/v1/usage")),
       ),
       grey(190),

@@ -6,9 +6,11 @@ import { askedJourneys, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, gap, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { retention } from "./retention.js";
 import { shareBar, table } from "./tables.js";
 
-export function returns({ field, query }, topics) {
+export function returns(context, topics) {
+  const { field, query } = context;
   const wanted = askedJourneys(field, query),
     path = "/v1/journeys/returns",
     answer = get(path, wanted);
@@ -49,6 +51,7 @@ export function returns({ field, query }, topics) {
         200,
       ),
     ),
+    retention(context, topics),
     panel(
       "What they come back for",
       "half",

@@ -5,6 +5,7 @@ import { link } from "./address.js";
 import { withAnswer } from "./answer.js";
 import { topicsOf } from "./answers.js";
 import { picture, volume } from "./charts.js";
+import { cohortLink } from "./cohorts.js";
 import { asked, freshness, isMove, node, pageHead, sessionLink, topicLink, withKind } from "./data.js";
 import { exampleButton } from "./definition.js";
 import { h, said, spark } from "./dom.js";
@@ -19,20 +20,24 @@ import { queryButton } from "./query.js";
 import { sumChoice } from "./sums.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
+import { inUnit, sizeOf, titleOf, unitOf, unitSwitch } from "./units.js";
 
 export async function topic(context) {
   const { field, id, query, again } = context;
   const wanted = asked(field, query),
     sounds = asksSound(query),
-    spoken = { ...wanted, topic_id: id, ...(sounds ? { sentiment: sounds } : {}) };
+    spoken = { ...wanted, topic_id: id, ...(sounds ? { sentiment: sounds } : {}) },
+    counted = inUnit(wanted, query),
+    unit = unitOf(query),
+    title = titleOf(unit);
   const path = `/v1/topics/${encodeURIComponent(id)}`,
-    whole = get(path, wanted),
+    whole = get(path, counted),
     recent = get("/v1/messages", { ...spoken, limit: 25 });
   for (const each of [whole, recent]) each.catch(() => null);
   let one, known;
   try {
     // The list of topics is at hand sooner, and says what stands at the top; hidden topics and themes are not in it.
-    known = await list("/v1/topics", wanted);
+    known = await list("/v1/topics", counted);
     const row = known.data.find((each) => each.topic_id === id);
     one = row ? { ...row, built_at: known.built_at } : await whole;
   } catch (error) {
@@ -43,7 +48,7 @@ export async function topic(context) {
     (key, ...names) =>
     async () =>
       rowsOf((await whole)[key], ...names);
-  const source = (...parts) => [path, wanted, parts];
+  const source = (...parts) => [path, counted, parts];
   const part = (make, height = 160) => later(whole, make, height);
   return h(
     "div",
@@ -53,6 +58,8 @@ export async function topic(context) {
       one.summary ?? one.keywords.slice(0, 6).join(", "),
       trendMark(one),
       definedMark(one),
+      unitSwitch(query),
+      cohortLink([id], { path: "/" }),
       h("a", { class: "button", href: link("/topics") }, "All topics"),
       freshness(Promise.resolve(one)),
     ),
@@ -61,14 +68,14 @@ export async function topic(context) {
       h(
         "dl",
         { class: query.get("number") ? "tiles" : "tiles four" },
-        tile("Messages", source("topic"), count(one.size)),
-        tile("Of all messages", source("topic"), percent(one.share)),
+        tile(title, source("topic"), count(sizeOf(one, unit))),
+        tile(`Of all ${unit}`, source("topic"), percent(one.share)),
         tile("Last 7 days", source("topic"), change(one.change, isMarked(one))),
         tile("First seen", source("topic"), one.first_seen ? day(one.first_seen) : "–"),
         query.get("number") ? sumTile(query.get("number"), whole, source("numbers")) : null,
       ),
       panel(
-        "Messages a day",
+        `${title} a day`,
         "",
         {
           id: "series",
@@ -80,11 +87,11 @@ export async function topic(context) {
             series.length
               ? [
                   picture(
-                    `Messages a day of ${label}`,
+                    `${title} a day of ${label}`,
                     "short",
                     volume(
                       series.map((each) => ({ date: each.date, count: each.size })),
-                      "messages",
+                      unit,
                       marks,
                     ),
                   ),
@@ -103,7 +110,7 @@ export async function topic(context) {
           id: "before",
           exports: { query: source("before"), rows: rows("before", "topic_id", "label", "count", "share") },
         },
-        part(({ before }) => moves(before, field, "Before")),
+        part(({ before }) => moves(before, field, "Before", unit)),
       ),
       panel(
         "What comes after",
@@ -112,7 +119,7 @@ export async function topic(context) {
           id: "after",
           exports: { query: source("after"), rows: rows("after", "topic_id", "label", "count", "share") },
         },
-        part(({ after }) => moves(after, field, "After")),
+        part(({ after }) => moves(after, field, "After", unit)),
       ),
       isMove(id) ? null : outcomesOfTopic(one, context.fields.data, wanted),
       panel(
@@ -156,7 +163,7 @@ export async function topic(context) {
       ),
       answered(wanted, one, field),
       part(({ segments, numbers: all }) => [
-        ...segments.map((each) => segmentPanel(each, source("segments", "segments.n_none"))),
+        ...segments.map((each) => segmentPanel(each, source("segments", "segments.n_none"), unit)),
         all.length
           ? panel(
               "Numbers",
@@ -179,7 +186,8 @@ export async function topic(context) {
           ? theirTopics(
               known.data.filter((each) => each.parent_id === id),
               field,
-              ["/v1/topics", { ...wanted, level: 0, limit: 1000 }, ["data"]],
+              ["/v1/topics", { ...counted, level: 0, limit: 1000 }, ["data"]],
+              unit,
             )
           : panel(
               "What it came from and became",
@@ -258,31 +266,31 @@ const answered = (wanted, { topic_id, level }, field) =>
     );
   });
 
-function segmentPanel({ field, values, n_rest, n_none }, query) {
+function segmentPanel({ field, values, n_rest, n_none }, query, unit) {
   return panel(
     `By ${field}`,
     "half",
     {
       id: `segment-${field}`,
-      note: "Beside all messages",
+      note: `Beside all ${unit}`,
       exports: { query, rows: () => rowsOf(values, "value", "size", "share", "share_of_all") },
     },
     table(
       [
         { title: field, cell: (each) => each.value },
-        { title: "Messages", cls: "number", cell: (each) => count(each.size) },
+        { title: titleOf(unit), cls: "number", cell: (each) => count(each.size) },
         { title: "Share", cell: (each) => shareBar(each.share) },
         { title: "Of all", cls: "number muted", cell: (each) => percent(each.share_of_all) },
       ],
       values,
       { limit: 8, label: `By ${field}` },
     ),
-    without(n_rest, n_none),
+    without(n_rest, n_none, unit.slice(0, -1)),
   );
 }
 
 // What a theme consists of.
-const theirTopics = (topics, field, query) =>
+const theirTopics = (topics, field, query, unit) =>
   panel(
     "Its topics",
     "",
@@ -299,8 +307,8 @@ const theirTopics = (topics, field, query) =>
               trendMark(each),
             ),
         },
-        { title: "Messages", cls: "number size", cell: (each) => count(each.size) },
-        { title: "Of all messages", cell: (each) => shareBar(each.share) },
+        { title: titleOf(unit), cls: "number size", cell: (each) => count(sizeOf(each, unit)) },
+        { title: `Of all ${unit}`, cell: (each) => shareBar(each.share) },
       ],
       topics,
       { label: "Its topics" },
@@ -332,12 +340,12 @@ const unknown = () =>
     h("p", {}, h("a", { class: "primary", href: link("/topics") }, "All topics")),
   );
 
-function moves(edges, field, label) {
+function moves(edges, field, label, unit) {
   if (!edges.length) return h("p", { class: "empty" }, "Nothing yet.");
   return table(
     [
       { title: "Topic", cell: (edge) => node(edge.topic_id, edge.label, field) },
-      { title: "Times", cls: "number count", cell: (edge) => count(edge.count) },
+      { title: titleOf(unit, "Times"), cls: "number count", cell: (edge) => count(edge.count) },
       { title: "Share", cell: (edge) => shareBar(edge.share) },
     ],
     edges,
@@ -375,15 +383,12 @@ function lineage({ lineage: ways, topic_id }, field) {
 }
 
 // What a table of values leaves out.
-const without = (n_rest, n_none) =>
+const without = (n_rest, n_none, word) =>
   n_rest || n_none
     ? h(
         "p",
         { class: "fine rest" },
-        [
-          n_rest ? `${plural(n_rest, "message")} with rarer values` : "",
-          n_none ? `${plural(n_none, "message")} without one` : "",
-        ]
+        [n_rest ? `${plural(n_rest, word)} with rarer values` : "", n_none ? `${plural(n_none, word)} without one` : ""]
           .filter(Boolean)
           .join(", "),
         ".",

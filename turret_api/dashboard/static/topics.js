@@ -15,6 +15,7 @@ import { later, panel } from "./panel.js";
 import { sumChoice, sumRest } from "./sums.js";
 import { table, topicsTable } from "./tables.js";
 import { decisions } from "./topic_edits.js";
+import { inUnit, unitSwitch } from "./units.js";
 
 const MOST_POINTS = 100_000,
   FEW_THEMES = 8;
@@ -23,7 +24,7 @@ export function topics(context) {
   const { field, query, again } = context;
   const number = query.get("number"),
     found = loadTopics(field, query, number);
-  const source = (level) => ["/v1/topics", { ...asked(field, query), level, number, limit: 1000 }];
+  const source = (level) => ["/v1/topics", inUnit({ ...asked(field, query), level, number, limit: 1000 }, query)];
   const q = query.get("q") ?? "",
     texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
   texts.catch(() => null);
@@ -40,6 +41,7 @@ export function topics(context) {
             : "",
         20,
       ),
+      unitSwitch(query),
       freshness(found),
     ),
     withFilters(

@@ -14,11 +14,14 @@ from fastapi.routing import APIRoute
 from turret_api.errors import invalid
 from turret_api.read.engine.encoding import Format
 from turret_api.read.questions.pages import offset_of
+from turret_api.read.views.cohorts import COHORT, cohort_of
 from turret_api.read.views.filters import Filters, Kinds
+from turret_api.read.views.units import Unit
 from turret_api.read.views.values import Segments
 
 SEGMENT = "segment."
 MAX_SEGMENTS = 16
+MAX_COHORTS = 8
 SIDES = ("a", "b")
 
 Form = Annotated[
@@ -38,6 +41,15 @@ Limit = Annotated[int, Query(description="most rows in one answer", ge=1, le=100
 Cursor = Annotated[str | None, Query(description="`next` of the page before", max_length=2000)]
 TopicId = Annotated[
     str, Query(description="a topic, `start`, `end`, `unassigned` or `moves`", min_length=1, max_length=100)
+]
+
+InUnit = Annotated[
+    Unit,
+    Query(
+        alias="unit",
+        description="what shares, changes, days and the order of rows count: messages (of journeys: moves), or the "
+        "distinct sessions or users behind them. Shares of sessions and of users do not add up to 1",
+    ),
 ]
 
 SignOrAny = Literal[
@@ -64,6 +76,15 @@ def filters(
             "its name; requests: they are left out, and in journeys part of the visit before them"
         ),
     ] = "requests",
+    cohort: Annotated[
+        list[Annotated[str, Query(max_length=2000, pattern=COHORT)]] | None,
+        Query(
+            description="only the messages of these users: `topic:<topic_id>`, who sent a message with the topic, or "
+            "`path:<id>><id>`, who in a session went so, visit after visit; at any time, whatever the other filters. "
+            "`!` before it: of all other users. Several: of users in all of them",
+            max_length=MAX_COHORTS,
+        ),
+    ] = None,
 ) -> Filters:
     """Return the filters that the query string asks for; keys `segment.<field>` are read off it as they are."""
     segments = _segments(request, SEGMENT)
@@ -72,7 +93,7 @@ def filters(
     since, until = utc(since), utc(until)
     if since and until and since >= until:
         raise invalid("`from` is not before `to`; nothing lies between them.", field="from")
-    return Filters(since, until, name, segments, kinds)
+    return Filters(since, until, name, segments, kinds, tuple(sorted({cohort_of(each) for each in cohort or ()})))
 
 
 Filtered = Annotated[Filters, Depends(filters)]

@@ -19,6 +19,7 @@ from turret_api.read.http.parameters import (
     Cursor,
     FieldName,
     Filtered,
+    InUnit,
     Level,
     Limit,
     OfPage,
@@ -38,6 +39,7 @@ from turret_api.read.questions.journeys.graph import JourneyGraph
 from turret_api.read.questions.journeys.loops import LoopsOfTopics
 from turret_api.read.questions.journeys.outcomes import OutcomesOfField
 from turret_api.read.questions.journeys.paths import FunnelOfTopics, PathsOfTopic
+from turret_api.read.questions.journeys.retention import Period, RetentionOfTopics
 from turret_api.read.questions.journeys.returns import ReturnsOfUsers
 from turret_api.read.questions.messages import NewestMessages
 from turret_api.read.questions.notebook import AllAnnotations, AllNotes, AllViews, Kind
@@ -77,9 +79,10 @@ def get_topics(
     number: Annotated[
         str | None, Query(description="a number field to add up over the messages of each topic", max_length=200)
     ] = None,
+    unit: InUnit = "messages",
 ) -> TopicsOfField:
     """The topics of a text field, largest first; their sizes and `n_unassigned` add up to `n_messages`."""
-    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor), number)
+    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor), number, unit)
 
 
 def get_edits(page: OfPage) -> AllEdits:
@@ -99,9 +102,9 @@ def get_fits(page: OfPage) -> AllFits:
     return AllFits(page.limit, page.offset)
 
 
-def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None) -> OneTopic:
+def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None, unit: InUnit = "messages") -> OneTopic:
     """One topic: its series by day, its segments, its neighbours, what came before it and after it, and its lineage."""
-    return OneTopic(topic_id, field, chosen)
+    return OneTopic(topic_id, field, chosen, unit)
 
 
 def get_topic_notes(page: OfPage, topic_id: str, field: FieldName = None) -> AllNotes:
@@ -167,9 +170,10 @@ def get_journeys(
     number: Annotated[
         str | None, Query(description="a number field to add up over the moves of each edge", max_length=200)
     ] = None,
+    unit: InUnit = "messages",
 ) -> JourneyGraph:
     """How sessions move from topic to topic: nodes and edges whose counts add up."""
-    return JourneyGraph(about.field, about.filters, level, limit, number)
+    return JourneyGraph(about.field, about.filters, level, limit, number, unit)
 
 
 def get_paths(
@@ -181,19 +185,20 @@ def get_paths(
     depth: Annotated[int, Query(description="most moves in a path", ge=1, le=10)] = 3,
     level: Level = 0,
     limit: Limit = 20,
+    unit: InUnit = "messages",
 ) -> PathsOfTopic:
     """The most common paths from or to a topic."""
-    return PathsOfTopic(about.field, about.filters, level, topic_id, direction == "to", depth, limit)
+    return PathsOfTopic(about.field, about.filters, level, topic_id, direction == "to", depth, limit, unit)
 
 
-def get_starts(about: About, level: Level = 0) -> SessionStarts:
+def get_starts(about: About, level: Level = 0, unit: InUnit = "messages") -> SessionStarts:
     """Where sessions start."""
-    return SessionStarts(about.field, about.filters, level)
+    return SessionStarts(about.field, about.filters, level, unit)
 
 
-def get_drop_offs(about: About, level: Level = 0) -> SessionEnds:
+def get_drop_offs(about: About, level: Level = 0, unit: InUnit = "messages") -> SessionEnds:
     """Where sessions end."""
-    return SessionEnds(about.field, about.filters, level)
+    return SessionEnds(about.field, about.filters, level, unit)
 
 
 def get_loops(about: About, level: Level = 0, limit: Limit = 20) -> LoopsOfTopics:
@@ -201,9 +206,9 @@ def get_loops(about: About, level: Level = 0, limit: Limit = 20) -> LoopsOfTopic
     return LoopsOfTopics(about.field, about.filters, level, limit)
 
 
-def get_friction(about: About, level: Level = 0, limit: Limit = 100) -> FrictionOfField:
+def get_friction(about: About, level: Level = 0, limit: Limit = 100, unit: InUnit = "messages") -> FrictionOfField:
     """Where sessions did not get what they asked for: how often each sign is, and in which topics and moves."""
-    return FrictionOfField(about.field, about.filters, level, limit)
+    return FrictionOfField(about.field, about.filters, level, limit, unit)
 
 
 def get_answers(about: About, level: Level = 0, limit: Limit = 100) -> AnswersOfField:
@@ -264,6 +269,26 @@ def get_returns(about: About, level: Level = 0, limit: Limit = 100) -> ReturnsOf
     return ReturnsOfUsers(about.field, about.filters, level, limit)
 
 
+def get_retention(
+    about: About,
+    topic_id: Annotated[
+        str | None,
+        Query(
+            description="users begin with their first message that has this topic; default: each topic that a user's "
+            "first message has",
+            min_length=1,
+            max_length=100,
+        ),
+    ] = None,
+    by: Annotated[Period, Query(description="periods: weeks from Monday on, or days (UTC)")] = "week",
+    periods: Annotated[int, Query(description="most periods after the first", ge=1, le=60)] = 12,
+    level: Level = 0,
+    limit: Limit = 100,
+) -> RetentionOfTopics:
+    """How many users come back in later weeks or days, by the topic that they began with, beside all users."""
+    return RetentionOfTopics(about.field, about.filters, level, topic_id, by, periods, limit)
+
+
 def get_funnel(
     about: About,
     steps: Annotated[str, Query(description="topics in order, with commas between", min_length=1, max_length=2000)],
@@ -296,6 +321,7 @@ READ: Paths = {
     "/messages": (get_messages, NewestMessages),
     "/friction": (get_friction, FrictionOfField),
     "/answers": (get_answers, AnswersOfField),
+    "/retention": (get_retention, RetentionOfTopics),
     "/digest": (get_digest, DigestOfField),
     "/outcomes": (get_outcomes, OutcomesOfField),
     "/sessions": (get_session, OneSession),

@@ -20,10 +20,11 @@ from turret_api.read.questions.journeys.friction import ANY, FrictionOfField
 from turret_api.read.questions.notebook import Annotation, TopicNote
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, topic_rows
+from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_of
 from turret_api.read.views.numbers import number_fields, number_sums
-from turret_api.read.views.steps import sessions_of, walked_steps
+from turret_api.read.views.steps import walked_steps
 from turret_api.read.views.topic_days import daily_counts
 from turret_api.read.views.topics import edits_of, labels_of
 from turret_pipeline.lake.tables import ANNOTATIONS, FRICTION

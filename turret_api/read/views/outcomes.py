@@ -17,10 +17,11 @@ from typing_extensions import TypedDict
 from turret_api.errors import NotFoundError, invalid
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Meaning
+from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import ALL_KINDS
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.overrides import overrides_of
-from turret_api.read.views.steps import field_steps, sessions_of
+from turret_api.read.views.steps import field_steps
 from turret_api.read.views.values import read_steps
 from turret_pipeline.lake.tables import EVENTS, FIELD_OUTCOMES, FIELD_OVERRIDES, FIELD_TYPES
 from turret_pipeline.semantics.outcomes import Better, Outcome, misfit, outcomes

@@ -18,10 +18,11 @@ from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.outcomes import outcome_views
 from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views, now, value_views
+from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.outcomes import OUTCOME_SOURCES, outcome_in_force, session_outcomes
-from turret_api.read.views.steps import field_visits, numbered, sessions_of, signed_steps
+from turret_api.read.views.steps import field_visits, numbered, signed_steps
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import FRICTION
 from turret_pipeline.semantics.visits import END, START

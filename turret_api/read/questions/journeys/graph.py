@@ -18,6 +18,7 @@ from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers
 from turret_api.read.views.topics import MOVE_NODES, NODES, labels_of
+from turret_api.read.views.units import Unit, edge_users, node_units
 from turret_pipeline.semantics.visits import START
 
 Ends = TypedDict("Ends", {"from": str, "to": str})
@@ -34,6 +35,8 @@ class Node(TypedDict):
         Meaning("moves: of conversation, of sessions that have nothing else; with `kinds=all`, of each kind of them"),
     ]
     count: Annotated[int, Meaning("visits; of start and end: sessions")]
+    sessions: Annotated[int | None, Meaning("with `unit`: distinct sessions that visit it")]
+    users: Annotated[int | None, Meaning("with `unit`: distinct users of these sessions")]
 
 
 class Edge(Ends):
@@ -41,6 +44,11 @@ class Edge(Ends):
 
     count: int
     sessions: int
+    users: Annotated[int | None, Meaning("with `unit`: distinct users of the sessions that made the move")]
+    share: Annotated[
+        float,
+        Meaning("its probability; with `unit`: of the sessions, or users, that visit `from`, those that moved so"),
+    ]
     probability: float
     median_gap_s: float | None
     p25_gap_s: float | None
@@ -75,14 +83,19 @@ class Journeys(FieldAnswer):
     )
     n_sessions: int = 0
     n_visits: int = 0
+    n_users: Annotated[int | None, Meaning("with `unit`: distinct users of the sessions")] = None
 
 
 @dataclass(frozen=True)
 class JourneyGraph(OfJourneys):
-    """How do sessions move from topic to topic? `number`: a number field to add up over the moves of each edge."""
+    """How do sessions move from topic to topic? `number`: a number field to add up over the moves of each edge.
+
+    unit: what shares and the order of edges count: moves (`messages`), or the sessions or users that made them.
+    """
 
     limit: int = 5000
     number: str | None = None
+    unit: Unit = "messages"
 
     answers = Journeys
     rows_in = "edges"
@@ -92,7 +105,10 @@ class JourneyGraph(OfJourneys):
         edges = graph_edges(snapshot, field, self.filters, self.level)
         into = dict(edges.group_by("to_topic").agg(pl.col("count").sum()).iter_rows())
         out = dict(edges.group_by("from_topic").agg(pl.col("count").sum()).iter_rows())
-        ordered = _with_lift(edges).sort(["count", "from", "to"], descending=[True, False, False])
+        units = {} if self.unit == "messages" else node_units(snapshot, field, self.filters, self.level)
+        framed = _with_lift(self._in_unit(snapshot, field, edges, units))
+        most = {"messages": "count", "sessions": "sessions", "users": "users"}[self.unit]
+        ordered = framed.sort(most, "count", "from", "to", descending=[True, True, False, False], nulls_last=True)
         shown = typed_rows(ordered.head(self.limit), Edge)
         if self.number is not None:
             by_edge = edge_numbers(snapshot, field, self.number, self.filters, self.level)
@@ -102,12 +118,27 @@ class JourneyGraph(OfJourneys):
         rest = ordered.tail(max(ordered.height - self.limit, 0))
         n_sessions, n_moves = out.get(START, 0), int(edges["count"].sum())
         return Journeys(
-            _nodes(into, out, labels_of(snapshot, field)),
+            _nodes(into, out, labels_of(snapshot, field), units),
             shown,
             {"edges": rest.height, "count": int(rest["count"].sum())},
             n_sessions=n_sessions,
             n_visits=n_moves - n_sessions,
+            n_users=units[START][1] if units else None,
         )
+
+    def _in_unit(
+        self, snapshot: Snapshot, field: str, edges: pl.DataFrame, units: dict[str, tuple[int, int]]
+    ) -> pl.DataFrame:
+        """Return `edges` with `users` and `share`; units: by node, as `node_units` returns them."""
+        if self.unit == "messages":
+            return edges.with_columns(users=pl.lit(None, dtype=pl.Int64), share="probability")
+        place = 0 if self.unit == "sessions" else 1
+        known = {name: counted[place] for name, counted in units.items()}
+        users = edge_users(snapshot, field, self.filters, self.level)
+        found = edges.join(users, on=["from_topic", "to_topic"], how="left", maintain_order="left")
+        visitors = pl.col("from_topic").replace_strict(known, default=None, return_dtype=pl.Int64)
+        # 0 while a build is between the steps and the edges, and the one lacks a move of the other.
+        return found.with_columns(share=(pl.col(self.unit) / visitors).fill_null(0.0))
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the graph."""
@@ -140,14 +171,21 @@ FROM ranked"""
         return Queries(parts, views)
 
 
-def _nodes(into: dict[str, int], out: dict[str, int], labels: dict[str, str]) -> list[Node]:
-    """Return the nodes, the most visited first. into, out: moves by the node that they lead to, and come from."""
+def _nodes(
+    into: dict[str, int], out: dict[str, int], labels: dict[str, str], units: dict[str, tuple[int, int]]
+) -> list[Node]:
+    """Return the nodes, the most visited first.
+
+    into, out: moves by the node that they lead to, and come from. units: by node, its sessions and users; or empty.
+    """
     nodes = [
         {
             "topic_id": name,
             "label": labels.get(name, name),
             "kind": "moves" if name in MOVE_NODES else name if name in NODES else "topic",
             "count": into.get(name, out.get(name, 0)),
+            "sessions": units[name][0] if name in units else None,
+            "users": units[name][1] if name in units else None,
         }
         for name in {*into, *out}
     ]

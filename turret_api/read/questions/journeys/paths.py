@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import FieldAnswer, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views
+from turret_api.read.views.all_steps import users_of_sessions
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
+from turret_api.read.views.units import Unit
 from turret_pipeline.semantics.visits import END, START
 
 
@@ -25,7 +28,7 @@ class Path(TypedDict):
 
     topics: list[str]
     labels: list[str]
-    count: int
+    count: Annotated[int, Meaning("paths; with `unit`: of each session, or user, only the first such path")]
     sessions: int
     share: float
 
@@ -52,20 +55,27 @@ class PathsOfTopic(OfJourneys):
     """Which runs of up to `depth` moves most often leave the topic, or (`towards`) arrive at it?
 
     Every visit to the topic has one path, which stops early at the session's start or end; `start` and `end` can be
-    asked for too.
+    asked for too. unit: of each session, or each user, only the first such path counts, so that all paths add up to
+    the sessions, or users, that have one.
     """
 
     topic_id: str = START
     towards: bool = False
     depth: int = 3
     limit: int = 20
+    unit: Unit = "messages"
 
     answers = Paths
 
     def of_field(self, snapshot: Snapshot, field: str) -> Paths:
         """Return the `limit` most common paths."""
         seen = field_visits(snapshot, field, self.filters, self.level)
-        found = _counted(seen, self.topic_id, -1 if self.towards else 1, self.depth)
+        who = None
+        if self.unit != "messages":
+            first, _ = _session_bounds(seen["session"])
+            who = seen["session"].gather(first)
+            who = users_of_sessions(snapshot, field).gather(who) if self.unit == "users" else who
+        found = _counted(seen, self.topic_id, -1 if self.towards else 1, self.depth, who)
         n_paths = int(found["count"].sum())
         names = found.columns[:-2]
         # All of a count, so that those of equal count can be told apart by name; few need their names for that.
@@ -255,8 +265,11 @@ FROM counted LEFT JOIN labels USING (topic_id) ORDER BY step"""
         return Queries({"data": data, "totals": totals}, views)
 
 
-def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int) -> pl.DataFrame:
-    """Return every path: `step_0` to `step_<depth>` (categorical, null past the end), `count`, `sessions`."""
+def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int, who: pl.Series | None) -> pl.DataFrame:
+    """Return every path: `step_0` to `step_<depth>` (categorical, null past the end), `count`, `sessions`.
+
+    who: for each session, in order, a number of which only the first path in time counts; None: every path counts.
+    """
     topic, dtype = seen["topic_id"], seen.schema["topic_id"]
     first, behind = _session_bounds(seen["session"])
     if topic_id in (START, END):
@@ -279,10 +292,13 @@ def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int) -> pl.Dat
         )
         outside = pl.when("ends").then(pl.lit(end if step > 0 else start))
         columns[f"step_{i}"] = place.select(pl.when("inside").then("there").otherwise(outside)).to_series()
+    framed = pl.DataFrame({**columns, "session": of}).lazy()
+    if who is not None:
+        begun = seen["started_at"].gather(first[of] if topic_id in (START, END) else rows)
+        framed = framed.with_columns(at=begun, who=who.gather(of)).sort("at", "session", maintain_order=True)
+        framed = framed.unique("who", keep="first", maintain_order=True).drop("at", "who")
     return (
-        pl.DataFrame({**columns, "session": of})
-        .lazy()
-        .group_by(*columns)
+        framed.group_by(*columns)
         .agg(pl.len().cast(pl.Int64).alias("count"), pl.col("session").n_unique().cast(pl.Int64).alias("sessions"))
         .collect()
     )

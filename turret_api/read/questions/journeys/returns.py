@@ -19,9 +19,10 @@ from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views
+from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.steps import sessions_of, walked_steps
+from turret_api.read.views.steps import walked_steps
 from turret_api.read.views.topics import labels_of
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)

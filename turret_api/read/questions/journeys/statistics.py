@@ -20,8 +20,8 @@ def difference_of_shares(
     Newcombe's hybrid score interval (Statistics in Medicine 17, 1998, p. 876, method 10), which holds its level for
     small counts and shares of 0 and 1 too.
     """
-    p_a, low_a, high_a = _wilson(k_a, n_a)
-    p_b, low_b, high_b = _wilson(k_b, n_b)
+    p_a, low_a, high_a = wilson_intervals(k_a, n_a)
+    p_b, low_b, high_b = wilson_intervals(k_b, n_b)
     difference = p_a - p_b
     low = difference - np.sqrt((p_a - low_a) ** 2 + (high_b - p_b) ** 2)
     high = difference + np.sqrt((high_a - p_a) ** 2 + (p_b - low_b) ** 2)
@@ -126,11 +126,11 @@ def q_values(p_values: np.ndarray) -> np.ndarray:
 
 def wilson(k: float, n: int) -> tuple[float, float]:
     """Return the ends of Wilson's 95% interval of k/n."""
-    _, low, high = _wilson(np.array([float(k)]), n)
+    _, low, high = wilson_intervals(np.array([float(k)]), n)
     return float(low[0]), float(high[0])
 
 
-def _wilson(k: np.ndarray, n: int | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def wilson_intervals(k: np.ndarray, n: int | np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return k/n and the ends of Wilson's 95% interval."""
     p = k / n
     middle = p + Z_95**2 / (2 * n)
@@ -169,7 +169,7 @@ def share_of_groups(groups: pl.DataFrame, of: str) -> pl.DataFrame:
     alone = share * (1 - share)
     known = (variance > 0) & (alone > 0)
     effective = np.where(known, np.minimum(size, np.divide(alone, variance, out=size.copy(), where=known)), n_groups)
-    share, low, high = _wilson(share * effective, effective)
+    share, low, high = wilson_intervals(share * effective, effective)
     columns = {"share": share, "low": low, "high": high}
     return found.select(of, "n", "n_with", "n_groups_with").with_columns(
         **{name: pl.Series(array) for name, array in columns.items()}

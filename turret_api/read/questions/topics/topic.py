@@ -16,6 +16,7 @@ from turret_api.read.engine.question import BuiltAt, Meaning, ModelVersion, Ques
 from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
 from turret_api.read.questions.topics.fits import became
 from turret_api.read.questions.topics.mood import Mood, topic_mood
+from turret_api.read.questions.topics.segments import SEGMENT_VALUES, Segment, segments_of
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
 from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.numbers import STATISTICS
@@ -24,43 +25,24 @@ from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, lineage, topic_vie
 from turret_api.read.sql.views import value_views
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
-from turret_api.read.views.messages import SOURCES, choose_field
+from turret_api.read.views.messages import choose_field
 from turret_api.read.views.moves import move_topics
 from turret_api.read.views.numbers import Number, topic_numbers
-from turret_api.read.views.steps import field_steps
 from turret_api.read.views.topics import edits_of, labels_of, topics_of
+from turret_api.read.views.units import Unit, edge_users, node_units, unit_days
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
 from turret_pipeline.semantics.kinds import MOVES
 
-SEGMENT_VALUES = 50
 NEIGHBOURS = 5
 MOST_MOVES = 10
 
 
 class Day(TypedDict):
-    """The messages of a topic on one day."""
+    """The messages of a topic on one day; with `unit`: its sessions, or its users, and their share of all that day."""
 
     date: dt.date
     size: int
     share: float
-
-
-class SegmentValue(TypedDict):
-    """A value of an enum field among the messages of a topic."""
-
-    value: str
-    size: int
-    share: Annotated[float, Meaning("of the topic's messages that have the field")]
-    share_of_all: Annotated[float, Meaning("of all messages that have the field")]
-
-
-class Segment(TypedDict):
-    """How the messages of a topic spread over the values of an enum field; all parts add up to the messages."""
-
-    field: str
-    values: list[SegmentValue]
-    n_rest: Annotated[int, Meaning("the topic's messages with a value that is not listed")]
-    n_none: Annotated[int, Meaning("the topic's messages without a value")]
 
 
 class Neighbour(TypedDict):
@@ -72,12 +54,12 @@ class Neighbour(TypedDict):
 
 
 class Move(TypedDict):
-    """Moves of sessions from a topic, or to it."""
+    """Moves of sessions from a topic, or to it; with `unit`: the sessions, or their users, that move so."""
 
     topic_id: str
     label: str
     count: int
-    share: float
+    share: Annotated[float, Meaning("of all such moves; with `unit`: of the sessions, or users, that visit the topic")]
 
 
 class TopicDefinition(TypedDict):
@@ -111,6 +93,7 @@ class OneTopic(Question):
     topic_id: str
     field: str | None = None
     filters: Filters = NO_FILTERS
+    unit: Unit = "messages"
 
     tables = (*JOURNEY_SOURCES, *TOPIC_SOURCES)
     answers = Topic
@@ -121,9 +104,11 @@ class OneTopic(Question):
         A kind of moves of conversation is told as a topic is, among all messages.
         """
         field, topic_id, filters, level = self._found(snapshot)
-        all_rows, daily = topic_rows(snapshot, field, filters, level)
+        all_rows, daily = topic_rows(snapshot, field, filters, level, self.unit)
+        if self.unit != "messages":
+            daily = unit_days(snapshot, field, filters, level, self.unit)
         labels = labels_of(snapshot, field)
-        edges = graph_edges(snapshot, field, filters, level)
+        edges, n_here = _edges(snapshot, field, filters, level, self.unit, topic_id)
         told = stamp(snapshot, field, TOPICS_BUILT)
         return {
             **next(each for each in all_rows if each["topic_id"] == topic_id),
@@ -131,11 +116,11 @@ class OneTopic(Question):
             "definition": _definition(snapshot, field, topic_id),
             "series": _series(daily, topic_id),
             "mood": topic_mood(snapshot, field, topic_id, filters, level),
-            "segments": _segments(snapshot, field, topic_id, filters, level),
+            "segments": segments_of(snapshot, field, topic_id, filters, level, self.unit),
             "numbers": topic_numbers(snapshot, field, topic_id, filters, level),
             "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
-            "before": _moves(edges, "to_topic", "from_topic", topic_id, labels),
-            "after": _moves(edges, "from_topic", "to_topic", topic_id, labels),
+            "before": _moves(edges, "to_topic", "from_topic", topic_id, labels, n_here),
+            "after": _moves(edges, "from_topic", "to_topic", topic_id, labels, n_here),
             "built_at": told["built_at"],
             "model_version": told["model_version"],
         }
@@ -239,50 +224,16 @@ def find_topic(snapshot: Snapshot, topic_id: str, field: str | None) -> str:
 
 
 def _series(daily: pl.DataFrame, topic_id: str) -> list[Day]:
-    """Return the topic's messages on every day that has any message."""
-    per_day = daily.group_by("date").agg(pl.col("n").sum().alias("total"))
+    """Return the topic's messages on every day that has any message.
+
+    daily: as `daily_counts` has messages, or `unit_days` sessions and users, with those of all topics beside.
+    """
+    of_all = daily.filter(pl.col("topic_id").is_null())
+    per_day = (of_all if of_all.height else daily).group_by("date").agg(pl.col("n").sum().alias("total"))
     mine = daily.filter(pl.col("topic_id") == topic_id).select("date", "n")
     size = pl.col("n").fill_null(0)
     found = per_day.join(mine, on="date", how="left").sort("date")
     return typed_rows(found.select("date", size=size, share=size / pl.col("total")), Day)
-
-
-def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[Segment]:
-    """Return for each enum field how the topic's messages spread over its values, beside all messages.
-
-    The values that are listed, `n_rest` and `n_none` add up to the topic's messages.
-    """
-    enums = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "enum").sort("field").collect()["field"].to_list()
-    is_this = pl.col("topic_id") == topic_id
-    found: list[Segment] = []
-    for enum in enums:
-
-        def compute(enum: str = enum) -> pl.DataFrame:
-            steps = field_steps(snapshot, field, filters, level, value=enum)
-            counted = steps.group_by("topic_id", "value").agg(pl.len().cast(pl.Int64).alias("n"))
-            return counted.cast({"topic_id": pl.String, "value": pl.String})
-
-        counts = snapshot.remember(("segment_counts", field, enum, filters, level), SOURCES, compute)
-        n_none = int(counts.filter(is_this, pl.col("value").is_null())["n"].sum())
-        counts = counts.drop_nulls("value")
-        total, mine = int(counts["n"].sum()), int(counts.filter(is_this)["n"].sum())
-        values = (
-            counts.group_by("value")
-            .agg(pl.col("n").filter(is_this).sum().alias("size"), pl.col("n").sum().alias("all"))
-            .sort(["size", "all", "value"], descending=[True, True, False])
-            .head(SEGMENT_VALUES)
-            .select(
-                "value",
-                "size",
-                share=pl.col("size") / max(mine, 1),
-                share_of_all=pl.col("all") / max(total, 1),
-            )
-        )
-        if values.height:
-            n_rest = mine - int(values["size"].sum())
-            listed = typed_rows(values, SegmentValue)
-            found.append({"field": enum, "values": listed, "n_rest": n_rest, "n_none": n_none})
-    return found
 
 
 def _neighbours(snapshot: Snapshot, field: str, topic_id: str, level: int, labels: dict[str, str]) -> list[Neighbour]:
@@ -303,10 +254,29 @@ def _neighbours(snapshot: Snapshot, field: str, topic_id: str, level: int, label
     return [{"topic_id": ids[i], "label": labels[ids[i]], "similarity": round(float(similarity[i]), 6)} for i in order]
 
 
-def _moves(edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: dict[str, str]) -> list[Move]:
-    """Return the `MOST_MOVES` topics most common at the end `there` of the edges whose end `here` is the topic."""
+def _edges(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, unit: Unit, topic_id: str
+) -> tuple[pl.DataFrame, int | None]:
+    """Return the moves of all sessions, `count` in the unit, and how many of the unit visit the topic (None: moves)."""
+    edges = graph_edges(snapshot, field, filters, level)
+    if unit == "messages":
+        return edges, None
+    n_sessions, n_users = node_units(snapshot, field, filters, level).get(topic_id, (0, 0))
+    if unit == "sessions":
+        return edges.with_columns(count="sessions"), n_sessions
+    users = edge_users(snapshot, field, filters, level)
+    return edges.drop("count").join(users.rename({"users": "count"}), on=["from_topic", "to_topic"]), n_users
+
+
+def _moves(
+    edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: dict[str, str], n_here: int | None
+) -> list[Move]:
+    """Return the `MOST_MOVES` topics most common at the end `there` of the edges whose end `here` is the topic.
+
+    n_here: what their shares are of; None: of all these moves.
+    """
     mine = edges.filter(pl.col(here) == topic_id)
-    total = mine["count"].sum()
+    total = mine["count"].sum() if n_here is None else n_here
     top = mine.sort(["count", there], descending=[True, False]).head(MOST_MOVES)
     return [
         {

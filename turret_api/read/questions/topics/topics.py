@@ -26,6 +26,7 @@ from turret_api.read.views.moves import COLUMNS, move_topics
 from turret_api.read.views.numbers import NumberSum, number_sums
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
+from turret_api.read.views.units import Unit, topic_units, unit_days, unit_weeks
 from turret_pipeline.lake.tables import TEXT_SENTIMENT, TOPIC_DAYS, TOPIC_LINEAGE
 from turret_pipeline.semantics.definitions import is_defined
 from turret_pipeline.semantics.trends import topic_trends
@@ -60,7 +61,7 @@ class Trend(TypedDict):
     ]
     change: Annotated[float | None, Meaning("of that share, the last 7 complete days against the 8 weeks before")]
     q_value: Annotated[float | None, Meaning("share of false alarms among the marks that are as sure as this one")]
-    days: Annotated[list[DayCount], Meaning("messages a day, over the 90 days up to the newest message")]
+    days: Annotated[list[DayCount], Meaning("of the unit a day, over the 90 days up to the newest message")]
 
 
 class TopicRow(TypedDict):
@@ -77,13 +78,23 @@ class TopicRow(TypedDict):
     x: Annotated[float | None, Meaning("place on the map; null: a move of conversation, which has none")]
     y: float | None
     size: Annotated[int, Meaning("messages that have it and pass the filters")]
-    share: Annotated[float, Meaning("of all messages that pass, 0 to 1")]
+    n_sessions: Annotated[int, Meaning("distinct sessions of these messages")]
+    n_users: Annotated[int, Meaning("distinct users of these messages")]
+    share: Annotated[
+        float,
+        Meaning(
+            "of all messages that pass, 0 to 1; with `unit`: of the sessions, or the users, that have one, and these "
+            "shares do not add up to 1"
+        ),
+    ]
     n_negative: Annotated[int, Meaning("of `size`, those that sound negative")]
     n_neutral: Annotated[int, Meaning("of `size`, those that sound neutral")]
     n_positive: Annotated[int, Meaning("of `size`, those that sound positive")]
     first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes")]
     trend: Trend
-    change: Annotated[float | None, Meaning("the last 7 days against the 7 before: 0.5 is half as many again")]
+    change: Annotated[
+        float | None, Meaning("the last 7 days against the 7 before, in the unit: 0.5 is half as many again")
+    ]
     defined: Annotated[bool, Meaning("whether a person defined it by examples; else it was found")]
     pinned: Annotated[bool, Meaning("whether a person asked to keep it through every refit")]
     lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first")]
@@ -133,6 +144,12 @@ class Topics(FieldAnswer):
     hidden: Annotated[list[HiddenTopic], Meaning("these topics, of this level, with their labels")] = dataclasses.field(
         default_factory=list
     )
+    n_sessions: Annotated[int, Meaning("distinct sessions of these messages")] = 0
+    n_users: Annotated[int, Meaning("distinct users of these messages")] = 0
+    n_with_topic: Annotated[int, Meaning("of the unit, those with a message that has a topic, or is a move")] = 0
+    per_day: Annotated[list[DayCount], Meaning("of the unit, by UTC day; days without are left out")] = (
+        dataclasses.field(default_factory=list)
+    )
     number: Annotated[NumberTotals | None, Meaning("with `number=<field>`: what that field comes to; else null")] = None
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
@@ -141,23 +158,24 @@ class Topics(FieldAnswer):
 
 @dataclass(frozen=True)
 class TopicsOfField(OfField):
-    """Which topics has the text field, or (`level` 1) which themes?"""
+    """Which topics has the text field, or (`level` 1) which themes? `unit`: what shares, changes and days count."""
 
     level: int = 0
     limit: int = 1000
     offset: int = 0
     number: str | None = None
+    unit: Unit = "messages"
 
     tables = TOPIC_SOURCES
     built = TOPICS_BUILT
     answers = Topics
 
     def of_field(self, snapshot: Snapshot, field: str) -> Topics:
-        """Return a page of the topics, largest first.
+        """Return a page of the topics, largest in the unit first.
 
         Left out are the topics that people have hidden and, with filters, those without a message that passes.
         """
-        all_rows, daily = topic_rows(snapshot, field, self.filters, self.level)
+        all_rows, daily = topic_rows(snapshot, field, self.filters, self.level, self.unit)
         ids = edits_of(snapshot, field).hidden
         hidden = [
             HiddenTopic(topic_id=each["topic_id"], label=each["label"], size=each["size"])
@@ -167,21 +185,33 @@ class TopicsOfField(OfField):
         shown = [each for each in all_rows if each["topic_id"] not in ids and (each["size"] or not self.filters)]
         n_messages = int(daily["n"].sum())
         everything = daily_counts(snapshot, field, self.filters.with_moves(), self.level)
-        shown.sort(key=lambda each: (-each["size"], each["topic_id"]))
+        shown.sort(key=lambda each: (-in_unit(each, self.unit), -each["size"], each["topic_id"]))
         page, following = cut(shown, self.offset, self.limit)
         sums, total = self._sums(snapshot, field, ids)
         data = [ListedTopic(**each, number=sums.get(each["topic_id"], NOTHING) if total else None) for each in page]
-        per_day = daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date")
+        per_day = typed_rows(daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date"), DayCount)
+        units = topic_units(snapshot, field, self.filters, self.level)
+        n_sessions, n_users = units.filter(pl.col("topic_id").is_null()).select("n_sessions", "n_users").row(0)
+        n_unassigned = int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum())
+        n_with_topic, unit_per_day = n_messages - n_unassigned, per_day
+        if self.unit != "messages":
+            n_with_topic = units.filter(pl.col("topic_id") == "")[f"n_{self.unit}"].item()
+            days = unit_days(snapshot, field, self.filters, self.level, self.unit)
+            unit_per_day = typed_rows(days.filter(pl.col("topic_id").is_null()).rename({"n": "count"}), DayCount)
         return Topics(
             data,
             following,
             n_messages=n_messages,
             n_moves=int(everything["n"].sum()) - n_messages,
-            n_unassigned=int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum()),
+            n_unassigned=n_unassigned,
             n_hidden=sum(each["size"] for each in hidden),
             hidden=hidden,
             number=total,
-            messages_per_day=typed_rows(per_day, DayCount),
+            n_sessions=n_sessions,
+            n_users=n_users,
+            n_with_topic=n_with_topic,
+            per_day=unit_per_day,
+            messages_per_day=per_day,
         )
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
@@ -230,8 +260,17 @@ def _together(sums: list[NumberSum]) -> NumberSum:
     return {"sum": total, "mean": total / n if n else None, "median": None, "n": n}
 
 
-def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> tuple[list[TopicRow], pl.DataFrame]:
+def in_unit(topic: TopicRow, unit: Unit) -> int:
+    """Return how many of the unit the topic has."""
+    return {"messages": topic["size"], "sessions": topic["n_sessions"], "users": topic["n_users"]}[unit]
+
+
+def topic_rows(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, unit: Unit = "messages"
+) -> tuple[list[TopicRow], pl.DataFrame]:
     """Return a row for each topic of the level, by id, and the daily counts behind them (see `daily_counts`).
+
+    Shares, changes and days of the rows are of the unit; the daily counts are of messages.
 
     Moves of conversation, where these count, come last.
     """
@@ -247,11 +286,20 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
     sizes = {each["topic_id"]: each for each in counted.iter_rows(named=True)}
     trends = {each["topic_id"]: each for each in topic_trends(daily).iter_rows(named=True)}
     pinned, lineage = edits_of(snapshot, field).pinned, ways(snapshot, field)
+    units = {topic: tuple(ns) for topic, *ns in topic_units(snapshot, field, filters, level).iter_rows()}
+    n_all = {"messages": n_messages, "sessions": units[None][0], "users": units[None][1]}[unit]
+    days = _days(snapshot, field, filters, level, unit)
+    weeks = {} if unit == "messages" else unit_weeks(snapshot, field, filters, level, unit, CHANGE_DAYS)
     found: list[TopicRow] = []
     for topic in _topics(snapshot, field, filters, level).iter_rows(named=True):
         name = topic["topic_id"]
         mine = sizes.get(name, NO_MESSAGES)
-        trend, change = _course(dict(zip(mine["date"], mine["n"], strict=True)), newest, trends.get(name, {}))
+        mine_by_day = dict(zip(mine["date"], mine["n"], strict=True)) if days is None else days.get(name, {})
+        trend, change = _course(mine_by_day, newest, trends.get(name, {}))
+        n_sessions, n_users = units.get(name, (0, 0))
+        n_mine = {"messages": mine["size"], "sessions": n_sessions, "users": n_users}[unit]
+        if unit != "messages":
+            change = _change(*weeks.get(name, (0, 0)))
         found.append(
             {
                 "topic_id": name,
@@ -265,7 +313,9 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
                 "x": topic["x"],
                 "y": topic["y"],
                 "size": mine["size"],
-                "share": mine["size"] / n_messages if n_messages else 0.0,
+                "n_sessions": n_sessions,
+                "n_users": n_users,
+                "share": n_mine / n_all if n_all else 0.0,
                 "n_negative": mine["n_negative"],
                 "n_neutral": mine["size"] - mine["n_negative"] - mine["n_positive"],
                 "n_positive": mine["n_positive"],
@@ -278,6 +328,18 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
             }
         )
     return found, daily
+
+
+def _days(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, unit: Unit
+) -> dict[str, dict[dt.date, int]] | None:
+    """Return by topic and day how many of the unit there are; None of messages, which `daily_counts` has."""
+    if unit == "messages":
+        return None
+    found: dict[str, dict[dt.date, int]] = {}
+    for topic, date, n in unit_days(snapshot, field, filters, level, unit).iter_rows():
+        found.setdefault(topic, {})[date] = n
+    return found
 
 
 def _topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
@@ -309,5 +371,8 @@ def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> 
     dates = [first + dt.timedelta(i) for i in range((newest - first).days + 1)]
     told["days"] = [{"date": date, "count": days.get(date, 0)} for date in dates]
     back = [days.get(newest - dt.timedelta(i), 0) for i in range(2 * CHANGE_DAYS)]
-    recent, before = sum(back[:CHANGE_DAYS]), sum(back[CHANGE_DAYS:])
-    return told, (recent - before) / before if before else None
+    return told, _change(sum(back[:CHANGE_DAYS]), sum(back[CHANGE_DAYS:]))
+
+
+def _change(recent: int, before: int) -> float | None:
+    return (recent - before) / before if before else None
