@@ -91,6 +91,21 @@ def sessions_of(snapshot: Snapshot, field: str) -> pl.DataFrame:
     return snapshot.remember(("sessions", field), (JOURNEY_STEPS,), compute)
 
 
+def session_starts(snapshot: Snapshot, field: str) -> pl.DataFrame:
+    """Return `started_at`, the time of its first message, of every session; its number is its row's."""
+
+    def compute() -> pl.DataFrame:
+        first = pl.col("session") != pl.col("session").shift()
+        return _steps(snapshot, field).filter(first.fill_null(True)).select(started_at="timestamp")
+
+    return snapshot.remember(("session_starts", field), (JOURNEY_STEPS,), compute)
+
+
+def passing_steps(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return the steps of all messages that pass, moves too, each with its own topic: as `field_steps`, `is_move`."""
+    return _passing(snapshot, field, filters, level, {})
+
+
 def _steps(snapshot: Snapshot, field: str) -> pl.DataFrame:
     """Return all steps in order: `session` (a number), `topic_id`, `name` (categorical), `timestamp`, `is_move`."""
 
