@@ -47,9 +47,7 @@ TRENDS = pl.Schema(
 )
 
 
-def topic_trends(
-    days: pl.DataFrame, changes: pl.DataFrame | None = None, last: dt.date | None = None
-) -> pl.DataFrame:
+def topic_trends(days: pl.DataFrame, changes: pl.DataFrame | None = None, last: dt.date | None = None) -> pl.DataFrame:
     """Return one row (`TRENDS`) a topic, by id: `new`, `growing`, `fading` or `steady`, null where too little is known.
 
     days: topic_id, date, n_sessions; days without sessions may be left out. Of `unassigned` there may be rows too.

@@ -21,9 +21,9 @@ from turret_api.read.http.parameters import (
     Level,
     Limit,
     OfPage,
-    Sides,
     SignOrAny,
     TopicId,
+    TwoSides,
 )
 from turret_api.read.questions.events import EventsByName
 from turret_api.read.questions.fields import AllFields, HistoryOfField
@@ -39,6 +39,7 @@ from turret_api.read.questions.messages import NewestMessages
 from turret_api.read.questions.pages import offset_of
 from turret_api.read.questions.search import SimilarMessages
 from turret_api.read.questions.sessions import OneSession
+from turret_api.read.questions.topics.comparison import ComparisonOfTopics
 from turret_api.read.questions.topics.edits import AllEdits
 from turret_api.read.questions.topics.fits import AllFits
 from turret_api.read.questions.topics.map import MapOfTexts
@@ -83,6 +84,11 @@ def get_topic_map(
 def get_fits(page: OfPage) -> AllFits:
     """Every fit of topics, newest first: why it was made, what it found, and how far it moved what there was."""
     return AllFits(page.limit, page.offset)
+
+
+def get_topic_comparison(about: About, sides: TwoSides, level: Level = 0, limit: Limit = 100) -> ComparisonOfTopics:
+    """Which topics the sessions of a segment, period or release have more often than others, and how sure that is."""
+    return ComparisonOfTopics(about.field, about.filters, sides, level, limit)
 
 
 def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None) -> OneTopic:
@@ -177,9 +183,9 @@ def get_edge_sessions(
     return SessionsOfEdge(about.field, about.filters, level, from_topic, to_topic, limit, offset_of(cursor), friction)
 
 
-def get_comparison(about: About, sides: Sides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:
-    """Which moves the sessions of one segment make more often than those of another, and how sure that is."""
-    return ComparisonOfSegments(about.field, about.filters, level, *sides, limit)
+def get_comparison(about: About, sides: TwoSides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:
+    """Which moves the sessions of a segment, period or release make more often than others, and how sure that is."""
+    return ComparisonOfSegments(about.field, about.filters, level, sides, limit)
 
 
 def get_returns(about: About, level: Level = 0, limit: Limit = 100) -> ReturnsOfUsers:
@@ -211,6 +217,7 @@ READ: Paths = {
     "/topics/edits": (get_edits, AllEdits),
     "/topics/map": (get_topic_map, MapOfTexts),
     "/topics/fits": (get_fits, AllFits),
+    "/topics/compare": (get_topic_comparison, ComparisonOfTopics),
     "/topics/{topic_id}": (get_topic, OneTopic),
     "/messages": (get_messages, NewestMessages),
     "/friction": (get_friction, FrictionOfField),

@@ -1,7 +1,7 @@
-"""The journeys of two segments side by side: which moves the sessions of one make more often than those of the other.
+"""The journeys of two segments, periods or releases side by side: which moves the sessions of one make more often.
 
 Sessions are independent of each other, moves within one are not. So each edge is a question about sessions: which
-share of them makes the move at least once. A session that has messages in both segments is in neither here. Likewise
+share of them makes the move at least once. A session that has messages on both sides is on neither here. Likewise
 the gap before the move: each session that makes it has one, the median of its own.
 """
 
@@ -20,9 +20,9 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.graph import Ends, Rest
 from turret_api.read.questions.journeys.statistics import difference_of_shares, differences_of_medians, p_values
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.views.sides import NO_PERIOD, Periods, Side, Sides, apart, periods_of
 from turret_api.read.views.steps import field_visits, numbered
 from turret_api.read.views.topics import labels_of
-from turret_api.read.views.values import Segments
 from turret_pipeline.semantics.visits import edges_of, moves
 
 SIDES = ("a", "b")
@@ -73,44 +73,38 @@ class Comparison(FieldAnswer):
         default_factory=list
     )
     n_sessions: SideCounts = dataclasses.field(default_factory=lambda: SideCounts(a=0, b=0))
-    n_sessions_in_both: Annotated[
-        int, Meaning("sessions with messages in both segments; they count on neither side")
-    ] = 0
+    n_sessions_in_both: Annotated[int, Meaning("sessions of both sides; they count on neither")] = 0
+    periods: Annotated[Periods, Meaning("when the sessions of each side began")] = dataclasses.field(
+        default_factory=lambda: Periods(a=NO_PERIOD, b=NO_PERIOD)
+    )
     rest: Rest = dataclasses.field(default_factory=lambda: Rest(edges=0, count=0))
     next: Next = None
 
 
 @dataclass(frozen=True)
 class ComparisonOfSegments(OfJourneys):
-    """Which moves do the sessions of segment `a` make more often than those of segment `b`, and how sure is that?"""
+    """Which moves do the sessions of side `a` make more often than those of side `b`, and how sure is that?"""
 
-    a: Segments = ()
-    b: Segments = ()
+    sides: Sides = dataclasses.field(default_factory=lambda: Sides(Side(), Side()))
     limit: int = 100
 
     answers = Comparison
 
     def of_field(self, snapshot: Snapshot, field: str) -> Comparison:
         """Return the edges of both sides, the surest differences first; those past `limit` are counted in `rest`."""
-        chosen = self.filters
-        seen = [
-            field_visits(
-                snapshot,
-                field,
-                dataclasses.replace(chosen, segments=chosen.segments + side),
-                self.level,
-            )
-            for side in (self.a, self.b)
-        ]
-        both = seen[0].select("session").unique().join(seen[1].select("session").unique(), on="session")
-        alone = [visits.join(both, on="session", how="anti", maintain_order="left") for visits in seen]
+        sides = self.sides.resolved(snapshot, field, self.filters)
+        *alone, n_both = apart(
+            *(side.only(snapshot, field, field_visits(snapshot, field, side.of(self.filters), self.level))
+              for side in sides)
+        )  # fmt: skip
         sizes = [visits["session"].n_unique() for visits in alone]
         tested = _tested(_edges(alone, sizes).join(_gaps(alone), on=EDGE, how="left"), *sizes)
         rest = tested.tail(max(tested.height - self.limit, 0))
         return Comparison(
             _labelled(tested.head(self.limit), labels_of(snapshot, field)),
             {"a": sizes[0], "b": sizes[1]},
-            both.height,
+            n_both,
+            periods_of(sides),
             {"edges": rest.height, "count": int(rest["a_count"].sum()) + int(rest["b_count"].sum())},
         )
 

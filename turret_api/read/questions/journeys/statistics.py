@@ -13,7 +13,7 @@ LEAST_UNITS = 5
 
 
 def difference_of_shares(
-    k_a: np.ndarray, n_a: int, k_b: np.ndarray, n_b: int
+    k_a: np.ndarray, n_a: int | np.ndarray, k_b: np.ndarray, n_b: int | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return k_a/n_a - k_b/n_b and the ends of its 95% confidence interval.
 
@@ -28,7 +28,7 @@ def difference_of_shares(
     return difference, low, high
 
 
-def p_values(k_a: np.ndarray, n_a: int, k_b: np.ndarray, n_b: int) -> np.ndarray:
+def p_values(k_a: np.ndarray, n_a: int | np.ndarray, k_b: np.ndarray, n_b: int | np.ndarray) -> np.ndarray:
     """Return for each pair of counts the two-sided mid-p value of Fisher's exact test that the shares are equal.
 
     Twice the smaller tail, with half of the probability of what was seen (Agresti, Categorical Data Analysis, 3.5.5).
@@ -40,6 +40,23 @@ def p_values(k_a: np.ndarray, n_a: int, k_b: np.ndarray, n_b: int) -> np.ndarray
     above = hypergeom.sf(k_a, *of) + hypergeom.pmf(k_a, *of) / 2
     found: np.ndarray = np.clip(2 * np.minimum(below, above), 0, 1)
     return found
+
+
+def false_discoveries(p_value: np.ndarray, family: np.ndarray | None = None) -> np.ndarray:
+    """Return for each test the share of false alarms among those as sure (Benjamini and Hochberg 1995).
+
+    family: for each test the part of the whole that it belongs to; each part has an equal share of the alarms, however
+    many tests it has (weights of Genovese, Roeder and Wasserman, Biometrika 93, 2006). None: there is one part.
+    """
+    from scipy.stats import false_discovery_control
+
+    if family is None or not len(p_value):
+        found: np.ndarray = false_discovery_control(p_value) if len(p_value) else p_value
+        return found
+    _, part, n_of_part = np.unique(family, return_inverse=True, return_counts=True)
+    weight = len(p_value) / len(n_of_part) / n_of_part[part]
+    weighted: np.ndarray = false_discovery_control(np.minimum(p_value / weight, 1.0))
+    return weighted
 
 
 def differences_of_medians(values: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
