@@ -56,12 +56,10 @@ def last_windows(days: Days | None, n_days: int = RECENT_DAYS) -> tuple[Days, Da
     return Days(border + DAY, days.last), Days(border - (n_days - 1) * DAY, border)
 
 
-def share_change(now: str, of_now: int, before: str, of_before: int) -> pl.Expr:
-    """Return by how much the share changes: 0.5 is half as much again, -1 none any more; null from nothing.
+def share_change(now: str, of_now: str, before: str, of_before: str) -> pl.Expr:
+    """Return by how much a share changes: 0.5 is half as much again, -1 none any more; null from nothing.
 
-    now, before: columns of sessions. of_now, of_before: all sessions of the windows.
+    now, before: columns of sessions that have it. of_now, of_before: columns of all sessions of the windows.
     """
-    known = pl.col(before) > 0
-    if not of_now:
-        known = known & pl.lit(False)
-    return pl.when(known).then(pl.col(now) / max(of_now, 1) / (pl.col(before) / max(of_before, 1)) - 1)
+    known = (pl.col(before) > 0) & (pl.col(of_now) > 0)
+    return pl.when(known).then(pl.col(now) / pl.col(of_now) / (pl.col(before) / pl.col(of_before)) - 1)

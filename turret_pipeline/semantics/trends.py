@@ -113,7 +113,8 @@ def _changes(counts: np.ndarray, topics: pl.Series, changes: pl.DataFrame | None
         return none
     now, then = counts[:, -RECENT_DAYS:].sum(axis=1), counts[:, -2 * RECENT_DAYS : -RECENT_DAYS].sum(axis=1)
     scaled = then * (now.sum() / then.sum()) if then.sum() else then
-    return np.divide(now, scaled, out=none, where=scaled > 0) - 1
+    found: np.ndarray = np.divide(now, scaled, out=none, where=scaled > 0) - 1
+    return found
 
 
 def _by_day(days: pl.DataFrame, topics: pl.Series, last: dt.date | None) -> tuple[np.ndarray, np.ndarray]:

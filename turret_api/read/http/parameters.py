@@ -136,7 +136,7 @@ def sides(
         if since and until and since >= until:
             raise invalid(f"`{name}.from` is not before `{name}.to`; nothing lies between them.", field=f"{name}.from")
         found.append(Side(segments, since, until))
-    return Sides(*found, release)
+    return Sides(found[0], found[1], release)
 
 
 TwoSides = Annotated[Sides, Depends(sides)]

@@ -25,6 +25,7 @@ from turret_api.read.http.parameters import (
     TopicId,
     TwoSides,
 )
+from turret_api.read.questions.changes.findings import ChangesOfField
 from turret_api.read.questions.events import EventsByName
 from turret_api.read.questions.fields import AllFields, HistoryOfField
 from turret_api.read.questions.journeys.comparison import ComparisonOfSegments
@@ -168,6 +169,15 @@ def get_friction(about: About, level: Level = 0, limit: Limit = 100) -> Friction
     return FrictionOfField(about.field, about.filters, level, limit)
 
 
+def get_changes(
+    about: About,
+    level: Level = 0,
+    days: Annotated[int, Query(description="whole days, and as many before them", ge=1, le=90)] = 7,
+) -> ChangesOfField:
+    """What changed in the last days, beyond chance, what matters most first: topics, friction, number of sessions."""
+    return ChangesOfField(about.field, about.filters, level, days)
+
+
 def get_edge_sessions(
     about: About,
     from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
@@ -220,6 +230,7 @@ READ: Paths = {
     "/topics/compare": (get_topic_comparison, ComparisonOfTopics),
     "/topics/{topic_id}": (get_topic, OneTopic),
     "/messages": (get_messages, NewestMessages),
+    "/changes": (get_changes, ChangesOfField),
     "/friction": (get_friction, FrictionOfField),
     "/sessions": (get_session, OneSession),
     "/sessions/{session_id:id}": (get_session, OneSession),

@@ -89,5 +89,5 @@ def periods_of(sides: tuple[Side, Side]) -> Periods:
 def apart(a: pl.DataFrame, b: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     """Return the rows of `a` and `b` (with `session`) without sessions that both have, and how many these are."""
     both = a.select("session").unique().join(b.select("session").unique(), on="session")
-    alone = (rows.join(both, on="session", how="anti", maintain_order="left") for rows in (a, b))
-    return *alone, both.height
+    only_a, only_b = (rows.join(both, on="session", how="anti", maintain_order="left") for rows in (a, b))
+    return only_a, only_b, both.height

@@ -103,7 +103,7 @@ def topic_changes(
                 of_now=pl.lit(of_now, pl.Int64),
                 of_before=pl.lit(of_before, pl.Int64),
             )
-            .with_columns(change=share_change("now", of_now, "before", of_before).cast(pl.Float64))
+            .with_columns(change=share_change("now", "of_now", "before", "of_before"))
             .select(CHANGES.names())
             .sort("topic_id")
         )

@@ -134,19 +134,19 @@ def _of_signs(steps: pl.DataFrame) -> pl.DataFrame:
     return counted.sort(~is_any, "n_sessions", "n_messages", place, descending=[False, True, True, False])
 
 
-def _of_topics(steps: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of all topics, `label` left open; a request and the moves behind it are one."""
+def requests_of(steps: pl.DataFrame) -> pl.DataFrame:
+    """Return each request: `session`, `topic_id`, `has` (friction); a request and the moves behind it are one."""
     request = (~pl.col("is_move")).cum_sum().over("session").clip(lower_bound=1)
-    requests = steps.group_by("session", request=request, maintain_order=True).agg(
+    return steps.group_by("session", request=request, maintain_order=True).agg(
         pl.col("topic_id").first(), has=has_sign(ANY).any()
     )
-    return _by_cost(requests, "topic_id", "n_requests").sort(
-        "n_sessions", "n_with_friction", pl.col("topic_id").cast(pl.String), descending=[True, True, False]
-    )
 
 
-def _of_moves(steps: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of all moves, `labels` left open."""
+def moves_of(steps: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Return each move from visit to visit and to the end: `session`, `from`, `to`, `has`; and what the codes mean.
+
+    has: whether the visit that it leaves has friction.
+    """
     used = steps["topic_id"].unique()
     names = dict(zip(used.to_physical().cast(pl.Int64), used.cast(pl.String), strict=True))
     end = max(names, default=-1) + 1
@@ -159,12 +159,25 @@ def _of_moves(steps: pl.DataFrame) -> pl.DataFrame:
     )
     stays = pl.col("session").shift(-1) == pl.col("session")
     to = pl.when(stays.fill_null(False)).then(pl.col("topic").shift(-1)).otherwise(end)
+    return visits.select("session", "has", **{"from": "topic", "to": to}), names | {end: END}
+
+
+def _of_topics(steps: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of all topics, `label` left open."""
+    return _by_cost(requests_of(steps), "topic_id", "n_requests").sort(
+        "n_sessions", "n_with_friction", pl.col("topic_id").cast(pl.String), descending=[True, True, False]
+    )
+
+
+def _of_moves(steps: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of all moves, `labels` left open."""
+    moves, names = moves_of(steps)
+    n = max(names) + 1
     # As one number, for pairs are grouped several times as fast so.
-    moves = visits.select("session", "has", move=pl.col("topic") * (end + 1) + to)
-    found = _by_cost(moves, "move", "n_moves")
-    ends = {"from": pl.col("move") // (end + 1), "to": pl.col("move") % (end + 1)}
+    found = _by_cost(moves.select("session", "has", move=pl.col("from") * n + pl.col("to")), "move", "n_moves")
+    ends = {"from": pl.col("move") // n, "to": pl.col("move") % n}
     named = found.with_columns(
-        code.replace_strict(names | {end: END}, return_dtype=pl.String).alias(name) for name, code in ends.items()
+        code.replace_strict(names, return_dtype=pl.String).alias(name) for name, code in ends.items()
     )
     return named.sort("n_sessions", "n_with_friction", "from", "to", descending=[True, True, False, False])
 

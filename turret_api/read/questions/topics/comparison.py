@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
+import numpy as np
 import polars as pl
 from typing_extensions import TypedDict
 
@@ -23,6 +24,7 @@ from turret_api.read.views.sides import NO_PERIOD, Periods, Side, Sides, apart, 
 from turret_api.read.views.steps import passing_steps
 from turret_api.read.views.topics import edits_of, labels_of
 from turret_api.read.views.windows import topic_sessions
+from turret_pipeline.semantics.changes import share_change
 
 MARKS = ("new", "grew", "shrank", "gone")
 FALSE_ALARMS = 0.05
@@ -111,9 +113,14 @@ def topic_differences(topics: pl.DataFrame, n_a: int, n_b: int) -> pl.DataFrame:
     topics: `topic_id`, `a_sessions`, `b_sessions`. n_a, n_b: all sessions of either side.
     """
     k_a, k_b = topics["a_sessions"].to_numpy(), topics["b_sessions"].to_numpy()
-    tested = topics.with_columns(a_share=pl.col("a_sessions") / max(n_a, 1), b_share=pl.col("b_sessions") / max(n_b, 1))
+    tested = topics.with_columns(
+        n_a=pl.lit(n_a),
+        n_b=pl.lit(n_b),
+        a_share=pl.col("a_sessions") / max(n_a, 1),
+        b_share=pl.col("b_sessions") / max(n_b, 1),
+    )
     names = ("difference", "low", "high", "p_value", "q_value")
-    columns = dict.fromkeys(names, cast(object, None))
+    columns: dict[str, np.ndarray | None] = dict.fromkeys(names)
     if n_a and n_b and topics.height:
         difference, low, high = difference_of_shares(k_a, n_a, k_b, n_b)
         p_value = p_values(k_a, n_a, k_b, n_b)
@@ -122,7 +129,6 @@ def topic_differences(topics: pl.DataFrame, n_a: int, n_b: int) -> pl.DataFrame:
         pl.Series(name, [None] * topics.height if values is None else values, dtype=pl.Float64)
         for name, values in columns.items()
     )
-    known = (pl.col("b_sessions") > 0) & pl.lit(n_a > 0)
     sure = pl.col("q_value") < FALSE_ALARMS
     mark = (
         pl.when(~sure.fill_null(False))
@@ -136,6 +142,6 @@ def topic_differences(topics: pl.DataFrame, n_a: int, n_b: int) -> pl.DataFrame:
         .otherwise(pl.lit("shrank"))
     )
     size = pl.col("a_sessions") + pl.col("b_sessions")
-    return tested.with_columns(change=pl.when(known).then(pl.col("a_share") / pl.col("b_share") - 1), mark=mark).sort(
+    return tested.with_columns(change=share_change("a_sessions", "n_a", "b_sessions", "n_b"), mark=mark).sort(
         "p_value", -size, "topic_id", nulls_last=True
     )
