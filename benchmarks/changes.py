@@ -2,7 +2,7 @@
 
     python benchmarks/changes.py DATA.parquet [--streams 500] [--sessions 40] [--processes 2]
 
-DATA has the columns session_id, ts and gold_topic, a row a message (sgd_train). A stream is 36 days of sessions drawn
+DATA has the columns session_id, ts and gold_topic, a row a message (sgd_train). A stream is 45 days of sessions drawn
 from it with replacement, whole, so that each keeps its topics and length; `--sessions` a day, at an even pace but for
 the weekday. Users come back (each session's is drawn with weights 1/rank), each has a plan and a channel, and a session
 meets with friction as its own rate says. Nothing in it changes.
@@ -40,9 +40,9 @@ from turret_pipeline.semantics.changes import DAY, Days
 from turret_pipeline.semantics.topic_days import topic_days
 
 START = dt.date(2026, 1, 1)
-N_DAYS = 36
-NOW = Days(START + 28 * DAY, START + 34 * DAY)
-BEFORE = Days(START + 21 * DAY, START + 27 * DAY)
+N_DAYS = 45
+NOW = Days(START + 37 * DAY, START + 43 * DAY)
+BEFORE = Days(START + 30 * DAY, START + 36 * DAY)
 PACE = (1.0, 1.1, 1.0, 1.0, 0.9, 0.5, 0.4)
 PLANS = ("free", "plus", "business")
 CHANNELS = ("ios", "android", "web")
@@ -83,14 +83,19 @@ def stream(
     per_day: float,
     doubled: str | None = None,
     only_new: bool = False,
+    times: float = 2.0,
 ) -> FramesSnapshot:
-    """Return the tables of one stream; doubled: a topic whose sessions are drawn twice as often in the last 7 days."""
+    """Return the tables of one stream; doubled: a topic whose sessions are drawn `times` as often in the last 7 days.
+
+    only_new: only for users who had no session before.
+    """
     draw = np.random.default_rng(seed)
-    n_users = max(int(per_day * N_DAYS / 3), 5)
+    n_users = max(int(per_day * 12), 5)
     popularity = 1 / np.arange(1, n_users + 1) ** 0.7
     plan, channel = draw.integers(0, 3, n_users), draw.integers(0, 3, n_users)
     has = np.array([doubled in topics for topics in sessions]) if doubled else np.zeros(len(sessions), dtype=bool)
-    often = np.where(has, 2.0, (1 - 2 * has.mean()) / max(1 - has.mean(), 1e-9)) / len(sessions)
+    rest = max(1 - times * has.mean(), 0.0) / max(1 - has.mean(), 1e-9)
+    often = np.where(has, times, rest) / len(sessions)
     rows: list[tuple[Any, ...]] = []
     seen: set[int] = set()
     n = 0
@@ -139,20 +144,16 @@ def _tables(rows: list[tuple[Any, ...]]) -> FramesSnapshot:
     steps = _as(told, JOURNEY_STEPS)
     days = _as(topic_days(steps.lazy()).collect().with_columns(project_id=pl.lit("p")), TOPIC_DAYS)
     topics = sorted(set(told["topic_id"].drop_nulls()))
-    defaults = {str(n): pl.lit(None, dtype).alias(str(n)) for n, dtype in TOPICS.schema.items()}
-    of_topics = pl.DataFrame({"topic_id": topics}).with_columns(
-        **{k: v for k, v in defaults.items() if k != "topic_id"}
-    ).with_columns(project_id=pl.lit("p"), field=pl.lit("prompt"), label="topic_id", level=pl.lit(0, pl.Int64))  # fmt: skip
-    types = FIELD_TYPES.empty()
-    kinds = pl.DataFrame(
-        {"field": ["prompt", "plan", "channel"], "type": ["text", "enum", "enum"], "n_events": [3, 2, 1]}
+    of_topics = pl.concat([TOPICS.empty(), pl.DataFrame({"topic_id": topics})], how="diagonal").with_columns(
+        project_id=pl.lit("p"), field=pl.lit("prompt"), label="topic_id", level=pl.lit(0, pl.Int64)
     )
-    types = pl.concat([types, kinds.cast({"n_events": pl.Int64})], how="diagonal_relaxed")
+    types = pl.DataFrame({"field": ["prompt", "plan", "channel"], "type": ["text", "enum", "enum"]})
+    types = pl.concat([FIELD_TYPES.empty(), types], how="diagonal").with_columns(n_events=pl.lit(1, pl.Int64))
     return FramesSnapshot(
         {
             JOURNEY_STEPS.name: steps,
             TOPIC_DAYS.name: days,
-            TOPICS.name: of_topics.select(TOPICS.schema.names()),
+            TOPICS.name: of_topics,
             EVENTS.name: _as(told, EVENTS),
             FRICTION.name: _as(told.filter("has_friction"), FRICTION),
             FIELD_TYPES.name: types,

@@ -6,8 +6,9 @@ returns is all that the answer depends on.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Query
 
@@ -24,6 +25,7 @@ from turret_api.read.http.parameters import (
     SignOrAny,
     TopicId,
     TwoSides,
+    utc,
 )
 from turret_api.read.questions.changes.findings import ChangesOfField
 from turret_api.read.questions.events import EventsByName
@@ -46,6 +48,7 @@ from turret_api.read.questions.topics.fits import AllFits
 from turret_api.read.questions.topics.map import MapOfTexts
 from turret_api.read.questions.topics.topic import OneTopic
 from turret_api.read.questions.topics.topics import TopicsOfField
+from turret_api.read.views.sides import Side
 
 MOST_STEPS = 20
 
@@ -185,12 +188,26 @@ def get_edge_sessions(
     friction: Annotated[
         SignOrAny | None, Query(description="only sessions in which a message has this sign of friction, or any")
     ] = None,
+    here: Annotated[
+        bool, Query(description="with friction: only in a request for `to_topic`, or in the visit that the move leaves")
+    ] = False,
+    began_from: Annotated[dt.datetime | None, Query(description="only sessions that began from this time on")] = None,
+    began_to: Annotated[dt.datetime | None, Query(description="only sessions that began before this time")] = None,
+    users: Annotated[
+        Literal["new"] | None, Query(description="new: only of users whose first session began from `began_from` on")
+    ] = None,
     level: Level = 0,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> SessionsOfEdge:
     """The sessions behind an edge, those that moved so last first; one end alone stands for all edges from or to it."""
-    return SessionsOfEdge(about.field, about.filters, level, from_topic, to_topic, limit, offset_of(cursor), friction)
+    if users is not None and began_from is None:
+        raise invalid("users=new needs `began_from`, the time from which on a user is new.", field="users")
+    began = Side((), utc(began_from), utc(began_to))
+    ends = (from_topic, to_topic)
+    return SessionsOfEdge(
+        about.field, about.filters, level, *ends, limit, offset_of(cursor), friction, here, began, users == "new"
+    )
 
 
 def get_comparison(about: About, sides: TwoSides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:

@@ -54,12 +54,15 @@ class Side:
         return Side(self.segments, days.since, days.until)
 
 
+EVERY_SESSION = Side()
+
+
 @dataclass(frozen=True)
 class Sides:
     """Two sides; release: the date from which on a's sessions began, as b's did on as many whole days before."""
 
-    a: Side
-    b: Side
+    a: Side = EVERY_SESSION
+    b: Side = EVERY_SESSION
     release: dt.date | None = None
 
     def resolved(self, snapshot: Snapshot, field: str, filters: Filters) -> tuple[Side, Side]:
@@ -77,6 +80,7 @@ class Sides:
         )
 
 
+NO_SIDES = Sides()
 NO_PERIOD = Period({"from": None, "to": None})
 
 

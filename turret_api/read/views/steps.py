@@ -101,6 +101,17 @@ def session_starts(snapshot: Snapshot, field: str) -> pl.DataFrame:
     return snapshot.remember(("session_starts", field), (JOURNEY_STEPS,), compute)
 
 
+def first_starts_of_users(snapshot: Snapshot, field: str) -> pl.Series:
+    """Return for each session, by number, when the first session of its user began."""
+
+    def compute() -> pl.DataFrame:
+        users = sessions_of(snapshot, field).select(user="user_id")
+        told = session_starts(snapshot, field).hstack(users)
+        return told.select(first_at=pl.col("started_at").min().over("user"))
+
+    return snapshot.remember(("first_starts", field), (JOURNEY_STEPS,), compute)["first_at"]
+
+
 def passing_steps(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
     """Return the steps of all messages that pass, moves too, each with its own topic: as `field_steps`, `is_move`."""
     return _passing(snapshot, field, filters, level, {})

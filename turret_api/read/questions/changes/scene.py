@@ -12,9 +12,8 @@ import polars as pl
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.questions.journeys.statistics import p_values
 from turret_api.read.views.filters import Filters
-from turret_api.read.views.steps import session_starts, sessions_of, signed_steps
+from turret_api.read.views.steps import first_starts_of_users, session_starts, signed_steps
 from turret_api.read.views.topics import NODES, edits_of
-from turret_api.read.views.values import compact
 from turret_pipeline.semantics.changes import Days
 
 CANDIDATES = pl.Schema(
@@ -59,14 +58,10 @@ class Scene:
     @cached_property
     def sessions(self) -> pl.DataFrame:
         """`session`, `is_now` and `is_new` (its user's first session began in its window) of the sessions that pass."""
-        started = session_starts(self.snapshot, self.field).with_columns(
-            user=compact(sessions_of(self.snapshot, self.field)["user_id"].fill_null(""))
-        )
+        first_at = first_starts_of_users(self.snapshot, self.field)
         since = pl.when("is_now").then(self.now.since).otherwise(self.before.since)
-        is_now = pl.col("started_at") >= self.now.since
-        told = started.with_row_index("session").with_columns(
-            first_at=pl.col("started_at").min().over("user"), is_now=is_now
-        )
+        told = session_starts(self.snapshot, self.field).with_row_index("session")
+        told = told.with_columns(first_at=first_at, is_now=pl.col("started_at") >= self.now.since)
         here = (pl.col("started_at") >= self.before.since) & (pl.col("started_at") < self.now.until)
         found = told.filter(here).select("session", "is_now", is_new=pl.col("first_at") >= since)
         return found.join(self._passing.select("session").unique(), on="session", how="semi")

@@ -20,7 +20,7 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.graph import Ends, Rest
 from turret_api.read.questions.journeys.statistics import difference_of_shares, differences_of_medians, p_values
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.views.sides import NO_PERIOD, Periods, Side, Sides, apart, periods_of
+from turret_api.read.views.sides import NO_PERIOD, NO_SIDES, Periods, Sides, apart, periods_of
 from turret_api.read.views.steps import field_visits, numbered
 from turret_api.read.views.topics import labels_of
 from turret_pipeline.semantics.visits import edges_of, moves
@@ -85,7 +85,7 @@ class Comparison(FieldAnswer):
 class ComparisonOfSegments(OfJourneys):
     """Which moves do the sessions of side `a` make more often than those of side `b`, and how sure is that?"""
 
-    sides: Sides = dataclasses.field(default_factory=lambda: Sides(Side(), Side()))
+    sides: Sides = NO_SIDES
     limit: int = 100
 
     answers = Comparison

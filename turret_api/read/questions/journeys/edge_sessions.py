@@ -12,12 +12,14 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
+from turret_api.read.questions.journeys.friction import ANY, moves_of, requests_of
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.steps import field_visits, numbered, sessions_of, signed_steps
+from turret_api.read.views.sides import EVERY_SESSION, Side
+from turret_api.read.views.steps import field_visits, first_starts_of_users, numbered, sessions_of, signed_steps
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import FRICTION
 from turret_pipeline.semantics.visits import END, START
@@ -52,6 +54,8 @@ class SessionsOfEdge(OfJourneys):
     """Which sessions move from one topic to another (None: from any, or to any), and when?
 
     friction: only those in which a message that passes has this sign, or (`any`) one of them; None: all.
+    is_here: only those in which a request for `to_topic` has it, or, of a move, the visit that is left.
+    began: only those that began then. is_new: only those of users whose first session began then.
     """
 
     from_topic: str | None = None
@@ -59,6 +63,9 @@ class SessionsOfEdge(OfJourneys):
     limit: int = 50
     offset: int = 0
     friction: str | None = None
+    is_here: bool = False
+    began: Side = EVERY_SESSION
+    is_new: bool = False
 
     tables = (*JOURNEY_SOURCES, FRICTION)
     answers = EdgeSessions
@@ -71,17 +78,34 @@ class SessionsOfEdge(OfJourneys):
         def compute() -> pl.DataFrame:
             visits = field_visits(snapshot, field, self.filters, self.level)
             if self.friction is not None:
-                steps = signed_steps(snapshot, field, self.filters, self.level).filter(has_sign(self.friction))
-                visits = visits.filter(pl.col("session").is_in(steps["session"].unique().implode()))
+                met = self._with_friction(signed_steps(snapshot, field, self.filters, self.level), *ends)
+                visits = visits.filter(pl.col("session").is_in(met.unique().implode()))
+            visits = self.began.only(snapshot, field, visits)
+            if self.is_new and self.began.since is not None:
+                first_at = first_starts_of_users(snapshot, field).gather(visits["session"])
+                visits = visits.filter(first_at >= self.began.since)
             return _who_moved(visits, *ends)
 
-        key = ("moved", field, self.filters, self.level, *ends, self.friction)
+        key = ("moved", field, self.filters, self.level, *ends, self.friction, self.is_here, self.began, self.is_new)
         found = snapshot.remember(key, (*SOURCES, FRICTION), compute)
         page = found.slice(self.offset, self.limit)
         who = sessions_of(snapshot, field)[page["session"]]
         data = cast(list[EdgeSession], who.hstack(page.drop("session")).to_dicts())
         end = self.offset + self.limit
         return EdgeSessions(data, found.height, int(found["count"].sum()), after(end) if found.height > end else None)
+
+    def _with_friction(self, steps: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.Series:
+        """Return the sessions among `steps` that have the sign, anywhere or here."""
+        sign = self.friction or ANY
+        if not self.is_here or to_topic is None:
+            return steps.filter(has_sign(sign))["session"]
+        if from_topic is None:
+            requests = requests_of(steps, sign)
+            return requests.filter("has", pl.col("topic_id") == to_topic)["session"]
+        moves, names = moves_of(steps, sign)
+        codes = {name: code for code, name in names.items()}
+        ends = (pl.col("from") == codes.get(from_topic, -1)) & (pl.col("to") == codes.get(to_topic, -1))
+        return moves.filter("has", ends)["session"]
 
 
 def _who_moved(visits: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.DataFrame:

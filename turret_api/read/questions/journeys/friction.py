@@ -134,18 +134,18 @@ def _of_signs(steps: pl.DataFrame) -> pl.DataFrame:
     return counted.sort(~is_any, "n_sessions", "n_messages", place, descending=[False, True, True, False])
 
 
-def requests_of(steps: pl.DataFrame) -> pl.DataFrame:
-    """Return each request: `session`, `topic_id`, `has` (friction); a request and the moves behind it are one."""
+def requests_of(steps: pl.DataFrame, sign: str = ANY) -> pl.DataFrame:
+    """Return each request: `session`, `topic_id`, `has` (the sign); a request and the moves behind it are one."""
     request = (~pl.col("is_move")).cum_sum().over("session").clip(lower_bound=1)
     return steps.group_by("session", request=request, maintain_order=True).agg(
-        pl.col("topic_id").first(), has=has_sign(ANY).any()
+        pl.col("topic_id").first(), has=has_sign(sign).any()
     )
 
 
-def moves_of(steps: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
+def moves_of(steps: pl.DataFrame, sign: str = ANY) -> tuple[pl.DataFrame, dict[int, str]]:
     """Return each move from visit to visit and to the end: `session`, `from`, `to`, `has`; and what the codes mean.
 
-    has: whether the visit that it leaves has friction.
+    has: whether the visit that it leaves has the sign.
     """
     used = steps["topic_id"].unique()
     names = dict(zip(used.to_physical().cast(pl.Int64), used.cast(pl.String), strict=True))
@@ -155,7 +155,7 @@ def moves_of(steps: pl.DataFrame) -> tuple[pl.DataFrame, dict[int, str]]:
     visits = (
         coded.with_columns(visit=begins.fill_null(True).cum_sum())
         .group_by("visit", maintain_order=True)
-        .agg(pl.col("session", "topic").first(), has=has_sign(ANY).any())
+        .agg(pl.col("session", "topic").first(), has=has_sign(sign).any())
     )
     stays = pl.col("session").shift(-1) == pl.col("session")
     to = pl.when(stays.fill_null(False)).then(pl.col("topic").shift(-1)).otherwise(end)

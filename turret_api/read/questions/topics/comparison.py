@@ -20,7 +20,7 @@ from turret_api.read.questions.journeys.comparison import SideCounts
 from turret_api.read.questions.journeys.statistics import difference_of_shares, false_discoveries, p_values
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.sides import NO_PERIOD, Periods, Side, Sides, apart, periods_of
+from turret_api.read.views.sides import NO_PERIOD, NO_SIDES, Periods, Sides, apart, periods_of
 from turret_api.read.views.steps import passing_steps
 from turret_api.read.views.topics import edits_of, labels_of
 from turret_api.read.views.windows import topic_sessions
@@ -72,7 +72,7 @@ class TopicComparison(FieldAnswer):
 class ComparisonOfTopics(OfField):
     """Which topics do the sessions of side `a` have more often than those of side `b`, and how sure is that?"""
 
-    sides: Sides = dataclasses.field(default_factory=lambda: Sides(Side(), Side()))
+    sides: Sides = NO_SIDES
     level: int = 0
     limit: int = 100
 
