@@ -145,9 +145,9 @@ const amount = (each, side) => {
     : [percent(n / Math.max(of, 1)), h("span", { class: "fine" }, ` ${count(n)} of ${count(of)}`)];
 };
 
-const interval = ({ low, high }) => {
+const interval = ({ low, high, of_now }) => {
   const points = (value) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(1)}`;
-  return `${points(low)} to ${points(high)}`;
+  return `${points(low)} to ${points(high)} ${of_now === null ? "%" : "points"}`;
 };
 
 // The page with the sessions that the number of now counts; where they are gone, those of before.

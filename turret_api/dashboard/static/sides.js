@@ -77,7 +77,7 @@ export function choosers(fields, whole, sides) {
       h("option", { value: JSON.stringify(set), selected: Boolean(selected) }, label);
     return h(
       "div",
-      { class: "controls side" },
+      { class: "controls side-of" },
       h(
         "label",
         { class: "pick" },
