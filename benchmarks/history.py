@@ -14,7 +14,8 @@ import random
 import numpy as np
 import polars as pl
 
-from turret_api.command.sample import END, MOVES, START, make_text, planted_labels
+from turret_api.command.sample import END, MOVES, START, planted_labels
+from turret_api.command.sample_texts import make_text
 from turret_pipeline.lake.parts import PART_SCHEMA
 
 TOPICS = sorted(planted_labels())

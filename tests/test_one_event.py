@@ -20,7 +20,7 @@ import polars as pl
 import pytest
 
 from turret_api.accounts import Accounts
-from turret_api.command.sample import make_text
+from turret_api.command.sample_texts import make_text
 from turret_pipeline.lake import parts, store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS

@@ -31,11 +31,15 @@ KEPT_S = 2.0
 
 @dataclass(frozen=True)
 class Wait:
-    """Events that wait: whose (None: of any project), since when (seconds since 1970), and for what."""
+    """Events that wait: whose (None: of any project), since when (seconds since 1970), and for what.
+
+    table: that they are to be built into first; None: it is not a table that they wait for.
+    """
 
     project_id: str | None
     since: float
     for_what: str
+    table: str | None = None
 
     @property
     def since_utc(self) -> dt.datetime:
@@ -108,7 +112,7 @@ class Freshness:
             found.append(Wait(None, min(oldest) / 1e6, "in the spool to be written to the lake"))
         try:
             for project, waiting in waiting_projects(self._lake, now, project_id).items():
-                found.append(Wait(project, waiting.since, f"to be built into the table {waiting.table}"))
+                found.append(Wait(project, waiting.since, f"to be built into the table {waiting.table}", waiting.table))
         except (OSError, DamageError):
             # Nothing of the lake is known, so the worst is assumed.
             found.append(Wait(project_id, 0.0, "for a lake that cannot be read"))

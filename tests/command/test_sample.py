@@ -11,7 +11,9 @@ import pytest
 from turret_api.command.sample import (
     CLEAR_MOVES,
     END,
+    HARD,
     MOVES,
+    OUTCOME,
     START,
     SampleMessage,
     make_sample,
@@ -43,23 +45,27 @@ def test_it_is_a_few_thousand_messages_of_some_hundred_sessions_of_users_who_com
     assert len({m.event["event_id"] for m in sample}) == len(sample)
 
 
-def test_times_run_over_the_last_two_weeks_up_to_now(sample: list[SampleMessage]) -> None:
+def test_times_run_over_two_whole_weeks_up_to_now(sample: list[SampleMessage]) -> None:
     times = [dt.datetime.fromisoformat(m.event["timestamp"]) for m in sample]
     assert times == sorted(times)
-    assert NOW - dt.timedelta(days=15) < times[0] and NOW - dt.timedelta(hours=4) < times[-1] <= NOW
-    assert len({time.date() for time in times}) >= 14
+    assert NOW - dt.timedelta(days=19) < times[0] and NOW - dt.timedelta(hours=4) < times[-1] <= NOW
+    days = {time.date() for time in times}
+    assert {NOW.date() - dt.timedelta(days=age) for age in range(1, 15)} < days, "two weeks of days that are over"
 
 
 def test_wording_is_varied_and_every_slot_and_choice_is_filled(sample: list[SampleMessage]) -> None:
     texts = [m.event["metadata"]["prompt"] for m in sample]
-    assert len(set(texts)) > 0.9 * len(texts)
-    assert not [text for text in texts if set(text) & set("{}[]|") or text != text.strip() or "  " in text]
+    assert len(set(texts)) > 0.85 * len(texts)
+    answers = [m.event["metadata"]["response"] for m in sample]
+    assert not [text for text in texts + answers if set(text) & set("{}[]|") or text != text.strip() or "  " in text]
 
 
 def test_no_event_gives_its_topic_away(sample: list[SampleMessage]) -> None:
     for message in sample:
         assert set(message.event) == {"event_id", "name", "session_id", "user_id", "timestamp", "metadata"}
-        assert set(message.event["metadata"]) == {"prompt", "plan", "channel", "tokens", "latency_ms"}
+        assert set(message.event["metadata"]) - {OUTCOME} == {
+            "prompt", "response", "plan", "channel", "app_version", "tokens", "cost_usd", "latency_ms",
+        }  # fmt: skip
         assert message.topic not in json.dumps(message.event) or "_" not in message.topic
 
 
@@ -85,3 +91,34 @@ def test_the_clear_moves_are_the_top_edges_between_topics(sample: list[SampleMes
     n_sessions = len({m.event["session_id"] for m in sample})
     assert sum(count for (start, _), count in edges.items() if start == START) == n_sessions
     assert sum(count for (_, end), count in edges.items() if end == END) == n_sessions
+
+
+def test_it_has_a_release_after_which_more_sessions_begin_with_a_payment_problem(sample: list[SampleMessage]) -> None:
+    firsts: dict[str, SampleMessage] = {}
+    for message in sample:
+        firsts.setdefault(message.event["session_id"], message)
+    by_version: dict[str, list[bool]] = {}
+    for first in firsts.values():
+        began = by_version.setdefault(first.event["metadata"]["app_version"], [])
+        began.append(first.topic == "payment_problem")
+    old, new = (sum(began) / len(began) for _, began in sorted(by_version.items()))
+    assert new > 1.8 * old
+
+
+def test_sessions_that_were_not_served_or_had_a_payment_problem_are_resolved_less_often(
+    sample: list[SampleMessage],
+) -> None:
+    resolved = {m.event["session_id"]: m.event["metadata"][OUTCOME] for m in sample if OUTCOME in m.event["metadata"]}
+    hard = {m.event["session_id"] for m in sample if m.topic in HARD}
+    assert 0.7 < len(resolved) / len({m.event["session_id"] for m in sample}) < 0.9
+    good, bad = (
+        [value for session, value in resolved.items() if (session in hard) == is_hard] for is_hard in (False, True)
+    )
+    assert sum(good) / len(good) > sum(bad) / len(bad) + 0.15
+
+
+def test_some_travellers_write_german_and_are_answered_in_german(sample: list[SampleMessage]) -> None:
+    german = {m.event["user_id"] for m in sample if m.event["metadata"]["response"] == "Gern geschehen, gute Reise!"}
+    assert german
+    said = {m.event["metadata"]["response"] for m in sample if m.event["user_id"] in german}
+    assert not [text for text in said if text.startswith(("Your", "The", "You", "I "))]

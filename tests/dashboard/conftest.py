@@ -65,7 +65,7 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     accounts.close()
     lake = settings.open_lake()
     lake.make()
-    sample = make_sample(dt.datetime.now(dt.UTC), n_sessions=120)
+    sample = planted_lake.one_topic_a_text(make_sample(dt.datetime.now(dt.UTC), n_sessions=120))
     planted_lake.fill(lake, full.project_id, sample)
     planted_lake.fill(lake, hostile.project_id, hostile_sample(sample), labels=HOSTILE_LABELS)
     write_lake(lake, chats.project_id, CHATS)

@@ -9,7 +9,7 @@ from collections import Counter
 import orjson
 import polars as pl
 
-from turret_api.command.sample import FIELD, SampleMessage, planted_labels
+from turret_api.command.sample import ANSWER_FIELD, FIELD, OUTCOME, SampleMessage, planted_labels
 from turret_pipeline.analysis.fields.detect import detect_types, profile_fields
 from turret_pipeline.analysis.fields.messages import extract_messages
 from turret_pipeline.lake import store
@@ -32,6 +32,9 @@ from turret_pipeline.lake.tables import (
 from turret_pipeline.semantics.friction import REPHRASED
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.semantics.visits import journey_edges, steps, visits
+
+SAMPLE_FIELDS_LEFT_OUT = frozenset({ANSWER_FIELD, OUTCOME, "app_version", "cost_usd"})
+"""What only a lake that the pipeline built has."""
 
 THEMES = {
     "Planning": ("trip_ideas", "weather_packing", "visa", "restaurants"),
@@ -92,6 +95,14 @@ def fill(
     store.append(lake, BUILDS, _builds(project_id))
 
 
+def one_topic_a_text(sample: list[SampleMessage]) -> list[SampleMessage]:
+    """Return the sample without the texts that continue what was said before it, which say nothing by themselves."""
+    topics: dict[str, set[str]] = {}
+    for message in sample:
+        topics.setdefault(message.event["metadata"][FIELD], set()).add(message.topic)
+    return [message for message in sample if len(topics[message.event["metadata"][FIELD]]) == 1]
+
+
 def _friction(placed: pl.DataFrame) -> pl.DataFrame:
     """Return a sign for every tenth step that is not the first of its session: it asks the one before again."""
     later = placed.filter(pl.col("place") > 0).sort("session_id", "place").gather_every(10)
@@ -111,7 +122,9 @@ def _events(project_id: str, sample: list[SampleMessage]) -> pl.DataFrame:
             "timestamp": dt.datetime.fromisoformat(message.event["timestamp"]),
             "received_at": now,
             "seq": i,
-            "metadata": orjson.dumps(message.event["metadata"]).decode(),
+            "metadata": orjson.dumps(
+                {key: value for key, value in message.event["metadata"].items() if key not in SAMPLE_FIELDS_LEFT_OUT}
+            ).decode(),
             "part": "sample.parquet",
         }
         for i, message in enumerate(sample)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 import subprocess
 import time
+from pathlib import Path
 
 import httpx
 import polars as pl
 from playwright.sync_api import Route, expect
 
 from tests.dashboard.conftest import Served, Visitor, _wait
+from tests.small_lake import event, put
 from turret_api.command.sample import FIELD
 from turret_pipeline.lake import store, waiting
 from turret_pipeline.lake.tables import FIELD_FAILURES
@@ -168,3 +172,27 @@ def test_of_thousands_of_fields_some_are_shown_and_the_others_can_be_found(serve
     expect(visitor.page.locator("fieldset.filter")).to_have_count(n_groups + 1)
     expect(visitor.page.locator("fieldset.filter legend", has_text="id_1199")).to_be_visible()
     assert visitor.problems == []
+
+
+def test_imported_events_are_counted_on_every_page_until_they_are_built_in(served: Served, visitor: Visitor) -> None:
+    lake, project = served.settings.open_lake(), served.empty.project_id
+    day = dt.datetime.now(dt.UTC).date()
+    put(lake, day, "import-1", [event(number, day, "where is my order?") for number in range(3)], project)
+    before = waiting.read(lake)
+    minute_ago = time.time() - 60
+    wait = Wait(minute_ago, None, minute_ago)
+    waiting.write(lake, Seen(time.time(), {project: {"events": wait}, served.full.project_id: {"events": wait}}))
+    try:
+        _wait(lambda: served.get("/v1/freshness", served.empty)["building"], "the import did not show")
+        visitor.sign_in(served.empty.read_key)
+        expect(visitor.page.locator("#progress")).to_contain_text(
+            re.compile(r"[34] events received, 0 in the tables so far\. ")
+        )
+        assert served.get("/v1/freshness", served.full)["building"] is not None
+        visitor.sign_in(served.full.read_key)
+        expect(visitor.page.locator("#building")).to_contain_text("texts embedded")
+        assert visitor.problems == []
+    finally:
+        waiting.write(lake, before or Seen(0.0))
+        part = Path(lake.events_folder(project, day)) / "import-1.parquet"
+        part.unlink()

@@ -1,26 +1,29 @@
 """The sample that `turret demo` tracks: travellers who talk to a booking app's assistant, made from our own phrases.
 
-What was planted is known: every message has a topic (`sample_phrases.toml`) and every session walks a first-order chain
-from topic to topic (`MOVES`), so what the pipeline finds can be checked against it. The truth never leaves this module
-with an event: nothing in `SampleMessage.event` names a topic. The same seed gives the same messages, ids and users
-whatever the time; only the timestamps follow the clock.
+What was planted is known, so what the pipeline finds can be checked against it: every message has a topic and every
+session walks a first-order chain from topic to topic (`MOVES`); who is not served asks again in other words or
+complains (`UNSERVED`); sessions that touch a topic of `HARD` are resolved less often; and with the app's release
+(`RELEASE_DAYS` ago) more sessions begin with a payment problem. The truth never leaves this module with an event:
+nothing in `SampleMessage.event` names a topic. The same seed gives the same messages, ids and users whatever the time;
+only the timestamps follow the clock. `sample_texts` makes the texts.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import functools
 import random
-import re
-import tomllib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any, TypeVar
+
+from turret_api.command.sample_texts import ENGLISH, GERMAN, answer, ask, complaint, follow_up, labels
 
 T = TypeVar("T")
 
 FIELD = "prompt"
+ANSWER_FIELD = "response"
+OUTCOME = "resolved"
 START, END = "start", "end"
 
 MOVES: dict[str, dict[str, float]] = {
@@ -53,10 +56,29 @@ CLEAR_MOVES = (
 )
 """The moves between topics that the chain makes most often, by a margin to the sixth."""
 
+RELEASE_DAYS = 7.5
+"""Days before now at which version 5.1 of the app was released."""
+
+RELEASED_START = MOVES[START] | {"trip_ideas": 0.19, "payment_problem": 0.28, "loyalty_points": 0.05,
+                                 "car_rental": 0.08, "flight_status": 0.21}  # fmt: skip
+"""Where sessions start since the release."""
+
+UNSERVED = {"visa": 0.35, "payment_problem": 0.25, "refund": 0.16, "loyalty_points": 0.1}
+"""Share of the requests of a topic that the assistant does not answer at first; of all others `LEAST_UNSERVED`."""
+LEAST_UNSERVED = 0.03
+
+REFUSED = frozenset({"visa", "loyalty_points"})
+"""Topics of which the assistant refuses to speak where it does not answer; of the others it apologises."""
+
+HARD = frozenset({"payment_problem"})
+"""Topics whose sessions are resolved less often."""
+
+SHARE_WITH_OUTCOME = 0.8
+"""Share of the sessions of which the app says whether they were resolved."""
+
+_LANGUAGES = ((ENGLISH, 0.88), (GERMAN, 0.12))
 _PLANS = (("free", 0.6), ("plus", 0.3), ("business", 0.1))
 _CHANNELS = (("ios", 0.4), ("android", 0.32), ("web", 0.28))
-_CHOICE = re.compile(r"\[([^\[\]]*)\]")
-_SLOT = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -68,46 +90,56 @@ class SampleMessage:
 
 
 @dataclass(frozen=True)
-class _Phrases:
-    openings: list[str]
-    closings: list[str]
-    slots: dict[str, list[str]]
-    topics: dict[str, dict[str, Any]]
+class _Said:
+    """What is said in one turn: by the traveller, and by the assistant."""
+
+    topic: str
+    prompt: str
+    response: str
+    is_served: bool
 
 
-def make_sample(now: dt.datetime, *, n_sessions: int = 820, days: int = 14, seed: int = 7) -> list[SampleMessage]:
+def make_sample(now: dt.datetime, *, n_sessions: int = 820, days: int = 18, seed: int = 7) -> list[SampleMessage]:
     """Return some 3,000 messages of `n_sessions` sessions within the `days` days before `now`, oldest first."""
     dice = random.Random(seed)
     n_users = max(1, n_sessions * 2 // 5)
     plans = [_weighted(dice, _PLANS) for _ in range(n_users)]
     channels = [_weighted(dice, _CHANNELS) for _ in range(n_users)]
+    languages = [_weighted(dice, _LANGUAGES) for _ in range(n_users)]
     found: list[SampleMessage] = []
-    n_messages = 0
     for session in range(n_sessions):
-        # The square makes some users come back often; the share of a day keeps nights quieter than evenings.
-        user = int(n_users * dice.random() ** 2)
+        # The share of a day keeps nights quieter than evenings. New users come all the time, some come back often.
         age_days = days * (1 - (session + dice.random()) / n_sessions)
+        n_known = max(1, round(n_users * (1 - 0.7 * age_days / days)))
+        user = n_known - 1 - int(n_known * dice.random() ** 2)
+        is_new_release = age_days < RELEASE_DAYS
         moment = now - dt.timedelta(days=age_days, minutes=60)
-        for topic in _walk(dice):
-            n_messages += 1
+        turns = _turns(dice, languages[user], is_new_release)
+        resolved = _is_resolved(dice, turns) if dice.random() < SHARE_WITH_OUTCOME else None
+        for said in turns:
             moment += dt.timedelta(seconds=round(dice.lognormvariate(3.6, 0.7), 1))
-            text = make_text(dice, topic)
-            n_tokens = len(text) // 4 + int(dice.lognormvariate(4.6, 0.4))
+            n_tokens = (len(said.prompt) + len(said.response)) // 4 + int(dice.lognormvariate(4.6, 0.4))
+            metadata: dict[str, Any] = {
+                FIELD: said.prompt,
+                ANSWER_FIELD: said.response,
+                "plan": plans[user],
+                "channel": channels[user],
+                "app_version": "5.1" if is_new_release else "5.0",
+                "tokens": n_tokens,
+                "cost_usd": round(n_tokens * 4e-6, 6),
+                "latency_ms": round(180 + 9.5 * n_tokens * dice.uniform(0.7, 1.4), 1),
+            }
+            if said is turns[-1] and resolved is not None:
+                metadata[OUTCOME] = resolved
             event = {
-                "event_id": f"sample-{seed}-{n_messages:05d}",
+                "event_id": f"sample-{seed}-{len(found) + 1:05d}",
                 "name": "user_prompt",
                 "session_id": f"trip-{seed}-{session:04d}",
                 "user_id": f"traveller-{user:03d}",
                 "timestamp": min(moment, now).isoformat(timespec="milliseconds"),
-                "metadata": {
-                    FIELD: text,
-                    "plan": plans[user],
-                    "channel": channels[user],
-                    "tokens": n_tokens,
-                    "latency_ms": round(180 + 9.5 * n_tokens * dice.uniform(0.7, 1.4), 1),
-                },
+                "metadata": metadata,
             }
-            found.append(SampleMessage(event, topic))
+            found.append(SampleMessage(event, said.topic))
     return sorted(found, key=lambda message: (message.event["timestamp"], message.event["event_id"]))
 
 
@@ -118,7 +150,7 @@ def planted_topics(sample: list[SampleMessage]) -> dict[str, str]:
 
 def planted_labels() -> dict[str, str]:
     """Return what each planted topic is about, in words for people."""
-    return {topic: phrases["label"] for topic, phrases in _phrases().topics.items()}
+    return labels()
 
 
 def planted_edges(sample: list[SampleMessage]) -> Counter[tuple[str, str]]:
@@ -134,66 +166,42 @@ def planted_edges(sample: list[SampleMessage]) -> Counter[tuple[str, str]]:
     return moves
 
 
-def make_text(dice: random.Random, topic: str) -> str:
-    """Return one message about `topic` as a user might type it."""
-    phrases = _phrases()
-    about = phrases.topics[topic]
-    text = dice.choice(about["asks"])
-    if not about.get("short"):
-        if dice.random() < 0.4:
-            text += dice.choice(about["details"])
-        if dice.random() < 0.85:
-            text = dice.choice(phrases.openings) + text + dice.choice(phrases.closings)
-    return _as_typed(dice, _fill(dice, text, phrases.slots))
+def _turns(dice: random.Random, language: str, is_new_release: bool) -> list[_Said]:
+    """Return the turns of one session: a walk along `MOVES`, with one to three turns a visit."""
+    turns: list[_Said] = []
+    row = RELEASED_START if is_new_release else MOVES[START]
+    while (topic := _weighted(dice, tuple(row.items()))) != END:
+        turns += _visit(dice, topic, language)
+        row = MOVES[topic]
+    return turns
 
 
-def _walk(dice: random.Random) -> list[str]:
-    """Return the topics of one session's messages: a walk along `MOVES`, with one to three messages a visit."""
-    messages: list[str] = []
-    topic = START
-    while (topic := _weighted(dice, tuple(MOVES[topic].items()))) != END:
-        n_messages = 1 if topic == "goodbye" else _weighted(dice, ((1, 0.55), (2, 0.33), (3, 0.12)))
-        messages += [topic] * n_messages
-    return messages
+def _visit(dice: random.Random, topic: str, language: str) -> list[_Said]:
+    """Return the turns about one topic: a request, and what the answer to it brings about."""
+    asked = ask(dice, topic, language)
+    is_served = dice.random() >= UNSERVED.get(topic, LEAST_UNSERVED)
+    kind = "answers" if is_served else ("refusals" if topic in REFUSED else "apologies")
+    turns = [_Said(topic, asked.text, answer(dice, topic, asked, kind), is_served)]
+    if topic == "goodbye":
+        return turns
+    if not is_served and dice.random() < 0.7:
+        if dice.random() < 0.35:
+            turns.append(_Said(topic, complaint(dice, language), answer(dice, topic, asked, "apologies"), False))
+        helped = dice.random() < 0.5
+        turns.append(_Said(topic, asked.again(dice), answer(dice, topic, asked, "answers" if helped else kind), helped))
+    elif is_served and dice.random() < 0.45:
+        for _ in range(_weighted(dice, ((1, 0.75), (2, 0.25)))):
+            other = ask(dice, topic, language)
+            words = follow_up(dice, topic, language) if dice.random() < 0.6 else other.text
+            turns.append(_Said(topic, words, answer(dice, topic, other, "answers"), True))
+    return turns
 
 
-def _fill(dice: random.Random, text: str, slots: dict[str, list[str]]) -> str:
-    """Return `text` with every choice made, innermost first, and every slot filled, no value twice."""
-    while _CHOICE.search(text):
-        text = _CHOICE.sub(lambda match: dice.choice(match[1].split("|")), text)
-    used: set[str] = set()
-
-    def value(match: re.Match[str]) -> str:
-        found = dice.choice([each for each in slots[match[1]] if each not in used])
-        used.add(found)
-        return found
-
-    return re.sub(r" +(?=[ ,?])", "", _SLOT.sub(value, text)).strip()
-
-
-def _as_typed(dice: random.Random, text: str) -> str:
-    """Return `text` as people type: now and then a capital, no question mark, no commas, or a slip of the finger."""
-    if dice.random() < 0.4:
-        text = text[0].upper() + text[1:]
-    elif dice.random() < 0.35:
-        text = text.lower()
-    if dice.random() < 0.25:
-        text = text.replace("?", "").rstrip(".! ")
-    if dice.random() < 0.12:
-        text = text.replace(",", "").replace("'", "")
-    if dice.random() < 0.08:
-        at = [i for i in range(1, len(text) - 2) if text[i].isalpha() and text[i + 1].isalpha()]
-        i = dice.choice(at)
-        slip = dice.choice((text[i + 1] + text[i], text[i + 1], text[i] + text[i] + text[i + 1]))
-        text = text[:i] + slip + text[i + 2 :]
-    return text
+def _is_resolved(dice: random.Random, turns: Sequence[_Said]) -> bool:
+    """Return whether a session of these turns ends well."""
+    share = 0.92 - 0.3 * any(said.topic in HARD for said in turns) - 0.25 * any(not said.is_served for said in turns)
+    return dice.random() < share
 
 
 def _weighted(dice: random.Random, choices: tuple[tuple[T, float], ...]) -> T:
     return dice.choices([value for value, _ in choices], [weight for _, weight in choices])[0]
-
-
-@functools.cache
-def _phrases() -> _Phrases:
-    text = resources.files("turret_api.command").joinpath("sample_phrases.toml").read_text(encoding="utf-8")
-    return _Phrases(**tomllib.loads(text))

@@ -31,6 +31,8 @@ export function get(path, query = {}) {
   return answers.get(address);
 }
 
+// As `get`, but never from what is known.
+export const getAnew = (path) => ask("GET", path);
 export const patch = (path, body) => ask("PATCH", path, body);
 export const post = (path, body) => ask("POST", path, body);
 export const put = (path, body) => ask("PUT", path, body);

@@ -10,7 +10,7 @@ import { opening, overview } from "./overview.js";
 import { beginView } from "./panel.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
-import { brokenFields, failed, firstEvent, late, loading, noTextField, notBuilt } from "./states.js";
+import { brokenFields, building, failed, firstEvent, late, loading, noTextField, notBuilt } from "./states.js";
 import { topic } from "./topic.js";
 import { topics } from "./topics.js";
 
@@ -57,9 +57,10 @@ async function show() {
   try {
     // Not knowing how late the tables are is no reason to show nothing.
     const freshness = get("/v1/freshness").catch(() => null);
-    const page = await content_of(make, id, query);
+    const page = await content_of(make, id, query, freshness);
     const known = await freshness;
-    content = known?.late ? h("div", {}, late(known), page) : page;
+    const above = [known?.late ? late(known) : null, known?.building ? building(known.building) : null];
+    content = above.some(Boolean) ? h("div", {}, above, page) : page;
   } catch (error) {
     if (!(error instanceof ApiError)) console.error(error);
     content = failed(error, show);
@@ -78,15 +79,17 @@ async function show() {
 }
 
 // What a page needs before it can be drawn, but for the settings: events, and a text field among their keys.
-async function content_of(make, id, query) {
+async function content_of(make, id, query, freshness) {
   if (make === settings) return settings({ fields: list("/v1/fields"), id, again: show });
   const fields = await list("/v1/fields");
-  const texts = fields.data.filter((field) => field.type === "text").map((field) => field.field);
+  const named = fields.data.filter((each) => each.type === "text").map((each) => each.field);
+  const texts = [...named].sort((a, b) => (b === fields.default_field) - (a === fields.default_field));
   const asked = query.get("field");
   const field = texts.includes(asked) ? asked : (texts[0] ?? null);
   if (!fields.data.length) {
-    const usage = await get("/v1/usage");
-    return usage.used ? notBuilt(usage, show) : firstEvent(show);
+    const usage = await get("/v1/usage"),
+      known = (await freshness)?.building;
+    return usage.used || known ? notBuilt(usage, known, show) : firstEvent(show);
   }
   if (field === null) return noTextField(fields);
   const page = await make({ fields, texts, field, id, query, again: show });

@@ -144,6 +144,10 @@ export function pageHead(title, about, ...tools) {
   );
 }
 
+// What stands where there is nothing to list: `found` for these filters, or, without filters, what to wait for.
+export const nothing = (query, things, otherwise) =>
+  h("p", { class: "empty" }, [...query.keys()].some(isFilter) ? `No ${things} for these filters.` : otherwise);
+
 // Which text field a page is about; a choice where there are several.
 export function fieldChooser(texts, field) {
   if (texts.length < 2) return h("span", { class: "chip", id: "field" }, "Text field", h("strong", {}, field));

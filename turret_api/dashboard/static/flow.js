@@ -9,13 +9,14 @@ import { count, percent } from "./format.js";
 
 const MOST_PATHS = 1000;
 const LETTER = 7; // pixels
-const ROOM = 14,
-  NODE_HEIGHT = 32; // nodes that a column has room for, and the pixels of each where it has more
+const ROOM = 10,
+  NODE_HEIGHT = 44; // nodes that a column has room for, and the pixels of each where it has more
 const SMALLEST = 0.012; // of all sessions; a thinner node's label would lie on the next one's
+const PAD = 30; // pixels between nodes: a name in two lines has room
 const MORE = 15; // topics that a click on "Other topics" adds to a column
 
 // How many visits a picture shows: fewer where it would be too narrow for their labels.
-export const depthFor = (wide) => (innerWidth < 760 ? 2 : wide);
+export const depthFor = (wide) => Math.min(wide, innerWidth < 760 ? 2 : innerWidth < 1440 ? 3 : 4);
 
 // The paths of all sessions' first `depth` visits.
 export const loadPaths = (field, query, depth) =>
@@ -103,6 +104,7 @@ export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
   const { nodes, links, folded } = sankeyOf(answer, topics, limit, opened);
   const index = new Map(nodes.map((node, i) => [node.key, i]));
   const steps = Math.max(...nodes.map((node) => node.step));
+  const isEndAlone = nodes.every((node) => node.step < steps || node.kind === "edge");
   const make = (element) => {
     const fills = nodes.map((node) => (node.kind === "edge" ? css("--muted") : colour(node.place)));
     return [
@@ -113,9 +115,9 @@ export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
           valueformat: ",d",
           node: {
             align: "left",
-            label: nodes.map((node) => plain(cut(node.label, roomFor(node, steps, element.clientWidth)))),
+            label: nodes.map((node) => inLines(node.label, roomFor(node, steps, element.clientWidth, isEndAlone))),
             color: fills,
-            pad: 14,
+            pad: PAD,
             thickness: 12,
             line: { width: 0 },
             customdata: nodes.map((node) => node.topic_id),
@@ -131,7 +133,7 @@ export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
           },
         },
       ],
-      { margin: { l: 6, r: 6, t: 8, b: 8 } },
+      { margin: { l: 6, r: 6, t: 14, b: 18 } },
     ];
   };
   const most = Math.max(...[...new Set(nodes.map((node) => node.step))].map((step) => inColumn(nodes, step)));
@@ -160,11 +162,20 @@ const inColumn = (nodes, step) => nodes.filter((node) => node.step === step).len
 const openOthers = (step, opened) => go(here({ more: [...opened, step] }));
 
 // How many letters a node's name has room for: plotly writes those of the last column to its left, where those of the column
-// before it stand to the right of theirs.
-function roomFor({ step }, steps, width) {
+// before it stand to the right of theirs, so these two share the room; "End" needs little of it.
+function roomFor({ step }, steps, width, isEndAlone) {
   const room = width / Math.max(1, steps) - 26,
-    letters = Math.floor((step < steps - 1 ? room : room / 2) / LETTER);
-  return Math.max(8, Math.min(26, letters));
+    ofLast = isEndAlone ? LETTER * 4 : room / 2,
+    mine = step < steps - 1 ? room : step < steps ? room - ofLast : ofLast;
+  return Math.max(8, Math.min(26, Math.floor(mine / LETTER)));
+}
+
+// A name in one line of so many letters, or in two; what is left then is cut off.
+function inLines(label, letters) {
+  if (label.length <= letters) return plain(label);
+  const at = label.lastIndexOf(" ", letters);
+  if (at <= 0) return plain(cut(label, letters));
+  return `${plain(label.slice(0, at))}<br>${plain(cut(label.slice(at + 1), letters))}`;
 }
 
 // Opens the sessions behind a move, unless one end stands for several topics.

@@ -4,7 +4,7 @@
 import { get } from "./api.js";
 import { go, here } from "./address.js";
 import { compare } from "./compare.js";
-import { askedJourneys, freshness, isOfThemes, loadTopics, node, pageHead, tabs, withLevel } from "./data.js";
+import { askedJourneys, freshness, isOfThemes, loadTopics, node, nothing, pageHead, tabs, withLevel } from "./data.js";
 import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { depthFor, flow, loadPaths, rank } from "./flow.js";
@@ -95,7 +95,7 @@ function moves(context, topics, found) {
             "Where sessions go",
             "",
             { id: "journeys" },
-            h("p", { class: "empty" }, "No sessions for these filters."),
+            nothing(query, "sessions", "No sessions yet: journeys follow with the next build."),
           );
         const opened = query.getAll("more").map(Number);
         const shown =

@@ -1,8 +1,8 @@
 // What a page shows when it has nothing to show, and what to do about it.
 
-import { post } from "./api.js";
-import { h } from "./dom.js";
-import { plural } from "./format.js";
+import { getAnew, post } from "./api.js";
+import { h, meter } from "./dom.js";
+import { count, plural } from "./format.js";
 import { skeleton } from "./panel.js";
 
 const about = document.body.dataset;
@@ -73,6 +73,42 @@ export function late(freshness) {
       "What is shown lacks these events. They are safe: `turret status` names what does not run, and the logs in the folder TURRET_HOME say why.",
     ),
   );
+}
+
+const LOOK_MS = 3000;
+
+// Above every page: how far new events have come. Looks again by itself, and draws the page anew once all are there.
+export function building(first) {
+  const words = h("p", {}),
+    bar = h("div", { class: "whole-row" });
+  const place = h("div", { class: "panel building", id: "building", role: "status" }, words, bar);
+  const tell = (found) => {
+    words.replaceChildren(h("strong", {}, "New events are being built in. "), progressOf(found));
+    bar.replaceChildren(meter(found.n_texts ? found.n_embedded / found.n_texts : 0));
+  };
+  tell(first);
+  follow(place, tell);
+  return place;
+}
+
+const progressOf = ({ n_received, n_events, n_texts, n_embedded }) =>
+  [
+    `${plural(n_received, "event")} received${n_events < n_received ? `, ${count(n_events)} in the tables so far` : ""}. `,
+    n_texts ? `${count(n_embedded)} of ${plural(n_texts, "text")} embedded. ` : "",
+    "Topics and journeys of what is new follow after that.",
+  ].join("");
+
+// Tells `tell` how far events have come while `place` is shown; once all are there, the page is drawn anew.
+function follow(place, tell) {
+  const look = async () => {
+    if (!place.isConnected) return;
+    const found = await getAnew("/v1/freshness").catch(() => null);
+    if (!place.isConnected) return;
+    if (found && !found.building) return dispatchEvent(new Event("turret:view"));
+    if (found) tell(found.building);
+    setTimeout(look, LOOK_MS);
+  };
+  setTimeout(look, LOOK_MS);
 }
 
 export function firstEvent(again) {
@@ -163,17 +199,20 @@ export function copyButton(text) {
   );
 }
 
-export function notBuilt(usage, again) {
+export function notBuilt(usage, known, again) {
+  const said = h("p", { class: "muted", role: "status", id: "progress" });
+  const tell = (found) =>
+    said.replaceChildren(
+      found ? progressOf(found) : `${plural(usage.used, "event was", "events were")} tracked.`,
+      " The pipeline notices new events within a minute and builds by itself; with thousands of texts the first build takes a minute or two.",
+    );
+  tell(known);
+  if (known) follow(said, tell);
   return h(
     "div",
     { class: "state" },
     h("h1", {}, "Your events are here; the tables are not built yet"),
-    h(
-      "p",
-      { class: "muted" },
-      `${plural(usage.used, "event was", "events were")} tracked. The pipeline notices new events within a minute and builds by itself; ` +
-        "with thousands of texts the first build takes a minute or two.",
-    ),
+    said,
     h("p", {}, "To build at once, in the foreground:"),
     h("pre", { class: "code", tabindex: "0" }, `turret build --project ${about.projectId}`),
     h(

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { go, here, note } from "./address.js";
 import { colourName } from "./charts.js";
-import { asked, freshness, loadTopics, node, pageHead, sessionLink, withKind } from "./data.js";
+import { asked, freshness, loadTopics, node, nothing, pageHead, sessionLink, withKind } from "./data.js";
 import { definitionPanel, exampleButton } from "./definition.js";
 import { h, said } from "./dom.js";
 import { withFilters } from "./filters.js";
@@ -59,7 +59,16 @@ export function topics(context) {
         (all) =>
           all.topics.length
             ? both(all, texts, field, query, source)
-            : panel("Topics", "", { id: "topics" }, h("p", { class: "empty" }, "No topics for these filters.")),
+            : panel(
+                "Topics",
+                "",
+                { id: "topics" },
+                nothing(
+                  query,
+                  "topics",
+                  "No topics yet: they are found once a few dozen different texts are there, at the next build.",
+                ),
+              ),
         520,
       ),
       decisions(field, found, again),

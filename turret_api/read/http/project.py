@@ -15,9 +15,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from turret_api.accounts import AccountError, Accounts, Key
 from turret_api.auth import Gate, KeyFirst, Principal
 from turret_api.errors import NotFoundError, UnavailableError
-from turret_api.freshness import Freshness
+from turret_api.freshness import Freshness, Wait
 from turret_api.read.engine.library import Library
-from turret_pipeline.lake.tables import BUILDS, TABLES
+from turret_api.read.views.building import progress_of
+from turret_pipeline.lake.damage import DamageError
+from turret_pipeline.lake.tables import BUILDS, EVENTS, TABLES
 
 
 class Model(BaseModel):
@@ -53,6 +55,15 @@ class Project(Model):
     tables: list[TableBuild] = Field(description="those that were built at least once")
 
 
+class Building(Model):
+    """How far the project's events have come on their way into the tables."""
+
+    n_received: int = Field(description="events in the lake, sent or imported")
+    n_events: int = Field(description="of them, in the table of events")
+    n_texts: int = Field(description="distinct texts of these events' text fields")
+    n_embedded: int = Field(description="of these texts, with a vector; topics follow once all have one")
+
+
 class ProjectFreshness(Model):
     """How long the project's events have waited until they are in all tables."""
 
@@ -61,6 +72,7 @@ class ProjectFreshness(Model):
     late_after_s: float = Field(description="seconds that events may wait (`TURRET_LATE_SECONDS`)")
     waiting_since: dt.datetime | None = Field(description="since when the first of them waits; null: all are there")
     reason: str | None = Field(description="what is damaged, or where events wait, in words; null: none does")
+    building: Building | None = Field(description="how far events that wait have come; null: none waits, or all have")
 
 
 class KeyRow(Model):
@@ -132,6 +144,7 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
             late_after_s=freshness.late_s,
             waiting_since=waits[0].since_utc if waits else None,
             reason=words[0] if words else None,
+            building=_building(library, principal.project_id, waits),
         )
 
     @router.get("/keys", response_model=Keys)
@@ -167,6 +180,19 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
             return UsageRow.model_validate(accounts.usage(principal.project_id))
 
     return router
+
+
+def _building(library: Library, project_id: str, waits: list[Wait]) -> Building | None:
+    """Return how far the project's events have come; None: none waits, all have come there, or that cannot be told."""
+    if not waits:
+        return None
+    do_parts_wait = any(wait.table == EVENTS.name for wait in waits)
+    try:
+        with library.working():
+            found = progress_of(library.snapshot(project_id), do_parts_wait=do_parts_wait)
+    except (OSError, DamageError, UnavailableError):
+        return None
+    return None if found.is_done else Building.model_validate(found)
 
 
 def _row(key: Key, principal: Principal) -> KeyRow:

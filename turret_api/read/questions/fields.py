@@ -16,6 +16,7 @@ from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, documented
 from turret_api.read.questions.pages import Listed
+from turret_api.read.views.messages import choose_field
 from turret_api.read.views.numbers import Bin
 from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES, LEFT_OUT_FIELDS
 from turret_pipeline.semantics.failures import failed_fields
@@ -69,6 +70,9 @@ class Fields(Answer):
     """Every field of a project that has a type, in order of its name."""
 
     data: list[FieldRow] = dataclasses.field(default_factory=list)
+    default_field: Annotated[
+        str | None, Meaning("the text field that answers are about where a request names none; null: there is none yet")
+    ] = None
     left_out: Annotated[LeftOut | None, Meaning("fields without a type; null: every field has one")] = None
     built_at: BuiltAt = None
     next: Next = None
@@ -104,7 +108,8 @@ class AllFields(Listed):
     def answer(self, snapshot: Snapshot) -> Fields:
         """Return a page of the fields."""
         data, following = self.page(list_fields(snapshot))
-        return Fields(data, left_out(snapshot), snapshot.built_at(FIELD_TYPES), following)
+        default = choose_field(snapshot, None)
+        return Fields(data, default, left_out(snapshot), snapshot.built_at(FIELD_TYPES), following)
 
 
 @dataclass(frozen=True)

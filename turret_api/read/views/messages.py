@@ -14,6 +14,7 @@ from turret_api.read.views.filters import Filters
 from turret_api.read.views.topics import MOVE_NODES, edits_of, shown_topic, topics_of
 from turret_api.read.views.values import VALUE_SOURCES
 from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
+from turret_pipeline.semantics.friction import is_of_answers
 from turret_pipeline.semantics.kinds import REQUEST
 from turret_pipeline.semantics.visits import ONLY_MOVES, UNASSIGNED, is_move
 
@@ -24,11 +25,14 @@ STEP = ("event_id", "session_id", "user_id", "name", "timestamp", "received_at",
 
 
 def text_fields(snapshot: Snapshot) -> list[str]:
-    """Return the fields that have messages in force: those of type text, the one with most events first."""
+    """Return the fields that have messages in force: those of type text, the one with most events first.
+
+    Fields that hold answers, by their names, come after all others: what users said is asked for first.
+    """
     found = (
         snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "text").sort("n_events", "field", descending=[True, False])
     )
-    return found.select("field").collect()["field"].to_list()
+    return sorted(found.select("field").collect()["field"], key=is_of_answers)
 
 
 def choose_field(snapshot: Snapshot, field: str | None) -> str | None:
