@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -16,7 +17,10 @@ from scipy.stats import fisher_exact
 
 from tests.read.conftest import Api, C, N, P, R, read_app, write_lake
 from turret_api.read.questions.changes.kinds import KINDS
-from turret_api.read.questions.changes.scene import CANDIDATES
+from turret_api.read.questions.changes.scene import CANDIDATES, Scene
+from turret_api.read.questions.journeys.edge_sessions import SessionsOfEdge
+from turret_api.read.views.filters import NO_FILTERS, Filters
+from turret_api.read.views.sides import Side
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_STEPS
@@ -174,7 +178,7 @@ def test_a_change_is_of_shares_and_null_from_nothing() -> None:
 
 
 @pytest.fixture(scope="module")
-def streams() -> Iterator[object]:
+def streams() -> Iterator[Any]:
     """The benchmark's streams, of conversations that we make: each a walk over twelve topics."""
     sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
     import changes
@@ -192,17 +196,17 @@ def walks(n: int = 600) -> list[list[str]]:
     ]
 
 
-def test_of_a_stream_in_which_nothing_changes_hardly_ever_anything_is_told(streams: object) -> None:
-    said = [streams.quiet(walks(), 20, seed) for seed in range(40)]  # type: ignore[attr-defined]
+def test_of_a_stream_in_which_nothing_changes_hardly_ever_anything_is_told(streams: Any) -> None:
+    said = [streams.quiet(walks(), 20, seed) for seed in range(40)]
     alarms = {name: sum(each[name] for each in said) for name in said[0] if not name.startswith("kind_")}
     for name in ("changes", "compare_periods", "compare_release", "compare_segments"):
         assert alarms[name] <= 5, alarms  # at 5% each, more than 5 of 40 have a probability of 1.4%
     assert alarms["z_test_of_messages"] >= 10  # what is usually done cries wolf
 
 
-def test_a_topic_that_doubles_is_told_with_its_numbers_first_among_new_users(streams: object) -> None:
-    snapshot = streams.stream(walks(), 3, per_day=150, doubled="t05", only_new=True, times=4)  # type: ignore[attr-defined]
-    changes, _ = streams.asked(snapshot)  # type: ignore[attr-defined]
+def test_a_topic_that_doubles_is_told_with_its_numbers_first_among_new_users(streams: Any) -> None:
+    snapshot = streams.stream(walks(), 3, per_day=150, doubled="t05", only_new=True, times=4)
+    changes, _ = streams.asked(snapshot)
     assert changes.data, changes
     first = changes.data[0]
     assert (first["kind"], first["topic_id"], first["direction"]) == ("topic_of_new_users", "t05", "up")
@@ -213,9 +217,9 @@ def test_a_topic_that_doubles_is_told_with_its_numbers_first_among_new_users(str
     assert importance == sorted(importance, reverse=True)
 
 
-def test_friction_that_rises_on_a_topic_and_a_number_of_sessions_that_falls_are_told(streams: object) -> None:
-    now = streams.NOW  # type: ignore[attr-defined]
-    snapshot = streams.stream(walks(), 5, per_day=150)  # type: ignore[attr-defined]
+def test_friction_that_rises_on_a_topic_and_a_number_of_sessions_that_falls_are_told(streams: Any) -> None:
+    now = streams.NOW
+    snapshot = streams.stream(walks(), 5, per_day=150)
     steps = snapshot._frames["journey_steps"]
     here = pl.col("timestamp").is_between(now.since, now.until)
     extra = steps.filter(here, pl.col("topic_id") == "t01", pl.col("place") % 2 == 0)
@@ -227,19 +231,51 @@ def test_friction_that_rises_on_a_topic_and_a_number_of_sessions_that_falls_are_
         "journey_steps": half,
         "friction": pl.concat([friction, more.select(friction.columns)]),
     }
-    changes, _ = streams.asked(type(snapshot)(frames))  # type: ignore[attr-defined]
+    changes, _ = streams.asked(type(snapshot)(frames))
     told = {(each["kind"], each["topic_id"], each["direction"]) for each in changes.data}
     assert {("friction_of_topic", "t01", "up"), ("volume", None, "down")} <= told
     volume = next(each for each in changes.data if each["kind"] == "volume")
     assert volume["share_now"] is None and -0.6 < volume["change"] < -0.35 and volume["high"] < 0
 
 
-def test_every_kind_gives_candidates_of_one_schema_though_there_is_nothing(streams: object) -> None:
-    from turret_api.read.questions.changes.scene import Scene
-    from turret_api.read.views.filters import Filters
+def sessions_behind(snapshot: Any, finding: Any, now: Days) -> int:
+    """How many sessions the question behind a finding's link lists."""
+    asked = SessionsOfEdge(
+        "prompt",
+        Filters(segments=((finding["segment"], (finding["value"],)),) if finding["segment"] else ()),
+        from_topic=finding["topic_id"] if finding["to_topic"] else None,
+        to_topic=finding["to_topic"] or finding["topic_id"] or "end",
+        friction="any" if finding["kind"].startswith("friction") else None,
+        is_here=finding["kind"].startswith("friction"),
+        began=Side((), now.since, now.until),
+        is_new=finding["kind"] == "topic_of_new_users",
+    )
+    return int(asked.answer(snapshot).n_sessions)
 
-    snapshot = streams.stream([["t1"]], 1, per_day=3)  # type: ignore[attr-defined]
+
+def test_the_sessions_behind_any_finding_are_as_many_as_it_counts(streams: Any) -> None:
+    snapshot = streams.stream(walks(), 9, per_day=90)
+    windows = (streams.NOW, streams.BEFORE)
+    scene = Scene(snapshot, "prompt", NO_FILTERS, 0, Days(FIRST, FIRST + 40 * DAY), *windows)
+    seen = set()
+    for of_kind in KINDS:
+        for finding in of_kind(scene).head(6).to_dicts():
+            assert sessions_behind(snapshot, finding, streams.NOW) == finding["now"], finding
+            seen.add(finding["kind"])
+    assert len(seen) == 6
+
+
+def test_who_asks_for_new_users_says_since_when_they_are(course: Api) -> None:
+    assert course.get("/v1/journeys/sessions", users="new", status=400)["field"] == "users"
+    found = course.get("/v1/journeys/sessions", users="new", to_topic="end", began_from="2026-03-02")
+    # Every third session is of one user: three began by the 3rd of March, and only two of them after the 1st.
+    assert found["n_sessions"] == 16 - 5
+    assert course.get("/v1/journeys/sessions", to_topic="end", began_from="2026-03-02")["n_sessions"] == 16
+
+
+def test_every_kind_gives_candidates_of_one_schema_though_there_is_nothing(streams: Any) -> None:
+    snapshot = streams.stream([["t1"]], 1, per_day=3)
     nothing = Filters(name="absent")
-    scene = Scene(snapshot, "prompt", nothing, 0, Days(FIRST, FIRST + 13 * DAY), streams.NOW, streams.BEFORE)  # type: ignore[attr-defined]
+    scene = Scene(snapshot, "prompt", nothing, 0, Days(FIRST, FIRST + 13 * DAY), streams.NOW, streams.BEFORE)
     for kind in KINDS:
         assert kind(scene).schema == CANDIDATES and kind(scene).is_empty()

@@ -185,6 +185,9 @@ def _sentence(row: dict[str, object]) -> str:
     topic, to = f"“{row['label']}”", f"“{row['to_label']}”"
     verb = {"new": "is new", "gone": "is gone", "up": "grew", "down": "shrank"}[str(row["direction"])]
     friction = {"up": "rose", "down": "fell"}.get(str(row["direction"]), "rose")
+    if row["kind"] == "volume":
+        more = "More" if row["direction"] == "up" else "Fewer"
+        return f"{more} sessions than weeks usually differ by: {row['now']:,}, {row['before']:,} before."
     numbers = f"{_percent(row['share_now'])} of sessions, {_percent(row['share_before'])} before"
     match row["kind"]:
         case "topic":
@@ -195,11 +198,8 @@ def _sentence(row: dict[str, object]) -> str:
             return f"{topic} {verb} for {row['segment']} {row['value']} more than for others: {numbers}."
         case "friction_of_topic":
             return f"Friction {friction} on {topic}: {numbers}."
-        case "friction_of_move":
-            return f"Friction {friction} on the way from {topic} to {to}: {numbers}."
         case _:
-            more = "More" if row["direction"] == "up" else "Fewer"
-            return f"{more} sessions than weeks usually differ by: {row['now']:,}, {row['before']:,} before."
+            return f"Friction {friction} on the way from {topic} to {to}: {numbers}."
 
 
 def _percent(share: object) -> str:

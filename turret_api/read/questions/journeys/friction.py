@@ -159,7 +159,7 @@ def moves_of(steps: pl.DataFrame, sign: str = ANY) -> tuple[pl.DataFrame, dict[i
     )
     stays = pl.col("session").shift(-1) == pl.col("session")
     to = pl.when(stays.fill_null(False)).then(pl.col("topic").shift(-1)).otherwise(end)
-    return visits.select("session", "has", **{"from": "topic", "to": to}), names | {end: END}
+    return visits.select("session", "has", pl.col("topic").alias("from"), to.alias("to")), names | {end: END}
 
 
 def _of_topics(steps: pl.DataFrame) -> pl.DataFrame:
