@@ -66,7 +66,10 @@ def failing(table: str, day: dt.date | None = None) -> Spoil:
     return lambda rows: pl.concat([rows, row])
 
 
-EMPTY = ("shared_frames", "field_history", "field_overrides", "topic_edits", "field_failures", "left_out_fields")
+EMPTY = (
+    *("shared_frames", "field_history", "field_overrides", "field_outcomes", "topic_edits", "field_failures"),
+    *("left_out_fields", "annotations", "topic_notes", "saved_views"),
+)
 """Tables that have no rows here."""
 
 FAULTS = [

@@ -47,6 +47,7 @@ PAGES = (
     "/topics",
     "/topics/{topic_id:id}",
     "/journeys",
+    "/digest",
     "/sessions/{session_id:id}",
     "/settings",
     "/settings/{section}",

@@ -33,11 +33,14 @@ export async function withLevel(field, query) {
 const isCrowded = (topics, coarse) =>
   topics.filter((topic) => !isMove(topic.topic_id)).length > MANY_TOPICS && coarse.some((topic) => topic.level === 1);
 
-const bothLevels = (field, query) =>
-  Promise.all([list("/v1/topics", asked(field, query)), list("/v1/topics", { ...asked(field, query), level: 1 })]);
+const bothLevels = (field, query, number = null) =>
+  Promise.all(
+    [null, 1].map((level) => list("/v1/topics", { ...asked(field, query), ...(level && { level }), number })),
+  );
 
-export async function loadTopics(field, query) {
-  const [answer, coarse] = await bothLevels(field, query);
+// number: a number field to add up over the messages of each topic.
+export async function loadTopics(field, query, number = null) {
+  const [answer, coarse] = await bothLevels(field, query, number);
   // At level 1 a topic without a theme stands for itself, and so does each kind of moves.
   const moves = answer.data.filter((topic) => isMove(topic.topic_id)),
     topics = answer.data.filter((topic) => !isMove(topic.topic_id)),
@@ -122,7 +125,8 @@ export function naming(topics) {
   return (key, label = key) => SPECIAL[key] ?? labels.get(key) ?? (isMove(key) ? KINDS[key] : label);
 }
 
-export const topicLink = (topic_id, field) => link(`/topics/${encodeURIComponent(topic_id)}`, { field });
+export const topicLink = (topic_id, field, number = null) =>
+  link(`/topics/${encodeURIComponent(topic_id)}`, { field, number });
 // Browsers take `.` and `..` in a path for folders, so these ids go into the query.
 export const sessionLink = (id, field) =>
   id === "." || id === ".."

@@ -6,6 +6,7 @@ import { go, here, isFilter } from "./address.js";
 import { h } from "./dom.js";
 import { count, day, measure, plural } from "./format.js";
 import { later } from "./panel.js";
+import { saveButton } from "./views.js";
 
 const DAY_MS = 86_400_000;
 const FEW = 6,
@@ -58,6 +59,7 @@ export function withFilters({ fields, texts, field, query }, ...content) {
         ),
         segments(fields.data, query),
         set.length ? clear : null,
+        saveButton(),
       ),
     ),
   );

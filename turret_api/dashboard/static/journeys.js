@@ -1,5 +1,5 @@
 // Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, as funnels, where
-// they meet with friction, of two segments side by side, and over the sessions of a user.
+// they meet with friction, what precedes a good or bad outcome, of two segments side by side, and over the sessions of a user.
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
@@ -13,17 +13,19 @@ import { friction } from "./friction.js";
 import { funnel } from "./funnel.js";
 import { graph } from "./graph.js";
 import { sessionsBehind } from "./moved.js";
+import { outcomes } from "./outcomes.js";
 import { later, panel } from "./panel.js";
 import { paths } from "./paths.js";
 import { returns } from "./returns.js";
 import { movesTable, shareBar, table } from "./tables.js";
 
-const VIEWS = { flow: moves, paths, funnel, friction, compare, returns };
+const VIEWS = { flow: moves, paths, funnel, friction, outcomes, compare, returns };
 const TITLES = {
   flow: "Moves",
   paths: "Paths",
   funnel: "Funnel",
   friction: "Friction",
+  outcomes: "Outcomes",
   compare: "Compare",
   returns: "Returns",
 };
@@ -57,7 +59,7 @@ export async function journeys(given) {
       Object.entries(TITLES).map(([key, title]) => [
         key,
         title,
-        here({ view: key === "flow" ? null : key, move: null }),
+        here({ view: key === "flow" ? null : key, move: null, with: null }),
       ]),
     ),
     withFilters(context, VIEWS[current](context, topics, found)),

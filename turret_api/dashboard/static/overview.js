@@ -9,10 +9,11 @@ import { h, meter } from "./dom.js";
 import { flow, loadPaths, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { topicMap } from "./map.js";
+import { annotated, annotations } from "./notes.js";
 import { later, panel, rowsOf, skeleton } from "./panel.js";
 import { movesTable, topicsTable } from "./tables.js";
 
-export function overview({ texts, field, query }) {
+export function overview({ texts, field, query, again }) {
   const wanted = asked(field, query);
   // What needs no themes does not wait for them.
   const counts = list("/v1/topics", wanted),
@@ -73,14 +74,17 @@ export function overview({ texts, field, query }) {
           exports: { rows: async () => rowsOf((await counts).messages_per_day, "date", "count"), picture: true },
         },
         later(
-          counts,
-          ({ messages_per_day: days }) =>
+          Promise.all([counts, annotations()]),
+          ([{ messages_per_day: days }, marks]) =>
             days.length
-              ? picture(
-                  `Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
-                  "short",
-                  volume(days),
-                )
+              ? [
+                  picture(
+                    `Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
+                    "short",
+                    volume(days, "messages", marks),
+                  ),
+                  annotated(marks, days, again),
+                ]
               : h("p", { class: "empty" }, "No messages in this time."),
           132,
         ),

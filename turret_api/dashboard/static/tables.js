@@ -5,6 +5,7 @@ import { colourName } from "./charts.js";
 import { node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, measure, percent } from "./format.js";
+import { sumColumn } from "./sums.js";
 
 // columns: { title, hint, cls, value (to sort by), cell }, both from a row. sort: the key in the address that holds which
 // column sorts, "-" before it the other way round: numbers fall at first, words (`words`) rise. Without it rows stay as they
@@ -121,7 +122,8 @@ export const words = (all, n) =>
     (all ?? []).slice(0, n).map((word) => h("span", { class: "word" }, word)),
   );
 
-export function topicsTable(found, field, { limit = Infinity, sort = null } = {}) {
+// number: the field that the topics were added up by.
+export function topicsTable(found, field, { limit = Infinity, sort = null, number = null } = {}) {
   const largest = Math.max(0.0001, ...found.topics.map((topic) => topic.share));
   const full = sort !== null;
   return table(
@@ -135,17 +137,20 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
             "span",
             { class: "topic-name" },
             h("i", { class: "dot", style: { background: colourName(found.place(topic)) } }),
-            h("a", { href: topicLink(topic.topic_id, field) }, topic.label),
+            h("a", { href: topicLink(topic.topic_id, field, number) }, topic.label),
             trendMark(topic),
             definedMark(topic),
           ),
       },
       { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
       { title: "Share", cls: "whole", cell: (topic) => shareBar(topic.share, largest) },
-      full && {
-        title: "Days",
-        cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`),
-      },
+      sumColumn(number),
+      // The sums take the place of the days, or the table would be too wide.
+      full &&
+        !number && {
+          title: "Days",
+          cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`),
+        },
       {
         title: "7 days",
         hint: "Share of sessions in the last 7 whole days against the 7 before; –: none before, or these days are not all whole",
@@ -172,7 +177,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
         class: "link",
         "data-topic": topic.topic_id,
         onclick: (event) => {
-          if (!event.target.closest("a")) go(topicLink(topic.topic_id, field));
+          if (!event.target.closest("a")) go(topicLink(topic.topic_id, field, number));
         },
       }),
     },

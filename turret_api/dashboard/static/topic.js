@@ -8,7 +8,10 @@ import { exampleButton } from "./definition.js";
 import { h, said, spark } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
+import { annotated, annotations, topicNotes } from "./notes.js";
+import { outcomesOfTopic } from "./outcomes.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { sumChoice } from "./sums.js";
 import { change, definedMark, isMarked, shareBar, table, trendMark } from "./tables.js";
 import { curation } from "./topic_edits.js";
 
@@ -48,28 +51,38 @@ export async function topic(context) {
       context,
       h(
         "dl",
-        { class: "tiles four" },
+        { class: query.get("number") ? "tiles" : "tiles four" },
         tile("Messages", count(one.size)),
         tile("Of all messages", percent(one.share)),
         tile("Last 7 days", change(one.change, isMarked(one))),
         tile("First seen", one.first_seen ? day(one.first_seen) : "–"),
+        query.get("number") ? sumTile(query.get("number"), whole) : null,
       ),
       panel(
         "Messages a day",
         "",
         { id: "series", exports: { picture: true, rows: rows("series", "date", "size", "share") } },
-        part(
-          ({ series, label }) =>
+        later(
+          Promise.all([whole, annotations()]),
+          ([{ series, label }, marks]) =>
             series.length
-              ? picture(
-                  `Messages a day of ${label}`,
-                  "short",
-                  volume(series.map((each) => ({ date: each.date, count: each.size }))),
-                )
+              ? [
+                  picture(
+                    `Messages a day of ${label}`,
+                    "short",
+                    volume(
+                      series.map((each) => ({ date: each.date, count: each.size })),
+                      "messages",
+                      marks,
+                    ),
+                  ),
+                  annotated(marks, series, again),
+                ]
               : h("p", { class: "empty" }, "No messages for these filters."),
           132,
         ),
       ),
+      isMove(id) ? null : topicNotes(id, field, again),
       panel(
         "What comes before",
         "half",
@@ -82,6 +95,7 @@ export async function topic(context) {
         { id: "after", exports: { rows: rows("after", "topic_id", "label", "count", "share") } },
         part(({ after }) => moves(after, field, "After")),
       ),
+      isMove(id) ? null : outcomesOfTopic(one, context.fields.data, wanted),
       panel(
         "Typical messages",
         "half",
@@ -123,10 +137,10 @@ export async function topic(context) {
               "",
               {
                 id: "numbers",
-                note: "Of this topic's messages",
-                exports: { rows: () => rowsOf(all, "field", "count", "min", "mean", "max", "mean_of_all") },
+                note: ["Of this topic's messages ", sumChoice(context.fields, query.get("number"))],
+                exports: { rows: () => rowsOf(all, "field", "count", "sum", "min", "mean", "max", "mean_of_all") },
               },
-              numbers(all),
+              numbers(all, query.get("number")),
             )
           : null,
       ]),
@@ -239,6 +253,19 @@ const theirTopics = (topics, field) =>
 
 const tile = (name, value) => h("div", { class: "tile" }, h("dt", {}, name), h("dd", {}, value));
 
+// What the chosen number field comes to over the topic's messages.
+const sumTile = (field, whole) =>
+  h(
+    "div",
+    { class: "tile", id: "sum" },
+    h("dt", {}, `${field}, in all`),
+    h(
+      "dd",
+      {},
+      later(whole, ({ numbers: all }) => measure(all.find((each) => each.field === field)?.sum ?? 0), 30),
+    ),
+  );
+
 const unknown = () =>
   h(
     "div",
@@ -306,7 +333,8 @@ const without = (n_rest, n_none) =>
       )
     : null;
 
-function numbers(all) {
+// `chosen`: the field that stands first, if one is to be added up.
+function numbers(all, chosen) {
   const quantile = (share) => (number) => measure(number.quantiles?.[share]);
   return table(
     [
@@ -320,14 +348,15 @@ function numbers(all) {
           ),
       },
       { title: "Messages", cls: "number", cell: (number) => count(number.count) },
+      { title: "Sum", cls: "number", cell: (number) => measure(number.sum) },
       { title: "Mean", cls: "number", cell: (number) => measure(number.mean) },
       { title: "Mean of all", cls: "number muted", cell: (number) => measure(number.mean_of_all) },
       { title: "5%", cls: "number", cell: quantile("0.05") },
       { title: "Median", cls: "number", cell: quantile("0.5") },
       { title: "95%", cls: "number", cell: quantile("0.95") },
     ],
-    all,
-    { label: "Numbers" },
+    all.toSorted((a, b) => (b.field === chosen) - (a.field === chosen)),
+    { label: "Numbers", attributes: (number) => ({ "data-field": number.field }) },
   );
 }
 

@@ -11,6 +11,7 @@ import { fits } from "./fits.js";
 import { count, moment, percent, plural } from "./format.js";
 import { topicMap } from "./map.js";
 import { later, panel } from "./panel.js";
+import { sumChoice, sumRest } from "./sums.js";
 import { table, topicsTable } from "./tables.js";
 import { decisions } from "./topic_edits.js";
 
@@ -19,8 +20,9 @@ const MOST_POINTS = 100_000,
 
 export function topics(context) {
   const { field, query, again } = context;
-  const found = loadTopics(field, query);
-  const source = (level) => ["/v1/topics", { ...asked(field, query), level, limit: 1000 }];
+  const number = query.get("number"),
+    found = loadTopics(field, query, number);
+  const source = (level) => ["/v1/topics", { ...asked(field, query), level, number, limit: 1000 }];
   const q = query.get("q") ?? "",
     texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
   texts.catch(() => null);
@@ -58,7 +60,7 @@ export function topics(context) {
         found,
         (all) =>
           all.topics.length
-            ? both(all, texts, field, query, source)
+            ? both(all, texts, context, source)
             : panel(
                 "Topics",
                 "",
@@ -78,11 +80,11 @@ export function topics(context) {
 }
 
 // The map and the list; a theme chosen in the map's legend stands out in the one and narrows the other.
-function both(all, texts, field, query, source) {
+function both(all, texts, { fields, field, query }, source) {
   const state = {
     theme: all.themes.some((theme) => theme.topic_id === query.get("theme")) ? query.get("theme") : null,
   };
-  const list = listPanel(all, field, query, source, state);
+  const list = listPanel(all, fields, field, query, source, state);
   const map = mapPanel(all, texts, field, query, state, (theme) => {
     state.theme = theme;
     note({ theme });
@@ -237,7 +239,7 @@ function legend(all, state, choose) {
   ];
 }
 
-function listPanel(all, field, query, source, state) {
+function listPanel(all, fields, field, query, source, state) {
   const place = h("div", {}),
     choice = h("div", { class: "segments" });
   const input = h("input", {
@@ -266,7 +268,7 @@ function listPanel(all, field, query, source, state) {
     );
     place.replaceChildren(
       matching.length
-        ? topicsTable({ ...all, topics: matching }, field, { sort: "sort" })
+        ? topicsTable({ ...all, topics: matching }, field, { sort: "sort", number: query.get("number") })
         : h("p", { class: "empty" }, "No topic has these words."),
     );
   };
@@ -295,6 +297,10 @@ function listPanel(all, field, query, source, state) {
       ),
     );
   fill();
-  const tools = [choice, input];
-  return { panel: panel("All topics", "", { id: "topics", note: tools, exports: { table: source(0) } }, place), fill };
+  const tools = [choice, sumChoice(fields, query.get("number")), input];
+  const sums = sumRest(all.number);
+  return {
+    panel: panel("All topics", "", { id: "topics", note: tools, exports: { table: source(0) } }, place, sums),
+    fill,
+  };
 }

@@ -20,7 +20,9 @@ import polars as pl
 
 from turret_api.read.engine.question import Question
 
-Format = Literal["json", "csv", "parquet"]
+Format = Literal["json", "csv", "parquet", "text", "markdown"]
+WORDS = ("text", "markdown")
+"""Formats of answers that can be said in words."""
 PACKED_FROM, PACKING = 2_000, 5
 """Bytes from which an answer is packed, and how hard: a graph shrinks to a tenth in 10 ms."""
 CSV_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
@@ -81,6 +83,8 @@ def _plain(answer: Any, question: Question, form: str) -> tuple[bytes, str | Non
     """Return the bytes, and of a file the cursor of the next page, which they do not say (None: there is none)."""
     if form == "json":
         return orjson.dumps(answer), None
+    if form in WORDS:
+        return answer.words(form).encode(), None
     row = question.row()
     assert row is not None
     frame = table(getattr(answer, question.rows_in), row)

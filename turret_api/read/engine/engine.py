@@ -18,9 +18,9 @@ import polars as pl
 from turret_api.errors import ApiError, DamagedError, UnavailableError, invalid
 from turret_api.read.engine.cache import CACHED_BYTES, Cache
 from turret_api.read.engine.calculator import Calculator
-from turret_api.read.engine.encoding import Content, Encoded, encode
+from turret_api.read.engine.encoding import WORDS, Content, Encoded, encode
 from turret_api.read.engine.library import Library
-from turret_api.read.engine.question import Question
+from turret_api.read.engine.question import Question, Spoken
 from turret_pipeline.lake.damage import Damage, DamageError, note
 from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.paths import Lake
@@ -55,10 +55,13 @@ class Engine:
     ) -> Encoded:
         """Return the answer to the project's question; raise an `ApiError` if there is none.
 
-        form: `json`, or `csv` or `parquet` for the answer's list alone. as_of: an earlier time, in UTC, to answer from
-        the tables of. is_known: tells whether the client has the answer of a fingerprint already.
+        form: `json`; `csv` or `parquet` for the answer's list alone; `text` or `markdown` if it can be said so.
+        as_of: an earlier time, in UTC, to answer from the tables of. is_known: tells whether the client has the answer
+        of a fingerprint already.
         """
-        if form != "json" and question.row() is None:
+        if form in WORDS and not issubclass(question.answers, Spoken):
+            raise invalid("This answer is not said in words; ask for it as JSON.", field="format")
+        if form not in ("json", *WORDS) and question.row() is None:
             raise invalid("This answer is no list, so it comes as JSON alone.", field="format")
         ask = partial(self._ask, project_id, question, form, as_of, is_known)
         try:

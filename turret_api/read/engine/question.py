@@ -54,6 +54,14 @@ class Answer:
     __pydantic_config__: ClassVar[dict[str, Any]] = DOCUMENTED
 
 
+class Spoken(ABC):
+    """An answer that can be said in words too."""
+
+    @abstractmethod
+    def words(self, form: str) -> str:
+        """Return what it says, as `text` or `markdown`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class FieldAnswer(Answer):
     """An answer about one text field: when it was built, and from which fit of the topics."""

@@ -21,7 +21,10 @@ from turret_api.read.views.values import Segments
 SEGMENT = "segment."
 MAX_SEGMENTS = 16
 
-Form = Annotated[Format, Query(alias="format", description="csv and parquet give the list alone, as a file")]
+Form = Annotated[
+    Format,
+    Query(alias="format", description="csv and parquet give the list alone, as a file; text and markdown, the digest"),
+]
 AsOf = Annotated[
     dt.datetime | None, Query(description="answer from the tables as they were at this time (while its files are kept)")
 ]

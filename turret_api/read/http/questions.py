@@ -28,6 +28,7 @@ from turret_api.read.http.parameters import (
     utc,
 )
 from turret_api.read.questions.changes.findings import ChangesOfField
+from turret_api.read.questions.digest import DigestOfField
 from turret_api.read.questions.events import EventsByName
 from turret_api.read.questions.fields import AllFields, HistoryOfField
 from turret_api.read.questions.journeys.comparison import ComparisonOfSegments
@@ -36,9 +37,11 @@ from turret_api.read.questions.journeys.ends import SessionEnds, SessionStarts
 from turret_api.read.questions.journeys.friction import FrictionOfField
 from turret_api.read.questions.journeys.graph import JourneyGraph
 from turret_api.read.questions.journeys.loops import LoopsOfTopics
+from turret_api.read.questions.journeys.outcomes import OutcomesOfField
 from turret_api.read.questions.journeys.paths import FunnelOfTopics, PathsOfTopic
 from turret_api.read.questions.journeys.returns import ReturnsOfUsers
 from turret_api.read.questions.messages import NewestMessages
+from turret_api.read.questions.notebook import AllAnnotations, AllNotes, AllViews, Kind
 from turret_api.read.questions.pages import offset_of
 from turret_api.read.questions.search import SimilarMessages
 from turret_api.read.questions.sessions import OneSession
@@ -68,9 +71,17 @@ def get_field_history(page: OfPage, field: str) -> HistoryOfField:
     return HistoryOfField(page.limit, page.offset, field)
 
 
-def get_topics(about: About, level: Level = 0, limit: Limit = 1000, cursor: Cursor = None) -> TopicsOfField:
+def get_topics(
+    about: About,
+    level: Level = 0,
+    limit: Limit = 1000,
+    cursor: Cursor = None,
+    number: Annotated[
+        str | None, Query(description="a number field to add up over the messages of each topic", max_length=200)
+    ] = None,
+) -> TopicsOfField:
     """The topics of a text field, largest first; their sizes and `n_unassigned` add up to `n_messages`."""
-    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor))
+    return TopicsOfField(about.field, about.filters, level, limit, offset_of(cursor), number)
 
 
 def get_edits(page: OfPage) -> AllEdits:
@@ -98,6 +109,28 @@ def get_topic_comparison(about: About, sides: TwoSides, level: Level = 0, limit:
 def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None) -> OneTopic:
     """One topic: its series by day, its segments, its neighbours, what came before it and after it, and its lineage."""
     return OneTopic(topic_id, field, chosen)
+
+
+def get_topic_notes(page: OfPage, topic_id: str, field: FieldName = None) -> AllNotes:
+    """The notes on a topic, newest first: those written on it, and on topics that are part of it now."""
+    return AllNotes(page.limit, page.offset, topic_id, field)
+
+
+def get_notes(page: OfPage) -> AllNotes:
+    """All notes on topics, newest first, those on topics that ended too."""
+    return AllNotes(page.limit, page.offset)
+
+
+def get_annotations(
+    page: OfPage, kind: Annotated[Kind | None, Query(description="only releases; default: all")] = None
+) -> AllAnnotations:
+    """What people said of dates, in order of their days."""
+    return AllAnnotations(page.limit, page.offset, kind)
+
+
+def get_views(page: OfPage) -> AllViews:
+    """The pages of the dashboard that people saved, in order of their names."""
+    return AllViews(page.limit, page.offset)
 
 
 def get_messages(
@@ -181,6 +214,29 @@ def get_changes(
     return ChangesOfField(about.field, about.filters, level, days)
 
 
+def get_digest(
+    field: FieldName = None,
+    days: Annotated[int, Query(description="complete days in the window", ge=1, le=90)] = 7,
+) -> DigestOfField:
+    """What the last whole days brought, beside as many before: as JSON, or as text or Markdown to send to people."""
+    return DigestOfField(field, days=days)
+
+
+def get_outcomes(
+    about: About,
+    outcome: Annotated[
+        str | None, Query(description="a field that is marked as an outcome; default: the first", max_length=200)
+    ] = None,
+    topic_id: Annotated[
+        str | None, Query(description="only this topic, and the moves from it and to it", max_length=100)
+    ] = None,
+    level: Level = 0,
+    limit: Annotated[int, Query(description="most topics, moves and signs, of each", ge=1, le=1000)] = 100,
+) -> OutcomesOfField:
+    """What precedes a good or a bad outcome: topics, moves and signs of friction, and how sure that is."""
+    return OutcomesOfField(about.field, about.filters, outcome, level, topic_id, limit)
+
+
 def get_edge_sessions(
     about: About,
     from_topic: Annotated[str | None, Query(description="a topic, `start` or `unassigned`", max_length=100)] = None,
@@ -196,6 +252,10 @@ def get_edge_sessions(
     users: Annotated[
         Literal["new"] | None, Query(description="new: only of users whose first session began from `began_from` on")
     ] = None,
+    outcome: Annotated[
+        str | None,
+        Query(description="only sessions that have this outcome, and moved so no later than that", max_length=200),
+    ] = None,
     level: Level = 0,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -206,7 +266,17 @@ def get_edge_sessions(
     began = Side((), utc(began_from), utc(began_to))
     ends = (from_topic, to_topic)
     return SessionsOfEdge(
-        about.field, about.filters, level, *ends, limit, offset_of(cursor), friction, here, began, users == "new"
+        about.field,
+        about.filters,
+        level,
+        *ends,
+        limit,
+        offset_of(cursor),
+        friction,
+        here,
+        began,
+        users == "new",
+        outcome,
     )
 
 
@@ -245,10 +315,16 @@ READ: Paths = {
     "/topics/map": (get_topic_map, MapOfTexts),
     "/topics/fits": (get_fits, AllFits),
     "/topics/compare": (get_topic_comparison, ComparisonOfTopics),
+    "/topics/notes": (get_notes, AllNotes),
     "/topics/{topic_id}": (get_topic, OneTopic),
+    "/topics/{topic_id}/notes": (get_topic_notes, AllNotes),
+    "/annotations": (get_annotations, AllAnnotations),
+    "/views": (get_views, AllViews),
     "/messages": (get_messages, NewestMessages),
     "/changes": (get_changes, ChangesOfField),
     "/friction": (get_friction, FrictionOfField),
+    "/digest": (get_digest, DigestOfField),
+    "/outcomes": (get_outcomes, OutcomesOfField),
     "/sessions": (get_session, OneSession),
     "/sessions/{session_id:id}": (get_session, OneSession),
 }

@@ -16,6 +16,8 @@ MEDIA = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
+    "text": "text/plain; charset=utf-8",
+    "markdown": "text/markdown; charset=utf-8",
 }
 _PACKED = "-gzip"
 _VARY = "X-API-Key, X-Project, Cookie, Accept-Encoding"

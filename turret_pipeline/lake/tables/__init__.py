@@ -21,6 +21,7 @@ from turret_pipeline.lake.tables.events import (
 )
 from turret_pipeline.lake.tables.fields import (
     FIELD_HISTORY,
+    FIELD_OUTCOMES,
     FIELD_OVERRIDES,
     FIELD_PROFILES,
     FIELD_TOTALS,
@@ -33,6 +34,11 @@ from turret_pipeline.lake.tables.journeys import (
     JOURNEY_MOVES,
     JOURNEY_STEPS,
     STEP_VALUES,
+)
+from turret_pipeline.lake.tables.notebook import (
+    ANNOTATIONS,
+    SAVED_VIEWS,
+    TOPIC_NOTES,
 )
 from turret_pipeline.lake.tables.texts import (
     EMBEDDINGS,
@@ -49,11 +55,13 @@ from turret_pipeline.lake.tables.topics import (
 )
 
 __all__ = [
+    "ANNOTATIONS",
     "BUILDS",
     "EMBEDDINGS",
     "EVENTS",
     "FIELD_FAILURES",
     "FIELD_HISTORY",
+    "FIELD_OUTCOMES",
     "FIELD_OVERRIDES",
     "FIELD_PROFILES",
     "FIELD_TOTALS",
@@ -64,6 +72,7 @@ __all__ = [
     "JOURNEY_STEPS",
     "LEFT_OUT_FIELDS",
     "MESSAGES",
+    "SAVED_VIEWS",
     "SHARED_FRAMES",
     "STEP_VALUES",
     "STRINGS",
@@ -76,6 +85,7 @@ __all__ = [
     "TOPIC_EDITS",
     "TOPIC_FITS",
     "TOPIC_LINEAGE",
+    "TOPIC_NOTES",
     "VECTOR",
     "Column",
     "Table",
@@ -105,7 +115,11 @@ TABLES: dict[str, Table] = {
         JOURNEY_MOVES,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,
+        FIELD_OUTCOMES,
         TOPIC_EDITS,
+        ANNOTATIONS,
+        TOPIC_NOTES,
+        SAVED_VIEWS,
         FIELD_FAILURES,
         BUILDS,
     )

@@ -17,7 +17,7 @@ from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.journeys import JOURNEY_SOURCES
-from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.outcomes import OUTCOME_SOURCES, outcome_in_force, session_outcomes
 from turret_api.read.views.sides import EVERY_SESSION, Side
 from turret_api.read.views.steps import field_visits, first_starts_of_users, numbered, sessions_of, signed_steps
 from turret_api.read.views.topics import edits_of
@@ -37,6 +37,9 @@ class EdgeSession(TypedDict):
     started_at: dt.datetime
     ended_at: dt.datetime
     n_visits: int
+    outcome: Annotated[
+        float | None, Meaning("with `outcome=`: its mean, or of an enum 1 if its last value is good, else 0")
+    ]
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class SessionsOfEdge(OfJourneys):
     friction: only those in which a message that passes has this sign, or (`any`) one of them; None: all.
     is_here: only those in which a request for `to_topic` has it, or, of a move, the visit that is left.
     began: only those that began then. is_new: only those of users whose first session began then.
+    outcome: only those that have this outcome, and moved so, or had the sign, no later than that; None: all.
     """
 
     from_topic: str | None = None
@@ -66,8 +70,9 @@ class SessionsOfEdge(OfJourneys):
     is_here: bool = False
     began: Side = EVERY_SESSION
     is_new: bool = False
+    outcome: str | None = None
 
-    tables = (*JOURNEY_SOURCES, FRICTION)
+    tables = (*JOURNEY_SOURCES, *OUTCOME_SOURCES, FRICTION)
     answers = EdgeSessions
 
     def of_field(self, snapshot: Snapshot, field: str) -> EdgeSessions:
@@ -75,19 +80,28 @@ class SessionsOfEdge(OfJourneys):
         merged = edits_of(snapshot, field).merged
         ends = [None if topic is None else merged.get(topic, topic) for topic in (self.from_topic, self.to_topic)]
 
+        outcome = None if self.outcome is None else outcome_in_force(snapshot, self.outcome)
+
         def compute() -> pl.DataFrame:
             visits = field_visits(snapshot, field, self.filters, self.level)
+            went = None if outcome is None else session_outcomes(snapshot, field, outcome)
             if self.friction is not None:
-                met = self._with_friction(signed_steps(snapshot, field, self.filters, self.level), *ends)
+                steps = signed_steps(snapshot, field, self.filters, self.level)
+                steps = steps if went is None else _no_later(steps, "timestamp", went)
+                met = self._with_friction(steps, *ends)
                 visits = visits.filter(pl.col("session").is_in(met.unique().implode()))
             visits = self.began.only(snapshot, field, visits)
             if self.is_new and self.began.since is not None:
                 first_at = first_starts_of_users(snapshot, field).gather(visits["session"])
                 visits = visits.filter(first_at >= self.began.since)
-            return _who_moved(visits, *ends)
+            moved = _who_moved(visits, *ends)
+            if went is None:
+                return moved.with_columns(outcome=pl.lit(None, pl.Float64))
+            return _no_later(moved, "at", went).rename({"value": "outcome"})
 
-        key = ("moved", field, self.filters, self.level, *ends, self.friction, self.is_here, self.began, self.is_new)
-        found = snapshot.remember(key, (*SOURCES, FRICTION), compute)
+        narrowed = (self.friction, self.is_here, self.began, self.is_new, outcome)
+        key = ("moved", field, self.filters, self.level, *ends, *narrowed)
+        found = snapshot.remember(key, (*OUTCOME_SOURCES, FRICTION), compute)
         page = found.slice(self.offset, self.limit)
         who = sessions_of(snapshot, field)[page["session"]]
         data = cast(list[EdgeSession], who.hstack(page.drop("session")).to_dicts())
@@ -106,6 +120,12 @@ class SessionsOfEdge(OfJourneys):
         codes = {name: code for code, name in names.items()}
         ends = (pl.col("from") == codes.get(from_topic, -1)) & (pl.col("to") == codes.get(to_topic, -1))
         return moves.filter("has", ends)["session"]
+
+
+def _no_later(rows: pl.DataFrame, time: str, went: pl.DataFrame) -> pl.DataFrame:
+    """Return those of `rows` (with `session`) whose `time` is no later than the session's outcome, with its `value`."""
+    met = rows.join(went.select("session", "value", outcome_at="at"), on="session", maintain_order="left")
+    return met.filter(pl.col(time) <= pl.col("outcome_at")).drop("outcome_at")
 
 
 def _who_moved(visits: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.DataFrame:

@@ -18,6 +18,7 @@ from turret_api.read.questions.topics.fits import Way, ways
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.moves import COLUMNS, move_topics
+from turret_api.read.views.numbers import NumberSum, number_sums
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_api.read.views.windows import topic_changes, whole_days_of
@@ -29,6 +30,9 @@ from turret_pipeline.semantics.visits import UNASSIGNED
 
 TOPIC_SOURCES = (*SOURCES, TOPIC_DAYS, TOPIC_LINEAGE)
 """Tables that answers about topics follow from."""
+
+NOTHING: NumberSum = {"sum": 0.0, "mean": None, "median": None, "n": 0}
+"""What a number field comes to over no messages."""
 
 TREND_DAYS = 90
 
@@ -82,6 +86,24 @@ class WholeDays(TypedDict):
     count: int
 
 
+class ListedTopic(TopicRow):
+    """One topic of the list, with what a number field comes to over its messages."""
+
+    number: Annotated[NumberSum | None, Meaning("with `number=<field>`: that field over its messages; else null")]
+
+
+class NumberTotals(TypedDict):
+    """What a number field comes to over all messages, and over those that no topic of the list has.
+
+    The sums of the listed topics on all pages, `unassigned` and `hidden` add up to `all`; and so do their `n`.
+    """
+
+    field: str
+    all: NumberSum
+    unassigned: NumberSum
+    hidden: NumberSum
+
+
 class HiddenTopic(TypedDict):
     """A topic that people have hidden: it is in no list, and journeys go through it as through any other."""
 
@@ -97,7 +119,7 @@ class Topics(FieldAnswer):
     With `kinds=all` each kind of move is one of them; else `n_moves` counts these beside.
     """
 
-    data: list[TopicRow] = dataclasses.field(default_factory=list)
+    data: list[ListedTopic] = dataclasses.field(default_factory=list)
     next: Next = None
     n_messages: Annotated[
         int, Meaning("messages that pass the filters, moves of conversation only with `kinds=all`")
@@ -108,6 +130,7 @@ class Topics(FieldAnswer):
     hidden: Annotated[list[HiddenTopic], Meaning("these topics, of this level, with their labels")] = dataclasses.field(
         default_factory=list
     )
+    number: Annotated[NumberTotals | None, Meaning("with `number=<field>`: what that field comes to; else null")] = None
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
@@ -121,6 +144,7 @@ class TopicsOfField(OfField):
     level: int = 0
     limit: int = 1000
     offset: int = 0
+    number: str | None = None
 
     tables = TOPIC_SOURCES
     built = TOPICS_BUILT
@@ -142,7 +166,9 @@ class TopicsOfField(OfField):
         n_messages = int(daily["n"].sum())
         everything = daily_counts(snapshot, field, self.filters.with_moves(), self.level)
         shown.sort(key=lambda each: (-each["size"], each["topic_id"]))
-        data, following = cut(shown, self.offset, self.limit)
+        page, following = cut(shown, self.offset, self.limit)
+        sums, total = self._sums(snapshot, field, ids)
+        data = [ListedTopic(**each, number=sums.get(each["topic_id"], NOTHING) if total else None) for each in page]
         per_day = daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date")
         return Topics(
             data,
@@ -152,9 +178,32 @@ class TopicsOfField(OfField):
             n_unassigned=int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum()),
             n_hidden=sum(each["size"] for each in hidden),
             hidden=hidden,
+            number=total,
             messages_per_day=typed_rows(per_day, DayCount),
             whole_days=_told(whole_days_of(snapshot, field, self.filters)),
         )
+
+    def _sums(
+        self, snapshot: Snapshot, field: str, hidden: frozenset[str]
+    ) -> tuple[dict[str, NumberSum], NumberTotals | None]:
+        """Return what `number` comes to for each topic that has messages, and in all; None: none is asked for."""
+        if self.number is None:
+            return {}, None
+        sums, whole = number_sums(snapshot, field, self.number, self.filters, self.level)
+        left_out = [sums[name] for name in sorted(hidden & sums.keys())]
+        totals: NumberTotals = {
+            "field": self.number,
+            "all": whole,
+            "unassigned": sums.get(UNASSIGNED, NOTHING),
+            "hidden": left_out[0] if len(left_out) == 1 else _together(left_out),
+        }
+        return sums, totals
+
+
+def _together(sums: list[NumberSum]) -> NumberSum:
+    """Return the sum over the messages of several topics; their median is not told by those of each."""
+    total, n = sum(each["sum"] for each in sums), sum(each["n"] for each in sums)
+    return {"sum": total, "mean": total / n if n else None, "median": None, "n": n}
 
 
 def _told(days: Days | None) -> WholeDays | None:
