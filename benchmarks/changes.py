@@ -24,6 +24,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, cast
 
@@ -237,7 +238,8 @@ def main() -> None:
     common = frequency.filter((pl.col("count") / len(sessions)).is_between(0.03, 0.08)).sort("count", "")
     topics = common[""].to_list()
     figures: dict[str, object] = {"streams": options.streams, "sessions_a_day": options.sessions}
-    with ProcessPoolExecutor(options.processes) as pool:
+    # Not forked: the threads of polars do not live on in a copy.
+    with ProcessPoolExecutor(options.processes, get_context("spawn")) as pool:
         told = list(pool.map(partial(quiet, sessions, options.sessions), range(options.streams), chunksize=10))
         for name in sorted({key for each in told for key in each}):
             figures[f"quiet_{name}"] = share(told, name)
