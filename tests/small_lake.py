@@ -18,7 +18,7 @@ import pytest
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import PART_SCHEMA, write_part
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.lake.tables import ANNOTATIONS, SAVED_VIEWS, TABLES, TOPIC_NOTES
 from turret_pipeline.stages import STAGE_OF, STAGES, embeddings
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -204,3 +204,16 @@ def lake_before(before: dict[str, Path], tmp_path: Path) -> Callable[[str], Lake
 def undisturbed(before: dict[str, Path]) -> dict[str, pl.DataFrame]:
     """All tables of the small lake as an undisturbed build leaves them."""
     return tables(Lake(str(before["end"])))
+
+
+def write_down(lake: Lake, project_id: str) -> None:
+    """After this call the project has an annotation, a note and a saved view."""
+    at = dt.datetime.now(dt.UTC)
+    common = {"project_id": project_id, "decided_at": at, "author": None}
+    rows = (
+        (ANNOTATIONS, {"annotation_id": "ann_1", "date": at.date(), "until": None, "kind": None, "text": "Version 2"}),
+        (TOPIC_NOTES, {"field": "prompt", "note_id": "note_1", "topic_id": "t_1", "text": "Look here"}),
+        (SAVED_VIEWS, {"view_id": "view_1", "name": "Cards", "address": "/topics"}),
+    )
+    for table, row in rows:
+        store.append(lake, table, pl.DataFrame([common | row], schema=table.schema))

@@ -27,11 +27,12 @@ _header = APIKeyHeader(name=HEADER, auto_error=False, description="a read key, o
 
 @dataclass(frozen=True)
 class Principal:
-    """Whose request it is: the project, the key's scope (one of `SCOPES`) and the key's id (never the key)."""
+    """Whose request it is: the project, the key's scope (one of `SCOPES`), its id (never the key), and its name."""
 
     project_id: str
     scope: str
     key_id: str
+    name: str | None = None
 
 
 def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

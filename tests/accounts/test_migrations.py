@@ -25,6 +25,7 @@ def as_made_without_steps(accounts: Accounts, *, with_deleted: bool) -> None:
     with accounts.engine.begin() as connection:
         connection.execute(text("CREATE SCHEMA turret"))
         metadata.create_all(connection, tables=tables)
+        connection.execute(text("ALTER TABLE turret.api_keys DROP COLUMN name, DROP COLUMN last_used_at"))
         connection.execute(REVISION.insert().values(one=1, number=41))
         connection.execute(text("INSERT INTO turret.projects VALUES ('shop', 'shop', 'enterprise', 4321)"))
 

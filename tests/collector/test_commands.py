@@ -47,15 +47,19 @@ def test_a_project_whose_name_shows_nothing_is_refused(accounts: Accounts, name:
 def test_a_key_is_shown_once_listed_without_its_text_and_refused_once_revoked(
     turret: Callable, new_project: Callable
 ) -> None:
-    project = new_project()
-    made = json.loads(turret("key", "create", "--project", project.name, "--scope", "read", "--json").stdout)
+    project, words = new_project(), ("--scope", "read", "--name", "notebook")
+    made = json.loads(turret("key", "create", "--project", project.name, *words, "--json").stdout)
     listed = turret("key", "list", "--project", project.project_id, "--json").stdout
     revoked = turret("key", "revoke", made["key_id"])
     rows = [json.loads(line) for line in turret("key", "list", "--project", project.name, "--json").stdout.splitlines()]
 
     assert made["key"].startswith("tr_") and made["key"] not in listed
+    assert made["name"] == "notebook"
     assert revoked.returncode == 0
     assert {row["key_id"]: row["state"] for row in rows}[made["key_id"]] == "revoked"
+    assert {row["key_id"]: row["name"] for row in rows}[made["key_id"]] == "notebook"
+    assert {row["last_used_at"] for row in rows} == {None}
+    assert "never used" in turret("key", "list", "--project", project.name).stdout
     assert sum(row["state"] == "valid" for row in rows) == 3
     unknown = turret("key", "revoke", "key_nothing")
     assert (unknown.returncode, len(unknown.stderr.splitlines())) == (1, 1)

@@ -13,7 +13,7 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from tests.small_lake import DAYS, bring, event, put
+from tests.small_lake import DAYS, bring, event, put, write_down
 from turret_api.accounts import Accounts
 from turret_api.accounts.deletion import delete_project, find_deleted
 from turret_api.accounts.directory import Directory
@@ -56,6 +56,7 @@ def test_nothing_is_left_and_a_project_of_the_same_name_begins_anew(
         bring(lake, project.project_id, until="messages")
         override = (project.project_id, "prompt", dt.datetime.now(dt.UTC), "enum")
         store.append(lake, FIELD_OVERRIDES, pl.DataFrame([override], FIELD_OVERRIDES.schema, orient="row"))
+        write_down(lake, project.project_id)
     before = rows_of(lake, other.project_id)
     assert rows_of(lake, gone.project_id) == before
 

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.homes.make import Release, event
-from tests.small_lake import bring, tables
+from tests.small_lake import bring, tables, write_down
 from turret_api.accounts import Accounts
 from turret_api.command.archive import MANIFEST, Manifest
 from turret_api.command.build import bring_in_spools, spooled
@@ -25,7 +25,7 @@ from turret_api.command.upgrade import UNFINISHED, standing, upgrade
 from turret_pipeline.lake import store
 from turret_pipeline.lake.layout import LAYOUT
 from turret_pipeline.lake.parts import list_parts
-from turret_pipeline.lake.tables import EVENTS
+from turret_pipeline.lake.tables import ANNOTATIONS, EVENTS
 from turret_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +60,9 @@ def test_what_is_restored_is_what_was_there(new_settings: Callable[[str], Settin
     one, two = new_settings("one"), new_settings("a second home")
     assert turret(one, "restore", HOME_OF_0_1_0).exit_code == 0
     upgrade(one, str(one.database_url), lambda _: None)
+    write_down(one.open_lake(), "shop")
+    made = turret(one, "key", "create", "--project", "shop", "--scope", "read", "--name", "notebook")
+    assert made.exit_code == 0, made.output
     assert turret(one, "backup", tmp_path / name).exit_code == 0
     done = turret(two, "restore", tmp_path / name)
     assert done.exit_code == 0, done.output
@@ -68,6 +71,7 @@ def test_what_is_restored_is_what_was_there(new_settings: Callable[[str], Settin
         assert all(of_two[table].equals(rows) for table, rows in of_one.items())
     assert list_parts(two.open_lake()) == list_parts(one.open_lake())
     assert projects(two) == projects(one)
+    assert store.read(two.open_lake(), ANNOTATIONS, "shop")["text"].to_list() == ["Version 2"]
     assert [rows for rows, _ in spooled(two)] == [rows for rows, _ in spooled(one)] == [5]
     assert (two.home / "dashboard.secret").read_bytes() == (one.home / "dashboard.secret").read_bytes()
     assert standing(two, str(two.database_url)).is_current

@@ -47,6 +47,7 @@ DEADLY = [
     "shared_frames.after_analysis",
     "embeddings.after_chunk",
     "text_kinds.after_analysis",
+    "text_sentiment.after_analysis",
     "topics.after_analysis",
     "topics.after_commit",
     "topic_assignments.after_commit",
@@ -55,6 +56,7 @@ DEADLY = [
     "journey_moves.after_analysis",
     "step_values.after_analysis",
     "topic_days.after_analysis",
+    "answers.after_analysis",
     "journey_edges.after_commit",
 ]
 """A failpoint of each asset, in the order in which a build comes to them: of those that wait for the same, by name."""

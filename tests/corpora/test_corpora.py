@@ -27,7 +27,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import PART_SCHEMA, write_part
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_OVERRIDES
-from turret_pipeline.stages import STAGES, embeddings, text_kinds
+from turret_pipeline.stages import STAGES, embeddings, text_kinds, text_sentiment
 from turret_pipeline.stages.fits import fit
 from turret_pipeline.stages.work import Work
 
@@ -55,7 +55,7 @@ def lake(tmp_path: Path, keep_model: Callable[[Lake], None]) -> Iterator[Lake]:
         return open_lake_embedder(lake, None) if model is None else StandIn(model, model.partition(":")[2])
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (embeddings, text_kinds, fit):
+        for module in (embeddings, text_kinds, text_sentiment, fit):
             patch.setattr(module, "open_lake_embedder", open_either)
         yield made
 

@@ -18,7 +18,8 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from tests.dashboard import planted_lake
 from tests.dashboard.hostile import HOSTILE_LABELS, HOSTILE_NAME, hostile_sample
-from tests.read.conftest import CHATS, write_lake
+from tests.read.conftest import CHATS, SESSIONS, write_lake
+from tests.read.replies import answer
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.sample import make_sample
 from turret_pipeline.settings import Settings
@@ -35,7 +36,7 @@ expect.set_options(timeout=PATIENCE_MS)
 class Served:
     """An API that runs: its address, its settings, and projects.
 
-    One is full, one has markup in every place, one has chats with moves of conversation.
+    One is full, one has markup in every place, one has chats with moves of conversation, one has answers too.
     """
 
     url: str
@@ -45,6 +46,7 @@ class Served:
     hostile: NewProject
     waiting: NewProject
     chats: NewProject
+    answered: NewProject
 
     def get(self, path: str, project: NewProject, **query: str | list[str] | None) -> dict:
         answer = httpx.get(self.url + path, params=query, headers={"X-API-Key": project.read_key}, timeout=60)
@@ -60,8 +62,8 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     settings = Settings.from_environment({"TURRET_HOME": str(home), "TURRET_PORT": str(port)})
     accounts = Accounts(database_url)
     accounts.migrate()
-    names = ("Travel app", "Empty", HOSTILE_NAME, "Waiting", "Chats")
-    full, empty, hostile, waiting, chats = (accounts.create_project(name) for name in names)
+    names = ("Travel app", "Empty", HOSTILE_NAME, "Waiting", "Chats", "Answered")
+    full, empty, hostile, waiting, chats, answered = (accounts.create_project(name) for name in names)
     accounts.close()
     lake = settings.open_lake()
     lake.make()
@@ -69,6 +71,8 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     planted_lake.fill(lake, full.project_id, sample)
     planted_lake.fill(lake, hostile.project_id, hostile_sample(sample), labels=HOSTILE_LABELS)
     write_lake(lake, chats.project_id, CHATS)
+    write_lake(lake, answered.project_id, SESSIONS | CHATS)
+    answer(lake, answered.project_id)
     environment = {
         **os.environ,
         "TURRET_HOME": str(home),
@@ -84,7 +88,7 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     try:
         _wait(lambda: process.poll() is not None or _answers(url), f"the API did not start: {log}")
         assert process.poll() is None, log.read_text()
-        yield Served(url, settings, full, empty, hostile, waiting, chats)
+        yield Served(url, settings, full, empty, hostile, waiting, chats, answered)
     finally:
         process.terminate()
         process.wait(30)

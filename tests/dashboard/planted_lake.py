@@ -24,6 +24,7 @@ from turret_pipeline.lake.tables import (
     JOURNEY_STEPS,
     MESSAGES,
     TABLES,
+    TEXT_SENTIMENT,
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
     TOPIC_FITS,
@@ -88,7 +89,10 @@ def fill(
     store.append(lake, JOURNEY_STEPS, in_project.select(JOURNEY_STEPS.schema.names()))
     store.append(lake, FRICTION, _friction(in_project))
     found = journey_edges(visits(with_topics))
-    days = topic_days(with_topics.lazy()).with_columns(project_id=pl.lit(project_id))
+    told = _sentiments(project_id, texts)
+    store.append(lake, TEXT_SENTIMENT, told)
+    sounding = with_topics.join(told.select("text_id", "sentiment"), on="text_id", how="left")
+    days = topic_days(sounding.lazy()).with_columns(project_id=pl.lit(project_id))
     store.append(lake, TOPIC_DAYS, days.collect())
     extra = (pl.lit(project_id).alias("project_id"), pl.lit(FIELD).alias("field"))
     store.append(lake, JOURNEY_EDGES, found.with_columns(*extra))
@@ -110,6 +114,18 @@ def _friction(placed: pl.DataFrame) -> pl.DataFrame:
         sign=pl.lit(REPHRASED), strength=pl.lit(0.75), evidence_place=(pl.col("place") - 1).cast(pl.Int64)
     )
     return signs.select(FRICTION.schema.names()).cast(dict(FRICTION.schema))
+
+
+def _sentiments(project_id: str, texts: pl.DataFrame) -> pl.DataFrame:
+    """Return a sentiment for each text: every fifth sounds negative, every seventh of the others positive."""
+    place = pl.int_range(pl.len())
+    said = pl.when(place % 5 == 0).then(pl.lit("negative")).when(place % 7 == 0).then(pl.lit("positive"))
+    told = texts.select("text_id", sentiment=said.otherwise(pl.lit("neutral")))
+    score = pl.col("sentiment").replace_strict({"negative": -0.6, "neutral": 0.1, "positive": 0.7})
+    named = told.with_columns(
+        score.cast(pl.Float32).alias("score"), project_id=pl.lit(project_id), model=pl.lit("planted")
+    )
+    return named.select(TEXT_SENTIMENT.schema.names())
 
 
 def _events(project_id: str, sample: list[SampleMessage]) -> pl.DataFrame:

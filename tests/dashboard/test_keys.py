@@ -19,6 +19,7 @@ def test_an_admin_makes_a_key_that_is_shown_once_and_revokes_it(served: Served, 
     expect(page.locator("#keys")).to_contain_text("you are signed in with it")
     page.get_by_label("It may").select_option("read")
     page.get_by_label("It expires").select_option("30")
+    page.get_by_label("Its name").fill("Ada's notebook")
     page.get_by_role("button", name="Make a key").click()
     key = page.locator("#the-key").inner_text()
     assert key.startswith("tr_") and ask(served, "GET", "/v1/usage", key).status_code == 200
@@ -28,6 +29,8 @@ def test_an_admin_makes_a_key_that_is_shown_once_and_revokes_it(served: Served, 
     assert key not in listed.text and key not in page.content()
     row = page.locator(f'#keys tr[data-key="{listed.json()["data"][-1]["key_id"]}"]')
     expect(row).to_contain_text(key[:7])
+    expect(row).to_contain_text("Ada's notebook")
+    expect(row).to_contain_text("never")
     row.get_by_role("button").click()
     expect(row.get_by_role("button")).to_have_text("Really revoke?")
     row.get_by_role("button").click()

@@ -38,6 +38,7 @@ def test_markup_in_every_place_is_shown_on_every_page_and_never_runs(served: Ser
         f"/journeys?view=funnel&steps={label['topic_id']}",
         "/journeys?view=returns",
         "/journeys?view=friction",
+        "/answers",
         f"/journeys?move=start,{label['topic_id']}",
         f"/sessions/{quoted}",
         "/settings",

@@ -35,6 +35,7 @@ from turret_pipeline.lake.tables import (
     JOURNEY_EDGES,
     JOURNEY_STEPS,
     MESSAGES,
+    TEXT_SENTIMENT,
     TOPIC_ASSIGNMENTS,
     TOPIC_DAYS,
     TOPICS,
@@ -177,11 +178,24 @@ def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], mode
         message_date="received_date", received_date=pl.col("received_date").min().over("session_id")
     )
     write(JOURNEY_STEPS, steps(dated))
-    write(TOPIC_DAYS, topic_days(dated.lazy()).collect())
+    told = sentiments(texts)
+    write(TEXT_SENTIMENT, told)
+    sounding = dated.join(told.select("text_id", "sentiment"), on="text_id", how="left")
+    write(TOPIC_DAYS, topic_days(sounding.lazy()).collect())
     write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
     write(BUILDS, builds)
     for name in ("step_values", "friction"):
         STAGE_OF[name].bring(Work(lake, project_id, full_refresh=True))
+
+
+def sentiments(texts: pl.DataFrame) -> pl.DataFrame:
+    """Return the sentiment of `texts` (`text_id`, `text`) as if it were told: by what they begin with."""
+    said = pl.col("text")
+    negative, positive = said.str.starts_with(C), said.str.contains(r"^Thank| 00\.$")
+    score = pl.when(negative).then(-0.8).when(positive).then(0.9).otherwise(0.0)
+    words = {-0.8: "negative", 0.0: "neutral", 0.9: "positive"}
+    told = texts.select("text_id", score=score).with_columns(sentiment=pl.col("score").replace_strict(words))
+    return told.with_columns(pl.col("score").cast(pl.Float32), model=pl.lit("planted"))
 
 
 def in_context(messages: pl.DataFrame) -> pl.DataFrame:

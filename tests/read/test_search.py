@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.duck import Run, run_sql
 from tests.read.conftest import CANARY, OTHER_SESSIONS, SESSIONS, Api, read_app, write_lake
 from tests.read.test_messages import every_page
 from turret_api.read.questions import search
@@ -22,6 +23,8 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
 from turret_pipeline.semantics.vectors import pack, quantize, unpack
+
+__all__ = ["run_sql"]
 
 Q = "Has my package been shipped already?"
 
@@ -199,3 +202,19 @@ def test_eight_bits_find_what_floats_find() -> None:
     exact, found = (np.argsort(-(queries @ rows.T), axis=1)[:, :10] for rows in (vectors, packed))
     same = [len(set(a) & set(b)) for a, b in zip(exact.tolist(), found.tolist(), strict=True)]
     assert np.mean(same) / 10 > 0.93
+
+
+@pytest.mark.parametrize("chosen", [{}, {"topic_id": "t_refund"}, {"segment.plan": "pro", "limit": 3}])
+def test_its_sql_finds_the_same_messages_with_the_same_similarities(api: Api, run_sql: Run, chosen: dict) -> None:
+    cursor = None
+    for _ in range(2):
+        asked = {"q": Q, "limit": 4, **chosen, **({"cursor": cursor} if cursor else {})}
+        found = api.get("/v1/messages", **asked)
+        told = api.client.get("/v1/messages", params={**asked, "format": "sql"}, headers={"X-API-Key": "shop:read"})
+        parts = run_sql(told.text)
+        names = ("event_id", "text", "topic_id", "topic_label", "similarity")
+        expected = [tuple(row[name] for name in names) for row in found["data"]]
+        assert expected and [tuple(row[name] for name in names) for row in parts["data"]] == expected
+        if cursor is None:
+            assert parts["totals"] == [{"n_close": found["n_close"]}]
+        cursor = found["next"]

@@ -103,6 +103,7 @@ def test_one_topic_has_its_series_segments_neighbours_and_what_came_before_and_a
             "0.75": 23.25,
             "0.95": pytest.approx(31.05),
         },
+        "sum": 77.0,
         "mean_of_all": pytest.approx(247 / 15),
     }
     assert [each["topic_id"] for each in found["neighbours"]] == ["t_card", "t_parcel"]

@@ -16,7 +16,7 @@ from turret_pipeline.analysis.fields import detect
 from turret_pipeline.analysis.labels import names
 from turret_pipeline.analysis.topics import fit as topics_fit
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages import embeddings, text_kinds
+from turret_pipeline.stages import embeddings, text_kinds, text_sentiment
 from turret_pipeline.stages.fits import fit
 
 POISON = "poison"
@@ -100,7 +100,7 @@ def plant(kind: str, patch: pytest.MonkeyPatch, error: BaseException | None = No
 
 def stand_in(patch: pytest.MonkeyPatch) -> None:
     """Embed by the stand-in instead of the model."""
-    for module in (embeddings, text_kinds, fit):
+    for module in (embeddings, text_kinds, text_sentiment, fit):
         patch.setattr(module, "open_lake_embedder", lambda lake, model: StandIn(model, "words"))
 
 

@@ -66,7 +66,10 @@ def failing(table: str, day: dt.date | None = None) -> Spoil:
     return lambda rows: pl.concat([rows, row])
 
 
-EMPTY = ("shared_frames", "field_history", "field_overrides", "topic_edits", "field_failures", "left_out_fields")
+EMPTY = (
+    *("shared_frames", "field_history", "field_overrides", "field_outcomes", "topic_edits", "field_failures"),
+    *("left_out_fields", "answers", "annotations", "topic_notes", "saved_views"),
+)
 """Tables that have no rows here."""
 
 FAULTS = [
@@ -92,6 +95,9 @@ FAULTS = [
     Fault("messages", changed("text_id", pl.lit("new")), "every_text_is_assigned", "topic_assignments"),
     Fault("topic_lineage", lambda rows: rows.head(0), "every_topic_has_one"),
     Fault("topic_fits", lambda rows: rows.head(0), "every_fit_is_told"),
+    Fault("text_sentiment", without_one, "every_text_has_its_sentiment"),
+    Fault("text_sentiment", changed("sentiment", pl.lit("glum")), "scores_fit"),
+    Fault("text_sentiment", changed("score", pl.col("score") + 3), "scores_fit"),
     Fault("topic_days", changed("n_messages", pl.col("n_messages") + 1), "days_add_up"),
     Fault("journey_steps", without_one, "every_message_is_a_step"),
     Fault("messages", without_one, "every_message_is_a_step", "journey_steps"),

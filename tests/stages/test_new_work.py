@@ -191,7 +191,7 @@ def test_a_changed_type_does_anew_what_depends_on_it_and_no_more(lake_before: Ca
         assert {name for name in at if after[name] != at[name]} - {"field_types", "field_overrides", "builds"} == set()
     # One more text is read from its events, embedded and assigned; the other's rows stay where they are.
     decide(lake, "plan", "text")
-    of_texts = dict.fromkeys(("embeddings", "text_kinds", "topic_assignments"), 3)
+    of_texts = dict.fromkeys(("embeddings", "text_kinds", "text_sentiment", "topic_assignments"), 3)
     assert done() == {"field_types": 3, "messages": 240, **of_texts}
     # One text fewer is taken out, and nothing else happens.
     decide(lake, "plan", None)

@@ -25,6 +25,7 @@ WRONG = {
     "messages": {"user_id": pl.lit("by the old method")},
     "embeddings": {"quantized": pl.lit(b"by the old method")},
     "text_kinds": {"weight": pl.lit(0.75, dtype=pl.Float32)},
+    "text_sentiment": {"score": pl.lit(-0.25, dtype=pl.Float32)},
     "topic_assignments": {"similarity": pl.lit(0.0)},
     "topic_days": {"n_messages": pl.lit(7, dtype=pl.Int64)},
     "journey_steps": {"name": pl.lit("by the old method")},

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts.ended_sessions import end_session, ended_sessions
 from turret_api.accounts.keys import is_well_formed, key_hash
+from turret_api.accounts.last_use import LastUse
 from turret_api.accounts.plans import Plan
 from turret_api.accounts.store import Accounts
 from turret_api.auth import Principal
@@ -36,7 +37,8 @@ class _Copy(msgspec.Struct):
     """What is kept.
 
     keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
-    the projects that were deleted. ended: ids of the sessions that were signed out.
+    the projects that were deleted. ended: ids of the sessions that were signed out. names: of keys that have one, by
+    key_id.
     """
 
     revision: int = 0
@@ -44,6 +46,7 @@ class _Copy(msgspec.Struct):
     plans: dict[str, tuple[str, int | None, float]] = msgspec.field(default_factory=dict)
     deleted: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
+    names: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Directory:
@@ -61,6 +64,7 @@ class Directory:
         self._accounts = accounts
         self._file = file
         self._copy = _Copy()
+        self._last_use = LastUse(accounts)
         self._checked_at = float("-inf")
         self._reached = False
         self._unknown: dict[str, float] = {}
@@ -97,13 +101,16 @@ class Directory:
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
+        if self._reached:
+            self._write_last_use(at_once=True)
 
     def known(self, key: str) -> Principal | None:
         """Return who `key` stands for as far as the copy knows. Never blocks."""
         found = self._copy.keys.get(key_hash(key)) if is_well_formed(key) else None
         if found is None or (found[3] is not None and found[3] <= time.time()):
             return None
-        return Principal(found[0], found[1], found[2])
+        self._last_use.note(found[2])
+        return Principal(found[0], found[1], found[2], self._copy.names.get(found[2]))
 
     def may_be_new(self, key: str) -> bool:
         """Tell whether `key` could be a real key that the copy does not know yet.
@@ -140,7 +147,8 @@ class Directory:
         found = self._copy.keys.get(digest)
         if found is None or (found[3] is not None and found[3] <= time.time()):
             return None
-        return Principal(found[0], found[1], found[2])
+        self._last_use.note(found[2])
+        return Principal(found[0], found[1], found[2], self._copy.names.get(found[2]))
 
     def has_ended(self, session_id: str) -> bool:
         """Return whether the session was signed out; looks in Postgres unless that was away a moment ago."""
@@ -204,6 +212,7 @@ class Directory:
                 },
                 deleted,
                 ended,
+                {key.key_id: key.name for key in keys if key.name is not None},
             )
             self.version += 1
             self._keep()
@@ -211,7 +220,14 @@ class Directory:
 
     def _run(self) -> None:
         while not self._stop.wait(REFRESH_S):
-            self.refresh()
+            if self.refresh():
+                self._write_last_use()
+
+    def _write_last_use(self, *, at_once: bool = False) -> None:
+        try:
+            self._last_use.write(at_once=at_once)
+        except SQLAlchemyError as error:
+            log.warning("the last use of keys could not be written", extra={"reason": str(error)})
 
     def _keep(self) -> None:
         if self._file is None:

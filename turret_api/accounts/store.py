@@ -20,6 +20,8 @@ from turret_pipeline.semantics.blank import is_blank
 
 _LOCK = 0x7475727265  # "turre": the advisory lock under which tables are made
 _CONNECT_TIMEOUT_S = 3
+MOST_OF_A_NAME = 100
+"""Characters of a key's name."""
 
 
 class AccountError(ValueError):
@@ -65,6 +67,8 @@ class Key:
     created_at: dt.datetime
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None
+    name: str | None = None
+    last_used_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class NewKey:
     scope: str
     key: str
     expires_at: dt.datetime | None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -198,12 +203,17 @@ class Accounts:
             )
         return Usage(project.plan, project.limit, int(used or 0), terms.resets_at(now))
 
-    def create_key(self, project_id: str, scope: str, expires_at: dt.datetime | None = None) -> NewKey:
-        """Make a key of `scope` for the project."""
+    def create_key(
+        self, project_id: str, scope: str, expires_at: dt.datetime | None = None, name: str | None = None
+    ) -> NewKey:
+        """Make a key of `scope` for the project, called `name`, in one line, if it is to have a name."""
+        name = None if name is None else " ".join(name.split())
+        if name is not None and (is_blank(name) or len(name) > MOST_OF_A_NAME or not name.isprintable()):
+            raise AccountError(f"a key's name has 1 to {MOST_OF_A_NAME} printable characters")
         if scope not in keys.PREFIXES:
             raise AccountError(f"{scope!r} is not a scope; choose one of {', '.join(keys.PREFIXES)}")
         with self.engine.begin() as connection:
-            key = _insert_key(connection, project_id, scope, expires_at)
+            key = _insert_key(connection, project_id, scope, expires_at, name)
             _touch(connection)
         return key
 
@@ -213,7 +223,7 @@ class Accounts:
         if project_id is not None:
             query = query.where(API_KEYS.c.project_id == project_id)
         with self.engine.connect() as connection:
-            return [Key(*row) for row in connection.execute(query)]
+            return [Key(**row._mapping) for row in connection.execute(query)]
 
     def revoke_key(self, key_id: str, project_id: str | None = None) -> None:
         """After this call the key is refused, everywhere within seconds; raise `AccountError` if it is not there."""
@@ -241,7 +251,7 @@ class Accounts:
                 return None
             projects = [Project(*row) for row in connection.execute(_SELECT_PROJECTS)]
             live = connection.execute(_SELECT_KEYS.where(API_KEYS.c.revoked_at.is_(None)))
-            return number, projects, [Key(*row) for row in live]
+            return number, projects, [Key(**row._mapping) for row in live]
 
 
 _SELECT_PROJECTS = select(
@@ -256,6 +266,8 @@ _SELECT_KEYS = select(
     API_KEYS.c.created_at,
     API_KEYS.c.expires_at,
     API_KEYS.c.revoked_at,
+    API_KEYS.c.name,
+    API_KEYS.c.last_used_at,
 )
 
 
@@ -268,7 +280,9 @@ def _refuse_newer(connection: Connection) -> None:
         )
 
 
-def _insert_key(connection: Connection, project_id: str, scope: str, expires_at: dt.datetime | None) -> NewKey:
+def _insert_key(
+    connection: Connection, project_id: str, scope: str, expires_at: dt.datetime | None, name: str | None = None
+) -> NewKey:
     key = keys.new_key(scope)
     key_id = f"key_{secrets.token_hex(6)}"
     connection.execute(
@@ -279,9 +293,10 @@ def _insert_key(connection: Connection, project_id: str, scope: str, expires_at:
             hint=keys.hint(key),
             hash=keys.key_hash(key),
             expires_at=expires_at,
+            name=name,
         )
     )
-    return NewKey(key_id, project_id, scope, key, expires_at)
+    return NewKey(key_id, project_id, scope, key, expires_at, name)
 
 
 def _touch(connection: Connection) -> None:

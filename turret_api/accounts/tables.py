@@ -1,7 +1,7 @@
 """The tables in Postgres (schema `turret`, so that they share a database with Dagster's without meeting).
 
 projects      one tenant with its plan
-api_keys      one key, by its hash
+api_keys      one key, by its hash, with its name and when it was last used
 quota_grants  how many events of a period one collector may accept, and how many it has accepted so far
 deleted_projects  one project that there was; its id is never given again, for events with it may still be on their way
 ended_sessions  one session of a browser that was signed out; its cookie is refused from then on
@@ -46,6 +46,8 @@ API_KEYS = Table(
     Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
     Column("expires_at", DateTime(timezone=True), nullable=True),
     Column("revoked_at", DateTime(timezone=True), nullable=True),
+    Column("name", String(100), nullable=True),
+    Column("last_used_at", DateTime(timezone=True), nullable=True),
 )
 Index("api_keys_of_project", API_KEYS.c.project_id)
 

@@ -23,7 +23,7 @@ from turret_api.command import build, up
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.demo_keys import demo_project
 from turret_api.command.demo_report import Report
-from turret_api.command.sample import FIELD, make_sample
+from turret_api.command.sample import FIELD, OUTCOME, make_sample
 from turret_api.command.upgrade import upgrade
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import parts
@@ -69,6 +69,7 @@ def _run(settings: Settings, report: Report, url: str, database_url: str, projec
     _wait_for_lake(settings, project.project_id, len(sample))
     report.say("Building topics, field types and journeys through Dagster")
     _build(settings, database_url, project.project_id)
+    _mark_outcome(url, project.admin_key)
     with httpx.Client(base_url=url, headers={"X-API-Key": project.read_key}, timeout=60, verify=False) as client:
         topics = _get(client, "/v1/topics", field=FIELD)
         report.topics([topic for topic in topics["data"] if topic.get("level", 0) == 0])
@@ -152,6 +153,14 @@ def _build(settings: Settings, database_url: str, project_id: str) -> None:
     code = build.run(command, dagster_environment(settings, database_url))
     if code:
         raise click.ClickException(f"the build failed (exit status {code}); its lines above say where")
+
+
+def _mark_outcome(url: str, admin_key: str) -> None:
+    """After this call the sample's `OUTCOME` is an outcome of sessions, good where it is true."""
+    with httpx.Client(base_url=url, headers={"X-API-Key": admin_key}, timeout=60, verify=False) as client:
+        answer = client.patch("/v1/fields", params={"field": OUTCOME}, json={"outcome": {"good": [True]}})
+    if answer.status_code != 200:
+        raise click.ClickException(f"/v1/fields answered {answer.status_code}: {_words(answer)}")
 
 
 def _get(client: httpx.Client, path: str, **query: str) -> dict[str, Any]:

@@ -21,7 +21,8 @@ def demo_project(settings: Settings, accounts: Accounts) -> NewProject:
     except AccountError:
         made = accounts.create_project(PROJECT)
     else:
-        keys = (accounts.create_key(found.project_id, scope).key for scope in ("write", "read", "admin"))
+        scopes = ("write", "read", "admin")
+        keys = (accounts.create_key(found.project_id, scope, name="turret demo").key for scope in scopes)
         made = NewProject(found.project_id, found.name, *keys)
     path = settings.home / "demo-keys.json"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -41,6 +41,7 @@ FIELDS = pl.Schema(
         "reason": pl.String(),
         "failure": pl.String(),
         "personal": pl.Boolean(),
+        "outcome": pl.Struct({"better": pl.String(), "good": pl.List(pl.String()), "problem": pl.String()}),
         "n_events": pl.Int64(),
         "n_null": pl.Int64(),
         "n_distinct": pl.Int64(),

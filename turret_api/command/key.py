@@ -24,16 +24,18 @@ def command() -> None:
     help="write: send events; read: read; admin: read and change settings.",
 )
 @click.option("--days", type=click.IntRange(min=1, max=36_500), help="Days until the key expires; default: never.")
+@click.option("--name", help="What the key is for, or whose it is: `turret key list` and the dashboard show it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def create(project: str, scope: str, days: int | None, as_json: bool) -> None:
+def create(project: str, scope: str, days: int | None, name: str | None, as_json: bool) -> None:
     """Make a key and print it; it cannot be shown again."""
     expires_at = None if days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     with open_accounts() as accounts:
-        made = accounts.create_key(accounts.find_project(project).project_id, scope, expires_at)
+        made = accounts.create_key(accounts.find_project(project).project_id, scope, expires_at, name)
     row = {
         "project_id": made.project_id,
         "key_id": made.key_id,
         "scope": made.scope,
+        "name": made.name,
         "key": made.key,
         "expires_at": None if made.expires_at is None else made.expires_at.isoformat(timespec="seconds"),
     }
@@ -41,7 +43,7 @@ def create(project: str, scope: str, days: int | None, as_json: bool) -> None:
         click.echo(json.dumps(row))
         return
     for field, value in row.items():
-        click.echo(f"{field:<11} {value if value is not None else 'never'}")
+        click.echo(f"{field:<11} {value if value is not None else 'none' if field == 'name' else 'never'}")
     click.echo("The key is shown this once; only its hash is kept.", err=True)
 
 
@@ -49,7 +51,7 @@ def create(project: str, scope: str, days: int | None, as_json: bool) -> None:
 @click.option("--project", help="Id or name of the project; default: all.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a key.")
 def list_(project: str | None, as_json: bool) -> None:
-    """Show keys by their first characters."""
+    """Show keys by their first characters, with their names and when each was last used (to about a minute)."""
     with open_accounts() as accounts:
         keys = accounts.keys(None if project is None else accounts.find_project(project).project_id)
     now = dt.datetime.now(dt.UTC)
@@ -61,13 +63,17 @@ def list_(project: str | None, as_json: bool) -> None:
                 "project_id": key.project_id,
                 "scope": key.scope,
                 "hint": key.hint,
+                "name": key.name,
                 "state": state,
                 "created_at": key.created_at.isoformat(timespec="seconds"),
                 "expires_at": None if key.expires_at is None else key.expires_at.isoformat(timespec="seconds"),
+                "last_used_at": None if key.last_used_at is None else key.last_used_at.isoformat(timespec="seconds"),
             }
             click.echo(json.dumps(row))
         else:
-            click.echo(f"{key.key_id}  {key.project_id:<30} {key.scope:<6} {key.hint}…  {state}")
+            used = "never used" if key.last_used_at is None else f"last used {key.last_used_at:%Y-%m-%d %H:%M} UTC"
+            about = f"{state:<7}  {used:<27}  {key.name or ''}".rstrip()
+            click.echo(f"{key.key_id}  {key.project_id:<30} {key.scope:<6} {key.hint}…  {about}")
 
 
 @command.command("revoke")

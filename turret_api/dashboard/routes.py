@@ -47,6 +47,8 @@ PAGES = (
     "/topics",
     "/topics/{topic_id:id}",
     "/journeys",
+    "/answers",
+    "/digest",
     "/sessions/{session_id:id}",
     "/settings",
     "/settings/{section}",

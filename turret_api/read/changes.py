@@ -1,4 +1,4 @@
-"""What people change: the type of a field (an override) and the topics (edits). Each change is one row of a table.
+"""What people change: fields (their type, whether they are outcomes) and topics. Each change is one row of a table.
 
 A change is in force at once, for answers lay these rows over the tables that the pipeline builds, and it can be taken
 back by a later one. The tables follow with the next build.
@@ -8,34 +8,96 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
+import orjson
 import polars as pl
 
 from turret_api.errors import NotFoundError, invalid
 from turret_api.read.engine.library import Library, Snapshot
-from turret_api.read.questions.fields import FieldRow, FieldType, failures_of, field_row, find_field
+from turret_api.read.questions.fields import FieldRow, failures_of, field_row, find_field
 from turret_api.read.questions.topics.edits import Action, DefinedTopic, Edit
 from turret_api.read.questions.topics.topic import find_topic
 from turret_api.read.views.messages import choose_field
+from turret_api.read.views.outcomes import marked_outcomes
+from turret_api.read.views.overrides import FieldType, overrides_of
 from turret_api.read.views.topics import HIDE, MERGE, NODES, PIN, RENAME, EditsInForce, edits_of
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import FIELD_OVERRIDES, TOPIC_EDITS, TOPICS, Table
+from turret_pipeline.lake.tables import FIELD_OUTCOMES, FIELD_OVERRIDES, TOPIC_EDITS, TOPICS, Table
 from turret_pipeline.semantics.blank import is_blank
 from turret_pipeline.semantics.definitions import DEFINE, MOST_CHARACTERS, Definition, is_defined, new_topic_id
 from turret_pipeline.semantics.edits import in_force
+from turret_pipeline.semantics.outcomes import BOOLEANS, TRUE, Better, Outcome, misfit
 
 
-def override_type(library: Library, project_id: str, field: str, chosen: FieldType | None) -> FieldRow:
-    """After this call the field has the type `chosen`, or by detection again (None); return the field as it now is.
+class Keep(Enum):
+    """That something stays as it is."""
 
-    Raise `NotFoundError` if the project has no such field.
+    KEEP = "keep"
+
+
+KEEP = Keep.KEEP
+
+
+@dataclass(frozen=True)
+class OutcomeMark:
+    """What a person says of an outcome: which numbers are better, or which values are good (None: not said)."""
+
+    better: Better | None = None
+    good: tuple[str, ...] | None = None
+
+
+def change_field(
+    library: Library,
+    project_id: str,
+    field: str,
+    chosen: FieldType | Keep | None = KEEP,
+    mark: OutcomeMark | Keep | None = KEEP,
+) -> FieldRow:
+    """After this call the field has the type `chosen`, and is an outcome as `mark` says; return it as it now is.
+
+    chosen: None leaves it to detection again. mark: None takes the mark back. Raise `NotFoundError` if the project has
+    no such field, and an `ApiError` if a field of its type cannot be such an outcome; then nothing is changed.
     """
     snapshot = library.snapshot(project_id)
     known = find_field(snapshot, field)
-    row = {"project_id": project_id, "field": field, "decided_at": dt.datetime.now(dt.UTC), "type": chosen}
-    _append(library, FIELD_OVERRIDES, row)
-    return field_row(known, chosen, failures_of(snapshot).get(field))
+    type_override = overrides_of(snapshot).get(field) if chosen is KEEP else chosen
+    outcome = marked_outcomes(snapshot).get(field)
+    if mark is not KEEP:
+        type_in_force = type_override or known["detected_type"]
+        outcome = None if mark is None else _outcome(field, mark, type_in_force, known)
+    at = {"project_id": project_id, "field": field, "decided_at": dt.datetime.now(dt.UTC)}
+    if chosen is not KEEP:
+        append(library, FIELD_OVERRIDES, {**at, "type": chosen})
+    if mark is not KEEP:
+        better, good = (None, None) if outcome is None else (outcome.better, outcome.good)
+        append(library, FIELD_OUTCOMES, {**at, "better": better, "good": None if good is None else list(good)})
+    return field_row(known, type_override, failures_of(snapshot).get(field), outcome)
+
+
+def _outcome(field: str, mark: OutcomeMark, type_in_force: FieldType, known: dict[str, Any]) -> Outcome:
+    """Return the outcome that the mark makes of the field; raise an `ApiError` where it makes no sense.
+
+    known: the field's row of `FIELD_TYPES`.
+    """
+    summary = orjson.loads(known["summary"])
+    values = None if summary.get("values") is None else [each["value"] for each in summary["values"]]
+    good = mark.good
+    if mark.better is None and good is None and values and BOOLEANS.issuperset(values):
+        good = (TRUE,)
+    if mark.better is not None and good is not None:
+        raise invalid("An outcome has `better` or `good`, not both.", field="outcome")
+    outcome = Outcome(field, mark.better, good)
+    if problem := misfit(outcome, type_in_force, values):
+        raise invalid(problem, field="outcome")
+    if not outcome.is_number and not good:
+        raise invalid(f"Say in `good` which values of {field!r} are good.", field="outcome")
+    if good and values is not None and not summary.get("n_rest") and (strange := sorted(set(good) - set(values))):
+        words = f"No event has the value {strange[0][:80]!r} in {field!r}; GET /v1/fields lists its values."
+        raise invalid(words, field="outcome")
+    return outcome
 
 
 def edit_topic(
@@ -70,7 +132,7 @@ def edit_topic(
         "value": value,
         "decided_at": dt.datetime.now(dt.UTC),
     }
-    _append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
+    append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
     return edit
 
 
@@ -111,8 +173,8 @@ def define_topic(
         "decided_at": decided_at,
     }
     if topic_id is not None and edits.labels.get(topic_id) != label:  # it may have been renamed: the newer name counts
-        _append(library, TOPIC_EDITS, {**row, "action": RENAME, "value": None})
-    _append(library, TOPIC_EDITS, {**row, "action": DEFINE, "value": found.value})
+        append(library, TOPIC_EDITS, {**row, "action": RENAME, "value": None})
+    append(library, TOPIC_EDITS, {**row, "action": DEFINE, "value": found.value})
     return {
         "topic_id": found.topic_id,
         "field": text_field,
@@ -132,7 +194,7 @@ def remove_definition(library: Library, project_id: str, topic_id: str) -> Edit:
         "value": None,
         "decided_at": dt.datetime.now(dt.UTC),
     }
-    _append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
+    append(library, TOPIC_EDITS, {"project_id": project_id, **edit})
     return edit
 
 
@@ -187,6 +249,7 @@ def _check_merge(known: dict[str, Any], edits: EditsInForce, topic_id: str, targ
         raise invalid(f"{target!r} is, or is merged into, this very topic; take that back first.", field="value")
 
 
-def _append(library: Library, table: Table, row: dict[str, Any]) -> None:
+def append(library: Library, table: Table, row: dict[str, Any]) -> None:
+    """After this call the row is in the table, and every answer from now on knows it."""
     store.append(library.lake, table, pl.DataFrame([row], schema=table.schema))
     library.look_again()

@@ -1,8 +1,8 @@
 """The stages: each brings tables of one project up to date, without Dagster.
 
-    events → field_profiles → field_types → messages → shared_frames → embeddings → text_kinds
-    → topics, topic_assignments → journey_steps → topic_days, step_values, friction, journey_moves
-    → journey_edges
+    events → field_profiles → field_types → messages → shared_frames → embeddings → text_kinds,
+    text_sentiment → topics, topic_assignments → journey_steps → topic_days, step_values, friction, journey_moves
+    → answers, journey_edges
 
 A stage reads the lake, calls the analysis and writes the lake. All that is known of it stands in one record, `STAGE` of
 the file that bears the table's name (`stage`); `STAGES` are all of them, so a new table is a declaration in

@@ -11,14 +11,15 @@ import polars as pl
 from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import JOURNEY_STEPS, TOPIC_DAYS
+from turret_pipeline.lake.tables import JOURNEY_STEPS, TEXT_SENTIMENT, TOPIC_DAYS
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.journey_steps import batches
-from turret_pipeline.stages.stage import Product, Source, Stage, Task
+from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
+from turret_pipeline.stages.told_texts import ANEW, VECTORS
 from turret_pipeline.stages.work import Outcome
 
-STEP = ("received_date", "field", "session_id", "timestamp", "topic_id", "kind")
+STEP = ("received_date", "field", "session_id", "timestamp", "topic_id", "kind", "text_id")
 """Columns of `journey_steps` that topics are counted from."""
 
 
@@ -27,8 +28,10 @@ def bring(task: Task) -> Outcome:
     outcome = Outcome("topic_days")
     todo = outcome.looked_at = task.stale_days()
     done = 0
+    told = task.open(TEXT_SENTIMENT).scan().select("text_id", "sentiment")
     for days, steps in batches(task.open(JOURNEY_STEPS), todo, STEP):
-        counted = topic_days(steps.lazy()).with_columns(project_id=pl.lit(task.work.project_id))
+        sounding = steps.lazy().join(told, on="text_id", how="left")
+        counted = topic_days(sounding).with_columns(project_id=pl.lit(task.work.project_id))
         rows = counted.select(TOPIC_DAYS.schema.names()).collect()
         failpoint.reached("topic_days.after_analysis")
         task.table.replace(rows, days, days={day: task.inputs(day) for day in days})
@@ -37,6 +40,12 @@ def bring(task: Task) -> Outcome:
         task.work.tell("topic_days", done, len(todo))
         failpoint.reached("topic_days.after_days")
     return task.finish(outcome)
+
+
+def _told_by(now: ProjectNow, day: object) -> tuple[object, ...]:
+    """Return what stands for how the sentiment of texts was told: what it is of a text follows from that."""
+    told = now.marks(TEXT_SENTIMENT)
+    return told.mark(VECTORS), told.mark(ANEW)
 
 
 def days_add_up(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
@@ -57,14 +66,16 @@ STAGE = Stage(
             {
                 "topic_id": "journey_steps.topic_id journey_steps.kind",
                 "n_messages": "journey_steps.event_id",
+                "n_negative n_positive": "journey_steps.text_id text_sentiment.sentiment",
                 "date first_at": "journey_steps.timestamp",
                 "n_sessions": "journey_steps.session_id",
             },
             {"days_add_up": Check("every message is counted on its day", days_add_up)},
         ),
     ),
-    reads=(Source(JOURNEY_STEPS),),
+    reads=(Source(JOURNEY_STEPS), Source(TEXT_SENTIMENT, None)),
+    besides=_told_by,
     method=bring,
-    version=2,
+    version=3,
     group="topics",
 )

@@ -1,8 +1,8 @@
 // The address bar holds the whole view: project, page, text field, filters, and what a page shows of them. Nothing else
 // remembers anything, so a view is shared by its address.
 
-export const isFilter = (key) => ["from", "to", "name"].includes(key) || key.startsWith("segment.");
-const isShared = (key) => ["project", "field", "kinds"].includes(key) || isFilter(key);
+export const isFilter = (key) => ["from", "to", "name", "cohort"].includes(key) || key.startsWith("segment.");
+const isShared = (key) => ["project", "field", "kinds", "unit"].includes(key) || isFilter(key);
 
 export function view() {
   const [page = "", ...rest] = location.pathname.split("/").filter(Boolean);

@@ -38,6 +38,9 @@ export const post = (path, body) => ask("POST", path, body);
 export const put = (path, body) => ask("PUT", path, body);
 export const remove = (path) => ask("DELETE", path);
 
+// An answer in words.
+export const text = async (path, query) => (await send("GET", addressOf(path, query))).text();
+
 async function ask(method, address, body) {
   const answer = await send(method, address, body);
   return answer.json();

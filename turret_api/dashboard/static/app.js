@@ -3,7 +3,9 @@
 
 import { ApiError, forget, get, list } from "./api.js";
 import { here, link, go, view } from "./address.js";
+import { answers } from "./answers.js";
 import { drawPictures, forgetPictures } from "./charts.js";
+import { digest } from "./digest.js";
 import { h } from "./dom.js";
 import { journeys } from "./journeys.js";
 import { opening, overview } from "./overview.js";
@@ -13,6 +15,7 @@ import { settings } from "./settings.js";
 import { brokenFields, building, failed, firstEvent, late, loading, noTextField, notBuilt } from "./states.js";
 import { topic } from "./topic.js";
 import { topics } from "./topics.js";
+import { drawViews } from "./views.js";
 
 // Title, page, and what is shown of it until its first answer is there.
 const PAGES = {
@@ -20,6 +23,8 @@ const PAGES = {
   topics: ["Topics", topics],
   topic: ["Topic", topic],
   journeys: ["Journeys", journeys],
+  answers: ["Answers", answers],
+  digest: ["Digest", digest],
   sessions: ["Session", session],
   settings: ["Settings", settings],
 };
@@ -49,6 +54,7 @@ async function show() {
   said.textContent = "Loading…";
   forgetPictures();
   forget();
+  drawViews();
   // The page keeps its height while it is drawn anew, so that what one looks at stays in place.
   main.style.setProperty("min-height", same ? `${main.offsetHeight}px` : null);
   const settled = beginView();

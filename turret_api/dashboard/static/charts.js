@@ -156,8 +156,44 @@ function spread(days, nticks) {
   };
 }
 
+// What people wrote down of days, over the pictures of days: a line at a day, a band over several, each with its number.
+function marksOf(annotations, days) {
+  const first = days[0]?.date,
+    last = days.at(-1)?.date;
+  const shown = annotations.filter((each) => each.date <= last && (each.until ?? each.date) >= first);
+  const half = DAY_MS / 2,
+    at = (date, shift = 0) => new Date(Date.parse(date) + shift).toISOString();
+  return {
+    shapes: shown.map((each) => ({
+      type: each.until ? "rect" : "line",
+      yref: "paper",
+      y0: 0,
+      y1: 1,
+      layer: each.until ? "below" : "above",
+      x0: at(each.date, each.until ? -half : 0),
+      x1: each.until ? at(each.until, half) : at(each.date),
+      ...(each.until ? { fillcolor: faint(css("--ink"), 0.09) } : {}),
+      line: { color: css("--ink"), width: each.until ? 0 : 1.2, dash: each.kind ? "solid" : "dot" },
+    })),
+    annotations: shown.map((each) => ({
+      x: at(each.date),
+      y: 1,
+      yref: "paper",
+      yanchor: "top",
+      xanchor: "left",
+      showarrow: false,
+      text: `<b>${annotations.indexOf(each) + 1}</b>`,
+      hovertext: plain(`${day(each.date)}: ${each.text}`),
+      bgcolor: css("--surface"),
+      borderpad: 1,
+      font: { size: 11, color: css("--ink") },
+    })),
+  };
+}
+
+// annotations: of /v1/annotations; each mark bears the number of its place among them.
 export const volume =
-  (days, unit = "messages") =>
+  (days, unit = "messages", annotations = []) =>
   (element) => [
     [
       {
@@ -178,5 +214,6 @@ export const volume =
         ...spread(days, element.clientWidth < 500 ? 4 : 8),
       },
       yaxis: { nticks: 3, rangemode: "tozero", showline: false },
+      ...marksOf(annotations, days),
     },
   ];

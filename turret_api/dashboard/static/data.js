@@ -5,6 +5,7 @@ import { here, go, isFilter, link } from "./address.js";
 import { h } from "./dom.js";
 import { ago, moment } from "./format.js";
 import { later } from "./panel.js";
+import { inUnit, sizeOf, unitOf } from "./units.js";
 
 // The text field, the filters, and whether moves of the conversation count: what topics, journeys and messages take from
 // the address.
@@ -33,19 +34,27 @@ export async function withLevel(field, query) {
 const isCrowded = (topics, coarse) =>
   topics.filter((topic) => !isMove(topic.topic_id)).length > MANY_TOPICS && coarse.some((topic) => topic.level === 1);
 
-const bothLevels = (field, query) =>
-  Promise.all([list("/v1/topics", asked(field, query)), list("/v1/topics", { ...asked(field, query), level: 1 })]);
+const bothLevels = (field, query, number = null) =>
+  Promise.all(
+    [null, 1].map((level) =>
+      list("/v1/topics", inUnit({ ...asked(field, query), ...(level && { level }), number }, query)),
+    ),
+  );
 
-export async function loadTopics(field, query) {
-  const [answer, coarse] = await bothLevels(field, query);
+// number: a number field to add up over the messages of each topic.
+export async function loadTopics(field, query, number = null) {
+  const [answer, coarse] = await bothLevels(field, query, number);
   // At level 1 a topic without a theme stands for itself, and so does each kind of moves.
   const moves = answer.data.filter((topic) => isMove(topic.topic_id)),
     topics = answer.data.filter((topic) => !isMove(topic.topic_id)),
     themes = coarse.data.filter((topic) => topic.level === 1);
   const alone = topics.filter((topic) => !topic.parent_id);
-  const bySize = (some) => [...some].sort((a, b) => b.size - a.size || (a.topic_id < b.topic_id ? -1 : 1));
+  const unit = unitOf(query);
+  const bySize = (some) =>
+    [...some].sort((a, b) => sizeOf(b, unit) - sizeOf(a, unit) || (a.topic_id < b.topic_id ? -1 : 1));
   return {
     ...answer,
+    unit,
     topics,
     themes,
     moves,
@@ -122,7 +131,8 @@ export function naming(topics) {
   return (key, label = key) => SPECIAL[key] ?? labels.get(key) ?? (isMove(key) ? KINDS[key] : label);
 }
 
-export const topicLink = (topic_id, field) => link(`/topics/${encodeURIComponent(topic_id)}`, { field });
+export const topicLink = (topic_id, field, number = null) =>
+  link(`/topics/${encodeURIComponent(topic_id)}`, { field, number });
 // Browsers take `.` and `..` in a path for folders, so these ids go into the query.
 export const sessionLink = (id, field) =>
   id === "." || id === ".."

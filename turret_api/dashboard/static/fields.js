@@ -1,11 +1,11 @@
-// The fields of the events' metadata: the type of each (`edit` makes what shows or changes it), why, and what its values show.
+// The fields of the events' metadata: the type of each (`edit` makes what shows or changes it), whether it is an outcome (`mark` likewise), why, and what its values show.
 
 import { h, meter } from "./dom.js";
 import { count, measure, percent, plural } from "./format.js";
 
 const SHOWN = 5;
 
-export function fieldsTable(fields, { edit, history }) {
+export function fieldsTable(fields, { edit, mark, history }) {
   const rows = fields.map((field) =>
     h(
       "tr",
@@ -17,6 +17,7 @@ export function fieldsTable(fields, { edit, history }) {
         edit(field),
         field.pending ? h("p", { class: "fine" }, "from the next build on") : null,
         field.overridden ? h("p", { class: "fine" }, `set by hand; values show ${field.detected_type}`) : null,
+        mark(field),
       ),
       h("td", { class: "number", "data-title": "Confidence", title: field.reason ?? "" }, percent(field.confidence)),
       h("td", { class: "number events", "data-title": "Events" }, count(field.n_events)),

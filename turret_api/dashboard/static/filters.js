@@ -3,9 +3,11 @@
 
 import { get } from "./api.js";
 import { go, here, isFilter } from "./address.js";
+import { cohortChip } from "./cohorts.js";
 import { h } from "./dom.js";
 import { count, day, measure, plural } from "./format.js";
 import { later } from "./panel.js";
+import { saveButton } from "./views.js";
 
 const DAY_MS = 86_400_000;
 const FEW = 6,
@@ -25,7 +27,7 @@ export function withFilters({ fields, texts, field, query }, ...content) {
   return h(
     "div",
     { class: "with-filters" },
-    h("div", { class: "grid" }, chips(set), content),
+    h("div", { class: "grid" }, chips(set, field), content),
     h(
       "details",
       { class: "filters panel", open: innerWidth > 1080 },
@@ -58,6 +60,7 @@ export function withFilters({ fields, texts, field, query }, ...content) {
         ),
         segments(fields.data, query),
         set.length ? clear : null,
+        saveButton(),
       ),
     ),
   );
@@ -115,12 +118,16 @@ function segments(fields, query) {
 const group = (title, ...content) => h("fieldset", { class: "filter" }, h("legend", {}, title), content);
 
 // What is set, each to be taken away by itself.
-function chips(set) {
+export function chips(set, field) {
   if (!set.length) return null;
   return h(
     "ul",
     { class: "chips", "aria-label": "Filters that are set" },
     set.map(([key, value]) => {
+      if (key === "cohort") {
+        const others = set.filter(([k, v]) => k === key && v !== value).map(([, v]) => v);
+        return h("li", {}, cohortChip(value, field, others));
+      }
       const words = `${key.replace(/^segment\./, "").replace(/^name$/, "event")}: ${key === "to" ? `before ${day(value)}` : key === "from" ? day(value) : spoken(value)}`;
       const left = set.filter(([k, v]) => k === key && v !== value).map(([, v]) => v);
       return h(

@@ -6,6 +6,7 @@ import { go, here } from "./address.js";
 import { colour, css, cut, faint, picture, plain } from "./charts.js";
 import { SPECIAL, askedJourneys } from "./data.js";
 import { count, percent } from "./format.js";
+import { inUnit } from "./units.js";
 
 const MOST_PATHS = 1000;
 const LETTER = 7; // pixels
@@ -18,18 +19,23 @@ const MORE = 15; // topics that a click on "Other topics" adds to a column
 // How many visits a picture shows: fewer where it would be too narrow for their labels.
 export const depthFor = (wide) => Math.min(wide, innerWidth < 760 ? 2 : innerWidth < 1440 ? 3 : 4);
 
-// The paths of all sessions' first `depth` visits.
-export const loadPaths = (field, query, depth) =>
-  get("/v1/journeys/paths", { ...askedJourneys(field, query), topic_id: "start", depth, limit: MOST_PATHS });
+// The paths of all sessions' first `depth` visits; of users, those of each one's first session.
+export const loadPaths = (field, query, depth) => get(...pathsQuery(field, query, depth));
 
-export function rank(edges) {
-  return [...edges].sort((a, b) => b.count - a.count || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1));
+export const pathsQuery = (field, query, depth) => [
+  "/v1/journeys/paths",
+  { ...inUnit(askedJourneys(field, query), query), topic_id: "start", depth, limit: MOST_PATHS },
+];
+
+export function rank(edges, unit = "messages") {
+  const size = (edge) => (unit === "messages" ? edge.count : edge[unit]);
+  return [...edges].sort((a, b) => size(b) - size(a) || (`${a.from} ${a.to}` < `${b.from} ${b.to}` ? -1 : 1));
 }
 
 // Columns of visits. In each the `limit` topics with most sessions have a node; the others share one, "Other topics",
 // and so do paths beyond those that the API lists, so what enters a column is what left the one before.
 // opened: the columns, each as often as its "Other topics" were asked for.
-function sankeyOf(answer, topics, limit, opened) {
+function sankeyOf(answer, topics, limit, opened, word) {
   const name = topics.name;
   const paths = answer.data.map((path) => ({ keys: path.topics, count: path.count }));
   if (answer.rest.count) paths.push({ keys: ["start", "rest"], count: answer.rest.count });
@@ -82,7 +88,7 @@ function sankeyOf(answer, topics, limit, opened) {
   for (const link of found) {
     const from = nodes.get(link.from),
       to = nodes.get(link.to);
-    link.words = `<b>${plain(from.label)} → ${plain(to.label)}</b><br>${count(link.count)} sessions, ${percent(link.count / out.get(link.from))} of those here`;
+    link.words = `<b>${plain(from.label)} → ${plain(to.label)}</b><br>${count(link.count)} ${word}, ${percent(link.count / out.get(link.from))} of those here`;
   }
   return { nodes: [...nodes.values()], links: found, folded: folded.filter(({ n }) => n) };
 }
@@ -100,8 +106,9 @@ function columns(paths) {
 
 // The picture of `answer` (of `loadPaths`); a click on a link opens the sessions with that move, one on "Other topics" the
 // next topics of its column. `folded` of what is returned: by column, how many topics are among the others.
-export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
-  const { nodes, links, folded } = sankeyOf(answer, topics, limit, opened);
+export function flow(answer, topics, { limit = 7, opened = [], unit = "messages" } = {}) {
+  const word = unit === "users" ? "users" : "sessions"; // every session has one path from its start
+  const { nodes, links, folded } = sankeyOf(answer, topics, limit, opened, word);
   const index = new Map(nodes.map((node, i) => [node.key, i]));
   const steps = Math.max(...nodes.map((node) => node.step));
   const isEndAlone = nodes.every((node) => node.step < steps || node.kind === "edge");
@@ -121,7 +128,7 @@ export function flow(answer, topics, { limit = 7, opened = [] } = {}) {
             thickness: 12,
             line: { width: 0 },
             customdata: nodes.map((node) => node.topic_id),
-            hovertemplate: "<b>%{label}</b><br>%{value} sessions<extra></extra>",
+            hovertemplate: `<b>%{label}</b><br>%{value} ${word}<extra></extra>`,
           },
           link: {
             source: links.map((link) => index.get(link.from)),

@@ -8,12 +8,17 @@ import { count, percent, plural } from "./format.js";
 import { sessionsTable } from "./moved.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { table } from "./tables.js";
+import { inUnit, titleOf, unitOf } from "./units.js";
 
 export function friction({ field, query }) {
   const wanted = askedJourneys(field, query),
-    answer = get("/v1/friction", wanted),
+    answer = get("/v1/friction", inUnit(wanted, query)),
+    unit = unitOf(query) === "users" ? "users" : "sessions", // messages of a session are no independent units
     sign = SIGNS[query.get("sign")] ? query.get("sign") : "any";
-  const rows = (name, ...columns) => ({ rows: async () => rowsOf((await answer)[name], ...columns) });
+  const rows = (name, ...columns) => ({
+    rows: async () => rowsOf((await answer)[name], ...columns),
+    query: ["/v1/friction", wanted, [name]],
+  });
   return [
     panel(
       "Signs of friction",
@@ -21,29 +26,33 @@ export function friction({ field, query }) {
       {
         id: "signs",
         note: "What happened in sessions that did not get what they asked for",
-        exports: rows("data", "sign", "n_messages", "share_of_messages", "n_sessions", "share_of_sessions"),
+        exports: rows("data", "sign", "n_messages", "share_of_messages", `n_${unit}`, `share_of_${unit}`),
       },
-      later(answer, (found) => [lead(found), signsTable(found.data, sign)], 260),
+      later(answer, (found) => [lead(found, unit), signsTable(found.data, sign, unit)], 260),
     ),
     panel(
       "Topics with friction",
       "half",
       {
         id: "friction-topics",
-        note: "Those first that most sessions met with",
+        note: `Those first that most ${unit} met with`,
         exports: rows(
           "topics",
           "topic_id",
           "label",
           "n_requests",
           "n_with_friction",
-          "n_sessions",
+          `n_${unit}`,
           "share",
           "low",
           "high",
         ),
       },
-      later(answer, ({ topics }) => placesTable(topics, "Topic", (row) => node(row.topic_id, row.label, field)), 300),
+      later(
+        answer,
+        ({ topics }) => placesTable(topics, "Topic", (row) => node(row.topic_id, row.label, field), unit),
+        300,
+      ),
     ),
     panel(
       "Moves with friction",
@@ -51,26 +60,26 @@ export function friction({ field, query }) {
       {
         id: "friction-moves",
         note: "Out of a visit with a sign",
-        exports: rows("moves", "from", "to", "n_moves", "n_with_friction", "n_sessions", "share", "low", "high"),
+        exports: rows("moves", "from", "to", "n_moves", "n_with_friction", `n_${unit}`, "share", "low", "high"),
       },
-      later(answer, ({ moves }) => placesTable(moves, "Move", (row) => move(row, field)), 300),
+      later(answer, ({ moves }) => placesTable(moves, "Move", (row) => move(row, field), unit), 300),
     ),
     sessions(wanted, sign, field),
   ];
 }
 
-function lead({ data, n_sessions }) {
+function lead({ data, ...found }, unit) {
   const any = data.find((each) => each.sign === "any");
-  if (!any?.n_sessions) return null;
+  if (!any?.[`n_${unit}`]) return null;
   return h(
     "p",
     { class: "lead" },
-    h("strong", {}, percent(any.share_of_sessions)),
-    ` of ${plural(n_sessions, "session")} met with friction (${interval(any.share_of_sessions_low, any.share_of_sessions_high)}).`,
+    h("strong", {}, percent(any[`share_of_${unit}`])),
+    ` of ${plural(found[`n_${unit}`], unit.slice(0, -1))} met with friction (${interval(any[`share_of_${unit}_low`], any[`share_of_${unit}_high`])}).`,
   );
 }
 
-function signsTable(data, chosen) {
+function signsTable(data, chosen, unit) {
   if (!data.some((each) => each.n_messages))
     return h("p", { class: "empty" }, "No sign of friction for these filters.");
   return table(
@@ -89,22 +98,22 @@ function signsTable(data, chosen) {
           ),
       },
       { title: "Messages", cls: "number", cell: (row) => count(row.n_messages) },
-      { title: "Sessions", cls: "number count", cell: (row) => count(row.n_sessions) },
-      { title: "Of sessions", cls: "number", cell: (row) => percent(row.share_of_sessions) },
-      intervalColumn((row) => interval(row.share_of_sessions_low, row.share_of_sessions_high)),
+      { title: titleOf(unit), cls: "number count", cell: (row) => count(row[`n_${unit}`]) },
+      { title: `Of ${unit}`, cls: "number", cell: (row) => percent(row[`share_of_${unit}`]) },
+      intervalColumn((row) => interval(row[`share_of_${unit}_low`], row[`share_of_${unit}_high`])),
     ],
     data,
     { cls: "fold", label: "Signs of friction", attributes: (row) => ({ "data-sign": row.sign }) },
   );
 }
 
-function placesTable(rows, title, cell) {
+function placesTable(rows, title, cell, unit) {
   const some = rows.filter((row) => row.n_with_friction);
   if (!some.length) return h("p", { class: "empty" }, "None for these filters.");
   return table(
     [
       { title, cls: "whole", cell },
-      { title: "Sessions", cls: "number count", cell: (row) => count(row.n_sessions) },
+      { title: titleOf(unit), cls: "number count", cell: (row) => count(row[`n_${unit}`]) },
       { title: "Share", cls: "number", cell: (row) => percent(row.share) },
       intervalColumn((row) => interval(row.low, row.high)),
     ],

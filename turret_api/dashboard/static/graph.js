@@ -10,11 +10,12 @@ const STEPS = 40; // visits after which nearly every session has ended
 const BEND = 0.16,
   ON_CURVE = 14;
 
-export function graph(journeys, topics, { limit = 14, edgeLimit = 60, number = null } = {}) {
-  const { nodes, edges } = folded(journeys, topics, limit);
+// unit: what `journeys` counts in place of moves and visits, if that is sessions or users.
+export function graph(journeys, topics, { limit = 14, edgeLimit = 60, number = null, unit = "messages" } = {}) {
+  const { nodes, edges } = folded(journeys, topics, limit, unit);
   const at = places(nodes, edges);
   const shown = edges.slice(0, edgeLimit);
-  const make = (element) => draw(element, nodes, shown, at, number);
+  const make = (element) => draw(element, nodes, shown, at, number, unit);
   const left = edges.length - shown.length;
   const label = `Graph of ${count(nodes.length)} nodes and ${count(shown.length)} kinds of moves${left ? `; ${count(left)} rarer kinds are not drawn` : ""}. The table of moves says the same in words.`;
   return picture(label, "tall graph", make, (element) =>
@@ -25,8 +26,10 @@ export function graph(journeys, topics, { limit = 14, edgeLimit = 60, number = n
   );
 }
 
-// The `limit` largest topics as nodes, the others as one; edges between the same nodes as one.
-function folded(journeys, topics, limit) {
+// The `limit` largest topics as nodes, the others as one; edges between the same nodes as one. Sessions and users do not add
+// up: of them a node has its own count, and the others, taken together, that of those on its largest side.
+function folded(journeys, topics, limit, unit) {
+  const own = new Map(unit === "messages" ? [] : journeys.nodes.map((node) => [node.topic_id, node.count]));
   const large = journeys.nodes
     .filter((node) => node.kind === "topic")
     .slice(0, limit)
@@ -40,8 +43,15 @@ function folded(journeys, topics, limit) {
     const from = fold(edge.from),
       to = fold(edge.to),
       id = `${from} ${to}`;
-    const sum = edges.get(id) ?? { from, to, count: 0, median_gap_s: edge.median_gap_s, mean: edge.number?.mean };
-    if (sum.count && (from === "rest" || to === "rest")) sum.median_gap_s = sum.mean = null; // medians do not add up
+    const sum = edges.get(id) ?? {
+      from,
+      to,
+      count: 0,
+      median_gap_s: edge.median_gap_s,
+      mean: edge.number?.mean,
+      share: edge.share,
+    };
+    if (sum.count && (from === "rest" || to === "rest")) sum.median_gap_s = sum.mean = sum.share = null; // none of these adds up
     sum.count += edge.count;
     edges.set(id, sum);
   }
@@ -60,6 +70,7 @@ function folded(journeys, topics, limit) {
       node[side] += edge.count;
       nodes.set(key, node);
     }
+  for (const node of nodes.values()) node.size = own.get(node.key) ?? Math.max(node.into, node.out);
   return {
     nodes: [...nodes.values()],
     edges: [...edges.values()].sort((a, b) => b.count - a.count || (a.from + a.to < b.from + b.to ? -1 : 1)),
@@ -112,16 +123,21 @@ function places(nodes, edges) {
   return at;
 }
 
-function draw(element, nodes, edges, at, number) {
+function draw(element, nodes, edges, at, number, unit) {
+  const isOfMoves = unit === "messages";
   const fill = (node) => (node.key === "start" || node.key === "end" ? css("--muted") : colour(node.place));
   const fills = new Map(nodes.map((node) => [node.key, fill(node)]));
   const outs = new Map(nodes.map((node) => [node.key, node.out])),
     name = new Map(nodes.map((node) => [node.key, node.label]));
   const most = Math.max(1, ...edges.map((edge) => edge.count)),
-    largest = Math.max(1, ...nodes.map((node) => Math.max(node.into, node.out)));
+    largest = Math.max(1, ...nodes.map((node) => node.size));
+  const said = (edge) => {
+    if (isOfMoves) return `, ${percent(edge.count / outs.get(edge.from))} of moves out`;
+    return edge.share === null ? "" : `, ${percent(edge.share)} of those there`;
+  };
   const lines = edges.map((edge, i) => {
     const { x, y } = curve(at.get(edge.from), at.get(edge.to));
-    const words = `<b>${plain(name.get(edge.from))} → ${plain(name.get(edge.to))}</b><br>${count(edge.count)} times, ${percent(edge.count / outs.get(edge.from))} of moves out${edge.median_gap_s === null || edge.median_gap_s === undefined ? "" : `<br>${gap(edge.median_gap_s)} between, by the median`}${number && edge.mean !== null && edge.mean !== undefined ? `<br>${plain(number)}: ${measure(edge.mean)} on average` : ""}`;
+    const words = `<b>${plain(name.get(edge.from))} → ${plain(name.get(edge.to))}</b><br>${count(edge.count)} ${isOfMoves ? "times" : unit}${said(edge)}${edge.median_gap_s === null || edge.median_gap_s === undefined ? "" : `<br>${gap(edge.median_gap_s)} between, by the median`}${number && edge.mean !== null && edge.mean !== undefined ? `<br>${plain(number)}: ${measure(edge.mean)} on average` : ""}`;
     const width = 0.8 + 7 * (edge.count / most);
     return {
       type: "scatter",
@@ -147,7 +163,7 @@ function draw(element, nodes, edges, at, number) {
     y: nodes.map((node) => at.get(node.key).y),
     customdata: nodes.map((node) => node.key),
     marker: {
-      size: nodes.map((node) => 10 + 26 * Math.sqrt(Math.max(node.into, node.out) / largest)),
+      size: nodes.map((node) => 10 + 26 * Math.sqrt(node.size / largest)),
       color: nodes.map((node) => fills.get(node.key)),
       opacity: 1,
       line: { width: 2, color: css("--surface") },
@@ -158,7 +174,7 @@ function draw(element, nodes, edges, at, number) {
     cliponaxis: false,
     hovertemplate: nodes.map(
       (node) =>
-        `<b>${plain(node.label)}</b><br>${count(Math.max(node.into, node.out))} ${node.key === "start" || node.key === "end" ? "sessions" : "visits"}<extra></extra>`,
+        `<b>${plain(node.label)}</b><br>${count(node.size)} ${isOfMoves ? (node.key === "start" || node.key === "end" ? "sessions" : "visits") : unit}<extra></extra>`,
     ),
   };
   const hidden = { showgrid: false, showline: false, showticklabels: false, ticks: "" };

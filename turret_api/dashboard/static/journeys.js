@@ -1,5 +1,5 @@
 // Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, as funnels, where
-// they meet with friction, of two segments side by side, and over the sessions of a user.
+// they meet with friction, what precedes a good or bad outcome, of two segments side by side, and over the sessions of a user.
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
@@ -7,23 +7,26 @@ import { compare } from "./compare.js";
 import { askedJourneys, freshness, isOfThemes, loadTopics, node, nothing, pageHead, tabs, withLevel } from "./data.js";
 import { h } from "./dom.js";
 import { withFilters } from "./filters.js";
-import { depthFor, flow, loadPaths, rank } from "./flow.js";
+import { depthFor, flow, loadPaths, pathsQuery, rank } from "./flow.js";
 import { count, percent, plural } from "./format.js";
 import { friction } from "./friction.js";
 import { funnel } from "./funnel.js";
 import { graph } from "./graph.js";
 import { sessionsBehind } from "./moved.js";
+import { outcomes } from "./outcomes.js";
 import { later, panel } from "./panel.js";
 import { paths } from "./paths.js";
 import { returns } from "./returns.js";
 import { movesTable, shareBar, table } from "./tables.js";
+import { inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
-const VIEWS = { flow: moves, paths, funnel, friction, compare, returns };
+const VIEWS = { flow: moves, paths, funnel, friction, outcomes, compare, returns };
 const TITLES = {
   flow: "Moves",
   paths: "Paths",
   funnel: "Funnel",
   friction: "Friction",
+  outcomes: "Outcomes",
   compare: "Compare",
   returns: "Returns",
 };
@@ -33,7 +36,7 @@ export async function journeys(given) {
   const { field, query } = context;
   const current = VIEWS[query.get("view")] ? query.get("view") : "flow";
   const topics = loadTopics(field, query),
-    found = get("/v1/journeys", { ...askedJourneys(field, query), number: query.get("number") });
+    found = get("/v1/journeys", { ...inUnit(askedJourneys(field, query), query), number: query.get("number") });
   return h(
     "div",
     {},
@@ -41,7 +44,10 @@ export async function journeys(given) {
       "Journeys",
       later(
         found.catch(() => null),
-        (all) => (all ? `${plural(all.n_sessions, "session")}, ${plural(all.n_visits, "visit")} to topics` : ""),
+        (all) =>
+          all
+            ? `${all.n_users === null ? "" : `${plural(all.n_users, "user")}, `}${plural(all.n_sessions, "session")}, ${plural(all.n_visits, "visit")} to topics`
+            : "",
         20,
       ),
       later(
@@ -49,6 +55,7 @@ export async function journeys(given) {
         (all) => (all?.themes.length ? levels(query) : null),
         30,
       ),
+      unitSwitch(query, "Moves"),
       freshness(found),
     ),
     tabs(
@@ -57,7 +64,7 @@ export async function journeys(given) {
       Object.entries(TITLES).map(([key, title]) => [
         key,
         title,
-        here({ view: key === "flow" ? null : key, move: null }),
+        here({ view: key === "flow" ? null : key, move: null, with: null }),
       ]),
     ),
     withFilters(context, VIEWS[current](context, topics, found)),
@@ -66,14 +73,16 @@ export async function journeys(given) {
 
 function moves(context, topics, found) {
   const { field, query } = context;
-  const wanted = askedJourneys(field, query),
+  const plain = askedJourneys(field, query),
+    wanted = inUnit(plain, query),
+    unit = unitOf(query),
     number = query.get("number"),
     shape = query.get("shape") === "graph" ? "graph" : "flow";
   const paths = shape === "flow" ? loadPaths(field, query, depthFor(4)) : null;
   const starts = get("/v1/journeys/starts", wanted),
     ends = get("/v1/journeys/drop-offs", wanted),
-    loops = get("/v1/journeys/loops", wanted);
-  const source = (route) => ({ table: [`/v1/journeys/${route}`, wanted] });
+    loops = get("/v1/journeys/loops", plain);
+  const source = (route, query = wanted) => ({ table: [`/v1/journeys/${route}`, query] });
   const choose = choice(
     "shape",
     [
@@ -83,7 +92,10 @@ function moves(context, topics, found) {
     shape,
     (key) => ({ shape: key === "flow" ? null : key }),
   );
+  const behind = query.get("move") ? sessionsBehind(query.get("move"), context, topics) : null,
+    isFirst = query.has("began_from"); // who comes from a change wants the sessions
   return [
+    isFirst ? behind : null,
     later(
       Promise.all([topics, found, paths]),
       ([all, { edges, nodes }, answer]) => {
@@ -96,15 +108,24 @@ function moves(context, topics, found) {
           );
         const opened = query.getAll("more").map(Number);
         const shown =
-          shape === "flow" ? flow(answer, all, { limit: 9, opened }) : graph({ edges, nodes }, all, { number });
+          shape === "flow"
+            ? flow(answer, all, { limit: 9, opened, unit })
+            : graph(counted({ edges, nodes }, unit), all, { number, unit });
         const words =
           shape === "flow"
-            ? "Every session from its start, visit by visit; a column holds them all until they end. Click a move to read the sessions behind it, “Other topics” to see more of them."
+            ? `${unit === "users" ? "Every user's first session" : "Every session"} from its start, visit by visit; a column holds them all until they end. Click a move to read the sessions behind it, “Other topics” to see more of them.`
             : "From left to right: topics that sessions come to early, and late. Click a move to read the sessions behind it.";
         return panel(
           "Where sessions go",
           "",
-          { id: "journeys", note: choose, exports: { picture: true } },
+          {
+            id: "journeys",
+            note: choose,
+            exports: {
+              picture: true,
+              query: paths ? pathsQuery(field, query, depthFor(4)) : ["/v1/journeys", { ...wanted, number }],
+            },
+          },
           shown,
           h("p", { class: "fine" }, words),
           shape === "flow" ? others(shown.folded, query.getAll("more")) : null,
@@ -112,23 +133,23 @@ function moves(context, topics, found) {
       },
       520,
     ),
-    query.get("move") ? sessionsBehind(query.get("move"), context, topics) : null,
+    isFirst ? null : behind,
     panel(
       "Sessions start with",
       "half",
       { id: "starts", exports: source("starts") },
-      later(starts, ({ data }) => endsTable(data, field, "Sessions start with"), 260),
+      later(starts, ({ data }) => endsTable(data, field, "Sessions start with", unit), 260),
     ),
     panel(
       "Sessions end after",
       "half",
       { id: "drop-offs", exports: source("drop-offs") },
-      later(ends, ({ data }) => endsTable(data, field, "Sessions end after"), 260),
+      later(ends, ({ data }) => endsTable(data, field, "Sessions end after", unit), 260),
     ),
     panel(
       "Back and forth",
       "",
-      { id: "loops", note: "From one topic to another and back again", exports: source("loops") },
+      { id: "loops", note: "From one topic to another and back again", exports: source("loops", plain) },
       later(loops, ({ data }) => loopsTable(data, field), 120),
     ),
     later(
@@ -143,13 +164,22 @@ function moves(context, topics, found) {
                 note: [`${plural(edges.length + rest.edges, "kind")} of moves `, numberChoice(context.fields, number)],
                 exports: { table: ["/v1/journeys", { ...wanted, number, limit: 100_000 }] },
               },
-              movesTable(rank(edges), all.name, field, { limit: 25, full: true, sort: "sort", number }),
+              movesTable(rank(edges, unit), all.name, field, { limit: 25, full: true, sort: "sort", number, unit }),
             )
           : null,
       520,
     ),
   ];
 }
+
+// The graph with what the unit counts in place of moves.
+const counted = ({ edges, nodes }, unit) =>
+  unit === "messages"
+    ? { edges, nodes }
+    : {
+        edges: edges.map((edge) => ({ ...edge, count: edge[unit] })),
+        nodes: nodes.map((node) => ({ ...node, count: node[unit] })),
+      };
 
 // What a click on "Other topics" does, for those who do not click in pictures; and the way back.
 function others(folded, opened) {
@@ -217,12 +247,13 @@ function numberChoice(fields, current) {
 }
 
 // Where sessions start, or after which topic they end: each session once.
-function endsTable(rows, field, label) {
+function endsTable(rows, field, label, unit) {
+  const of = unit === "users" ? "users" : "sessions";
   if (!rows.length) return h("p", { class: "empty" }, "No sessions for these filters.");
   return table(
     [
       { title: "Topic", cell: (row) => node(row.topic_id, row.label, field) },
-      { title: "Sessions", cls: "number count", cell: (row) => count(row.sessions) },
+      { title: titleOf(of), cls: "number count", cell: (row) => count(row[of]) },
       { title: "Share", cell: (row) => shareBar(row.share) },
       rows[0].rate !== undefined && {
         title: "Of visits",

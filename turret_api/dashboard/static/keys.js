@@ -38,7 +38,10 @@ export function keys({ again }) {
         id: "keys",
         exports: {
           rows: async () =>
-            rowsOf((await get("/v1/keys")).data, "key_id", "scope", "hint", "created_at", "expires_at", "revoked_at"),
+            rowsOf(
+              (await get("/v1/keys")).data,
+              ...["key_id", "name", "scope", "hint", "created_at", "last_used_at", "expires_at", "revoked_at"],
+            ),
         },
       },
       list,
@@ -62,11 +65,16 @@ function form(made, problem) {
       [365, "in a year"],
     ].map(([value, label]) => h("option", { value }, label)),
   );
+  const name = h("input", { type: "text", name: "name", maxlength: 100, placeholder: "Ada’s notebook" });
   const submit = async (event) => {
     event.preventDefault();
     problem.textContent = "";
     try {
-      const found = await post("/v1/keys", { scope: scope.value, days: days.value ? Number(days.value) : null });
+      const found = await post("/v1/keys", {
+        scope: scope.value,
+        days: days.value ? Number(days.value) : null,
+        name: name.value.trim() || null,
+      });
       made.replaceChildren(
         h("p", {}, h("strong", {}, `Your new ${found.scope} key. `), "Keep it now; it is never shown again."),
         h(
@@ -86,6 +94,7 @@ function form(made, problem) {
     { class: "controls", onsubmit: submit },
     h("label", { class: "pick" }, "It may", scope),
     h("label", { class: "pick" }, "It expires", days),
+    h("label", { class: "pick" }, "Its name", name),
     h("button", { class: "primary", type: "submit" }, "Make a key"),
   );
 }
@@ -99,7 +108,10 @@ function keysTable(data, problem, again) {
         : "valid";
   return table(
     [
-      { title: "Key", cell: (key) => h("code", {}, `${key.hint}…`) },
+      {
+        title: "Key",
+        cell: (key) => [key.name ? [h("strong", {}, key.name), " "] : null, h("code", {}, `${key.hint}…`)],
+      },
       {
         title: "May",
         cell: (key) => [
@@ -108,6 +120,17 @@ function keysTable(data, problem, again) {
         ],
       },
       { title: "Made", cls: "muted", cell: (key) => moment(key.created_at) },
+      {
+        title: "Last used",
+        hint: "To about a minute",
+        cls: "muted",
+        cell: (key) =>
+          key.is_current
+            ? "now"
+            : key.last_used_at
+              ? h("span", { title: moment(key.last_used_at) }, ago(key.last_used_at))
+              : "never",
+      },
       { title: "Expires", cls: "muted", cell: (key) => (key.expires_at ? moment(key.expires_at) : "never") },
       { title: "State", cell: (key) => h("span", { class: state(key) === "valid" ? "" : "muted" }, state(key)) },
       {
@@ -129,7 +152,7 @@ function revoke(key, problem, again) {
     {
       class: "button",
       type: "button",
-      "aria-label": `Revoke ${key.hint}`,
+      "aria-label": `Revoke ${key.name ?? key.hint}`,
       onclick: async () => {
         if (button.textContent === "Revoke") {
           button.textContent = key.is_current ? "Revoke and sign out?" : "Really revoke?";

@@ -1,27 +1,35 @@
-// The first page: how much, about what, what is new, from where to where, how fresh, and how much of the plan is used.
+// The first page: how much, what changed, about what, from where to where, how fresh, and how much of the plan is used.
 
 import { get, list } from "./api.js";
-import { link } from "./address.js";
+import { isFilter, link } from "./address.js";
+import { changesPanel } from "./changes.js";
 import { picture, volume } from "./charts.js";
-import { asked, askedJourneys, fieldChooser, freshness, loadTopics, pageHead, topicLink, withLevel } from "./data.js";
+import { chips } from "./filters.js";
+import { asked, askedJourneys, fieldChooser, freshness, loadTopics, pageHead, withLevel } from "./data.js";
 import { h, meter } from "./dom.js";
-import { flow, loadPaths, rank, depthFor } from "./flow.js";
+import { flow, loadPaths, pathsQuery, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { topicMap } from "./map.js";
+import { annotated, annotations } from "./notes.js";
 import { later, panel, rowsOf, skeleton } from "./panel.js";
-import { change, movesTable, topicsTable } from "./tables.js";
+import { queryButton } from "./query.js";
+import { movesTable, topicsTable } from "./tables.js";
+import { inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
-export function overview({ texts, field, query }) {
-  const wanted = asked(field, query);
+export function overview({ texts, field, query, again }) {
+  const wanted = inUnit(asked(field, query), query),
+    unit = unitOf(query),
+    set = [...query].filter(([key]) => isFilter(key));
   // What needs no themes does not wait for them.
   const counts = list("/v1/topics", wanted),
     topics = loadTopics(field, query),
     usage = get("/v1/usage"),
-    project = get("/v1/project");
+    project = get("/v1/project"),
+    totals = ["/v1/topics", wanted, ["totals"]];
   const leveled = withLevel(field, query),
-    graph = leveled.then((known) => get("/v1/journeys", askedJourneys(field, known))),
+    graph = leveled.then((known) => get("/v1/journeys", inUnit(askedJourneys(field, known), known))),
     paths = leveled.then((known) => loadPaths(field, known, depthFor(3)));
-  const all = [topics, graph, paths];
+  const all = [topics, graph, paths, leveled];
   return h(
     "div",
     {},
@@ -32,16 +40,18 @@ export function overview({ texts, field, query }) {
         (found) => period(found),
         20,
       ),
+      unitSwitch(query),
       fieldChooser(texts, field),
       freshness(counts),
     ),
+    chips(set, field),
     h(
       "div",
       { class: "grid" },
       h(
         "dl",
         { class: "tiles" },
-        tile("n-messages", "Messages", counts, ({ n_messages, n_moves, messages_per_day: days }) => [
+        tile("n-messages", "Messages", totals, counts, ({ n_messages, n_moves, messages_per_day: days }) => [
           count(n_messages),
           n_moves
             ? `without ${count(n_moves)} moves`
@@ -49,45 +59,57 @@ export function overview({ texts, field, query }) {
               ? `${count(days.at(-1).count)} on ${day(days.at(-1).date)}`
               : null,
         ]),
-        tile("n-sessions", "Sessions", Promise.all([counts, graph]), ([{ n_messages }, { n_sessions }]) => [
-          count(n_sessions),
-          n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null,
+        tile(
+          "n-sessions",
+          "Sessions",
+          ["/v1/journeys", wanted, ["totals"]],
+          Promise.all([counts, graph]),
+          ([{ n_messages }, { n_sessions }]) => [
+            count(n_sessions),
+            n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null,
+          ],
+        ),
+        tile("n-users", "Users", totals, counts, ({ n_users, n_sessions }) => [
+          count(n_users),
+          n_users ? `${(n_sessions / n_users).toFixed(1)} sessions each` : null,
         ]),
-        tile("n-topics", "Topics", topics, (found) => [
+        tile("n-topics", "Topics", ["/v1/topics", wanted, ["data"]], topics, (found) => [
           count(found.topics.length),
           found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null,
         ]),
-        tile("assigned", "With a topic", counts, ({ n_messages, n_unassigned }) => [
-          percent(n_messages ? 1 - n_unassigned / n_messages : null),
-          `${count(n_unassigned)} without`,
-        ]),
+        tile("assigned", "With a topic", totals, counts, (found) => {
+          const n = found[`n_${unit}`];
+          return [percent(n ? found.n_with_topic / n : null), `${count(n - found.n_with_topic)} without`];
+        }),
         planTile(usage),
       ),
+      changesPanel(field, query),
       panel(
-        "Messages a day",
-        "two-thirds",
+        `${titleOf(unit)} a day`,
+        "",
         {
           id: "volume",
-          exports: { rows: async () => rowsOf((await counts).messages_per_day, "date", "count"), picture: true },
+          exports: {
+            rows: async () => rowsOf((await counts).per_day, "date", "count"),
+            picture: true,
+            query: ["/v1/topics", wanted, ["per_day"]],
+          },
         },
         later(
-          counts,
-          ({ messages_per_day: days }) =>
+          Promise.all([counts, annotations()]),
+          ([{ per_day: days }, marks]) =>
             days.length
-              ? picture(
-                  `Messages a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
-                  "short",
-                  volume(days),
-                )
+              ? [
+                  picture(
+                    `${titleOf(unit)} a day, ${days.length} days, from ${count(Math.min(...days.map((each) => each.count)))} to ${count(Math.max(...days.map((each) => each.count)))}`,
+                    "short",
+                    volume(days, unit, marks),
+                  ),
+                  annotated(marks, days, again),
+                ]
               : h("p", { class: "empty" }, "No messages in this time."),
           132,
         ),
-      ),
-      panel(
-        "What changes",
-        "third",
-        { id: "trends", note: "Last 7 days", exports: { rows: async () => trendRows(await topics) } },
-        later(topics, (found) => trends(found, field), 132),
       ),
       later(
         topics,
@@ -107,7 +129,11 @@ export function overview({ texts, field, query }) {
                 panel(
                   "Topic map",
                   "narrow",
-                  { id: "map", note: "Near means alike", exports: { picture: true } },
+                  {
+                    id: "map",
+                    note: "Near means alike",
+                    exports: { picture: true, query: ["/v1/topics", wanted, ["data"]] },
+                  },
                   topicMap(found, null, field, { moves: false }),
                 ),
               ]
@@ -125,7 +151,7 @@ export function overview({ texts, field, query }) {
       ),
       later(
         Promise.all(all),
-        ([found, { edges }, answer]) =>
+        ([found, { edges }, answer, known]) =>
           edges.length
             ? [
                 panel(
@@ -134,18 +160,22 @@ export function overview({ texts, field, query }) {
                   {
                     id: "journeys",
                     note: h("a", { href: link("/journeys") }, "Explore journeys"),
-                    exports: { picture: true },
+                    exports: { picture: true, query: pathsQuery(field, known, depthFor(3)) },
                   },
-                  flow(answer, found),
+                  flow(answer, found, { unit }),
                 ),
                 panel(
                   "Most common moves",
                   "third",
                   { id: "moves", exports: { table: ["/v1/journeys", { ...wanted, limit: 100_000 }] } },
                   movesTable(
-                    rank(edges.filter((edge) => edge.from !== "start" && edge.to !== "end")).slice(0, 10),
+                    rank(
+                      edges.filter((edge) => edge.from !== "start" && edge.to !== "end"),
+                      unit,
+                    ).slice(0, 10),
                     found.name,
                     field,
+                    { unit },
                   ),
                 ),
               ]
@@ -178,7 +208,7 @@ export function opening() {
       h(
         "dl",
         { class: "tiles" },
-        ["Messages", "Sessions", "Topics", "With a topic"].map(waiting),
+        ["Messages", "Sessions", "Users", "Topics", "With a topic"].map(waiting),
         planTile(get("/v1/usage")),
       ),
       grey(190),
@@ -188,7 +218,7 @@ export function opening() {
   );
 }
 
-const planTile = (usage) => tile("usage", "Plan", usage, plan);
+const planTile = (usage) => tile("usage", "Plan", null, usage, plan);
 
 const freshPanel = (project) =>
   panel(
@@ -207,12 +237,13 @@ const period = (found) =>
     ? `${day(found.messages_per_day[0].date)} – ${day(found.messages_per_day.at(-1).date)}`
     : "";
 
-function tile(id, title, answer, make) {
+// query: of `showQuery`; null: the number comes from no table of the lake.
+function tile(id, title, query, answer, make) {
   const part = (i, height) => later(answer.then(make), (parts) => parts.slice(i, i ? 3 : 1).reverse(), height);
   return h(
     "div",
     { class: "tile", id },
-    h("dt", {}, title),
+    h("dt", {}, title, query && queryButton(title, ...query)),
     h("dd", {}, part(0, 30)),
     h("dd", { class: "fine" }, part(1, 14)),
   );
@@ -226,69 +257,6 @@ function plan({ plan: name, limit, used }) {
     limit === null ? null : meter(share, share > 0.95 ? "bad" : share > 0.8 ? "warn" : ""),
   ];
 }
-
-const SHOWN = 4;
-const MARKS = { new: "New", growing: "Growing", fading: "Fading" };
-
-// The topics whose share of the sessions has changed beyond chance, those that changed most first.
-function trends(found, field) {
-  const of = (mark) =>
-    found.topics
-      .filter((topic) => topic.trend.mark === mark)
-      .sort((a, b) => Math.abs(b.trend.change ?? 0) - Math.abs(a.trend.change ?? 0));
-  const groups = Object.entries(MARKS)
-    .map(([mark, title]) => [mark, title, of(mark)])
-    .filter(([, , topics]) => topics.length);
-  if (!groups.length) {
-    return h(
-      "p",
-      { class: "empty" },
-      found.topics.some((topic) => topic.trend.mark === "steady")
-        ? "All topics are steady: none is new, grows or fades beyond chance."
-        : "Too few days or sessions yet to tell what grows or fades.",
-    );
-  }
-  return h(
-    "div",
-    { class: "trend-groups" },
-    groups.map(([mark, title, topics]) =>
-      h(
-        "div",
-        {},
-        h("h3", {}, title),
-        h(
-          "ul",
-          {},
-          topics
-            .slice(0, SHOWN)
-            .map((topic) =>
-              h(
-                "li",
-                { "data-topic": topic.topic_id },
-                h("a", { class: "plain", href: topicLink(topic.topic_id, field) }, topic.label),
-                mark === "new"
-                  ? h("span", { class: "fine" }, `since ${day(topic.first_seen)}`)
-                  : change(topic.trend.change),
-              ),
-            ),
-        ),
-        topics.length > SHOWN ? h("p", { class: "fine" }, `and ${plural(topics.length - SHOWN, "more topic")}`) : null,
-      ),
-    ),
-  );
-}
-
-const trendRows = ({ topics }) => [
-  ["topic_id", "label", "mark", "change", "q_value", "first_seen"],
-  ...topics.map(({ topic_id, label, trend, first_seen }) => [
-    topic_id,
-    label,
-    trend.mark,
-    trend.change,
-    trend.q_value,
-    first_seen,
-  ]),
-];
 
 function freshnessOf(tables) {
   if (!tables.length) return h("p", { class: "empty" }, "No table was built yet.");

@@ -3,11 +3,13 @@
 import { ApiError, file } from "./api.js";
 import { drawPictures, imageOf } from "./charts.js";
 import { h } from "./dom.js";
+import { showQuery } from "./query.js";
 
 let waiting = new Set();
 
 // exports: { table: [path, query] of the API, or rows: a function (or a promise of what it gives) of rows, the first of them
-// the head; picture: true where the panel has one }, for the menu; `id` names the files too.
+// the head; picture: true where the panel has one; query: [path, query, parts] where the numbers are not those of `table`,
+// for the query behind them (see `showQuery`) }, for the menu; `id` names the files too.
 export function panel(title, size, { note = null, id = null, exports = null } = {}, ...children) {
   const heading = h("h2", id ? { id: `${id}-title` } : {}, title);
   return h(
@@ -71,7 +73,7 @@ export function failedPart(error) {
   );
 }
 
-function exportMenu(title, id, { table, picture, rows }) {
+function exportMenu(title, id, { table, picture, rows, query = table }) {
   const items = [];
   const name = `turret-${id}`;
   const item = (label, make) =>
@@ -106,6 +108,7 @@ function exportMenu(title, id, { table, picture, rows }) {
       });
     }
   }
+  if (query) item("Show the query", () => showQuery(title, ...query));
   return h(
     "details",
     { class: "menu" },

@@ -2,11 +2,13 @@
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
+import { cohortLink } from "./cohorts.js";
 import { askedJourneys, isOfThemes, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, percent, plural } from "./format.js";
 import { later, panel } from "./panel.js";
 import { shareBar, table } from "./tables.js";
+import { inUnit, titleOf, unitOf } from "./units.js";
 
 const LONGEST = 6;
 
@@ -14,13 +16,13 @@ export function paths({ field, query }, topics) {
   const direction = query.get("direction") === "to" ? "to" : "from";
   const topic_id = query.get("topic_id") ?? (direction === "to" ? "end" : "start");
   const depth = Math.min(LONGEST, Math.max(1, Number(query.get("depth")) || 3));
-  const wanted = { ...askedJourneys(field, query), topic_id, direction, depth };
+  const wanted = { ...inUnit(askedJourneys(field, query), query), topic_id, direction, depth };
   return panel(
     "Paths",
     "",
     { id: "paths", exports: { table: ["/v1/journeys/paths", { ...wanted, limit: 1000 }] } },
     later(topics, (all) => controls(all.ofLevel(isOfThemes(query)), { topic_id, direction, depth }), 40),
-    later(get("/v1/journeys/paths", { ...wanted, limit: 50 }), (answer) => list(answer, field), 400),
+    later(get("/v1/journeys/paths", { ...wanted, limit: 50 }), (answer) => list(answer, field, unitOf(query)), 400),
   );
 }
 
@@ -64,7 +66,7 @@ function controls(all, { topic_id, direction, depth }) {
   );
 }
 
-function list({ data, n_paths, rest }, field) {
+function list({ data, n_paths, rest }, field, unit) {
   if (!data.length) return h("p", { class: "empty" }, "No session has such a path.");
   const largest = Math.max(...data.map((path) => path.share));
   return [
@@ -83,9 +85,20 @@ function list({ data, n_paths, rest }, field) {
               ]),
             ),
         },
-        { title: "Times", cls: "number count", cell: (path) => count(path.count) },
-        { title: "Sessions", cls: "number", cell: (path) => count(path.sessions) },
+        {
+          title: titleOf(unit, "Times"),
+          hint: unit === "messages" ? null : "Each counts once, by its first such path",
+          cls: "number count",
+          cell: (path) => count(path.count),
+        },
+        unit === "messages" && { title: "Sessions", cls: "number", cell: (path) => count(path.sessions) },
         { title: "Share", cell: (path) => shareBar(path.share, largest) },
+        {
+          title: "Cohort",
+          unseen: true,
+          cls: "number",
+          cell: ({ topics }) => cohortLink(topics, { words: "Its users" }),
+        },
       ],
       data,
       { label: "Paths", cls: "fold" },

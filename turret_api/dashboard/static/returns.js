@@ -6,11 +6,14 @@ import { askedJourneys, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, gap, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { retention } from "./retention.js";
 import { shareBar, table } from "./tables.js";
 
-export function returns({ field, query }, topics) {
+export function returns(context, topics) {
+  const { field, query } = context;
   const wanted = askedJourneys(field, query),
-    answer = get("/v1/journeys/returns", wanted);
+    path = "/v1/journeys/returns",
+    answer = get(path, wanted);
   const none = h("p", { class: "empty" }, "No user has come back yet for these filters.");
   const times = (value) => (value === null ? "–" : `${value.toFixed(value < 10 ? 1 : 0)}×`);
   return [
@@ -19,7 +22,11 @@ export function returns({ field, query }, topics) {
       "",
       {
         id: "returns",
-        exports: { rows: async () => rowsOf((await answer).intervals, "from_s", "below_s", "count"), picture: true },
+        exports: {
+          rows: async () => rowsOf((await answer).intervals, "from_s", "below_s", "count"),
+          picture: true,
+          query: [path, wanted, ["intervals", "interval_quantiles_s", "totals"]],
+        },
       },
       later(
         answer,
@@ -44,12 +51,14 @@ export function returns({ field, query }, topics) {
         200,
       ),
     ),
+    retention(context, topics),
     panel(
       "What they come back for",
       "half",
       {
         id: "return-topics",
         exports: {
+          query: [path, wanted, ["topics"]],
           rows: async () => rowsOf((await answer).topics, "topic_id", "label", "sessions", "returns", "share", "lift"),
         },
       },
@@ -79,7 +88,7 @@ export function returns({ field, query }, topics) {
       {
         id: "return-pairs",
         note: "A session's topic is that of most of its messages",
-        exports: { table: ["/v1/journeys/returns", { ...wanted, limit: 1000 }] },
+        exports: { table: [path, { ...wanted, limit: 1000 }], query: [path, wanted, ["data"]] },
       },
       later(Promise.all([answer, topics]), ([{ data }, { name }]) =>
         data.length

@@ -2,11 +2,13 @@
 
 import { ApiError, get } from "./api.js";
 import { link } from "./address.js";
+import { answerMarks } from "./answer.js";
 import { SIGNS, isMove, kindMark, node, pageHead } from "./data.js";
 import { exampleButton } from "./definition.js";
 import { h, said as saidBy } from "./dom.js";
 import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
+import { soundMark } from "./sentiment.js";
 
 export async function session({ field, id }) {
   const [path, asked] = ["/v1/sessions", { session_id: id, field }];
@@ -97,6 +99,7 @@ function lines(message, before, field) {
         : moment(message.timestamp),
       " · ",
       kindMark(message),
+      message.sentiment === "neutral" ? null : [" ", soundMark(message)],
       isMove(message.kind) ? null : [" ", node(message.topic_id ?? "unassigned", message.topic_label, field)],
     ),
     h("div", { class: "text" }, saidBy(message)),
@@ -110,7 +113,7 @@ function lines(message, before, field) {
     exampleButton(message.text, field),
   );
   if (!message.answer) return [said];
-  const answer = h("li", { class: "answered" }, h("p", { class: "fine" }, "Answer"));
+  const answer = h("li", { class: "answered" }, h("p", { class: "fine" }, "Answer", answerMarks(message)));
   answer.append(h("div", { class: "text" }, message.answer));
   return [said, answer];
 }

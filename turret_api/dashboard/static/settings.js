@@ -8,6 +8,7 @@ import { h, meter } from "./dom.js";
 import { fieldsTable, typeMark } from "./fields.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { keys } from "./keys.js";
+import { isAdmin, markOf } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
@@ -15,7 +16,6 @@ import { table } from "./tables.js";
 const TRIAL_MS = 14 * 86_400_000; // from the project's creation
 const TYPES = ["text", "enum", "number"];
 const about = document.body.dataset;
-const isAdmin = about.scope === "admin";
 const SECTIONS = {
   metadata: ["Metadata", metadata],
   keys: ["Keys", keys],
@@ -50,7 +50,7 @@ function metadata({ fields, again }) {
     "",
     {
       id: "metadata",
-      note: "A type that you set counts from the next build on",
+      note: "A type that you set counts from the next build on, an outcome of sessions at once",
       exports: { table: ["/v1/fields", { limit: 1000 }] },
     },
     problem,
@@ -62,6 +62,7 @@ function metadata({ fields, again }) {
               left_out ? leftOut(left_out) : null,
               listed(data, {
                 edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type),
+                mark: (field) => markOf(field, problem, again),
                 history,
               }),
             ]
@@ -205,7 +206,11 @@ function usage() {
       "",
       {
         id: "received",
-        exports: { rows: async () => rowsOf((await events).received_per_day, "date", "count"), picture: true },
+        exports: {
+          rows: async () => rowsOf((await events).received_per_day, "date", "count"),
+          picture: true,
+          query: ["/v1/events", {}, ["received_per_day"]],
+        },
         note: later(
           events.catch(() => null),
           (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""),

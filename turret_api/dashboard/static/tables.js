@@ -5,6 +5,9 @@ import { colourName } from "./charts.js";
 import { node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, measure, percent } from "./format.js";
+import { moodColumn } from "./sentiment.js";
+import { sumColumn } from "./sums.js";
+import { NOT_ONE, sizeOf, titleOf } from "./units.js";
 
 // columns: { title, hint, cls, value (to sort by), cell }, both from a row. sort: the key in the address that holds which
 // column sorts, "-" before it the other way round: numbers fall at first, words (`words`) rise. Without it rows stay as they
@@ -121,9 +124,11 @@ export const words = (all, n) =>
     (all ?? []).slice(0, n).map((word) => h("span", { class: "word" }, word)),
   );
 
-export function topicsTable(found, field, { limit = Infinity, sort = null } = {}) {
+// number: the field that the topics were added up by.
+export function topicsTable(found, field, { limit = Infinity, sort = null, number = null } = {}) {
   const largest = Math.max(0.0001, ...found.topics.map((topic) => topic.share));
-  const full = sort !== null;
+  const full = sort !== null,
+    unit = found.unit ?? "messages";
   return table(
     [
       {
@@ -135,24 +140,38 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
             "span",
             { class: "topic-name" },
             h("i", { class: "dot", style: { background: colourName(found.place(topic)) } }),
-            h("a", { href: topicLink(topic.topic_id, field) }, topic.label),
+            h("a", { href: topicLink(topic.topic_id, field, number) }, topic.label),
             trendMark(topic),
             definedMark(topic),
           ),
       },
-      { title: "Messages", cls: "number size", value: (topic) => topic.size, cell: (topic) => count(topic.size) },
-      { title: "Share", cls: "whole", cell: (topic) => shareBar(topic.share, largest) },
-      full && {
-        title: "Days",
-        cell: (topic) => spark(dayCounts(topic), `Messages a day: ${dayCounts(topic).join(", ")}`),
+      {
+        title: titleOf(unit),
+        cls: "number size",
+        value: (topic) => sizeOf(topic, unit),
+        cell: (topic) => count(sizeOf(topic, unit)),
       },
       {
+        title: "Share",
+        hint: unit === "messages" ? null : NOT_ONE,
+        cls: "whole",
+        cell: (topic) => shareBar(topic.share, largest),
+      },
+      sumColumn(number),
+      // The sums take the place of the days, or the table would be too wide.
+      full &&
+        !number && {
+          title: "Days",
+          cell: (topic) => spark(dayCounts(topic), `${titleOf(unit)} a day: ${dayCounts(topic).join(", ")}`),
+        },
+      {
         title: "7 days",
-        hint: "Last 7 days against the 7 days before",
+        hint: "Share of sessions in the last 7 whole days against the 7 before; –: none before, or these days are not all whole",
         cls: "number",
         value: (topic) => topic.change,
         cell: (topic) => change(topic.change, isMarked(topic)),
       },
+      full && moodColumn(),
       {
         title: full ? "What people write" : "Keywords",
         cls: "whole",
@@ -172,7 +191,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null } = {}
         class: "link",
         "data-topic": topic.topic_id,
         onclick: (event) => {
-          if (!event.target.closest("a")) go(topicLink(topic.topic_id, field));
+          if (!event.target.closest("a")) go(topicLink(topic.topic_id, field, number));
         },
       }),
     },
@@ -211,7 +230,13 @@ export function change(value, sure = true) {
 
 // Moves from topic to topic; each opens the sessions behind it where `open` says how.
 // `number`: the field whose numbers the edges carry.
-export function movesTable(edges, name, field, { limit = 20, full = false, sort = null, number = null } = {}) {
+export function movesTable(
+  edges,
+  name,
+  field,
+  { limit = 20, full = false, sort = null, number = null, unit = "messages" } = {},
+) {
+  const ofMoves = unit === "messages";
   return table(
     [
       {
@@ -228,19 +253,26 @@ export function movesTable(edges, name, field, { limit = 20, full = false, sort 
             node(edge.to, name(edge.to), field),
           ),
       },
-      { title: "Times", cls: "number count", value: (edge) => edge.count, cell: (edge) => count(edge.count) },
       {
-        title: "Of moves out",
-        hint: "Share of the moves out of the first topic",
+        title: ofMoves ? "Times" : titleOf(unit),
+        cls: "number count",
+        value: (edge) => (ofMoves ? edge.count : edge[unit]),
+        cell: (edge) => count(ofMoves ? edge.count : edge[unit]),
+      },
+      {
+        title: ofMoves ? "Of moves out" : `Of ${unit} there`,
+        hint: ofMoves
+          ? "Share of the moves out of the first topic"
+          : `Share of the ${unit} that visit the first topic; shares do not add up to 100%`,
         cls: "number",
-        value: (edge) => edge.probability,
-        cell: (edge) => percent(edge.probability),
+        value: (edge) => edge.share,
+        cell: (edge) => percent(edge.share),
       },
       full && {
-        title: "Sessions",
+        title: ofMoves ? "Sessions" : "Times",
         cls: "number",
-        value: (edge) => edge.sessions,
-        cell: (edge) => count(edge.sessions),
+        value: (edge) => (ofMoves ? edge.sessions : edge.count),
+        cell: (edge) => count(ofMoves ? edge.sessions : edge.count),
       },
       full && {
         title: "Gap",

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { go, here, note } from "./address.js";
+import { withAnswer } from "./answer.js";
 import { colourName } from "./charts.js";
 import { asked, freshness, loadTopics, node, nothing, pageHead, sessionLink, withKind } from "./data.js";
 import { definitionPanel, exampleButton } from "./definition.js";
@@ -11,16 +12,19 @@ import { fits } from "./fits.js";
 import { count, moment, percent, plural } from "./format.js";
 import { topicMap } from "./map.js";
 import { later, panel } from "./panel.js";
+import { sumChoice, sumRest } from "./sums.js";
 import { table, topicsTable } from "./tables.js";
 import { decisions } from "./topic_edits.js";
+import { inUnit, unitSwitch } from "./units.js";
 
 const MOST_POINTS = 100_000,
   FEW_THEMES = 8;
 
 export function topics(context) {
   const { field, query, again } = context;
-  const found = loadTopics(field, query);
-  const source = (level) => ["/v1/topics", { ...asked(field, query), level, limit: 1000 }];
+  const number = query.get("number"),
+    found = loadTopics(field, query, number);
+  const source = (level) => ["/v1/topics", inUnit({ ...asked(field, query), level, number, limit: 1000 }, query)];
   const q = query.get("q") ?? "",
     texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
   texts.catch(() => null);
@@ -37,6 +41,7 @@ export function topics(context) {
             : "",
         20,
       ),
+      unitSwitch(query),
       freshness(found),
     ),
     withFilters(
@@ -58,7 +63,7 @@ export function topics(context) {
         found,
         (all) =>
           all.topics.length
-            ? both(all, texts, field, query, source)
+            ? both(all, texts, context, source)
             : panel(
                 "Topics",
                 "",
@@ -78,11 +83,11 @@ export function topics(context) {
 }
 
 // The map and the list; a theme chosen in the map's legend stands out in the one and narrows the other.
-function both(all, texts, field, query, source) {
+function both(all, texts, { fields, field, query }, source) {
   const state = {
     theme: all.themes.some((theme) => theme.topic_id === query.get("theme")) ? query.get("theme") : null,
   };
-  const list = listPanel(all, field, query, source, state);
+  const list = listPanel(all, fields, field, query, source, state);
   const map = mapPanel(all, texts, field, query, state, (theme) => {
     state.theme = theme;
     note({ theme });
@@ -134,7 +139,7 @@ function hits(data, name, field) {
   if (!data.length) return h("p", { class: "empty" }, "No message is like it.");
   return table(
     [
-      { title: "Message", cls: "whole text", cell: (message) => withKind(said(message), message) },
+      { title: "Message", cls: "whole text", cell: (message) => withAnswer(withKind(said(message), message), message) },
       {
         title: "Topic",
         cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label ?? name(message.topic_id), field),
@@ -169,6 +174,7 @@ function hits(data, name, field) {
 function mapPanel(all, texts, field, query, state, choose) {
   const seen = query.get("map")?.split(",").map(Number);
   const map = topicMap(all, texts, field, { seen: seen?.length === 4 && seen.every(Number.isFinite) ? seen : null });
+  const source = ["/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS }];
   const rows = async () => {
     const columns = await texts;
     return [
@@ -180,7 +186,11 @@ function mapPanel(all, texts, field, query, state, choose) {
     panel: panel(
       "Map",
       "",
-      { id: "map", note: "Drag to move, scroll to zoom, click to open", exports: { picture: true, rows } },
+      {
+        id: "map",
+        note: "Drag to move, scroll to zoom, click to open",
+        exports: { picture: true, rows, query: source },
+      },
       map,
       legend(all, state, choose),
     ),
@@ -237,7 +247,7 @@ function legend(all, state, choose) {
   ];
 }
 
-function listPanel(all, field, query, source, state) {
+function listPanel(all, fields, field, query, source, state) {
   const place = h("div", {}),
     choice = h("div", { class: "segments" });
   const input = h("input", {
@@ -266,7 +276,7 @@ function listPanel(all, field, query, source, state) {
     );
     place.replaceChildren(
       matching.length
-        ? topicsTable({ ...all, topics: matching }, field, { sort: "sort" })
+        ? topicsTable({ ...all, topics: matching }, field, { sort: "sort", number: query.get("number") })
         : h("p", { class: "empty" }, "No topic has these words."),
     );
   };
@@ -295,6 +305,10 @@ function listPanel(all, field, query, source, state) {
       ),
     );
   fill();
-  const tools = [choice, input];
-  return { panel: panel("All topics", "", { id: "topics", note: tools, exports: { table: source(0) } }, place), fill };
+  const tools = [choice, sumChoice(fields, query.get("number")), input];
+  const sums = sumRest(all.number);
+  return {
+    panel: panel("All topics", "", { id: "topics", note: tools, exports: { table: source(0) } }, place, sums),
+    fill,
+  };
 }

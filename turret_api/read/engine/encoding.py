@@ -1,4 +1,4 @@
-"""An answer in bytes: JSON, or its list as CSV that no spreadsheet runs, or as Parquet.
+"""An answer in bytes: JSON, its list as CSV that no spreadsheet runs or as Parquet, or the SQL that counts it.
 
 It is packed where it is made, in the process that works on questions: in the server that, and to take in what is not
 packed, would keep events waiting.
@@ -18,9 +18,13 @@ from typing import Any, Literal
 import orjson
 import polars as pl
 
+from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Question
+from turret_api.read.sql.script import script
 
-Format = Literal["json", "csv", "parquet"]
+Format = Literal["json", "csv", "parquet", "sql", "text", "markdown"]
+WORDS = ("text", "markdown")
+"""Formats of answers that can be said in words."""
 PACKED_FROM, PACKING = 2_000, 5
 """Bytes from which an answer is packed, and how hard: a graph shrinks to a tenth in 10 ms."""
 CSV_TIME = "%Y-%m-%dT%H:%M:%S%.6fZ"
@@ -70,9 +74,19 @@ class Encoded:
         return None if self.made is None else self.made.plain
 
 
+def made(question: Question, snapshot: Snapshot, form: str) -> Content:
+    """Return the answer to `question` in `form`, or (`sql`) the statements that count it."""
+    if form == "sql":
+        return _packed(script(snapshot, question.queries(snapshot)).encode())
+    return encode(question.answer(snapshot), question, form)
+
+
 def encode(answer: Any, question: Question, form: str) -> Content:
     """Return what `question` is answered with as bytes in `form`."""
-    plain, following = _plain(answer, question, form)
+    return _packed(*_plain(answer, question, form))
+
+
+def _packed(plain: bytes, following: str | None = None) -> Content:
     is_packed = len(plain) >= PACKED_FROM
     return Content(gzip.compress(plain, PACKING) if is_packed else plain, is_packed, following)
 
@@ -81,6 +95,8 @@ def _plain(answer: Any, question: Question, form: str) -> tuple[bytes, str | Non
     """Return the bytes, and of a file the cursor of the next page, which they do not say (None: there is none)."""
     if form == "json":
         return orjson.dumps(answer), None
+    if form in WORDS:
+        return answer.words(form).encode(), None
     row = question.row()
     assert row is not None
     frame = table(getattr(answer, question.rows_in), row)

@@ -18,9 +18,9 @@ import polars as pl
 from turret_api.errors import ApiError, DamagedError, UnavailableError, invalid
 from turret_api.read.engine.cache import CACHED_BYTES, Cache
 from turret_api.read.engine.calculator import Calculator
-from turret_api.read.engine.encoding import Content, Encoded, encode
+from turret_api.read.engine.encoding import WORDS, Content, Encoded, made
 from turret_api.read.engine.library import Library
-from turret_api.read.engine.question import Question
+from turret_api.read.engine.question import Question, Spoken
 from turret_pipeline.lake.damage import Damage, DamageError, note
 from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.paths import Lake
@@ -55,11 +55,16 @@ class Engine:
     ) -> Encoded:
         """Return the answer to the project's question; raise an `ApiError` if there is none.
 
-        form: `json`, or `csv` or `parquet` for the answer's list alone. as_of: an earlier time, in UTC, to answer from
-        the tables of. is_known: tells whether the client has the answer of a fingerprint already.
+        form: `json`; `csv` or `parquet` for the answer's list alone; `sql` for what counts it; `text` or `markdown`
+        if it can be said so. as_of: an earlier time, in UTC, to answer from the tables of. is_known: tells whether the
+        client has the answer of a fingerprint already.
         """
-        if form != "json" and question.row() is None:
-            raise invalid("This answer is no list, so it comes as JSON alone.", field="format")
+        if form in WORDS and not issubclass(question.answers, Spoken):
+            raise invalid("This answer is not said in words; ask for it as JSON.", field="format")
+        if form in ("csv", "parquet") and question.row() is None:
+            raise invalid("This answer is no list, so it comes as JSON or SQL alone.", field="format")
+        if form == "sql" and as_of is not None:
+            raise invalid("The SQL is over the tables as they are now; leave out `as_of`.", field="as_of")
         ask = partial(self._ask, project_id, question, form, as_of, is_known)
         try:
             return self._ask_twice(project_id, question, as_of, ask)
@@ -121,7 +126,7 @@ class Engine:
                     found = self._calculator.ask(project_id, question, form, as_of).made
                     assert found is not None
                     return found
-                return encode(question.answer(snapshot), question, form)
+                return made(question, snapshot, form)
 
         key = (state, question, form)
         content = self._answers.get(key, work_out, lambda made: len(made.sent))

@@ -74,6 +74,11 @@ class Library:
             files = {name: damaged.get(name) or self._files_now(name, project_id) for name in TABLES}
             return Snapshot(self, project_id, files, self._generation)
 
+    def columns_of(self, table: Table) -> frozenset[str] | None:
+        """Return the columns that the table has in the lake, as of the last look; None: it was never written."""
+        opened = self._open.get(table.name)
+        return None if opened is None else frozenset(each.name for each in opened.schema().fields)
+
     def files_of(self, project_id: str) -> list[str]:
         """Return the addresses of all data files that the project is answered from now."""
         snapshot, found = self.snapshot(project_id), list[str]()

@@ -18,7 +18,9 @@ from typing import Annotated, Any, ClassVar, TypeVar, cast, get_args, get_type_h
 
 import polars as pl
 
+from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.sql.queries import Queries
 from turret_pipeline.lake.tables import Table
 
 DOCUMENTED = {
@@ -52,6 +54,14 @@ class Answer:
     """What a question is answered with; the defaults of its parts are the answer of a project without tables."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = DOCUMENTED
+
+
+class Spoken(ABC):
+    """An answer that can be said in words too."""
+
+    @abstractmethod
+    def words(self, form: str) -> str:
+        """Return what it says, as `text` or `markdown`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,3 +108,7 @@ class Question(ABC):
     @abstractmethod
     def answer(self, snapshot: Snapshot) -> Any:
         """Return the answer, of the type `answers`, from the project's tables; raise an `ApiError` if there is none."""
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL that counts what the answer says; raise an `ApiError` where there is no answer either."""
+        raise invalid("This answer has no SQL yet.", field="format")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 from starlette.responses import Response
 
 from turret_api.auth import Gate, KeyFirst, Principal
@@ -18,14 +18,38 @@ from turret_api.read.questions.topics.edits import Action, DefinedTopic, Edit
 from turret_api.read.questions.topics.trial import Trial, TrialOfDefinition
 from turret_api.read.views.topics import HIDE, PIN
 from turret_pipeline.semantics.definitions import LEAST_EXAMPLES, MOST_COUNTER_EXAMPLES, MOST_EXAMPLES
+from turret_pipeline.semantics.outcomes import Better
+from turret_pipeline.semantics.values import canonical
 
 
-class TypeChoice(BaseModel):
-    """The type that a field is to have."""
+class OutcomeChoice(BaseModel):
+    """How a field tells how well a session went."""
+
+    model_config = ConfigDict(extra="forbid")
+    better: Better | None = Field(default=None, description="of a number, or an enum of numbers: which is better")
+    good: list[Annotated[str, Field(max_length=1000)] | StrictBool | StrictInt | StrictFloat] | None = Field(
+        default=None,
+        description="of an enum: its good values, all others are bad; of one of `true` and `false` the default is true",
+        max_length=1000,
+    )
+
+    @property
+    def mark(self) -> changes.OutcomeMark:
+        """What it says, values in their one spelling."""
+        if self.good is None:
+            return changes.OutcomeMark(self.better)
+        return changes.OutcomeMark(self.better, tuple(dict.fromkeys(str(canonical(each)) for each in self.good)))
+
+
+class FieldChoice(BaseModel):
+    """What a field is to be from now on; what is left out stays as it is, but something is to be said."""
 
     model_config = ConfigDict(extra="forbid")
     type: Literal["text", "enum", "number"] | None = Field(
-        description="the type from now on; null takes the override back"
+        default=None, description="the type from now on; null takes the override back"
+    )
+    outcome: OutcomeChoice | None = Field(
+        default=None, description="mark it as an outcome of sessions; null takes that back"
     )
 
 
@@ -42,7 +66,7 @@ class EditChoice(BaseModel):
 
 
 Text = Annotated[str, Field(min_length=1, max_length=100_000)]
-FieldChoice = Annotated[
+TextField = Annotated[
     str | None, Field(default=None, description="the text field; default: the one with most events", max_length=200)
 ]
 Others = Annotated[
@@ -59,7 +83,7 @@ class TrialChoice(BaseModel):
     """What a topic may be defined by."""
 
     model_config = ConfigDict(extra="forbid")
-    field: FieldChoice
+    field: TextField
     examples: list[Text] = Field(
         default_factory=list,
         description="texts that belong to it; 3 or more without `search`",
@@ -86,7 +110,7 @@ class DefinitionChange(BaseModel):
 class DefinitionChoice(DefinitionChange):
     """A topic that is defined by examples."""
 
-    field: FieldChoice
+    field: TextField
 
 
 def change_router(engine: Engine, gate: Gate) -> APIRouter:
@@ -96,9 +120,18 @@ def change_router(engine: Engine, gate: Gate) -> APIRouter:
 
     @router.patch("/fields", response_model=FieldRow)
     @router.patch("/fields/{field:id}", response_model=FieldRow)
-    def patch_field(field: str, choice: TypeChoice, principal: Principal = admin) -> FieldRow:
-        """Choose a field's type, or (null) leave it to detection; what depends on it follows with the next build."""
-        return changes.override_type(library, principal.project_id, field, choice.type)
+    def patch_field(field: str, choice: FieldChoice, principal: Principal = admin) -> FieldRow:
+        """Choose a field's type (from the next build on), mark it as an outcome (at once), or take that back (null)."""
+        given = choice.model_fields_set
+        if not given:
+            raise invalid("Send `type`, `outcome` or both; null takes back what was chosen.", field="type")
+        return changes.change_field(
+            library,
+            principal.project_id,
+            field,
+            choice.type if "type" in given else changes.KEEP,
+            changes.KEEP if "outcome" not in given else None if choice.outcome is None else choice.outcome.mark,
+        )
 
     @router.post("/topics/edits", response_model=Edit)
     def post_edit(choice: EditChoice, principal: Principal = admin) -> Edit:

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts import AccountError, Accounts, Key
+from turret_api.accounts.store import MOST_OF_A_NAME
 from turret_api.auth import Gate, KeyFirst, Principal
-from turret_api.errors import NotFoundError, UnavailableError
+from turret_api.errors import NotFoundError, UnavailableError, invalid
 from turret_api.freshness import Freshness, Wait
 from turret_api.read.engine.library import Library
 from turret_api.read.views.building import progress_of
@@ -82,6 +83,8 @@ class KeyRow(Model):
     scope: str
     hint: str = Field(description="the key's first characters")
     created_at: dt.datetime
+    name: str | None = Field(description="what it is for, or whose it is; null: it has no name")
+    last_used_at: dt.datetime | None = Field(description="to about a minute; null: never, or before version 0.2")
     expires_at: dt.datetime | None
     revoked_at: dt.datetime | None
     is_current: bool = Field(description="whether it is the key of this very request")
@@ -101,6 +104,9 @@ class KeyChoice(Model):
         description="write: send events; read: read; admin: read and change settings"
     )
     days: int | None = Field(default=None, description="days until the key expires; null: never", ge=1, le=36_500)
+    name: str | None = Field(
+        default=None, description="what it is for, or whose it is", min_length=1, max_length=MOST_OF_A_NAME
+    )
 
 
 class NewKey(Model):
@@ -108,6 +114,7 @@ class NewKey(Model):
 
     key_id: str
     scope: str
+    name: str | None
     key: str = Field(description="the key; it cannot be shown again")
     expires_at: dt.datetime | None
 
@@ -159,7 +166,10 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
         """Make a key. This answer is the only one that ever shows it."""
         expires_at = None if choice.days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=choice.days)
         with _reached(accounts):
-            made = accounts.create_key(principal.project_id, choice.scope, expires_at)
+            try:
+                made = accounts.create_key(principal.project_id, choice.scope, expires_at, choice.name)
+            except AccountError as error:
+                raise invalid(f"{str(error).capitalize()}.", field="name") from None
         return NewKey.model_validate(made)
 
     @router.delete("/keys/{key_id}", response_model=KeyRow)
@@ -201,6 +211,8 @@ def _row(key: Key, principal: Principal) -> KeyRow:
         scope=key.scope,
         hint=key.hint,
         created_at=key.created_at,
+        name=key.name,
+        last_used_at=key.last_used_at,
         expires_at=key.expires_at,
         revoked_at=key.revoked_at,
         is_current=key.key_id == principal.key_id,

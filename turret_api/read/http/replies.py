@@ -16,6 +16,9 @@ MEDIA = {
     "json": "application/json",
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
+    "sql": "text/plain; charset=utf-8",
+    "text": "text/plain; charset=utf-8",
+    "markdown": "text/markdown; charset=utf-8",
 }
 _PACKED = "-gzip"
 _VARY = "X-API-Key, X-Project, Cookie, Accept-Encoding"
@@ -32,7 +35,7 @@ class Replies:
     ) -> Response:
         """Return the answer to the question of `principal`, or 304 if the client has it already.
 
-        form: `json`, `csv` or `parquet`; as a file, the cursor of the next page is in the header `Next-Cursor`.
+        form: `json`, `csv`, `parquet` or `sql`; as a file, the cursor of the next page is in the header `Next-Cursor`.
         """
         named = _tags(request.headers.get("If-None-Match", ""))
         found = self._engine.ask(

@@ -13,20 +13,26 @@ from turret_api.accounts import Accounts
 from turret_api.auth import Gate, KeyFirst, Principal
 from turret_api.freshness import Freshness
 from turret_api.read.engine.engine import Engine
-from turret_api.read.engine.question import Question
+from turret_api.read.engine.question import Question, Spoken
 from turret_api.read.http.changes import change_router
+from turret_api.read.http.notebook import notebook_router
 from turret_api.read.http.parameters import AsOf, Form, only_known_parameters, utc
 from turret_api.read.http.project import project_router
 from turret_api.read.http.questions import JOURNEYS, READ
 from turret_api.read.http.replies import MEDIA, Replies
 
-FILES: dict[int | str, dict[str, Any]] = {
-    200: {
-        "content": {
-            media: {"schema": {"type": "string", "format": "binary"}} for media in ("text/csv", MEDIA["parquet"])
-        }
-    }
-}
+Responses = dict[int | str, dict[str, Any]]
+
+
+def _also(schema: dict[str, str], *media: str) -> Responses:
+    """Return what the document says of an answer that comes as these media types too."""
+    return {200: {"content": {each.split(";")[0]: {"schema": schema} for each in media}}}
+
+
+FILES = _also({"type": "string", "format": "binary"}, MEDIA["csv"], MEDIA["parquet"])
+FILES[200]["content"] |= _also({"type": "string"}, MEDIA["sql"])[200]["content"]
+WORDS = _also({"type": "string"}, MEDIA["text"], MEDIA["markdown"])
+SQL = _also({"type": "string"}, MEDIA["sql"])
 
 
 def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Freshness) -> APIRouter:
@@ -41,10 +47,11 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Fresh
                 _endpoint(parse, replies, gate),
                 methods=["GET"],
                 response_model=kind.answers,
-                responses=FILES if kind.row() else {},
+                responses=FILES if kind.row() else WORDS if issubclass(kind.answers, Spoken) else SQL,
                 tags=[] if tag == "read" else [tag],
             )
     router.include_router(change_router(engine, gate))
+    router.include_router(notebook_router(engine.library, gate))
     router.include_router(project_router(engine.library, gate, accounts, freshness))
     return router
 

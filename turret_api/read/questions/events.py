@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, Question, typed_rows
+from turret_api.read.sql.queries import Queries
 from turret_api.read.views.topic_days import DayCount
 from turret_pipeline.lake.tables import EVENTS
 
@@ -57,6 +58,16 @@ class EventsByName(Question):
             typed_rows(days.sort("date"), DayCount),
             built_at=snapshot.built_at(EVENTS),
         )
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the names and the days."""
+        data = """
+SELECT name, count(*) AS "count", min(timestamp) AS first_seen, max(timestamp) AS last_seen
+FROM events GROUP BY name ORDER BY "count" DESC, name"""
+        per_day = """
+SELECT received_date AS date, count(*) AS "count" FROM events GROUP BY date ORDER BY date"""
+        totals = "SELECT count(*) AS n_events FROM events"
+        return Queries({"data": data, "totals": totals, "received_per_day": per_day})
 
 
 def _count(snapshot: Snapshot) -> pl.DataFrame:

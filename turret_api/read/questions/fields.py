@@ -16,12 +16,22 @@ from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, documented
 from turret_api.read.questions.pages import Listed
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries
 from turret_api.read.views.messages import choose_field
 from turret_api.read.views.numbers import Bin
-from turret_pipeline.lake.tables import FIELD_FAILURES, FIELD_HISTORY, FIELD_OVERRIDES, FIELD_TYPES, LEFT_OUT_FIELDS
+from turret_api.read.views.outcomes import OutcomeOfField, described, marked_outcomes
+from turret_api.read.views.overrides import FieldType, overrides_of
+from turret_pipeline.lake.tables import (
+    FIELD_FAILURES,
+    FIELD_HISTORY,
+    FIELD_OUTCOMES,
+    FIELD_OVERRIDES,
+    FIELD_TYPES,
+    LEFT_OUT_FIELDS,
+)
 from turret_pipeline.semantics.failures import failed_fields
-
-FieldType = Literal["text", "enum", "number", "other"]
+from turret_pipeline.semantics.outcomes import Outcome
 
 
 class ValueCount(TypedDict):
@@ -44,6 +54,7 @@ class FieldRow(TypedDict):
     reason: str
     failure: Annotated[str | None, Meaning("why a build could not profile, embed or fit it; null: it could")]
     personal: Annotated[bool, Meaning("whether the values are names, postal or e-mail addresses of people")]
+    outcome: Annotated[OutcomeOfField | None, Meaning("how it tells how well a session went; null: it is not marked")]
     n_events: int
     n_null: int
     n_distinct: int
@@ -102,7 +113,7 @@ class FieldHistory(Answer):
 class AllFields(Listed):
     """Which fields does the project have, and of which type is each?"""
 
-    tables = (FIELD_TYPES, FIELD_OVERRIDES, FIELD_FAILURES, LEFT_OUT_FIELDS)
+    tables = (FIELD_TYPES, FIELD_OVERRIDES, FIELD_OUTCOMES, FIELD_FAILURES, LEFT_OUT_FIELDS)
     answers = Fields
 
     def answer(self, snapshot: Snapshot) -> Fields:
@@ -110,6 +121,31 @@ class AllFields(Listed):
         data, following = self.page(list_fields(snapshot))
         default = choose_field(snapshot, None)
         return Fields(data, default, left_out(snapshot), snapshot.built_at(FIELD_TYPES), following)
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the fields: their types, their counts, and what the pipeline found in their values."""
+        chosen = {
+            "chosen": (
+                "the type that a person chose for a field, last",
+                """
+SELECT field, type FROM field_overrides
+QUALIFY row_number() OVER (PARTITION BY field ORDER BY decided_at DESC) = 1 AND type IS NOT NULL""",
+            )
+        }
+        data = f"""
+SELECT field_types.field, coalesce(chosen.type, detected_type) AS type, detected_type,
+    chosen.type IS NOT NULL AS overridden,
+    coalesce(chosen.type, detected_type) <> field_types.type
+        OR (chosen.type IS NOT NULL) <> field_types.overridden AS pending,
+    confidence, reason, coalesce((summary -> '$.personal')::BOOLEAN, false) AS personal,
+    n_events, n_null, n_distinct,
+    summary -> '$.examples' AS examples, summary -> '$.values' AS values, (summary -> '$.n_rest')::BIGINT AS n_rest,
+    (summary -> '$.min')::DOUBLE AS min, (summary -> '$.max')::DOUBLE AS max, (summary -> '$.mean')::DOUBLE AS mean,
+    summary -> '$.quantiles' AS quantiles, summary -> '$.bins' AS bins
+FROM field_types LEFT JOIN chosen ON chosen.field = field_types.field
+ORDER BY field_types.field LIMIT {self.limit} OFFSET {self.offset}"""
+        left_out = "SELECT most, n_fields, examples FROM left_out_fields"
+        return Queries({"data": data, "left_out": left_out}, chosen)
 
 
 @dataclass(frozen=True)
@@ -126,15 +162,27 @@ class HistoryOfField(Listed):
         data, following = self.page(_history(snapshot, self.field))
         return FieldHistory(self.field, data, snapshot.built_at(FIELD_TYPES), following)
 
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the history; raise `NotFoundError` if the project has no such field."""
+        find_field(snapshot, self.field)
+        data = f"""
+SELECT seen_to::TIMESTAMPTZ AS at, 'detection' AS by, type, confidence, reason
+FROM field_history WHERE field = {literal(self.field)}
+UNION ALL
+SELECT decided_at, 'person', type, NULL,
+    CASE WHEN type IS NULL THEN 'a person took the choice back' ELSE 'a person chose it' END
+FROM field_overrides WHERE field = {literal(self.field)}
+ORDER BY 1 DESC LIMIT {self.limit} OFFSET {self.offset}"""
+        return Queries({"data": data})
+
 
 def list_fields(snapshot: Snapshot) -> list[FieldRow]:
     """Return every field in order of its name; an override shows at once, `pending` until the tables follow it."""
-    overrides = snapshot.scan(FIELD_OVERRIDES).sort("decided_at", maintain_order=True).collect()
-    last = overrides.unique("field", keep="last", maintain_order=True)
-    chosen: dict[str, FieldType | None] = dict(last.select("field", "type").iter_rows())
+    chosen, outcomes = overrides_of(snapshot), marked_outcomes(snapshot)
     found = snapshot.scan(FIELD_TYPES).sort("field").collect().iter_rows(named=True)
     failures = failures_of(snapshot)
-    return [field_row(each, chosen.get(each["field"]), failures.get(each["field"])) for each in found]
+    names = ((each, each["field"]) for each in found)
+    return [field_row(each, chosen.get(name), failures.get(name), outcomes.get(name)) for each, name in names]
 
 
 def left_out(snapshot: Snapshot) -> LeftOut | None:
@@ -164,10 +212,15 @@ def find_field(snapshot: Snapshot, field: str) -> dict[str, Any]:
     return found.row(0, named=True)
 
 
-def field_row(found: Mapping[str, Any], override: FieldType | None, failure: str | None = None) -> FieldRow:
+def field_row(
+    found: Mapping[str, Any],
+    override: FieldType | None,
+    failure: str | None = None,
+    outcome: Outcome | None = None,
+) -> FieldRow:
     """Return what is shown of a row of `FIELD_TYPES` while `override` is in force (None: no override).
 
-    failure: as in the row.
+    failure: as in the row. outcome: as which it is marked.
     """
     summary = orjson.loads(found["summary"])
     in_force = override or found["detected_type"]
@@ -181,6 +234,7 @@ def field_row(found: Mapping[str, Any], override: FieldType | None, failure: str
         "reason": found["reason"],
         "failure": failure,
         "personal": summary.get("personal", False),
+        "outcome": None if outcome is None else described(outcome, in_force, found["summary"]),
         "n_events": found["n_events"],
         "n_null": found["n_null"],
         "n_distinct": found["n_distinct"],

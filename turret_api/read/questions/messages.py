@@ -16,11 +16,25 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.literals import time
+from turret_api.read.sql.messages import FRAMES_LEFT_OUT, said_views
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import with_topic
+from turret_api.read.views.answers import messages_answered, with_answers
 from turret_api.read.views.frames import SAID, with_frames
-from turret_api.read.views.messages import SOURCES, messages_of, with_texts
-from turret_pipeline.lake.tables import SHARED_FRAMES
+from turret_api.read.views.messages import SOURCES, with_texts
+from turret_api.read.views.sentiment import Sentiment, that_sound, with_sentiment
+from turret_pipeline.lake.tables import ANSWERS, SHARED_FRAMES, TEXT_SENTIMENT
 
 KIND = Meaning("`request`, `follow_up` (it continues a request, and has its topic), or the move of conversation it is")
+SENTIMENT = Meaning("how it sounds by its words: `negative`, `positive`, or else `neutral`")
+
+ANSWER = Meaning("what its event has in the field that holds the answers to it; null: none")
+ANSWER_KIND = Meaning(
+    "`refused`, `apologised` (and no more), `made_good` (it apologises and then helps) or `answered`; null: no answer"
+)
+REPEATED = Meaning("whether the session was given that answer before; null: no answer")
 
 
 class MessageRow(TypedDict):
@@ -32,8 +46,12 @@ class MessageRow(TypedDict):
     name: str
     timestamp: dt.datetime
     text: str
+    answer: Annotated[str | None, ANSWER]
+    answer_kind: Annotated[str | None, ANSWER_KIND]
+    answer_is_repeated: Annotated[bool | None, REPEATED]
     frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
+    sentiment: Annotated[Sentiment, SENTIMENT]
     topic_id: Annotated[str | None, Meaning("a follow-up's is that of the request it continues; a move has none")]
     topic_label: str | None
     similarity: Annotated[
@@ -58,27 +76,48 @@ class Messages(FieldAnswer):
 
 @dataclass(frozen=True)
 class NewestMessages(OfField):
-    """Which messages came last, of the topic (None: of all) that is asked for?"""
+    """Which messages came last, of the topic, with the sentiment and answered so (None: of all, in any way)?"""
 
     topic_id: str | None = None
+    sentiment: str | None = None
     limit: int = 50
     cursor: str | None = None
+    answered: str | None = None
 
-    tables = (*SOURCES, SHARED_FRAMES)
+    tables = (*SOURCES, SHARED_FRAMES, ANSWERS, TEXT_SENTIMENT)
     built = TOPICS_BUILT
     answers = Messages
 
     def of_field(self, snapshot: Snapshot, field: str) -> Messages:
         """Return up to `limit` messages, newest first; raise an `ApiError` where the cursor makes no sense."""
-        found = messages_of(snapshot, field, self.filters, self.topic_id)
+        answered = messages_answered(snapshot, field, self.filters, self.topic_id, self.answered)
+        found = that_sound(snapshot, answered, self.sentiment)
         if self.cursor is not None:
             before, event_id = _read_cursor(self.cursor)
             at = pl.col("timestamp")
             found = found.filter((at < before) | ((at == before) & (pl.col("event_id") < event_id)))
         order = ["timestamp", "event_id"]
         messages = found.top_k(self.limit + 1, by=order).sort(order, descending=True).collect()
-        data = typed_rows(with_frames(snapshot, with_texts(snapshot, field, messages.head(self.limit))), MessageRow)
+        shown = with_sentiment(snapshot, with_texts(snapshot, field, messages.head(self.limit)))
+        data = message_rows(snapshot, field, shown)
         return Messages(data, _cursor(data[-1]) if messages.height > self.limit else None)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the messages."""
+        conditions = [with_topic(self.topic_id)]
+        if self.cursor is not None:
+            before, event_id = _read_cursor(self.cursor)
+            conditions.append(f"(timestamp, event_id) < ({time(before)}, {literal(event_id)})")
+        data = f"""
+SELECT event_id, session_id, user_id, name, timestamp, text, kind, shown_topic_id AS topic_id, topic_label, similarity
+FROM said WHERE {" AND ".join(conditions)}
+ORDER BY timestamp DESC, event_id DESC LIMIT {self.limit}"""
+        return Queries({"data": data}, said_views(field, self.filters, self.topic_id), FRAMES_LEFT_OUT)
+
+
+def message_rows(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> list[MessageRow]:
+    """Return the rows of `messages` (as `with_texts` returns them), with their answers and frames."""
+    return typed_rows(with_frames(snapshot, with_answers(snapshot, field, messages)), MessageRow)
 
 
 def _cursor(last: MessageRow) -> str:

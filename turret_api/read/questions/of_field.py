@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Question
+from turret_api.read.sql.queries import Queries
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.messages import choose_field
@@ -34,6 +35,17 @@ class OfField(Question):
     @abstractmethod
     def of_field(self, snapshot: Snapshot, field: str) -> Any:
         """Return the answer about the text field, which is sure to be one; `built_at` and the like are left open."""
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL that counts what `of_field` says."""
+        return super().queries(snapshot)
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the answer about the field that the answer is about."""
+        field = choose_field(snapshot, self.field)
+        if field is None:
+            return Queries({}, left_out="The project has no text field yet, so there is nothing to count.")
+        return self.queries_of(snapshot, field)
 
     def answer(self, snapshot: Snapshot) -> Any:
         """Return the answer, with when and by which model what it shows was built."""

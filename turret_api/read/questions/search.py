@@ -25,18 +25,23 @@ import polars as pl
 from turret_api.errors import invalid
 from turret_api.read.engine.cache import Cache
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import typed_rows
-from turret_api.read.questions.messages import MessageRow, Messages
+from turret_api.read.questions.messages import Messages, message_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
-from turret_api.read.views.frames import with_frames
-from turret_api.read.views.messages import SOURCES, messages_of, with_texts
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.literals import time
+from turret_api.read.sql.messages import FRAMES_LEFT_OUT, said_views
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import with_topic
+from turret_api.read.views.answers import messages_answered
+from turret_api.read.views.messages import SOURCES, with_texts
+from turret_api.read.views.sentiment import that_sound, with_sentiment
 from turret_pipeline.embedder.kept import read_model
 from turret_pipeline.embedder.multilingual import SideBySide, open_encoder
 from turret_pipeline.embedder.pooled import embed_query
 from turret_pipeline.embedder.runtime import Encoder
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import EMBEDDINGS, SHARED_FRAMES
+from turret_pipeline.lake.tables import ANSWERS, EMBEDDINGS, SHARED_FRAMES, TEXT_SENTIMENT
 from turret_pipeline.semantics.defined_topics import unit_rows
 from turret_pipeline.semantics.vectors import quantize, unpack
 
@@ -76,10 +81,12 @@ class SimilarMessages(OfField):
 
     q: str = ""
     topic_id: str | None = None
+    sentiment: str | None = None
     limit: int = 50
     cursor: str | None = None
+    answered: str | None = None
 
-    tables = (*SOURCES, EMBEDDINGS, SHARED_FRAMES)
+    tables = (*SOURCES, EMBEDDINGS, SHARED_FRAMES, ANSWERS, TEXT_SENTIMENT)
     built = TOPICS_BUILT
     answers = Messages
 
@@ -102,18 +109,71 @@ class SimilarMessages(OfField):
             nearest = texts if least is None else texts.filter(pl.col("score") >= least)
             found = _messages(snapshot, field, self, nearest, after)
             if found.height > self.limit or least is None:
-                shown = with_texts(snapshot, field, found.head(self.limit))
+                shown = with_sentiment(snapshot, with_texts(snapshot, field, found.head(self.limit)))
                 shown = shown.with_columns(similarity=(pl.col("score") / SCORES).round(4))
                 following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
-                return Messages(typed_rows(with_frames(snapshot, shown), MessageRow), following, n_close)
+                return Messages(message_rows(snapshot, field, shown), following, n_close)
             n_texts *= 16
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the search, with the vector of `q` written in; raise an `ApiError` where `q` is blank."""
+        if not self.q.strip():
+            raise invalid("q is blank; say in words what to search for, or leave it out.", field="q")
+        vectors = model_vectors(snapshot)
+        views = said_views(field, self.filters, self.topic_id)
+        views["scores"] = (
+            f"how near each text's vector is to that of the words searched for: cosine of bytes, in {SCORES:,}ths",
+            _NO_SCORES_SQL if vectors is None else _scores_sql(vectors, self.q),
+        )
+        wanted = with_topic(self.topic_id)
+        page = wanted
+        if self.cursor is not None:
+            score, before, event_id = _read_cursor(self.cursor)
+            page += f" AND (score, timestamp, event_id) < ({score}, {time(before)}, {literal(event_id)})"
+        data = f"""
+SELECT event_id, session_id, user_id, name, timestamp, text, kind, shown_topic_id AS topic_id, topic_label,
+    score / {SCORES}.0 AS similarity
+FROM said JOIN scores USING (text_id) WHERE {page}
+ORDER BY score DESC, timestamp DESC, event_id DESC LIMIT {self.limit}"""
+        totals = f"""
+WITH ranked AS (SELECT score, row_number() OVER (ORDER BY score) - 1 AS place FROM scores),
+unrelated AS (
+    SELECT greatest(coalesce(any_value(score), 0), 0) AS score FROM ranked
+    WHERE place = (SELECT round((count(*) - 1) * {UNRELATED}) FROM scores)
+)
+SELECT count(*) AS n_close FROM said JOIN scores USING (text_id)
+WHERE {wanted} AND scores.score >= (SELECT score + {CLOSE} * ({SCORES} - score) FROM unrelated)"""
+        return Queries({"data": data, "totals": totals}, views, FRAMES_LEFT_OUT)
+
+
+_NO_SCORES_SQL = """
+SELECT text_id, 0 AS score FROM embeddings WHERE false"""
+
+
+def _scores_sql(vectors: ModelVectors, q: str) -> str:
+    query = quantize(vectors.encode(q)[np.newaxis])[0].tolist()
+    return f"""
+WITH scaled AS (
+    SELECT text_id, vector, list_max(list_transform(vector, lambda x: abs(x)))::DOUBLE AS largest
+    FROM embeddings WHERE model = {literal(vectors.model)}
+)
+SELECT text_id, round({SCORES} * list_cosine_similarity(
+    list_transform(vector, lambda x: round(x::DOUBLE * 127 / largest)),
+    {query}::DOUBLE[]))::INTEGER AS score
+FROM scaled"""
+
+
+def _asked(snapshot: Snapshot, field: str, asked: SimilarMessages) -> pl.LazyFrame:
+    """Return the messages that may be found, however similar they are."""
+    answered = messages_answered(snapshot, field, asked.filters, asked.topic_id, asked.answered)
+    return that_sound(snapshot, answered, asked.sentiment)
 
 
 def _n_close(snapshot: Snapshot, field: str, asked: SimilarMessages, texts: pl.DataFrame) -> int:
     """Return how many of the messages that pass say about what is searched for; texts: of `_scores`."""
     unrelated = max(float(texts["score"].quantile(UNRELATED) or 0), 0.0)
     close = texts.filter(pl.col("score") >= unrelated + CLOSE * (SCORES - unrelated))
-    messages = messages_of(snapshot, field, asked.filters, asked.topic_id)
+    messages = _asked(snapshot, field, asked)
     found = messages.filter(pl.col("text_id").is_in(close["text_id"].implode()))
     return int(found.select(pl.len()).collect().item())
 
@@ -127,7 +187,7 @@ def _messages(
 ) -> pl.DataFrame:
     """Return the first `limit` + 1 messages behind `after` whose texts are among `nearest` and that pass."""
     # A condition on the column is judged while the files are read, which a join is not.
-    messages = messages_of(snapshot, field, asked.filters, asked.topic_id)
+    messages = _asked(snapshot, field, asked)
     found = messages.filter(pl.col("text_id").is_in(nearest["text_id"].implode())).join(nearest.lazy(), on="text_id")
     if after is not None:
         score, before, event_id = after

@@ -13,12 +13,26 @@ from typing_extensions import TypedDict
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
-from turret_api.read.questions.messages import KIND
+from turret_api.read.questions.messages import ANSWER, ANSWER_KIND, KIND, REPEATED, SENTIMENT
 from turret_api.read.questions.pages import Listed
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.messages import FRAMES_LEFT_OUT
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import EDITS
+from turret_api.read.views.answers import with_answers
 from turret_api.read.views.filters import ALL_KINDS
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields, with_texts
-from turret_pipeline.lake.tables import EVENTS, FRICTION, JOURNEY_STEPS, MESSAGES, SHARED_FRAMES
+from turret_api.read.views.sentiment import Sentiment, with_sentiment
+from turret_pipeline.lake.tables import (
+    ANSWERS,
+    EVENTS,
+    FRICTION,
+    JOURNEY_STEPS,
+    MESSAGES,
+    SHARED_FRAMES,
+    TEXT_SENTIMENT,
+)
 from turret_pipeline.semantics.friction import answers_of
 from turret_pipeline.semantics.visits import ORDER
 
@@ -40,9 +54,12 @@ class SessionMessage(TypedDict):
     timestamp: dt.datetime
     field: str
     text: str
-    answer: Annotated[str | None, Meaning("what its event has in the field that holds the answers to it; null: none")]
+    answer: Annotated[str | None, ANSWER]
+    answer_kind: Annotated[str | None, ANSWER_KIND]
+    answer_is_repeated: Annotated[bool | None, REPEATED]
     frames: Annotated[list[str], Meaning(SAID)]
     kind: Annotated[str, KIND]
+    sentiment: Annotated[Sentiment, SENTIMENT]
     topic_id: str | None
     topic_label: str | None
     similarity: float | None
@@ -70,7 +87,7 @@ class OneSession(Listed):
     session_id: str = ""
     field: str | None = None
 
-    tables = (*SOURCES, SHARED_FRAMES, FRICTION)
+    tables = (*SOURCES, SHARED_FRAMES, FRICTION, ANSWERS, TEXT_SENTIMENT)
     answers = Session
 
     def answer(self, snapshot: Snapshot) -> Session:
@@ -86,6 +103,43 @@ class OneSession(Listed):
         data, following = self.page(typed_rows(with_frames(snapshot, messages), SessionMessage))
         return Session(self.session_id, data, messages.height, started_at, ended_at, built_at, following)
 
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the session; raise an `ApiError` if the field that is asked for is none of texts."""
+        chosen = choose_field(snapshot, self.field) if self.field else None
+        answers = {name: of or "" for name, of in answers_of(text_fields(snapshot)).items()}
+        pairs = ", ".join(f"({literal(name)}, {literal(of)})" for name, of in {"": "", **answers}.items())
+        session = literal(self.session_id)
+        views = {
+            **EDITS,
+            "said": (
+                "the session's messages in all text fields, each with its answer where another field holds it",
+                f"""
+SELECT step.event_id, step.user_id, step.name, step.timestamp, step.received_at, step.seq, step.field, message.text,
+    answer.text AS answer, coalesce(step.kind, 'request') AS kind, topic.topic_id, topic.label AS topic_label,
+    CASE WHEN step.topic_id = step.text_topic_id AND topic.topic_id IS NOT NULL THEN assigned.similarity END
+        AS similarity, step.place
+FROM journey_steps AS step
+JOIN field_types ON field_types.field = step.field AND field_types.type = 'text'
+JOIN messages AS message ON message.field = step.field AND message.event_id = step.event_id
+LEFT JOIN merged ON merged.field = step.field AND merged.topic_id = step.topic_id
+LEFT JOIN shown_topics AS topic ON topic.field = step.field AND topic.level = 0
+    AND topic.topic_id = coalesce(merged.into_topic, step.topic_id)
+LEFT JOIN topic_assignments AS assigned ON assigned.field = step.field AND assigned.text_id = step.text_id
+LEFT JOIN (VALUES {pairs}) AS answers (field, of_answers) ON answers.field = step.field
+LEFT JOIN messages AS answer ON answer.field = answers.of_answers AND answer.event_id = step.event_id
+WHERE step.session_id = {session}{"" if chosen is None else f" AND step.field = {literal(chosen)}"}""",
+            ),
+        }
+        data = f"""
+SELECT * EXCLUDE (received_at, seq) FROM said
+ORDER BY timestamp, received_at, seq, event_id, field LIMIT {self.limit} OFFSET {self.offset}"""
+        signs = f"""
+SELECT field, event_id, sign, strength, evidence_place
+FROM friction WHERE session_id = {session} ORDER BY field, event_id, sign"""
+        totals = """
+SELECT count(*) AS n_messages, min(timestamp) AS started_at, max(timestamp) AS ended_at FROM said"""
+        return Queries({"data": data, "data.signs": signs, "totals": totals}, views, FRAMES_LEFT_OUT)
+
     def _messages(self, snapshot: Snapshot) -> pl.DataFrame:
         chosen = choose_field(snapshot, self.field) if self.field else None
         # A project may have hundreds of text fields, of which a session has few.
@@ -96,24 +150,15 @@ class OneSession(Listed):
         for name in [name for name in (text_fields(snapshot) if chosen is None else [chosen]) if name in there]:
             mine = messages_of(snapshot, name, ALL_KINDS).filter(of_session).collect()
             said = with_texts(snapshot, name, mine).with_columns(field=pl.lit(name))
-            frames.append(said.join(_answers(snapshot, name, mine), on="event_id", how="left", maintain_order="left"))
+            frames.append(with_answers(snapshot, name, said))
         if not frames:
             return pl.DataFrame()
         order = [name for name in ORDER if name != "part"]
-        ordered = pl.concat(frames).sort(*order, "field")
+        ordered = with_sentiment(snapshot, pl.concat(frames).sort(*order, "field"))
         message = ["field", "event_id"]
         beside = steps.join(_signs(snapshot, self.session_id), on=message, how="left")
         beside = beside.with_columns(pl.col("signs").fill_null([]))
         return ordered.join(beside, on=message, how="left", maintain_order="left")
-
-
-def _answers(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> pl.DataFrame:
-    """Return `event_id` and `answer` of the events behind `messages` that have a text in the field of the answers."""
-    of_answers = answers_of(text_fields(snapshot)).get(field)
-    days = pl.col("received_date").is_in(messages["message_date"].unique().implode())
-    events = pl.col("event_id").is_in(messages["event_id"].implode())
-    rows = snapshot.scan(MESSAGES).filter(pl.col("field") == (of_answers or ""), days, events)
-    return rows.select("event_id", answer="text").collect()
 
 
 def _signs(snapshot: Snapshot, session_id: str) -> pl.DataFrame:

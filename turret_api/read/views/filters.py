@@ -5,6 +5,8 @@ name, and `segments` name fields of metadata with the values that each may have:
 a number from the first on and below the second. Of one field any of the values passes; all fields must pass. A journey
 under filters is the journey of the messages that pass.
 
+`cohorts` are users (see `views.cohorts`): the messages of those pass who are in all of them, whenever they came to be.
+
 `kinds` says whether moves of conversation count too: each under the name of its kind, as if that were a topic. By
 default requests and follow-ups count alone, and journeys take moves for a part of the visit before them.
 """
@@ -18,7 +20,8 @@ from typing import Literal
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.values import Segments, passing_events
+from turret_api.read.views.cohorts import Cohort, of_cohorts
+from turret_api.read.views.values import Segments, passing, read_steps
 
 Kinds = Literal["requests", "all"]
 
@@ -32,6 +35,7 @@ class Filters:
     name: str | None = None
     segments: Segments = ()
     kinds: Kinds = "requests"
+    cohorts: tuple[Cohort, ...] = ()
 
     def __bool__(self) -> bool:
         """Tell whether any message may be left out, but for what `kinds` leaves out."""
@@ -48,13 +52,22 @@ class Filters:
 
     def apply(self, snapshot: Snapshot, field: str, messages: pl.LazyFrame) -> pl.LazyFrame:
         """Return those of the field's `messages` (with `timestamp`, `name`, `event_id`) that pass."""
-        if self.segments:
-            events = passing_events(snapshot, field, self.segments)
+        passes = self.of_steps(snapshot, field)
+        if passes is not None:
+            events = read_steps(snapshot, field, "event_id").filter(passes).select("event_id")
             messages = messages.join(events.lazy(), on="event_id", how="semi")
         return self.apply_plain(messages)
 
+    def of_steps(self, snapshot: Snapshot, field: str) -> pl.Series | None:
+        """Return for each step of the field whether it passes the segments and cohorts; None: there are none."""
+        passes = passing(snapshot, field, self.segments) if self.segments else None
+        if not self.cohorts:
+            return passes
+        inside = of_cohorts(snapshot, field, self.cohorts)
+        return inside if passes is None else passes & inside
+
     def apply_plain(self, messages: pl.LazyFrame) -> pl.LazyFrame:
-        """Return those of `messages` (with `timestamp`, `name`) that pass all but the segments."""
+        """Return those of `messages` (with `timestamp`, `name`) that pass all but the segments and cohorts."""
         if self.since is not None:
             messages = messages.filter(pl.col("timestamp") >= self.since)
         if self.until is not None:

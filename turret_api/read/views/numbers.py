@@ -14,12 +14,13 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError, invalid
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import Meaning
+from turret_api.read.engine.question import Meaning, typed_rows
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_steps, walked_steps
+from turret_api.read.views.topics import labels_of
 from turret_pipeline.lake.tables import FIELD_TYPES
-from turret_pipeline.semantics.visits import END, START
+from turret_pipeline.semantics.visits import END, START, UNASSIGNED
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -50,10 +51,20 @@ class Numbers(TypedDict):
     bins: Annotated[list[Bin], Meaning("those of the field in /v1/fields; together all that have a number")]
 
 
+class NumberSum(TypedDict):
+    """What a number field comes to over some messages; each message counts once, for its topic."""
+
+    sum: Annotated[float, Meaning("0 where no message has a number")]
+    mean: float | None
+    median: float | None
+    n: Annotated[int, Meaning("messages that have a number in the field")]
+
+
 class Number(Numbers):
     """What the messages of a topic have in a number field."""
 
     field: str
+    sum: Annotated[float, Meaning("of the topic's messages")]
     mean_of_all: Annotated[float | None, Meaning("of all messages that pass")]
 
 
@@ -70,7 +81,7 @@ def topic_numbers(snapshot: Snapshot, field: str, topic_id: str, filters: Filter
         by_topic = snapshot.remember(("number_counts", field, name, filters, level), SOURCES, compute)
         mean_of_all = by_topic.select(pl.col("total").sum() / pl.col("count").sum()).item()
         for row in by_topic.filter(pl.col("topic_id") == topic_id).iter_rows(named=True):
-            found.append({"field": name, **_shown(row, bins), "mean_of_all": mean_of_all})
+            found.append({"field": name, **_shown(row, bins), "sum": row["total"], "mean_of_all": mean_of_all})
     return [each for each in found if each["count"]]
 
 
@@ -82,12 +93,7 @@ def edge_numbers(
     A move has the number of the message that begins the visit moved to; one to `end`, that of the session's last
     message. Raise `NotFoundError` if there is no such field, and an `ApiError` if it is no number.
     """
-    known = dict(snapshot.scan(FIELD_TYPES).select("field", "type").collect().iter_rows())
-    if name not in known:
-        raise NotFoundError(f"There is no field {name!r}; GET /v1/fields lists them.", field="number")
-    if known[name] != "number":
-        raise invalid(f"The field {name!r} is of type {known[name]}; only numbers can be added up.", field="number")
-    bins = number_fields(snapshot)[name]
+    bins = _bins_of(snapshot, name)
 
     def compute() -> pl.DataFrame:
         steps = walked_steps(snapshot, field, filters, level, number=name).lazy()
@@ -107,6 +113,40 @@ def edge_numbers(
 
     edges = snapshot.remember(("edge_numbers", field, name, filters, level), SOURCES, compute)
     return {(row["from"], row["to"]): _shown(row, bins) for row in edges.iter_rows(named=True)}
+
+
+def number_sums(
+    snapshot: Snapshot, field: str, name: str, filters: Filters, level: int
+) -> tuple[dict[str, NumberSum], NumberSum]:
+    """Return what the number field `name` comes to for each topic (`unassigned`: none) that has messages, and over all.
+
+    The sums of the topics add up to that over all, and so do their `n`. Raise an `ApiError` if it is no number field.
+    """
+    _bins_of(snapshot, name)
+
+    def compute() -> pl.DataFrame:
+        steps = field_steps(snapshot, field, filters, level, number=name)
+        number = pl.col("number")
+        stats = {"sum": number.sum(), "mean": number.mean(), "median": number.median(), "n": number.count()}
+        # A topic that the topics of this moment lack (a build is under way) counts as none.
+        topic = pl.col("topic_id").cast(pl.String)
+        is_there = topic.is_in(list(labels_of(snapshot, field)))
+        by_topic = steps.group_by(topic_id=pl.when(is_there).then(topic).otherwise(pl.lit(UNASSIGNED))).agg(**stats)
+        return pl.concat([by_topic, steps.select(topic_id=pl.lit(None, pl.String), **stats)])
+
+    sums = snapshot.remember(("number_sums", field, name, filters, level), SOURCES, compute)
+    found = dict(zip(sums["topic_id"], typed_rows(sums, NumberSum), strict=True))
+    return {topic: each for topic, each in found.items() if topic is not None}, found[None]
+
+
+def _bins_of(snapshot: Snapshot, name: str) -> list[Bin]:
+    """Return the bins of a number field; raise `NotFoundError` if there is none, an `ApiError` if it is no number."""
+    known = dict(snapshot.scan(FIELD_TYPES).select("field", "type").collect().iter_rows())
+    if name not in known:
+        raise NotFoundError(f"There is no field {name!r}; GET /v1/fields lists them.", field="number")
+    if known[name] != "number":
+        raise invalid(f"The field {name!r} is of type {known[name]}; only numbers can be added up.", field="number")
+    return number_fields(snapshot)[name]
 
 
 def number_fields(snapshot: Snapshot) -> dict[str, list[Bin]]:

@@ -16,7 +16,7 @@ from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_steps
 from turret_api.read.views.topics import edits_of, topics_of
-from turret_pipeline.lake.tables import TOPIC_DAYS, TOPIC_EDITS, TOPICS
+from turret_pipeline.lake.tables import TEXT_SENTIMENT, TOPIC_DAYS, TOPIC_EDITS, TOPICS
 from turret_pipeline.semantics.kinds import MOVES
 from turret_pipeline.semantics.visits import UNASSIGNED
 
@@ -29,7 +29,9 @@ class DayCount(TypedDict):
 
 
 def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
-    """Return messages by topic and UTC day: `topic_id` (`unassigned`: none), `date`, `n`, `n_sessions`, `first_at`.
+    """Return messages by topic and UTC day, those that sound negative and positive counted too.
+
+    Columns: `topic_id` (`unassigned`: none), `date`, `n`, `n_negative`, `n_positive`, `n_sessions`, `first_at`.
 
     Moves of conversation, where these count, are under the name of their kind.
     """
@@ -39,10 +41,12 @@ def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -
 
     def compute() -> pl.DataFrame:
         return (
-            field_steps(snapshot, field, filters, level)
+            field_steps(snapshot, field, filters, level, sounds=True)
             .group_by("topic_id", pl.col("timestamp").dt.date().alias("date"))
             .agg(
                 pl.len().cast(pl.Int64).alias("n"),
+                (pl.col("sounds") < 0).sum().cast(pl.Int64).alias("n_negative"),
+                (pl.col("sounds") > 0).sum().cast(pl.Int64).alias("n_positive"),
                 pl.col("session").n_unique().cast(pl.Int64).alias("n_sessions"),
                 pl.col("timestamp").min().alias("first_at"),
             )
@@ -50,7 +54,7 @@ def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -
             .sort("topic_id", "date")
         )
 
-    return snapshot.remember(("daily_counts", field, filters, level), SOURCES, compute)
+    return snapshot.remember(("daily_counts", field, filters, level), (*SOURCES, TEXT_SENTIMENT), compute)
 
 
 def _counted_by_day(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
@@ -69,7 +73,11 @@ def _counted_by_day(snapshot: Snapshot, field: str, level: int) -> pl.DataFrame:
         name = pl.when("there").then(shown).when(pl.col("topic_id").is_in(MOVES)).then("topic_id")
         return (
             found.group_by(name.fill_null(UNASSIGNED).alias("topic_id"), "date")
-            .agg(pl.col("n_messages").sum().alias("n"), pl.col("n_sessions").sum(), pl.col("first_at").min())
+            .agg(
+                pl.col("n_messages").sum().alias("n"),
+                pl.col("n_negative", "n_positive", "n_sessions").sum(),
+                pl.col("first_at").min(),
+            )
             .sort("topic_id", "date")
             .collect()
         )

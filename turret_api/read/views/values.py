@@ -57,11 +57,6 @@ def passing(snapshot: Snapshot, field: str, segments: Segments) -> pl.Series:
     return snapshot.remember(("passing", field, segments), VALUE_SOURCES, compute)["passes"]
 
 
-def passing_events(snapshot: Snapshot, field: str, segments: Segments) -> pl.DataFrame:
-    """Return `event_id` of the field's messages whose event passes all `segments`."""
-    return read_steps(snapshot, field, "event_id").filter(passing(snapshot, field, segments)).select("event_id")
-
-
 def values_of(snapshot: Snapshot, field: str, name: str) -> pl.Series:
     """Return for each step of the field the value that its event has in the field `name`: categorical, null if none."""
 

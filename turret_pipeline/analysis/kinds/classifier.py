@@ -36,11 +36,27 @@ class Classifier:
         return found
 
 
-def fit(vectors: np.ndarray, features: sp.csr_matrix, kinds: Sequence[str]) -> Classifier:
-    """Return the classifier of texts with these vectors (n_texts, n_dims), `features` and `kinds`."""
+def fit(
+    vectors: np.ndarray,
+    features: sp.csr_matrix,
+    kinds: Sequence[str],
+    weights_of: np.ndarray | None = None,
+    *,
+    ridge: float = RIDGE,
+) -> Classifier:
+    """Return the classifier of texts with these vectors (n_texts, n_dims), `features` and `kinds`.
+
+    weights_of: of the texts, of shape (n_texts,), how much each counts; None: all alike. ridge: the penalty.
+    """
     classes = tuple(sorted(set(kinds)))
-    dense, turned = np.float32(SCALE_VECTOR) * vectors, features.T.tocsr()
+    dense = np.float32(SCALE_VECTOR) * vectors
     wanted = (np.array(kinds)[:, None] == np.array(classes)).astype(np.float32)
+    if weights_of is not None:
+        # Least squares with weights are those of rows that are as much longer as the roots of the weights.
+        longer = np.sqrt(weights_of.astype(np.float32))
+        dense, wanted = dense * longer[:, None], wanted * longer[:, None]
+        features = sp.diags(longer).astype(np.float32) @ features
+    features, turned = features.tocsr(), features.T.tocsr()
     n_dims = dense.shape[1]
 
     def back(rows: np.ndarray) -> np.ndarray:
@@ -50,7 +66,7 @@ def fit(vectors: np.ndarray, features: sp.csr_matrix, kinds: Sequence[str]) -> C
     rest = back(wanted)
     direction, error = rest.copy(), (rest**2).sum(axis=0)
     for _ in range(N_STEPS):
-        image = back(dense @ direction[:n_dims] + features @ direction[n_dims:]) + RIDGE * direction
+        image = back(dense @ direction[:n_dims] + features @ direction[n_dims:]) + np.float32(ridge) * direction
         step = error / np.maximum((direction * image).sum(axis=0), 1e-30)
         weights += step * direction
         rest -= step * image

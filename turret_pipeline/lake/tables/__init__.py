@@ -21,6 +21,7 @@ from turret_pipeline.lake.tables.events import (
 )
 from turret_pipeline.lake.tables.fields import (
     FIELD_HISTORY,
+    FIELD_OUTCOMES,
     FIELD_OVERRIDES,
     FIELD_PROFILES,
     FIELD_TOTALS,
@@ -28,16 +29,23 @@ from turret_pipeline.lake.tables.fields import (
     LEFT_OUT_FIELDS,
 )
 from turret_pipeline.lake.tables.journeys import (
+    ANSWERS,
     FRICTION,
     JOURNEY_EDGES,
     JOURNEY_MOVES,
     JOURNEY_STEPS,
     STEP_VALUES,
 )
+from turret_pipeline.lake.tables.notebook import (
+    ANNOTATIONS,
+    SAVED_VIEWS,
+    TOPIC_NOTES,
+)
 from turret_pipeline.lake.tables.texts import (
     EMBEDDINGS,
     SHARED_FRAMES,
     TEXT_KINDS,
+    TEXT_SENTIMENT,
 )
 from turret_pipeline.lake.tables.topics import (
     TOPIC_ASSIGNMENTS,
@@ -49,11 +57,14 @@ from turret_pipeline.lake.tables.topics import (
 )
 
 __all__ = [
+    "ANNOTATIONS",
+    "ANSWERS",
     "BUILDS",
     "EMBEDDINGS",
     "EVENTS",
     "FIELD_FAILURES",
     "FIELD_HISTORY",
+    "FIELD_OUTCOMES",
     "FIELD_OVERRIDES",
     "FIELD_PROFILES",
     "FIELD_TOTALS",
@@ -64,11 +75,13 @@ __all__ = [
     "JOURNEY_STEPS",
     "LEFT_OUT_FIELDS",
     "MESSAGES",
+    "SAVED_VIEWS",
     "SHARED_FRAMES",
     "STEP_VALUES",
     "STRINGS",
     "TABLES",
     "TEXT_KINDS",
+    "TEXT_SENTIMENT",
     "TIME",
     "TOPICS",
     "TOPIC_ASSIGNMENTS",
@@ -76,6 +89,7 @@ __all__ = [
     "TOPIC_EDITS",
     "TOPIC_FITS",
     "TOPIC_LINEAGE",
+    "TOPIC_NOTES",
     "VECTOR",
     "Column",
     "Table",
@@ -94,6 +108,7 @@ TABLES: dict[str, Table] = {
         SHARED_FRAMES,
         EMBEDDINGS,
         TEXT_KINDS,
+        TEXT_SENTIMENT,
         TOPICS,
         TOPIC_ASSIGNMENTS,
         TOPIC_LINEAGE,
@@ -102,10 +117,15 @@ TABLES: dict[str, Table] = {
         TOPIC_DAYS,
         STEP_VALUES,
         FRICTION,
+        ANSWERS,
         JOURNEY_MOVES,
         JOURNEY_EDGES,
         FIELD_OVERRIDES,
+        FIELD_OUTCOMES,
         TOPIC_EDITS,
+        ANNOTATIONS,
+        TOPIC_NOTES,
+        SAVED_VIEWS,
         FIELD_FAILURES,
         BUILDS,
     )

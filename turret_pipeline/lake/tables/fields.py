@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from turret_pipeline.lake.schema import TIME, Column, Table
+from turret_pipeline.lake.schema import STRINGS, TIME, Column, Table
 from turret_pipeline.lake.tables.columns import FIELD, PROJECT, RECEIVED_DATE
 
 FIELD_PROFILES = Table(
@@ -89,6 +89,22 @@ FIELD_OVERRIDES = Table(
         FIELD,
         Column("decided_at", TIME, "when"),
         Column("type", pl.String, "text, enum or number; null takes the override back", nullable=True),
+    ),
+    is_kept=True,
+)
+
+FIELD_OUTCOMES = Table(
+    "field_outcomes",
+    "One decision: whether a field tells how well sessions went, and which values are good; the latest counts.",
+    ("project_id", "field", "decided_at"),
+    (
+        PROJECT,
+        FIELD,
+        Column("decided_at", TIME, "when"),
+        Column("better", pl.String, "of a number: higher or lower, whichever is better; else null", nullable=True),
+        Column(
+            "good", STRINGS, "of an enum: its good values; else null. Both null: no outcome any more", nullable=True
+        ),
     ),
     is_kept=True,
 )

@@ -86,6 +86,26 @@ FRICTION = Table(
     ("project_id", "received_date"),
 )
 
+ANSWERS = Table(
+    "answers",
+    "One message's answer: what its event has in the field that holds the answers; a message without one has no row.",
+    ("project_id", "field", "session_id", "place"),
+    (
+        PROJECT,
+        Column("received_date", pl.Date, "day of the session's steps, as in `journey_steps`"),
+        FIELD,
+        Column("session_id", pl.String, "the session"),
+        Column("place", pl.Int64, "of the step in its session, from 0"),
+        Column("event_id", pl.String, "the step's event, which has the answer too"),
+        Column("answer_field", pl.String, "the text field that the answer is in"),
+        Column("text_id", pl.String, "hash of the answer, as in `messages`"),
+        Column("kind", pl.String, "refused, apologised, made_good (it apologises, and helps) or answered"),
+        Column("sureness", pl.Float64, "how sure the kind is, 0.5 to 1"),
+        Column("is_repeated", pl.Boolean, "whether it says again what another message of the session was told before"),
+    ),
+    ("project_id", "received_date"),
+)
+
 JOURNEY_MOVES = Table(
     "journey_moves",
     "One kind of move of the sessions that began on one day of receipt; counts add up over days.",

@@ -50,3 +50,16 @@ TEXT_KINDS = Table(
         Column("weight", pl.Float32, "how much the text says without what was said before it, 0 to 1"),
     ),
 )
+
+TEXT_SENTIMENT = Table(
+    "text_sentiment",
+    "How one distinct text sounds: negative, neutral or positive.",
+    ("project_id", "text_id"),
+    (
+        PROJECT,
+        TEXT_ID,
+        Column("model", pl.String, "name and revision of the embedding model that it was told by: the one in use"),
+        Column("sentiment", pl.String, "negative, neutral or positive; what is not sure is neutral"),
+        Column("score", pl.Float32, "how far positive leads negative, -1 to 1"),
+    ),
+)

@@ -107,6 +107,8 @@ TOPIC_DAYS = Table(
         Column("date", pl.Date, "UTC day on which the messages were sent"),
         Column("topic_id", pl.String, "the topic, `unassigned`, or the kind of messages that are moves"),
         Column("n_messages", pl.Int64, "messages"),
+        Column("n_negative", pl.Int64, "of the messages, those that sound negative (see `text_sentiment`)"),
+        Column("n_positive", pl.Int64, "of the messages, those that sound positive"),
         Column("n_sessions", pl.Int64, "distinct sessions among them"),
         Column("first_at", TIME, "the earliest of them"),
     ),

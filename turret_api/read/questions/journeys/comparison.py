@@ -1,7 +1,7 @@
-"""The journeys of two segments side by side: which moves the sessions of one make more often than those of the other.
+"""The journeys of two segments, periods or releases side by side: which moves the sessions of one make more often.
 
 Sessions are independent of each other, moves within one are not. So each edge is a question about sessions: which
-share of them makes the move at least once. A session that has messages in both segments is in neither here. Likewise
+share of them makes the move at least once. A session that has messages on both sides is on neither here. Likewise
 the gap before the move: each session that makes it has one, the median of its own.
 """
 
@@ -18,11 +18,19 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.graph import Ends, Rest
-from turret_api.read.questions.journeys.statistics import difference_of_shares, differences_of_medians, p_values
+from turret_api.read.questions.journeys.statistics import (
+    LEAST_UNITS,
+    difference_of_shares,
+    differences_of_medians,
+    p_values,
+)
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.queries import Queries, Views
+from turret_api.read.sql.sides import side_views
+from turret_api.read.sql.views import field_views, value_views
+from turret_api.read.views.sides import NO_PERIOD, NO_SIDES, Periods, Sides, apart, periods_of
 from turret_api.read.views.steps import field_visits, numbered
 from turret_api.read.views.topics import labels_of
-from turret_api.read.views.values import Segments
 from turret_pipeline.semantics.visits import edges_of, moves
 
 SIDES = ("a", "b")
@@ -73,45 +81,64 @@ class Comparison(FieldAnswer):
         default_factory=list
     )
     n_sessions: SideCounts = dataclasses.field(default_factory=lambda: SideCounts(a=0, b=0))
-    n_sessions_in_both: Annotated[
-        int, Meaning("sessions with messages in both segments; they count on neither side")
-    ] = 0
+    n_sessions_in_both: Annotated[int, Meaning("sessions of both sides; they count on neither")] = 0
+    periods: Annotated[Periods, Meaning("when the sessions of each side began")] = dataclasses.field(
+        default_factory=lambda: Periods(a=NO_PERIOD, b=NO_PERIOD)
+    )
     rest: Rest = dataclasses.field(default_factory=lambda: Rest(edges=0, count=0))
     next: Next = None
 
 
 @dataclass(frozen=True)
 class ComparisonOfSegments(OfJourneys):
-    """Which moves do the sessions of segment `a` make more often than those of segment `b`, and how sure is that?"""
+    """Which moves do the sessions of side `a` make more often than those of side `b`, and how sure is that?"""
 
-    a: Segments = ()
-    b: Segments = ()
+    sides: Sides = NO_SIDES
     limit: int = 100
 
     answers = Comparison
 
     def of_field(self, snapshot: Snapshot, field: str) -> Comparison:
         """Return the edges of both sides, the surest differences first; those past `limit` are counted in `rest`."""
-        chosen = self.filters
-        seen = [
-            field_visits(
-                snapshot,
-                field,
-                dataclasses.replace(chosen, segments=chosen.segments + side),
-                self.level,
-            )
-            for side in (self.a, self.b)
-        ]
-        both = seen[0].select("session").unique().join(seen[1].select("session").unique(), on="session")
-        alone = [visits.join(both, on="session", how="anti", maintain_order="left") for visits in seen]
+        sides = self.sides.resolved(snapshot, field, self.filters)
+        *alone, n_both = apart(
+            *(side.only(snapshot, field, field_visits(snapshot, field, side.of(self.filters), self.level))
+              for side in sides)
+        )  # fmt: skip
         sizes = [visits["session"].n_unique() for visits in alone]
         tested = _tested(_edges(alone, sizes).join(_gaps(alone), on=EDGE, how="left"), *sizes)
         rest = tested.tail(max(tested.height - self.limit, 0))
         return Comparison(
             _labelled(tested.head(self.limit), labels_of(snapshot, field)),
             {"a": sizes[0], "b": sizes[1]},
-            both.height,
+            n_both,
+            periods_of(sides),
             {"edges": rest.height, "count": int(rest["a_count"].sum()) + int(rest["b_count"].sum())},
+        )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the counts of both sides, of all edges."""
+        views: Views = {}
+        sides = dict(zip(SIDES, self.sides.resolved(snapshot, field, self.filters), strict=True))
+        for name, side in sides.items():
+            views |= field_views(field, side.of(self.filters), self.level, f"{name}_")
+        segments = (*self.filters.segments, *(each for side in sides.values() for each in side.segments))
+        views |= value_views(field, [name for name, _ in segments])
+        views |= side_views(field, sides)
+        views["compared_moves"] = (
+            "the moves of both sides",
+            "\nUNION ALL".join(
+                f"\nSELECT '{name}' AS side, * FROM {name}_session_moves"
+                f" WHERE session_id IN (SELECT session_id FROM {name}_sessions)"
+                for name in SIDES
+            ),
+        )
+        return Queries(
+            {"data": _edges_sql(), "totals": _TOTALS_SQL},
+            views,
+            "Left out: intervals, p-values and q-values. They are computed from these counts: Newcombe's interval and "
+            "Fisher's exact test (mid-p) of the sessions that make a move, Bonett and Price's interval and the test of "
+            "Mann and Whitney of their gaps, Benjamini and Hochberg over all of them.",
         )
 
 
@@ -185,3 +212,47 @@ def _gaps(sides: list[pl.DataFrame]) -> pl.DataFrame:
     found = differences_of_medians(pl.concat(frames).collect(), EDGE)
     named = {"difference": "gap_difference_s", "low": "gap_low_s", "high": "gap_high_s", "p_value": "gap_p_value"}
     return found.rename(named).cast(dict.fromkeys(EDGE, pl.String))
+
+
+_TOTALS_SQL = """
+SELECT count(DISTINCT session_id) FILTER (side = 'a') AS "n_sessions.a",
+    count(DISTINCT session_id) FILTER (side = 'b') AS "n_sessions.b",
+    (SELECT count(*) FROM in_both) AS n_sessions_in_both
+FROM compared_moves"""
+
+
+def _edges_sql() -> str:
+    of_side = ",\n    ".join(
+        f"""count(DISTINCT session_id) FILTER (side = '{side}') AS {side}_sessions,
+    count(DISTINCT session_id) FILTER (side = '{side}') / greatest(n_{side}, 1) AS {side}_share,
+    count(*) FILTER (side = '{side}') AS {side}_count,
+    nullif(count(*) FILTER (side = '{side}'), 0)
+        / sum(count(*) FILTER (side = '{side}')) OVER (PARTITION BY from_topic) AS {side}_probability,
+    median(gap_s) FILTER (side = '{side}') AS {side}_median_gap_s"""
+        for side in SIDES
+    )
+    return f"""
+WITH sides AS (
+    SELECT count(DISTINCT session_id) FILTER (side = 'a') AS n_a, count(DISTINCT session_id) FILTER (side = 'b') AS n_b
+    FROM compared_moves
+), counted AS (
+    SELECT from_topic, to_topic,
+    {of_side},
+    any_value(n_a) AS n_a, any_value(n_b) AS n_b
+    FROM compared_moves CROSS JOIN sides GROUP BY from_topic, to_topic, n_a, n_b
+), session_gaps AS (
+    SELECT side, from_topic, to_topic, session_id, median(gap_s) AS gap_s
+    FROM compared_moves WHERE gap_s IS NOT NULL GROUP BY side, from_topic, to_topic, session_id
+), gaps AS (
+    SELECT from_topic, to_topic,
+        median(gap_s) FILTER (side = 'a') - median(gap_s) FILTER (side = 'b') AS gap_difference_s
+    FROM session_gaps GROUP BY from_topic, to_topic
+    HAVING least(count(*) FILTER (side = 'a'), count(*) FILTER (side = 'b')) >= {LEAST_UNITS}
+)
+SELECT from_topic AS "from", to_topic AS "to",
+    [coalesce(one.label, from_topic), coalesce(other.label, to_topic)] AS labels,
+    counted.* EXCLUDE (from_topic, to_topic, n_a, n_b),
+    CASE WHEN n_a > 0 AND n_b > 0 THEN a_share - b_share END AS difference, gap_difference_s
+FROM counted LEFT JOIN gaps USING (from_topic, to_topic)
+LEFT JOIN labels AS one ON one.topic_id = from_topic LEFT JOIN labels AS other ON other.topic_id = to_topic
+ORDER BY a_count + b_count DESC, "from", to_topic"""

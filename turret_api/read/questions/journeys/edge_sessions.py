@@ -12,12 +12,19 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
+from turret_api.read.questions.journeys.friction import ANY, moves_of, requests_of
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.outcomes import outcome_views
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views, now, value_views
+from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.journeys import JOURNEY_SOURCES
-from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.steps import field_visits, numbered, sessions_of, signed_steps
+from turret_api.read.views.outcomes import OUTCOME_SOURCES, outcome_in_force, session_outcomes
+from turret_api.read.views.sides import EVERY_SESSION, Side
+from turret_api.read.views.steps import field_visits, first_starts_of_users, numbered, signed_steps
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import FRICTION
 from turret_pipeline.semantics.visits import END, START
@@ -35,6 +42,9 @@ class EdgeSession(TypedDict):
     started_at: dt.datetime
     ended_at: dt.datetime
     n_visits: int
+    outcome: Annotated[
+        float | None, Meaning("with `outcome=`: its mean, or of an enum 1 if its last value is good, else 0")
+    ]
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,9 @@ class SessionsOfEdge(OfJourneys):
     """Which sessions move from one topic to another (None: from any, or to any), and when?
 
     friction: only those in which a message that passes has this sign, or (`any`) one of them; None: all.
+    is_here: only those in which a request for `to_topic` has it, or, of a move, the visit that is left.
+    began: only those that began then. is_new: only those of users whose first session began then.
+    outcome: only those that have this outcome, and moved so, or had the sign, no later than that; None: all.
     """
 
     from_topic: str | None = None
@@ -59,8 +72,12 @@ class SessionsOfEdge(OfJourneys):
     limit: int = 50
     offset: int = 0
     friction: str | None = None
+    is_here: bool = False
+    began: Side = EVERY_SESSION
+    is_new: bool = False
+    outcome: str | None = None
 
-    tables = (*JOURNEY_SOURCES, FRICTION)
+    tables = (*JOURNEY_SOURCES, *OUTCOME_SOURCES, FRICTION)
     answers = EdgeSessions
 
     def of_field(self, snapshot: Snapshot, field: str) -> EdgeSessions:
@@ -68,20 +85,95 @@ class SessionsOfEdge(OfJourneys):
         merged = edits_of(snapshot, field).merged
         ends = [None if topic is None else merged.get(topic, topic) for topic in (self.from_topic, self.to_topic)]
 
+        outcome = None if self.outcome is None else outcome_in_force(snapshot, self.outcome)
+
         def compute() -> pl.DataFrame:
             visits = field_visits(snapshot, field, self.filters, self.level)
+            went = None if outcome is None else session_outcomes(snapshot, field, outcome)
             if self.friction is not None:
-                steps = signed_steps(snapshot, field, self.filters, self.level).filter(has_sign(self.friction))
-                visits = visits.filter(pl.col("session").is_in(steps["session"].unique().implode()))
-            return _who_moved(visits, *ends)
+                steps = signed_steps(snapshot, field, self.filters, self.level)
+                steps = steps if went is None else _no_later(steps, "timestamp", went)
+                met = self._with_friction(steps, *ends)
+                visits = visits.filter(pl.col("session").is_in(met.unique().implode()))
+            visits = self.began.only(snapshot, field, visits)
+            if self.is_new and self.began.since is not None:
+                first_at = first_starts_of_users(snapshot, field).gather(visits["session"])
+                visits = visits.filter(first_at >= self.began.since)
+            moved = _who_moved(visits, *ends)
+            if went is None:
+                return moved.with_columns(outcome=pl.lit(None, pl.Float64))
+            return _no_later(moved, "at", went).rename({"value": "outcome"})
 
-        key = ("moved", field, self.filters, self.level, *ends, self.friction)
-        found = snapshot.remember(key, (*SOURCES, FRICTION), compute)
+        narrowed = (self.friction, self.is_here, self.began, self.is_new, outcome)
+        key = ("moved", field, self.filters, self.level, *ends, *narrowed)
+        found = snapshot.remember(key, (*OUTCOME_SOURCES, FRICTION), compute)
         page = found.slice(self.offset, self.limit)
         who = sessions_of(snapshot, field)[page["session"]]
         data = cast(list[EdgeSession], who.hstack(page.drop("session")).to_dicts())
         end = self.offset + self.limit
         return EdgeSessions(data, found.height, int(found["count"].sum()), after(end) if found.height > end else None)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the sessions."""
+        views = field_views(field, self.filters, self.level)
+        ends = {"from_topic": self.from_topic, "to_topic": self.to_topic}
+        conditions = [f"{end} = {now(topic)}" for end, topic in ends.items() if topic is not None]
+        outcome, late, went, value = None, "", "", "NULL::DOUBLE"
+        if self.outcome is not None:
+            outcome = outcome_in_force(snapshot, self.outcome)
+            views |= value_views(field, [outcome.field, *(name for name, _ in self.filters.segments)])
+            views |= outcome_views(field, outcome)
+            late, value = " AND step.timestamp <= went.outcome_at", "went.value"
+            went = (
+                "\nJOIN session_outcomes AS went ON went.session_id = moved.session_id AND moved_at <= went.outcome_at"
+            )
+        if self.friction is not None:
+            sign = "" if self.friction == "any" else f" AND sign = {literal(self.friction)}"
+            with_outcome = "JOIN session_outcomes AS went USING (session_id) " if outcome else ""
+            conditions.append(
+                f"session_id IN (SELECT session_id FROM steps AS step {with_outcome}WHERE step.event_id IN\n"
+                f"    (SELECT event_id FROM friction WHERE field = {literal(field)}{sign}){late})"
+            )
+        views["moved_sessions"] = (
+            "the sessions that move so: when first, and how often",
+            f"""
+WITH moved AS (
+    SELECT session_id, min(moved_at) AS moved_at, count(*) AS "count"
+    FROM session_moves WHERE {" AND ".join(conditions) or "true"} GROUP BY session_id
+)
+SELECT moved.*, {value} AS outcome
+FROM moved{went}""",
+        )
+        data = f"""
+SELECT session_id, user_id, moved_at AS at, "count", started_at, ended_at, n_visits, outcome
+FROM moved_sessions
+JOIN (
+    SELECT session_id, min(started_at) AS started_at, max(ended_at) AS ended_at, count(*) AS n_visits
+    FROM visits GROUP BY session_id
+) USING (session_id)
+JOIN (SELECT session_id, user_id FROM journey_steps WHERE field = {literal(field)} AND place = 0) USING (session_id)
+ORDER BY moved_at DESC, session_id LIMIT {self.limit} OFFSET {self.offset}"""
+        totals = 'SELECT count(*) AS n_sessions, coalesce(sum("count"), 0) AS n_moves FROM moved_sessions'
+        return Queries({"data": data, "totals": totals}, views)
+
+    def _with_friction(self, steps: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.Series:
+        """Return the sessions among `steps` that have the sign, anywhere or here."""
+        sign = self.friction or ANY
+        if not self.is_here or to_topic is None:
+            return steps.filter(has_sign(sign))["session"]
+        if from_topic is None:
+            requests = requests_of(steps, sign)
+            return requests.filter("has", pl.col("topic_id") == to_topic)["session"]
+        moves, names = moves_of(steps, sign)
+        codes = {name: code for code, name in names.items()}
+        ends = (pl.col("from") == codes.get(from_topic, -1)) & (pl.col("to") == codes.get(to_topic, -1))
+        return moves.filter("has", ends)["session"]
+
+
+def _no_later(rows: pl.DataFrame, time: str, went: pl.DataFrame) -> pl.DataFrame:
+    """Return those of `rows` (with `session`) whose `time` is no later than the session's outcome, with its `value`."""
+    met = rows.join(went.select("session", "value", outcome_at="at"), on="session", maintain_order="left")
+    return met.filter(pl.col(time) <= pl.col("outcome_at")).drop("outcome_at")
 
 
 def _who_moved(visits: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.DataFrame:

@@ -10,10 +10,14 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import FieldAnswer, Meaning, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views
+from turret_api.read.views.filters import Filters
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.topics import labels_of
+from turret_api.read.views.units import Unit, edge_users, node_units
 from turret_pipeline.semantics.visits import END, START
 
 
@@ -23,11 +27,14 @@ class Start(TypedDict):
     topic_id: str
     label: str
     sessions: int
-    share: float
+    users: Annotated[int | None, Meaning("with `unit=users`: distinct users of these sessions")]
+    share: Annotated[
+        float, Meaning("of all sessions; with `unit=users`: of all users, and these shares do not add up to 1")
+    ]
 
 
 class DropOff(Start):
-    """A topic that sessions end with; `share` is of all ends."""
+    """A topic that sessions end with."""
 
     rate: Annotated[float, Meaning("share of the topic's visits that are the last of their session")]
 
@@ -38,6 +45,7 @@ class Starts(FieldAnswer):
 
     data: list[Start] = dataclasses.field(default_factory=list)
     n_sessions: int = 0
+    n_users: Annotated[int | None, Meaning("with `unit=users`: distinct users of all sessions")] = None
     next: Next = None
 
 
@@ -47,49 +55,74 @@ class DropOffs(FieldAnswer):
 
     data: list[DropOff] = dataclasses.field(default_factory=list)
     n_sessions: int = 0
+    n_users: Annotated[int | None, Meaning("with `unit=users`: distinct users of all sessions")] = None
     next: Next = None
 
 
 @dataclass(frozen=True)
 class SessionStarts(OfJourneys):
-    """Where do sessions start?"""
+    """Where do sessions start, and (`unit` users) how many users have a session that starts there?"""
+
+    unit: Unit = "messages"
 
     answers = Starts
 
     def of_field(self, snapshot: Snapshot, field: str) -> Starts:
         """Return where sessions start."""
-        edges = graph_edges(snapshot, field, self.filters, self.level).filter(pl.col("from_topic") == START)
-        labels = labels_of(snapshot, field)
-        data: list[Start] = [
-            {
-                "topic_id": edge["to_topic"],
-                "label": labels.get(edge["to_topic"], edge["to_topic"]),
-                "sessions": edge["count"],
-                "share": edge["probability"],
-            }
-            for edge in edges.sort(["count", "to_topic"], descending=[True, False]).iter_rows(named=True)
-        ]
-        return Starts(data, int(edges["count"].sum()))
+        edges, n_sessions, n_users = _at(START, snapshot, field, self.filters, self.level, self.unit)
+        return Starts(typed_rows(edges, Start), n_sessions, n_users)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of where sessions start."""
+        data = """
+SELECT to_topic AS topic_id, label, "count" AS sessions, probability AS share
+FROM edges LEFT JOIN labels ON labels.topic_id = to_topic
+WHERE from_topic = 'start' ORDER BY sessions DESC, to_topic"""
+        totals = """SELECT count(DISTINCT session_id) AS n_sessions FROM visits"""
+        return Queries({"data": data, "totals": totals}, field_views(field, self.filters, self.level))
 
 
 @dataclass(frozen=True)
 class SessionEnds(OfJourneys):
-    """Where do sessions end?"""
+    """Where do sessions end, and (`unit` users) how many users have a session that ends there?"""
+
+    unit: Unit = "messages"
 
     answers = DropOffs
 
     def of_field(self, snapshot: Snapshot, field: str) -> DropOffs:
         """Return where sessions end."""
-        edges = graph_edges(snapshot, field, self.filters, self.level).filter(pl.col("to_topic") == END)
-        labels, n_sessions = labels_of(snapshot, field), int(edges["count"].sum())
-        data: list[DropOff] = [
-            {
-                "topic_id": edge["from_topic"],
-                "label": labels.get(edge["from_topic"], edge["from_topic"]),
-                "sessions": edge["count"],
-                "share": edge["count"] / n_sessions,
-                "rate": edge["probability"],
-            }
-            for edge in edges.sort(["count", "from_topic"], descending=[True, False]).iter_rows(named=True)
-        ]
-        return DropOffs(data, n_sessions)
+        edges, n_sessions, n_users = _at(END, snapshot, field, self.filters, self.level, self.unit)
+        return DropOffs(typed_rows(edges, DropOff), n_sessions, n_users)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of where sessions end."""
+        data = """
+SELECT from_topic AS topic_id, label, "count" AS sessions, "count" / sum("count") OVER () AS share, probability AS rate
+FROM edges LEFT JOIN labels ON labels.topic_id = from_topic
+WHERE to_topic = 'end' ORDER BY sessions DESC, from_topic"""
+        totals = """SELECT count(DISTINCT session_id) AS n_sessions FROM visits"""
+        return Queries({"data": data, "totals": totals}, field_views(field, self.filters, self.level))
+
+
+def _at(
+    end: str, snapshot: Snapshot, field: str, filters: Filters, level: int, unit: Unit
+) -> tuple[pl.DataFrame, int, int | None]:
+    """Return the topics next to `start` or `end`, most first, as rows of an answer; all sessions, and all users."""
+    here, there = ("from_topic", "to_topic") if end == START else ("to_topic", "from_topic")
+    edges = graph_edges(snapshot, field, filters, level).filter(pl.col(here) == end)
+    n_sessions, n_users = int(edges["count"].sum()), None
+    share, users = pl.col("count") / n_sessions, pl.lit(None, dtype=pl.Int64)
+    if unit == "users":
+        n_users = node_units(snapshot, field, filters, level).get(end, (0, 0))[1]
+        counted = edge_users(snapshot, field, filters, level)
+        edges = edges.join(counted, on=["from_topic", "to_topic"], how="left").with_columns(
+            pl.col("users").fill_null(0)
+        )
+        share, users = pl.col("users") / n_users, pl.col("users")
+    names = pl.col(there).replace(labels_of(snapshot, field))
+    most = "users" if unit == "users" else "count"
+    found = edges.sort([most, "count", there], descending=[True, True, False]).select(
+        topic_id=there, label=names, sessions="count", users=users, share=share, rate="probability"
+    )
+    return found, n_sessions, n_users

@@ -18,10 +18,14 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.journeys.graph import Ends
 from turret_api.read.questions.journeys.statistics import share_of_groups
 from turret_api.read.questions.of_field import OfField
+from turret_api.read.sql.friction import signed_views
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import signed_steps
 from turret_api.read.views.topics import edits_of, labels_of
+from turret_api.read.views.units import COLUMN, Unit
 from turret_pipeline.lake.tables import FRICTION, JOURNEY_STEPS
 from turret_pipeline.semantics.friction import SIGNS
 from turret_pipeline.semantics.visits import END
@@ -42,6 +46,10 @@ class Sign(TypedDict):
     share_of_sessions: float | None
     share_of_sessions_low: Annotated[float | None, INTERVAL]
     share_of_sessions_high: float | None
+    n_users: Annotated[int, Meaning("who sent a message that has it")]
+    share_of_users: float | None
+    share_of_users_low: Annotated[float | None, INTERVAL]
+    share_of_users_high: float | None
 
 
 class TopicFriction(TypedDict):
@@ -54,7 +62,10 @@ class TopicFriction(TypedDict):
         int, Meaning("requests that have a sign, or a move of conversation (a complaint, say) behind them that has one")
     ]
     n_sessions: Annotated[int, Meaning("that met with friction in it")]
-    share: Annotated[float, Meaning("of its requests, those with friction")]
+    n_users: Annotated[int, Meaning("who met with friction in it")]
+    share: Annotated[
+        float, Meaning("of its requests, those with friction; with `unit`: of the sessions, or users, that have one")
+    ]
     low: Annotated[float, INTERVAL]
     high: float
 
@@ -66,7 +77,10 @@ class MoveFriction(Ends):
     n_moves: int
     n_with_friction: Annotated[int, Meaning("moves out of a visit in which a message has a sign")]
     n_sessions: Annotated[int, Meaning("that made such a move")]
-    share: Annotated[float, Meaning("of the moves, those with friction")]
+    n_users: Annotated[int, Meaning("who made such a move")]
+    share: Annotated[
+        float, Meaning("of the moves, those with friction; with `unit`: of the sessions, or users, that made the move")
+    ]
     low: Annotated[float, INTERVAL]
     high: float
 
@@ -82,6 +96,7 @@ class Friction(FieldAnswer):
     moves: Annotated[list[MoveFriction], Meaning("to `end` too")] = dataclasses.field(default_factory=list)
     n_messages: Annotated[int, Meaning("that pass the filters, moves of conversation too")] = 0
     n_sessions: int = 0
+    n_users: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,18 +105,19 @@ class FrictionOfField(OfField):
 
     level: int = 0
     limit: int = 100
+    unit: Unit = "messages"
 
     tables = (*SOURCES, FRICTION)
     built = (JOURNEY_STEPS, FRICTION)
     answers = Friction
 
     def of_field(self, snapshot: Snapshot, field: str) -> Friction:
-        """Return all signs, and the `limit` topics and moves that the most sessions met with friction in."""
+        """Return all signs, and the `limit` topics and moves that the most sessions (or users) met with friction in."""
         steps = signed_steps(snapshot, field, self.filters, self.level)
         labels, hidden = labels_of(snapshot, field), edits_of(snapshot, field).hidden
-        topics = _of_topics(steps).filter(~pl.col("topic_id").is_in(list(hidden))).head(self.limit)
+        topics = _of_topics(steps, self.unit).filter(~pl.col("topic_id").is_in(list(hidden))).head(self.limit)
         named = topics.with_columns(label=pl.col("topic_id").replace(labels))
-        moves = _of_moves(steps).head(self.limit)
+        moves = _of_moves(steps, self.unit).head(self.limit)
         ends = (pl.col(end).replace(labels) for end in ("from", "to"))
         return Friction(
             typed_rows(_of_signs(steps), Sign),
@@ -109,44 +125,66 @@ class FrictionOfField(OfField):
             typed_rows(moves.with_columns(labels=pl.concat_list(*ends)), MoveFriction),
             steps.height,
             steps["session"].n_unique(),
+            steps["user"].n_unique(),
+        )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of all signs, topics and moves."""
+        return Queries(
+            {
+                "data": _signs_sql(),
+                "topics": _topics_sql(field, self.limit),
+                "moves": _moves_sql(self.limit),
+                "totals": "SELECT count(*) AS n_messages, count(DISTINCT session_id) AS n_sessions FROM signed_steps",
+            },
+            signed_views(field, self.filters, self.level),
+            "Left out: the intervals (Wilson's, with as many messages as would, drawn one by one, vary as a share does "
+            "whose messages come in sessions). They are computed from each session's counts.",
         )
 
 
 def _of_signs(steps: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of all signs."""
     signs = (ANY, *SIGNS)
-    by_session = steps.group_by("session").agg(n=pl.len(), **{sign: has_sign(sign).sum() for sign in signs})
-    messages = pl.concat([by_session.select("n", sign=pl.lit(sign), n_with=sign) for sign in signs])
-    sessions = messages.with_columns(n=pl.lit(1), n_with=pl.col("n_with") > 0)
-    of_messages, of_sessions = share_of_groups(messages, "sign"), share_of_groups(sessions, "sign")
+    frames = []
+    for unit in ("session", "user"):
+        by_unit = steps.group_by(unit).agg(n=pl.len(), **{sign: has_sign(sign).sum() for sign in signs})
+        messages = pl.concat([by_unit.select("n", sign=pl.lit(sign), n_with=sign) for sign in signs])
+        once = messages.with_columns(n=pl.lit(1), n_with=pl.col("n_with") > 0)
+        frames += [(messages, "messages"), (once, "sessions")] if unit == "session" else [(once, "users")]
     columns = {"share": "share", "low": "share_low", "high": "share_high"}
-    both = [
+    each = [
         found.select(
             "sign",
             pl.col("n_with").alias(f"n_{unit}"),
             *(pl.col(name).alias(to.replace("share", f"share_of_{unit}", 1)) for name, to in columns.items()),
         )
-        for found, unit in ((of_messages, "messages"), (of_sessions, "sessions"))
+        for found, unit in ((share_of_groups(frame, "sign"), unit) for frame, unit in frames)
     ]
-    met = pl.DataFrame({"sign": signs}).join(both[0], on="sign", how="left").join(both[1], on="sign", how="left")
+    met = pl.DataFrame({"sign": signs})
+    for counted in each:
+        met = met.join(counted, on="sign", how="left")
     is_any, place = pl.col("sign") == ANY, pl.col("sign").cast(pl.Enum(signs))
-    counted = met.with_columns(pl.col("n_messages", "n_sessions").fill_null(0))
+    counted = met.with_columns(pl.col("n_messages", "n_sessions", "n_users").fill_null(0))
     return counted.sort(~is_any, "n_sessions", "n_messages", place, descending=[False, True, True, False])
 
 
-def _of_topics(steps: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of all topics, `label` left open; a request and the moves behind it are one."""
+def requests_of(steps: pl.DataFrame, sign: str = ANY) -> pl.DataFrame:
+    """Return each request: `session`, `user`, `topic_id`, `has` (the sign).
+
+    A request and the moves behind it are one.
+    """
     request = (~pl.col("is_move")).cum_sum().over("session").clip(lower_bound=1)
-    requests = steps.group_by("session", request=request, maintain_order=True).agg(
-        pl.col("topic_id").first(), has=has_sign(ANY).any()
-    )
-    return _by_cost(requests, "topic_id", "n_requests").sort(
-        "n_sessions", "n_with_friction", pl.col("topic_id").cast(pl.String), descending=[True, True, False]
+    return steps.group_by("session", request=request, maintain_order=True).agg(
+        pl.col("topic_id", "user").first(), has=has_sign(sign).any()
     )
 
 
-def _of_moves(steps: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of all moves, `labels` left open."""
+def moves_of(steps: pl.DataFrame, sign: str = ANY) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Return each move from visit to visit and to the end: `session`, `user`, `from`, `to`, `has`; and the codes.
+
+    has: whether the visit that it leaves has the sign.
+    """
     used = steps["topic_id"].unique()
     names = dict(zip(used.to_physical().cast(pl.Int64), used.cast(pl.String), strict=True))
     end = max(names, default=-1) + 1
@@ -155,23 +193,107 @@ def _of_moves(steps: pl.DataFrame) -> pl.DataFrame:
     visits = (
         coded.with_columns(visit=begins.fill_null(True).cum_sum())
         .group_by("visit", maintain_order=True)
-        .agg(pl.col("session", "topic").first(), has=has_sign(ANY).any())
+        .agg(pl.col("session", "topic", "user").first(), has=has_sign(sign).any())
     )
     stays = pl.col("session").shift(-1) == pl.col("session")
     to = pl.when(stays.fill_null(False)).then(pl.col("topic").shift(-1)).otherwise(end)
-    # As one number, for pairs are grouped several times as fast so.
-    moves = visits.select("session", "has", move=pl.col("topic") * (end + 1) + to)
-    found = _by_cost(moves, "move", "n_moves")
-    ends = {"from": pl.col("move") // (end + 1), "to": pl.col("move") % (end + 1)}
-    named = found.with_columns(
-        code.replace_strict(names | {end: END}, return_dtype=pl.String).alias(name) for name, code in ends.items()
+    found = visits.select("session", "user", "has", pl.col("topic").alias("from"), to.alias("to"))
+    return found, names | {end: END}
+
+
+def _of_topics(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
+    """Return the rows of all topics, `label` left open."""
+    return _by_cost(requests_of(steps), "topic_id", "n_requests", unit).sort(
+        _cost(unit), "n_with_friction", pl.col("topic_id").cast(pl.String), descending=[True, True, False]
     )
-    return named.sort("n_sessions", "n_with_friction", "from", "to", descending=[True, True, False, False])
 
 
-def _by_cost(rows: pl.DataFrame, of: str, counted: str) -> pl.DataFrame:
-    """Return the shares of `rows` (`of`, `session`, `has`) by `of`, under the names of an answer."""
+def _of_moves(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
+    """Return the rows of all moves, `labels` left open."""
+    moves, names = moves_of(steps)
+    n = max(names) + 1
+    # As one number, for pairs are grouped several times as fast so.
+    move = pl.col("from") * n + pl.col("to")
+    found = _by_cost(moves.select("session", "user", "has", move=move), "move", "n_moves", unit)
+    ends = {"from": pl.col("move") // n, "to": pl.col("move") % n}
+    named = found.with_columns(
+        code.replace_strict(names, return_dtype=pl.String).alias(name) for name, code in ends.items()
+    )
+    return named.sort(_cost(unit), "n_with_friction", "from", "to", descending=[True, True, False, False])
+
+
+def _by_cost(rows: pl.DataFrame, of: str, counted: str, unit: Unit) -> pl.DataFrame:
+    """Return the shares of `rows` (`of`, `session`, `user`, `has`) by `of`, under the names of an answer."""
     in_sessions = rows.group_by(of, "session").agg(n=pl.len(), n_with=pl.col("has").sum())
-    return share_of_groups(in_sessions, of).rename(
+    found = share_of_groups(in_sessions, of).rename(
         {"n": counted, "n_with": "n_with_friction", "n_groups_with": "n_sessions"}
     )
+    users = rows.group_by(of).agg(n_users=pl.col("user").filter(pl.col("has")).n_unique().cast(pl.Int64))
+    found = found.join(users, on=of)
+    if unit == "messages":
+        return found
+    once = rows.group_by(of, COLUMN[unit]).agg(n=pl.lit(1), n_with=pl.col("has").any())
+    shares = share_of_groups(once, of).select(of, "share", "low", "high")
+    return found.drop("share", "low", "high").join(shares, on=of)
+
+
+def _cost(unit: Unit) -> str:
+    return "n_users" if unit == "users" else "n_sessions"
+
+
+def _signs_sql() -> str:
+    listed = ", ".join(f"({place}, {literal(sign)})" for place, sign in enumerate((ANY, *SIGNS)))
+    return f"""
+SELECT kinds.sign, count(step.session_id) AS n_messages,
+    count(step.session_id) / (SELECT nullif(count(*), 0) FROM signed_steps) AS share_of_messages,
+    count(DISTINCT step.session_id) AS n_sessions,
+    count(DISTINCT step.session_id) / (SELECT nullif(count(DISTINCT session_id), 0) FROM signed_steps)
+        AS share_of_sessions
+FROM (VALUES {listed}) AS kinds (place, sign)
+LEFT JOIN signed_steps AS step
+    ON list_contains(step.signs, kinds.sign) OR (kinds.sign = {literal(ANY)} AND step.has_friction)
+GROUP BY kinds.place, kinds.sign ORDER BY kinds.place <> 0, n_sessions DESC, n_messages DESC, kinds.place"""
+
+
+def _topics_sql(field: str, limit: int) -> str:
+    return f"""
+WITH placed AS (  -- A request and the moves of conversation behind it are one.
+    SELECT *, greatest(sum((NOT is_move)::INTEGER) OVER (PARTITION BY session_id ORDER BY place), 1) AS request
+    FROM signed_steps
+), requests AS (
+    SELECT session_id, request, arg_min(topic_id, place) AS topic_id, bool_or(has_friction) AS has_friction
+    FROM placed GROUP BY session_id, request
+)
+SELECT requests.topic_id, coalesce(any_value(label), requests.topic_id) AS label, count(*) AS n_requests,
+    count(*) FILTER (has_friction) AS n_with_friction, count(DISTINCT session_id) FILTER (has_friction) AS n_sessions,
+    count(*) FILTER (has_friction) / count(*) AS share
+FROM requests LEFT JOIN labels USING (topic_id)
+WHERE requests.topic_id NOT IN (SELECT topic_id FROM hidden WHERE field = {literal(field)})
+GROUP BY requests.topic_id ORDER BY n_sessions DESC, n_with_friction DESC, requests.topic_id LIMIT {limit}"""
+
+
+def _moves_sql(limit: int) -> str:
+    return f"""
+WITH changes AS (
+    SELECT *, topic_id IS DISTINCT FROM lag(topic_id) OVER in_session AS begins
+    FROM signed_steps WINDOW in_session AS (PARTITION BY session_id ORDER BY place)
+), numbered AS (
+    SELECT *, sum(begins::INTEGER) OVER (PARTITION BY session_id ORDER BY place) AS visit FROM changes
+), left_visits AS (
+    SELECT session_id, visit, any_value(topic_id) AS topic_id, bool_or(has_friction) AS has_friction
+    FROM numbered GROUP BY session_id, visit
+), left_for AS (
+    SELECT session_id, topic_id AS from_topic, has_friction,
+        coalesce(lead(topic_id) OVER (PARTITION BY session_id ORDER BY visit), {literal(END)}) AS to_topic
+    FROM left_visits
+), counted AS (
+    SELECT from_topic, to_topic, count(*) AS n_moves, count(*) FILTER (has_friction) AS n_with_friction,
+        count(DISTINCT session_id) FILTER (has_friction) AS n_sessions
+    FROM left_for GROUP BY from_topic, to_topic
+)
+SELECT from_topic AS "from", to_topic AS "to",
+    [coalesce(one.label, from_topic), coalesce(other.label, to_topic)] AS labels,
+    n_moves, n_with_friction, n_sessions, n_with_friction / n_moves AS share
+FROM counted
+LEFT JOIN labels AS one ON one.topic_id = from_topic LEFT JOIN labels AS other ON other.topic_id = to_topic
+ORDER BY n_sessions DESC, n_with_friction DESC, from_topic, to_topic LIMIT {limit}"""

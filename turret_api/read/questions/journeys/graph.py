@@ -12,9 +12,13 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.numbers import edge_numbers as edge_numbers_sql
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers
 from turret_api.read.views.topics import MOVE_NODES, NODES, labels_of
+from turret_api.read.views.units import Unit, edge_users, node_units
 from turret_pipeline.semantics.visits import START
 
 Ends = TypedDict("Ends", {"from": str, "to": str})
@@ -31,6 +35,8 @@ class Node(TypedDict):
         Meaning("moves: of conversation, of sessions that have nothing else; with `kinds=all`, of each kind of them"),
     ]
     count: Annotated[int, Meaning("visits; of start and end: sessions")]
+    sessions: Annotated[int | None, Meaning("with `unit`: distinct sessions that visit it")]
+    users: Annotated[int | None, Meaning("with `unit`: distinct users of these sessions")]
 
 
 class Edge(Ends):
@@ -38,6 +44,11 @@ class Edge(Ends):
 
     count: int
     sessions: int
+    users: Annotated[int | None, Meaning("with `unit`: distinct users of the sessions that made the move")]
+    share: Annotated[
+        float,
+        Meaning("its probability; with `unit`: of the sessions, or users, that visit `from`, those that moved so"),
+    ]
     probability: float
     median_gap_s: float | None
     p25_gap_s: float | None
@@ -72,14 +83,19 @@ class Journeys(FieldAnswer):
     )
     n_sessions: int = 0
     n_visits: int = 0
+    n_users: Annotated[int | None, Meaning("with `unit`: distinct users of the sessions")] = None
 
 
 @dataclass(frozen=True)
 class JourneyGraph(OfJourneys):
-    """How do sessions move from topic to topic? `number`: a number field to add up over the moves of each edge."""
+    """How do sessions move from topic to topic? `number`: a number field to add up over the moves of each edge.
+
+    unit: what shares and the order of edges count: moves (`messages`), or the sessions or users that made them.
+    """
 
     limit: int = 5000
     number: str | None = None
+    unit: Unit = "messages"
 
     answers = Journeys
     rows_in = "edges"
@@ -89,7 +105,10 @@ class JourneyGraph(OfJourneys):
         edges = graph_edges(snapshot, field, self.filters, self.level)
         into = dict(edges.group_by("to_topic").agg(pl.col("count").sum()).iter_rows())
         out = dict(edges.group_by("from_topic").agg(pl.col("count").sum()).iter_rows())
-        ordered = _with_lift(edges).sort(["count", "from", "to"], descending=[True, False, False])
+        units = {} if self.unit == "messages" else node_units(snapshot, field, self.filters, self.level)
+        framed = _with_lift(self._in_unit(snapshot, field, edges, units))
+        most = {"messages": "count", "sessions": "sessions", "users": "users"}[self.unit]
+        ordered = framed.sort(most, "count", "from", "to", descending=[True, True, False, False], nulls_last=True)
         shown = typed_rows(ordered.head(self.limit), Edge)
         if self.number is not None:
             by_edge = edge_numbers(snapshot, field, self.number, self.filters, self.level)
@@ -99,22 +118,74 @@ class JourneyGraph(OfJourneys):
         rest = ordered.tail(max(ordered.height - self.limit, 0))
         n_sessions, n_moves = out.get(START, 0), int(edges["count"].sum())
         return Journeys(
-            _nodes(into, out, labels_of(snapshot, field)),
+            _nodes(into, out, labels_of(snapshot, field), units),
             shown,
             {"edges": rest.height, "count": int(rest["count"].sum())},
             n_sessions=n_sessions,
             n_visits=n_moves - n_sessions,
+            n_users=units[START][1] if units else None,
         )
 
+    def _in_unit(
+        self, snapshot: Snapshot, field: str, edges: pl.DataFrame, units: dict[str, tuple[int, int]]
+    ) -> pl.DataFrame:
+        """Return `edges` with `users` and `share`; units: by node, as `node_units` returns them."""
+        if self.unit == "messages":
+            return edges.with_columns(users=pl.lit(None, dtype=pl.Int64), share="probability")
+        place = 0 if self.unit == "sessions" else 1
+        known = {name: counted[place] for name, counted in units.items()}
+        users = edge_users(snapshot, field, self.filters, self.level)
+        found = edges.join(users, on=["from_topic", "to_topic"], how="left", maintain_order="left")
+        visitors = pl.col("from_topic").replace_strict(known, default=None, return_dtype=pl.Int64)
+        # 0 while a build is between the steps and the edges, and the one lacks a move of the other.
+        return found.with_columns(share=(pl.col(self.unit) / visitors).fill_null(0.0))
 
-def _nodes(into: dict[str, int], out: dict[str, int], labels: dict[str, str]) -> list[Node]:
-    """Return the nodes, the most visited first. into, out: moves by the node that they lead to, and come from."""
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the graph."""
+        edges = f"""
+SELECT from_topic AS "from", to_topic AS "to", "count", sessions, probability,
+    median_gap_s, p25_gap_s, p75_gap_s, p95_gap_s,
+    "count" * sum("count") OVER () / (sum("count") OVER (PARTITION BY from_topic)
+        * sum("count") OVER (PARTITION BY to_topic)) AS lift
+FROM edges ORDER BY "count" DESC, "from", "to" LIMIT {self.limit}"""
+        nodes = """
+WITH entered AS (
+    SELECT to_topic AS topic_id, sum("count") AS "count" FROM edges GROUP BY to_topic
+    UNION ALL
+    SELECT 'start', sum("count") FROM edges WHERE from_topic = 'start' HAVING count(*) > 0
+)
+SELECT entered.topic_id, label, "count"
+FROM entered LEFT JOIN labels USING (topic_id) ORDER BY "count" DESC, topic_id"""
+        totals = f"""
+WITH ranked AS (SELECT *, row_number() OVER (ORDER BY "count" DESC, from_topic, to_topic) AS rank FROM edges)
+SELECT coalesce(sum("count") FILTER (from_topic = 'start'), 0) AS n_sessions,
+    coalesce(sum("count") FILTER (from_topic <> 'start'), 0) AS n_visits,
+    count(*) FILTER (rank > {self.limit}) AS "rest.edges",
+    coalesce(sum("count") FILTER (rank > {self.limit}), 0) AS "rest.count"
+FROM ranked"""
+        parts = {"edges": edges, "nodes": nodes, "totals": totals}
+        views = field_views(field, self.filters, self.level)
+        if self.number is not None:
+            parts["numbers"] = edge_numbers_sql(self.number)
+            views |= value_views(field, [self.number, *(name for name, _ in self.filters.segments)])
+        return Queries(parts, views)
+
+
+def _nodes(
+    into: dict[str, int], out: dict[str, int], labels: dict[str, str], units: dict[str, tuple[int, int]]
+) -> list[Node]:
+    """Return the nodes, the most visited first.
+
+    into, out: moves by the node that they lead to, and come from. units: by node, its sessions and users; or empty.
+    """
     nodes = [
         {
             "topic_id": name,
             "label": labels.get(name, name),
             "kind": "moves" if name in MOVE_NODES else name if name in NODES else "topic",
             "count": into.get(name, out.get(name, 0)),
+            "sessions": units[name][0] if name in units else None,
+            "users": units[name][1] if name in units else None,
         }
         for name in {*into, *out}
     ]

@@ -12,6 +12,8 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
@@ -67,6 +69,29 @@ class LoopsOfTopics(OfJourneys):
         ]
         rest = found.tail(max(found.height - self.limit, 0))
         return Loops(data, {"loops": rest.height, "count": int(rest["count"].sum())})
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the pairs."""
+        views = field_views(field, self.filters, self.level)
+        views["loops"] = (
+            "pairs of topics that sessions go back and forth between: runs A, B, A of visits",
+            """
+WITH runs AS (
+    SELECT session_id, topic_id AS a, lead(topic_id) OVER in_session AS b, lead(topic_id, 2) OVER in_session AS c
+    FROM visits WINDOW in_session AS (PARTITION BY session_id ORDER BY visit)
+)
+SELECT least(a, b) AS first, greatest(a, b) AS second, count(*) AS "count", count(DISTINCT session_id) AS sessions
+FROM runs WHERE a = c GROUP BY first, second""",
+        )
+        data = f"""
+SELECT [first, second] AS topics, [coalesce(one.label, first), coalesce(other.label, second)] AS labels,
+    "count", sessions
+FROM loops LEFT JOIN labels AS one ON one.topic_id = first LEFT JOIN labels AS other ON other.topic_id = second
+ORDER BY "count" DESC, first, second LIMIT {self.limit}"""
+        totals = f"""
+WITH ranked AS (SELECT "count", row_number() OVER (ORDER BY "count" DESC, first, second) AS rank FROM loops)
+SELECT count(*) AS "rest.loops", coalesce(sum("count"), 0) AS "rest.count" FROM ranked WHERE rank > {self.limit}"""
+        return Queries({"data": data, "totals": totals}, views)
 
 
 def _counted(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:

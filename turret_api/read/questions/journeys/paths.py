@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.question import FieldAnswer, Next
+from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views
+from turret_api.read.views.all_steps import users_of_sessions
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
+from turret_api.read.views.units import Unit
 from turret_pipeline.semantics.visits import END, START
 
 
@@ -22,7 +28,7 @@ class Path(TypedDict):
 
     topics: list[str]
     labels: list[str]
-    count: int
+    count: Annotated[int, Meaning("paths; with `unit`: of each session, or user, only the first such path")]
     sessions: int
     share: float
 
@@ -49,20 +55,27 @@ class PathsOfTopic(OfJourneys):
     """Which runs of up to `depth` moves most often leave the topic, or (`towards`) arrive at it?
 
     Every visit to the topic has one path, which stops early at the session's start or end; `start` and `end` can be
-    asked for too.
+    asked for too. unit: of each session, or each user, only the first such path counts, so that all paths add up to
+    the sessions, or users, that have one.
     """
 
     topic_id: str = START
     towards: bool = False
     depth: int = 3
     limit: int = 20
+    unit: Unit = "messages"
 
     answers = Paths
 
     def of_field(self, snapshot: Snapshot, field: str) -> Paths:
         """Return the `limit` most common paths."""
         seen = field_visits(snapshot, field, self.filters, self.level)
-        found = _counted(seen, self.topic_id, -1 if self.towards else 1, self.depth)
+        who = None
+        if self.unit != "messages":
+            first, _ = _session_bounds(seen["session"])
+            who = seen["session"].gather(first)
+            who = users_of_sessions(snapshot, field).gather(who) if self.unit == "users" else who
+        found = _counted(seen, self.topic_id, -1 if self.towards else 1, self.depth, who)
         n_paths = int(found["count"].sum())
         names = found.columns[:-2]
         # All of a count, so that those of equal count can be told apart by name; few need their names for that.
@@ -85,6 +98,46 @@ class PathsOfTopic(OfJourneys):
             )
         n_listed = sum(path["count"] for path in data)
         return Paths(data, n_paths, {"paths": max(found.height - self.limit, 0), "count": n_paths - n_listed})
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the paths."""
+        views = field_views(field, self.filters, self.level)
+        steps = [f"step_{i}" for i in range(self.depth + 1)]
+        onward = "lag" if self.towards else "lead"
+        columns = ",\n        ".join(
+            f"{onward}(topic_id, {i}) OVER in_session AS step_{i}" for i in range(self.depth + 1)
+        )
+        listed = ", ".join(reversed(steps) if self.towards else steps)
+        views["paths"] = (
+            f"the paths of up to {self.depth} moves, of which each visit to the topic has one",
+            f"""
+WITH nodes AS (
+    SELECT session_id, visit AS place, topic_id FROM visits
+    UNION ALL
+    SELECT DISTINCT session_id, -1, 'start' FROM visits
+    UNION ALL
+    SELECT session_id, max(visit) + 1, 'end' FROM visits GROUP BY session_id
+), runs AS (
+    SELECT session_id,
+        {columns}
+    FROM nodes WINDOW in_session AS (PARTITION BY session_id ORDER BY place)
+)
+SELECT {", ".join(steps)}, [step for step IN [{listed}] IF step IS NOT NULL] AS topics,
+    count(*) AS "count", count(DISTINCT session_id) AS sessions
+FROM runs WHERE step_0 = {literal(self.topic_id)} GROUP BY {", ".join(steps)}""",
+        )
+        order = ", ".join(f"{step} NULLS FIRST" for step in steps)
+        data = f"""
+WITH named AS (SELECT map_from_entries(list((topic_id, label))) AS names FROM labels)
+SELECT topics, [coalesce(names[step], step) for step IN topics] AS labels, "count", sessions,
+    "count" / sum("count") OVER () AS share
+FROM paths CROSS JOIN named ORDER BY "count" DESC, {order} LIMIT {self.limit}"""
+        totals = f"""
+WITH ranked AS (SELECT "count", row_number() OVER (ORDER BY "count" DESC, {order}) AS rank FROM paths)
+SELECT coalesce(sum("count"), 0) AS n_paths, count(*) FILTER (rank > {self.limit}) AS "rest.paths",
+    coalesce(sum("count") FILTER (rank > {self.limit}), 0) AS "rest.count"
+FROM ranked"""
+        return Queries({"data": data, "totals": totals}, views)
 
 
 class Step(TypedDict):
@@ -161,9 +214,62 @@ class FunnelOfTopics(OfJourneys):
             )
         return Funnel(data, _session_bounds(seen["session"])[0].size)
 
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the funnel: a view of the ways that are open at each step."""
+        views = field_views(field, self.filters, self.level)
+        first = (
+            ""
+            if self.within_s is not None
+            else " QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY visit) = 1"
+        )
+        views["way_0"] = (
+            "the visits that a way through the funnel begins with",
+            f"""
+SELECT session_id, visit AS began, started_at AS began_at, visit, started_at, NULL::DOUBLE AS gap_s
+FROM visits WHERE topic_id = {literal(self.steps[0])}{first}""",
+        )
+        within = (
+            ""
+            if self.within_s is None
+            else (
+                "\nHAVING date_diff('microsecond', way.began_at, arg_min(next.started_at, next.visit)) / 1e6"
+                f" <= {self.within_s!r}"
+            )
+        )
+        for i, topic in enumerate(self.steps[1:], 1):
+            views[f"way_{i}"] = (
+                f"the ways that go on to step {i + 1}, at the next visit to its topic",
+                f"""
+SELECT way.session_id, way.began, way.began_at, min(next.visit) AS visit,
+    arg_min(next.started_at, next.visit) AS started_at,
+    date_diff('microsecond', way.started_at, arg_min(next.started_at, next.visit)) / 1e6 AS gap_s
+FROM way_{i - 1} AS way JOIN visits AS next
+    ON next.session_id = way.session_id AND next.visit > way.visit AND next.topic_id = {literal(topic)}
+GROUP BY way.session_id, way.began, way.began_at, way.started_at, way.visit{within}""",
+            )
+        counted = "\n    UNION ALL\n    ".join(
+            f"SELECT {i} AS step, {literal(topic)} AS topic_id, count(*) AS sessions, median(gap_s) AS median_gap_s\n"
+            f"    FROM (SELECT session_id, arg_min(gap_s, began) AS gap_s FROM way_{i} GROUP BY session_id)"
+            for i, topic in enumerate(self.steps)
+        )
+        data = f"""
+WITH counted AS (
+    {counted}
+)
+SELECT counted.topic_id, coalesce(label, counted.topic_id) AS label, sessions,
+    coalesce(sessions / nullif(first_value(sessions) OVER (ORDER BY step), 0), 0) AS share_of_first,
+    coalesce(sessions / nullif(lag(sessions, 1, sessions) OVER (ORDER BY step), 0), 0) AS share_of_previous,
+    median_gap_s
+FROM counted LEFT JOIN labels USING (topic_id) ORDER BY step"""
+        totals = "SELECT count(DISTINCT session_id) AS n_sessions FROM visits"
+        return Queries({"data": data, "totals": totals}, views)
 
-def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int) -> pl.DataFrame:
-    """Return every path: `step_0` to `step_<depth>` (categorical, null past the end), `count`, `sessions`."""
+
+def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int, who: pl.Series | None) -> pl.DataFrame:
+    """Return every path: `step_0` to `step_<depth>` (categorical, null past the end), `count`, `sessions`.
+
+    who: for each session, in order, a number of which only the first path in time counts; None: every path counts.
+    """
     topic, dtype = seen["topic_id"], seen.schema["topic_id"]
     first, behind = _session_bounds(seen["session"])
     if topic_id in (START, END):
@@ -186,10 +292,13 @@ def _counted(seen: pl.DataFrame, topic_id: str, step: int, depth: int) -> pl.Dat
         )
         outside = pl.when("ends").then(pl.lit(end if step > 0 else start))
         columns[f"step_{i}"] = place.select(pl.when("inside").then("there").otherwise(outside)).to_series()
+    framed = pl.DataFrame({**columns, "session": of}).lazy()
+    if who is not None:
+        begun = seen["started_at"].gather(first[of] if topic_id in (START, END) else rows)
+        framed = framed.with_columns(at=begun, who=who.gather(of)).sort("at", "session", maintain_order=True)
+        framed = framed.unique("who", keep="first", maintain_order=True).drop("at", "who")
     return (
-        pl.DataFrame({**columns, "session": of})
-        .lazy()
-        .group_by(*columns)
+        framed.group_by(*columns)
         .agg(pl.len().cast(pl.Int64).alias("count"), pl.col("session").n_unique().cast(pl.Int64).alias("sessions"))
         .collect()
     )

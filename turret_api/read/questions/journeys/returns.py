@@ -16,9 +16,13 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views
+from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.steps import sessions_of, walked_steps
+from turret_api.read.views.steps import walked_steps
 from turret_api.read.views.topics import labels_of
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -119,6 +123,68 @@ class ReturnsOfUsers(OfJourneys):
             interval_quantiles_s={str(share): found["interval_s"].quantile(share, "linear") for share in QUANTILES},
             intervals=_intervals(found["interval_s"]),
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of how users come back."""
+        views = field_views(field, self.filters, self.level)
+        views["user_sessions"] = (
+            "sessions of users in order of time, each with its topic, that of the session before, and the time between",
+            f"""
+WITH counted AS (
+    SELECT session_id, topic_id, count(*) AS n, min(place) AS first FROM walked_steps GROUP BY session_id, topic_id
+), mostly AS (
+    SELECT session_id, topic_id FROM counted
+    QUALIFY row_number() OVER (PARTITION BY session_id ORDER BY n DESC, first) = 1
+), begun AS (
+    SELECT session_id, min(timestamp) AS started_at FROM walked_steps GROUP BY session_id
+), of_user AS (
+    SELECT session_id, user_id, topic_id, started_at FROM mostly JOIN begun USING (session_id)
+    JOIN (SELECT session_id, user_id FROM journey_steps WHERE field = {literal(field)} AND place = 0) USING (session_id)
+)
+SELECT session_id, user_id, topic_id, lag(topic_id) OVER of_time AS before,
+    date_diff('microsecond', lag(started_at) OVER of_time, started_at) / 1e6 AS interval_s
+FROM of_user WINDOW of_time AS (PARTITION BY user_id ORDER BY started_at, session_id)""",
+        )
+        views["return_pairs"] = (
+            "pairs of topics of one session and the same user's next",
+            """
+SELECT before AS from_topic, topic_id AS to_topic, count(*) AS "count", count(DISTINCT user_id) AS users,
+    median(interval_s) AS median_interval_s
+FROM user_sessions WHERE interval_s IS NOT NULL GROUP BY before, topic_id""",
+        )
+        bounds = ", ".join(
+            f"({least or 0}, {'NULL' if most is None else most})" for least, most in pairwise([0, *INTERVALS_S, None])
+        )
+        data = f"""
+SELECT from_topic AS "from", to_topic AS "to", "count", users,
+    "count" / sum("count") OVER (PARTITION BY from_topic) AS probability,
+    "count" * (SELECT sum("count") FROM return_pairs)
+        / (sum("count") OVER (PARTITION BY from_topic) * sum("count") OVER (PARTITION BY to_topic)) AS lift,
+    median_interval_s
+FROM return_pairs ORDER BY "count" DESC, from_topic, to_topic LIMIT {self.limit}"""
+        topics = """
+WITH counted AS (
+    SELECT topic_id, count(*) AS sessions, count(interval_s) AS returns FROM user_sessions GROUP BY topic_id
+), summed AS (SELECT sum(returns) AS n_returns, sum(sessions - returns) AS n_first FROM counted)
+SELECT topic_id, coalesce(label, topic_id) AS label, sessions, returns,
+    coalesce(returns / nullif(n_returns, 0), 0) AS share,
+    coalesce(returns / nullif(n_returns, 0), 0) / nullif((sessions - returns) / nullif(n_first, 0), 0) AS lift
+FROM counted CROSS JOIN summed LEFT JOIN labels USING (topic_id) ORDER BY returns DESC, sessions DESC, topic_id"""
+        intervals = f"""
+SELECT from_s, below_s, count(interval_s) AS "count"
+FROM (VALUES {bounds}) AS bounds (from_s, below_s)
+LEFT JOIN user_sessions ON interval_s >= from_s AND interval_s < coalesce(below_s, 'inf'::DOUBLE)
+GROUP BY from_s, below_s ORDER BY from_s"""
+        quantiles = ", ".join(f'quantile_cont(interval_s, {share}) AS "{share}"' for share in QUANTILES)
+        totals = f"""
+SELECT count(DISTINCT user_id) AS n_users,
+    count(DISTINCT user_id) FILTER (interval_s IS NOT NULL) AS n_returning_users,
+    count(*) AS n_sessions, count(interval_s) AS n_returns,
+    (SELECT greatest(count(*) - {self.limit}, 0) FROM return_pairs) AS "rest.pairs"
+FROM user_sessions"""
+        parts = {"data": data, "topics": topics, "intervals": intervals, "totals": totals}
+        parts["interval_quantiles_s"] = f"SELECT {quantiles} FROM user_sessions"
+        return Queries(parts, views)
 
 
 def _intervals(interval_s: pl.Series) -> list[Interval]:

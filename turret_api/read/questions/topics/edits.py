@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, Next, documented, typed_rows
 from turret_api.read.questions.pages import Listed
+from turret_api.read.sql.queries import Queries
 from turret_pipeline.lake.tables import TOPIC_EDITS
 
 Action = Literal["rename", "merge", "hide", "pin", "define"]
@@ -59,3 +60,10 @@ class AllEdits(Listed):
         """Return a page of the edits."""
         found = snapshot.scan(TOPIC_EDITS).sort("decided_at", descending=True).collect()
         return Edits(*self.page(typed_rows(found, Edit)))
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the edits."""
+        data = f"""
+SELECT field, topic_id, action, value, decided_at FROM topic_edits
+ORDER BY decided_at DESC LIMIT {self.limit} OFFSET {self.offset}"""
+        return Queries({"data": data})

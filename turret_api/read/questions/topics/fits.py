@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
 from turret_api.read.questions.pages import Listed
+from turret_api.read.sql.queries import Queries
 from turret_pipeline.lake.tables import TOPIC_FITS, TOPIC_LINEAGE, TOPICS
 
 CARRY = "carry"
@@ -71,6 +72,13 @@ class AllFits(Listed):
         found = found.sort(["seen_until", "field", "model_version"], descending=[True, False, True])
         data, following = self.page(typed_rows(found, Fit))
         return Fits(data, snapshot.built_at(TOPICS), following)
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the fits."""
+        data = f"""
+SELECT {", ".join(Fit.__annotations__)} FROM topic_fits
+ORDER BY seen_until DESC NULLS FIRST, field, model_version DESC LIMIT {self.limit} OFFSET {self.offset}"""
+        return Queries({"data": data})
 
 
 def ways(snapshot: Snapshot, field: str) -> dict[str, list[Way]]:

@@ -11,6 +11,9 @@ import polars as pl
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.messages import SOURCES, messages_of
 from turret_pipeline.lake.tables import MESSAGES, TOPIC_ASSIGNMENTS
 
@@ -55,6 +58,31 @@ class MapOfTexts(OfField):
         n_texts = int(shown["n_texts"].max() or 0)  # type: ignore[arg-type]
         x, y, topic_id, text, size = (shown[name].to_list() for name in COLUMNS)
         return TopicMap(x, y, topic_id, text, size, n_texts)
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the map, a row for each text."""
+        views = field_views(field, self.filters)
+        views["placed_texts"] = (
+            "the texts that have a place on the map and a message that passes, each with how many messages have it",
+            f"""
+SELECT placed.text_id, any_value(placed.x) AS x, any_value(placed.y) AS y, count(*) AS size
+FROM topic_assignments AS placed JOIN counted_steps ON counted_steps.text_id = placed.text_id
+WHERE placed.field = {literal(field)} AND placed.x IS NOT NULL GROUP BY placed.text_id""",
+        )
+        data = f"""
+WITH sample AS (SELECT * FROM placed_texts ORDER BY text_id LIMIT {self.limit}),
+topic_counts AS (
+    SELECT text_id, CASE WHEN is_move OR topic_id = 'unassigned' THEN NULL ELSE topic_id END AS topic_id, count(*) AS n
+    FROM counted_steps GROUP BY ALL
+), most AS (
+    SELECT text_id, topic_id FROM topic_counts
+    QUALIFY row_number() OVER (PARTITION BY text_id ORDER BY n DESC, topic_id NULLS FIRST) = 1
+), words AS (
+    SELECT text_id, any_value(text) AS text FROM messages WHERE field = {literal(field)} GROUP BY text_id
+)
+SELECT round(x::DOUBLE, 4) AS x, round(y::DOUBLE, 4) AS y, topic_id, left(text, {SHOWN_CHARACTERS}) AS text, size
+FROM sample JOIN most USING (text_id) JOIN words USING (text_id) ORDER BY text_id"""
+        return Queries({"data": data, "totals": "SELECT count(*) AS n_texts FROM placed_texts"}, views)
 
     def _places(self, snapshot: Snapshot, field: str) -> pl.DataFrame:
         placed = (

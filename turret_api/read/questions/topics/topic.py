@@ -15,46 +15,34 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import BuiltAt, Meaning, ModelVersion, Question, documented, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
 from turret_api.read.questions.topics.fits import became
+from turret_api.read.questions.topics.mood import Mood, topic_mood
+from turret_api.read.questions.topics.segments import SEGMENT_VALUES, Segment, segments_of
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.numbers import STATISTICS
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, lineage, topic_views
+from turret_api.read.sql.views import value_views
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
-from turret_api.read.views.messages import SOURCES, choose_field
+from turret_api.read.views.messages import choose_field
 from turret_api.read.views.moves import move_topics
 from turret_api.read.views.numbers import Number, topic_numbers
-from turret_api.read.views.steps import field_steps
 from turret_api.read.views.topics import edits_of, labels_of, topics_of
+from turret_api.read.views.units import Unit, edge_users, node_units, unit_days
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
 from turret_pipeline.semantics.kinds import MOVES
 
-SEGMENT_VALUES = 50
 NEIGHBOURS = 5
 MOST_MOVES = 10
 
 
 class Day(TypedDict):
-    """The messages of a topic on one day."""
+    """The messages of a topic on one day; with `unit`: its sessions, or its users, and their share of all that day."""
 
     date: dt.date
     size: int
     share: float
-
-
-class SegmentValue(TypedDict):
-    """A value of an enum field among the messages of a topic."""
-
-    value: str
-    size: int
-    share: Annotated[float, Meaning("of the topic's messages that have the field")]
-    share_of_all: Annotated[float, Meaning("of all messages that have the field")]
-
-
-class Segment(TypedDict):
-    """How the messages of a topic spread over the values of an enum field; all parts add up to the messages."""
-
-    field: str
-    values: list[SegmentValue]
-    n_rest: Annotated[int, Meaning("the topic's messages with a value that is not listed")]
-    n_none: Annotated[int, Meaning("the topic's messages without a value")]
 
 
 class Neighbour(TypedDict):
@@ -66,12 +54,12 @@ class Neighbour(TypedDict):
 
 
 class Move(TypedDict):
-    """Moves of sessions from a topic, or to it."""
+    """Moves of sessions from a topic, or to it; with `unit`: the sessions, or their users, that move so."""
 
     topic_id: str
     label: str
     count: int
-    share: float
+    share: Annotated[float, Meaning("of all such moves; with `unit`: of the sessions, or users, that visit the topic")]
 
 
 class TopicDefinition(TypedDict):
@@ -88,6 +76,7 @@ class Topic(TopicRow):
     field: str
     definition: Annotated[TopicDefinition | None, Meaning("what a defined topic is defined by; null: it was found")]
     series: list[Day]
+    mood: Annotated[Mood, Meaning("how its messages sound")]
     segments: list[Segment]
     numbers: Annotated[list[Number], Meaning("each number field, over the topic's messages")]
     neighbours: list[Neighbour]
@@ -104,6 +93,7 @@ class OneTopic(Question):
     topic_id: str
     field: str | None = None
     filters: Filters = NO_FILTERS
+    unit: Unit = "messages"
 
     tables = (*JOURNEY_SOURCES, *TOPIC_SOURCES)
     answers = Topic
@@ -113,32 +103,109 @@ class OneTopic(Question):
 
         A kind of moves of conversation is told as a topic is, among all messages.
         """
-        if self.topic_id in MOVES:
-            field, level, filters = choose_field(snapshot, self.field), 0, self.filters.with_moves()
-            if field is None or self.topic_id not in move_topics(snapshot, field)["topic_id"]:
-                raise NotFoundError(f"There are no messages of the kind {self.topic_id!r}.", field="topic_id")
-            topic_id = self.topic_id
-        else:
-            field, filters = find_topic(snapshot, self.topic_id, self.field), self.filters
-            topic_id = edits_of(snapshot, field).merged.get(self.topic_id, self.topic_id)
-            level = 0 if topic_id in topics_of(snapshot, field)["topic_id"] else 1
-        all_rows, daily = topic_rows(snapshot, field, filters, level)
+        field, topic_id, filters, level = self._found(snapshot)
+        all_rows, daily = topic_rows(snapshot, field, filters, level, self.unit)
+        if self.unit != "messages":
+            daily = unit_days(snapshot, field, filters, level, self.unit)
         labels = labels_of(snapshot, field)
-        edges = graph_edges(snapshot, field, filters, level)
+        edges, n_here = _edges(snapshot, field, filters, level, self.unit, topic_id)
         told = stamp(snapshot, field, TOPICS_BUILT)
         return {
             **next(each for each in all_rows if each["topic_id"] == topic_id),
             "field": field,
             "definition": _definition(snapshot, field, topic_id),
             "series": _series(daily, topic_id),
-            "segments": _segments(snapshot, field, topic_id, filters, level),
+            "mood": topic_mood(snapshot, field, topic_id, filters, level),
+            "segments": segments_of(snapshot, field, topic_id, filters, level, self.unit),
             "numbers": topic_numbers(snapshot, field, topic_id, filters, level),
             "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
-            "before": _moves(edges, "to_topic", "from_topic", topic_id, labels),
-            "after": _moves(edges, "from_topic", "to_topic", topic_id, labels),
+            "before": _moves(edges, "to_topic", "from_topic", topic_id, labels, n_here),
+            "after": _moves(edges, "from_topic", "to_topic", topic_id, labels, n_here),
             "built_at": told["built_at"],
             "model_version": told["model_version"],
         }
+
+    def _found(self, snapshot: Snapshot) -> tuple[str, str, Filters, int]:
+        """Return field, topic (after merges), filters and level; raise `NotFoundError` if there is none."""
+        if self.topic_id in MOVES:
+            field = choose_field(snapshot, self.field)
+            if field is None or self.topic_id not in move_topics(snapshot, field)["topic_id"]:
+                raise NotFoundError(f"There are no messages of the kind {self.topic_id!r}.", field="topic_id")
+            return field, self.topic_id, self.filters.with_moves(), 0
+        field = find_topic(snapshot, self.topic_id, self.field)
+        topic_id = edits_of(snapshot, field).merged.get(self.topic_id, self.topic_id)
+        return field, topic_id, self.filters, 0 if topic_id in topics_of(snapshot, field)["topic_id"] else 1
+
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the topic, part by part."""
+        field, topic_id, filters, level = self._found(snapshot)
+        topic = literal(topic_id)
+        views = topic_views(field, filters, level)
+        fields = snapshot.scan(FIELD_TYPES).select("field", "type").collect()
+        names = fields.filter(pl.col("type").is_in(["enum", "number"]))["field"].to_list()
+        views |= value_views(field, [*names, *(name for name, _ in filters.segments)])
+        views["valued_steps"] = (
+            "the messages that count with what their events have in each enum and number field",
+            """
+SELECT topic_id, field_types.field, field_types.type, event_values.value, event_values.number
+FROM counted_steps
+CROSS JOIN field_types
+LEFT JOIN event_values ON event_values.event_id = counted_steps.event_id AND event_values.field = field_types.field
+WHERE field_types.type IN ('enum', 'number')""",
+        )
+        series = f"""
+SELECT timestamp::DATE AS date, count(*) FILTER (topic_id = {topic}) AS size,
+    count(*) FILTER (topic_id = {topic}) / count(*) AS share
+FROM counted_steps GROUP BY date ORDER BY date"""
+        mine = f"FILTER (topic_id = {topic})"
+        segments = f"""
+WITH counted AS (
+    SELECT field, value, count(*) {mine} AS size, count(*) AS n_all
+    FROM valued_steps WHERE type = 'enum' AND value IS NOT NULL GROUP BY field, value
+)
+SELECT field, value, size, size / greatest(sum(size) OVER (PARTITION BY field), 1) AS share,
+    n_all / sum(n_all) OVER (PARTITION BY field) AS share_of_all
+FROM counted
+QUALIFY row_number() OVER (PARTITION BY field ORDER BY size DESC, n_all DESC, value) <= {SEGMENT_VALUES}
+ORDER BY field, size DESC, n_all DESC, value"""
+        without = f"""
+SELECT field, count(*) AS n_none FROM valued_steps
+WHERE type = 'enum' AND topic_id = {topic} AND value IS NULL GROUP BY field ORDER BY field"""
+        numbers = f"""
+WITH means AS (SELECT field, avg(number) AS mean_of_all FROM valued_steps GROUP BY field)
+SELECT field, mean_of_all, sum(number) AS sum,
+    {STATISTICS}
+FROM valued_steps JOIN means USING (field)
+WHERE type = 'number' AND topic_id = {topic} GROUP BY field, mean_of_all HAVING count(number) > 0 ORDER BY field"""
+        bins = f"""
+WITH bins AS (
+    SELECT field, unnest(from_json(summary -> '$.bins', '[{{"from": "DOUBLE", "to": "DOUBLE"}}]')) AS bin
+    FROM field_types WHERE type = 'number'
+)
+SELECT bins.field, bin['from'] AS "from", bin['to'] AS "to", count(number) AS "count"
+FROM bins LEFT JOIN valued_steps ON valued_steps.field = bins.field AND topic_id = {topic}
+    AND number >= coalesce(bin['from'], '-inf'::DOUBLE) AND number < coalesce(bin['to'], 'inf'::DOUBLE)
+GROUP BY bins.field, bin ORDER BY bins.field, "from" NULLS FIRST"""
+        neighbours = f"""
+WITH same_level AS (SELECT * FROM shown_topics WHERE field = {literal(field)} AND level = {level})
+SELECT other.topic_id, other.label,
+    round(list_dot_product(other.centroid::DOUBLE[], this.centroid::DOUBLE[]), 6) AS similarity
+FROM same_level AS other JOIN same_level AS this ON this.topic_id = {topic} AND other.topic_id <> this.topic_id
+ORDER BY similarity DESC, other.topic_id LIMIT {NEIGHBOURS}"""
+        parts = {
+            "topic": f"SELECT * FROM listed_topics WHERE topic_id = {topic}",
+            "trend.days": days(f"topic_id = {topic}"),
+            "lineage": lineage(field),
+            "series": series,
+            "segments": segments,
+            "segments.n_none": without,
+            "numbers": numbers,
+            "numbers.bins": bins,
+            "neighbours": neighbours,
+            "before": _moves_sql("to_topic", "from_topic", topic),
+            "after": _moves_sql("from_topic", "to_topic", topic),
+        }
+        return Queries(parts, views, TRENDS_LEFT_OUT)
 
 
 def _definition(snapshot: Snapshot, field: str, topic_id: str) -> TopicDefinition | None:
@@ -157,50 +224,16 @@ def find_topic(snapshot: Snapshot, topic_id: str, field: str | None) -> str:
 
 
 def _series(daily: pl.DataFrame, topic_id: str) -> list[Day]:
-    """Return the topic's messages on every day that has any message."""
-    per_day = daily.group_by("date").agg(pl.col("n").sum().alias("total"))
+    """Return the topic's messages on every day that has any message.
+
+    daily: as `daily_counts` has messages, or `unit_days` sessions and users, with those of all topics beside.
+    """
+    of_all = daily.filter(pl.col("topic_id").is_null())
+    per_day = (of_all if of_all.height else daily).group_by("date").agg(pl.col("n").sum().alias("total"))
     mine = daily.filter(pl.col("topic_id") == topic_id).select("date", "n")
     size = pl.col("n").fill_null(0)
     found = per_day.join(mine, on="date", how="left").sort("date")
     return typed_rows(found.select("date", size=size, share=size / pl.col("total")), Day)
-
-
-def _segments(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int) -> list[Segment]:
-    """Return for each enum field how the topic's messages spread over its values, beside all messages.
-
-    The values that are listed, `n_rest` and `n_none` add up to the topic's messages.
-    """
-    enums = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "enum").sort("field").collect()["field"].to_list()
-    is_this = pl.col("topic_id") == topic_id
-    found: list[Segment] = []
-    for enum in enums:
-
-        def compute(enum: str = enum) -> pl.DataFrame:
-            steps = field_steps(snapshot, field, filters, level, value=enum)
-            counted = steps.group_by("topic_id", "value").agg(pl.len().cast(pl.Int64).alias("n"))
-            return counted.cast({"topic_id": pl.String, "value": pl.String})
-
-        counts = snapshot.remember(("segment_counts", field, enum, filters, level), SOURCES, compute)
-        n_none = int(counts.filter(is_this, pl.col("value").is_null())["n"].sum())
-        counts = counts.drop_nulls("value")
-        total, mine = int(counts["n"].sum()), int(counts.filter(is_this)["n"].sum())
-        values = (
-            counts.group_by("value")
-            .agg(pl.col("n").filter(is_this).sum().alias("size"), pl.col("n").sum().alias("all"))
-            .sort(["size", "all", "value"], descending=[True, True, False])
-            .head(SEGMENT_VALUES)
-            .select(
-                "value",
-                "size",
-                share=pl.col("size") / max(mine, 1),
-                share_of_all=pl.col("all") / max(total, 1),
-            )
-        )
-        if values.height:
-            n_rest = mine - int(values["size"].sum())
-            listed = typed_rows(values, SegmentValue)
-            found.append({"field": enum, "values": listed, "n_rest": n_rest, "n_none": n_none})
-    return found
 
 
 def _neighbours(snapshot: Snapshot, field: str, topic_id: str, level: int, labels: dict[str, str]) -> list[Neighbour]:
@@ -221,10 +254,29 @@ def _neighbours(snapshot: Snapshot, field: str, topic_id: str, level: int, label
     return [{"topic_id": ids[i], "label": labels[ids[i]], "similarity": round(float(similarity[i]), 6)} for i in order]
 
 
-def _moves(edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: dict[str, str]) -> list[Move]:
-    """Return the `MOST_MOVES` topics most common at the end `there` of the edges whose end `here` is the topic."""
+def _edges(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, unit: Unit, topic_id: str
+) -> tuple[pl.DataFrame, int | None]:
+    """Return the moves of all sessions, `count` in the unit, and how many of the unit visit the topic (None: moves)."""
+    edges = graph_edges(snapshot, field, filters, level)
+    if unit == "messages":
+        return edges, None
+    n_sessions, n_users = node_units(snapshot, field, filters, level).get(topic_id, (0, 0))
+    if unit == "sessions":
+        return edges.with_columns(count="sessions"), n_sessions
+    users = edge_users(snapshot, field, filters, level)
+    return edges.drop("count").join(users.rename({"users": "count"}), on=["from_topic", "to_topic"]), n_users
+
+
+def _moves(
+    edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: dict[str, str], n_here: int | None
+) -> list[Move]:
+    """Return the `MOST_MOVES` topics most common at the end `there` of the edges whose end `here` is the topic.
+
+    n_here: what their shares are of; None: of all these moves.
+    """
     mine = edges.filter(pl.col(here) == topic_id)
-    total = mine["count"].sum()
+    total = mine["count"].sum() if n_here is None else n_here
     top = mine.sort(["count", there], descending=[True, False]).head(MOST_MOVES)
     return [
         {
@@ -235,3 +287,11 @@ def _moves(edges: pl.DataFrame, here: str, there: str, topic_id: str, labels: di
         }
         for row in top.iter_rows(named=True)
     ]
+
+
+def _moves_sql(here: str, there: str, topic: str) -> str:
+    return f"""
+SELECT {there} AS topic_id, coalesce(label, {there}) AS label, "count",
+    "count" / (SELECT sum("count") FROM edges WHERE {here} = {topic}) AS share
+FROM edges LEFT JOIN labels ON labels.topic_id = {there}
+WHERE {here} = {topic} ORDER BY "count" DESC, {there} LIMIT {MOST_MOVES}"""

@@ -15,21 +15,42 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_ro
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import cut
 from turret_api.read.questions.topics.fits import Way, ways
+from turret_api.read.sql.literals import text as literal
+from turret_api.read.sql.numbers import number_sums as number_sums_sql
+from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, hidden_topics, lineage, topic_views, totals
+from turret_api.read.sql.views import value_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.moves import COLUMNS, move_topics
+from turret_api.read.views.numbers import NumberSum, number_sums
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
-from turret_pipeline.lake.tables import TOPIC_DAYS, TOPIC_LINEAGE
+from turret_api.read.views.units import Unit, topic_units, unit_days
+from turret_api.read.views.windows import topic_changes, whole_days_of
+from turret_pipeline.lake.tables import TEXT_SENTIMENT, TOPIC_DAYS, TOPIC_LINEAGE
+from turret_pipeline.semantics.changes import Days
 from turret_pipeline.semantics.definitions import is_defined
 from turret_pipeline.semantics.trends import topic_trends
 from turret_pipeline.semantics.visits import UNASSIGNED
 
-TOPIC_SOURCES = (*SOURCES, TOPIC_DAYS, TOPIC_LINEAGE)
+TOPIC_SOURCES = (*SOURCES, TOPIC_DAYS, TOPIC_LINEAGE, TEXT_SENTIMENT)
 """Tables that answers about topics follow from."""
 
+NO_MESSAGES: dict[str, Any] = {
+    "size": 0,
+    "n_negative": 0,
+    "n_positive": 0,
+    "first_seen": None,
+    "date": [],
+    "n": [],
+}
+"""What is counted of a topic that no message has."""
+
+NOTHING: NumberSum = {"sum": 0.0, "mean": None, "median": None, "n": 0}
+"""What a number field comes to over no messages."""
+
 TREND_DAYS = 90
-CHANGE_DAYS = 7
 
 
 class Trend(TypedDict):
@@ -39,9 +60,15 @@ class Trend(TypedDict):
         Literal["new", "growing", "fading", "steady"] | None,
         Meaning("how its share of the sessions has changed; null: too few sessions or days to tell"),
     ]
-    change: Annotated[float | None, Meaning("of that share, the last 7 complete days against the 8 weeks before")]
+    change: Annotated[
+        float | None,
+        Meaning(
+            "of its share of the sessions that began in the last 7 whole days against the 7 before: 0.5 is half as "
+            "much again; null: none before, or these days are not all whole"
+        ),
+    ]
     q_value: Annotated[float | None, Meaning("share of false alarms among the marks that are as sure as this one")]
-    days: Annotated[list[DayCount], Meaning("messages a day, over the 90 days up to the newest message")]
+    days: Annotated[list[DayCount], Meaning("of the unit a day, over the 90 days up to the newest message")]
 
 
 class TopicRow(TypedDict):
@@ -58,13 +85,50 @@ class TopicRow(TypedDict):
     x: Annotated[float | None, Meaning("place on the map; null: a move of conversation, which has none")]
     y: float | None
     size: Annotated[int, Meaning("messages that have it and pass the filters")]
-    share: Annotated[float, Meaning("of all messages that pass, 0 to 1")]
+    n_sessions: Annotated[int, Meaning("distinct sessions of these messages")]
+    n_users: Annotated[int, Meaning("distinct users of these messages")]
+    share: Annotated[
+        float,
+        Meaning(
+            "of all messages that pass, 0 to 1; with `unit`: of the sessions, or the users, that have one, and these "
+            "shares do not add up to 1"
+        ),
+    ]
+    n_negative: Annotated[int, Meaning("of `size`, those that sound negative")]
+    n_neutral: Annotated[int, Meaning("of `size`, those that sound neutral")]
+    n_positive: Annotated[int, Meaning("of `size`, those that sound positive")]
     first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes")]
     trend: Trend
-    change: Annotated[float | None, Meaning("the last 7 days against the 7 before: 0.5 is half as many again")]
+    change: Annotated[float | None, Meaning("`change` of `trend`")]
     defined: Annotated[bool, Meaning("whether a person defined it by examples; else it was found")]
     pinned: Annotated[bool, Meaning("whether a person asked to keep it through every refit")]
     lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first")]
+
+
+class WholeDays(TypedDict):
+    """UTC days between the day of the first message and that of the newest: those that changes are told of."""
+
+    first: dt.date
+    last: dt.date
+    count: int
+
+
+class ListedTopic(TopicRow):
+    """One topic of the list, with what a number field comes to over its messages."""
+
+    number: Annotated[NumberSum | None, Meaning("with `number=<field>`: that field over its messages; else null")]
+
+
+class NumberTotals(TypedDict):
+    """What a number field comes to over all messages, and over those that no topic of the list has.
+
+    The sums of the listed topics on all pages, `unassigned` and `hidden` add up to `all`; and so do their `n`.
+    """
+
+    field: str
+    all: NumberSum
+    unassigned: NumberSum
+    hidden: NumberSum
 
 
 class HiddenTopic(TypedDict):
@@ -82,7 +146,7 @@ class Topics(FieldAnswer):
     With `kinds=all` each kind of move is one of them; else `n_moves` counts these beside.
     """
 
-    data: list[TopicRow] = dataclasses.field(default_factory=list)
+    data: list[ListedTopic] = dataclasses.field(default_factory=list)
     next: Next = None
     n_messages: Annotated[
         int, Meaning("messages that pass the filters, moves of conversation only with `kinds=all`")
@@ -93,29 +157,39 @@ class Topics(FieldAnswer):
     hidden: Annotated[list[HiddenTopic], Meaning("these topics, of this level, with their labels")] = dataclasses.field(
         default_factory=list
     )
+    n_sessions: Annotated[int, Meaning("distinct sessions of these messages")] = 0
+    n_users: Annotated[int, Meaning("distinct users of these messages")] = 0
+    n_with_topic: Annotated[int, Meaning("of the unit, those with a message that has a topic, or is a move")] = 0
+    per_day: Annotated[list[DayCount], Meaning("of the unit, by UTC day; days without are left out")] = (
+        dataclasses.field(default_factory=list)
+    )
+    number: Annotated[NumberTotals | None, Meaning("with `number=<field>`: what that field comes to; else null")] = None
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
+    whole_days: Annotated[WholeDays | None, Meaning("days that changes are told of; null: there is none")] = None
 
 
 @dataclass(frozen=True)
 class TopicsOfField(OfField):
-    """Which topics has the text field, or (`level` 1) which themes?"""
+    """Which topics has the text field, or (`level` 1) which themes? `unit`: what shares, changes and days count."""
 
     level: int = 0
     limit: int = 1000
     offset: int = 0
+    number: str | None = None
+    unit: Unit = "messages"
 
     tables = TOPIC_SOURCES
     built = TOPICS_BUILT
     answers = Topics
 
     def of_field(self, snapshot: Snapshot, field: str) -> Topics:
-        """Return a page of the topics, largest first.
+        """Return a page of the topics, largest in the unit first.
 
         Left out are the topics that people have hidden and, with filters, those without a message that passes.
         """
-        all_rows, daily = topic_rows(snapshot, field, self.filters, self.level)
+        all_rows, daily = topic_rows(snapshot, field, self.filters, self.level, self.unit)
         ids = edits_of(snapshot, field).hidden
         hidden = [
             HiddenTopic(topic_id=each["topic_id"], label=each["label"], size=each["size"])
@@ -125,39 +199,123 @@ class TopicsOfField(OfField):
         shown = [each for each in all_rows if each["topic_id"] not in ids and (each["size"] or not self.filters)]
         n_messages = int(daily["n"].sum())
         everything = daily_counts(snapshot, field, self.filters.with_moves(), self.level)
-        shown.sort(key=lambda each: (-each["size"], each["topic_id"]))
-        data, following = cut(shown, self.offset, self.limit)
-        per_day = daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date")
+        shown.sort(key=lambda each: (-in_unit(each, self.unit), -each["size"], each["topic_id"]))
+        page, following = cut(shown, self.offset, self.limit)
+        sums, total = self._sums(snapshot, field, ids)
+        data = [ListedTopic(**each, number=sums.get(each["topic_id"], NOTHING) if total else None) for each in page]
+        per_day = typed_rows(daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date"), DayCount)
+        units = topic_units(snapshot, field, self.filters, self.level)
+        n_sessions, n_users = units.filter(pl.col("topic_id").is_null()).select("n_sessions", "n_users").row(0)
+        n_unassigned = int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum())
+        n_with_topic, unit_per_day = n_messages - n_unassigned, per_day
+        if self.unit != "messages":
+            n_with_topic = units.filter(pl.col("topic_id") == "")[f"n_{self.unit}"].item()
+            days = unit_days(snapshot, field, self.filters, self.level, self.unit)
+            unit_per_day = typed_rows(days.filter(pl.col("topic_id").is_null()).rename({"n": "count"}), DayCount)
         return Topics(
             data,
             following,
             n_messages=n_messages,
             n_moves=int(everything["n"].sum()) - n_messages,
-            n_unassigned=int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum()),
+            n_unassigned=n_unassigned,
             n_hidden=sum(each["size"] for each in hidden),
             hidden=hidden,
-            messages_per_day=typed_rows(per_day, DayCount),
+            number=total,
+            n_sessions=n_sessions,
+            n_users=n_users,
+            n_with_topic=n_with_topic,
+            per_day=unit_per_day,
+            messages_per_day=per_day,
+            whole_days=_told(whole_days_of(snapshot, field, self.filters)),
         )
 
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the topics and of what they add up to."""
+        size = "\n    AND size > 0" if self.filters else ""
+        hidden = f"SELECT topic_id FROM hidden WHERE field = {literal(field)}"
+        data = f"""
+SELECT * FROM listed_topics WHERE topic_id NOT IN ({hidden}){size}
+ORDER BY size DESC, topic_id LIMIT {self.limit} OFFSET {self.offset}"""
+        per_day = """
+SELECT timestamp::DATE AS date, count(*) AS "count" FROM counted_steps GROUP BY date ORDER BY date"""
+        parts = {
+            "data": data,
+            "trend.days": days("topic_id IN (SELECT topic_id FROM listed_topics)"),
+            "hidden": hidden_topics(field),
+            "totals": totals(field),
+            "messages_per_day": per_day,
+            "lineage": lineage(field),
+        }
+        views = topic_views(field, self.filters, self.level)
+        if self.number is not None:
+            views |= value_views(field, [self.number, *(name for name, _ in self.filters.segments)])
+            parts["number"] = number_sums_sql(self.number)
+        return Queries(parts, views, TRENDS_LEFT_OUT)
 
-def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> tuple[list[TopicRow], pl.DataFrame]:
+    def _sums(
+        self, snapshot: Snapshot, field: str, hidden: frozenset[str]
+    ) -> tuple[dict[str, NumberSum], NumberTotals | None]:
+        """Return what `number` comes to for each topic that has messages, and in all; None: none is asked for."""
+        if self.number is None:
+            return {}, None
+        sums, whole = number_sums(snapshot, field, self.number, self.filters, self.level)
+        left_out = [sums[name] for name in sorted(hidden & sums.keys())]
+        totals: NumberTotals = {
+            "field": self.number,
+            "all": whole,
+            "unassigned": sums.get(UNASSIGNED, NOTHING),
+            "hidden": left_out[0] if len(left_out) == 1 else _together(left_out),
+        }
+        return sums, totals
+
+
+def _together(sums: list[NumberSum]) -> NumberSum:
+    """Return the sum over the messages of several topics; their median is not told by those of each."""
+    total, n = sum(each["sum"] for each in sums), sum(each["n"] for each in sums)
+    return {"sum": total, "mean": total / n if n else None, "median": None, "n": n}
+
+
+def _told(days: Days | None) -> WholeDays | None:
+    return None if days is None else WholeDays(first=days.first, last=days.last, count=days.n)
+
+
+def in_unit(topic: TopicRow, unit: Unit) -> int:
+    """Return how many of the unit the topic has."""
+    return {"messages": topic["size"], "sessions": topic["n_sessions"], "users": topic["n_users"]}[unit]
+
+
+def topic_rows(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, unit: Unit = "messages"
+) -> tuple[list[TopicRow], pl.DataFrame]:
     """Return a row for each topic of the level, by id, and the daily counts behind them (see `daily_counts`).
+
+    Shares and days of the rows are of the unit, changes always of sessions; the daily counts are of messages.
 
     Moves of conversation, where these count, come last.
     """
     daily = daily_counts(snapshot, field, filters, level)
     n_messages, newest = int(daily["n"].sum()), daily["date"].max()
     counted = daily.group_by("topic_id").agg(
-        pl.col("n").sum().alias("size"), pl.col("first_at").min().alias("first_seen"), "date", "n"
+        pl.col("n").sum().alias("size"),
+        pl.col("n_negative", "n_positive").sum(),
+        pl.col("first_at").min().alias("first_seen"),
+        "date",
+        "n",
     )
     sizes = {each["topic_id"]: each for each in counted.iter_rows(named=True)}
-    trends = {each["topic_id"]: each for each in topic_trends(daily).iter_rows(named=True)}
+    trends = trends_of(snapshot, field, filters, level)
     pinned, lineage = edits_of(snapshot, field).pinned, ways(snapshot, field)
+    units = {topic: tuple(ns) for topic, *ns in topic_units(snapshot, field, filters, level).iter_rows()}
+    n_all = {"messages": n_messages, "sessions": units[None][0], "users": units[None][1]}[unit]
+    days = _days(snapshot, field, filters, level, unit)
     found: list[TopicRow] = []
     for topic in _topics(snapshot, field, filters, level).iter_rows(named=True):
         name = topic["topic_id"]
-        mine = sizes.get(name, {"size": 0, "first_seen": None, "date": [], "n": []})
-        trend, change = _course(dict(zip(mine["date"], mine["n"], strict=True)), newest, trends.get(name, {}))
+        mine = sizes.get(name, NO_MESSAGES)
+        mine_by_day = dict(zip(mine["date"], mine["n"], strict=True)) if days is None else days.get(name, {})
+        trend = _course(mine_by_day, newest, trends.get(name, {}))
+        n_sessions, n_users = units.get(name, (0, 0))
+        n_mine = {"messages": mine["size"], "sessions": n_sessions, "users": n_users}[unit]
         found.append(
             {
                 "topic_id": name,
@@ -171,16 +329,33 @@ def topic_rows(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
                 "x": topic["x"],
                 "y": topic["y"],
                 "size": mine["size"],
-                "share": mine["size"] / n_messages if n_messages else 0.0,
+                "n_sessions": n_sessions,
+                "n_users": n_users,
+                "share": n_mine / n_all if n_all else 0.0,
+                "n_negative": mine["n_negative"],
+                "n_neutral": mine["size"] - mine["n_negative"] - mine["n_positive"],
+                "n_positive": mine["n_positive"],
                 "first_seen": mine["first_seen"],
                 "trend": trend,
-                "change": change,
+                "change": trend["change"],
                 "defined": is_defined(name),
                 "pinned": name in pinned,
                 "lineage": lineage.get(name, []),
             }
         )
     return found, daily
+
+
+def _days(
+    snapshot: Snapshot, field: str, filters: Filters, level: int, unit: Unit
+) -> dict[str, dict[dt.date, int]] | None:
+    """Return by topic and day how many of the unit there are; None of messages, which `daily_counts` has."""
+    if unit == "messages":
+        return None
+    found: dict[str, dict[dt.date, int]] = {}
+    for topic, date, n in unit_days(snapshot, field, filters, level, unit).iter_rows():
+        found.setdefault(topic, {})[date] = n
+    return found
 
 
 def _topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
@@ -194,11 +369,18 @@ def _topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.
     return pl.concat([topics.select(COLUMNS), move_topics(snapshot, field)])
 
 
-def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> tuple[Trend, float | None]:
-    """Return a topic's trend, and how the last `CHANGE_DAYS` compare with as many before them (None: with none).
+def trends_of(snapshot: Snapshot, field: str, filters: Filters, level: int) -> dict[str, dict[str, Any]]:
+    """Return by topic its row of `semantics.trends`."""
+    days = whole_days_of(snapshot, field, filters)
+    changes = topic_changes(snapshot, field, filters, level)
+    found = topic_trends(daily_counts(snapshot, field, filters, level), changes, days.last if days else None)
+    return {each["topic_id"]: each for each in found.iter_rows(named=True)}
 
-    The trend has the messages of every day from the topic's first on, over the `TREND_DAYS` up to the newest message of
-    any topic.
+
+def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> Trend:
+    """Return a topic's trend, with its messages of every day from its first on.
+
+    These are the `TREND_DAYS` up to the newest message of any topic.
     """
     told: Trend = {
         "mark": trend.get("trend"),
@@ -206,11 +388,8 @@ def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> 
         "q_value": trend.get("q_value"),
         "days": [],
     }
-    if not isinstance(newest, dt.date) or not days:
-        return told, None
-    first = max(min(days), newest - dt.timedelta(TREND_DAYS - 1))
-    dates = [first + dt.timedelta(i) for i in range((newest - first).days + 1)]
-    told["days"] = [{"date": date, "count": days.get(date, 0)} for date in dates]
-    back = [days.get(newest - dt.timedelta(i), 0) for i in range(2 * CHANGE_DAYS)]
-    recent, before = sum(back[:CHANGE_DAYS]), sum(back[CHANGE_DAYS:])
-    return told, (recent - before) / before if before else None
+    if isinstance(newest, dt.date) and days:
+        first = max(min(days), newest - dt.timedelta(TREND_DAYS - 1))
+        dates = [first + dt.timedelta(i) for i in range((newest - first).days + 1)]
+        told["days"] = [{"date": date, "count": days.get(date, 0)} for date in dates]
+    return told

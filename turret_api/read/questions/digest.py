@@ -1,0 +1,203 @@
+"""What the last whole days brought, beside as many before them: what the page, a mail and a chat message say alike.
+
+Only complete days count: the newest day of the data may still be filling. Where the data do not reach back to the
+first day of the window before, nothing is compared. Messages, sessions and users are those of `/v1/topics` and
+`/v1/journeys` for the same days; topics and the messages without one add up to all messages.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import cast
+
+import polars as pl
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import typed_rows
+from turret_api.read.questions.digest_words import Change, Compared, Digest, DigestNumber, DigestSign, DigestTopic
+from turret_api.read.questions.journeys.friction import ANY, FrictionOfField
+from turret_api.read.questions.notebook import Annotation, TopicNote
+from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
+from turret_api.read.questions.topics.topics import TOPIC_SOURCES, topic_rows
+from turret_api.read.views.all_steps import sessions_of
+from turret_api.read.views.filters import NO_FILTERS, Filters
+from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_of
+from turret_api.read.views.numbers import number_fields, number_sums
+from turret_api.read.views.steps import walked_steps
+from turret_api.read.views.topic_days import daily_counts
+from turret_api.read.views.topics import edits_of, labels_of
+from turret_pipeline.lake.tables import ANNOTATIONS, FRICTION
+from turret_pipeline.semantics.visits import UNASSIGNED
+
+TOP_TOPICS, MOST_CHANGES, MOST_NUMBERS, MOST_SIGNS = 10, 10, 5, 3
+COSTS = ("cost", "price", "usd", "eur", "token")
+"""What the names of those number fields hold that people add up first."""
+
+
+@dataclass(frozen=True)
+class DigestOfField(OfField):
+    """What did the last `days` whole days bring?"""
+
+    days: int = 7
+
+    tables = (*TOPIC_SOURCES, *NOTE_SOURCES, FRICTION, ANNOTATIONS)
+    built = TOPICS_BUILT
+    answers = Digest
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Digest:
+        """Return the digest of the window that ends with the last complete day."""
+        window = last_window(snapshot, field, self.days)
+        if window is None:
+            return Digest(days=self.days)
+        first, has_before = window
+        now, end = between(first, self.days), first + dt.timedelta(self.days - 1)
+        before = between(first - dt.timedelta(self.days), self.days) if has_before else None
+        topics, n_other, n_unassigned = top_topics(snapshot, field, now, before)
+        here, there = (None if each is None else _counts(snapshot, field, each) for each in (now, before))
+        assert here is not None
+        messages, sessions, users = (_compared(n, there and there[i]) for i, n in enumerate(here))
+        return Digest(
+            days=self.days,
+            first_day=first,
+            last_day=end,
+            messages=messages,
+            sessions=sessions,
+            users=users,
+            changes=what_changed(snapshot, field)[:MOST_CHANGES],
+            topics=topics,
+            n_other=n_other,
+            n_unassigned=n_unassigned,
+            friction=_friction(snapshot, field, now, before),
+            numbers=_numbers(snapshot, field, now, before),
+            annotations=_annotations(snapshot, first, end),
+            notes=_notes(snapshot, field, first),
+        )
+
+
+def what_changed(snapshot: Snapshot, field: str) -> list[Change]:
+    """Return the topics whose share of the sessions changed beyond chance, those that changed most first.
+
+    The one definition of a change that the digest knows: the marks of `/v1/topics`, of the last 7 complete days against
+    up to 8 weeks before (`semantics.trends`), however long the digest's own window is.
+    """
+    hidden = edits_of(snapshot, field).hidden
+    rows, _ = topic_rows(snapshot, field, NO_FILTERS, 0)
+    found: list[Change] = [
+        {
+            "topic_id": row["topic_id"],
+            "label": row["label"],
+            "mark": row["trend"]["mark"],
+            "change": row["trend"]["change"],
+            "q_value": row["trend"]["q_value"],
+        }
+        for row in rows
+        if row["topic_id"] not in hidden and row["trend"]["mark"] in ("new", "growing", "fading")
+    ]
+    order = {"new": 0, "growing": 1, "fading": 2}
+    return sorted(found, key=lambda each: (order[each["mark"]], -abs(each["change"] or 0), each["topic_id"]))
+
+
+def last_window(snapshot: Snapshot, field: str, days: int) -> tuple[dt.date, bool] | None:
+    """Return the first of the last `days` complete days, and whether the data hold as many before; None: no such day.
+
+    The newest day with messages may still be filling and is not complete.
+    """
+    dates = daily_counts(snapshot, field, NO_FILTERS, 0)["date"]
+    oldest, newest = dates.min(), dates.max()
+    if not isinstance(oldest, dt.date) or not isinstance(newest, dt.date) or oldest == newest:
+        return None
+    first = newest - dt.timedelta(days)
+    return first, oldest <= first - dt.timedelta(days)
+
+
+def between(first: dt.date, days: int) -> Filters:
+    """Return the filters that messages of `days` days from `first` on pass."""
+    since = dt.datetime.combine(first, dt.time(), dt.UTC)
+    return Filters(since=since, until=since + dt.timedelta(days))
+
+
+def top_topics(
+    snapshot: Snapshot, field: str, now: Filters, before: Filters | None
+) -> tuple[list[DigestTopic], int, int]:
+    """Return the largest topics, and how many messages have further ones, and none; all add up to the messages."""
+    sizes, then = _sizes(snapshot, field, now), None if before is None else _sizes(snapshot, field, before)
+    n_messages, n_then = sum(sizes.values()), 0 if then is None else sum(then.values())
+    labels, hidden = labels_of(snapshot, field), edits_of(snapshot, field).hidden
+    n_unassigned = sizes.pop(UNASSIGNED, 0)
+    shown = sorted((-size, name) for name, size in sizes.items() if name not in hidden)[:TOP_TOPICS]
+    found: list[DigestTopic] = [
+        {
+            "topic_id": name,
+            "label": labels.get(name, name),
+            "size": -size,
+            "share": -size / n_messages,
+            "size_before": None if then is None else then.get(name, 0),
+            "share_before": None if then is None else then.get(name, 0) / n_then if n_then else 0.0,
+        }
+        for size, name in shown
+    ]
+    return found, n_messages - n_unassigned - sum(row["size"] for row in found), n_unassigned
+
+
+def _sizes(snapshot: Snapshot, field: str, filters: Filters) -> dict[str, int]:
+    """Return the messages that pass, by topic (`unassigned`: none)."""
+    counted = daily_counts(snapshot, field, filters, 0).group_by("topic_id").agg(pl.col("n").sum())
+    return dict(counted.iter_rows())
+
+
+def _counts(snapshot: Snapshot, field: str, filters: Filters) -> tuple[int, int, int]:
+    """Return messages, sessions and users; a session's user is that of its first message."""
+    sessions = walked_steps(snapshot, field, filters, 0)["session"].unique()
+    users = sessions_of(snapshot, field)["user_id"].gather(sessions)
+    n_messages = int(daily_counts(snapshot, field, filters, 0)["n"].sum())
+    return n_messages, sessions.len(), users.n_unique()
+
+
+def _compared(now: int, before: int | None) -> Compared:
+    return {"now": now, "before": before, "change": (now - before) / before if before else None}
+
+
+def _friction(snapshot: Snapshot, field: str, now: Filters, before: Filters | None) -> list[DigestSign]:
+    """Return how many sessions met with any sign of friction, and with the signs that are most common."""
+    signs = FrictionOfField(field, now, limit=1).of_field(snapshot, field).data
+    earlier = [] if before is None else FrictionOfField(field, before, limit=1).of_field(snapshot, field).data
+    then = {each["sign"]: each["share_of_sessions"] for each in earlier}
+    found = [each for each in signs if each["sign"] == ANY or each["n_sessions"]][: 1 + MOST_SIGNS]
+    return [
+        {
+            "sign": each["sign"],
+            "n_sessions": each["n_sessions"],
+            "share": each["share_of_sessions"],
+            "share_before": then.get(each["sign"]),
+        }
+        for each in found
+    ]
+
+
+def _numbers(snapshot: Snapshot, field: str, now: Filters, before: Filters | None) -> list[DigestNumber]:
+    """Return what the number fields come to that the window's messages have, those of cost and tokens first."""
+    names = sorted(number_fields(snapshot), key=lambda name: (not is_cost(name), name))[:MOST_NUMBERS]
+    found: list[DigestNumber] = []
+    for name in names:
+        _, whole = number_sums(snapshot, field, name, now, 0)
+        then = None if before is None else number_sums(snapshot, field, name, before, 0)[1]["sum"]
+        if whole["n"]:
+            row = {"sum": whole["sum"], "mean": whole["mean"], "n": whole["n"]}
+            found.append(cast(DigestNumber, {"field": name, **row, "sum_before": then}))
+    return found
+
+
+def is_cost(name: str) -> bool:
+    """Tell whether a number field is named like what people add up: a cost, a price, tokens."""
+    return any(word in name.lower() for word in COSTS)
+
+
+def _annotations(snapshot: Snapshot, first: dt.date, end: dt.date) -> list[Annotation]:
+    last = pl.coalesce("until", "date")
+    return typed_rows(annotations_of(snapshot).filter(pl.col("date") <= end, last >= first), Annotation)
+
+
+def _notes(snapshot: Snapshot, field: str, first: dt.date) -> list[TopicNote]:
+    since = dt.datetime.combine(first, dt.time(), dt.UTC)
+    return typed_rows(notes_of(snapshot).filter(pl.col("field") == field, pl.col("written_at") >= since), TopicNote)

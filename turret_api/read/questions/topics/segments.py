@@ -1,0 +1,119 @@
+"""The segments of a topic: how its messages, or their sessions or users, spread over the values of enum fields."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import polars as pl
+from typing_extensions import TypedDict
+
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.question import Meaning, typed_rows
+from turret_api.read.views.filters import Filters
+from turret_api.read.views.messages import SOURCES
+from turret_api.read.views.steps import field_steps
+from turret_api.read.views.units import Unit, how_many
+from turret_pipeline.lake.tables import FIELD_TYPES
+
+SEGMENT_VALUES = 50
+
+
+class SegmentValue(TypedDict):
+    """A value of an enum field among the messages of a topic."""
+
+    value: str
+    size: Annotated[int, Meaning("messages; with `unit`: sessions, or users, with such a message")]
+    share: Annotated[float, Meaning("of the topic's messages (or of the unit) that have the field")]
+    share_of_all: Annotated[float, Meaning("of all messages (or of the unit) that have the field")]
+
+
+class Segment(TypedDict):
+    """How the messages of a topic spread over the values of an enum field; all parts add up to the messages.
+
+    Sessions and users (`unit`) may have several values, so their parts do not add up.
+    """
+
+    field: str
+    values: list[SegmentValue]
+    n_rest: Annotated[int, Meaning("the topic's messages with a value that is not listed")]
+    n_none: Annotated[int, Meaning("the topic's messages without a value")]
+
+
+def segments_of(
+    snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int, unit: Unit
+) -> list[Segment]:
+    """Return for each enum field how the topic's messages spread over its values, beside all messages.
+
+    The values that are listed, `n_rest` and `n_none` add up to the topic's messages. Of sessions and users each value,
+    `n_rest` and `n_none` count those with such a message.
+    """
+    if unit != "messages":
+        return _of_unit(snapshot, field, topic_id, filters, level, unit)
+    enums = _enums(snapshot)
+    is_this = pl.col("topic_id") == topic_id
+    found: list[Segment] = []
+    for enum in enums:
+
+        def compute(enum: str = enum) -> pl.DataFrame:
+            steps = field_steps(snapshot, field, filters, level, value=enum)
+            counted = steps.group_by("topic_id", "value").agg(pl.len().cast(pl.Int64).alias("n"))
+            return counted.cast({"topic_id": pl.String, "value": pl.String})
+
+        counts = snapshot.remember(("segment_counts", field, enum, filters, level), SOURCES, compute)
+        n_none = int(counts.filter(is_this, pl.col("value").is_null())["n"].sum())
+        counts = counts.drop_nulls("value")
+        total, mine = int(counts["n"].sum()), int(counts.filter(is_this)["n"].sum())
+        values = (
+            counts.group_by("value")
+            .agg(pl.col("n").filter(is_this).sum().alias("size"), pl.col("n").sum().alias("all"))
+            .sort(["size", "all", "value"], descending=[True, True, False])
+            .head(SEGMENT_VALUES)
+            .select(
+                "value",
+                "size",
+                share=pl.col("size") / max(mine, 1),
+                share_of_all=pl.col("all") / max(total, 1),
+            )
+        )
+        if values.height:
+            n_rest = mine - int(values["size"].sum())
+            listed = typed_rows(values, SegmentValue)
+            found.append({"field": enum, "values": listed, "n_rest": n_rest, "n_none": n_none})
+    return found
+
+
+def _of_unit(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int, unit: Unit) -> list[Segment]:
+    """Return the segments of a topic counted in sessions or users."""
+    is_this, n = pl.col("topic_id") == topic_id, how_many(unit)
+    found: list[Segment] = []
+    for enum in _enums(snapshot):
+        steps = field_steps(snapshot, field, filters, level, value=enum, users=True)
+        mine, sent = steps.filter(is_this), steps.filter(pl.col("value").is_not_null())
+        of_all = sent.group_by("value").agg(all=n)
+        counted = of_all.join(mine.group_by("value").agg(size=n), on="value", how="left")
+        values = (
+            counted.with_columns(pl.col("size").fill_null(0), pl.col("value").cast(pl.String))
+            .sort(["size", "all", "value"], descending=[True, True, False])
+            .head(SEGMENT_VALUES)
+        )
+        if values.is_empty():
+            continue
+        n_mine = mine.filter(pl.col("value").is_not_null()).select(n.alias("n")).item()
+        n_all = sent.select(n.alias("n")).item()
+        listed = values.with_columns(share=pl.col("size") / max(n_mine, 1), share_of_all=pl.col("all") / max(n_all, 1))
+        is_rest = ~pl.col("value").cast(pl.String).is_in(values["value"].to_list())
+        found.append(
+            {
+                "field": enum,
+                "values": typed_rows(listed, SegmentValue),
+                "n_rest": mine.filter(is_rest).select(n.alias("n")).item(),
+                "n_none": mine.filter(pl.col("value").is_null()).select(n.alias("n")).item(),
+            }
+        )
+    return found
+
+
+def _enums(snapshot: Snapshot) -> list[str]:
+    """Return the fields of type enum, in order."""
+    found = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "enum").select("field").sort("field").collect()
+    return found["field"].to_list()

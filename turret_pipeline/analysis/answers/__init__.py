@@ -1,0 +1,1 @@
+"""What an answer does with the request: whether it refuses, apologises, or answers."""

@@ -1,0 +1,1 @@
+"""How a text sounds: negative, neutral or positive."""

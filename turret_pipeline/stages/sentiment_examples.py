@@ -1,0 +1,40 @@
+"""What is learnt from the examples of sentiment, for each model once (see `learnt`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.stages.learnt import read_learnt, write_learnt
+
+if TYPE_CHECKING:
+    from turret_pipeline.analysis.kinds.classifier import Classifier
+
+PACKAGES = ("turret_pipeline.analysis.sentiment", "turret_pipeline.analysis.kinds")
+
+_known: dict[str, Classifier] = {}
+
+
+def sentiment_by(lake: Lake, model: str, open_model: Callable[[], Embedder]) -> Classifier:
+    """Return what the examples teach by the model of this key, which is opened where the lake does not hold it."""
+    if model not in _known:
+        # Here, not at the top: it loads scikit-learn, and a look for new work reads the module of each stage.
+        from turret_pipeline.analysis.kinds.classifier import Classifier
+        from turret_pipeline.analysis.sentiment.examples import learnt
+
+        kept = read_learnt(lake, model, PACKAGES)
+        if kept is None:
+            found = learnt(open_model().embed)
+            kept = {
+                "classes": np.array(found.classes),
+                "of_vector": found.of_vector,
+                "of_features": found.of_features,
+            }
+            write_learnt(lake, model, PACKAGES, kept)
+        _known.clear()  # a process rarely uses two
+        _known[model] = Classifier(tuple(kept["classes"].tolist()), kept["of_vector"], kept["of_features"])
+    return _known[model]
