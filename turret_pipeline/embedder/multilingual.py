@@ -38,8 +38,11 @@ TOLD_WEIGHT = 0.4
 LEAST_ENGLISH = 0.1
 """Probability of English below which the English model is not asked: its part would be of next to no length."""
 
+MINILM_DIMS = 384
+"""Length of MiniLM's part."""
+
 MAP_SHA256 = "99ed9f757a1f06304f86acaed019d69433052322be934ff0060c198716bfc8dc"
-"""Of `english.npy` beside this file, float16 of shape (`N_DIMS` + 1, 384): the map, and the offset as its last row."""
+"""Of `english.npy` beside this file, float16 of shape (`N_DIMS` + 1, `MINILM_DIMS`), the offset in its last row."""
 
 BATCH_TEXTS = 1_024
 """Texts in no English that are embedded at once."""
@@ -83,21 +86,21 @@ class SideBySide:
 
 
 def side_by_side(share: np.ndarray, english: np.ndarray | None, other: np.ndarray) -> np.ndarray:
-    """Return the vectors: float32 of shape (n_texts, `N_DIMS` + 384), of unit length.
+    """Return the vectors: float32 of shape (n_texts, `N_DIMS` + `MINILM_DIMS`), of unit length.
 
     share: probability that a text is English. english, other: unit vectors of both models; english is None where no
     text is any English. From a probability of one half on, nothing is told by the map.
     """
     told_share = np.maximum(0, 1 - 2 * share)[:, None]
-    part = told_share * as_in_english(other)
-    if english is not None:
-        part += share[:, None] * english
+    part = np.zeros((len(share), MINILM_DIMS), np.float32) if english is None else share[:, None] * english
+    told = np.flatnonzero(told_share)
+    part[told] += told_share[told] * as_in_english(other[told])
     weight = ENGLISH_WEIGHT * share[:, None] + TOLD_WEIGHT * told_share
     return np.hstack([np.sqrt(1 - weight) * other, np.sqrt(weight) * _unit(part)])
 
 
 def as_in_english(other: np.ndarray) -> np.ndarray:
-    """Return what MiniLM would say of the texts in English: float32 of shape (n_texts, 384), of unit length.
+    """Return what MiniLM would say of the texts in English: float32 of shape (n_texts, `MINILM_DIMS`), of unit length.
 
     other: the multilingual model's vectors of them, of shape (n_texts, `N_DIMS`).
     """
