@@ -155,11 +155,18 @@ def same(told: Any, counted: Any) -> bool:
     return told == counted
 
 
+NOT_YET = {
+    *("users", "n_users", "n_sessions", "share_of_users", "share_of_users_low", "share_of_users_high"),
+    *("sentiment", "n_positive", "n_neutral", "n_negative", "answer", "answer_kind", "answer_is_repeated"),
+}
+"""Columns that the SQL of some lists does not have yet: users beside messages, sentiment, and answers."""
+
+
 def check_rows(told: Rows, counted: Rows, left_out: set[str] = frozenset()) -> None:
     """Every number and word of the answer's rows is in the SQL's, but for those `left_out`, in the same order."""
     assert len(told) == len(counted)
     for answer, row in zip(told, counted, strict=True):
-        assert set(answer) == set(row) | left_out
+        assert set(answer) == set(row) | left_out | (NOT_YET & set(answer))
         for name, value in row.items():
             assert same(answer[name], value), (name, answer, row)
 
@@ -407,7 +414,7 @@ def test_one_session(edited: Api, run_sql: Run) -> None:
         check_rows(sorted(told, key=lambda row: (row["event_id"], row["sign"])), parts["data.signs"])
 
 
-NO_SQL = {"/digest", "/topics/notes", "/topics/{topic_id}/notes"}
+NO_SQL = {"/answers", "/digest", "/retention", "/topics/notes", "/topics/{topic_id}/notes"}
 """Routes whose answers have no SQL yet."""
 
 
@@ -424,6 +431,12 @@ def test_every_answer_has_its_sql() -> None:
 
 def test_sql_is_of_the_tables_as_they_are_now(api: Api) -> None:
     assert "as_of" in api.get("/v1/topics", format="sql", as_of="2026-03-20T00:00:00Z", status=400)["error"]
+
+
+def test_what_the_sql_does_not_count_yet_is_refused(api: Api) -> None:
+    assert "cohort" in api.get("/v1/topics", format="sql", cohort="topic:t_parcel", status=400)["error"]
+    for path in ("/v1/topics", "/v1/topics/t_parcel", "/v1/friction"):
+        assert "unit" in api.get(path, format="sql", unit="users", status=400)["error"]
 
 
 def test_what_has_no_answer_has_no_sql(api: Api) -> None:

@@ -5,6 +5,7 @@ They say once more, as SQL, what `read.views` and `semantics.visits` do.
 
 from __future__ import annotations
 
+from turret_api.errors import invalid
 from turret_api.read.sql.literals import pointer, text, texts, time
 from turret_api.read.sql.queries import Views
 from turret_api.read.views.filters import Filters
@@ -164,7 +165,9 @@ WHERE spelled.value IS NOT NULL""",
 
 
 def conditions(filters: Filters) -> list[str]:
-    """Return the conditions on rows of `journey_steps` under which messages pass."""
+    """Return the conditions on rows of `journey_steps` under which messages pass; raise an `ApiError` for a cohort."""
+    if filters.cohorts:
+        raise invalid("The SQL of cohorts is not told yet; leave out `cohort`.", field="cohort")
     found = []
     if filters.since is not None:
         found.append(f"step.timestamp >= {time(filters.since)}")
@@ -249,3 +252,9 @@ def with_topic(topic_id: str | None) -> str:
 def now(topic_id: str) -> str:
     """Return the topic that has the messages of `topic_id` now, as an expression."""
     return f"coalesce((SELECT any_value(into_topic) FROM merged WHERE topic_id = {text(topic_id)}), {text(topic_id)})"
+
+
+def only_messages(unit: str) -> None:
+    """Raise an `ApiError` where sessions or users are to be counted in place of messages."""
+    if unit != "messages":
+        raise invalid("The SQL counts messages and moves only; leave out `unit`.", field="unit")

@@ -13,7 +13,7 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.queries import Queries
-from turret_api.read.sql.views import field_views
+from turret_api.read.sql.views import field_views, only_messages
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.topics import labels_of
@@ -74,6 +74,7 @@ class SessionStarts(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of where sessions start."""
+        only_messages(self.unit)
         data = """
 SELECT to_topic AS topic_id, label, "count" AS sessions, probability AS share
 FROM edges LEFT JOIN labels ON labels.topic_id = to_topic
@@ -97,6 +98,7 @@ class SessionEnds(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of where sessions end."""
+        only_messages(self.unit)
         data = """
 SELECT from_topic AS topic_id, label, "count" AS sessions, "count" / sum("count") OVER () AS share, probability AS rate
 FROM edges LEFT JOIN labels ON labels.topic_id = from_topic

@@ -21,6 +21,7 @@ from turret_api.read.questions.of_field import OfField
 from turret_api.read.sql.friction import signed_views
 from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.queries import Queries
+from turret_api.read.sql.views import only_messages
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import signed_steps
@@ -130,6 +131,7 @@ class FrictionOfField(OfField):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of all signs, topics and moves."""
+        only_messages(self.unit)
         return Queries(
             {
                 "data": _signs_sql(),

@@ -14,7 +14,7 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.numbers import edge_numbers as edge_numbers_sql
 from turret_api.read.sql.queries import Queries
-from turret_api.read.sql.views import field_views, value_views
+from turret_api.read.sql.views import field_views, only_messages, value_views
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers
 from turret_api.read.views.topics import MOVE_NODES, NODES, labels_of
@@ -142,6 +142,7 @@ class JourneyGraph(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the graph."""
+        only_messages(self.unit)
         edges = f"""
 SELECT from_topic AS "from", to_topic AS "to", "count", sessions, probability,
     median_gap_s, p25_gap_s, p75_gap_s, p95_gap_s,

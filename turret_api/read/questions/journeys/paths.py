@@ -15,7 +15,7 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.queries import Queries
-from turret_api.read.sql.views import field_views
+from turret_api.read.sql.views import field_views, only_messages
 from turret_api.read.views.all_steps import users_of_sessions
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
@@ -101,6 +101,7 @@ class PathsOfTopic(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the paths."""
+        only_messages(self.unit)
         views = field_views(field, self.filters, self.level)
         steps = [f"step_{i}" for i in range(self.depth + 1)]
         onward = "lag" if self.towards else "lead"

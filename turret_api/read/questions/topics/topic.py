@@ -22,7 +22,7 @@ from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.numbers import STATISTICS
 from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, lineage, topic_views
-from turret_api.read.sql.views import value_views
+from turret_api.read.sql.views import only_messages, value_views
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
 from turret_api.read.views.messages import choose_field
@@ -138,6 +138,7 @@ class OneTopic(Question):
 
     def queries(self, snapshot: Snapshot) -> Queries:
         """Return the SQL of the topic, part by part."""
+        only_messages(self.unit)
         field, topic_id, filters, level = self._found(snapshot)
         topic = literal(topic_id)
         views = topic_views(field, filters, level)

@@ -19,7 +19,7 @@ from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.numbers import number_sums as number_sums_sql
 from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, hidden_topics, lineage, topic_views, totals
-from turret_api.read.sql.views import value_views
+from turret_api.read.sql.views import only_messages, value_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.moves import COLUMNS, move_topics
@@ -231,6 +231,7 @@ class TopicsOfField(OfField):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the topics and of what they add up to."""
+        only_messages(self.unit)
         size = "\n    AND size > 0" if self.filters else ""
         hidden = f"SELECT topic_id FROM hidden WHERE field = {literal(field)}"
         data = f"""
