@@ -92,9 +92,8 @@ def test_a_move_leads_to_the_sessions_behind_it(served: Served, visitor: Visitor
 
 
 def test_two_segments_stand_side_by_side_with_what_differs(served: Served, visitor: Visitor) -> None:
-    visitor.sign_in(served.full.read_key, "/journeys?view=compare")
+    visitor.sign_in(served.full.read_key, "/journeys?view=compare&of=moves")
     page = visitor.page
-    expect(page.locator("#compare")).to_contain_text("Choose a segment for each side")
     for side, value in (("a", "channel: web"), ("b", "channel: ios")):
         page.locator(f"#side-{side}").select_option(label=value)
         page.wait_for_url(f"**{side}.segment.channel=**")

@@ -24,6 +24,8 @@ QUESTIONS: list[tuple[str, dict]] = [
     ("/v1/messages", {"segment.tokens": "10..25"}),
     ("/v1/journeys", {"number": "tokens", "segment.plan": "free"}),
     ("/v1/journeys/compare", {"a.segment.plan": "pro", "b.segment.plan": "free"}),
+    ("/v1/topics/compare", {"a.segment.plan": "pro", "b.segment.tokens": "10.."}),
+    ("/v1/changes", {"days": "1", "segment.plan": "free"}),
 ]
 
 

@@ -1,10 +1,11 @@
 """Which topics are new, grow or fade: marks of which at most one in twenty is a false alarm, as a pure function.
 
-Two windows of whole weeks are compared, so that the rhythm of the week says nothing: the last `RECENT_DAYS` complete
-days (the newest day may still be filling) and up to `BEFORE_WEEKS` weeks before them. What is compared is a topic's
-share, not its count, so that a project that grows as a whole has no growing topics; and its share of what behaves as
-most topics do (a trimmed ratio, after Robinson and Oshlack 2010), so that one topic that booms does not make all others
-fade. What is counted is sessions, so that one talkative session is one.
+What a mark is about is the change of `semantics.changes`: the last `RECENT_DAYS` whole days against as many before
+them. A mark has the sign of that change and is never set without it. Whether the topic has changed beyond chance is
+judged by more: by up to `BEFORE_WEEKS` weeks before the last days, whole ones, so that the rhythm of the week says
+nothing. What is compared is a topic's share, not its count, so that a project that grows as a whole has no growing
+topics; and its share of what behaves as most topics do (a trimmed ratio, after Robinson and Oshlack 2010), so that one
+topic that booms does not make all others fade. What is counted is sessions, so that one talkative session is one.
 
 How much a share varies from day to day by itself is taken from the topic's own days: they hold users that come back,
 sessions that come in bunches, events that everybody asks about for a day. The variance is a multiple of the binomial
@@ -22,15 +23,13 @@ import numpy as np
 import polars as pl
 from scipy.special import betainc, ndtri, polygamma, psi, stdtr
 
-RECENT_DAYS = 7
+from turret_pipeline.semantics.changes import DAY, LEAST_CHANGE, RECENT_DAYS
+
 BEFORE_WEEKS = 8
 NEW_DAYS = 14
 """Complete days within which a topic must have been seen first to be new."""
 
 FALSE_ALARMS = 0.05
-LEAST_CHANGE = 0.2
-"""Change of the share below which no mark is set, however certain it is: too small to matter to a reader."""
-
 LEAST_SESSIONS = 10
 """Sessions of a topic in both windows together below which nothing can be said."""
 
@@ -48,20 +47,24 @@ TRENDS = pl.Schema(
 )
 
 
-def topic_trends(days: pl.DataFrame) -> pl.DataFrame:
+def topic_trends(days: pl.DataFrame, changes: pl.DataFrame | None = None, last: dt.date | None = None) -> pl.DataFrame:
     """Return one row (`TRENDS`) a topic, by id: `new`, `growing`, `fading` or `steady`, null where too little is known.
 
     days: topic_id, date, n_sessions; days without sessions may be left out. Of `unassigned` there may be rows too.
-    change: of the topic's share of sessions, recent against before, less 0 (1: twice as much); null from nothing.
+    changes: topic_id, change, as `semantics.changes` has it; None: of the sessions of `days`, each day's counted anew.
+    last: the last whole day; None: the one before the newest of `days`.
+    change: that of `changes`; null from nothing, and where the days before are not whole.
     q_value: share of false alarms among the marks down to this one, 0 to 1.
     """
     topics = days["topic_id"].unique().sort()
-    counts, first = _by_day(days, topics)
+    counts, first = _by_day(days, topics, last)
     n_weeks = min(BEFORE_WEEKS, counts.shape[1] // 7 - 1)
+    change = _changes(counts, topics, changes)
     unknown = topics.to_frame("topic_id").select(
         *(pl.lit(None, kind).alias(name) if name != "topic_id" else name for name, kind in TRENDS.items())
     )
-    if n_weeks < 1:
+    unknown = unknown.with_columns(change=pl.Series(change, dtype=pl.Float64, nan_to_null=True))
+    if n_weeks < 1 or (changes is not None and changes.is_empty()):
         return unknown
     recent, before = counts[:, -RECENT_DAYS:], counts[:, -RECENT_DAYS - 7 * n_weeks : -RECENT_DAYS]
     now, then = recent.sum(axis=1), before.sum(axis=1)
@@ -80,18 +83,19 @@ def topic_trends(days: pl.DataFrame) -> pl.DataFrame:
     p_value[told] = _p_values(now[told], then[told], ratio, scale, freedom)
     q_value = np.full(len(topics), np.nan)
     q_value[told] = false_discovery_control(p_value[told], method="bh")
-    change = np.divide(now, then * ratio, out=np.full(len(topics), np.nan), where=then > 0) - 1
     marks: list[str | None] = []
     for topic in range(len(topics)):
         sure = q_value[topic] <= FALSE_ALARMS
         seen_late = first[topic] >= max(counts.shape[1] - NEW_DAYS, 7)
+        grows = now[topic] > then[topic] * ratio
+        from_nothing = np.isnan(change[topic])
         if np.isnan(q_value[topic]):
             marks.append(None)
-        elif sure and seen_late and now[topic] > then[topic] * ratio:
+        elif sure and seen_late and grows and (from_nothing or change[topic] > 0):
             marks.append("new")
-        elif sure and not change[topic] <= LEAST_CHANGE:
+        elif sure and grows and (from_nothing or change[topic] > LEAST_CHANGE):
             marks.append("growing")
-        elif sure and change[topic] < -LEAST_CHANGE:
+        elif sure and not grows and change[topic] < -LEAST_CHANGE:
             marks.append("fading")
         else:
             marks.append("steady")
@@ -99,17 +103,32 @@ def topic_trends(days: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(columns, schema=TRENDS, nan_to_null=True)
 
 
-def _by_day(days: pl.DataFrame, topics: pl.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return sessions, float64 (n_topics, n_days) over all days but the newest, and the day each topic came up."""
+def _changes(counts: np.ndarray, topics: pl.Series, changes: pl.DataFrame | None) -> np.ndarray:
+    """Return the change of each topic, float64 (n_topics,): from `changes`, or of `counts`; NaN: none is told."""
+    if changes is not None:
+        named = topics.to_frame("topic_id").join(changes, on="topic_id", how="left", maintain_order="left")
+        return named["change"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    none = np.full(len(topics), np.nan)
+    if counts.shape[1] < 2 * RECENT_DAYS:
+        return none
+    now, then = counts[:, -RECENT_DAYS:].sum(axis=1), counts[:, -2 * RECENT_DAYS : -RECENT_DAYS].sum(axis=1)
+    scaled = then * (now.sum() / then.sum()) if then.sum() else then
+    found: np.ndarray = np.divide(now, scaled, out=none, where=scaled > 0) - 1
+    return found
+
+
+def _by_day(days: pl.DataFrame, topics: pl.Series, last: dt.date | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return sessions, float64 (n_topics, n_days) over all days up to the last whole one, and when each topic came."""
     if days.is_empty():
         return np.zeros((0, 0)), np.zeros(0)
     start, newest = days["date"].min(), days["date"].max()
     assert isinstance(start, dt.date)
     assert isinstance(newest, dt.date)
-    counts = np.zeros((len(topics), (newest - start).days + 1))
+    whole = ((newest - DAY if last is None else last) - start).days + 1
+    counts = np.zeros((len(topics), max((newest - start).days + 1, whole)))
     places = (days["date"] - start).dt.total_days().to_numpy()
     np.add.at(counts, (topics.search_sorted(days["topic_id"]).to_numpy(), places), days["n_sessions"].to_numpy())
-    return counts[:, :-1], (counts > 0).argmax(axis=1)
+    return counts[:, : max(whole, 0)], (counts > 0).argmax(axis=1)
 
 
 def _common_ratio(now: np.ndarray, then: np.ndarray) -> float:

@@ -1,110 +1,206 @@
-// Two segments side by side: which moves the sessions of one make more often than those of the other, and how sure that is.
+// Two sides, each a segment or a period: which topics, or moves, the sessions of one have more often than those of the
+// other, and how sure that is. A release makes a period of either side: from its date on, and as long before.
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
-import { askedJourneys, node } from "./data.js";
+import { asked, isOfThemes, node } from "./data.js";
 import { h } from "./dom.js";
-import { binsOf, spoken } from "./filters.js";
 import { count, percent, plural } from "./format.js";
 import { later, panel } from "./panel.js";
-import { table } from "./tables.js";
+import { SIDES, choosers, namesOf, sidesOf } from "./sides.js";
+import { change, table } from "./tables.js";
 
-const SIDES = ["a", "b"];
 const SURE = 0.05;
+const TOLD = 4;
+const MARKS = { new: "New", grew: "Grew", shrank: "Shrank", gone: "Gone" };
 
-export function compare({ fields, field, query }) {
-  const chosen = Object.fromEntries(
-    SIDES.map((side) => [side, [...query].find(([key]) => key.startsWith(`${side}.segment.`))]),
-  );
-  const ready = SIDES.every((side) => chosen[side]?.[1]);
-  const wanted = {
-    ...askedJourneys(field, query),
-    ...Object.fromEntries(SIDES.filter((side) => chosen[side]).map((side) => chosen[side])),
-    limit: 100,
-  };
-  return panel(
-    "Compare two segments",
-    "",
-    { id: "compare", exports: ready ? { table: ["/v1/journeys/compare", { ...wanted, limit: 1000 }] } : null },
-    choosers(fields, chosen),
-    ready
-      ? later(get("/v1/journeys/compare", wanted), (answer) => result(answer, chosen, field), 400)
-      : h("p", { class: "empty" }, "Choose a segment for each side: a value of an enum field, or a range of a number."),
-  );
-}
-
-// One select for each side, with every value of every segment; the address holds `a.segment.<field>` and `b.segment.<field>`.
-function choosers(fields, chosen) {
-  const groups = fields.data
-    .map((each) => [
-      each.field,
-      each.type === "enum"
-        ? each.values.slice(0, 50).map(({ value }) => String(value))
-        : each.type === "number"
-          ? binsOf(each).map(([bin]) => bin)
-          : [],
-    ])
-    .filter(([, values]) => values.length);
-  const select = (side) =>
-    h(
-      "label",
-      { class: "pick" },
-      side.toUpperCase(),
-      h(
-        "select",
+export function compare({ fields, field, query }, topics) {
+  const ofMoves = query.get("of") === "moves";
+  const title = ofMoves ? "Compare moves" : "Compare topics";
+  return later(
+    topics.then(({ whole_days: whole }) => ({ whole, sides: sidesOf(query, whole, fields) })),
+    ({ whole, sides }) => {
+      const path = ofMoves ? "/v1/journeys/compare" : "/v1/topics/compare";
+      const wanted = { ...asked(field, query), level: isOfThemes(query) ? 1 : null, ...sides, limit: 100 };
+      return panel(
+        title,
+        "",
         {
-          id: `side-${side}`,
-          onchange: (event) => {
-            const option = event.target.selectedOptions[0];
-            go(
-              here({
-                ...(chosen[side] ? { [chosen[side][0]]: null } : {}),
-                ...(option.value ? { [`${side}.segment.${option.dataset.field}`]: option.value } : {}),
-              }),
-            );
-          },
+          id: "compare",
+          note: switchOf(ofMoves),
+          exports: sides ? { table: [path, { ...wanted, limit: 1000 }] } : null,
         },
-        h("option", { value: "" }, "Choose a segment…"),
-        groups.map(([name, values]) =>
-          h(
-            "optgroup",
-            { label: name },
-            values.map((value) =>
-              h(
-                "option",
-                {
-                  value,
-                  "data-field": name,
-                  selected: chosen[side]?.[0] === `${side}.segment.${name}` && chosen[side][1] === value,
-                },
-                `${name}: ${spoken(value)}`,
-              ),
-            ),
-          ),
-        ),
-      ),
-    );
-  return h("div", { class: "controls" }, SIDES.map(select));
+        choosers(fields, whole, sides ?? {}),
+        sides
+          ? later(
+              get(path, wanted),
+              (answer) => (ofMoves ? movesOf : topicsOf)(answer, namesOf(sides, answer), field),
+              400,
+            )
+          : h("p", { class: "empty" }, "Choose what stands on each side: a period, or a value of a field."),
+      );
+    },
+    460,
+  );
 }
 
-function result({ data, n_sessions, n_sessions_in_both: both, rest }, chosen, field) {
-  const names = SIDES.map((side) => spoken(chosen[side][1]));
-  const sure = data.filter((edge) => edge.q_value !== null && edge.q_value < SURE);
-  const lead = h(
-    "p",
-    { class: "lead" },
-    h(
-      "strong",
-      {},
-      sure.length ? `${plural(sure.length, "move")} ${sure.length === 1 ? "differs" : "differ"}` : "No move differs",
+const switchOf = (ofMoves) =>
+  h(
+    "div",
+    { class: "segments" },
+    [
+      ["topics", "Shares of topics"],
+      ["moves", "Moves"],
+    ].map(([key, title]) =>
+      h(
+        "button",
+        {
+          class: "segment",
+          type: "button",
+          id: `of-${key}`,
+          "aria-pressed": String(ofMoves === (key === "moves")),
+          onclick: () => go(here({ of: key === "topics" ? null : key })),
+        },
+        title,
+      ),
     ),
-    ` beyond chance (q < ${SURE}) between ${plural(n_sessions.a, "session")} of A and ${count(n_sessions.b)} of B.`,
-    both ? ` ${plural(both, "session")} with both ${both === 1 ? "is" : "are"} left out.` : "",
   );
-  if (!data.length) return h("p", { class: "empty" }, "No sessions in these segments.");
-  const points = (value) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(1)}`;
+
+const points = (value) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(1)}`;
+
+const sizes = ({ n_sessions, n_sessions_in_both: both }) => [
+  ` between ${plural(n_sessions.a, "session")} of A and ${count(n_sessions.b)} of B.`,
+  both ? ` ${plural(both, "session")} on both sides ${both === 1 ? "is" : "are"} left out.` : "",
+];
+
+const difference = (row) =>
+  row.difference === null
+    ? "–"
+    : [
+        h(
+          "span",
+          { class: `change ${row.q_value < SURE ? (row.difference > 0 ? "up" : "down") : ""}` },
+          points(row.difference),
+        ),
+        h("span", { class: "fine" }, ` ${points(row.low)} to ${points(row.high)}`),
+      ];
+
+const sureness = {
+  title: "q",
+  hint: "Share of false alarms among differences as sure as this one (Benjamini-Hochberg)",
+  cls: "number",
+  cell: (row) => (row.q_value === null ? "–" : row.q_value < 0.001 ? "<0.001" : row.q_value.toFixed(3)),
+};
+
+const shares = (names, hint) =>
+  SIDES.map((side, i) => ({
+    title: `${side.toUpperCase()}: ${names[i]}`,
+    hint,
+    cls: `number ${side}`,
+    cell: (row) => percent(row[`${side}_share`]),
+  }));
+
+const DIFFERENCE = {
+  title: "Difference",
+  hint: "In percentage points, with its 95% confidence interval",
+  cls: "number",
+  cell: difference,
+};
+
+function topicsOf(answer, names, field) {
+  const { data, rest } = answer;
+  if (!data.length) return h("p", { class: "empty" }, "No sessions on these sides.");
   return [
-    lead,
+    tells(data, field),
+    h(
+      "p",
+      { class: "lead" },
+      h("strong", {}, differ(data.filter((row) => row.mark).length, "topic")),
+      ` beyond chance (q < ${SURE})`,
+      sizes(answer),
+    ),
+    table(
+      [
+        {
+          title: "Topic",
+          cls: "whole",
+          cell: (row) => [
+            node(row.topic_id, row.label, field),
+            row.mark ? [" ", h("span", { class: "mark" }, MARKS[row.mark])] : null,
+          ],
+        },
+        ...shares(names, "Share of the sessions that have the topic"),
+        DIFFERENCE,
+        {
+          title: "Change",
+          hint: "A's share over B's; –: none in B",
+          cls: "number change-of",
+          cell: (row) => change(row.change, false),
+        },
+        sureness,
+      ],
+      data,
+      {
+        label: "Topics of both sides",
+        cls: "fold",
+        limit: 25,
+        attributes: (row) => ({
+          "data-topic": row.topic_id,
+          "data-mark": row.mark,
+          "data-change": row.change,
+          class: row.mark ? "sure" : null,
+        }),
+      },
+    ),
+    rest ? h("p", { class: "fine rest" }, `${plural(rest, "topic")} more.`) : null,
+  ];
+}
+
+const differ = (n, word) => (n ? `${plural(n, word)} ${n === 1 ? "differs" : "differ"}` : `No ${word} differs`);
+
+// What is new, grew, shrank or is gone, each with the topics that differ most.
+function tells(data, field) {
+  const lines = Object.entries(MARKS)
+    .map(([mark, title]) => [
+      title,
+      data.filter((row) => row.mark === mark).sort((x, y) => Math.abs(y.difference) - Math.abs(x.difference)),
+    ])
+    .filter(([, rows]) => rows.length);
+  if (!lines.length) return null;
+  return h(
+    "ul",
+    { class: "tells" },
+    lines.map(([title, rows]) =>
+      h(
+        "li",
+        {},
+        h("strong", {}, `${title}: `),
+        rows
+          .slice(0, TOLD)
+          .map((row, i) => [
+            i ? ", " : "",
+            node(row.topic_id, row.label, field),
+            h("span", { class: "fine" }, ` ${points(row.difference)} points`),
+          ]),
+        rows.length > TOLD ? `, and ${count(rows.length - TOLD)} more` : "",
+        ".",
+      ),
+    ),
+  );
+}
+
+function movesOf(answer, names, field) {
+  const { data, rest } = answer;
+  if (!data.length) return h("p", { class: "empty" }, "No sessions on these sides.");
+  const isSure = (edge) => edge.q_value !== null && edge.q_value < SURE;
+  return [
+    h(
+      "p",
+      { class: "lead" },
+      h("strong", {}, differ(data.filter(isSure).length, "move")),
+      ` beyond chance (q < ${SURE})`,
+      sizes(answer),
+    ),
     table(
       [
         {
@@ -119,51 +215,16 @@ function result({ data, n_sessions, n_sessions_in_both: both, rest }, chosen, fi
               node(edge.to, edge.labels[1], field),
             ),
         },
-        {
-          title: `A: ${names[0]}`,
-          hint: "Share of the sessions that make the move",
-          cls: "number a",
-          cell: (edge) => percent(edge.a_share),
-        },
-        {
-          title: `B: ${names[1]}`,
-          hint: "Share of the sessions that make the move",
-          cls: "number b",
-          cell: (edge) => percent(edge.b_share),
-        },
-        {
-          title: "Difference",
-          hint: "In percentage points, with its 95% confidence interval",
-          cls: "number",
-          cell: (edge) =>
-            edge.difference === null
-              ? "–"
-              : [
-                  h(
-                    "span",
-                    { class: `change ${edge.q_value < SURE ? (edge.difference > 0 ? "up" : "down") : ""}` },
-                    points(edge.difference),
-                  ),
-                  h("span", { class: "fine" }, ` ${points(edge.low)} to ${points(edge.high)}`),
-                ],
-        },
-        {
-          title: "q",
-          hint: "Share of false alarms among differences as sure as this one (Benjamini-Hochberg)",
-          cls: "number",
-          cell: (edge) => (edge.q_value === null ? "–" : edge.q_value < 0.001 ? "<0.001" : edge.q_value.toFixed(3)),
-        },
+        ...shares(names, "Share of the sessions that make the move"),
+        DIFFERENCE,
+        sureness,
       ],
       data,
       {
         label: "Moves that differ",
         cls: "fold",
         limit: 25,
-        attributes: (edge) => ({
-          "data-from": edge.from,
-          "data-to": edge.to,
-          class: edge.q_value !== null && edge.q_value < SURE ? "sure" : null,
-        }),
+        attributes: (edge) => ({ "data-from": edge.from, "data-to": edge.to, class: isSure(edge) ? "sure" : null }),
       },
     ),
     rest.edges ? h("p", { class: "fine rest" }, `${plural(rest.edges, "rarer kind")} of moves more.`) : null,

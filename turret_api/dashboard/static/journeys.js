@@ -92,7 +92,10 @@ function moves(context, topics, found) {
     shape,
     (key) => ({ shape: key === "flow" ? null : key }),
   );
+  const behind = query.get("move") ? sessionsBehind(query.get("move"), context, topics) : null,
+    isFirst = query.has("began_from"); // who comes from a change wants the sessions
   return [
+    isFirst ? behind : null,
     later(
       Promise.all([topics, found, paths]),
       ([all, { edges, nodes }, answer]) => {
@@ -130,7 +133,7 @@ function moves(context, topics, found) {
       },
       520,
     ),
-    query.get("move") ? sessionsBehind(query.get("move"), context, topics) : null,
+    isFirst ? null : behind,
     panel(
       "Sessions start with",
       "half",

@@ -5,20 +5,28 @@ import { here } from "./address.js";
 import { cohortLink } from "./cohorts.js";
 import { askedJourneys, sessionLink } from "./data.js";
 import { h } from "./dom.js";
-import { count, gap, moment, plural } from "./format.js";
+import { count, day, gap, moment, plural } from "./format.js";
 import { later, panel } from "./panel.js";
 import { table } from "./tables.js";
 
+// What the address says of the sessions beside the move: when they began, whose they are, whether they met with friction.
+const NARROWED = ["began_from", "began_to", "users", "friction", "here"];
+
 export function sessionsBehind(move, { field, query }, topics) {
   const [from_topic, to_topic] = move.split(",");
-  const wanted = { ...askedJourneys(field, query), from_topic, to_topic };
+  const narrowed = Object.fromEntries(NARROWED.map((key) => [key, query.get(key)]));
+  const wanted = { ...askedJourneys(field, query), from_topic, to_topic, ...narrowed };
   const cohort = cohortLink([from_topic, to_topic], { changes: { move: null } });
-  const close = h("a", { class: "more", href: here({ move: null }) }, "Close");
+  const close = h(
+    "a",
+    { class: "more", href: here(Object.fromEntries(["move", ...NARROWED].map((key) => [key, null]))) },
+    "Close",
+  );
   return later(
     Promise.all([topics, get("/v1/journeys/sessions", { ...wanted, limit: 25 })]),
     ([{ name }, { data, n_sessions, n_moves }]) =>
       panel(
-        `${name(from_topic)} → ${name(to_topic)}`,
+        titleOf(name, from_topic, to_topic, narrowed),
         "",
         {
           id: "behind",
@@ -35,6 +43,19 @@ export function sessionsBehind(move, { field, query }, topics) {
       ),
     160,
   );
+}
+
+function titleOf(name, from, to, { began_from: since, began_to: until, users, friction }) {
+  const what = from ? `${name(from)} → ${name(to)}` : to === "end" ? "Sessions" : `Sessions with ${name(to)}`;
+  const last = until && day(new Date(until).getTime() - 86_400_000);
+  return [
+    what,
+    users ? "of new users" : "",
+    friction ? "with friction there" : "",
+    since && last ? `that began ${day(since)} – ${last}` : "",
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
 
 // The latest of `all` sessions, each to be read. also: a column more, before the last.

@@ -1,10 +1,11 @@
-// The first page: how much, about what, what is new, from where to where, how fresh, and how much of the plan is used.
+// The first page: how much, what changed, about what, from where to where, how fresh, and how much of the plan is used.
 
 import { get, list } from "./api.js";
 import { isFilter, link } from "./address.js";
+import { changesPanel } from "./changes.js";
 import { picture, volume } from "./charts.js";
 import { chips } from "./filters.js";
-import { asked, askedJourneys, fieldChooser, freshness, loadTopics, pageHead, topicLink, withLevel } from "./data.js";
+import { asked, askedJourneys, fieldChooser, freshness, loadTopics, pageHead, withLevel } from "./data.js";
 import { h, meter } from "./dom.js";
 import { flow, loadPaths, pathsQuery, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
@@ -12,7 +13,7 @@ import { topicMap } from "./map.js";
 import { annotated, annotations } from "./notes.js";
 import { later, panel, rowsOf, skeleton } from "./panel.js";
 import { queryButton } from "./query.js";
-import { change, movesTable, topicsTable } from "./tables.js";
+import { movesTable, topicsTable } from "./tables.js";
 import { inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
 export function overview({ texts, field, query, again }) {
@@ -82,9 +83,10 @@ export function overview({ texts, field, query, again }) {
         }),
         planTile(usage),
       ),
+      changesPanel(field, query),
       panel(
         `${titleOf(unit)} a day`,
-        "two-thirds",
+        "",
         {
           id: "volume",
           exports: {
@@ -108,16 +110,6 @@ export function overview({ texts, field, query, again }) {
               : h("p", { class: "empty" }, "No messages in this time."),
           132,
         ),
-      ),
-      panel(
-        "What changes",
-        "third",
-        {
-          id: "trends",
-          note: "Last 7 days",
-          exports: { rows: async () => trendRows(await topics), query: ["/v1/topics", wanted] },
-        },
-        later(topics, (found) => trends(found, field), 132),
       ),
       later(
         topics,
@@ -265,69 +257,6 @@ function plan({ plan: name, limit, used }) {
     limit === null ? null : meter(share, share > 0.95 ? "bad" : share > 0.8 ? "warn" : ""),
   ];
 }
-
-const SHOWN = 4;
-const MARKS = { new: "New", growing: "Growing", fading: "Fading" };
-
-// The topics whose share of the sessions has changed beyond chance, those that changed most first.
-function trends(found, field) {
-  const of = (mark) =>
-    found.topics
-      .filter((topic) => topic.trend.mark === mark)
-      .sort((a, b) => Math.abs(b.trend.change ?? 0) - Math.abs(a.trend.change ?? 0));
-  const groups = Object.entries(MARKS)
-    .map(([mark, title]) => [mark, title, of(mark)])
-    .filter(([, , topics]) => topics.length);
-  if (!groups.length) {
-    return h(
-      "p",
-      { class: "empty" },
-      found.topics.some((topic) => topic.trend.mark === "steady")
-        ? "All topics are steady: none is new, grows or fades beyond chance."
-        : "Too few days or sessions yet to tell what grows or fades.",
-    );
-  }
-  return h(
-    "div",
-    { class: "trend-groups" },
-    groups.map(([mark, title, topics]) =>
-      h(
-        "div",
-        {},
-        h("h3", {}, title),
-        h(
-          "ul",
-          {},
-          topics
-            .slice(0, SHOWN)
-            .map((topic) =>
-              h(
-                "li",
-                { "data-topic": topic.topic_id },
-                h("a", { class: "plain", href: topicLink(topic.topic_id, field) }, topic.label),
-                mark === "new"
-                  ? h("span", { class: "fine" }, `since ${day(topic.first_seen)}`)
-                  : change(topic.trend.change),
-              ),
-            ),
-        ),
-        topics.length > SHOWN ? h("p", { class: "fine" }, `and ${plural(topics.length - SHOWN, "more topic")}`) : null,
-      ),
-    ),
-  );
-}
-
-const trendRows = ({ topics }) => [
-  ["topic_id", "label", "mark", "change", "q_value", "first_seen"],
-  ...topics.map(({ topic_id, label, trend, first_seen }) => [
-    topic_id,
-    label,
-    trend.mark,
-    trend.change,
-    trend.q_value,
-    first_seen,
-  ]),
-];
 
 function freshnessOf(tables) {
   if (!tables.length) return h("p", { class: "empty" }, "No table was built yet.");

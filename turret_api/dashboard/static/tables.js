@@ -166,7 +166,7 @@ export function topicsTable(found, field, { limit = Infinity, sort = null, numbe
         },
       {
         title: "7 days",
-        hint: "Last 7 days against the 7 days before",
+        hint: "Share of sessions in the last 7 whole days against the 7 before; –: none before, or these days are not all whole",
         cls: "number",
         value: (topic) => topic.change,
         cell: (topic) => change(topic.change, isMarked(topic)),

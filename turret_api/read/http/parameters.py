@@ -16,13 +16,13 @@ from turret_api.read.engine.encoding import Format
 from turret_api.read.questions.pages import offset_of
 from turret_api.read.views.cohorts import COHORT, cohort_of
 from turret_api.read.views.filters import Filters, Kinds
+from turret_api.read.views.sides import Side, Sides
 from turret_api.read.views.units import Unit
 from turret_api.read.views.values import Segments
 
 SEGMENT = "segment."
 MAX_SEGMENTS = 16
 MAX_COHORTS = 8
-SIDES = ("a", "b")
 
 Form = Annotated[
     Format,
@@ -137,20 +137,41 @@ def sides(
         str | None,
         Query(alias="a.segment.<field>", description="a value of the field, or a range, as `segment.<field>`"),
     ] = None,
+    a_since: Annotated[
+        dt.datetime | None, Query(alias="a.from", description="sessions that began from this time on are on side a")
+    ] = None,
+    a_until: Annotated[dt.datetime | None, Query(alias="a.to", description="those that began before this time")] = None,
     b: Annotated[str | None, Query(alias="b.segment.<field>", description="likewise of the other side")] = None,
-) -> tuple[Segments, Segments]:
-    """Return the segments of the two sides, read off the query string; both must have one."""
+    b_since: Annotated[dt.datetime | None, Query(alias="b.from", description="likewise of the other side")] = None,
+    b_until: Annotated[dt.datetime | None, Query(alias="b.to", description="likewise of the other side")] = None,
+    release: Annotated[
+        dt.date | None,
+        Query(description="a date (UTC) as border: a from it on, b the same number of whole days before it"),
+    ] = None,
+) -> Sides:
+    """Return the two sides, read off the query string; each must have a segment or a period, unless a release has."""
     found = []
-    for side in SIDES:
-        prefix = f"{side}.{SEGMENT}"
-        segments = _segments(request, prefix)
-        if not segments or _count(segments) > MAX_SEGMENTS:
-            raise invalid(f"{prefix}<field>=value is needed, 1 to {MAX_SEGMENTS} times.", field=f"{prefix}<field>")
-        found.append(segments)
-    return found[0], found[1]
+    for name, since, until in (("a", utc(a_since), utc(a_until)), ("b", utc(b_since), utc(b_until))):
+        prefix = f"{name}.{SEGMENT}"
+        segments, has_period = _segments(request, prefix), since is not None or until is not None
+        if has_period and release is not None:
+            raise invalid(f"`release` says when sessions began; leave out {name}.from and {name}.to.", field="release")
+        if (
+            not (segments or has_period or release)
+            or _count(segments) > MAX_SEGMENTS
+            or any(not field for field, _ in segments)
+        ):
+            raise invalid(
+                f"{prefix}<field>=value (1 to {MAX_SEGMENTS} times), {name}.from or {name}.to is needed, or a release.",
+                field=f"{prefix}<field>",
+            )
+        if since and until and since >= until:
+            raise invalid(f"`{name}.from` is not before `{name}.to`; nothing lies between them.", field=f"{name}.from")
+        found.append(Side(segments, since, until))
+    return Sides(found[0], found[1], release)
 
 
-Sides = Annotated[tuple[Segments, Segments], Depends(sides)]
+TwoSides = Annotated[Sides, Depends(sides)]
 
 
 def utc(time: dt.datetime | None) -> dt.datetime | None:

@@ -6,8 +6,9 @@ returns is all that the answer depends on.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Query
 
@@ -23,11 +24,13 @@ from turret_api.read.http.parameters import (
     Level,
     Limit,
     OfPage,
-    Sides,
     SignOrAny,
     TopicId,
+    TwoSides,
+    utc,
 )
 from turret_api.read.questions.answers import AnswersOfField
+from turret_api.read.questions.changes.findings import ChangesOfField
 from turret_api.read.questions.digest import DigestOfField
 from turret_api.read.questions.events import EventsByName
 from turret_api.read.questions.fields import AllFields, HistoryOfField
@@ -46,12 +49,14 @@ from turret_api.read.questions.notebook import AllAnnotations, AllNotes, AllView
 from turret_api.read.questions.pages import offset_of
 from turret_api.read.questions.search import SimilarMessages
 from turret_api.read.questions.sessions import OneSession
+from turret_api.read.questions.topics.comparison import ComparisonOfTopics
 from turret_api.read.questions.topics.edits import AllEdits
 from turret_api.read.questions.topics.fits import AllFits
 from turret_api.read.questions.topics.map import MapOfTexts
 from turret_api.read.questions.topics.topic import OneTopic
 from turret_api.read.questions.topics.topics import TopicsOfField
 from turret_api.read.views.sentiment import Sentiment
+from turret_api.read.views.sides import Side
 
 MOST_STEPS = 20
 
@@ -100,6 +105,11 @@ def get_topic_map(
 def get_fits(page: OfPage) -> AllFits:
     """Every fit of topics, newest first: why it was made, what it found, and how far it moved what there was."""
     return AllFits(page.limit, page.offset)
+
+
+def get_topic_comparison(about: About, sides: TwoSides, level: Level = 0, limit: Limit = 100) -> ComparisonOfTopics:
+    """Which topics the sessions of a segment, period or release have more often than others, and how sure that is."""
+    return ComparisonOfTopics(about.field, about.filters, sides, level, limit)
 
 
 def get_topic(chosen: Filtered, topic_id: str, field: FieldName = None, unit: InUnit = "messages") -> OneTopic:
@@ -216,6 +226,15 @@ def get_answers(about: About, level: Level = 0, limit: Limit = 100) -> AnswersOf
     return AnswersOfField(about.field, about.filters, level, limit)
 
 
+def get_changes(
+    about: About,
+    level: Level = 0,
+    days: Annotated[int, Query(description="whole days, and as many before them", ge=1, le=90)] = 7,
+) -> ChangesOfField:
+    """What changed in the last days, beyond chance, what matters most first: topics, friction, number of sessions."""
+    return ChangesOfField(about.field, about.filters, level, days)
+
+
 def get_digest(
     field: FieldName = None,
     days: Annotated[int, Query(description="complete days in the window", ge=1, le=90)] = 7,
@@ -246,6 +265,14 @@ def get_edge_sessions(
     friction: Annotated[
         SignOrAny | None, Query(description="only sessions in which a message has this sign of friction, or any")
     ] = None,
+    here: Annotated[
+        bool, Query(description="with friction: only in a request for `to_topic`, or in the visit that the move leaves")
+    ] = False,
+    began_from: Annotated[dt.datetime | None, Query(description="only sessions that began from this time on")] = None,
+    began_to: Annotated[dt.datetime | None, Query(description="only sessions that began before this time")] = None,
+    users: Annotated[
+        Literal["new"] | None, Query(description="new: only of users whose first session began from `began_from` on")
+    ] = None,
     outcome: Annotated[
         str | None,
         Query(description="only sessions that have this outcome, and moved so no later than that", max_length=200),
@@ -255,13 +282,28 @@ def get_edge_sessions(
     cursor: Cursor = None,
 ) -> SessionsOfEdge:
     """The sessions behind an edge, those that moved so last first; one end alone stands for all edges from or to it."""
-    ends = from_topic, to_topic
-    return SessionsOfEdge(about.field, about.filters, level, *ends, limit, offset_of(cursor), friction, outcome)
+    if users is not None and began_from is None:
+        raise invalid("users=new needs `began_from`, the time from which on a user is new.", field="users")
+    began = Side((), utc(began_from), utc(began_to))
+    ends = (from_topic, to_topic)
+    return SessionsOfEdge(
+        about.field,
+        about.filters,
+        level,
+        *ends,
+        limit,
+        offset_of(cursor),
+        friction,
+        here,
+        began,
+        users == "new",
+        outcome,
+    )
 
 
-def get_comparison(about: About, sides: Sides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:
-    """Which moves the sessions of one segment make more often than those of another, and how sure that is."""
-    return ComparisonOfSegments(about.field, about.filters, level, *sides, limit)
+def get_comparison(about: About, sides: TwoSides, level: Level = 0, limit: Limit = 100) -> ComparisonOfSegments:
+    """Which moves the sessions of a segment, period or release make more often than others, and how sure that is."""
+    return ComparisonOfSegments(about.field, about.filters, level, sides, limit)
 
 
 def get_returns(about: About, level: Level = 0, limit: Limit = 100) -> ReturnsOfUsers:
@@ -313,12 +355,14 @@ READ: Paths = {
     "/topics/edits": (get_edits, AllEdits),
     "/topics/map": (get_topic_map, MapOfTexts),
     "/topics/fits": (get_fits, AllFits),
+    "/topics/compare": (get_topic_comparison, ComparisonOfTopics),
     "/topics/notes": (get_notes, AllNotes),
     "/topics/{topic_id}": (get_topic, OneTopic),
     "/topics/{topic_id}/notes": (get_topic_notes, AllNotes),
     "/annotations": (get_annotations, AllAnnotations),
     "/views": (get_views, AllViews),
     "/messages": (get_messages, NewestMessages),
+    "/changes": (get_changes, ChangesOfField),
     "/friction": (get_friction, FrictionOfField),
     "/answers": (get_answers, AnswersOfField),
     "/retention": (get_retention, RetentionOfTopics),

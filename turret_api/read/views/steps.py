@@ -9,13 +9,14 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.all_steps import all_steps, renamed, users_of
+from turret_api.read.views.all_steps import all_steps, renamed, sessions_of, users_of
 from turret_api.read.views.answers import answers_beside
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.friction import signs_of
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.sentiment import sentiments_of
 from turret_api.read.views.values import numbers_of, values_of
+from turret_pipeline.lake.tables import JOURNEY_STEPS
 from turret_pipeline.semantics.visits import folded, visits_of
 
 
@@ -99,6 +100,32 @@ def answered_steps(snapshot: Snapshot, field: str, of_answers: str, filters: Fil
 def numbered(visits: pl.DataFrame) -> pl.DataFrame:
     """Return `visits` with `visit`, which is 0 only where a session begins; as `semantics.visits.moves` wants."""
     return visits.with_columns(visit=(pl.col("session") == pl.col("session").shift()).fill_null(False).cast(pl.Int8))
+
+
+def session_starts(snapshot: Snapshot, field: str) -> pl.DataFrame:
+    """Return `started_at`, the time of its first message, of every session; its number is its row's."""
+
+    def compute() -> pl.DataFrame:
+        first = pl.col("session") != pl.col("session").shift()
+        return all_steps(snapshot, field).filter(first.fill_null(True)).select(started_at="timestamp")
+
+    return snapshot.remember(("session_starts", field), (JOURNEY_STEPS,), compute)
+
+
+def first_starts_of_users(snapshot: Snapshot, field: str) -> pl.Series:
+    """Return for each session, by number, when the first session of its user began."""
+
+    def compute() -> pl.DataFrame:
+        users = sessions_of(snapshot, field).select(user="user_id")
+        told = session_starts(snapshot, field).hstack(users)
+        return told.select(first_at=pl.col("started_at").min().over("user"))
+
+    return snapshot.remember(("first_starts", field), (JOURNEY_STEPS,), compute)["first_at"]
+
+
+def passing_steps(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return the steps of all messages that pass, moves too, each with its own topic: as `field_steps`, `is_move`."""
+    return _passing(snapshot, field, filters, level, {})
 
 
 def _passing(

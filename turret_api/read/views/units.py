@@ -63,24 +63,6 @@ def unit_days(snapshot: Snapshot, field: str, filters: Filters, level: int, unit
     return snapshot.remember(("unit days", field, filters, level, unit), SOURCES, compute)
 
 
-def unit_weeks(
-    snapshot: Snapshot, field: str, filters: Filters, level: int, unit: Unit, n_days: int
-) -> dict[str, tuple[int, int]]:
-    """Return by topic how many of the unit it has in the `n_days` up to the newest message, and in those before."""
-
-    def compute() -> pl.DataFrame:
-        steps = _dated(snapshot, field, filters, level)
-        # How many spans of `n_days` lie between a day and the newest: 0 for the last days, 1 for those before.
-        back = (pl.col("date").max() - pl.col("date")).dt.total_days() // n_days
-        found = steps.with_columns(back=back).filter(pl.col("back") < 2).group_by("topic_id", "back")
-        return found.agg(n=how_many(unit)).cast({"topic_id": pl.String})
-
-    counted = snapshot.remember(("unit weeks", field, filters, level, unit, n_days), SOURCES, compute)
-    by_span = {(topic, back): n for topic, back, n in counted.iter_rows()}
-    topics = {topic for topic, _ in by_span}
-    return {topic: (by_span.get((topic, 0), 0), by_span.get((topic, 1), 0)) for topic in topics}
-
-
 def edge_users(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
     """Return the distinct users of the sessions that make each move: `from_topic`, `to_topic`, `users`."""
 

@@ -1,7 +1,7 @@
-"""The journeys of two segments side by side: which moves the sessions of one make more often than those of the other.
+"""The journeys of two segments, periods or releases side by side: which moves the sessions of one make more often.
 
 Sessions are independent of each other, moves within one are not. So each edge is a question about sessions: which
-share of them makes the move at least once. A session that has messages in both segments is in neither here. Likewise
+share of them makes the move at least once. A session that has messages on both sides is on neither here. Likewise
 the gap before the move: each session that makes it has one, the median of its own.
 """
 
@@ -26,10 +26,11 @@ from turret_api.read.questions.journeys.statistics import (
 )
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.queries import Queries, Views
+from turret_api.read.sql.sides import side_views
 from turret_api.read.sql.views import field_views, value_views
+from turret_api.read.views.sides import NO_PERIOD, NO_SIDES, Periods, Sides, apart, periods_of
 from turret_api.read.views.steps import field_visits, numbered
 from turret_api.read.views.topics import labels_of
-from turret_api.read.views.values import Segments
 from turret_pipeline.semantics.visits import edges_of, moves
 
 SIDES = ("a", "b")
@@ -80,65 +81,56 @@ class Comparison(FieldAnswer):
         default_factory=list
     )
     n_sessions: SideCounts = dataclasses.field(default_factory=lambda: SideCounts(a=0, b=0))
-    n_sessions_in_both: Annotated[
-        int, Meaning("sessions with messages in both segments; they count on neither side")
-    ] = 0
+    n_sessions_in_both: Annotated[int, Meaning("sessions of both sides; they count on neither")] = 0
+    periods: Annotated[Periods, Meaning("when the sessions of each side began")] = dataclasses.field(
+        default_factory=lambda: Periods(a=NO_PERIOD, b=NO_PERIOD)
+    )
     rest: Rest = dataclasses.field(default_factory=lambda: Rest(edges=0, count=0))
     next: Next = None
 
 
 @dataclass(frozen=True)
 class ComparisonOfSegments(OfJourneys):
-    """Which moves do the sessions of segment `a` make more often than those of segment `b`, and how sure is that?"""
+    """Which moves do the sessions of side `a` make more often than those of side `b`, and how sure is that?"""
 
-    a: Segments = ()
-    b: Segments = ()
+    sides: Sides = NO_SIDES
     limit: int = 100
 
     answers = Comparison
 
     def of_field(self, snapshot: Snapshot, field: str) -> Comparison:
         """Return the edges of both sides, the surest differences first; those past `limit` are counted in `rest`."""
-        chosen = self.filters
-        seen = [
-            field_visits(
-                snapshot,
-                field,
-                dataclasses.replace(chosen, segments=chosen.segments + side),
-                self.level,
-            )
-            for side in (self.a, self.b)
-        ]
-        both = seen[0].select("session").unique().join(seen[1].select("session").unique(), on="session")
-        alone = [visits.join(both, on="session", how="anti", maintain_order="left") for visits in seen]
+        sides = self.sides.resolved(snapshot, field, self.filters)
+        *alone, n_both = apart(
+            *(side.only(snapshot, field, field_visits(snapshot, field, side.of(self.filters), self.level))
+              for side in sides)
+        )  # fmt: skip
         sizes = [visits["session"].n_unique() for visits in alone]
         tested = _tested(_edges(alone, sizes).join(_gaps(alone), on=EDGE, how="left"), *sizes)
         rest = tested.tail(max(tested.height - self.limit, 0))
         return Comparison(
             _labelled(tested.head(self.limit), labels_of(snapshot, field)),
             {"a": sizes[0], "b": sizes[1]},
-            both.height,
+            n_both,
+            periods_of(sides),
             {"edges": rest.height, "count": int(rest["a_count"].sum()) + int(rest["b_count"].sum())},
         )
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the counts of both sides, of all edges."""
         views: Views = {}
-        for side, segments in zip(SIDES, (self.a, self.b), strict=True):
-            chosen = dataclasses.replace(self.filters, segments=self.filters.segments + segments)
-            views |= field_views(field, chosen, self.level, f"{side}_")
-        views |= value_views(field, [name for name, _ in (*self.filters.segments, *self.a, *self.b)])
-        views["in_both"] = (
-            "sessions with messages in both segments, which count on neither side",
-            """
-SELECT session_id FROM a_visits INTERSECT SELECT session_id FROM b_visits""",
-        )
+        sides = dict(zip(SIDES, self.sides.resolved(snapshot, field, self.filters), strict=True))
+        for name, side in sides.items():
+            views |= field_views(field, side.of(self.filters), self.level, f"{name}_")
+        segments = (*self.filters.segments, *(each for side in sides.values() for each in side.segments))
+        views |= value_views(field, [name for name, _ in segments])
+        views |= side_views(field, sides)
         views["compared_moves"] = (
             "the moves of both sides",
             "\nUNION ALL".join(
-                f"\nSELECT '{side}' AS side, * FROM {side}_session_moves"
-                " WHERE session_id NOT IN (SELECT session_id FROM in_both)"
-                for side in SIDES
+                f"\nSELECT '{name}' AS side, * FROM {name}_session_moves"
+                f" WHERE session_id IN (SELECT session_id FROM {name}_sessions)"
+                for name in SIDES
             ),
         )
         return Queries(

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
+from turret_api.read.questions.journeys.friction import ANY, moves_of, requests_of
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
 from turret_api.read.sql.literals import text as literal
@@ -22,7 +23,8 @@ from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.outcomes import OUTCOME_SOURCES, outcome_in_force, session_outcomes
-from turret_api.read.views.steps import field_visits, numbered, signed_steps
+from turret_api.read.views.sides import EVERY_SESSION, Side
+from turret_api.read.views.steps import field_visits, first_starts_of_users, numbered, signed_steps
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import FRICTION
 from turret_pipeline.semantics.visits import END, START
@@ -59,8 +61,10 @@ class EdgeSessions(FieldAnswer):
 class SessionsOfEdge(OfJourneys):
     """Which sessions move from one topic to another (None: from any, or to any), and when?
 
-    friction: only those in which a message that passes has this sign, or (`any`) one of them; None: all. outcome: only
-    those that have this outcome, and moved so, or had the sign, no later than that; None: all.
+    friction: only those in which a message that passes has this sign, or (`any`) one of them; None: all.
+    is_here: only those in which a request for `to_topic` has it, or, of a move, the visit that is left.
+    began: only those that began then. is_new: only those of users whose first session began then.
+    outcome: only those that have this outcome, and moved so, or had the sign, no later than that; None: all.
     """
 
     from_topic: str | None = None
@@ -68,6 +72,9 @@ class SessionsOfEdge(OfJourneys):
     limit: int = 50
     offset: int = 0
     friction: str | None = None
+    is_here: bool = False
+    began: Side = EVERY_SESSION
+    is_new: bool = False
     outcome: str | None = None
 
     tables = (*JOURNEY_SOURCES, *OUTCOME_SOURCES, FRICTION)
@@ -84,15 +91,21 @@ class SessionsOfEdge(OfJourneys):
             visits = field_visits(snapshot, field, self.filters, self.level)
             went = None if outcome is None else session_outcomes(snapshot, field, outcome)
             if self.friction is not None:
-                steps = signed_steps(snapshot, field, self.filters, self.level).filter(has_sign(self.friction))
+                steps = signed_steps(snapshot, field, self.filters, self.level)
                 steps = steps if went is None else _no_later(steps, "timestamp", went)
-                visits = visits.filter(pl.col("session").is_in(steps["session"].unique().implode()))
+                met = self._with_friction(steps, *ends)
+                visits = visits.filter(pl.col("session").is_in(met.unique().implode()))
+            visits = self.began.only(snapshot, field, visits)
+            if self.is_new and self.began.since is not None:
+                first_at = first_starts_of_users(snapshot, field).gather(visits["session"])
+                visits = visits.filter(first_at >= self.began.since)
             moved = _who_moved(visits, *ends)
             if went is None:
                 return moved.with_columns(outcome=pl.lit(None, pl.Float64))
             return _no_later(moved, "at", went).rename({"value": "outcome"})
 
-        key = ("moved", field, self.filters, self.level, *ends, self.friction, outcome)
+        narrowed = (self.friction, self.is_here, self.began, self.is_new, outcome)
+        key = ("moved", field, self.filters, self.level, *ends, *narrowed)
         found = snapshot.remember(key, (*OUTCOME_SOURCES, FRICTION), compute)
         page = found.slice(self.offset, self.limit)
         who = sessions_of(snapshot, field)[page["session"]]
@@ -142,6 +155,19 @@ JOIN (SELECT session_id, user_id FROM journey_steps WHERE field = {literal(field
 ORDER BY moved_at DESC, session_id LIMIT {self.limit} OFFSET {self.offset}"""
         totals = 'SELECT count(*) AS n_sessions, coalesce(sum("count"), 0) AS n_moves FROM moved_sessions'
         return Queries({"data": data, "totals": totals}, views)
+
+    def _with_friction(self, steps: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.Series:
+        """Return the sessions among `steps` that have the sign, anywhere or here."""
+        sign = self.friction or ANY
+        if not self.is_here or to_topic is None:
+            return steps.filter(has_sign(sign))["session"]
+        if from_topic is None:
+            requests = requests_of(steps, sign)
+            return requests.filter("has", pl.col("topic_id") == to_topic)["session"]
+        moves, names = moves_of(steps, sign)
+        codes = {name: code for code, name in names.items()}
+        ends = (pl.col("from") == codes.get(from_topic, -1)) & (pl.col("to") == codes.get(to_topic, -1))
+        return moves.filter("has", ends)["session"]
 
 
 def _no_later(rows: pl.DataFrame, time: str, went: pl.DataFrame) -> pl.DataFrame:

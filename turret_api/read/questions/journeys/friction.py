@@ -171,19 +171,22 @@ def _of_signs(steps: pl.DataFrame) -> pl.DataFrame:
     return counted.sort(~is_any, "n_sessions", "n_messages", place, descending=[False, True, True, False])
 
 
-def _of_topics(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
-    """Return the rows of all topics, `label` left open; a request and the moves behind it are one."""
+def requests_of(steps: pl.DataFrame, sign: str = ANY) -> pl.DataFrame:
+    """Return each request: `session`, `user`, `topic_id`, `has` (the sign).
+
+    A request and the moves behind it are one.
+    """
     request = (~pl.col("is_move")).cum_sum().over("session").clip(lower_bound=1)
-    requests = steps.group_by("session", request=request, maintain_order=True).agg(
-        pl.col("topic_id", "user").first(), has=has_sign(ANY).any()
-    )
-    return _by_cost(requests, "topic_id", "n_requests", unit).sort(
-        _cost(unit), "n_with_friction", pl.col("topic_id").cast(pl.String), descending=[True, True, False]
+    return steps.group_by("session", request=request, maintain_order=True).agg(
+        pl.col("topic_id", "user").first(), has=has_sign(sign).any()
     )
 
 
-def _of_moves(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
-    """Return the rows of all moves, `labels` left open."""
+def moves_of(steps: pl.DataFrame, sign: str = ANY) -> tuple[pl.DataFrame, dict[int, str]]:
+    """Return each move from visit to visit and to the end: `session`, `user`, `from`, `to`, `has`; and the codes.
+
+    has: whether the visit that it leaves has the sign.
+    """
     used = steps["topic_id"].unique()
     names = dict(zip(used.to_physical().cast(pl.Int64), used.cast(pl.String), strict=True))
     end = max(names, default=-1) + 1
@@ -192,16 +195,31 @@ def _of_moves(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
     visits = (
         coded.with_columns(visit=begins.fill_null(True).cum_sum())
         .group_by("visit", maintain_order=True)
-        .agg(pl.col("session", "topic", "user").first(), has=has_sign(ANY).any())
+        .agg(pl.col("session", "topic", "user").first(), has=has_sign(sign).any())
     )
     stays = pl.col("session").shift(-1) == pl.col("session")
     to = pl.when(stays.fill_null(False)).then(pl.col("topic").shift(-1)).otherwise(end)
+    found = visits.select("session", "user", "has", pl.col("topic").alias("from"), to.alias("to"))
+    return found, names | {end: END}
+
+
+def _of_topics(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
+    """Return the rows of all topics, `label` left open."""
+    return _by_cost(requests_of(steps), "topic_id", "n_requests", unit).sort(
+        _cost(unit), "n_with_friction", pl.col("topic_id").cast(pl.String), descending=[True, True, False]
+    )
+
+
+def _of_moves(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
+    """Return the rows of all moves, `labels` left open."""
+    moves, names = moves_of(steps)
+    n = max(names) + 1
     # As one number, for pairs are grouped several times as fast so.
-    moves = visits.select("session", "user", "has", move=pl.col("topic") * (end + 1) + to)
-    found = _by_cost(moves, "move", "n_moves", unit)
-    ends = {"from": pl.col("move") // (end + 1), "to": pl.col("move") % (end + 1)}
+    move = pl.col("from") * n + pl.col("to")
+    found = _by_cost(moves.select("session", "user", "has", move=move), "move", "n_moves", unit)
+    ends = {"from": pl.col("move") // n, "to": pl.col("move") % n}
     named = found.with_columns(
-        code.replace_strict(names | {end: END}, return_dtype=pl.String).alias(name) for name, code in ends.items()
+        code.replace_strict(names, return_dtype=pl.String).alias(name) for name, code in ends.items()
     )
     return named.sort(_cost(unit), "n_with_friction", "from", "to", descending=[True, True, False, False])
 

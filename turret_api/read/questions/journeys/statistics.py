@@ -57,6 +57,23 @@ def p_values(k_a: np.ndarray, n_a: int | np.ndarray, k_b: np.ndarray, n_b: int |
     return found
 
 
+def false_discoveries(p_value: np.ndarray, family: np.ndarray | None = None) -> np.ndarray:
+    """Return for each test the share of false alarms among those as sure (Benjamini and Hochberg 1995).
+
+    family: for each test the part of the whole that it belongs to; each part has an equal share of the alarms, however
+    many tests it has (weights of Genovese, Roeder and Wasserman, Biometrika 93, 2006). None: there is one part.
+    """
+    from scipy.stats import false_discovery_control
+
+    if family is None or not len(p_value):
+        found: np.ndarray = false_discovery_control(p_value) if len(p_value) else p_value
+        return found
+    _, part, n_of_part = np.unique(family, return_inverse=True, return_counts=True)
+    weight = len(p_value) / len(n_of_part) / n_of_part[part]
+    weighted: np.ndarray = false_discovery_control(np.minimum(p_value / weight, 1.0))
+    return weighted
+
+
 def differences_of_medians(values: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     """Return by group the median of side a less that of b, its 95% interval, and how sure it is that the sides differ.
 

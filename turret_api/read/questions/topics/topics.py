@@ -26,8 +26,10 @@ from turret_api.read.views.moves import COLUMNS, move_topics
 from turret_api.read.views.numbers import NumberSum, number_sums
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
-from turret_api.read.views.units import Unit, topic_units, unit_days, unit_weeks
+from turret_api.read.views.units import Unit, topic_units, unit_days
+from turret_api.read.views.windows import topic_changes, whole_days_of
 from turret_pipeline.lake.tables import TEXT_SENTIMENT, TOPIC_DAYS, TOPIC_LINEAGE
+from turret_pipeline.semantics.changes import Days
 from turret_pipeline.semantics.definitions import is_defined
 from turret_pipeline.semantics.trends import topic_trends
 from turret_pipeline.semantics.visits import UNASSIGNED
@@ -49,7 +51,6 @@ NOTHING: NumberSum = {"sum": 0.0, "mean": None, "median": None, "n": 0}
 """What a number field comes to over no messages."""
 
 TREND_DAYS = 90
-CHANGE_DAYS = 7
 
 
 class Trend(TypedDict):
@@ -59,7 +60,13 @@ class Trend(TypedDict):
         Literal["new", "growing", "fading", "steady"] | None,
         Meaning("how its share of the sessions has changed; null: too few sessions or days to tell"),
     ]
-    change: Annotated[float | None, Meaning("of that share, the last 7 complete days against the 8 weeks before")]
+    change: Annotated[
+        float | None,
+        Meaning(
+            "of its share of the sessions that began in the last 7 whole days against the 7 before: 0.5 is half as "
+            "much again; null: none before, or these days are not all whole"
+        ),
+    ]
     q_value: Annotated[float | None, Meaning("share of false alarms among the marks that are as sure as this one")]
     days: Annotated[list[DayCount], Meaning("of the unit a day, over the 90 days up to the newest message")]
 
@@ -92,12 +99,18 @@ class TopicRow(TypedDict):
     n_positive: Annotated[int, Meaning("of `size`, those that sound positive")]
     first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes")]
     trend: Trend
-    change: Annotated[
-        float | None, Meaning("the last 7 days against the 7 before, in the unit: 0.5 is half as many again")
-    ]
+    change: Annotated[float | None, Meaning("`change` of `trend`")]
     defined: Annotated[bool, Meaning("whether a person defined it by examples; else it was found")]
     pinned: Annotated[bool, Meaning("whether a person asked to keep it through every refit")]
     lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first")]
+
+
+class WholeDays(TypedDict):
+    """UTC days between the day of the first message and that of the newest: those that changes are told of."""
+
+    first: dt.date
+    last: dt.date
+    count: int
 
 
 class ListedTopic(TopicRow):
@@ -154,6 +167,7 @@ class Topics(FieldAnswer):
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
+    whole_days: Annotated[WholeDays | None, Meaning("days that changes are told of; null: there is none")] = None
 
 
 @dataclass(frozen=True)
@@ -212,6 +226,7 @@ class TopicsOfField(OfField):
             n_with_topic=n_with_topic,
             per_day=unit_per_day,
             messages_per_day=per_day,
+            whole_days=_told(whole_days_of(snapshot, field, self.filters)),
         )
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
@@ -261,6 +276,10 @@ def _together(sums: list[NumberSum]) -> NumberSum:
     return {"sum": total, "mean": total / n if n else None, "median": None, "n": n}
 
 
+def _told(days: Days | None) -> WholeDays | None:
+    return None if days is None else WholeDays(first=days.first, last=days.last, count=days.n)
+
+
 def in_unit(topic: TopicRow, unit: Unit) -> int:
     """Return how many of the unit the topic has."""
     return {"messages": topic["size"], "sessions": topic["n_sessions"], "users": topic["n_users"]}[unit]
@@ -271,7 +290,7 @@ def topic_rows(
 ) -> tuple[list[TopicRow], pl.DataFrame]:
     """Return a row for each topic of the level, by id, and the daily counts behind them (see `daily_counts`).
 
-    Shares, changes and days of the rows are of the unit; the daily counts are of messages.
+    Shares and days of the rows are of the unit, changes always of sessions; the daily counts are of messages.
 
     Moves of conversation, where these count, come last.
     """
@@ -285,22 +304,19 @@ def topic_rows(
         "n",
     )
     sizes = {each["topic_id"]: each for each in counted.iter_rows(named=True)}
-    trends = {each["topic_id"]: each for each in topic_trends(daily).iter_rows(named=True)}
+    trends = trends_of(snapshot, field, filters, level)
     pinned, lineage = edits_of(snapshot, field).pinned, ways(snapshot, field)
     units = {topic: tuple(ns) for topic, *ns in topic_units(snapshot, field, filters, level).iter_rows()}
     n_all = {"messages": n_messages, "sessions": units[None][0], "users": units[None][1]}[unit]
     days = _days(snapshot, field, filters, level, unit)
-    weeks = {} if unit == "messages" else unit_weeks(snapshot, field, filters, level, unit, CHANGE_DAYS)
     found: list[TopicRow] = []
     for topic in _topics(snapshot, field, filters, level).iter_rows(named=True):
         name = topic["topic_id"]
         mine = sizes.get(name, NO_MESSAGES)
         mine_by_day = dict(zip(mine["date"], mine["n"], strict=True)) if days is None else days.get(name, {})
-        trend, change = _course(mine_by_day, newest, trends.get(name, {}))
+        trend = _course(mine_by_day, newest, trends.get(name, {}))
         n_sessions, n_users = units.get(name, (0, 0))
         n_mine = {"messages": mine["size"], "sessions": n_sessions, "users": n_users}[unit]
-        if unit != "messages":
-            change = _change(*weeks.get(name, (0, 0)))
         found.append(
             {
                 "topic_id": name,
@@ -322,7 +338,7 @@ def topic_rows(
                 "n_positive": mine["n_positive"],
                 "first_seen": mine["first_seen"],
                 "trend": trend,
-                "change": change,
+                "change": trend["change"],
                 "defined": is_defined(name),
                 "pinned": name in pinned,
                 "lineage": lineage.get(name, []),
@@ -354,11 +370,18 @@ def _topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.
     return pl.concat([topics.select(COLUMNS), move_topics(snapshot, field)])
 
 
-def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> tuple[Trend, float | None]:
-    """Return a topic's trend, and how the last `CHANGE_DAYS` compare with as many before them (None: with none).
+def trends_of(snapshot: Snapshot, field: str, filters: Filters, level: int) -> dict[str, dict[str, Any]]:
+    """Return by topic its row of `semantics.trends`."""
+    days = whole_days_of(snapshot, field, filters)
+    changes = topic_changes(snapshot, field, filters, level)
+    found = topic_trends(daily_counts(snapshot, field, filters, level), changes, days.last if days else None)
+    return {each["topic_id"]: each for each in found.iter_rows(named=True)}
 
-    The trend has the messages of every day from the topic's first on, over the `TREND_DAYS` up to the newest message of
-    any topic.
+
+def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> Trend:
+    """Return a topic's trend, with its messages of every day from its first on.
+
+    These are the `TREND_DAYS` up to the newest message of any topic.
     """
     told: Trend = {
         "mark": trend.get("trend"),
@@ -366,14 +389,8 @@ def _course(days: dict[dt.date, int], newest: object, trend: dict[str, Any]) -> 
         "q_value": trend.get("q_value"),
         "days": [],
     }
-    if not isinstance(newest, dt.date) or not days:
-        return told, None
-    first = max(min(days), newest - dt.timedelta(TREND_DAYS - 1))
-    dates = [first + dt.timedelta(i) for i in range((newest - first).days + 1)]
-    told["days"] = [{"date": date, "count": days.get(date, 0)} for date in dates]
-    back = [days.get(newest - dt.timedelta(i), 0) for i in range(2 * CHANGE_DAYS)]
-    return told, _change(sum(back[:CHANGE_DAYS]), sum(back[CHANGE_DAYS:]))
-
-
-def _change(recent: int, before: int) -> float | None:
-    return (recent - before) / before if before else None
+    if isinstance(newest, dt.date) and days:
+        first = max(min(days), newest - dt.timedelta(TREND_DAYS - 1))
+        dates = [first + dt.timedelta(i) for i in range((newest - first).days + 1)]
+        told["days"] = [{"date": date, "count": days.get(date, 0)} for date in dates]
+    return told

@@ -1,0 +1,1 @@
+"""What changed, and how sure that is: the questions of a morning."""
