@@ -217,8 +217,8 @@ def test_lists_about_journeys(edited: Api, run_sql: Run, filters: str) -> None:
 def test_the_graph_of_journeys(edited: Api, run_sql: Run, filters: str) -> None:
     for path in ("/v1/journeys?number=tokens", "/v1/journeys?number=tokens&limit=3"):
         answer, parts = asked_both(edited, run_sql, path, FILTERS[filters])
-        check_rows(answer["edges"], parts["edges"], {"number"})
-        check_rows(answer["nodes"], parts["nodes"], {"kind"})
+        check_rows(answer["edges"], parts["edges"], {"number", "share"})
+        check_rows(answer["nodes"], parts["nodes"], {"kind", "sessions"})
         check_totals(answer, parts["totals"])
         numbers = {(row["from"], row["to"]): row for row in parts["numbers"]}
         for edge in answer["edges"]:
