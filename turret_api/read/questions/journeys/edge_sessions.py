@@ -118,7 +118,7 @@ class SessionsOfEdge(OfJourneys):
         """Return the SQL of the sessions."""
         if self.began != EVERY_SESSION or self.is_new or self.is_here:
             raise invalid(
-                "The SQL of when sessions began is not told yet; leave out `began_from`, `began_to`, `users` and `here`.",
+                "There is no SQL of when sessions began yet; leave out `began_from`, `began_to`, `users` and `here`.",
                 field="began_from",
             )
         views = field_views(field, self.filters, self.level)
