@@ -108,7 +108,7 @@ def test_a_topics_page_shows_its_series_moves_and_messages(served: Served, visit
     assert sum(page.evaluate("document.querySelector('#series .picture').data[0].y")) == topic["size"]
     assert numbers(page, "#before td.count") == [move["count"] for move in topic["before"]]
     assert numbers(page, "#after td.count") == [move["count"] for move in topic["after"]]
-    sounds = {"negative": " − Negative", "positive": " + Positive"}
+    sounds = {"negative": " \u2212 Negative", "positive": " + Positive"}
     said = [message["text"] + sounds.get(message["sentiment"], "") for message in recent]
     assert texts(page, "#messages td.text") == said
     assert numbers(page, "#numbers td:nth-child(3)") == [number["count"] for number in topic["numbers"]]
