@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from dataclasses import replace
+
 from turret_api.read.sql.literals import text
 from turret_api.read.sql.queries import Views
 from turret_api.read.sql.views import field_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.topics import MOVE_NODES
+from turret_pipeline.semantics.changes import DAY, RECENT_DAYS
 
-TREND_DAYS, CHANGE_DAYS = 90, 7
+TREND_DAYS = 90
 
 TRENDS_LEFT_OUT = (
-    "Left out: `mark`, `change` and `q_value` of `trend`. They are computed from each topic's sessions by day "
+    "Left out: `mark` and `q_value` of `trend`. They are computed from each topic's sessions by day "
     "(column n_sessions of the part trend.days, of all days), as docs/model.md says."
 )
 
@@ -23,24 +27,75 @@ def topic_views(field: str, filters: Filters, level: int) -> Views:
         "the themes, and the topics that belong to none" if level else "the topics",
         _of_level(field, level) + (_move_rows(field) if filters.has_moves else ""),
     )
-    views["sizes"] = (
-        "how many messages each topic has, since when, and in the last 7 days and the 7 before",
+    views["session_users"] = (
+        "the user of each session: that of its first message, which says when it began",
         f"""
-WITH newest AS (SELECT max(timestamp::DATE) AS day FROM counted_steps)
-SELECT topic_id, count(*) AS size, min(timestamp) AS first_seen,
-    count(*) FILTER (timestamp::DATE > newest.day - {CHANGE_DAYS}) AS n_recent,
-    count(*) FILTER (timestamp::DATE > newest.day - {2 * CHANGE_DAYS}
-        AND timestamp::DATE <= newest.day - {CHANGE_DAYS}) AS n_before
-FROM counted_steps CROSS JOIN newest GROUP BY topic_id""",
+SELECT session_id, user_id, timestamp AS began_at FROM journey_steps WHERE field = {text(field)} AND place = 0""",
     )
+    views["sizes"] = (
+        "how many messages, sessions and users each topic has, and since when",
+        """
+SELECT topic_id, count(*) AS size, count(DISTINCT session_id) AS n_sessions, count(DISTINCT owner.user_id) AS n_users,
+    min(timestamp) AS first_seen
+FROM counted_steps JOIN session_users AS owner USING (session_id) GROUP BY topic_id""",
+    )
+    views |= _change_views(field, filters, level)
     views["listed_topics"] = (
         "the topics with their sizes and what people made of them, hidden ones too",
         f"""
 SELECT topic_id, level, parent_id, label, summary, keywords, examples, n_texts, x, y, coalesce(size, 0) AS size,
+    coalesce(n_sessions, 0) AS n_sessions, coalesce(n_users, 0) AS n_users,
     coalesce(size / (SELECT count(*) FROM counted_steps), 0) AS share, first_seen,
-    (n_recent - n_before) / nullif(n_before, 0) AS change, starts_with(topic_id, 'd_') AS defined,
+    CASE WHEN size > 0 THEN changes.change END AS change, starts_with(topic_id, 'd_') AS defined,
     topic_id IN (SELECT topic_id FROM edits_in_force WHERE field = {text(field)} AND action = 'pin') AS pinned
-FROM of_level LEFT JOIN sizes USING (topic_id)""",
+FROM of_level LEFT JOIN sizes USING (topic_id) LEFT JOIN changes USING (topic_id)""",
+    )
+    return views
+
+
+def _change_views(field: str, filters: Filters, level: int) -> Views:
+    """Return the view `changes`; what a change is, `semantics.changes` says."""
+    ever, prefix = replace(filters, since=None, until=None), ""
+    views: Views = {}
+    if ever != filters:
+        prefix = "ever_"
+        views = field_views(field, ever, level, prefix)
+    first, last = "oldest + 1", "newest - 1"
+    if filters.since is not None:
+        day = filters.since.date() + (dt.timedelta() if filters.since.time() == dt.time() else DAY)
+        first = f"greatest({first}, DATE {text(day.isoformat())})"
+    if filters.until is not None:
+        last = f"least({last}, DATE {text((filters.until.date() - DAY).isoformat())})"
+    views["windows"] = (
+        f"the last {RECENT_DAYS} whole days and as many before them: those between the first message and the newest",
+        f"""
+WITH seen AS (
+    SELECT min(timestamp::DATE) AS oldest, least(max(timestamp::DATE), max(message_date)) AS newest
+    FROM journey_steps WHERE field = {text(field)}
+), whole AS (SELECT {first} AS first_day, {last} AS last_day FROM seen WHERE newest - oldest >= 2)
+SELECT last_day - {RECENT_DAYS - 1} AS now_from, last_day AS now_to,
+    last_day - {2 * RECENT_DAYS - 1} AS before_from, last_day - {RECENT_DAYS} AS before_to
+FROM whole WHERE last_day - first_day + 1 >= {2 * RECENT_DAYS}""",
+    )
+    views["window_sessions"] = (
+        "the sessions that began in either window",
+        f"""
+SELECT session_id, began_at::DATE >= now_from AS is_now FROM session_users JOIN windows
+    ON began_at::DATE BETWEEN before_from AND now_to
+WHERE session_id IN (SELECT session_id FROM {prefix}steps)""",
+    )
+    views["changes"] = (
+        "by how much each topic's share of these sessions changed",
+        f"""
+WITH whole AS (
+    SELECT count(*) FILTER (is_now) AS of_now, count(*) FILTER (NOT is_now) AS of_before FROM window_sessions
+), counted AS (
+    SELECT topic_id, count(DISTINCT session_id) FILTER (is_now) AS n_now,
+        count(DISTINCT session_id) FILTER (NOT is_now) AS n_before
+    FROM {prefix}counted_steps JOIN window_sessions USING (session_id) GROUP BY topic_id
+)
+SELECT topic_id, CASE WHEN n_before > 0 AND of_now > 0 THEN n_now / of_now / (n_before / of_before) - 1 END AS change
+FROM counted CROSS JOIN whole""",
     )
     return views
 
@@ -70,8 +125,9 @@ WITH hidden_size AS (
     WHERE topic_id IN (SELECT topic_id FROM hidden WHERE field = {text(field)})
 )
 SELECT count(*) AS n_messages, (SELECT count(*) FROM steps) - count(*) AS n_moves,
+    count(DISTINCT session_id) AS n_sessions, count(DISTINCT owner.user_id) AS n_users,
     count(*) FILTER (topic_id = 'unassigned') AS n_unassigned, (SELECT n FROM hidden_size) AS n_hidden
-FROM counted_steps"""
+FROM counted_steps JOIN session_users AS owner USING (session_id)"""
 
 
 def lineage(field: str) -> str:
