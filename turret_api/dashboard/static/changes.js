@@ -65,7 +65,8 @@ function shown(found, field) {
   ];
 }
 
-const list = (findings, found, field) =>
+// The findings as a table. found: with the windows `now` and `before`.
+export const list = (findings, found, field) =>
   table(
     [
       { title: "What changed", cls: "whole", cell: (each) => [sign(each), " ", words(each, field)] },
