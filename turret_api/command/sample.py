@@ -59,6 +59,9 @@ CLEAR_MOVES = (
 RELEASE_DAYS = 7.5
 """Days before now at which version 5.1 of the app was released."""
 
+RELEASE = "App 5.1"
+"""What the release is called where it is annotated."""
+
 RELEASED_START = MOVES[START] | {"trip_ideas": 0.19, "payment_problem": 0.28, "loyalty_points": 0.05,
                                  "car_rental": 0.08, "flight_status": 0.21}  # fmt: skip
 """Where sessions start since the release."""
