@@ -19,7 +19,8 @@ WIDTH = 110
 PART = "-- part: "
 """What the line before each part of the answer begins with; its name follows."""
 
-_word = re.compile(r"'(?:[^']|'')*'|\b[a-z]\w*\b")
+_word = re.compile(r"'(?:[^']|'')*'|--[^\n]*|\b[a-z]\w*\b")
+# Literals first: a field may be called `--`, and a comment may have an apostrophe.
 _TYPES: dict[object, str] = {
     pl.String: "VARCHAR",
     pl.Int64: "BIGINT",
@@ -70,8 +71,8 @@ def _needed(queries: Queries) -> list[str]:
 
 def _names(statement: str) -> Iterator[str]:
     """Yield the words of a statement, without those in literals and comments; a column may be among them."""
-    for match in _word.finditer(re.sub(r"--[^\n]*", "", statement)):
-        if not match[0].startswith("'"):
+    for match in _word.finditer(statement):
+        if not match[0].startswith(("'", "--")):
             yield match[0]
 
 
