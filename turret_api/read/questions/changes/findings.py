@@ -22,6 +22,7 @@ from turret_api.read.questions.journeys.statistics import Z_95, difference_of_sh
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, WholeDays
 from turret_api.read.views.journeys import JOURNEY_SOURCES
+from turret_api.read.views.outcomes import OUTCOME_SOURCES
 from turret_api.read.views.topics import labels_of
 from turret_api.read.views.windows import whole_days_of
 from turret_pipeline.lake.tables import FRICTION
@@ -37,10 +38,13 @@ class Finding(TypedDict):
 
     kind: Annotated[
         Literal[
-            "topic", "topic_of_new_users", "topic_of_segment", "friction_of_topic", "friction_of_move", "volume"
+            "topic", "topic_of_new_users", "topic_of_segment", "friction_of_topic", "friction_of_move", "outcome",
+            "outcome_of_topic", "sentiment_of_topic", "volume"
         ],
         Meaning("what changed: a topic's share of sessions; the same of new users' (or a segment's), beyond others; "
-                "the share of a topic's (or a move's) sessions that met with friction there; the number of sessions"),
+                "the share of a topic's (or a move's) sessions that met with friction there; of the sessions with an "
+                "outcome (of a topic: that came to it before), the share that went well; the share of a topic's "
+                "sessions in which a message of it sounds negative; the number of sessions"),
     ]  # fmt: skip
     direction: Literal["new", "up", "down", "gone"]
     sentence: Annotated[str, Meaning("the change in words, with its numbers")]
@@ -49,7 +53,10 @@ class Finding(TypedDict):
     to_topic: Annotated[str | None, Meaning("the topic that the move goes to")]
     to_label: str | None
     segment: Annotated[str | None, Meaning("the enum field of a segment")]
-    value: str | None
+    value: Annotated[
+        str | None, Meaning("of the segment; of an outcome which values are counted: good, or above a number")
+    ]
+    outcome: Annotated[str | None, Meaning("the field that is marked as an outcome")]
     now: Annotated[int, Meaning("sessions that have it, of those that began in the last days")]
     of_now: Annotated[int | None, Meaning("these sessions: of the segment, the topic or the move; null: all are meant")]
     share_now: float | None
@@ -89,7 +96,7 @@ class ChangesOfField(OfField):
     level: int = 0
     days: int = RECENT_DAYS
 
-    tables = tuple(dict.fromkeys((*TOPIC_SOURCES, *JOURNEY_SOURCES, FRICTION)))
+    tables = tuple(dict.fromkeys((*TOPIC_SOURCES, *JOURNEY_SOURCES, *OUTCOME_SOURCES, FRICTION)))
     built = TOPICS_BUILT
     answers = Changes
 
@@ -189,7 +196,14 @@ def _sentence(row: dict[str, object]) -> str:
         more = "More" if row["direction"] == "up" else "Fewer"
         return f"{more} sessions than weeks usually differ by: {row['now']:,}, {row['before']:,} before."
     numbers = f"{_percent(row['share_now'])} of sessions, {_percent(row['share_before'])} before"
+    went = f"“{row['outcome']}” is {row['value']} in {numbers}"
     match row["kind"]:
+        case "outcome":
+            return f"{'More' if row['direction'] == 'up' else 'Less'} often than before {went}."
+        case "outcome_of_topic":
+            return f"After {topic}, {'more' if row['direction'] == 'up' else 'less'} often than before {went}."
+        case "sentiment_of_topic":
+            return f"Negative messages {friction} on {topic}: {numbers}."
         case "topic":
             return f"{topic} {verb}: {numbers}."
         case "topic_of_new_users":
