@@ -37,7 +37,7 @@ from turret_pipeline.analysis.kinds.examples import Examples
 from turret_pipeline.analysis.kinds.texts import for_fit, text_kinds
 from turret_pipeline.analysis.topics.fit import assign_texts, fit_topics
 from turret_pipeline.embedder.embed import Embedder, open_embedder
-from turret_pipeline.semantics.kinds import kinds
+from turret_pipeline.semantics.kinds import kinds, least_similarities
 from turret_pipeline.semantics.rephrasing import LEAST, WEIGHTS, pairs, strength
 
 SETS = ("sgd_train", "banking77", "xsid_valid", "taskmaster4")
@@ -54,15 +54,17 @@ Said = tuple[str, str, str, bool, bool]
 
 
 def texts_of(turns: pl.DataFrame, embedder: Embedder) -> pl.DataFrame:
-    """Return the distinct texts with `vector`, `move`, `sureness`, `weight` and `text_topic_id`."""
+    """Return the distinct texts with vector, kind, topic, `similarity` and `least`, as `as_steps` takes them."""
     texts = embedded(turns["text"].to_list(), embedder)
     told = text_kinds(texts, Examples.of(embedder.embed))
     counted = texts.join(turns.group_by("text").agg(n_messages=pl.len().cast(pl.Int64)), on="text")
     counted = texts.select("text_id").join(counted, on="text_id", maintain_order="left")
     fit = fit_topics(counted.filter(for_fit(told)))
     rest = assign_texts(counted.filter(~for_fit(told)), fit.topics)
-    given = pl.concat([each.select("text_id", text_topic_id="topic_id") for each in (fit.assignments, rest)])
-    return texts.join(told, on="text_id", maintain_order="left").join(given, on="text_id", how="left")
+    given = pl.concat([each.select("text_id", "topic_id", "similarity") for each in (fit.assignments, rest)])
+    found = texts.join(told, on="text_id", maintain_order="left").join(given, on="text_id", how="left")
+    least = least_similarities(found.lazy().with_columns(field=pl.lit("text"))).drop("field")
+    return found.join(least, on="topic_id", how="left").rename({"topic_id": "text_topic_id"})
 
 
 def conversations(turns: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -121,7 +123,9 @@ def planted(turns: pl.DataFrame, seed: int, later: float = 0.0) -> pl.DataFrame:
 
 def as_steps(said: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
     """Return what was said as `pairs` takes it."""
-    of_text = texts.select("text", "move", "sureness", "weight", "text_topic_id").with_row_index("vector")
+    of_text = texts.select("text", "move", "sureness", "weight", "text_topic_id", "similarity", "least").with_row_index(
+        "vector"
+    )
     steps = said.join(of_text, on="text", how="left", maintain_order="left")
     return steps.with_columns(kinds(steps.with_columns(session_id="session")).alias("kind"))
 

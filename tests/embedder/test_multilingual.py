@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from turret_pipeline.embedder import universal
+from turret_pipeline.embedder import multilingual, universal
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.kept import read_model
-from turret_pipeline.embedder.multilingual import english_share, open_encoder
+from turret_pipeline.embedder.multilingual import ENGLISH_WEIGHT, english_share, open_encoder, side_by_side
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.embedder.universal import N_DIMS, UniversalEncoder
 from turret_pipeline.lake.paths import Lake
@@ -63,7 +63,7 @@ def test_a_vector_is_both_models_side_by_side(embedder: Embedder) -> None:
     assert vectors.shape == (4, 640) and vectors.dtype == np.float32
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1.0, atol=1e-3)
     english = np.linalg.norm(vectors[:, N_DIMS:], axis=1) ** 2
-    assert english[0] > 0.5 > 0.05 > english[1]
+    assert english[0] > 0.6 > 0.41 > english[1] > 0.39
     assert embedder.embed([]).shape == (0, 640)
 
 
@@ -94,3 +94,38 @@ def test_english_is_told_from_other_languages() -> None:
     english = english_share(["When will my parcel arrive?", "WHEN WILL MY PARCEL ARRIVE", "please cancel\nmy order"])
     others = english_share([*ALARM[1:], *WEATHER[1:], "", "12345"])
     assert english.min() > 0.5 > others.max()
+
+
+def test_english_and_german_of_one_meaning_are_nearer_than_two_topics_in_english(embedder: Embedder) -> None:
+    english = ["When will my parcel arrive?", "I want to cancel my booking", "What does a flight to Rome cost?"]
+    german = ["Wann kommt mein Paket an?", "Ich möchte meine Buchung stornieren", "Was kostet ein Flug nach Rom?"]
+    of_english, of_german = embedder.embed(english), embedder.embed(german)
+    same = np.einsum("ij,ij->i", of_english, of_german)
+    apart = (of_english @ of_english.T)[~np.eye(3, dtype=bool)]
+    assert same.min() > 2 * apart.max()
+    assert same.min() > np.sqrt(1 - ENGLISH_WEIGHT)  # the most that there can be where MiniLM's part is empty
+
+
+def test_the_map_changes_no_vector_of_an_english_text() -> None:
+    draw = np.random.default_rng(0)
+    english, other = draw.normal(size=(3, 384)), draw.normal(size=(3, N_DIMS))
+    english, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (english, other))
+    share = np.array([0.5, 0.8, 1.0])
+    weight = ENGLISH_WEIGHT * share[:, None]
+    expected = np.hstack([np.sqrt(1 - weight) * other, np.sqrt(weight) * english])
+    assert np.allclose(side_by_side(share, english, other), expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.1, 0.3, 0.49, 0.5, 1.0])
+def test_vectors_have_unit_length_and_change_smoothly_with_the_probability(share: float) -> None:
+    draw = np.random.default_rng(1)
+    english, other = draw.normal(size=(4, 384)), draw.normal(size=(4, N_DIMS))
+    english, other = (rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (english, other))
+    here, beside = (side_by_side(np.full(4, at), english, other) for at in (share, max(0.0, share - 0.002)))
+    assert np.allclose(np.linalg.norm(here, axis=1), 1.0)
+    assert np.einsum("ij,ij->i", here, beside).min() > 0.999
+
+
+def test_the_map_is_that_which_the_key_of_the_vectors_stands_for() -> None:
+    content = Path(multilingual.__file__).with_name("english.npy").read_bytes()
+    assert hashlib.sha256(content).hexdigest() == multilingual.MAP_SHA256

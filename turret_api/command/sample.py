@@ -102,7 +102,7 @@ class _Said:
     is_served: bool
 
 
-def make_sample(now: dt.datetime, *, n_sessions: int = 820, days: int = 18, seed: int = 7) -> list[SampleMessage]:
+def make_sample(now: dt.datetime, *, n_sessions: int = 820, days: int = 24, seed: int = 7) -> list[SampleMessage]:
     """Return some 3,000 messages of `n_sessions` sessions within the `days` days before `now`, oldest first."""
     dice = random.Random(seed)
     n_users = max(1, n_sessions * 2 // 5)

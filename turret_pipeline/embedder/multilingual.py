@@ -4,17 +4,23 @@ all-MiniLM-L6-v2 tells English texts apart best and knows no other language. The
 (multilingual, version 3: Yang and others 2019) gives a sentence nearly the same vector in each of 16 languages, and is
 close to that in many more, but is coarser in English. So a vector is both, one after the other, whose squared lengths
 are 1 - w and w, with w = `ENGLISH_WEIGHT` times the probability that the text is English (fastText's lid.176). An
-English text then meets other English texts mostly by MiniLM, and a text in any other language by the other model alone.
-What was measured stands in `benchmarks/topics.md`.
+English text then meets other English texts mostly by MiniLM.
+
+Of a text in another language MiniLM's part would be empty, so that it could be near no English text (a cosine of .55 at
+most), and in a field that is mostly English would make topics with its own language alone. So where a text is rather no
+English, a linear map tells from the other model's vector what MiniLM would say of the same in English
+(`tools/english_map.py`). What was measured stands in `benchmarks/topics.md`.
 
 Both models and the language identifier come inside packages; nothing is downloaded.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -26,8 +32,17 @@ from turret_pipeline.semantics.language import languages
 ENGLISH_WEIGHT = 0.7
 """Of the English model in the vector of a text that is English for certain; 0.5 to 0.8 do nearly as well."""
 
+TOLD_WEIGHT = 0.4
+"""Of what the map tells, in the vector of a text that is no English for certain; 0.3 does as well, 0.5 nearly."""
+
 LEAST_ENGLISH = 0.1
 """Probability of English below which the English model is not asked: its part would be of next to no length."""
+
+MINILM_DIMS = 384
+"""Length of MiniLM's part."""
+
+MAP_SHA256 = "99ed9f757a1f06304f86acaed019d69433052322be934ff0060c198716bfc8dc"
+"""Of `english.npy` beside this file, float16 of shape (`N_DIMS` + 1, `MINILM_DIMS`), the offset in its last row."""
 
 BATCH_TEXTS = 1_024
 """Texts in no English that are embedded at once."""
@@ -56,19 +71,41 @@ class SideBySide:
         in_english, in_none = np.flatnonzero(share >= LEAST_ENGLISH), np.flatnonzero(share < LEAST_ENGLISH)
         for places, english in self._english.batches([said[row] for row in in_english]):
             rows = in_english[places]
-            weight = ENGLISH_WEIGHT * share[rows, None]
             other = self._other.embed([said[row] for row in rows])
-            yield rows, np.hstack([np.sqrt(1 - weight) * other, np.sqrt(weight) * english])
+            yield rows, side_by_side(share[rows], english, other)
         for start in range(0, len(in_none), BATCH_TEXTS):
             rows = in_none[start : start + BATCH_TEXTS]
             other = self._other.embed([said[row] for row in rows])
-            yield rows, np.pad(other, ((0, 0), (0, self.n_dims - N_DIMS)))
+            yield rows, side_by_side(np.zeros(len(rows), np.float32), None, other)
 
     def encode(self, text: str) -> np.ndarray:
         """Return the vector of one text: float32 of shape (n_dims,), of unit length."""
         _, vectors = next(self.batches([text]))
         vector: np.ndarray = vectors[0]
         return vector
+
+
+def side_by_side(share: np.ndarray, english: np.ndarray | None, other: np.ndarray) -> np.ndarray:
+    """Return the vectors: float32 of shape (n_texts, `N_DIMS` + `MINILM_DIMS`), of unit length.
+
+    share: probability that a text is English. english, other: unit vectors of both models; english is None where no
+    text is any English. From a probability of one half on, nothing is told by the map.
+    """
+    told_share = np.maximum(0, 1 - 2 * share)[:, None]
+    part = np.zeros((len(share), MINILM_DIMS), np.float32) if english is None else share[:, None] * english
+    told = np.flatnonzero(told_share)
+    part[told] += told_share[told] * as_in_english(other[told])
+    weight = ENGLISH_WEIGHT * share[:, None] + TOLD_WEIGHT * told_share
+    return np.hstack([np.sqrt(1 - weight) * other, np.sqrt(weight) * _unit(part)])
+
+
+def as_in_english(other: np.ndarray) -> np.ndarray:
+    """Return what MiniLM would say of the texts in English: float32 of shape (n_texts, `MINILM_DIMS`), of unit length.
+
+    other: the multilingual model's vectors of them, of shape (n_texts, `N_DIMS`).
+    """
+    by = _english_map()
+    return _unit(other @ by[:-1] + by[-1])
 
 
 def open_encoder(model: ConvertedModel, *, bfloat16: bool | None = None, n_threads: int = 0) -> Encoder | SideBySide:
@@ -86,11 +123,22 @@ def beside(model: ConvertedModel) -> ConvertedModel:
 
 def revision(english: str) -> str:
     """Return a digest of all that vectors of the default model depend on; english: digest of the English weights."""
-    texts = (ENGLISH_WEIGHT, LEAST_ENGLISH, READ_CHARACTERS, READ_FOR_LANGUAGE)
-    parts = (english, WEIGHTS_SHA256, DIRECTIONS_SHA256, BESIDE, *texts)
+    texts = (ENGLISH_WEIGHT, TOLD_WEIGHT, LEAST_ENGLISH, READ_CHARACTERS, READ_FOR_LANGUAGE)
+    parts = (english, WEIGHTS_SHA256, DIRECTIONS_SHA256, MAP_SHA256, BESIDE, *texts)
     return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
 
 def english_share(texts: Sequence[str]) -> np.ndarray:
     """Return for each text the probability that it is English: float32 of shape (n_texts,), 0 to 1."""
     return np.array([found.get("en", 0.0) for found in languages(texts)], dtype=np.float32)
+
+
+@functools.cache
+def _english_map() -> np.ndarray:
+    by: np.ndarray = np.load(Path(__file__).with_name("english.npy")).astype(np.float32)
+    return by
+
+
+def _unit(rows: np.ndarray) -> np.ndarray:
+    unit: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return unit

@@ -9,8 +9,8 @@ import { count, day, gap, moment, plural } from "./format.js";
 import { later, panel } from "./panel.js";
 import { table } from "./tables.js";
 
-// What the address says of the sessions beside the move: when they began, whose they are, whether they met with friction.
-const NARROWED = ["began_from", "began_to", "users", "friction", "here"];
+// What the address says of the sessions beside the move: when they began, whose they are, whether they met with friction, and which outcome they have.
+const NARROWED = ["began_from", "began_to", "users", "friction", "here", "outcome"];
 
 export function sessionsBehind(move, { field, query }, topics) {
   const [from_topic, to_topic] = move.split(",");
