@@ -5,7 +5,7 @@ import { get } from "./api.js";
 import { go, here } from "./address.js";
 import { asked, isOfThemes, node } from "./data.js";
 import { h } from "./dom.js";
-import { count, percent, plural } from "./format.js";
+import { count, percent, plural, signed } from "./format.js";
 import { releases } from "./notes.js";
 import { later, panel } from "./panel.js";
 import { SIDES, choosers, namesOf, sidesOf } from "./sides.js";
@@ -71,7 +71,7 @@ const switchOf = (ofMoves) =>
     ),
   );
 
-const points = (value) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(1)}`;
+const points = (value) => signed((value * 100).toFixed(1));
 
 const sizes = ({ n_sessions, n_sessions_in_both: both }) => [
   ` between ${plural(n_sessions.a, "session")} of A and ${count(n_sessions.b)} of B.`,

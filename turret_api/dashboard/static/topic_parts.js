@@ -97,7 +97,7 @@ export const theirTopics = (topics, field, query, unit) =>
         { title: `Of all ${unit}`, cell: (each) => shareBar(each.share) },
       ],
       topics,
-      { label: "Its topics" },
+      { cls: "fold", label: "Its topics" },
     ),
   );
 
@@ -166,7 +166,7 @@ export function numbers(all, chosen) {
       { title: "95%", cls: "number", cell: quantile("0.95") },
     ],
     all.toSorted((a, b) => (b.field === chosen) - (a.field === chosen)),
-    { label: "Numbers", attributes: (number) => ({ "data-field": number.field }) },
+    { cls: "fold contrasts", label: "Numbers", attributes: (number) => ({ "data-field": number.field }) },
   );
 }
 
