@@ -388,6 +388,18 @@ def test_two_segments(edited: Api, run_sql: Run, filters: str) -> None:
 
 
 @each_case
+def test_two_sides_by_topic(edited: Api, run_sql: Run, filters: str) -> None:
+    for sides in ("a.segment.plan=pro&b.segment.plan=free", "a.segment.tokens=..20&b.segment.tokens=10.."):
+        answer, parts = asked_both(edited, run_sql, f"/v1/topics/compare?limit=1000&{sides}", FILTERS[filters])
+
+        def by_topic(rows: Rows) -> Rows:
+            return sorted(rows, key=lambda row: row["topic_id"])
+
+        check_rows(by_topic(answer["data"]), by_topic(parts["data"]), {"low", "high", "p_value", "q_value", "mark"})
+        check_totals(answer, parts["totals"])
+
+
+@each_case
 def test_sessions_behind_an_edge(edited: Api, run_sql: Run, filters: str) -> None:
     for asked in (
         "limit=3",
@@ -495,7 +507,7 @@ def test_one_session(edited: Api, run_sql: Run) -> None:
         check_rows(sorted(told, key=lambda row: (row["event_id"], row["sign"])), parts["data.signs"])
 
 
-NO_SQL = {"/digest", "/topics/notes", "/topics/{topic_id}/notes"}
+NO_SQL = {"/changes", "/digest", "/topics/notes", "/topics/{topic_id}/notes"}
 """Routes whose answers have no SQL yet."""
 
 
