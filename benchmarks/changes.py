@@ -143,7 +143,8 @@ def _tables(rows: list[tuple[Any, ...]]) -> FramesSnapshot:
         evidence_place=pl.lit(None, pl.Int64),
     )
     steps = _as(told, JOURNEY_STEPS)
-    days = _as(topic_days(steps.lazy()).collect().with_columns(project_id=pl.lit("p")), TOPIC_DAYS)
+    sounding = steps.lazy().with_columns(sentiment=pl.lit(None, pl.String))
+    days = _as(topic_days(sounding).collect().with_columns(project_id=pl.lit("p")), TOPIC_DAYS)
     topics = sorted(set(told["topic_id"].drop_nulls()))
     of_topics = pl.concat([TOPICS.empty(), pl.DataFrame({"topic_id": topics})], how="diagonal").with_columns(
         project_id=pl.lit("p"), field=pl.lit("prompt"), label="topic_id", level=pl.lit(0, pl.Int64)

@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from turret_api.read.sql.script import PART
+from turret_api.read.engine.script import PART
 
 Rows = list[dict[str, Any]]
 Run = Callable[[str], dict[str, Rows]]

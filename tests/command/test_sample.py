@@ -45,12 +45,12 @@ def test_it_is_a_few_thousand_messages_of_some_hundred_sessions_of_users_who_com
     assert len({m.event["event_id"] for m in sample}) == len(sample)
 
 
-def test_times_run_over_two_whole_weeks_up_to_now(sample: list[SampleMessage]) -> None:
+def test_times_run_over_three_whole_weeks_up_to_now(sample: list[SampleMessage]) -> None:
     times = [dt.datetime.fromisoformat(m.event["timestamp"]) for m in sample]
     assert times == sorted(times)
-    assert NOW - dt.timedelta(days=19) < times[0] and NOW - dt.timedelta(hours=4) < times[-1] <= NOW
+    assert NOW - dt.timedelta(days=25) < times[0] and NOW - dt.timedelta(hours=4) < times[-1] <= NOW
     days = {time.date() for time in times}
-    assert {NOW.date() - dt.timedelta(days=age) for age in range(1, 15)} < days, "two weeks of days that are over"
+    assert {NOW.date() - dt.timedelta(days=age) for age in range(1, 22)} < days, "three weeks of days that are over"
 
 
 def test_wording_is_varied_and_every_slot_and_choice_is_filled(sample: list[SampleMessage]) -> None:

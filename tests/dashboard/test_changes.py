@@ -8,6 +8,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -155,6 +156,20 @@ def test_compare_opens_with_topics_of_the_last_week_and_takes_dates_releases_and
     page.wait_for_url("**release=**")
     page.wait_for_selector("#view[aria-busy=false]")
     release = served.get("/v1/topics/compare", changing, release=str(last - 9 * day))
+    expect(page.locator("#compare .lead")).to_contain_text(f"{release['n_sessions']['a']:,} session")
+    assert page.locator("#noted-release").count() == 0
+    httpx.post(
+        served.url + "/v1/annotations",
+        json={"date": str(last - 8 * day), "text": "Version 2 <b>", "kind": "release"},
+        headers={"X-API-Key": changing.admin_key},
+        timeout=30,
+    ).raise_for_status()
+    visitor.open(f"/journeys?view=compare&level=0&release={last - 9 * day}")
+    noted = page.locator("#noted-release")
+    noted.select_option(noted.locator("option", has_text="Version 2 <b>").get_attribute("value"))
+    page.wait_for_url(f"**release={last - 8 * day}**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    release = served.get("/v1/topics/compare", changing, release=str(last - 8 * day))
     expect(page.locator("#compare .lead")).to_contain_text(f"{release['n_sessions']['a']:,} session")
     page.locator("#side-a").select_option(label="Last 7 whole days")
     page.wait_for_url("**a.from=**")

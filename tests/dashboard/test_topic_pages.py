@@ -108,7 +108,9 @@ def test_a_topics_page_shows_its_series_moves_and_messages(served: Served, visit
     assert sum(page.evaluate("document.querySelector('#series .picture').data[0].y")) == topic["size"]
     assert numbers(page, "#before td.count") == [move["count"] for move in topic["before"]]
     assert numbers(page, "#after td.count") == [move["count"] for move in topic["after"]]
-    assert texts(page, "#messages td.text") == [message["text"] for message in recent]
+    sounds = {"negative": " \u2212 Negative", "positive": " + Positive"}
+    said = [message["text"] + sounds.get(message["sentiment"], "") for message in recent]
+    assert texts(page, "#messages td.text") == said
     assert numbers(page, "#numbers td:nth-child(3)") == [number["count"] for number in topic["numbers"]]
     ways = served.get("/v1/topics/t_refund", served.full)["lineage"]
     assert page.locator("#lineage li").count() == len(ways)
@@ -175,6 +177,8 @@ def test_the_map_shows_every_text_at_its_place_and_names_what_is_under_the_point
 def test_an_admin_renames_merges_and_hides_a_topic_and_takes_it_back(served: Served, visitor: Visitor) -> None:
     page = visitor.page
     visitor.sign_in(served.full.admin_key, "/topics/t_visa")
+    # What an admin may do stands above the pictures.
+    assert page.locator("section.panel").first.get_attribute("id") == "curate"
     page.locator("#new-name").fill("Borders <i>")
     page.get_by_role("button", name="Rename").click()
     expect(page.locator("h1")).to_have_text("Borders <i>")

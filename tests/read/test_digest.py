@@ -65,6 +65,21 @@ def test_its_counts_are_those_of_the_other_routes_and_add_up(many: Api, length: 
     assert all(each["share"] == shares[each["sign"]] for each in digest["friction"])
 
 
+@pytest.mark.parametrize("length", [3, 7])
+def test_what_changed_is_what_the_route_of_changes_says(own_api: Api, length: int) -> None:
+    write_lake(
+        own_api.lake, "shop", {f"d{day:02d}": [P, R] if day < 9 + 7 - length else [P, C, N] for day in range(17)}
+    )
+    told = own_api.get("/v1/changes", days=length)
+    digest = own_api.get("/v1/digest", days=length)
+    assert digest["changes"] == told["data"]
+    assert (digest["first_day"], digest["last_day"]) == (told["now"]["first"], told["now"]["last"])
+    sentences = [each["sentence"] for each in told["data"]]
+    words = said(own_api, "text", days=length)
+    assert all(f"\n- {sentence}\n" in words for sentence in sentences)
+    assert ("Nothing changed beyond chance." in words) is not bool(sentences)
+
+
 def test_users_are_counted_once_as_the_events_say(many: Api) -> None:
     digest = many.get("/v1/digest")
     sent = events("shop", MANY).filter(

@@ -188,6 +188,7 @@ def test_the_sessions_behind_an_edge_tell_who_when_and_come_in_pages(api: Api) -
             "started_at": "2026-03-01T23:50:00+00:00",
             "ended_at": "2026-03-01T23:54:00+00:00",
             "n_visits": 4,
+            "outcome": None,
         }
     ]
 

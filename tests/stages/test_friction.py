@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from tests.small_lake import DAYS, PROJECT, Row, bring, bring_one, copied, event, files, put
@@ -14,7 +15,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, FRICTION, JOURNEY_STEPS
-from turret_pipeline.stages import CHECKS, STAGE_OF
+from turret_pipeline.stages import CHECKS, STAGE_OF, text_kinds
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.stage import Task
 from turret_pipeline.stages.work import Work
@@ -137,3 +138,25 @@ def test_other_vectors_make_every_day_stale(built: Lake) -> None:
     embeddings = ProjectTable(built, EMBEDDINGS, PROJECT, method=99)
     embeddings.replace(embeddings.read(), inputs=7)
     assert Task(STAGE_OF["friction"], Work(built, PROJECT)).stale_days() == [DAYS[0]]
+
+
+def test_signs_follow_kinds_that_are_told_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def choke(texts: pl.DataFrame, examples: object) -> pl.DataFrame:
+        raise ValueError("no words")
+
+    said = [row for row in rows() if row["session_id"] == "again"]
+    with monkeypatch.context() as patch:
+        patch.setattr(text_kinds, "told_kinds", choke)
+        put(lake, DAYS[0], "all", said)
+        bring(lake)
+    untold = store.read(lake, FRICTION, PROJECT)
+    put(lake, DAYS[2], "next", [event(200_000, DAYS[2], "How do I bake bread without yeast?")])
+    outcome = bring(lake)["friction"]
+    assert outcome.looked_at == [DAYS[0], DAYS[2]]
+    told = store.read(lake, FRICTION, PROJECT)
+    # The kinds are the same requests; how much each says by itself is what the strength of `rephrased` follows from.
+    assert told.drop("strength").equals(untold.drop("strength"))
+    assert not told.equals(untold)
+    before = files(lake)["friction"]
+    refreshed(lake)
+    assert files(lake)["friction"] == before

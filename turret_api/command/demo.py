@@ -23,7 +23,7 @@ from turret_api.command import build, up
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.demo_keys import demo_project
 from turret_api.command.demo_report import Report
-from turret_api.command.sample import FIELD, OUTCOME, make_sample
+from turret_api.command.sample import FIELD, OUTCOME, RELEASE, RELEASE_DAYS, make_sample
 from turret_api.command.upgrade import upgrade
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import parts
@@ -60,7 +60,8 @@ def command(once: bool) -> None:
 
 
 def _run(settings: Settings, report: Report, url: str, database_url: str, project: NewProject) -> None:
-    sample = make_sample(dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    sample = make_sample(now)
     with report.progress(f"Tracking {len(sample):,} sample events through POST {url}/track") as done:
         started = time.perf_counter()
         n_new = asyncio.run(send(url, project.write_key, [message.event for message in sample], done))
@@ -70,6 +71,7 @@ def _run(settings: Settings, report: Report, url: str, database_url: str, projec
     report.say("Building topics, field types and journeys through Dagster")
     _build(settings, database_url, project.project_id)
     _mark_outcome(url, project.admin_key)
+    annotate_release(url, project.admin_key, (now - dt.timedelta(days=RELEASE_DAYS)).date())
     with httpx.Client(base_url=url, headers={"X-API-Key": project.read_key}, timeout=60, verify=False) as client:
         topics = _get(client, "/v1/topics", field=FIELD)
         report.topics([topic for topic in topics["data"] if topic.get("level", 0) == 0])
@@ -161,6 +163,17 @@ def _mark_outcome(url: str, admin_key: str) -> None:
         answer = client.patch("/v1/fields", params={"field": OUTCOME}, json={"outcome": {"good": [True]}})
     if answer.status_code != 200:
         raise click.ClickException(f"/v1/fields answered {answer.status_code}: {_words(answer)}")
+
+
+def annotate_release(url: str, admin_key: str, date: dt.date) -> None:
+    """After this call the sample's release is annotated: on `date`, or where an earlier run has annotated it."""
+    with httpx.Client(base_url=url, headers={"X-API-Key": admin_key}, timeout=60, verify=False) as client:
+        if any(each["text"] == RELEASE for each in _get(client, "/v1/annotations")["data"]):
+            return
+        body = {"date": date.isoformat(), "kind": "release", "text": RELEASE}
+        answer = client.post("/v1/annotations", json=body)
+    if answer.status_code != 200:
+        raise click.ClickException(f"/v1/annotations answered {answer.status_code}: {_words(answer)}")
 
 
 def _get(client: httpx.Client, path: str, **query: str) -> dict[str, Any]:

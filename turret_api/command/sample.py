@@ -59,6 +59,9 @@ CLEAR_MOVES = (
 RELEASE_DAYS = 7.5
 """Days before now at which version 5.1 of the app was released."""
 
+RELEASE = "App 5.1"
+"""What the release is called where it is annotated."""
+
 RELEASED_START = MOVES[START] | {"trip_ideas": 0.19, "payment_problem": 0.28, "loyalty_points": 0.05,
                                  "car_rental": 0.08, "flight_status": 0.21}  # fmt: skip
 """Where sessions start since the release."""
@@ -99,7 +102,7 @@ class _Said:
     is_served: bool
 
 
-def make_sample(now: dt.datetime, *, n_sessions: int = 820, days: int = 18, seed: int = 7) -> list[SampleMessage]:
+def make_sample(now: dt.datetime, *, n_sessions: int = 820, days: int = 24, seed: int = 7) -> list[SampleMessage]:
     """Return some 3,000 messages of `n_sessions` sessions within the `days` days before `now`, oldest first."""
     dice = random.Random(seed)
     n_users = max(1, n_sessions * 2 // 5)

@@ -22,6 +22,7 @@ from turret_pipeline.stages.field_types import TEXT_FIELDS
 from turret_pipeline.stages.journey_steps import batches
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
+from turret_pipeline.stages.told_texts import ANEW
 from turret_pipeline.stages.work import Outcome, Work
 
 OF_STEP = ("session_id", "place", "event_id", "timestamp", "topic_id")
@@ -106,8 +107,8 @@ def _texts(task: Task, text_ids: pl.Series) -> tuple[pl.DataFrame, np.ndarray]:
 
 def _texts_told_by(now: ProjectNow, day: object) -> tuple[object, ...]:
     """Return what stands for how the texts' vectors and kinds were made: what they are follows from that."""
-    vectors = now.marks(EMBEDDINGS)
-    return now.model, vectors.mark("method"), vectors.mark(FRAMES), now.marks(TEXT_KINDS).mark("method")
+    vectors, kinds = now.marks(EMBEDDINGS), now.marks(TEXT_KINDS)
+    return now.model, vectors.mark("method"), vectors.mark(FRAMES), kinds.mark("method"), kinds.mark(ANEW)
 
 
 def signs_have_their_steps(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:

@@ -211,7 +211,7 @@ function messages(wanted, so, topic_id, { data }, field) {
   const query = { ...wanted, topic_id, answer: so };
   const label = topic_id ? (data.find((row) => row.topic_id === topic_id)?.label ?? topic_id) : null;
   return panel(
-    label ? `${ANSWERED[so]}: ${label}` : ANSWERED[so],
+    `${label ?? "The requests"}: ${ANSWERED[so].toLowerCase()}`,
     "",
     {
       id: "answers-messages",
@@ -227,7 +227,11 @@ function messages(wanted, so, topic_id, { data }, field) {
                 cls: "whole text",
                 cell: (message) => withAnswer(withKind(said(message), message), message),
               },
-              { title: "Topic", cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label, field) },
+              {
+                title: "Topic",
+                cls: "of",
+                cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label, field),
+              },
               {
                 title: "When",
                 cls: "muted",

@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { link } from "./address.js";
 import { asked, node } from "./data.js";
 import { h } from "./dom.js";
-import { count, day, percent, plural } from "./format.js";
+import { count, day, percent, plural, signed } from "./format.js";
 import { later, panel } from "./panel.js";
 import { change, table } from "./tables.js";
 
@@ -65,7 +65,8 @@ function shown(found, field) {
   ];
 }
 
-const list = (findings, found, field) =>
+// The findings as a table. found: with the windows `now` and `before`.
+export const list = (findings, found, field) =>
   table(
     [
       { title: "What changed", cls: "whole", cell: (each) => [sign(each), " ", words(each, field)] },
@@ -146,7 +147,7 @@ const amount = (each, side) => {
 };
 
 const interval = ({ low, high, of_now }) => {
-  const points = (value) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(1)}`;
+  const points = (value) => signed((value * 100).toFixed(1));
   return `${points(low)} to ${points(high)} ${of_now === null ? "%" : "points"}`;
 };
 

@@ -5,7 +5,8 @@ import { get } from "./api.js";
 import { go, here } from "./address.js";
 import { asked, isOfThemes, node } from "./data.js";
 import { h } from "./dom.js";
-import { count, percent, plural } from "./format.js";
+import { count, percent, plural, signed } from "./format.js";
+import { releases } from "./notes.js";
 import { later, panel } from "./panel.js";
 import { SIDES, choosers, namesOf, sidesOf } from "./sides.js";
 import { change, table } from "./tables.js";
@@ -18,8 +19,12 @@ export function compare({ fields, field, query }, topics) {
   const ofMoves = query.get("of") === "moves";
   const title = ofMoves ? "Compare moves" : "Compare topics";
   return later(
-    topics.then(({ whole_days: whole }) => ({ whole, sides: sidesOf(query, whole, fields) })),
-    ({ whole, sides }) => {
+    Promise.all([topics, releases()]).then(([{ whole_days: whole }, told]) => ({
+      whole,
+      told,
+      sides: sidesOf(query, whole, fields),
+    })),
+    ({ whole, told, sides }) => {
       const path = ofMoves ? "/v1/journeys/compare" : "/v1/topics/compare";
       const wanted = { ...asked(field, query), level: isOfThemes(query) ? 1 : null, ...sides, limit: 100 };
       return panel(
@@ -30,7 +35,7 @@ export function compare({ fields, field, query }, topics) {
           note: switchOf(ofMoves),
           exports: sides ? { table: [path, { ...wanted, limit: 1000 }] } : null,
         },
-        choosers(fields, whole, sides ?? {}),
+        choosers(fields, whole, sides ?? {}, told),
         sides
           ? later(
               get(path, wanted),
@@ -66,7 +71,7 @@ const switchOf = (ofMoves) =>
     ),
   );
 
-const points = (value) => `${value > 0 ? "+" : ""}${(value * 100).toFixed(1)}`;
+const points = (value) => signed((value * 100).toFixed(1));
 
 const sizes = ({ n_sessions, n_sessions_in_both: both }) => [
   ` between ${plural(n_sessions.a, "session")} of A and ${count(n_sessions.b)} of B.`,

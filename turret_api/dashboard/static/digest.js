@@ -3,13 +3,13 @@
 import { get, text } from "./api.js";
 import { go, here } from "./address.js";
 import { asked, fieldChooser, freshness, pageHead, SIGNS, topicLink } from "./data.js";
+import { list } from "./changes.js";
 import { h } from "./dom.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { change, shareBar, table } from "./tables.js";
 
 const LENGTHS = [7, 14, 30];
-const MARKS = { new: "New", growing: "Growing", fading: "Fading" };
 
 export function digest({ texts, field, query }) {
   const days = Number(query.get("days")) || LENGTHS[0];
@@ -111,7 +111,7 @@ function sections(all, field) {
           { class: "fine whole-row" },
           `The ${all.days} days before are not whole in the data, so nothing is compared with them.`,
         ),
-    changes(all, field),
+    changes(all, field, compared),
     topTopics(all, field, compared),
     friction(all, compared),
     all.numbers.length ? numbers(all, compared) : null,
@@ -120,31 +120,29 @@ function sections(all, field) {
   ];
 }
 
-const changes = ({ changes: data }, field) =>
+const changes = (all, field, compared) =>
   panel(
     "What changed",
     "",
     {
       id: "digest-changes",
-      note: "Share of the sessions, last 7 complete days against up to 8 weeks before, beyond chance",
-      exports: { rows: () => rowsOf(data, "topic_id", "label", "mark", "change", "q_value") },
+      note: compared ? `These ${plural(all.days, "day")} against those before, beyond chance` : "",
+      exports: { rows: () => rowsOf(all.changes, "kind", "topic_id", "label", "sentence", "change", "q_value") },
     },
-    data.length
-      ? h(
-          "ul",
-          { class: "plain-list" },
-          data.map((each) =>
-            h(
-              "li",
-              { "data-topic": each.topic_id },
-              h("span", { class: `mark ${each.mark}` }, MARKS[each.mark]),
-              h("a", { class: "plain", href: topicLink(each.topic_id, field) }, each.label),
-              each.mark === "new" ? null : change(each.change),
-            ),
-          ),
-        )
-      : h("p", { class: "fine" }, "No topic is new, grows or fades beyond chance."),
+    all.changes.length
+      ? list(all.changes, windows(all), field)
+      : h(
+          "p",
+          { class: "fine" },
+          compared ? "Nothing changed beyond chance." : "Nothing is compared: too few whole days.",
+        ),
   );
+
+// The window and that before it, as `/v1/changes` has them.
+function windows({ first_day: first, last_day: last, days }) {
+  const before = (date) => new Date(new Date(date).getTime() - days * 86_400_000).toISOString().slice(0, 10);
+  return { now: { first, last }, before: { first: before(first), last: before(last) } };
+}
 
 const topTopics = (all, field, compared) =>
   panel(

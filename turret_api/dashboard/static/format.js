@@ -7,6 +7,9 @@ export const count = (value) => whole.format(value);
 export const compact = (value) => (value < 10_000 ? whole.format(value) : short.format(value));
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 
+// A difference, given as its digits, with its sign.
+export const signed = (text) => (Number(text) > 0 ? `+${text}` : Number(text) < 0 ? text.replace("-", "−") : "0");
+
 export const titled = (word) => word[0].toUpperCase() + word.slice(1);
 
 export function percent(share) {

@@ -14,6 +14,13 @@ export const annotations = () =>
     () => [],
   );
 
+// Those that tell of a release, the latest first.
+export const releases = () =>
+  list("/v1/annotations", { kind: "release" }).then(
+    ({ data }) => data.toReversed(),
+    () => [],
+  );
+
 // The annotations of the days of a chart, by the numbers of its marks, and how to write one.
 export function annotated(all, days, again) {
   const first = days[0].date,

@@ -91,7 +91,7 @@ function goods(field, set) {
     h(
       "summary",
       { "aria-label": `${field.field} as an outcome` },
-      now ? `outcome, ${saidOf({ good: now })}` : "no outcome",
+      now ? `outcome, ${saidOf({ good: now })}` : hasDirection(field) ? "by good values" : "no outcome",
     ),
     h("fieldset", {}, h("legend", { class: "fine" }, "Good values; all others are bad"), values.map(box)),
     h("div", { class: "controls" }, save, now ? unmark(field, set) : null),

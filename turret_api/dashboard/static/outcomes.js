@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { go, here, link } from "./address.js";
 import { SIGNS, askedJourneys, naming, node } from "./data.js";
 import { h } from "./dom.js";
-import { count, measure, percent, plural } from "./format.js";
+import { count, measure, percent, plural, signed } from "./format.js";
 import { sessionsTable } from "./moved.js";
 import { isAdmin, saidOf, suggestions } from "./outcome_marks.js";
 import { later, panel } from "./panel.js";
@@ -153,7 +153,7 @@ const named = (row) => row.labels.map((each) => SIGNS[each] ?? each).join(" → 
 function contrasts(rows, first, { label = first.title, links = true } = {}) {
   const isNumber = ({ outcome }) => Boolean(outcome.better),
     shown = (row) => (isNumber(row) ? measure : percent),
-    signed = (row) => (isNumber(row) ? numbers(row) : points);
+    told = (row) => (isNumber(row) ? numbers(row) : points);
   const listed = (row) =>
     h(
       "a",
@@ -189,11 +189,9 @@ function contrasts(rows, first, { label = first.title, links = true } = {}) {
           h(
             "span",
             { class: `change ${row.effect === "better" ? "up" : row.effect ? "down" : ""}` },
-            signed(row)(row.difference),
+            told(row)(row.difference),
           ),
-          row.low === null
-            ? null
-            : h("span", { class: "fine" }, ` ${signed(row)(row.low)} to ${signed(row)(row.high)}`),
+          row.low === null ? null : h("span", { class: "fine" }, ` ${told(row)(row.low)} to ${told(row)(row.high)}`),
         ],
       },
       rows.some(isNumber) && {
@@ -220,7 +218,6 @@ function contrasts(rows, first, { label = first.title, links = true } = {}) {
   );
 }
 
-const signed = (text) => (Number(text) > 0 ? `+${text}` : Number(text) < 0 ? text.replace("-", "−") : "0");
 const points = (value) => (value === null ? "–" : signed((value * 100).toFixed(1)));
 
 // A row's difference and the ends of its interval, all with as many digits as the largest needs.

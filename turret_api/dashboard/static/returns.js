@@ -135,7 +135,7 @@ const intervals = (all) => () => [
   [
     {
       type: "bar",
-      x: all.map((each) => plain(words(each))),
+      x: all.map((each) => plain(words(each)).replace(/ (to|or) |(under) /, " $1$2<br>")),
       y: all.map((each) => each.count),
       marker: { color: faint(css("--accent"), 0.82), cornerradius: 3 },
       hovertemplate: "%{x}: <b>%{y:,d}</b> returns<extra></extra>",
@@ -143,7 +143,7 @@ const intervals = (all) => () => [
   ],
   {
     bargap: 0.3,
-    xaxis: { type: "category", showgrid: false },
+    xaxis: { type: "category", showgrid: false, tickangle: 0, automargin: true },
     yaxis: { nticks: 3, rangemode: "tozero", showline: false },
   },
 ];

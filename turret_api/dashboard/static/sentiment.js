@@ -46,7 +46,7 @@ function moodBar({ size, n_negative, n_positive }) {
       { class: "unseen" },
       `${percent(n_negative / size)} sound negative, ${percent(n_positive / size)} positive`,
     ),
-    h("span", { class: "number", "aria-hidden": "true" }, `−${percent(n_negative / size)}`),
+    h("span", { class: "number", "aria-hidden": "true" }, n_negative ? `−${percent(n_negative / size)}` : "0%"),
     h("span", { class: "bar", "aria-hidden": "true" }, part(n_negative, "negative"), part(n_positive, "positive")),
   );
 }

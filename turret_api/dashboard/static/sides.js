@@ -48,9 +48,9 @@ function periods(whole) {
   ];
 }
 
-// One select for each side with periods, and every value of every segment; two dates where a side is a period; and a date
-// for a release. The address holds what is chosen.
-export function choosers(fields, whole, sides) {
+// One select for each side with periods, and every value of every segment; two dates where a side is a period; and a
+// release, one of those that people noted or any date. The address holds what is chosen.
+export function choosers(fields, whole, sides, releases = []) {
   const presets = periods(whole);
   const segments = fields.data
     .map((each) => [
@@ -138,6 +138,12 @@ export function choosers(fields, whole, sides) {
         : null,
     );
   };
+  const around = (date) => {
+    const others = Object.keys(sides).filter((key) => /^[ab]\.(from|to)$/.test(key));
+    go(here({ ...Object.fromEntries(others.map((key) => [key, null])), release: date || null }));
+  };
+  const chosen = sides.release?.toString() ?? "";
+  const inside = releases.filter(({ date }) => !whole || (date > whole.first && date <= whole.last));
   return h(
     "div",
     {},
@@ -149,16 +155,28 @@ export function choosers(fields, whole, sides) {
         "label",
         { class: "pick" },
         "Or around a release",
+        inside.length
+          ? h(
+              "select",
+              {
+                id: "noted-release",
+                "aria-label": "Around a release that was noted",
+                onchange: (event) => around(event.target.value),
+              },
+              h("option", { value: "" }, inside.some(({ date }) => date === chosen) ? "None" : "Choose…"),
+              inside.map(({ date, text }) =>
+                h("option", { value: date, selected: date === chosen }, `${text}, ${day(date)}`),
+              ),
+            )
+          : null,
         h("input", {
           type: "date",
           id: "release",
-          value: sides.release?.toString() ?? "",
+          value: chosen,
+          "aria-label": "Around a release: its date",
           min: whole ? isoDay(new Date(whole.first).getTime() + DAY_MS) : null,
           max: whole?.last ?? null,
-          onchange: (event) => {
-            const others = Object.keys(sides).filter((key) => /^[ab]\.(from|to)$/.test(key));
-            go(here({ ...Object.fromEntries(others.map((key) => [key, null])), release: event.target.value }));
-          },
+          onchange: (event) => around(event.target.value),
         }),
       ),
     ),

@@ -18,9 +18,22 @@ const WORDS = {
   pin: "pinned: kept with its id and name through every refit",
 };
 
-// The controls for one topic, or null for who may only look.
-export async function curation({ topic_id: id, label: present, level, defined }, field, again) {
+// The controls for one topic in a row, or null for who may only look.
+export function curationRow(one, field, again) {
   if (document.body.dataset.scope !== "admin") return null;
+  return h(
+    "section",
+    { class: "panel slim", id: "curate", "aria-labelledby": "curate-title" },
+    h(
+      "h2",
+      { id: "curate-title", title: "In force at once, and through every refit; each can be taken back" },
+      "Curate",
+    ),
+    later(curation(one, field, again), (controls) => controls, 34),
+  );
+}
+
+async function curation({ topic_id: id, label: present, level, defined }, field, again) {
   const [edits, topics] = await Promise.all([list("/v1/topics/edits"), list("/v1/topics", { field })]);
   const label = new Map(topics.data.map((topic) => [topic.topic_id, topic.label]));
   const problem = h("p", { class: "problem", role: "alert" });

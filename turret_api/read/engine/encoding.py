@@ -20,7 +20,7 @@ import polars as pl
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import Question
-from turret_api.read.sql.script import script
+from turret_api.read.engine.script import script
 
 Format = Literal["json", "csv", "parquet", "sql", "text", "markdown"]
 WORDS = ("text", "markdown")

@@ -20,7 +20,7 @@ import polars as pl
 
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.sql.queries import Queries
+from turret_api.read.engine.queries import Queries
 from turret_pipeline.lake.tables import Table
 
 DOCUMENTED = {

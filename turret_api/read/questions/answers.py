@@ -14,14 +14,14 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.literals import texts
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.journeys.statistics import share_of_groups
 from turret_api.read.questions.of_field import OfField
 from turret_api.read.sql.answers import answer_views
 from turret_api.read.sql.answers import is_answered as is_answered_sql
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.literals import texts
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views
 from turret_api.read.views.answers import NO_ANSWER, NONE, REPEATED, UNSERVED, field_of_answers, is_answered
 from turret_api.read.views.messages import SOURCES

@@ -1,8 +1,9 @@
 """What the last whole days brought, beside as many before them: what the page, a mail and a chat message say alike.
 
-Only complete days count: the newest day of the data may still be filling. Where the data do not reach back to the
-first day of the window before, nothing is compared. Messages, sessions and users are those of `/v1/topics` and
-`/v1/journeys` for the same days; topics and the messages without one add up to all messages.
+Only whole days count: the newest day of the data may still be filling, and the oldest may have begun in the middle.
+Where the days of the window before are not all whole, nothing is compared. What changed is what `/v1/changes` says.
+Messages, sessions and users are those of `/v1/topics` and `/v1/journeys` for the same days; topics and the messages
+without one add up to all messages.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import polars as pl
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import typed_rows
-from turret_api.read.questions.digest_words import Change, Compared, Digest, DigestNumber, DigestSign, DigestTopic
+from turret_api.read.questions.changes.findings import ChangesOfField
+from turret_api.read.questions.digest_words import Compared, Digest, DigestNumber, DigestSign, DigestTopic
 from turret_api.read.questions.journeys.friction import ANY, FrictionOfField
 from turret_api.read.questions.notebook import Annotation, TopicNote
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
-from turret_api.read.questions.topics.topics import TOPIC_SOURCES, topic_rows
+from turret_api.read.questions.topics.topics import TOPIC_SOURCES
 from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_of
@@ -27,7 +29,7 @@ from turret_api.read.views.numbers import number_fields, number_sums
 from turret_api.read.views.steps import walked_steps
 from turret_api.read.views.topic_days import daily_counts
 from turret_api.read.views.topics import edits_of, labels_of
-from turret_pipeline.lake.tables import ANNOTATIONS, FRICTION
+from turret_pipeline.lake.tables import ANNOTATIONS
 from turret_pipeline.semantics.visits import UNASSIGNED
 
 TOP_TOPICS, MOST_CHANGES, MOST_NUMBERS, MOST_SIGNS = 10, 10, 5, 3
@@ -41,7 +43,7 @@ class DigestOfField(OfField):
 
     days: int = 7
 
-    tables = (*TOPIC_SOURCES, *NOTE_SOURCES, FRICTION, ANNOTATIONS)
+    tables = tuple(dict.fromkeys((*TOPIC_SOURCES, *ChangesOfField.tables, *NOTE_SOURCES, ANNOTATIONS)))
     built = TOPICS_BUILT
     answers = Digest
 
@@ -64,7 +66,7 @@ class DigestOfField(OfField):
             messages=messages,
             sessions=sessions,
             users=users,
-            changes=what_changed(snapshot, field)[:MOST_CHANGES],
+            changes=ChangesOfField(field, days=self.days).of_field(snapshot, field).data[:MOST_CHANGES],
             topics=topics,
             n_other=n_other,
             n_unassigned=n_unassigned,
@@ -73,29 +75,6 @@ class DigestOfField(OfField):
             annotations=_annotations(snapshot, first, end),
             notes=_notes(snapshot, field, first),
         )
-
-
-def what_changed(snapshot: Snapshot, field: str) -> list[Change]:
-    """Return the topics whose share of the sessions changed beyond chance, those that changed most first.
-
-    The one definition of a change that the digest knows: the marks of `/v1/topics`, of the last 7 complete days against
-    up to 8 weeks before (`semantics.trends`), however long the digest's own window is.
-    """
-    hidden = edits_of(snapshot, field).hidden
-    rows, _ = topic_rows(snapshot, field, NO_FILTERS, 0)
-    found: list[Change] = [
-        {
-            "topic_id": row["topic_id"],
-            "label": row["label"],
-            "mark": row["trend"]["mark"],
-            "change": row["trend"]["change"],
-            "q_value": row["trend"]["q_value"],
-        }
-        for row in rows
-        if row["topic_id"] not in hidden and row["trend"]["mark"] in ("new", "growing", "fading")
-    ]
-    order = {"new": 0, "growing": 1, "fading": 2}
-    return sorted(found, key=lambda each: (order[each["mark"]], -abs(each["change"] or 0), each["topic_id"]))
 
 
 def last_window(snapshot: Snapshot, field: str, days: int) -> tuple[dt.date, bool] | None:
@@ -108,7 +87,7 @@ def last_window(snapshot: Snapshot, field: str, days: int) -> tuple[dt.date, boo
     if not isinstance(oldest, dt.date) or not isinstance(newest, dt.date) or oldest == newest:
         return None
     first = newest - dt.timedelta(days)
-    return first, oldest <= first - dt.timedelta(days)
+    return first, oldest < first - dt.timedelta(days)
 
 
 def between(first: dt.date, days: int) -> Filters:

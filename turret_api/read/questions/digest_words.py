@@ -7,11 +7,12 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.question import FieldAnswer, Meaning, Spoken
+from turret_api.read.questions.changes.findings import Finding
 from turret_api.read.questions.notebook import Annotation, TopicNote
 
 Block = tuple[str, str]
@@ -50,16 +51,6 @@ class DigestTopic(TypedDict):
     share_before: float | None
 
 
-class Change(TypedDict):
-    """A topic whose share of the sessions changed beyond chance."""
-
-    topic_id: str
-    label: str
-    mark: Literal["new", "growing", "fading"]
-    change: Annotated[float | None, Meaning("of its share of the sessions; null: it is new")]
-    q_value: Annotated[float | None, Meaning("share of false alarms among the changes that are as sure as this one")]
-
-
 class DigestSign(TypedDict):
     """How many sessions met with a sign of friction."""
 
@@ -89,7 +80,9 @@ class Digest(FieldAnswer, Spoken):
     messages: Compared | None = None
     sessions: Compared | None = None
     users: Compared | None = None
-    changes: Annotated[list[Change], Meaning("those that changed most first")] = dataclasses.field(default_factory=list)
+    changes: Annotated[list[Finding], Meaning("those of `/v1/changes`, what matters most first")] = dataclasses.field(
+        default_factory=list
+    )
     topics: Annotated[list[DigestTopic], Meaning("the largest first; hidden ones are among `n_other`")] = (
         dataclasses.field(default_factory=list)
     )
@@ -140,7 +133,9 @@ def digest_blocks(digest: Digest) -> Iterator[Block]:
     yield "line", f"{', '.join(_counted(name, each) for name, each in counts if each)}, in the field {digest.field}."
     if digest.messages and digest.messages["before"] is None:
         yield "line", f"The {digest.days} days before are not whole in the data, so nothing is compared with them."
-    yield from _section("What changed", _changes(digest), "No topic is new, grows or fades beyond chance.")
+    is_compared = digest.messages is not None and digest.messages["before"] is not None
+    quiet = "Nothing changed beyond chance." if is_compared else None
+    yield from _section("What changed", (each["sentence"] for each in digest.changes), quiet)
     yield from _section("Top topics", _topics(digest), "No topics yet.")
     yield from _section("Friction", _friction(digest), "No session met with friction.")
     yield from _section("Numbers", _numbers(digest))
@@ -155,12 +150,6 @@ def _section(title: str, items: Iterable[str], otherwise: str | None = None) -> 
     yield from (("item", each) for each in found)
     if not found and otherwise:
         yield "line", otherwise
-
-
-def _changes(digest: Digest) -> Iterator[str]:
-    for each in digest.changes:
-        words = {"new": "is new", "growing": "grows", "fading": "fades"}[each["mark"]]
-        yield f"{each['label']} {words}" + (f" ({_change(each['change'])})" if each["mark"] != "new" else "")
 
 
 def _topics(digest: Digest) -> Iterator[str]:

@@ -10,8 +10,8 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, Question, typed_rows
-from turret_api.read.sql.queries import Queries
 from turret_api.read.views.topic_days import DayCount
 from turret_pipeline.lake.tables import EVENTS
 

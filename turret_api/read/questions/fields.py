@@ -14,10 +14,10 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, documented
 from turret_api.read.questions.pages import Listed
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.queries import Queries
 from turret_api.read.views.messages import choose_field
 from turret_api.read.views.numbers import Bin
 from turret_api.read.views.outcomes import OutcomeOfField, described, marked_outcomes

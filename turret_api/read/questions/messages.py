@@ -13,15 +13,15 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.literals import time
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
 from turret_api.read.sql.answers import answer_views
 from turret_api.read.sql.answers import is_answered as is_answered_sql
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.literals import time
 from turret_api.read.sql.messages import FRAMES_LEFT_OUT, said_views
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import with_topic
 from turret_api.read.views.answers import field_of_answers, messages_answered, with_answers
 from turret_api.read.views.frames import SAID, with_frames

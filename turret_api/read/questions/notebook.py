@@ -11,11 +11,11 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries, Views
 from turret_api.read.engine.question import Answer, Meaning, Next, documented, typed_rows
 from turret_api.read.questions.pages import Listed
 from turret_api.read.questions.topics.topic import find_topic
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.queries import Queries, Views
 from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_of, views_of
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import ANNOTATIONS, SAVED_VIEWS

@@ -25,13 +25,13 @@ import polars as pl
 from turret_api.errors import invalid
 from turret_api.read.engine.cache import Cache
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.literals import time
+from turret_api.read.engine.queries import Queries
 from turret_api.read.questions.messages import Messages, message_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.literals import time
 from turret_api.read.sql.messages import FRAMES_LEFT_OUT, said_views
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import with_topic
 from turret_api.read.views.answers import messages_answered
 from turret_api.read.views.messages import SOURCES, with_texts

@@ -12,12 +12,12 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
 from turret_api.read.questions.messages import ANSWER, ANSWER_KIND, KIND, REPEATED, SENTIMENT
 from turret_api.read.questions.pages import Listed
-from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.messages import FRAMES_LEFT_OUT
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import EDITS
 from turret_api.read.views.answers import with_answers
 from turret_api.read.views.filters import ALL_KINDS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from turret_api.read.sql.literals import text
-from turret_api.read.sql.queries import Views
+from turret_api.read.engine.literals import text
+from turret_api.read.engine.queries import Views
 from turret_api.read.sql.views import field_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.topics import MOVE_NODES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turret_api.read.sql.literals import text
+from turret_api.read.engine.literals import text
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 

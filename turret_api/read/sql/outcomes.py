@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from turret_api.read.sql.literals import text, texts
-from turret_api.read.sql.queries import Views
+from turret_api.read.engine.literals import text, texts
+from turret_api.read.engine.queries import Views
 from turret_pipeline.semantics.outcomes import Outcome
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from turret_api.read.sql.literals import text
-from turret_api.read.sql.queries import Views
+from turret_api.read.engine.literals import text
+from turret_api.read.engine.queries import Views
 
 MONDAY = "DATE '1969-12-29'"
 """Periods are counted from this day on."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from turret_api.read.sql.literals import text, time
-from turret_api.read.sql.queries import Views
+from turret_api.read.engine.literals import text, time
+from turret_api.read.engine.queries import Views
 from turret_api.read.views.sides import Side
 
 

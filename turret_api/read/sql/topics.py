@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turret_api.read.sql.literals import text, time
-from turret_api.read.sql.queries import Views
+from turret_api.read.engine.literals import text, time
+from turret_api.read.engine.queries import Views
 from turret_api.read.sql.views import field_views, how_many
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.topics import MOVE_NODES

@@ -6,8 +6,8 @@ They say once more, as SQL, what `read.views` and `semantics.visits` do.
 from __future__ import annotations
 
 from turret_api.errors import invalid
-from turret_api.read.sql.literals import pointer, text, texts, time
-from turret_api.read.sql.queries import Views
+from turret_api.read.engine.literals import pointer, text, texts, time
+from turret_api.read.engine.queries import Views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.topics import MOVE_NODES, NODES
 from turret_api.read.views.values import RANGE, Segments

@@ -43,6 +43,7 @@ class _AtFirstUse(ModuleType):
 
 
 _LEFT_OUT: dict[str, ModuleType | None] = {
+    "bertopic.backend._multimodal": None,
     "bertopic.plotting": _AtFirstUse("bertopic.plotting"),
     "bertopic.representation._textgeneration": None,
     "bertopic.representation._visual": None,

@@ -16,6 +16,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries, Views
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.graph import Ends, Rest
 from turret_api.read.questions.journeys.statistics import (
@@ -25,7 +26,6 @@ from turret_api.read.questions.journeys.statistics import (
     p_values,
 )
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.queries import Queries, Views
 from turret_api.read.sql.sides import side_views
 from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.sides import NO_PERIOD, NO_SIDES, Periods, Sides, apart, periods_of

@@ -10,14 +10,15 @@ from typing import Annotated, cast
 import polars as pl
 from typing_extensions import TypedDict
 
+from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.friction import ANY, moves_of, requests_of
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
-from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.outcomes import outcome_views
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views, now, value_views
 from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.friction import has_sign
@@ -115,6 +116,11 @@ class SessionsOfEdge(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the sessions."""
+        if self.began != EVERY_SESSION or self.is_new or self.is_here:
+            raise invalid(
+                "There is no SQL of when sessions began yet; leave out `began_from`, `began_to`, `users` and `here`.",
+                field="began_from",
+            )
         views = field_views(field, self.filters, self.level)
         ends = {"from_topic": self.from_topic, "to_topic": self.to_topic}
         conditions = [f"{end} = {now(topic)}" for end, topic in ends.items() if topic is not None]

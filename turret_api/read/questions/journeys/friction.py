@@ -14,13 +14,13 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.journeys.graph import Ends
 from turret_api.read.questions.journeys.statistics import share_of_groups
 from turret_api.read.questions.of_field import OfField
 from turret_api.read.sql.friction import signed_views
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import only_messages
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.messages import SOURCES

@@ -10,10 +10,10 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.numbers import edge_numbers as edge_numbers_sql
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views, only_messages, value_views
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers

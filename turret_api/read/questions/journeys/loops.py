@@ -10,9 +10,9 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.steps import field_visits

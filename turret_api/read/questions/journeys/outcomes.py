@@ -18,13 +18,13 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning
 from turret_api.read.questions.journeys.contrasts import contrasts_of_medians, contrasts_of_shares
 from turret_api.read.questions.journeys.statistics import q_values, wilson
 from turret_api.read.questions.of_field import OfField
 from turret_api.read.sql.friction import signed_views
 from turret_api.read.sql.outcomes import outcome_views, thing_views
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import now, value_views
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.outcomes import (

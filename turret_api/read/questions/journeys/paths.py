@@ -11,10 +11,10 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views, only_messages
 from turret_api.read.views.all_steps import users_of_sessions
 from turret_api.read.views.steps import field_visits

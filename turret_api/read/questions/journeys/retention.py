@@ -17,11 +17,11 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.statistics import wilson_intervals
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.topics.topic import find_topic
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.retention import LEFT_OUT, retention_parts, retention_views
 from turret_api.read.sql.views import field_views
 from turret_api.read.views.filters import Filters

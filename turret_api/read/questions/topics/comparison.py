@@ -15,12 +15,12 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries, Views
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.journeys.comparison import SideCounts
 from turret_api.read.questions.journeys.statistics import difference_of_shares, false_discoveries, p_values
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.queries import Queries, Views
 from turret_api.read.sql.sides import side_views
 from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.messages import SOURCES

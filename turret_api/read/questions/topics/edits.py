@@ -10,9 +10,9 @@ from typing import Literal
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import Answer, Next, documented, typed_rows
 from turret_api.read.questions.pages import Listed
-from turret_api.read.sql.queries import Queries
 from turret_pipeline.lake.tables import TOPIC_EDITS
 
 Action = Literal["rename", "merge", "hide", "pin", "define"]

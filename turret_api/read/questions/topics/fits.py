@@ -12,9 +12,9 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
 from turret_api.read.questions.pages import Listed
-from turret_api.read.sql.queries import Queries
 from turret_pipeline.lake.tables import TOPIC_FITS, TOPIC_LINEAGE, TOPICS
 
 CARRY = "carry"

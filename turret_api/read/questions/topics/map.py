@@ -9,10 +9,10 @@ from typing import Annotated
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
-from turret_api.read.sql.literals import text as literal
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.views import field_views
 from turret_api.read.views.messages import SOURCES, messages_of
 from turret_pipeline.lake.tables import MESSAGES, TOPIC_ASSIGNMENTS

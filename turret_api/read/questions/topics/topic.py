@@ -12,15 +12,15 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import BuiltAt, Meaning, ModelVersion, Question, documented, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
 from turret_api.read.questions.topics.fits import became
 from turret_api.read.questions.topics.mood import Mood, topic_mood
 from turret_api.read.questions.topics.segments import SEGMENT_VALUES, Segment, segments_of
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
-from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.numbers import STATISTICS
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, lineage, topic_views
 from turret_api.read.sql.views import how_many, value_views
 from turret_api.read.views.filters import NO_FILTERS, Filters

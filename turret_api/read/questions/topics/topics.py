@@ -11,13 +11,13 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import cut
 from turret_api.read.questions.topics.fits import Way, ways
-from turret_api.read.sql.literals import text as literal
 from turret_api.read.sql.numbers import number_sums as number_sums_sql
-from turret_api.read.sql.queries import Queries
 from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, hidden_topics, lineage, topic_views, totals
 from turret_api.read.sql.views import how_many, value_views
 from turret_api.read.views.filters import Filters

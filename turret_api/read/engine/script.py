@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.sql.literals import text
-from turret_api.read.sql.queries import Queries
+from turret_api.read.engine.literals import text
+from turret_api.read.engine.queries import Queries
 from turret_pipeline.lake.tables import TABLES, Table
 
 WIDTH = 110
