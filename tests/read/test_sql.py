@@ -507,7 +507,7 @@ def test_one_session(edited: Api, run_sql: Run) -> None:
         check_rows(sorted(told, key=lambda row: (row["event_id"], row["sign"])), parts["data.signs"])
 
 
-NO_SQL = {"/changes", "/digest", "/topics/notes", "/topics/{topic_id}/notes"}
+NO_SQL = {"/digest", "/topics/notes", "/topics/{topic_id}/notes"}
 """Routes whose answers have no SQL yet."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.questions.changes.scene import CANDIDATES, Scene, candidates, shares
+from turret_api.read.sql.changes import ToldOutcome
 from turret_api.read.views.outcomes import marked_outcomes, session_outcomes, told_outcomes
 from turret_api.read.views.steps import field_steps
 
@@ -51,6 +52,20 @@ def _went(scene: Scene) -> list[pl.DataFrame]:
     has: of an enum whether the session's value is good. Of a number whether it is above the median of both windows,
     which `value` says: the test of medians of Mood (1950).
     """
+    found = []
+    for went, told in _told(scene):
+        of = {"outcome": pl.lit(told.outcome.field), "value": pl.lit(told.said), "has": pl.col("value") > told.above}
+        found.append(went.select("session", "at", **of))
+    return found
+
+
+def outcomes_told(scene: Scene) -> list[ToldOutcome]:
+    """Return the marked fields that are looked at, with what counts of each."""
+    return [told for _, told in _told(scene)]
+
+
+def _told(scene: Scene) -> list[tuple[pl.DataFrame, ToldOutcome]]:
+    """Return for each marked field how the scene's sessions went, and what of that counts."""
     can_be_told = [field for field, told in told_outcomes(scene.snapshot).items() if told["problem"] is None]
     marked = marked_outcomes(scene.snapshot)
     found = []
@@ -58,9 +73,8 @@ def _went(scene: Scene) -> list[pl.DataFrame]:
         went = session_outcomes(scene.snapshot, scene.field, marked[field])
         went = went.join(scene.sessions.select("session"), on="session", how="semi")
         middle = went["value"].median() if marked[field].is_number else None
-        level = 0.5 if middle is None else middle
-        said = f"above {middle:g}" if isinstance(middle, float) else "good"
-        found.append(
-            went.select("session", "at", outcome=pl.lit(field), value=pl.lit(said), has=pl.col("value") > level)
-        )
+        told = ToldOutcome(marked[field], "good", 0.5)
+        if isinstance(middle, float):
+            told = ToldOutcome(marked[field], f"above {middle:g}", middle)
+        found.append((went, told))
     return found

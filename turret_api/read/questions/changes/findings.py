@@ -15,12 +15,15 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
-from turret_api.read.questions.changes.kinds import KINDS, NEW_USERS
+from turret_api.read.questions.changes.feelings import outcomes_told
+from turret_api.read.questions.changes.kinds import KINDS, NEW_USERS, enum_fields
 from turret_api.read.questions.changes.scene import CANDIDATES, Scene
 from turret_api.read.questions.journeys.statistics import Z_95, difference_of_shares, false_discoveries
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, WholeDays
+from turret_api.read.sql.changes import COLUMNS, change_views, scene_views
 from turret_api.read.views.journeys import JOURNEY_SOURCES
 from turret_api.read.views.outcomes import OUTCOME_SOURCES
 from turret_api.read.views.topics import labels_of
@@ -119,6 +122,30 @@ class ChangesOfField(OfField):
             n_sessions_before=scene.count(False),
             n_tests=tested.height,
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of all that is looked at, by kind, in both windows."""
+        windows = last_windows(whole_days_of(snapshot, field, self.filters), self.days)
+        if windows is None:
+            return Queries({}, left_out=f"There are no {2 * self.days} whole days yet, so nothing is compared.")
+        now, before = windows
+        scene = Scene(snapshot, field, self.filters, self.level, now, now, before)
+        views = scene_views(field, scene.filters, self.level, now, before)
+        views |= change_views(field, enum_fields(snapshot), outcomes_told(scene), scene.filters)
+        data = f"""
+SELECT {COLUMNS}, "now", of_now, "now" / of_now AS share_now, before, of_before, before / of_before AS share_before
+FROM may_have_changed ORDER BY kind, "now" DESC, topic_id, to_topic, segment, value"""
+        totals = """
+SELECT count(*) FILTER (is_now) AS n_sessions_now, count(*) FILTER (NOT is_now) AS n_sessions_before
+FROM scene_sessions"""
+        return Queries({"data": data, "totals": totals}, views, LEFT_OUT)
+
+
+LEFT_OUT = (
+    "Left out: which of these are told. That follows from tests of these counts (Fisher's exact test, mid-p; of new "
+    "users and segments, of the ratio of odds ratios; of the number of sessions, against how weeks differ), as one "
+    "family of Benjamini and Hochberg; Newcombe's intervals, and the importance that they give. See docs/model.md."
+)
 
 
 def findings(tested: pl.DataFrame, labels: dict[str, str]) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from turret_api.read.engine.library import Snapshot
 from turret_api.read.questions.changes.feelings import outcomes, outcomes_of_topics, sentiment_of_topics
 from turret_api.read.questions.changes.scene import (
     CANDIDATES,
@@ -69,16 +70,8 @@ def topics_of_new_users(scene: Scene) -> pl.DataFrame:
 
 def topics_of_segments(scene: Scene) -> pl.DataFrame:
     """Return each topic's share of the sessions with a value of an enum field, where it moved otherwise than others."""
-    fields = (
-        scene.snapshot.scan(FIELD_TYPES)
-        .filter(pl.col("type") == "enum")
-        .sort("n_events", "field", descending=[True, False])
-        .select("field")
-        .head(MOST_FIELDS)
-        .collect()["field"]
-    )
     frames = []
-    for name in fields:
+    for name in enum_fields(scene.snapshot):
         steps = field_steps(scene.snapshot, scene.field, scene.filters.with_moves(), scene.level, value=name)
         pairs = steps.select("session", pl.col("value").cast(pl.String)).drop_nulls().unique()
         pairs = pairs.join(scene.sessions.select("session"), on="session", how="semi")
@@ -86,6 +79,13 @@ def topics_of_segments(scene: Scene) -> pl.DataFrame:
         among = pairs.filter(pl.col("value").is_in(common["value"].head(MOST_VALUES).to_list()))
         frames.append(_beyond_others(scene, among).with_columns(segment=pl.lit(name)))
     return candidates("topic_of_segment", pl.concat(frames) if frames else pl.DataFrame(schema=_BEYOND))
+
+
+def enum_fields(snapshot: Snapshot) -> list[str]:
+    """Return the enum fields that topics are looked at among, those of most events first."""
+    enums = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "enum")
+    ranked = enums.sort("n_events", "field", descending=[True, False]).select("field").head(MOST_FIELDS)
+    return ranked.collect()["field"].to_list()
 
 
 def friction_of_topics(scene: Scene) -> pl.DataFrame:
