@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -36,8 +37,19 @@ from turret_api.read.questions.changes.findings import Changes, ChangesOfField
 from turret_api.read.questions.journeys.statistics import Z_95
 from turret_api.read.questions.topics.comparison import ComparisonOfTopics, TopicComparison
 from turret_api.read.views.sides import Side, Sides
-from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, FRICTION, JOURNEY_STEPS, TOPIC_DAYS, TOPICS, Table
+from turret_pipeline.lake.tables import (
+    EVENTS,
+    FIELD_OUTCOMES,
+    FIELD_TYPES,
+    FRICTION,
+    JOURNEY_STEPS,
+    TEXT_SENTIMENT,
+    TOPIC_DAYS,
+    TOPICS,
+    Table,
+)
 from turret_pipeline.semantics.changes import DAY, Days
+from turret_pipeline.semantics.sentiment import NEGATIVE
 from turret_pipeline.semantics.topic_days import topic_days
 
 START = dt.date(2026, 1, 1)
@@ -132,12 +144,12 @@ def _tables(rows: list[tuple[Any, ...]]) -> FramesSnapshot:
         received_at="timestamp",
         message_date=day,
         received_date=day.first().over("session_id"),
-        text_id=pl.lit("x"),
+        text_id=pl.Series(_texts(rows)),
         kind=pl.lit("request"),
         text_topic_id="topic_id",
         seq=pl.col("seq").cast(pl.Int64),
         part=pl.lit("p"),
-        metadata=pl.Series([f'{{"plan":"{PLANS[p]}","channel":"{CHANNELS[c]}"}}' for *_, p, c in rows]),
+        metadata=pl.Series([_metadata(row) for row in rows]),
         sign=pl.lit("rephrased"),
         strength=pl.lit(0.9),
         evidence_place=pl.lit(None, pl.Int64),
@@ -149,8 +161,12 @@ def _tables(rows: list[tuple[Any, ...]]) -> FramesSnapshot:
     of_topics = pl.concat([TOPICS.empty(), pl.DataFrame({"topic_id": topics})], how="diagonal").with_columns(
         project_id=pl.lit("p"), field=pl.lit("prompt"), label="topic_id", level=pl.lit(0, pl.Int64)
     )
-    types = pl.DataFrame({"field": ["prompt", "plan", "channel"], "type": ["text", "enum", "enum"]})
+    names_of = ["prompt", "plan", "channel", "resolved"]
+    types = pl.DataFrame({"field": names_of, "type": ["text", "enum", "enum", "enum"]})
+    types = types.with_columns(detected_type="type", summary=pl.lit('{"values":[{"value":"true"},{"value":"false"}]}'))
     types = pl.concat([FIELD_TYPES.empty(), types], how="diagonal").with_columns(n_events=pl.lit(1, pl.Int64))
+    sounds = pl.DataFrame({"text_id": ["angry"], "sentiment": [NEGATIVE]})
+    marked = pl.DataFrame({"field": ["resolved"], "good": [["true"]]})
     return FramesSnapshot(
         {
             JOURNEY_STEPS.name: steps,
@@ -159,8 +175,24 @@ def _tables(rows: list[tuple[Any, ...]]) -> FramesSnapshot:
             EVENTS.name: _as(told, EVENTS),
             FRICTION.name: _as(told.filter("has_friction"), FRICTION),
             FIELD_TYPES.name: types,
+            TEXT_SENTIMENT.name: pl.concat([TEXT_SENTIMENT.empty(), sounds], how="diagonal"),
+            FIELD_OUTCOMES.name: pl.concat([FIELD_OUTCOMES.empty(), marked], how="diagonal"),
         }
     )
+
+
+def _texts(rows: list[tuple[Any, ...]]) -> list[str]:
+    """Return for each row the text that it says: a seventh of the users sounds angry a third of the time."""
+    draw = np.random.default_rng(len(rows)).random(len(rows))
+    return [
+        "angry" if u < (0.33 if int(row[3][1:]) % 7 == 0 else 0.04) else "x" for u, row in zip(draw, rows, strict=True)
+    ]
+
+
+def _metadata(row: tuple[Any, ...]) -> str:
+    """Return the fields of a row: plan, channel, and whether the session was resolved, as 7 of 10 by their number."""
+    resolved = "true" if zlib.crc32(row[0].encode()) % 10 < 7 else "false"
+    return f'{{"plan":"{PLANS[row[-2]]}","channel":"{CHANNELS[row[-1]]}","resolved":{resolved}}}'
 
 
 def _as(rows: pl.DataFrame, table: Table) -> pl.DataFrame:

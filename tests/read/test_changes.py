@@ -238,15 +238,42 @@ def test_friction_that_rises_on_a_topic_and_a_number_of_sessions_that_falls_are_
     assert volume["share_now"] is None and -0.6 < volume["change"] < -0.35 and volume["high"] < 0
 
 
+def test_an_outcome_that_falls_and_a_topic_that_sounds_worse_are_told(streams: Any) -> None:
+    now = streams.NOW
+    snapshot = streams.stream(walks(), 5, per_day=150)
+    here = pl.col("timestamp").is_between(now.since, now.until)
+    steps, events = (snapshot._frames[name] for name in ("journey_steps", "events"))
+    angry = here & (pl.col("topic_id") == "t02") & (pl.col("place") % 2 == 0)
+    failed = here & pl.col("session_id").str.slice(-1).is_in(list("012"))
+    frames = {
+        **snapshot._frames,
+        "journey_steps": steps.with_columns(text_id=pl.when(angry).then(pl.lit("angry")).otherwise("text_id")),
+        "events": events.with_columns(
+            metadata=pl.when(failed)
+            .then(pl.col("metadata").str.replace('"resolved":true', '"resolved":false', literal=True))
+            .otherwise("metadata")
+        ),
+    }
+    changes, _ = streams.asked(type(snapshot)(frames))
+    told = {(each["kind"], each["topic_id"], each["direction"]): each for each in changes.data}
+    worse, mood = told["outcome", None, "down"], told["sentiment_of_topic", "t02", "up"]
+    assert (worse["outcome"], worse["value"], worse["topic_id"]) == ("resolved", "good", None)
+    assert worse["sentence"].startswith("Less often than before “resolved” is good in 50% of sessions, 7")
+    assert worse["share_now"] < 0.6 < worse["share_before"]
+    assert mood["sentence"].startswith("Negative messages rose on “t02”:")
+    assert not [key for key in told if key[0] == "sentiment_of_topic" and key[1] != "t02"]
+
+
 def sessions_behind(snapshot: Any, finding: Any, now: Days) -> int:
     """How many sessions the question behind a finding's link lists."""
     asked = SessionsOfEdge(
         "prompt",
         Filters(segments=((finding["segment"], (finding["value"],)),) if finding["segment"] else ()),
-        from_topic=finding["topic_id"] if finding["to_topic"] else None,
-        to_topic=finding["to_topic"] or finding["topic_id"] or "end",
+        from_topic="start" if finding["kind"] == "outcome" else finding["topic_id"] if finding["to_topic"] else None,
+        to_topic=finding["to_topic"] or finding["topic_id"] or (None if finding["kind"] == "outcome" else "end"),
         friction="any" if finding["kind"].startswith("friction") else None,
         is_here=finding["kind"].startswith("friction"),
+        outcome=finding["outcome"],
         began=Side((), now.since, now.until),
         is_new=finding["kind"] == "topic_of_new_users",
     )
@@ -260,9 +287,10 @@ def test_the_sessions_behind_any_finding_are_as_many_as_it_counts(streams: Any) 
     seen = set()
     for of_kind in KINDS:
         for finding in of_kind(scene).head(6).to_dicts():
-            assert sessions_behind(snapshot, finding, streams.NOW) == finding["now"], finding
+            is_share = finding["kind"].startswith(("outcome", "sentiment"))
+            assert sessions_behind(snapshot, finding, streams.NOW) == finding["of_now" if is_share else "now"], finding
             seen.add(finding["kind"])
-    assert len(seen) == 6
+    assert len(seen) == 9
 
 
 def test_who_asks_for_new_users_says_since_when_they_are(course: Api) -> None:

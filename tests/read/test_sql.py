@@ -25,7 +25,15 @@ from turret_api.read.http.questions import JOURNEYS, READ
 from turret_api.read.questions.of_field import OfField
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EVENTS, FIELD_OUTCOMES, FRICTION, JOURNEY_STEPS, TOPIC_EDITS
+from turret_pipeline.lake.tables import (
+    ANSWERS,
+    EVENTS,
+    FIELD_OUTCOMES,
+    FIELD_TYPES,
+    FRICTION,
+    JOURNEY_STEPS,
+    TOPIC_EDITS,
+)
 from turret_pipeline.semantics.friction import SIGNS
 
 __all__ = ["run_sql"]
@@ -248,6 +256,7 @@ def test_topics(edited: Api, run_sql: Run, filters: str) -> None:
     check_rows(answer["data"], parts["data"], OF_TOPIC)
     check_rows(answer["hidden"], parts["hidden"])
     check_rows(answer["messages_per_day"], parts["messages_per_day"])
+    check_rows(answer["per_day"], parts["per_day"])
     check_totals(answer, parts["totals"])
     check_days(answer["data"], parts["trend.days"])
     answer, parts = asked_both(edited, run_sql, "/v1/topics?number=tokens", FILTERS[filters])
@@ -262,13 +271,25 @@ def test_topics(edited: Api, run_sql: Run, filters: str) -> None:
 
 
 @each_case
+def test_topics_in_sessions_and_users(edited: Api, run_sql: Run, filters: str) -> None:
+    for unit in ("sessions", "users"):
+        answer, parts = asked_both(edited, run_sql, f"/v1/topics?unit={unit}", FILTERS[filters])
+        check_rows(answer["data"], parts["data"], OF_TOPIC)
+        check_rows(answer["per_day"], parts["per_day"])
+        check_totals(answer, parts["totals"])
+        check_days(answer["data"], parts["trend.days"])
+
+
+@each_case
 def test_one_topic(edited: Api, run_sql: Run, filters: str) -> None:
-    for name in ("t_refund", "theme_shop", "thanks"):
+    for name in ("t_parcel", "t_refund?unit=sessions", "theme_shop?unit=users", "thanks"):
         answer, parts = asked_both(edited, run_sql, f"/v1/topics/{name}", FILTERS[filters])
         check_totals(answer, parts["topic"])
         check_days([answer], parts["trend.days"])
         for part in ("series", "neighbours", "before", "after"):
             check_rows(answer[part], parts[part])
+        for part, ends in (("data", {"low", "high"}), ("days", {"low", "high"})):
+            check_rows(answer["mood"][part], parts[f"mood.{part}"], ends)
         flat = [{"field": each["field"], **row} for each in answer["segments"] for row in each["values"]]
         check_rows(flat, parts["segments"])
         without = {row["field"]: row["n_none"] for row in parts["segments.n_none"]}
@@ -365,6 +386,18 @@ def test_two_segments(edited: Api, run_sql: Run, filters: str) -> None:
 
 
 @each_case
+def test_two_sides_by_topic(edited: Api, run_sql: Run, filters: str) -> None:
+    for sides in ("a.segment.plan=pro&b.segment.plan=free", "a.segment.tokens=..20&b.segment.tokens=10.."):
+        answer, parts = asked_both(edited, run_sql, f"/v1/topics/compare?limit=1000&{sides}", FILTERS[filters])
+
+        def by_topic(rows: Rows) -> Rows:
+            return sorted(rows, key=lambda row: row["topic_id"])
+
+        check_rows(by_topic(answer["data"]), by_topic(parts["data"]), {"low", "high", "p_value", "q_value", "mark"})
+        check_totals(answer, parts["totals"])
+
+
+@each_case
 def test_sessions_behind_an_edge(edited: Api, run_sql: Run, filters: str) -> None:
     for asked in (
         "limit=3",
@@ -378,6 +411,66 @@ def test_sessions_behind_an_edge(edited: Api, run_sql: Run, filters: str) -> Non
         answer, parts = asked_both(edited, run_sql, f"/v1/journeys/sessions?{asked}", FILTERS[filters])
         check_rows(answer["data"], parts["data"])
         check_totals(answer, parts["totals"])
+
+
+PERIOD = ("period", "n_users", "n_back", "share")
+
+
+@each_case
+def test_retention(edited: Api, run_sql: Run, filters: str) -> None:
+    for asked in ("by=day", "by=week&topic_id=t_refund"):
+        answer, parts = asked_both(edited, run_sql, f"/v1/retention?{asked}", FILTERS[filters])
+        check_totals(answer, parts["totals"])
+        check_rows(answer["data"], parts["data"], {"periods"})
+        check_rows([{name: row[name] for name in PERIOD} for row in answer["all"]], parts["all"])
+        for row in answer["data"]:
+            mine = [each for each in parts["data.periods"] if each["topic_id"] == row["topic_id"]]
+            ends = {"low", "high", "low_same", "high_same"}
+            check_rows([{"topic_id": row["topic_id"], **each} for each in row["periods"]], mine, ends)
+        for row in answer["starts"]:
+            mine = [each for each in parts["starts"] if str(each["start"]) == row["start"]]
+            assert mine[0]["n_users"] == row["n_users"]
+            told = [(n, again) for n, again in zip(row["n_back"], row["n_same"], strict=True) if n is not None]
+            assert told == [(each["n_back"], each["n_same"]) for each in mine if each["period"]]
+
+
+def with_answers(lake: Lake) -> None:
+    """Every other message has an answer in a field of its own, of one kind or another."""
+    steps = store.read(lake, JOURNEY_STEPS, "shop")
+    answered = steps.filter(pl.col("place") % 2 == 0).with_columns(field=pl.lit("answer"), kind=pl.lit("request"))
+    kinds = ["refused", "apologised", "made_good", "answered"]
+    rows = [
+        {**{name: row.get(name) for name in ANSWERS.schema}, "field": "prompt", "answer_field": "answer"}
+        | {"kind": kinds[n % 4], "sureness": 1.0, "is_repeated": n % 3 == 0}
+        for n, row in enumerate(answered.sort("session_id", "place").iter_rows(named=True))
+    ]
+    store.replace(lake, JOURNEY_STEPS, pl.concat([steps, answered]), "shop")
+    store.replace(lake, ANSWERS, pl.DataFrame(rows, schema=ANSWERS.schema), "shop")
+    types = store.read(lake, FIELD_TYPES, "shop")
+    of_prompt = types.filter(pl.col("field") == "prompt")
+    store.replace(lake, FIELD_TYPES, pl.concat([types, of_prompt.with_columns(field=pl.lit("answer"))]), "shop")
+
+
+@pytest.mark.parametrize("filters", ["all", "moves too", "a segment"])
+def test_answers(tmp_path: Path, run_sql: Run, filters: str) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    write_lake(lake, "shop", SAID)
+    with_answers(lake)
+    with TestClient(read_app(lake)) as client:
+        api = Api(lake, client)
+        answer, parts = asked_both(api, run_sql, "/v1/answers?limit=100", FILTERS[filters])
+        assert answer["n_refused"] and answer["n_repeated"] and answer["n_unanswered"]
+        check_totals(answer, parts["totals"])
+        check_rows(answer["data"], parts["data"], {"answers", "rest", "low", "high"})
+        check_rows(answer["answers"], parts["answers"])
+        for row in answer["data"]:
+            mine = [each for each in parts["data.answers"] if each["topic_id"] == row["topic_id"]]
+            assert [(each["topic_id"], each["count"]) for each in row["answers"]] == [
+                (each["answer_topic"], each["count"]) for each in mine[:5]
+            ]
+        for asked in ("answer=unserved", "answer=none&sentiment=negative", "answer=repeated&topic_id=t_parcel"):
+            answer, parts = asked_both(api, run_sql, f"/v1/messages?{asked}", FILTERS[filters])
+            check_rows(answer["data"], parts["data"], {"frames"})
 
 
 LEFT_TO_TESTS = {"low", "high", "superiority", "p_value", "q_value", "effect"}
@@ -412,10 +505,7 @@ def test_one_session(edited: Api, run_sql: Run) -> None:
         check_rows(sorted(told, key=lambda row: (row["event_id"], row["sign"])), parts["data.signs"])
 
 
-NO_SQL = {
-    *("/answers", "/changes", "/digest", "/retention"),
-    *("/topics/compare", "/topics/notes", "/topics/{topic_id}/notes"),
-}
+NO_SQL = {"/digest", "/topics/notes", "/topics/{topic_id}/notes"}
 """Routes whose answers have no SQL yet."""
 
 
@@ -436,7 +526,7 @@ def test_sql_is_of_the_tables_as_they_are_now(api: Api) -> None:
 
 def test_what_the_sql_does_not_count_yet_is_refused(api: Api) -> None:
     assert "cohort" in api.get("/v1/topics", format="sql", cohort="topic:t_parcel", status=400)["error"]
-    for path in ("/v1/topics", "/v1/topics/t_parcel", "/v1/friction"):
+    for path in ("/v1/journeys", "/v1/friction"):
         assert "unit" in api.get(path, format="sql", unit="users", status=400)["error"]
 
 

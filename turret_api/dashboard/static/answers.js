@@ -29,7 +29,10 @@ export function answers(context) {
     found = get("/v1/answers", wanted),
     so = COUNTS[query.get("answer")] ? query.get("answer") : "unserved",
     topic_id = query.get("of");
-  const rows = (name, ...columns) => ({ rows: async () => rowsOf((await found)[name], ...columns) });
+  const rows = (name, ...columns) => ({
+    query: ["/v1/answers", wanted, [name]],
+    rows: async () => rowsOf((await found)[name], ...columns),
+  });
   return h(
     "div",
     {},
@@ -48,7 +51,10 @@ export function answers(context) {
                   {
                     id: "unserved",
                     note: `Answers are in ${all.answer_field}`,
-                    exports: { rows: () => [["answer", "requests"], ...counted(all)] },
+                    exports: {
+                      query: ["/v1/answers", wanted, ["totals"]],
+                      rows: () => [["answer", "requests"], ...counted(all)],
+                    },
                   },
                   lead(all),
                   countsTable(all, so),
@@ -80,6 +86,7 @@ export function answers(context) {
                     id: "answers-with",
                     note: `Topics of ${field}, and of the answers to them`,
                     exports: {
+                      query: ["/v1/answers", wanted, ["data.answers"]],
                       rows: () => [
                         ["topic_id", "label", "answer_topic_id", "answer_label", "count", "share"],
                         ...pairs(all),

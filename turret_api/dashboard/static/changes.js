@@ -117,7 +117,8 @@ const VERBS = { new: "is new", gone: "is gone", up: "grew", down: "shrank" };
 function words(each, field) {
   const topic = each.topic_id && node(each.topic_id, each.label, field);
   const verb = VERBS[each.direction],
-    rose = each.direction === "up" ? "rose" : "fell";
+    rose = each.direction === "up" ? "rose" : "fell",
+    often = each.direction === "up" ? "More often than before" : "Less often than before";
   return {
     topic: () => [topic, ` ${verb}`],
     topic_of_new_users: () => [topic, ` ${verb} among new users, more than among others`],
@@ -134,6 +135,9 @@ function words(each, field) {
       " to ",
       node(each.to_topic, each.to_label, field),
     ],
+    outcome: () => [`${often} ${each.outcome} is ${each.value}`],
+    outcome_of_topic: () => [`${often} ${each.outcome} is ${each.value} in sessions that came to `, topic],
+    sentiment_of_topic: () => [`Negative messages ${rose} on `, topic],
     volume: () => [`${each.direction === "up" ? "More" : "Fewer"} sessions than weeks usually differ by`],
   }[each.kind]();
 }
@@ -151,11 +155,19 @@ const interval = ({ low, high, of_now }) => {
   return `${points(low)} to ${points(high)} ${of_now === null ? "%" : "points"}`;
 };
 
-// The page with the sessions that the number of now counts; where they are gone, those of before.
+// The page with the sessions that the number of now counts, of outcomes and moods those that it is a share of; where
+// they are gone, those of before.
 function sessions(each, { now, before }) {
   const days = each.direction === "gone" ? before : now;
   const ends = { up: each.topic_id, to: each.to_topic };
-  const move = ends.up === null ? ",end" : ends.to === null ? `,${ends.up}` : `${ends.up},${ends.to}`;
+  const move =
+    each.kind === "outcome"
+      ? "start,"
+      : ends.up === null
+        ? ",end"
+        : ends.to === null
+          ? `,${ends.up}`
+          : `${ends.up},${ends.to}`;
   const dayAfter = new Date(new Date(days.last).getTime() + 86_400_000).toISOString().slice(0, 10);
   return link("/journeys", {
     level: 0,
@@ -164,6 +176,7 @@ function sessions(each, { now, before }) {
     to: null,
     began_from: days.first,
     began_to: dayAfter,
+    outcome: each.outcome,
     users: each.kind === "topic_of_new_users" ? "new" : null,
     friction: each.kind.startsWith("friction") ? "any" : null,
     here: each.kind.startsWith("friction") ? "true" : null,

@@ -10,8 +10,8 @@ import { table } from "./tables.js";
 
 const DAY_MS = 86_400_000;
 
-// The panel of a topic's page; `mood` is that of `/v1/topics/{id}`.
-export const moodPanel = ({ mood, label }) =>
+// The panel of a topic's page; `mood` is that of `/v1/topics/{id}`, source: what makes the query of parts of it.
+export const moodPanel = ({ mood, label }, source) =>
   panel(
     "Mood",
     "",
@@ -20,6 +20,7 @@ export const moodPanel = ({ mood, label }) =>
       note: "How its messages sound, by their words alone",
       exports: {
         picture: mood.days.length > 0,
+        query: source("mood.data", "mood.days"),
         rows: () => rowsOf(mood.days, "date", "size", "n_negative", "n_positive", "share_negative", "low", "high"),
       },
     },

@@ -9,12 +9,13 @@ import { count, day, gap, moment, plural } from "./format.js";
 import { later, panel } from "./panel.js";
 import { table } from "./tables.js";
 
-// What the address says of the sessions beside the move: when they began, whose they are, whether they met with friction.
-const NARROWED = ["began_from", "began_to", "users", "friction", "here"];
+// What the address says of the sessions beside the move: when they began, whose they are, whether they met with friction, and which outcome they have.
+const NARROWED = ["began_from", "began_to", "users", "friction", "here", "outcome"];
 
 export function sessionsBehind(move, { field, query }, topics) {
   const [from_topic, to_topic] = move.split(",");
   const narrowed = Object.fromEntries(NARROWED.map((key) => [key, query.get(key)]));
+  if (!narrowed.began_from) narrowed.outcome = null; // then it is that of the view of outcomes
   const wanted = { ...askedJourneys(field, query), from_topic, to_topic, ...narrowed };
   const cohort = cohortLink([from_topic, to_topic], { changes: { move: null } });
   const close = h(
@@ -45,13 +46,15 @@ export function sessionsBehind(move, { field, query }, topics) {
   );
 }
 
-function titleOf(name, from, to, { began_from: since, began_to: until, users, friction }) {
-  const what = from ? `${name(from)} → ${name(to)}` : to === "end" ? "Sessions" : `Sessions with ${name(to)}`;
+function titleOf(name, from, to, { began_from: since, began_to: until, users, friction, outcome }) {
+  const what =
+    from && to ? `${name(from)} → ${name(to)}` : !to || to === "end" ? "Sessions" : `Sessions with ${name(to)}`;
   const last = until && day(new Date(until).getTime() - 86_400_000);
   return [
     what,
     users ? "of new users" : "",
     friction ? "with friction there" : "",
+    outcome ? `that have ${outcome}` : "",
     since && last ? `that began ${day(since)} – ${last}` : "",
   ]
     .filter(Boolean)

@@ -32,6 +32,7 @@ export function retention({ field, query }, topics) {
         note: periodChoice(by),
         exports: {
           picture: true,
+          query: ["/v1/retention", wanted, ["data", "data.periods", "all", "totals"]],
           rows: async () =>
             rowsOf(curveRows(await answer), "topic_id", "label", "period", "n_users", "n_back", "share", "low", "high"),
         },
@@ -65,7 +66,10 @@ export function retention({ field, query }, topics) {
               {
                 id: "triangle",
                 note: alone ? "By users' first message that has it" : "By users' first message",
-                exports: { rows: () => triangleRows(found.starts) },
+                exports: {
+                  query: ["/v1/retention", { ...wanted, topic_id: alone }, ["starts"]],
+                  rows: () => triangleRows(found.starts),
+                },
               },
               triangle(found.starts, by),
             )

@@ -100,7 +100,7 @@ export async function topic(context) {
           132,
         ),
       ),
-      part((whole) => moodPanel(whole), 260),
+      part((whole) => moodPanel(whole, source), 260),
       isMove(id) ? null : topicNotes(id, field, again),
       panel(
         "What comes before",

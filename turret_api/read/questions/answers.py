@@ -14,13 +14,19 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.literals import texts
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.journeys.statistics import share_of_groups
 from turret_api.read.questions.of_field import OfField
+from turret_api.read.sql.answers import answer_views
+from turret_api.read.sql.answers import is_answered as is_answered_sql
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.answers import NO_ANSWER, NONE, REPEATED, UNSERVED, field_of_answers, is_answered
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import answered_steps
-from turret_api.read.views.topics import edits_of, labels_of
+from turret_api.read.views.topics import NODES, edits_of, labels_of
 from turret_pipeline.lake.tables import ANSWERS, JOURNEY_STEPS
 from turret_pipeline.semantics.answers import APOLOGISED, MADE_GOOD, REFUSED
 
@@ -152,6 +158,48 @@ class AnswersOfField(OfField):
             _all_answers(pairs),
             **(whole[0] if whole else {}),
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the counts, by topic and in all."""
+        of_answers = field_of_answers(snapshot, field)
+        if of_answers is None:
+            return Queries({}, left_out="No text field holds the answers to this one, so there is nothing to count.")
+        views = field_views(field, self.filters, self.level) | answer_views(field, of_answers, self.level)
+        counts = ",\n    ".join(f"count(*) FILTER ({is_answered_sql(so)}) AS {name}" for name, so in COUNTS.items())
+        views["requests"] = (
+            "the messages that count, each with what became of it",
+            """
+SELECT step.*, answered.* EXCLUDE (event_id) FROM counted_steps AS step JOIN answered USING (event_id)""",
+        )
+        counts = f"""count(*) AS n_requests, count(*) FILTER (has_answer) AS n_answered,
+    {counts},
+    count(DISTINCT session_id) FILTER ({is_answered_sql(UNSERVED)}) AS n_sessions, n_unserved / n_requests AS share"""
+        hidden = f"SELECT topic_id FROM hidden WHERE field = {literal(field)}"
+        data = f"""
+SELECT topic_id, coalesce(any_value(label), topic_id) AS label,
+    {counts}
+FROM requests LEFT JOIN labels USING (topic_id)
+WHERE topic_id NOT IN ({hidden})
+GROUP BY topic_id ORDER BY n_unserved DESC, n_requests DESC, topic_id LIMIT {self.limit}"""
+        of_topic = """
+SELECT topic_id, answer_topic, count(*) AS "count", count(*) / sum(count(*)) OVER (PARTITION BY topic_id) AS share
+FROM requests WHERE has_answer GROUP BY topic_id, answer_topic ORDER BY topic_id, "count" DESC, answer_topic"""
+        of_all = f"""
+WITH named AS (SELECT topic_id, label FROM shown_topics WHERE field = {literal(of_answers)})
+SELECT answer_topic AS topic_id, coalesce(any_value(named.label), any_value(labels.label), answer_topic) AS label,
+    count(*) AS "count", count(*) / sum(count(*)) OVER () AS share
+FROM requests LEFT JOIN named ON named.topic_id = answer_topic
+LEFT JOIN labels ON labels.topic_id = answer_topic AND answer_topic IN {texts(NODES)}
+WHERE has_answer GROUP BY answer_topic ORDER BY "count" DESC, answer_topic"""
+        parts = {"data": data, "data.answers": of_topic, "answers": of_all}
+        parts["totals"] = f"\nSELECT {counts}\nFROM requests HAVING count(*) > 0"
+        return Queries(parts, views, LEFT_OUT)
+
+
+LEFT_OUT = (
+    "Left out: intervals, which are Wilson's for requests that come in sessions, and what is past the limit (`rest`: "
+    "the totals less the rows)."
+)
 
 
 def _counted(steps: pl.DataFrame, of: str) -> pl.DataFrame:

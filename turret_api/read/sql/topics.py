@@ -2,108 +2,101 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import replace
 
-from turret_api.read.engine.literals import text
+from turret_api.read.engine.literals import text, time
 from turret_api.read.engine.queries import Views
-from turret_api.read.sql.views import field_views
+from turret_api.read.sql.views import field_views, how_many
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.topics import MOVE_NODES
-from turret_pipeline.semantics.changes import DAY, RECENT_DAYS
+from turret_pipeline.semantics.changes import Days
 
 TREND_DAYS = 90
 
 TRENDS_LEFT_OUT = (
-    "Left out: `mark` and `q_value` of `trend`. They are computed from each topic's sessions by day "
-    "(column n_sessions of the part trend.days, of all days), as docs/model.md says."
+    "Left out: `mark` and `q_value` of `trend`. They are computed from the counts of the view window_sessions "
+    "(the test of the change) and from each topic's messages by day, as docs/model.md says."
 )
 
+COUNTS_OF_SENTIMENT = """count(*) FILTER (sentiment = 'negative') AS n_negative,
+    count(*) FILTER (coalesce(sentiment NOT IN ('negative', 'positive'), true)) AS n_neutral,
+    count(*) FILTER (sentiment = 'positive') AS n_positive"""
+"""Of steps beside `text_sentiment`; a text that was not looked at yet counts as neutral."""
 
-def topic_views(field: str, filters: Filters, level: int) -> Views:
-    """Return the views of a field, with `listed_topics`: every topic of the level with its numbers, hidden ones too."""
+
+def topic_views(
+    field: str, filters: Filters, level: int, windows: tuple[Days, Days] | None = None, unit: str = "messages"
+) -> Views:
+    """Return the views of a field, with `listed_topics`: every topic of the level with its numbers, hidden ones too.
+
+    windows: the days that changes are told of, and as many before them. unit: what shares are of.
+    """
     views = field_views(field, filters, level)
     views["of_level"] = (
         "the themes, and the topics that belong to none" if level else "the topics",
         _of_level(field, level) + (_move_rows(field) if filters.has_moves else ""),
     )
-    views["session_users"] = (
-        "the user of each session: that of its first message, which says when it began",
-        f"""
-SELECT session_id, user_id, timestamp AS began_at FROM journey_steps WHERE field = {text(field)} AND place = 0""",
-    )
     views["sizes"] = (
-        "how many messages, sessions and users each topic has, and since when",
-        """
-SELECT topic_id, count(*) AS size, count(DISTINCT session_id) AS n_sessions, count(DISTINCT owner.user_id) AS n_users,
-    min(timestamp) AS first_seen
-FROM counted_steps JOIN session_users AS owner USING (session_id) GROUP BY topic_id""",
+        "how many messages, sessions and users each topic has, since when, and how the messages sound",
+        f"""
+SELECT topic_id, count(*) AS size, count(DISTINCT session_id) AS n_sessions, count(DISTINCT user_id) AS n_users,
+    {COUNTS_OF_SENTIMENT}, min(timestamp) AS first_seen, {how_many(unit)} AS n_of_unit
+FROM counted_steps LEFT JOIN text_sentiment USING (text_id) GROUP BY topic_id""",
     )
-    views |= _change_views(field, filters, level)
+    views |= window_views(field, filters, level, windows)
     views["listed_topics"] = (
         "the topics with their sizes and what people made of them, hidden ones too",
         f"""
 SELECT topic_id, level, parent_id, label, summary, keywords, examples, n_texts, x, y, coalesce(size, 0) AS size,
     coalesce(n_sessions, 0) AS n_sessions, coalesce(n_users, 0) AS n_users,
-    coalesce(size / (SELECT count(*) FROM counted_steps), 0) AS share, first_seen,
-    CASE WHEN size > 0 THEN changes.change END AS change, starts_with(topic_id, 'd_') AS defined,
+    coalesce(n_negative, 0) AS n_negative, coalesce(n_neutral, 0) AS n_neutral, coalesce(n_positive, 0) AS n_positive,
+    coalesce(n_of_unit / (SELECT {how_many(unit)} FROM counted_steps), 0) AS share, first_seen,
+    CASE WHEN size > 0 THEN (n_now / of_now) / nullif(n_before / of_before, 0) - 1 END AS change,
+    starts_with(topic_id, 'd_') AS defined,
     topic_id IN (SELECT topic_id FROM edits_in_force WHERE field = {text(field)} AND action = 'pin') AS pinned
-FROM of_level LEFT JOIN sizes USING (topic_id) LEFT JOIN changes USING (topic_id)""",
+FROM of_level LEFT JOIN sizes USING (topic_id) LEFT JOIN window_sessions USING (topic_id)""",
     )
     return views
 
 
-def _change_views(field: str, filters: Filters, level: int) -> Views:
-    """Return the view `changes`; what a change is, `semantics.changes` says."""
-    ever, prefix = replace(filters, since=None, until=None), ""
-    views: Views = {}
-    if ever != filters:
-        prefix = "ever_"
-        views = field_views(field, ever, level, prefix)
-    first, last = "oldest + 1", "newest - 1"
-    if filters.since is not None:
-        day = filters.since.date() + (dt.timedelta() if filters.since.time() == dt.time() else DAY)
-        first = f"greatest({first}, DATE {text(day.isoformat())})"
-    if filters.until is not None:
-        last = f"least({last}, DATE {text((filters.until.date() - DAY).isoformat())})"
-    views["windows"] = (
-        f"the last {RECENT_DAYS} whole days and as many before them: those between the first message and the newest",
+def window_views(field: str, filters: Filters, level: int, windows: tuple[Days, Days] | None) -> Views:
+    """Return the view `window_sessions` of the sessions that have each topic in the two windows; None: of none."""
+    # From and to have said which days count; a session that began in these counts with all that was said in it.
+    views = field_views(field, replace(filters, since=None, until=None), level, "any_time_")
+    if windows is None:
+        windows_sql = "false, false"
+    else:
+        windows_sql = ", ".join(
+            f"timestamp >= {time(each.since)} AND timestamp < {time(each.until)}" for each in windows
+        )
+    in_now, in_before = windows_sql.split(", ")
+    views["began"] = (
+        "sessions with whether they began in the last 7 whole days, and in the 7 before",
         f"""
-WITH seen AS (
-    SELECT min(timestamp::DATE) AS oldest, least(max(timestamp::DATE), max(message_date)) AS newest
-    FROM journey_steps WHERE field = {text(field)}
-), whole AS (SELECT {first} AS first_day, {last} AS last_day FROM seen WHERE newest - oldest >= 2)
-SELECT last_day - {RECENT_DAYS - 1} AS now_from, last_day AS now_to,
-    last_day - {2 * RECENT_DAYS - 1} AS before_from, last_day - {RECENT_DAYS} AS before_to
-FROM whole WHERE last_day - first_day + 1 >= {2 * RECENT_DAYS}""",
+SELECT session_id, {in_now} AS is_now, {in_before} AS is_before
+FROM journey_steps WHERE field = {text(field)} AND place = 0""",
     )
     views["window_sessions"] = (
-        "the sessions that began in either window",
-        f"""
-SELECT session_id, began_at::DATE >= now_from AS is_now FROM session_users JOIN windows
-    ON began_at::DATE BETWEEN before_from AND now_to
-WHERE session_id IN (SELECT session_id FROM {prefix}steps)""",
-    )
-    views["changes"] = (
-        "by how much each topic's share of these sessions changed",
-        f"""
-WITH whole AS (
-    SELECT count(*) FILTER (is_now) AS of_now, count(*) FILTER (NOT is_now) AS of_before FROM window_sessions
-), counted AS (
-    SELECT topic_id, count(DISTINCT session_id) FILTER (is_now) AS n_now,
-        count(DISTINCT session_id) FILTER (NOT is_now) AS n_before
-    FROM {prefix}counted_steps JOIN window_sessions USING (session_id) GROUP BY topic_id
+        "how many sessions of either window have each topic, and how many there are",
+        """
+WITH passing AS (SELECT step.*, is_now, is_before FROM any_time_steps AS step JOIN began USING (session_id)),
+whole AS (
+    SELECT count(DISTINCT session_id) FILTER (is_now) AS of_now,
+        count(DISTINCT session_id) FILTER (is_before) AS of_before
+    FROM passing
 )
-SELECT topic_id, CASE WHEN n_before > 0 AND of_now > 0 THEN n_now / of_now / (n_before / of_before) - 1 END AS change
-FROM counted CROSS JOIN whole""",
+SELECT topic_id, of_now, of_before,
+    count(DISTINCT session_id) FILTER (is_now) AS n_now, count(DISTINCT session_id) FILTER (is_before) AS n_before
+FROM passing JOIN any_time_counted_steps AS counted USING (event_id, topic_id, session_id) CROSS JOIN whole
+GROUP BY topic_id, of_now, of_before HAVING n_now + n_before > 0""",
     )
     return views
 
 
-def days(which: str) -> str:
-    """Return the statement of the messages a day of the topics for which `which` holds, over the last `TREND_DAYS`."""
+def days(which: str, unit: str = "messages") -> str:
+    """Return the statement of the unit a day of the topics for which `which` holds, over the last `TREND_DAYS`."""
     return f"""
-SELECT topic_id, timestamp::DATE AS date, count(*) AS "count", count(DISTINCT session_id) AS n_sessions
+SELECT topic_id, timestamp::DATE AS date, {how_many(unit)} AS "count"
 FROM counted_steps
 WHERE {which}
     AND timestamp::DATE > (SELECT max(timestamp::DATE) FROM counted_steps) - {TREND_DAYS}
@@ -117,7 +110,7 @@ SELECT topic_id, label, size FROM listed_topics
 WHERE topic_id IN (SELECT topic_id FROM hidden WHERE field = {text(field)}) ORDER BY topic_id"""
 
 
-def totals(field: str) -> str:
+def totals(field: str, unit: str = "messages") -> str:
     """Return the statement of what the sizes of topics add up to."""
     return f"""
 WITH hidden_size AS (
@@ -125,9 +118,10 @@ WITH hidden_size AS (
     WHERE topic_id IN (SELECT topic_id FROM hidden WHERE field = {text(field)})
 )
 SELECT count(*) AS n_messages, (SELECT count(*) FROM steps) - count(*) AS n_moves,
-    count(DISTINCT session_id) AS n_sessions, count(DISTINCT owner.user_id) AS n_users,
-    count(*) FILTER (topic_id = 'unassigned') AS n_unassigned, (SELECT n FROM hidden_size) AS n_hidden
-FROM counted_steps JOIN session_users AS owner USING (session_id)"""
+    count(*) FILTER (topic_id = 'unassigned') AS n_unassigned, (SELECT n FROM hidden_size) AS n_hidden,
+    count(DISTINCT session_id) AS n_sessions, count(DISTINCT user_id) AS n_users,
+    {how_many(unit)} FILTER (topic_id <> 'unassigned') AS n_with_topic
+FROM counted_steps"""
 
 
 def lineage(field: str) -> str:

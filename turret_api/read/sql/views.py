@@ -258,3 +258,8 @@ def only_messages(unit: str) -> None:
     """Raise an `ApiError` where sessions or users are to be counted in place of messages."""
     if unit != "messages":
         raise invalid("The SQL counts messages and moves only; leave out `unit`.", field="unit")
+
+
+def how_many(unit: str) -> str:
+    """Return how many messages, sessions or users a group of steps has, as an aggregate."""
+    return {"messages": "count(*)", "sessions": "count(DISTINCT session_id)", "users": "count(DISTINCT user_id)"}[unit]

@@ -15,13 +15,17 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
-from turret_api.read.questions.changes.kinds import KINDS, NEW_USERS
+from turret_api.read.questions.changes.feelings import outcomes_told
+from turret_api.read.questions.changes.kinds import KINDS, NEW_USERS, enum_fields
 from turret_api.read.questions.changes.scene import CANDIDATES, Scene
 from turret_api.read.questions.journeys.statistics import Z_95, difference_of_shares, false_discoveries
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, WholeDays
+from turret_api.read.sql.changes import COLUMNS, change_views, scene_views
 from turret_api.read.views.journeys import JOURNEY_SOURCES
+from turret_api.read.views.outcomes import OUTCOME_SOURCES
 from turret_api.read.views.topics import labels_of
 from turret_api.read.views.windows import whole_days_of
 from turret_pipeline.lake.tables import FRICTION
@@ -37,10 +41,13 @@ class Finding(TypedDict):
 
     kind: Annotated[
         Literal[
-            "topic", "topic_of_new_users", "topic_of_segment", "friction_of_topic", "friction_of_move", "volume"
+            "topic", "topic_of_new_users", "topic_of_segment", "friction_of_topic", "friction_of_move", "outcome",
+            "outcome_of_topic", "sentiment_of_topic", "volume"
         ],
         Meaning("what changed: a topic's share of sessions; the same of new users' (or a segment's), beyond others; "
-                "the share of a topic's (or a move's) sessions that met with friction there; the number of sessions"),
+                "the share of a topic's (or a move's) sessions that met with friction there; of the sessions with an "
+                "outcome (of a topic: that came to it before), the share that went well; the share of a topic's "
+                "sessions in which a message of it sounds negative; the number of sessions"),
     ]  # fmt: skip
     direction: Literal["new", "up", "down", "gone"]
     sentence: Annotated[str, Meaning("the change in words, with its numbers")]
@@ -49,7 +56,10 @@ class Finding(TypedDict):
     to_topic: Annotated[str | None, Meaning("the topic that the move goes to")]
     to_label: str | None
     segment: Annotated[str | None, Meaning("the enum field of a segment")]
-    value: str | None
+    value: Annotated[
+        str | None, Meaning("of the segment; of an outcome which values are counted: good, or above a number")
+    ]
+    outcome: Annotated[str | None, Meaning("the field that is marked as an outcome")]
     now: Annotated[int, Meaning("sessions that have it, of those that began in the last days")]
     of_now: Annotated[int | None, Meaning("these sessions: of the segment, the topic or the move; null: all are meant")]
     share_now: float | None
@@ -89,7 +99,7 @@ class ChangesOfField(OfField):
     level: int = 0
     days: int = RECENT_DAYS
 
-    tables = tuple(dict.fromkeys((*TOPIC_SOURCES, *JOURNEY_SOURCES, FRICTION)))
+    tables = tuple(dict.fromkeys((*TOPIC_SOURCES, *JOURNEY_SOURCES, *OUTCOME_SOURCES, FRICTION)))
     built = TOPICS_BUILT
     answers = Changes
 
@@ -112,6 +122,30 @@ class ChangesOfField(OfField):
             n_sessions_before=scene.count(False),
             n_tests=tested.height,
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of all that is looked at, by kind, in both windows."""
+        windows = last_windows(whole_days_of(snapshot, field, self.filters), self.days)
+        if windows is None:
+            return Queries({}, left_out=f"There are no {2 * self.days} whole days yet, so nothing is compared.")
+        now, before = windows
+        scene = Scene(snapshot, field, self.filters, self.level, now, now, before)
+        views = scene_views(field, scene.filters, self.level, now, before)
+        views |= change_views(field, enum_fields(snapshot), outcomes_told(scene), scene.filters)
+        data = f"""
+SELECT {COLUMNS}, "now", of_now, "now" / of_now AS share_now, before, of_before, before / of_before AS share_before
+FROM may_have_changed ORDER BY kind, "now" DESC, topic_id, to_topic, segment, value"""
+        totals = """
+SELECT count(*) FILTER (is_now) AS n_sessions_now, count(*) FILTER (NOT is_now) AS n_sessions_before
+FROM scene_sessions"""
+        return Queries({"data": data, "totals": totals}, views, LEFT_OUT)
+
+
+LEFT_OUT = (
+    "Left out: which of these are told. That follows from tests of these counts (Fisher's exact test, mid-p; of new "
+    "users and segments, of the ratio of odds ratios; of the number of sessions, against how weeks differ), as one "
+    "family of Benjamini and Hochberg; Newcombe's intervals, and the importance that they give. See docs/model.md."
+)
 
 
 def findings(tested: pl.DataFrame, labels: dict[str, str]) -> pl.DataFrame:
@@ -189,7 +223,14 @@ def _sentence(row: dict[str, object]) -> str:
         more = "More" if row["direction"] == "up" else "Fewer"
         return f"{more} sessions than weeks usually differ by: {row['now']:,}, {row['before']:,} before."
     numbers = f"{_percent(row['share_now'])} of sessions, {_percent(row['share_before'])} before"
+    went = f"“{row['outcome']}” is {row['value']} in {numbers}"
     match row["kind"]:
+        case "outcome":
+            return f"{'More' if row['direction'] == 'up' else 'Less'} often than before {went}."
+        case "outcome_of_topic":
+            return f"After {topic}, {'more' if row['direction'] == 'up' else 'less'} often than before {went}."
+        case "sentiment_of_topic":
+            return f"Negative messages {friction} on {topic}: {numbers}."
         case "topic":
             return f"{topic} {verb}: {numbers}."
         case "topic_of_new_users":

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 
+from turret_api.read.engine.library import Snapshot
+from turret_api.read.questions.changes.feelings import outcomes, outcomes_of_topics, sentiment_of_topics
 from turret_api.read.questions.changes.scene import (
     CANDIDATES,
     LEAST_SESSIONS,
@@ -19,6 +21,7 @@ from turret_api.read.questions.changes.scene import (
     counted,
     enough,
     exact,
+    shares,
 )
 from turret_api.read.questions.journeys.friction import moves_of, requests_of
 from turret_api.read.questions.topics.topics import trends_of
@@ -67,16 +70,8 @@ def topics_of_new_users(scene: Scene) -> pl.DataFrame:
 
 def topics_of_segments(scene: Scene) -> pl.DataFrame:
     """Return each topic's share of the sessions with a value of an enum field, where it moved otherwise than others."""
-    fields = (
-        scene.snapshot.scan(FIELD_TYPES)
-        .filter(pl.col("type") == "enum")
-        .sort("n_events", "field", descending=[True, False])
-        .select("field")
-        .head(MOST_FIELDS)
-        .collect()["field"]
-    )
     frames = []
-    for name in fields:
+    for name in enum_fields(scene.snapshot):
         steps = field_steps(scene.snapshot, scene.field, scene.filters.with_moves(), scene.level, value=name)
         pairs = steps.select("session", pl.col("value").cast(pl.String)).drop_nulls().unique()
         pairs = pairs.join(scene.sessions.select("session"), on="session", how="semi")
@@ -86,12 +81,19 @@ def topics_of_segments(scene: Scene) -> pl.DataFrame:
     return candidates("topic_of_segment", pl.concat(frames) if frames else pl.DataFrame(schema=_BEYOND))
 
 
+def enum_fields(snapshot: Snapshot) -> list[str]:
+    """Return the enum fields that topics are looked at among, those of most events first."""
+    enums = snapshot.scan(FIELD_TYPES).filter(pl.col("type") == "enum")
+    ranked = enums.sort("n_events", "field", descending=[True, False]).select("field").head(MOST_FIELDS)
+    return ranked.collect()["field"].to_list()
+
+
 def friction_of_topics(scene: Scene) -> pl.DataFrame:
     """Return of each topic the share of its sessions in which a request for it met with friction."""
     requests = requests_of(scene.steps).with_columns(topic_id=pl.col("topic_id").cast(pl.String))
     in_sessions = requests.group_by("session", "topic_id").agg(pl.col("has").any())
     seen = in_sessions.join(scene.topics, on=["session", "topic_id"], how="inner")
-    return candidates("friction_of_topic", _with(seen, ["topic_id"]))
+    return candidates("friction_of_topic", shares(seen, ["topic_id"]))
 
 
 def friction_of_moves(scene: Scene) -> pl.DataFrame:
@@ -103,7 +105,7 @@ def friction_of_moves(scene: Scene) -> pl.DataFrame:
     seen = scene.topics["topic_id"].unique().to_list()
     known = in_sessions.filter(pl.col("topic_id").is_in(seen), pl.col("to_topic").is_in(seen))
     told = known.join(scene.sessions, on="session", how="inner")
-    return candidates("friction_of_move", _with(told, ["topic_id", "to_topic"]))
+    return candidates("friction_of_move", shares(told, ["topic_id", "to_topic"]))
 
 
 def volume(scene: Scene) -> pl.DataFrame:
@@ -190,25 +192,15 @@ def _beyond_others(scene: Scene, among: pl.DataFrame) -> pl.DataFrame:
     return tested.with_columns(p_value=pl.when("agrees").then("p_value").otherwise(1.0)).select(_BEYOND.names())
 
 
-def _with(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Return by thing the sessions that have friction there, of those that have the thing.
-
-    rows: `by`, `is_now`, `has`, one row a session and thing.
-    """
-    of = counted(rows, by).rename({"now": "of_now", "before": "of_before"})
-    having = of.join(counted(rows.filter("has"), by), on=by, how="left").with_columns(
-        pl.col("now", "before").fill_null(0)
-    )
-    found = enough(having)
-    return found.with_columns(p_value=pl.Series(exact(found), dtype=pl.Float64))
-
-
 KINDS: tuple[Callable[[Scene], pl.DataFrame], ...] = (
     topics,
     topics_of_new_users,
     topics_of_segments,
     friction_of_topics,
     friction_of_moves,
+    outcomes,
+    outcomes_of_topics,
+    sentiment_of_topics,
     volume,
 )
 """All kinds of change; each has an equal share of the false alarms."""

@@ -23,6 +23,7 @@ CANDIDATES = pl.Schema(
         "to_topic": pl.String(),
         "segment": pl.String(),
         "value": pl.String(),
+        "outcome": pl.String(),
         "now": pl.Int64(),
         "of_now": pl.Int64(),
         "before": pl.Int64(),
@@ -117,3 +118,16 @@ def exact(found: pl.DataFrame) -> np.ndarray:
     """Return for each row of `found` (`now`, `of_now`, `before`, `of_before`) Fisher's mid-p value."""
     now, of_now, before, of_before = (found[name].to_numpy() for name in ("now", "of_now", "before", "of_before"))
     return p_values(now, of_now, before, of_before) if found.height else np.zeros(0)
+
+
+def shares(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Return by thing the sessions that have it there (`has`), of those that have the thing.
+
+    rows: `by`, `is_now`, `has`, one row a session and thing.
+    """
+    of = counted(rows, by).rename({"now": "of_now", "before": "of_before"})
+    having = of.join(counted(rows.filter("has"), by), on=by, how="left").with_columns(
+        pl.col("now", "before").fill_null(0)
+    )
+    found = enough(having)
+    return found.with_columns(p_value=pl.Series(exact(found), dtype=pl.Float64))

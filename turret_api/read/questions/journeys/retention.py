@@ -17,10 +17,13 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.statistics import wilson_intervals
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.topics.topic import find_topic
+from turret_api.read.sql.retention import LEFT_OUT, retention_parts, retention_views
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_steps
@@ -131,6 +134,18 @@ class RetentionOfTopics(OfJourneys):
             _starts(shown, DAYS[self.by], self.n_periods, has_topic=topic is not None),
             _n_users(of_all),
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the users who began, and of those who came back."""
+        topic = self.topic_id
+        if topic is not None:
+            if topic not in NODES:
+                find_topic(snapshot, topic, field)
+            topic = edits_of(snapshot, field).merged.get(topic, topic)
+        newest = _newest(snapshot, field, self.filters) or 0
+        views = field_views(field, self.filters, self.level)
+        views |= retention_views(topic, DAYS[self.by], self.n_periods, newest)
+        return Queries(retention_parts(field, topic, DAYS[self.by], self.limit), views, LEFT_OUT)
 
     def _counts(self, snapshot: Snapshot, field: str, topic: str | None) -> pl.DataFrame:
         steps = field_steps(snapshot, field, self.filters, self.level, users=True)

@@ -15,16 +15,21 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.queries import Queries, Views
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.journeys.comparison import SideCounts
 from turret_api.read.questions.journeys.statistics import difference_of_shares, false_discoveries, p_values
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
+from turret_api.read.sql.sides import side_views
+from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.sides import NO_PERIOD, NO_SIDES, Periods, Sides, apart, periods_of
 from turret_api.read.views.steps import passing_steps
 from turret_api.read.views.topics import edits_of, labels_of
 from turret_api.read.views.windows import topic_sessions
 from turret_pipeline.semantics.changes import share_change
+from turret_pipeline.semantics.visits import ONLY_MOVES
 
 MARKS = ("new", "grew", "shrank", "gone")
 FALSE_ALARMS = 0.05
@@ -105,6 +110,51 @@ class ComparisonOfTopics(OfField):
             periods_of(sides),
             max(named.height - self.limit, 0),
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the counts of both sides, of all topics."""
+        views: Views = {}
+        sides = dict(zip(("a", "b"), self.sides.resolved(snapshot, field, self.filters), strict=True))
+        for name, side in sides.items():
+            views |= field_views(field, side.of(self.filters), self.level, f"{name}_")
+        segments = (*self.filters.segments, *(each for side in sides.values() for each in side.segments))
+        views |= value_views(field, [name for name, _ in segments])
+        views |= side_views(field, sides)
+        return Queries({"data": _data_sql(field), "totals": _TOTALS_SQL}, views, LEFT_OUT)
+
+
+LEFT_OUT = (
+    "Left out: intervals (Newcombe), p-values (Fisher's exact test, mid-p), q-values (Benjamini and Hochberg over all "
+    "topics) and marks, which follow from these counts."
+)
+
+_TOTALS_SQL = """
+SELECT (SELECT count(*) FROM a_sessions) AS "n_sessions.a", (SELECT count(*) FROM b_sessions) AS "n_sessions.b",
+    (SELECT count(*) FROM in_both) AS n_sessions_in_both"""
+
+
+def _data_sql(field: str) -> str:
+    had = "\n    UNION ALL".join(
+        f"""
+    SELECT DISTINCT '{side}' AS side, session_id, coalesce(step.topic_id, {literal(ONLY_MOVES)}) AS topic_id
+    FROM {side}_sessions LEFT JOIN {side}_counted_steps AS step USING (session_id)"""
+        for side in ("a", "b")
+    )
+    return f"""
+WITH had AS ({had}
+), counted AS (
+    SELECT topic_id, count(*) FILTER (side = 'a') AS a_sessions, count(*) FILTER (side = 'b') AS b_sessions
+    FROM had WHERE topic_id NOT IN (SELECT topic_id FROM hidden WHERE field = {literal(field)}) GROUP BY topic_id
+), whole AS (
+    SELECT count(DISTINCT session_id) FILTER (side = 'a') AS n_a, count(DISTINCT session_id) FILTER (side = 'b') AS n_b
+    FROM had
+)
+SELECT topic_id, coalesce(label, topic_id) AS label,
+    a_sessions, a_sessions / greatest(n_a, 1) AS a_share, b_sessions, b_sessions / greatest(n_b, 1) AS b_share,
+    CASE WHEN n_a > 0 AND n_b > 0 THEN a_share - b_share END AS difference,
+    CASE WHEN n_a > 0 AND b_sessions > 0 THEN a_share / b_share - 1 END AS change
+FROM counted CROSS JOIN whole LEFT JOIN labels USING (topic_id)
+ORDER BY a_sessions + b_sessions DESC, topic_id"""
 
 
 def topic_differences(topics: pl.DataFrame, n_a: int, n_b: int) -> pl.DataFrame:

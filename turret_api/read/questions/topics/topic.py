@@ -22,7 +22,7 @@ from turret_api.read.questions.topics.segments import SEGMENT_VALUES, Segment, s
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
 from turret_api.read.sql.numbers import STATISTICS
 from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, lineage, topic_views
-from turret_api.read.sql.views import only_messages, value_views
+from turret_api.read.sql.views import how_many, value_views
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.journeys import JOURNEY_SOURCES, graph_edges
 from turret_api.read.views.messages import choose_field
@@ -30,6 +30,7 @@ from turret_api.read.views.moves import move_topics
 from turret_api.read.views.numbers import Number, topic_numbers
 from turret_api.read.views.topics import edits_of, labels_of, topics_of
 from turret_api.read.views.units import Unit, edge_users, node_units, unit_days
+from turret_api.read.views.windows import windows_of
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
 from turret_pipeline.semantics.kinds import MOVES
 
@@ -138,39 +139,39 @@ class OneTopic(Question):
 
     def queries(self, snapshot: Snapshot) -> Queries:
         """Return the SQL of the topic, part by part."""
-        only_messages(self.unit)
         field, topic_id, filters, level = self._found(snapshot)
         topic = literal(topic_id)
-        views = topic_views(field, filters, level)
+        views = topic_views(field, filters, level, windows_of(snapshot, field, filters), self.unit)
         fields = snapshot.scan(FIELD_TYPES).select("field", "type").collect()
         names = fields.filter(pl.col("type").is_in(["enum", "number"]))["field"].to_list()
         views |= value_views(field, [*names, *(name for name, _ in filters.segments)])
         views["valued_steps"] = (
             "the messages that count with what their events have in each enum and number field",
             """
-SELECT topic_id, field_types.field, field_types.type, event_values.value, event_values.number
+SELECT topic_id, session_id, user_id, field_types.field, field_types.type, event_values.value, event_values.number
 FROM counted_steps
 CROSS JOIN field_types
 LEFT JOIN event_values ON event_values.event_id = counted_steps.event_id AND event_values.field = field_types.field
 WHERE field_types.type IN ('enum', 'number')""",
         )
+        mine, n = f"FILTER (topic_id = {topic})", how_many(self.unit)
         series = f"""
-SELECT timestamp::DATE AS date, count(*) FILTER (topic_id = {topic}) AS size,
-    count(*) FILTER (topic_id = {topic}) / count(*) AS share
+SELECT timestamp::DATE AS date, {n} {mine} AS size, {n} {mine} / {n} AS share
 FROM counted_steps GROUP BY date ORDER BY date"""
-        mine = f"FILTER (topic_id = {topic})"
         segments = f"""
 WITH counted AS (
-    SELECT field, value, count(*) {mine} AS size, count(*) AS n_all
+    SELECT field, value, {n} {mine} AS size, {n} AS n_all
     FROM valued_steps WHERE type = 'enum' AND value IS NOT NULL GROUP BY field, value
+), whole AS (
+    SELECT field, {n} {mine} AS n_mine, {n} AS n_whole
+    FROM valued_steps WHERE type = 'enum' AND value IS NOT NULL GROUP BY field
 )
-SELECT field, value, size, size / greatest(sum(size) OVER (PARTITION BY field), 1) AS share,
-    n_all / sum(n_all) OVER (PARTITION BY field) AS share_of_all
-FROM counted
+SELECT field, value, size, size / greatest(n_mine, 1) AS share, n_all / n_whole AS share_of_all
+FROM counted JOIN whole USING (field)
 QUALIFY row_number() OVER (PARTITION BY field ORDER BY size DESC, n_all DESC, value) <= {SEGMENT_VALUES}
 ORDER BY field, size DESC, n_all DESC, value"""
         without = f"""
-SELECT field, count(*) AS n_none FROM valued_steps
+SELECT field, {n} AS n_none FROM valued_steps
 WHERE type = 'enum' AND topic_id = {topic} AND value IS NULL GROUP BY field ORDER BY field"""
         numbers = f"""
 WITH means AS (SELECT field, avg(number) AS mean_of_all FROM valued_steps GROUP BY field)
@@ -195,7 +196,7 @@ FROM same_level AS other JOIN same_level AS this ON this.topic_id = {topic} AND 
 ORDER BY similarity DESC, other.topic_id LIMIT {NEIGHBOURS}"""
         parts = {
             "topic": f"SELECT * FROM listed_topics WHERE topic_id = {topic}",
-            "trend.days": days(f"topic_id = {topic}"),
+            "trend.days": days(f"topic_id = {topic}", self.unit),
             "lineage": lineage(field),
             "series": series,
             "segments": segments,
@@ -203,8 +204,10 @@ ORDER BY similarity DESC, other.topic_id LIMIT {NEIGHBOURS}"""
             "numbers": numbers,
             "numbers.bins": bins,
             "neighbours": neighbours,
-            "before": _moves_sql("to_topic", "from_topic", topic),
-            "after": _moves_sql("from_topic", "to_topic", topic),
+            "mood.data": _MOOD.format(topic),
+            "mood.days": _MOOD_DAYS.format(topic),
+            "before": _moves_sql("to_topic", "from_topic", topic, self.unit),
+            "after": _moves_sql("from_topic", "to_topic", topic, self.unit),
         }
         return Queries(parts, views, TRENDS_LEFT_OUT)
 
@@ -290,7 +293,36 @@ def _moves(
     ]
 
 
-def _moves_sql(here: str, there: str, topic: str) -> str:
+_MOOD = """
+WITH said AS (
+    SELECT session_id, coalesce(text_sentiment.sentiment, 'neutral') AS sentiment
+    FROM counted_steps LEFT JOIN text_sentiment USING (text_id) WHERE topic_id = {}
+)
+SELECT told.sentiment, count(said.sentiment) AS n_messages, count(DISTINCT session_id) AS n_sessions,
+    count(said.sentiment) / (SELECT count(*) FROM said) AS share
+FROM (VALUES ('negative', 1), ('neutral', 2), ('positive', 3)) AS told (sentiment, worst)
+LEFT JOIN said ON said.sentiment = told.sentiment
+WHERE EXISTS (SELECT 1 FROM said)
+GROUP BY told.sentiment, worst ORDER BY worst"""
+
+_MOOD_DAYS = """
+SELECT timestamp::DATE AS date, count(*) AS size,
+    count(*) FILTER (sentiment = 'negative') AS n_negative, count(*) FILTER (sentiment = 'positive') AS n_positive,
+    n_negative / size AS share_negative
+FROM counted_steps LEFT JOIN text_sentiment USING (text_id)
+WHERE topic_id = {} GROUP BY date ORDER BY date"""
+
+
+def _moves_sql(here: str, there: str, topic: str, unit: str) -> str:
+    if unit != "messages":
+        n = how_many(unit)
+        return f"""
+WITH users AS (SELECT session_id, any_value(user_id) AS user_id FROM walked_steps GROUP BY session_id),
+moved AS (SELECT * FROM session_moves JOIN users USING (session_id))
+SELECT {there} AS topic_id, coalesce(label, {there}) AS label, {n} AS "count",
+    {n} / (SELECT {n} FROM moved WHERE {topic} IN (from_topic, to_topic)) AS share
+FROM moved LEFT JOIN labels ON labels.topic_id = {there}
+WHERE {here} = {topic} GROUP BY {there}, label ORDER BY "count" DESC, {there} LIMIT {MOST_MOVES}"""
     return f"""
 SELECT {there} AS topic_id, coalesce(label, {there}) AS label, "count",
     "count" / (SELECT sum("count") FROM edges WHERE {here} = {topic}) AS share

@@ -19,7 +19,7 @@ from turret_api.read.questions.pages import cut
 from turret_api.read.questions.topics.fits import Way, ways
 from turret_api.read.sql.numbers import number_sums as number_sums_sql
 from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, hidden_topics, lineage, topic_views, totals
-from turret_api.read.sql.views import only_messages, value_views
+from turret_api.read.sql.views import how_many, value_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.moves import COLUMNS, move_topics
@@ -27,7 +27,7 @@ from turret_api.read.views.numbers import NumberSum, number_sums
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_api.read.views.units import Unit, topic_units, unit_days
-from turret_api.read.views.windows import topic_changes, whole_days_of
+from turret_api.read.views.windows import topic_changes, whole_days_of, windows_of
 from turret_pipeline.lake.tables import TEXT_SENTIMENT, TOPIC_DAYS, TOPIC_LINEAGE
 from turret_pipeline.semantics.changes import Days
 from turret_pipeline.semantics.definitions import is_defined
@@ -231,23 +231,25 @@ class TopicsOfField(OfField):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the topics and of what they add up to."""
-        only_messages(self.unit)
         size = "\n    AND size > 0" if self.filters else ""
         hidden = f"SELECT topic_id FROM hidden WHERE field = {literal(field)}"
+        order = "" if self.unit == "messages" else f"n_{self.unit} DESC, "
         data = f"""
 SELECT * FROM listed_topics WHERE topic_id NOT IN ({hidden}){size}
-ORDER BY size DESC, topic_id LIMIT {self.limit} OFFSET {self.offset}"""
+ORDER BY {order}size DESC, topic_id LIMIT {self.limit} OFFSET {self.offset}"""
         per_day = """
-SELECT timestamp::DATE AS date, count(*) AS "count" FROM counted_steps GROUP BY date ORDER BY date"""
+SELECT timestamp::DATE AS date, {} AS "count" FROM counted_steps GROUP BY date ORDER BY date"""
         parts = {
             "data": data,
-            "trend.days": days("topic_id IN (SELECT topic_id FROM listed_topics)"),
+            "trend.days": days("topic_id IN (SELECT topic_id FROM listed_topics)", self.unit),
             "hidden": hidden_topics(field),
-            "totals": totals(field),
-            "messages_per_day": per_day,
+            "totals": totals(field, self.unit),
+            "per_day": per_day.format(how_many(self.unit)),
+            "messages_per_day": per_day.format(how_many("messages")),
             "lineage": lineage(field),
         }
-        views = topic_views(field, self.filters, self.level)
+        windows = windows_of(snapshot, field, self.filters)
+        views = topic_views(field, self.filters, self.level, windows, self.unit)
         if self.number is not None:
             views |= value_views(field, [self.number, *(name for name, _ in self.filters.segments)])
             parts["number"] = number_sums_sql(self.number)
