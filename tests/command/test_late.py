@@ -38,6 +38,7 @@ def test_events_that_nothing_builds_are_late_until_they_are_built(
                 return found.raise_for_status().json()  # type: ignore[no-any-return]
 
             fresh = {"late": False, "damaged": False, "late_after_s": 2.0, "waiting_since": None, "reason": None}
+            fresh["building"] = None
             assert freshness(shop.read_key) == fresh
             assert httpx.get(f"{address}/readyz").json() == {
                 "status": "ready",

@@ -175,7 +175,7 @@ def test_compare_opens_with_topics_of_the_last_week_and_takes_dates_releases_and
     page.wait_for_url("**a.from=**")
     page.locator("#side-b").select_option(label="channel: web")
     page.wait_for_url("**b.segment.channel=web**")
-    page.get_by_role("button", name="Moves").click()
+    page.locator("#of-moves").click()
     page.wait_for_url("**of=moves**")
     page.wait_for_selector("#view[aria-busy=false]")
     query = {"a.from": week["a.from"], "a.to": week["a.to"], "b.segment.channel": "web"}

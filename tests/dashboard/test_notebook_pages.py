@@ -127,7 +127,7 @@ def test_a_number_field_is_added_up_by_topic_and_stays_in_the_address(served: Se
     expect(page.locator("#sum-rest")).to_contain_text(f"all {found['number']['all']['n']:,} messages")
     page.locator("#topics .topic-name a").first.click()
     page.wait_for_url("**/topics/*number=tokens*")
-    expect(page.locator("#sum dt")).to_have_text("tokens, in all")
+    expect(page.locator("#sum dt")).to_contain_text("tokens, in all")
     assert page.locator("#numbers tbody tr").first.get_attribute("data-field") == "tokens"
     assert visitor.problems == []
 

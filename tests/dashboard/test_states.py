@@ -58,7 +58,7 @@ def test_a_failing_answer_is_said_and_can_be_tried_again(served: Served, visitor
     visitor.sign_in(served.full.read_key, "/settings")
     visitor.page.route("**/v1/topics?*", lambda route: route.abort())
     visitor.page.get_by_role("link", name="Topics").click()
-    expect(visitor.page.locator(".problem").first).to_contain_text("cannot be reached")
+    expect(visitor.page.locator("#view .failed .problem").first).to_contain_text("cannot be reached")
     visitor.page.unroute("**/v1/topics?*")
     visitor.page.get_by_role("button", name="Try again").first.click()
     expect(visitor.page.locator("#topics tbody tr").first).to_be_visible()

@@ -10,7 +10,11 @@ import pytest
 from tests.read.conftest import Api
 from tests.read.test_answers import OF_ONE, ROUTES
 
-LISTS = {path: params for path, params in ROUTES.items() if path not in ("/v1/topics/t_parcel", "/v1/topics/map")}
+LISTS = {
+    path: params
+    for path, params in ROUTES.items()
+    if path not in ("/v1/topics/t_parcel", "/v1/topics/map", "/v1/digest")
+}
 
 
 @pytest.mark.parametrize(("path", "params"), LISTS.items(), ids=list(LISTS))

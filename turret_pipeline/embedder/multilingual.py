@@ -67,16 +67,16 @@ class SideBySide:
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (rows, their vectors: float32 of unit length) until every text has had its turn: first the English."""
         said = [text[:READ_CHARACTERS] for text in texts]
-        share = english_share(said)
+        share, words = english_share(said), np.array([any(map(str.isalpha, text)) for text in said], dtype=bool)
         in_english, in_none = np.flatnonzero(share >= LEAST_ENGLISH), np.flatnonzero(share < LEAST_ENGLISH)
         for places, english in self._english.batches([said[row] for row in in_english]):
             rows = in_english[places]
             other = self._other.embed([said[row] for row in rows])
-            yield rows, side_by_side(share[rows], english, other)
+            yield rows, side_by_side(share[rows], english, other, words[rows])
         for start in range(0, len(in_none), BATCH_TEXTS):
             rows = in_none[start : start + BATCH_TEXTS]
             other = self._other.embed([said[row] for row in rows])
-            yield rows, side_by_side(np.zeros(len(rows), np.float32), None, other)
+            yield rows, side_by_side(np.zeros(len(rows), np.float32), None, other, words[rows])
 
     def encode(self, text: str) -> np.ndarray:
         """Return the vector of one text: float32 of shape (n_dims,), of unit length."""
@@ -85,13 +85,16 @@ class SideBySide:
         return vector
 
 
-def side_by_side(share: np.ndarray, english: np.ndarray | None, other: np.ndarray) -> np.ndarray:
+def side_by_side(
+    share: np.ndarray, english: np.ndarray | None, other: np.ndarray, words: np.ndarray | None = None
+) -> np.ndarray:
     """Return the vectors: float32 of shape (n_texts, `N_DIMS` + `MINILM_DIMS`), of unit length.
 
     share: probability that a text is English. english, other: unit vectors of both models; english is None where no
-    text is any English. From a probability of one half on, nothing is told by the map.
+    text is any English. words: whether a text has a letter; None: all have. Of those without, as of emoji, and from a
+    probability of one half on, nothing is told by the map.
     """
-    told_share = np.maximum(0, 1 - 2 * share)[:, None]
+    told_share = (np.maximum(0, 1 - 2 * share) * (1 if words is None else words)).astype(np.float32)[:, None]
     part = np.zeros((len(share), MINILM_DIMS), np.float32) if english is None else share[:, None] * english
     told = np.flatnonzero(told_share)
     part[told] += told_share[told] * as_in_english(other[told])
@@ -123,7 +126,7 @@ def beside(model: ConvertedModel) -> ConvertedModel:
 
 def revision(english: str) -> str:
     """Return a digest of all that vectors of the default model depend on; english: digest of the English weights."""
-    texts = (ENGLISH_WEIGHT, TOLD_WEIGHT, LEAST_ENGLISH, READ_CHARACTERS, READ_FOR_LANGUAGE)
+    texts = (ENGLISH_WEIGHT, TOLD_WEIGHT, "of letters", LEAST_ENGLISH, READ_CHARACTERS, READ_FOR_LANGUAGE)
     parts = (english, WEIGHTS_SHA256, DIRECTIONS_SHA256, MAP_SHA256, BESIDE, *texts)
     return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
