@@ -62,7 +62,7 @@ def test_a_failing_answer_is_said_and_can_be_tried_again(served: Served, visitor
     visitor.page.unroute("**/v1/topics?*")
     visitor.page.get_by_role("button", name="Try again").first.click()
     expect(visitor.page.locator("#topics tbody tr").first).to_be_visible()
-    expect(visitor.page.locator(".problem")).to_have_count(0)
+    expect(visitor.page.locator("#view .failed .problem")).to_have_count(0)
     visitor.page.route("**/v1/fields*", lambda route: route.abort())
     visitor.page.get_by_role("link", name="Journeys").click()
     expect(visitor.page.locator("h1")).to_have_text("This page could not be loaded")
