@@ -22,6 +22,7 @@ import pytest
 from tests.command.test_up import Up
 from tests.processes.conftest import processes_of, until
 from turret_api.command.sample import CLEAR_MOVES, FIELD, make_sample, planted_topics
+from turret_api.command.sample_texts import ENGLISH
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, JOURNEY_EDGES, JOURNEY_STEPS, TOPICS
@@ -88,10 +89,12 @@ def test_the_planted_topics_are_found(shown: Shown) -> None:
     # Here, not at the top: scikit-learn takes a second to import.
     from sklearn.metrics import adjusted_rand_score
 
-    planted = planted_topics(make_sample(dt.datetime.now(dt.UTC)))
-    found = topic_by_event(shown.lake)
-    events = sorted(found)
-    assert adjusted_rand_score([planted[e] for e in events], [found[e] for e in events]) >= 0.8
+    sample = make_sample(dt.datetime.now(dt.UTC))
+    planted, found = planted_topics(sample), topic_by_event(shown.lake)
+    english = [m.event["event_id"] for m in sample if m.language == ENGLISH and m.event["event_id"] in found]
+    # The few Germans have some topics of their own.
+    for events, least in ((english, 0.8), (sorted(found), 0.6)):
+        assert adjusted_rand_score([planted[e] for e in events], [found[e] for e in events]) >= least
 
 
 def test_the_planted_moves_are_the_top_edges(shown: Shown) -> None:

@@ -86,10 +86,11 @@ _CHANNELS = (("ios", 0.4), ("android", 0.32), ("web", 0.28))
 
 @dataclass(frozen=True)
 class SampleMessage:
-    """One message: the body for `POST /track`, and the topic that was planted in it (never sent)."""
+    """One message: the body for `POST /track`, and the topic and language that were planted in it (never sent)."""
 
     event: dict[str, Any]
     topic: str
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ def make_sample(now: dt.datetime, *, n_sessions: int = 820, days: int = 24, seed
                 "timestamp": min(moment, now).isoformat(timespec="milliseconds"),
                 "metadata": metadata,
             }
-            found.append(SampleMessage(event, said.topic))
+            found.append(SampleMessage(event, said.topic, languages[user]))
     return sorted(found, key=lambda message: (message.event["timestamp"], message.event["event_id"]))
 
 
