@@ -188,7 +188,7 @@ def test_imported_events_are_counted_on_every_page_until_they_are_built_in(serve
         expect(visitor.page.locator("#progress")).to_contain_text(
             re.compile(r"[34] events received, 0 in the tables so far\. ")
         )
-        assert served.get("/v1/freshness", served.full)["building"] is not None
+        _wait(lambda: served.get("/v1/freshness", served.full)["building"], "the wait did not show")
         visitor.sign_in(served.full.read_key)
         expect(visitor.page.locator("#building")).to_contain_text("texts embedded")
         assert visitor.problems == []
