@@ -20,7 +20,7 @@ from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_ro
 from turret_api.read.questions.changes.feelings import outcomes_told
 from turret_api.read.questions.changes.kinds import KINDS, NEW_USERS, enum_fields
 from turret_api.read.questions.changes.scene import CANDIDATES, Scene
-from turret_api.read.questions.journeys.statistics import Z_95, difference_of_shares, false_discoveries
+from turret_api.read.questions.journeys.statistics import Z_95, difference_of_shares, q_values
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES, WholeDays
 from turret_api.read.sql.changes import COLUMNS, change_views, scene_views
@@ -153,8 +153,7 @@ def findings(tested: pl.DataFrame, labels: dict[str, str]) -> pl.DataFrame:
 
     Columns of `Finding`. Of the values of one segment field the one that is surest speaks for them.
     """
-    q = false_discoveries(tested["p_value"].to_numpy(), tested["kind"].to_numpy())
-    measured = _measured(tested.with_columns(q_value=pl.Series(q, dtype=pl.Float64)))
+    measured = _measured(tested.with_columns(q_value=q_values(tested["p_value"], tested["kind"].to_numpy())))
     large = pl.col("change").is_null() | (pl.col("change").abs() >= LEAST_CHANGE)
     sure = measured.filter(pl.col("q_value") < FALSE_ALARMS, large)
     sure = sure.sort("p_value", -pl.col("importance"), "topic_id", "value", nulls_last=True)

@@ -24,6 +24,7 @@ from turret_api.read.questions.journeys.statistics import (
     difference_of_shares,
     differences_of_medians,
     p_values,
+    q_values,
 )
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.sides import side_views
@@ -177,13 +178,8 @@ def _tested(edges: pl.DataFrame, n_a: int, n_b: int) -> pl.DataFrame:
         pl.Series(name, values if values is not None else [None] * edges.height, dtype=pl.Float64)
         for name, values in zip(names, columns, strict=True)
     )
-    from scipy.stats import false_discovery_control  # half a second to import, and few answers need it
-
     # One family: a reader of the list looks at the shares and at the gaps.
-    p = pl.concat([found["p_value"], found["gap_p_value"]]).rename("p").to_frame().with_row_index("row")
-    known = p.drop_nulls()
-    known = known.select("row", q=pl.Series(false_discovery_control(known["p"].to_numpy()), dtype=pl.Float64))
-    q = p.join(known, on="row", how="left", maintain_order="left")["q"]
+    q = q_values(pl.concat([found["p_value"], found["gap_p_value"]]))
     found = found.with_columns(q_value=q.head(found.height), gap_q_value=q.tail(found.height))
     size = pl.col("a_count") + pl.col("b_count")
     return found.sort("p_value", -size, *EDGE, nulls_last=True)

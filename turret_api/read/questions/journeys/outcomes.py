@@ -233,7 +233,7 @@ def factors(
     things, pairs = _things(steps, unit[session], is_before, hidden)
     contrast = contrasts_of_medians if outcome.is_number else contrasts_of_shares
     told = things.hstack(contrast(*pairs, values, things.height)).filter(pl.col("n_with") > 0)
-    q = pl.Series(q_values(told["p_value"].fill_null(np.nan).to_numpy()), dtype=pl.Float64).fill_nan(None)
+    q = q_values(told["p_value"])
     is_more = pl.col("superiority") > 0.5
     good, bad = ("better", "worse") if outcome.is_more_better else ("worse", "better")
     told = told.with_columns(q_value=q).with_columns(

@@ -57,21 +57,22 @@ def p_values(k_a: np.ndarray, n_a: int | np.ndarray, k_b: np.ndarray, n_b: int |
     return found
 
 
-def false_discoveries(p_value: np.ndarray, family: np.ndarray | None = None) -> np.ndarray:
-    """Return for each test the share of false alarms among those as sure (Benjamini and Hochberg 1995).
+def q_values(p_values: pl.Series, family: np.ndarray | None = None) -> pl.Series:
+    """Return for each test the share of false alarms among those as sure (Benjamini and Hochberg 1995); null: no test.
 
     family: for each test the part of the whole that it belongs to; each part has an equal share of the alarms, however
     many tests it has (weights of Genovese, Roeder and Wasserman, Biometrika 93, 2006). None: there is one part.
     """
-    from scipy.stats import false_discovery_control
+    from scipy.stats import false_discovery_control  # half a second to import, and few answers need it
 
-    if family is None or not len(p_value):
-        found: np.ndarray = false_discovery_control(p_value) if len(p_value) else p_value
-        return found
-    _, part, n_of_part = np.unique(family, return_inverse=True, return_counts=True)
-    weight = len(p_value) / len(n_of_part) / n_of_part[part]
-    weighted: np.ndarray = false_discovery_control(np.minimum(p_value / weight, 1.0))
-    return weighted
+    known = p_values.is_not_null().to_numpy()
+    p_value, found = p_values.to_numpy()[known], np.full(len(p_values), np.nan)
+    if p_value.size and family is not None:
+        _, part, n_of_part = np.unique(family[known], return_inverse=True, return_counts=True)
+        p_value = np.minimum(p_value / (p_value.size / len(n_of_part) / n_of_part[part]), 1.0)
+    if p_value.size:
+        found[known] = false_discovery_control(p_value)
+    return pl.Series(found, dtype=pl.Float64).fill_nan(None)
 
 
 def differences_of_medians(values: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
@@ -128,16 +129,6 @@ def variance_of_median(width: np.ndarray, cut: np.ndarray, n: np.ndarray) -> np.
     from scipy.special import bdtr, ndtri
 
     found: np.ndarray = (width / (2 * ndtri(1 - bdtr(cut - 1, n.astype(int), 0.5)))) ** 2
-    return found
-
-
-def q_values(p_values: np.ndarray) -> np.ndarray:
-    """Return for each p-value of one family its q-value (Benjamini and Hochberg); NaN, no test, stays NaN."""
-    from scipy.stats import false_discovery_control
-
-    found, known = np.full(p_values.shape, np.nan), ~np.isnan(p_values)
-    if known.any():
-        found[known] = false_discovery_control(p_values[known])
     return found
 
 

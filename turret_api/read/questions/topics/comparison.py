@@ -19,7 +19,7 @@ from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.queries import Queries, Views
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.journeys.comparison import SideCounts
-from turret_api.read.questions.journeys.statistics import difference_of_shares, false_discoveries, p_values
+from turret_api.read.questions.journeys.statistics import difference_of_shares, p_values, q_values
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.sql.sides import side_views
 from turret_api.read.sql.views import field_views, value_views
@@ -169,16 +169,16 @@ def topic_differences(topics: pl.DataFrame, n_a: int, n_b: int) -> pl.DataFrame:
         a_share=pl.col("a_sessions") / max(n_a, 1),
         b_share=pl.col("b_sessions") / max(n_b, 1),
     )
-    names = ("difference", "low", "high", "p_value", "q_value")
+    names = ("difference", "low", "high", "p_value")
     columns: dict[str, np.ndarray | None] = dict.fromkeys(names)
     if n_a and n_b and topics.height:
-        difference, low, high = difference_of_shares(k_a, n_a, k_b, n_b)
-        p_value = p_values(k_a, n_a, k_b, n_b)
-        columns = dict(zip(names, (difference, low, high, p_value, false_discoveries(p_value)), strict=True))
+        differences = (*difference_of_shares(k_a, n_a, k_b, n_b), p_values(k_a, n_a, k_b, n_b))
+        columns = dict(zip(names, differences, strict=True))
     tested = tested.with_columns(
         pl.Series(name, [None] * topics.height if values is None else values, dtype=pl.Float64)
         for name, values in columns.items()
     )
+    tested = tested.with_columns(q_value=q_values(tested["p_value"]))
     sure = pl.col("q_value") < FALSE_ALARMS
     mark = (
         pl.when(~sure.fill_null(False))
