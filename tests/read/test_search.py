@@ -212,9 +212,21 @@ def test_its_sql_finds_the_same_messages_with_the_same_similarities(api: Api, ru
         found = api.get("/v1/messages", **asked)
         told = api.client.get("/v1/messages", params={**asked, "format": "sql"}, headers={"X-API-Key": "shop:read"})
         parts = run_sql(told.text)
-        names = ("event_id", "text", "topic_id", "topic_label", "similarity")
+        names = ("event_id", "text", "topic_id", "topic_label", "similarity", "sentiment", "answer", "answer_kind")
         expected = [tuple(row[name] for name in names) for row in found["data"]]
         assert expected and [tuple(row[name] for name in names) for row in parts["data"]] == expected
         if cursor is None:
             assert parts["totals"] == [{"n_close": found["n_close"]}]
         cursor = found["next"]
+
+
+@pytest.mark.parametrize(("chosen", "n_least"), [({"sentiment": "negative"}, 1), ({"answer": "refused"}, 0)])
+def test_its_sql_leaves_out_what_the_search_leaves_out(api: Api, run_sql: Run, chosen: dict, n_least: int) -> None:
+    asked = {"q": Q, **chosen}
+    found = api.get("/v1/messages", **asked)
+    told = api.client.get("/v1/messages", params={**asked, "format": "sql"}, headers={"X-API-Key": "shop:read"})
+    parts = run_sql(told.text)
+    names = [row["event_id"] for row in found["data"]]
+    assert [row["event_id"] for row in parts["data"]] == names
+    assert n_least <= len(names) < len(api.get("/v1/messages", q=Q)["data"])
+    assert parts["totals"] == [{"n_close": found["n_close"]}]

@@ -19,10 +19,7 @@ from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
-from turret_api.read.sql.answers import answer_views
-from turret_api.read.sql.answers import is_answered as is_answered_sql
-from turret_api.read.sql.messages import FRAMES_LEFT_OUT, said_views
-from turret_api.read.sql.views import with_topic
+from turret_api.read.sql.messages import FRAMES_LEFT_OUT, asked_for, listed, said_views
 from turret_api.read.views.answers import field_of_answers, messages_answered, with_answers
 from turret_api.read.views.frames import SAID, with_frames
 from turret_api.read.views.messages import SOURCES, with_texts
@@ -106,28 +103,15 @@ class NewestMessages(OfField):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the messages."""
-        conditions = [with_topic(self.topic_id)]
-        if self.sentiment is not None:
-            conditions.append(f"coalesce(sound.sentiment, 'neutral') = {literal(self.sentiment)}")
-        if self.answered is not None:
-            so = f"said.event_id IN (SELECT event_id FROM answered WHERE {is_answered_sql(self.answered)})"
-            conditions.append("false" if field_of_answers(snapshot, field) is None else so)
+        of_answers = field_of_answers(snapshot, field)
+        wanted = asked_for(self.topic_id, self.sentiment, self.answered, of_answers)
         if self.cursor is not None:
             before, event_id = _read_cursor(self.cursor)
-            conditions.append(f"(timestamp, said.event_id) < ({time(before)}, {literal(event_id)})")
-        data = f"""
-SELECT said.event_id, session_id, user_id, name, timestamp, said.text, said.kind,
-    shown_topic_id AS topic_id, topic_label, similarity,
-    coalesce(sound.sentiment, 'neutral') AS sentiment,
-    answer.text AS answer, answer.kind AS answer_kind, answer.is_repeated AS answer_is_repeated
-FROM said
-LEFT JOIN text_sentiment AS sound ON sound.text_id = said.text_id
-LEFT JOIN told_answers AS answer ON answer.event_id = said.event_id
-WHERE {" AND ".join(conditions)}
-ORDER BY timestamp DESC, said.event_id DESC LIMIT {self.limit}"""
-        of_answers = field_of_answers(snapshot, field)
-        views = said_views(field, self.filters, self.topic_id) | answer_views(field, of_answers)
-        return Queries({"data": data}, views, FRAMES_LEFT_OUT)
+            wanted += f" AND (timestamp, event_id) < ({time(before)}, {literal(event_id)})"
+        data = f"""{listed()}
+FROM told WHERE {wanted}
+ORDER BY timestamp DESC, event_id DESC LIMIT {self.limit}"""
+        return Queries({"data": data}, said_views(field, self.filters, self.topic_id, of_answers), FRAMES_LEFT_OUT)
 
 
 def message_rows(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> list[MessageRow]:

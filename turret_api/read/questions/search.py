@@ -31,9 +31,8 @@ from turret_api.read.engine.queries import Queries
 from turret_api.read.questions.messages import Messages, message_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
-from turret_api.read.sql.messages import FRAMES_LEFT_OUT, said_views
-from turret_api.read.sql.views import with_topic
-from turret_api.read.views.answers import messages_answered
+from turret_api.read.sql.messages import FRAMES_LEFT_OUT, asked_for, listed, said_views
+from turret_api.read.views.answers import field_of_answers, messages_answered
 from turret_api.read.views.messages import SOURCES, with_texts
 from turret_api.read.views.sentiment import that_sound, with_sentiment
 from turret_pipeline.embedder.kept import read_model
@@ -120,20 +119,18 @@ class SimilarMessages(OfField):
         if not self.q.strip():
             raise invalid("q is blank; say in words what to search for, or leave it out.", field="q")
         vectors = model_vectors(snapshot)
-        views = said_views(field, self.filters, self.topic_id)
+        of_answers = field_of_answers(snapshot, field)
+        views = said_views(field, self.filters, self.topic_id, of_answers)
         views["scores"] = (
             f"how near each text's vector is to that of the words searched for: cosine of bytes, in {SCORES:,}ths",
             _NO_SCORES_SQL if vectors is None else _scores_sql(vectors, self.q),
         )
-        wanted = with_topic(self.topic_id)
-        page = wanted
+        page = wanted = asked_for(self.topic_id, self.sentiment, self.answered, of_answers)
         if self.cursor is not None:
             score, before, event_id = _read_cursor(self.cursor)
             page += f" AND (score, timestamp, event_id) < ({score}, {time(before)}, {literal(event_id)})"
-        data = f"""
-SELECT event_id, session_id, user_id, name, timestamp, text, kind, shown_topic_id AS topic_id, topic_label,
-    score / {SCORES}.0 AS similarity
-FROM said JOIN scores USING (text_id) WHERE {page}
+        data = f"""{listed(f"score / {SCORES}.0")}
+FROM told JOIN scores USING (text_id) WHERE {page}
 ORDER BY score DESC, timestamp DESC, event_id DESC LIMIT {self.limit}"""
         totals = f"""
 WITH ranked AS (SELECT score, row_number() OVER (ORDER BY score) - 1 AS place FROM scores),
@@ -141,7 +138,7 @@ unrelated AS (
     SELECT greatest(coalesce(any_value(score), 0), 0) AS score FROM ranked
     WHERE place = (SELECT round((count(*) - 1) * {UNRELATED}) FROM scores)
 )
-SELECT count(*) AS n_close FROM said JOIN scores USING (text_id)
+SELECT count(*) AS n_close FROM told JOIN scores USING (text_id)
 WHERE {wanted} AND scores.score >= (SELECT score + {CLOSE} * ({SCORES} - score) FROM unrelated)"""
         return Queries({"data": data, "totals": totals}, views, FRAMES_LEFT_OUT)
 

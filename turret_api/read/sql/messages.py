@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from turret_api.read.engine.literals import text
 from turret_api.read.engine.queries import Views
-from turret_api.read.sql.views import field_views
+from turret_api.read.sql.answers import answer_views, is_answered
+from turret_api.read.sql.views import field_views, with_topic
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.topics import MOVE_NODES
 
@@ -14,12 +15,14 @@ FRAMES_LEFT_OUT = (
 )
 
 
-def said_views(field: str, filters: Filters, topic_id: str | None = None) -> Views:
-    """Return the views of the messages that count when `topic_id` is asked for (None: all), `said` last.
+def said_views(field: str, filters: Filters, topic_id: str | None, of_answers: str | None) -> Views:
+    """Return the views of the messages that count when `topic_id` is asked for (None: all), `told` last.
 
-    `said` has the columns of `steps` and `text`, `shown_topic_id` (null: none), `topic_label` and `similarity`.
+    `said` has the columns of `steps` and `text`, `shown_topic_id` (null: none), `topic_label` and `similarity`; `told`
+    has beside them `sentiment`, `answer`, `answer_kind` and `answer_is_repeated`. of_answers: the field that holds the
+    answers; None: there is none.
     """
-    views = field_views(field, filters)
+    views = field_views(field, filters) | answer_views(field, of_answers)
     is_about_moves = topic_id in MOVE_NODES
     views["said"] = (
         "the messages with their words, the names of their topics, and how near each is to its topic's centre",
@@ -33,4 +36,31 @@ LEFT JOIN shown_topics AS topic
 LEFT JOIN topic_assignments AS assigned
     ON assigned.field = {text(field)} AND assigned.text_id = step.text_id""",
     )
+    views["told"] = (
+        "the messages with how they sound, and with their answers",
+        """
+SELECT said.*, coalesce(sound.sentiment, 'neutral') AS sentiment,
+    answer.text AS answer, answer.kind AS answer_kind, answer.is_repeated AS answer_is_repeated
+FROM said
+LEFT JOIN text_sentiment AS sound ON sound.text_id = said.text_id
+LEFT JOIN told_answers AS answer ON answer.event_id = said.event_id""",
+    )
     return views
+
+
+def listed(similarity: str = "similarity") -> str:
+    """Return the columns of `told` as messages are listed. similarity: what that column is, as an expression."""
+    return f"""
+SELECT event_id, session_id, user_id, name, timestamp, text, kind, shown_topic_id AS topic_id, topic_label,
+    {similarity} AS similarity, sentiment, answer, answer_kind, answer_is_repeated"""
+
+
+def asked_for(topic_id: str | None, sentiment: str | None, answered: str | None, of_answers: str | None) -> str:
+    """Return the condition under which a row of `told` is asked for; None: any topic, sentiment or answer."""
+    conditions = [with_topic(topic_id)]
+    if sentiment is not None:
+        conditions.append(f"sentiment = {text(sentiment)}")
+    if answered is not None:
+        so = f"event_id IN (SELECT event_id FROM answered WHERE {is_answered(answered)})"
+        conditions.append("false" if of_answers is None else so)
+    return " AND ".join(conditions)
