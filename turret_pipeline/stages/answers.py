@@ -7,9 +7,10 @@ event in `answer_field`.
 
 from __future__ import annotations
 
+import datetime as dt
+
 import polars as pl
 
-from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import ANSWERS, FIELD_TYPES, FRICTION, JOURNEY_STEPS, MESSAGES
@@ -17,7 +18,7 @@ from turret_pipeline.semantics.answers import ANSWER_KINDS, OPENING_CHARACTERS, 
 from turret_pipeline.semantics.friction import answers_of
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
-from turret_pipeline.stages.journey_steps import batches
+from turret_pipeline.stages.journey_steps import bring_days
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -27,22 +28,14 @@ STEP = ("received_date", "field", "session_id", "place", "event_id", "message_da
 
 def bring(task: Task) -> Outcome:
     """After this call each day has the answers of the sessions that lie on it; only days that changed are looked at."""
-    outcome = Outcome("answers")
-    work, todo = task.work, task.stale_days()
-    outcome.looked_at = todo
     types = task.rows(FIELD_TYPES)
     found = answers_of(types.filter(pl.col("type") == "text")["field"])
     fields = {field: answers for field, answers in found.items() if answers is not None}
-    done = 0
-    for days, there in batches(task.open(JOURNEY_STEPS), todo, STEP):
-        rows = _answers(task, there.filter(pl.col("field").is_in(list(fields))), fields)
-        failpoint.reached("answers.after_analysis")
-        task.table.replace(rows, days, days={day: task.inputs(day) for day in days})
-        outcome.n_rows += rows.height
-        done += len(days)
-        work.tell("answers", done, len(todo))
-        failpoint.reached("answers.after_days")
-    return task.finish(outcome)
+
+    def answers(days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
+        return _answers(task, steps.filter(pl.col("field").is_in(list(fields))), fields)
+
+    return bring_days(task, STEP, answers)
 
 
 def _answers(task: Task, steps: pl.DataFrame, fields: dict[str, str]) -> pl.DataFrame:

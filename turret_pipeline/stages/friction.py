@@ -6,12 +6,12 @@ the texts have that are the same whenever they are looked at: vectors, kinds, an
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
 
-from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, FIELD_TYPES, FRICTION, JOURNEY_STEPS, MESSAGES, TEXT_KINDS
@@ -19,7 +19,7 @@ from turret_pipeline.semantics.friction import SIGNS, answers_of, friction, numb
 from turret_pipeline.semantics.vectors import unpack
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
-from turret_pipeline.stages.journey_steps import batches
+from turret_pipeline.stages.journey_steps import bring_days
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.told_texts import ANEW
@@ -32,21 +32,13 @@ STEP = ("received_date", "field", *OF_STEP, "message_date", "text_id", "kind", "
 
 def bring(task: Task) -> Outcome:
     """After this call each day has the signs of the sessions that lie on it; only days that changed are looked at."""
-    outcome = Outcome("friction")
-    work, todo = task.work, task.stale_days()
-    outcome.looked_at = todo
     types = task.rows(FIELD_TYPES)
     answers = answers_of(types.filter(pl.col("type") == "text")["field"])
-    done = 0
-    for days, there in batches(task.open(JOURNEY_STEPS), todo, STEP):
-        rows = _signs(task, there.filter(pl.col("field").is_in(list(answers))), answers)
-        failpoint.reached("friction.after_analysis")
-        task.table.replace(rows, days, days={day: task.inputs(day) for day in days})
-        outcome.n_rows += rows.height
-        done += len(days)
-        work.tell("friction", done, len(todo))
-        failpoint.reached("friction.after_days")
-    return task.finish(outcome)
+
+    def signs(days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
+        return _signs(task, steps.filter(pl.col("field").is_in(list(answers))), answers)
+
+    return bring_days(task, STEP, signs)
 
 
 def _signs(task: Task, steps: pl.DataFrame, answers: Mapping[str, str | None]) -> pl.DataFrame:

@@ -9,13 +9,12 @@ import datetime as dt
 
 import polars as pl
 
-from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_MOVES, JOURNEY_STEPS
 from turret_pipeline.semantics.visits import END, MOVES, START, folded, is_move, moves, node, visits_of
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
-from turret_pipeline.stages.journey_steps import batches
+from turret_pipeline.stages.journey_steps import bring_days
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome
 
@@ -25,20 +24,12 @@ STEP = ("received_date", "field", "session_id", "place", "topic_id", "kind", "ti
 
 def bring(task: Task) -> Outcome:
     """After this call each day has the moves of the sessions that lie on it; only days that changed are counted."""
-    outcome = Outcome("journey_moves")
-    work, todo = task.work, task.stale_days()
-    outcome.looked_at = todo
-    done = 0
-    for days, there in batches(task.open(JOURNEY_STEPS), todo, STEP):
-        rows = pl.concat([_moves_of_day(there.filter(pl.col("received_date") == day), day) for day in days])
-        failpoint.reached("journey_moves.after_analysis")
-        declared = rows.with_columns(project_id=pl.lit(work.project_id)).select(JOURNEY_MOVES.schema.names())
-        task.table.replace(declared, days, days={day: task.inputs(day) for day in days})
-        outcome.n_rows += rows.height
-        done += len(days)
-        work.tell("journey_moves", done, len(todo))
-        failpoint.reached("journey_moves.after_days")
-    return task.finish(outcome)
+
+    def counted(days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
+        rows = pl.concat([_moves_of_day(steps.filter(pl.col("received_date") == day), day) for day in days])
+        return rows.with_columns(project_id=pl.lit(task.work.project_id)).select(JOURNEY_MOVES.schema.names())
+
+    return bring_days(task, STEP, counted)
 
 
 def _moves_of_day(steps: pl.DataFrame, day: dt.date) -> pl.DataFrame:

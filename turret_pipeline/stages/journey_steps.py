@@ -15,7 +15,7 @@ changes nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -196,6 +196,29 @@ def _join_anew(table: ProjectTable, texts: _Texts) -> int:
         failpoint.reached("journey_steps.after_topics")
     table.append(JOURNEY_STEPS.empty(), marks=texts.marks(all_known))
     return n_rows
+
+
+def bring_days(
+    task: Task, columns: Sequence[str], rows_of: Callable[[list[dt.date], pl.DataFrame], pl.DataFrame]
+) -> Outcome:
+    """After this call each day has what `rows_of` makes of its steps; only days that changed are looked at.
+
+    rows_of: returns the rows of some days, as the stage's table declares them, from these days and their steps, with
+    `columns`.
+    """
+    name = task.stage.table.name
+    outcome = Outcome(name)
+    todo = outcome.looked_at = task.stale_days()
+    done = 0
+    for days, there in batches(task.open(JOURNEY_STEPS), todo, columns):
+        rows = rows_of(days, there)
+        failpoint.reached(f"{name}.after_analysis")
+        task.table.replace(rows, days, days={day: task.inputs(day) for day in days})
+        outcome.n_rows += rows.height
+        done += len(days)
+        task.work.tell(name, done, len(todo))
+        failpoint.reached(f"{name}.after_days")
+    return task.finish(outcome)
 
 
 def batches(

@@ -6,15 +6,16 @@ session is counted with it, and counts of sessions add up over days.
 
 from __future__ import annotations
 
+import datetime as dt
+
 import polars as pl
 
-from turret_pipeline import failpoint
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_STEPS, TEXT_SENTIMENT, TOPIC_DAYS
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
-from turret_pipeline.stages.journey_steps import batches
+from turret_pipeline.stages.journey_steps import bring_days
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.told_texts import ANEW, VECTORS
 from turret_pipeline.stages.work import Outcome
@@ -25,21 +26,14 @@ STEP = ("received_date", "field", "session_id", "timestamp", "topic_id", "kind",
 
 def bring(task: Task) -> Outcome:
     """After this call each day has the counts of the sessions that lie on it; only days that changed are counted."""
-    outcome = Outcome("topic_days")
-    todo = outcome.looked_at = task.stale_days()
-    done = 0
     told = task.open(TEXT_SENTIMENT).scan().select("text_id", "sentiment")
-    for days, steps in batches(task.open(JOURNEY_STEPS), todo, STEP):
+
+    def counted(days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
         sounding = steps.lazy().join(told, on="text_id", how="left")
-        counted = topic_days(sounding).with_columns(project_id=pl.lit(task.work.project_id))
-        rows = counted.select(TOPIC_DAYS.schema.names()).collect()
-        failpoint.reached("topic_days.after_analysis")
-        task.table.replace(rows, days, days={day: task.inputs(day) for day in days})
-        outcome.n_rows += rows.height
-        done += len(days)
-        task.work.tell("topic_days", done, len(todo))
-        failpoint.reached("topic_days.after_days")
-    return task.finish(outcome)
+        rows = topic_days(sounding).with_columns(project_id=pl.lit(task.work.project_id))
+        return rows.select(TOPIC_DAYS.schema.names()).collect()
+
+    return bring_days(task, STEP, counted)
 
 
 def _told_by(now: ProjectNow, day: object) -> tuple[object, ...]:
