@@ -114,6 +114,7 @@ FILTERS: dict[str, dict[str, Any]] = {
     "all": {},
     "moves too": {"kinds": "all"},
     "themes": {"level": 1},
+    "a segment": {"segment.plan": "pro"},
     "a name": {"name": "chat", "level": 1},
     "a time, moves too": {"from": "2026-03-03T00:00:00Z", "to": "2026-03-09T23:54:00+02:00", "kinds": "all"},
     "a range": {"segment.tokens": ["10..30", "..3", "52"]},

@@ -136,36 +136,17 @@ FROM (
 _FRICTION_OF_TOPICS = f"""{_row("friction_of_topic", topic_id="topic_id")},{_HAVING}
 FROM (
     SELECT session_id, topic_id, topic.is_now, bool_or(has_friction) AS has_it
-    FROM (
-        SELECT session_id, arg_min(topic_id, place) AS topic_id, bool_or(has_friction) AS has_friction
-        FROM (  -- A request and the moves of conversation behind it are one.
-            SELECT *, greatest(sum((NOT is_move)::INTEGER) OVER (PARTITION BY session_id ORDER BY place), 1) AS request
-            FROM signed_steps
-        ) GROUP BY session_id, request
-    ) JOIN scene_topics AS topic USING (session_id, topic_id) GROUP BY session_id, topic_id, topic.is_now
+    FROM requests JOIN scene_topics AS topic USING (session_id, topic_id)
+    GROUP BY session_id, topic_id, topic.is_now
 ) GROUP BY topic_id"""
 
-_FRICTION_OF_MOVES = f"""{_row("friction_of_move", topic_id="topic_id", to_topic="to_topic")},{_HAVING}
+_FRICTION_OF_MOVES = f"""{_row("friction_of_move", topic_id="from_topic", to_topic="to_topic")},{_HAVING}
 FROM (
-    SELECT session_id, topic_id, to_topic, is_now, bool_or(has_friction) AS has_it
-    FROM (
-        SELECT session_id, topic_id, has_friction,
-            lead(topic_id) OVER (PARTITION BY session_id ORDER BY visit) AS to_topic
-        FROM (
-            SELECT session_id, visit, any_value(topic_id) AS topic_id, bool_or(has_friction) AS has_friction
-            FROM (
-                SELECT *, sum(begins::INTEGER) OVER (PARTITION BY session_id ORDER BY place) AS visit
-                FROM (
-                    SELECT *, topic_id IS DISTINCT FROM lag(topic_id) OVER (PARTITION BY session_id ORDER BY place)
-                        AS begins
-                    FROM signed_steps
-                )
-            ) GROUP BY session_id, visit
-        )
-    ) JOIN scene_sessions USING (session_id)
-    WHERE topic_id IN (SELECT topic_id FROM scene_topics) AND to_topic IN (SELECT topic_id FROM scene_topics)
-    GROUP BY session_id, topic_id, to_topic, is_now
-) GROUP BY topic_id, to_topic"""
+    SELECT session_id, from_topic, to_topic, is_now, bool_or(has_friction) AS has_it
+    FROM left_visits JOIN scene_sessions USING (session_id)
+    WHERE from_topic IN (SELECT topic_id FROM scene_topics) AND to_topic IN (SELECT topic_id FROM scene_topics)
+    GROUP BY session_id, from_topic, to_topic, is_now
+) GROUP BY from_topic, to_topic"""
 
 _VOLUME = f"""{_row("volume")},{_BOTH.format(of_now="NULL", of_before="NULL")}
 FROM scene_sessions"""

@@ -259,13 +259,6 @@ GROUP BY kinds.place, kinds.sign ORDER BY kinds.place <> 0, n_sessions DESC, n_m
 
 def _topics_sql(field: str, limit: int) -> str:
     return f"""
-WITH placed AS (  -- A request and the moves of conversation behind it are one.
-    SELECT *, greatest(sum((NOT is_move)::INTEGER) OVER (PARTITION BY session_id ORDER BY place), 1) AS request
-    FROM signed_steps
-), requests AS (
-    SELECT session_id, request, arg_min(topic_id, place) AS topic_id, bool_or(has_friction) AS has_friction
-    FROM placed GROUP BY session_id, request
-)
 SELECT requests.topic_id, coalesce(any_value(label), requests.topic_id) AS label, count(*) AS n_requests,
     count(*) FILTER (has_friction) AS n_with_friction, count(DISTINCT session_id) FILTER (has_friction) AS n_sessions,
     count(*) FILTER (has_friction) / count(*) AS share
@@ -276,22 +269,10 @@ GROUP BY requests.topic_id ORDER BY n_sessions DESC, n_with_friction DESC, reque
 
 def _moves_sql(limit: int) -> str:
     return f"""
-WITH changes AS (
-    SELECT *, topic_id IS DISTINCT FROM lag(topic_id) OVER in_session AS begins
-    FROM signed_steps WINDOW in_session AS (PARTITION BY session_id ORDER BY place)
-), numbered AS (
-    SELECT *, sum(begins::INTEGER) OVER (PARTITION BY session_id ORDER BY place) AS visit FROM changes
-), left_visits AS (
-    SELECT session_id, visit, any_value(topic_id) AS topic_id, bool_or(has_friction) AS has_friction
-    FROM numbered GROUP BY session_id, visit
-), left_for AS (
-    SELECT session_id, topic_id AS from_topic, has_friction,
-        coalesce(lead(topic_id) OVER (PARTITION BY session_id ORDER BY visit), {literal(END)}) AS to_topic
-    FROM left_visits
-), counted AS (
+WITH counted AS (
     SELECT from_topic, to_topic, count(*) AS n_moves, count(*) FILTER (has_friction) AS n_with_friction,
         count(DISTINCT session_id) FILTER (has_friction) AS n_sessions
-    FROM left_for GROUP BY from_topic, to_topic
+    FROM left_visits GROUP BY from_topic, to_topic
 )
 SELECT from_topic AS "from", to_topic AS "to",
     [coalesce(one.label, from_topic), coalesce(other.label, to_topic)] AS labels,
