@@ -24,6 +24,8 @@ from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.kind_examples import examples_by
+from turret_pipeline.stages.learnt import EachOnce
+from turret_pipeline.stages.sentiment_examples import sentiment_by
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("turret", deadline=None)
@@ -84,7 +86,7 @@ def one_model() -> Iterator[None]:
 def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], None]:
     """Return what gives a new lake the embedding model as a first build would keep it there, and what it teaches.
 
-    To learn from the examples of kinds takes a quarter of a minute: it is done once, for all workers of this run.
+    To learn from the examples of kinds and of sentiment takes a quarter of a minute: it is done once, for all workers of this run.
     """
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
@@ -93,7 +95,9 @@ def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], Non
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not Path(first.model(DEFAULT_MODEL)).parent.is_dir():
             model = open_lake_embedder(first, None)
-            examples_by(first, model.key, lambda: model)
+            teacher = EachOnce(model)
+            examples_by(first, model.key, lambda: teacher)
+            sentiment_by(first, model.key, lambda: teacher)
 
     def keep(lake: Lake) -> None:
         models = Path(lake.model(DEFAULT_MODEL)).parent

@@ -29,6 +29,8 @@ from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there,
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
 from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt
 from turret_pipeline.stages.kind_examples import examples_by
+from turret_pipeline.stages.learnt import EachOnce
+from turret_pipeline.stages.sentiment_examples import sentiment_by
 from turret_pipeline.stages.shared_frames import FRAMES, MAY_HAVE_FRAMES, frames_of
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
@@ -84,7 +86,9 @@ def bring(task: Task) -> Outcome:
         outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
         _remove_other_models(table, task.model)
         if (model := attempt.model) is not None:
-            examples_by(work.lake, task.model, lambda: model)
+            teacher = EachOnce(model)
+            examples_by(work.lake, task.model, lambda: teacher)
+            sentiment_by(work.lake, task.model, lambda: teacher)
         failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
         table.set_inputs(wanted, changed)
         outcome.looked_at = changed

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages.learnt import read_learnt, write_learnt
+from turret_pipeline.stages.learnt import Embeds, read_learnt, write_learnt
 
 if TYPE_CHECKING:
     from turret_pipeline.analysis.kinds.examples import Examples
@@ -19,7 +18,7 @@ PACKAGES = ("turret_pipeline.analysis.kinds",)
 _known: dict[str, Examples] = {}
 
 
-def examples_by(lake: Lake, model: str, open_model: Callable[[], Embedder]) -> Examples:
+def examples_by(lake: Lake, model: str, open_model: Callable[[], Embeds]) -> Examples:
     """Return what the examples teach by the model of this key, which is opened where the lake does not hold it."""
     if model not in _known:
         # Here, not at the top: it loads scikit-learn, and a look for new work reads the module of each stage.

@@ -8,15 +8,38 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from typing import Protocol
 
 import numpy as np
 
 from turret_pipeline.lake import files, sums
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
+
+
+class Embeds(Protocol):
+    """What embeds texts."""
+
+    def embed(self, texts: Sequence[str], /) -> np.ndarray:
+        """Return their vectors: float32 of shape (n_texts, n_dims), rows of unit length."""
+
+
+class EachOnce:
+    """Embeds texts of which some are asked for again: what several things are learnt from is embedded once."""
+
+    def __init__(self, model: Embeds) -> None:
+        self._model = model
+        self._known: dict[str, np.ndarray] = {}
+
+    def embed(self, texts: Sequence[str], /) -> np.ndarray:
+        """Return their vectors, as the model gives them."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known |= dict(zip(new, self._model.embed(new), strict=True))
+        return np.stack([self._known[text] for text in texts])
 
 
 def read_learnt(lake: Lake, model: str, packages: tuple[str, ...]) -> dict[str, np.ndarray] | None:

@@ -72,7 +72,8 @@ def learnt(embed: Embed) -> Classifier:
         )
     )
     both = pl.concat([mine, others])
-    texts = both["phrase"].to_list()
-    vectors = embed(texts) * both["has_vector"].to_numpy()[:, None]
-    weights = both["weight"].to_numpy()
-    return fit(vectors, features(texts), both["sentiment"].to_list(), weights, ridge=RIDGE)
+    texts, has_vector = both["phrase"].to_list(), both["has_vector"].to_numpy()
+    embedded = embed(both.filter("has_vector")["phrase"].to_list())
+    vectors = np.zeros((len(texts), embedded.shape[1]), embedded.dtype)
+    vectors[has_vector] = embedded
+    return fit(vectors, features(texts), both["sentiment"].to_list(), both["weight"].to_numpy(), ridge=RIDGE)
