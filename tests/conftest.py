@@ -86,7 +86,8 @@ def one_model() -> Iterator[None]:
 def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], None]:
     """Return what gives a new lake the embedding model as a first build would keep it there, and what it teaches.
 
-    To learn from the examples of kinds and of sentiment takes a quarter of a minute: it is done once, for all workers of this run.
+    To learn from the examples of kinds and of sentiment takes a quarter of a minute: it is done once, for all workers
+    of this run.
     """
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
