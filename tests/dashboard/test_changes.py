@@ -32,7 +32,7 @@ def with_change(now: dt.datetime) -> list[SampleMessage]:
         for session in sessions.values()
         if session[0].event["timestamp"] >= border
         or all(each.topic != "refund" for each in session)
-        or dice.random() < 0.3
+        or dice.random() < 0.15
     ]
     return [message for session in kept for message in session]
 

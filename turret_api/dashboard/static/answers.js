@@ -3,10 +3,11 @@
 import { get } from "./api.js";
 import { here } from "./address.js";
 import { ANSWERED, withAnswer } from "./answer.js";
-import { asked, freshness, node, pageHead, sessionLink, topicLink, withKind } from "./data.js";
+import { asked, freshness, node, pageHead, topicLink, withKind } from "./data.js";
 import { h, meter, said } from "./dom.js";
 import { withFilters } from "./filters.js";
-import { count, moment, percent, plural } from "./format.js";
+import { count, percent, plural } from "./format.js";
+import { whenColumn } from "./messages.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { copyButton } from "./states.js";
 import { shareBar, table } from "./tables.js";
@@ -232,20 +233,7 @@ function messages(wanted, so, topic_id, { data }, field) {
                 cls: "of",
                 cell: (message) => node(message.topic_id ?? "unassigned", message.topic_label, field),
               },
-              {
-                title: "When",
-                cls: "muted",
-                cell: (message) =>
-                  h(
-                    "a",
-                    {
-                      class: "plain",
-                      href: sessionLink(message.session_id, field),
-                      "aria-label": `Read the session of ${moment(message.timestamp)}`,
-                    },
-                    moment(message.timestamp),
-                  ),
-              },
+              whenColumn(field),
             ],
             answer.data,
             { cls: "fold messages", label: "Requests", attributes: (message) => ({ "data-event": message.event_id }) },

@@ -9,7 +9,7 @@ import { digest } from "./digest.js";
 import { h } from "./dom.js";
 import { journeys } from "./journeys.js";
 import { opening, overview } from "./overview.js";
-import { beginView } from "./panel.js";
+import { beginView, later } from "./panel.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
 import { brokenFields, building, failed, firstEvent, late, loading, noTextField, notBuilt } from "./states.js";
@@ -64,9 +64,7 @@ async function show() {
     // Not knowing how late the tables are is no reason to show nothing.
     const freshness = get("/v1/freshness").catch(() => null);
     const page = await content_of(make, id, query, freshness);
-    const known = await freshness;
-    const above = [known?.late ? late(known) : null, known?.building ? building(known.building) : null];
-    content = above.some(Boolean) ? h("div", {}, above, page) : page;
+    content = h("div", {}, later(freshness, above, 0), page);
   } catch (error) {
     if (!(error instanceof ApiError)) console.error(error);
     content = failed(error, show);
@@ -83,6 +81,9 @@ async function show() {
   main.setAttribute("aria-busy", "false");
   said.textContent = `${main.querySelector("h1")?.textContent ?? title}: loaded`;
 }
+
+// What stands above every page, where there is something to say: a page does not wait for it.
+const above = (known) => [known?.late ? late(known) : null, known?.building ? building(known.building) : null];
 
 // What a page needs before it can be drawn, but for the settings: events, and a text field among their keys.
 async function content_of(make, id, query, freshness) {

@@ -3,7 +3,7 @@
 
 import { get } from "./api.js";
 import { go, here } from "./address.js";
-import { asked, isOfThemes, node } from "./data.js";
+import { asked, fromTo, isOfThemes, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, percent, plural, signed } from "./format.js";
 import { releases } from "./notes.js";
@@ -211,14 +211,7 @@ function movesOf(answer, names, field) {
         {
           title: "Move",
           cls: "whole",
-          cell: (edge) =>
-            h(
-              "span",
-              { class: "move" },
-              node(edge.from, edge.labels[0], field),
-              h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
-              node(edge.to, edge.labels[1], field),
-            ),
+          cell: (edge) => fromTo(node(edge.from, edge.labels[0], field), node(edge.to, edge.labels[1], field)),
         },
         ...shares(names, "Share of the sessions that make the move"),
         DIFFERENCE,

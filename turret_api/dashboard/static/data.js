@@ -145,6 +145,11 @@ export const node = (key, label, field) =>
     ? h("span", { class: "muted" }, SPECIAL[key])
     : h("a", { class: "plain", href: topicLink(key, field) }, label);
 
+export const arrow = () => h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→");
+
+// A move from one node to another, both as they are to be shown.
+export const fromTo = (from, to) => h("span", { class: "move" }, from, arrow(), to);
+
 export function pageHead(title, about, ...tools) {
   return h(
     "div",

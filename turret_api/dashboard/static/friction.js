@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { here } from "./address.js";
-import { SIGNS, askedJourneys, node } from "./data.js";
+import { SIGNS, askedJourneys, fromTo, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, percent, plural } from "./format.js";
 import { sessionsTable } from "./moved.js";
@@ -122,14 +122,7 @@ function placesTable(rows, title, cell, unit) {
   );
 }
 
-const move = (row, field) =>
-  h(
-    "span",
-    { class: "move" },
-    node(row.from, row.labels[0], field),
-    h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
-    node(row.to, row.labels[1], field),
-  );
+const move = (row, field) => fromTo(node(row.from, row.labels[0], field), node(row.to, row.labels[1], field));
 
 function sessions(wanted, sign, field) {
   const asked = { ...wanted, from_topic: "start", friction: sign };

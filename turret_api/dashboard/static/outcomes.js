@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { go, here, link } from "./address.js";
-import { SIGNS, askedJourneys, naming, node } from "./data.js";
+import { SIGNS, askedJourneys, fromTo, naming, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, measure, percent, plural, signed } from "./format.js";
 import { sessionsTable } from "./moved.js";
@@ -135,13 +135,7 @@ function ofKind(kind, { data, counts, outcome }, field) {
 function thing(row, field) {
   if (row.kind === "topic") return node(row.topic_id, row.labels[0], field);
   if (row.kind === "sign") return h("span", {}, SIGNS[row.sign] ?? row.sign);
-  return h(
-    "span",
-    { class: "move" },
-    node(row.from, row.labels[0], field),
-    h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
-    node(row.to, row.labels[1], field),
-  );
+  return fromTo(node(row.from, row.labels[0], field), node(row.to, row.labels[1], field));
 }
 
 const keyOf = (row) =>

@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { go, here } from "./address.js";
 import { cohortLink } from "./cohorts.js";
-import { askedJourneys, isOfThemes, node } from "./data.js";
+import { arrow, askedJourneys, isOfThemes, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, percent, plural } from "./format.js";
 import { later, panel } from "./panel.js";
@@ -79,10 +79,7 @@ function list({ data, n_paths, rest }, field, unit) {
             h(
               "span",
               { class: "move" },
-              topics.map((topic, i) => [
-                i ? h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→") : null,
-                node(topic, labels[i], field),
-              ]),
+              topics.map((topic, i) => [i ? arrow() : null, node(topic, labels[i], field)]),
             ),
         },
         {

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { css, faint, picture, plain } from "./charts.js";
-import { askedJourneys, node } from "./data.js";
+import { askedJourneys, fromTo, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, gap, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
@@ -96,14 +96,7 @@ export function returns(context, topics) {
               [
                 {
                   title: "From, to",
-                  cell: (row) =>
-                    h(
-                      "span",
-                      { class: "move" },
-                      node(row.from, name(row.from), field),
-                      h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
-                      node(row.to, name(row.to), field),
-                    ),
+                  cell: (row) => fromTo(node(row.from, name(row.from), field), node(row.to, name(row.to), field)),
                 },
                 { title: "Times", cls: "number count", cell: (row) => count(row.count) },
                 {

@@ -2,7 +2,7 @@
 
 import { go, here, note } from "./address.js";
 import { colourName } from "./charts.js";
-import { node, topicLink } from "./data.js";
+import { fromTo, node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, measure, percent } from "./format.js";
 import { moodColumn } from "./sentiment.js";
@@ -244,14 +244,7 @@ export function movesTable(
         cls: "whole",
         words: true,
         value: (edge) => `${name(edge.from)} ${name(edge.to)}`,
-        cell: (edge) =>
-          h(
-            "span",
-            { class: "move" },
-            node(edge.from, name(edge.from), field),
-            h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
-            node(edge.to, name(edge.to), field),
-          ),
+        cell: (edge) => fromTo(node(edge.from, name(edge.from), field), node(edge.to, name(edge.to), field)),
       },
       {
         title: ofMoves ? "Times" : titleOf(unit),

@@ -5,10 +5,10 @@ import { get } from "./api.js";
 import { link } from "./address.js";
 import { withAnswer } from "./answer.js";
 import { topicsOf } from "./answers.js";
-import { isMove, node, sessionLink, topicLink, withKind } from "./data.js";
-import { exampleButton } from "./definition.js";
+import { fromTo, isMove, node, topicLink, withKind } from "./data.js";
 import { h, said, spark } from "./dom.js";
-import { count, measure, moment, percent, plural } from "./format.js";
+import { count, measure, percent, plural } from "./format.js";
+import { exampleColumn, whenColumn } from "./messages.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { withSound } from "./sentiment.js";
 import { shareBar, table, trendMark } from "./tables.js";
@@ -130,11 +130,8 @@ export function lineage({ lineage: ways, topic_id }, field) {
         "li",
         { "data-kind": way.kind },
         h("span", { class: "type" }, words[way.kind]),
-        h(
-          "span",
-          { class: "move" },
+        fromTo(
           way.from_topic ? name(way.from_topic, way.from_label) : "new texts",
-          h("span", { class: "arrow", role: "img", "aria-label": "to" }, "→"),
           way.to_topic ? name(way.to_topic, way.to_label) : "no topic",
         ),
         h("span", { class: "fine" }, `${plural(way.n_texts, "text")}, ${percent(way.share)}; fit ${way.model_version}`),
@@ -184,21 +181,8 @@ export function messages(data, field) {
           ),
       },
       { title: "User", cls: "muted", cell: (message) => message.user_id },
-      {
-        title: "When",
-        cls: "muted",
-        cell: (message) =>
-          h(
-            "a",
-            {
-              class: "plain",
-              href: sessionLink(message.session_id, field),
-              "aria-label": `Read the session of ${moment(message.timestamp)}`,
-            },
-            moment(message.timestamp),
-          ),
-      },
-      { title: "Example", unseen: true, cls: "number", cell: (message) => exampleButton(message.text, field) },
+      whenColumn(field),
+      exampleColumn(field),
     ],
     data,
     { cls: "fold messages", label: "Recent messages", attributes: (message) => ({ "data-event": message.event_id }) },

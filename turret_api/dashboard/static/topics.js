@@ -4,13 +4,14 @@ import { get } from "./api.js";
 import { go, here, note } from "./address.js";
 import { withAnswer } from "./answer.js";
 import { colourName } from "./charts.js";
-import { asked, freshness, loadTopics, node, nothing, pageHead, sessionLink, withKind } from "./data.js";
-import { definitionPanel, exampleButton } from "./definition.js";
+import { asked, freshness, loadTopics, node, nothing, pageHead, withKind } from "./data.js";
+import { definitionPanel } from "./definition.js";
 import { h, said } from "./dom.js";
 import { withFilters } from "./filters.js";
 import { fits } from "./fits.js";
-import { count, moment, percent, plural } from "./format.js";
+import { count, percent, plural } from "./format.js";
 import { topicMap } from "./map.js";
+import { exampleColumn, whenColumn } from "./messages.js";
 import { later, panel } from "./panel.js";
 import { sumChoice, sumRest } from "./sums.js";
 import { table, topicsTable } from "./tables.js";
@@ -150,21 +151,8 @@ function hits(data, name, field) {
         cls: "number",
         cell: (message) => message.similarity?.toFixed(2) ?? "–",
       },
-      {
-        title: "When",
-        cls: "muted",
-        cell: (message) =>
-          h(
-            "a",
-            {
-              class: "plain",
-              href: sessionLink(message.session_id, field),
-              "aria-label": `Read the session of ${moment(message.timestamp)}`,
-            },
-            moment(message.timestamp),
-          ),
-      },
-      { title: "Example", unseen: true, cls: "number", cell: (message) => exampleButton(message.text, field) },
+      whenColumn(field),
+      exampleColumn(field),
     ],
     data,
     { cls: "fold messages", label: "Messages found" },
