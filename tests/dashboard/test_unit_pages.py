@@ -46,6 +46,123 @@ def test_the_switch_changes_what_the_pages_count(served: Served, visitor: Visito
     assert visitor.problems == []
 
 
+UNITS = {
+    "messages": (
+        "/",
+        "/topics?list=topics",
+        "/topics?list=themes",
+        "/topics/t_refund",
+        "/topics/theme_trouble",
+        "/journeys?level=0",
+        "/journeys?level=0&shape=graph",
+        "/journeys?level=1&view=paths&depth=2",
+    ),
+    "sessions": (
+        "/journeys?view=funnel&steps=t_flight_search,t_hotel_search",
+        "/journeys?view=friction",
+        "/journeys?view=returns&level=0",
+    ),
+    "none": (
+        "/journeys?view=funnel",
+        "/journeys?view=outcomes",
+        "/journeys?view=compare",
+        "/journeys?view=compare&of=moves",
+        "/answers",
+        "/digest",
+        "/settings",
+    ),
+}
+"""Pages by what their switch says where the address does not; none: they have no switch."""
+OF_ALL = ["Messages", "Sessions", "Users"]
+
+
+def numbers(visitor: Visitor) -> list[str]:
+    """The numbers that stand in the panels of a page, but for those that tell how fresh tables are."""
+    shown = visitor.page.locator("#view .panel:not(#tables), #view .tiles")
+    return re.findall(r"\d[\d,.]*", " ".join(shown.all_inner_texts()))
+
+
+def test_a_page_has_a_switch_only_where_it_changes_what_is_counted(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key)
+    for first, addresses in UNITS.items():
+        for address in addresses:
+            between = "&" if "?" in address else "?"
+            visitor.go(address)
+            titles = visitor.page.get_by_role("group", name="Count").get_by_role("button").all_inner_texts()
+            if first == "none":
+                assert titles == [], address
+                visitor.go(f"{address}{between}unit=users")
+                expect(visitor.page.get_by_role("group", name="Count")).to_have_count(0)
+                continue
+            wanted = OF_ALL if first == "messages" else OF_ALL[1:]
+            assert [{"Moves": "Messages"}.get(title, title) for title in titles] == wanted, address
+            expect(visitor.page.locator(f"#unit-{first}")).to_have_attribute("aria-pressed", "true")
+            seen = [numbers(visitor)]
+            for unit in (title.lower() for title in wanted if title.lower() != first):
+                visitor.go(f"{address}{between}unit={unit}")
+                expect(visitor.page.locator(f"#unit-{unit}")).to_have_attribute("aria-pressed", "true")
+                seen.append(numbers(visitor))
+                assert all(each != seen[-1] for each in seen[:-1]), (address, unit)
+    assert visitor.problems == []
+
+
+def test_loops_funnels_and_returns_are_told_in_users(served: Served, visitor: Visitor) -> None:
+    steps = "t_flight_search,t_hotel_search"
+    visitor.sign_in(served.full.read_key, f"/journeys?view=funnel&level=0&steps={steps}&unit=users")
+    page = visitor.page
+    funnel = served.get("/v1/journeys/funnel", served.full, steps=steps, unit="users")
+    first, last = funnel["data"]
+    expect(page.locator("#funnel .count")).to_have_text([f"{each['users']:,}" for each in (first, last)])
+    share = percent(last["users"] / first["users"])
+    expect(page.locator("#funnel .lead")).to_contain_text(f"{share} of {first['users']:,} users with the first step")
+    visitor.go("/journeys?level=0&unit=users")
+    loops = served.get("/v1/journeys/loops", served.full, unit="users")["data"]
+    expect(page.locator("#loops .count")).to_have_text([f"{each['users']:,}" for each in loops[:10]])
+    expect(page.locator("#loops thead")).to_contain_text("Users")
+    visitor.go("/journeys?view=returns&level=0&unit=users")
+    returns = served.get("/v1/journeys/returns", served.full, unit="users")
+    for panel, rows in (("return-topics", returns["topics"]), ("return-pairs", returns["data"])):
+        shown = page.locator(f"#{panel} .count")
+        expect(shown).to_have_text([f"{each['users']:,}" for each in rows[:10]])
+    expect(page.locator("#returns .picture")).to_have_attribute(
+        "aria-label", re.compile(f"Users that came back .*: {returns['intervals'][0]['users']}")
+    )
+    visitor.wait_for_pictures()
+    assert visitor.problems == []
+
+
+def test_the_users_of_a_topic_are_compared_with_all_others(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/topics/t_refund")
+    page = visitor.page
+    label = page.locator("h1").inner_text()
+    other = served.get("/v1/topics/t_visa", served.full)["label"]
+    page.get_by_role("link", name="Compare its users").click()
+    page.wait_for_url("**view=compare**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    sides = {"a.cohort": "topic:t_refund", "b.cohort": "!topic:t_refund"}
+    told = served.get("/v1/topics/compare", served.full, **sides)["n_sessions"]
+    sizes = f"between {told['a']:,} sessions of A and {told['b']:,} of B"
+    expect(page.locator("#compare .lead")).to_contain_text(sizes)
+    titles = page.locator("#compare thead")
+    expect(titles).to_contain_text(f"A: Users of {label}")
+    expect(titles).to_contain_text(f"B: All but users of {label}")
+    expect(page.locator("#compare")).to_contain_text("Overview may call chance what is marked here")
+    expect(page.locator("#side-b option:checked")).to_have_text(f"All but users of {label}")
+    # Who is chosen for one side makes all others the other, until people stand there that were chosen by themselves.
+    page.locator("#side-b").select_option(label=f"Users of {other}")
+    page.wait_for_url("**b.cohort=topic%3At_visa**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    assert "a.cohort=topic%3At_refund" in page.url
+    page.locator("#of-moves").click()
+    page.wait_for_url("**of=moves**")
+    page.wait_for_selector("#view[aria-busy=false]")
+    both = served.get(
+        "/v1/journeys/compare", served.full, **{"a.cohort": "topic:t_refund", "b.cohort": "topic:t_visa"}
+    )["n_sessions"]
+    expect(page.locator("#compare .lead")).to_contain_text(f"between {both['a']:,} sessions of A and {both['b']:,}")
+    assert visitor.problems == []
+
+
 def test_the_users_of_a_topic_are_a_filter_that_every_page_keeps(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics/t_refund")
     page = visitor.page

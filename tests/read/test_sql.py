@@ -188,7 +188,7 @@ LISTS = (
     "/v1/journeys/starts",
     "/v1/journeys/drop-offs",
     "/v1/journeys/loops?limit=1",
-    "/v1/journeys/loops",
+    "/v1/journeys/loops?unit=users",
     "/v1/journeys/paths",
     "/v1/journeys/paths?topic_id=t_parcel&depth=2&limit=3",
     "/v1/journeys/paths?topic_id=end&direction=to&depth=4",
@@ -196,6 +196,7 @@ LISTS = (
     "/v1/journeys/funnel?steps=t_parcel,t_refund",
     "/v1/journeys/funnel?steps=t_parcel,t_refund,t_parcel&within_s=150",
     "/v1/journeys/funnel?steps=t_card,theme_shop,nothing",
+    "/v1/journeys/funnel?steps=t_parcel,t_refund,t_card&unit=users",
 )
 
 
@@ -362,13 +363,14 @@ def test_friction(edited: Api, run_sql: Run, filters: str) -> None:
 
 @each_case
 def test_returns(edited: Api, run_sql: Run, filters: str) -> None:
-    answer, parts = asked_both(edited, run_sql, "/v1/journeys/returns", FILTERS[filters])
-    for part in ("data", "topics", "intervals"):
-        check_rows(answer[part], parts[part])
-    check_totals(answer, parts["totals"])
-    (quantiles,) = parts["interval_quantiles_s"]
-    assert set(quantiles) == set(answer["interval_quantiles_s"])
-    assert all(same(answer["interval_quantiles_s"][share], value) for share, value in quantiles.items())
+    for unit in ("messages", "users"):
+        answer, parts = asked_both(edited, run_sql, f"/v1/journeys/returns?unit={unit}", FILTERS[filters])
+        for part in ("data", "topics", "intervals"):
+            check_rows(answer[part], parts[part])
+        check_totals(answer, parts["totals"])
+        (quantiles,) = parts["interval_quantiles_s"]
+        assert set(quantiles) == set(answer["interval_quantiles_s"])
+        assert all(same(answer["interval_quantiles_s"][share], value) for share, value in quantiles.items())
 
 
 TESTED = {"low", "high", "p_value", "q_value", "gap_low_s", "gap_high_s", "gap_p_value", "gap_q_value"}

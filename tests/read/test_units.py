@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def over(folder: Path) -> Iterator[Api]:
     lake = Lake(str(folder / "a lake"))
     write_lake(lake, "shop", MANY)
     rows = store.read(lake, JOURNEY_STEPS, "shop")
-    session = pl.col("session_id").rank("dense") % 17
+    session = (pl.col("session_id").rank("dense") % 17).clip(upper_bound=12)
     user = pl.when((session == 3) & (pl.col("place") > 1)).then(pl.lit("late")).otherwise("u" + session.cast(pl.String))
     store.replace(lake, JOURNEY_STEPS, rows.with_columns(user_id=user), "shop")
     with TestClient(read_app(lake)) as client:
@@ -130,15 +131,15 @@ def walks(rows: list[dict[str, Any]]) -> list[tuple[str, str, list[str]]]:
         sessions.setdefault(row["session_id"], []).append(row)
     found = []
     for name, said in sessions.items():
-        nodes = [row["topic"] if row["kind"] in ("request", "follow_up") else None for row in said]
-        first = next((node for node in nodes if node), "moves")
-        visits: list[str] = []
-        for node in nodes:
-            here = node or (visits[-1] if visits else first)
-            if not visits or visits[-1] != here:
-                visits.append(here)
-        found.append((name, said[0]["user_id"], visits))
+        found.append((name, said[0]["user_id"], [node for node, _ in groupby(walked(said))]))
     return found
+
+
+def walked(said: list[dict[str, Any]]) -> list[str]:
+    """The node of each message of a session: a move of conversation has that of the message before it, or after."""
+    nodes = [row["topic"] if row["kind"] in ("request", "follow_up") else None for row in said]
+    here = next((node for node in nodes if node), "moves")
+    return [here := node or here for node in nodes]
 
 
 def first_users(api: Api) -> dict[str, str]:
@@ -190,6 +191,74 @@ def test_paths_of_a_unit_count_each_session_or_user_once(api: Api, topic_id: str
         assert sum(path["count"] for path in found["data"]) == found["n_paths"]
 
 
+def gets_to(visits: list[str], steps: list[str]) -> int:
+    """How many of `steps` the visits go through in order."""
+    n = 0
+    for visit in visits:
+        n += n < len(steps) and visit == steps[n]
+    return n
+
+
+@pytest.mark.parametrize("filters", [each for each in FILTERS if "kinds" not in each])
+def test_loops_and_funnels_count_the_sessions_and_users_that_go_so(api: Api, filters: dict) -> None:
+    users = first_users(api)
+    went = [(name, users[name], visits) for name, _, visits in walks(messages(api, kinds="all", **filters))]
+    loops: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for name, user, visits in went:
+        for a, b, c in zip(visits, visits[1:], visits[2:], strict=False):
+            if a == c:
+                loops.setdefault(tuple(sorted((a, b))), []).append((name, user))
+    steps = ["t_parcel", "t_refund", "t_parcel"]
+    reached = [[one for one in went if gets_to(one[2], steps) > n] for n in range(3)]
+    for place, unit in enumerate(("sessions", "users")):
+        found = api.get("/v1/journeys/loops", unit=unit, limit=1000, **filters)["data"]
+        assert {tuple(row["topics"]): (row["count"], row["sessions"], row["users"]) for row in found} == {
+            pair: (len(those), len({one[0] for one in those}), len({one[1] for one in those}))
+            for pair, those in loops.items()
+        }
+        assert [row[unit] for row in found] == sorted((row[unit] for row in found), reverse=True)
+        funnel = api.get("/v1/journeys/funnel", steps=",".join(steps), unit=unit, **filters)
+        sizes = [len({one[place] for one in those}) for those in reached]
+        assert [step[unit] for step in funnel["data"]] == sizes
+        assert funnel[f"n_{unit}"] == len({one[place] for one in went})
+        for step, n, before in zip(funnel["data"], sizes, [sizes[0], *sizes], strict=False):
+            assert step["share_of_first"] == pytest.approx(n / sizes[0] if sizes[0] else 0)
+            assert step["share_of_previous"] == pytest.approx(n / before if before else 0)
+    assert (loops and sizes[2]) or filters
+
+
+@pytest.mark.parametrize("filters", [each for each in FILTERS if "kinds" not in each])
+def test_returns_in_users_count_who_comes_back(api: Api, filters: dict) -> None:
+    users = first_users(api)
+    told: dict[str, list[tuple[str, str, str]]] = {}
+    by_session = groupby(messages(api, kinds="all", **filters), key=lambda row: row["session_id"])
+    for name, rows in by_session:
+        said = list(rows)
+        topic, _ = Counter(walked(said)).most_common(1)[0]  # of equals the one that came first
+        told.setdefault(users[name], []).append((min(row["timestamp"] for row in said), name, topic))
+    back = [(user, before[2], after[2]) for user, its in told.items() for before, after in pairwise(sorted(its))]
+    found = api.get("/v1/journeys/returns", unit="users", limit=1000, **filters)
+    came = {user for user, _, _ in back}
+    assert (found["n_users"], found["n_returning_users"], found["n_returns"]) == (len(told), len(came), len(back))
+    for row in found["topics"]:
+        mine = [user for user, _, topic in back if topic == row["topic_id"]]
+        assert (row["returns"], row["users"]) == (len(mine), len(set(mine)))
+        assert row["share"] == pytest.approx(len(set(mine)) / max(len(came), 1))
+    for row in found["data"]:
+        mine = [user for user, *pair in back if pair == [row["from"], row["to"]]]
+        assert (row["count"], row["users"]) == (len(mine), len(set(mine)))
+    for rows in (found["topics"], found["data"]):
+        assert [row["users"] for row in rows] == sorted((row["users"] for row in rows), reverse=True)
+    assert sum(row["count"] for row in found["intervals"]) == len(back)
+    assert all(row["users"] <= min(row["count"], len(came)) for row in found["intervals"])
+    by_returns = api.get("/v1/journeys/returns", limit=1000, **filters)
+    lifts = {row["topic_id"]: row["lift"] for row in by_returns["topics"]}
+    assert {row["topic_id"]: row["lift"] for row in found["topics"]} == lifts
+    if not filters:
+        assert max(row["users"] for row in found["topics"]) < max(row["returns"] for row in found["topics"])
+        assert sum(row["share"] for row in by_returns["topics"]) == pytest.approx(1)
+
+
 def users_who(api: Api, path: list[str]) -> set[str]:
     found = set()
     for _, user, visits in walks(messages(api, kinds="all")):
@@ -231,6 +300,32 @@ def test_a_cohort_is_all_messages_of_its_users_and_the_others_are_the_rest(api: 
     assert counts == [len(inside), len(outside)]
 
 
+@pytest.mark.parametrize("filters", [{}, {"cohort": "!topic:thanks"}, {"segment.plan": "pro"}])
+def test_the_users_of_a_topic_are_compared_with_all_others(api: Api, filters: dict) -> None:
+    rows = messages(api, kinds="all", **filters)
+    users = {row["user_id"] for row in messages(api, kinds="all") if row["topic"] == "t_refund"}
+    on = [{row["session_id"] for row in rows if (row["user_id"] in users) is is_in} for is_in in (True, False)]
+    both = on[0] & on[1]
+    said = {name: list(its) for name, its in groupby(rows, key=lambda row: row["session_id"])}
+    sides = {"a.cohort": "topic:t_refund", "b.cohort": "!topic:t_refund", "limit": 1000}
+    topics, moves = (api.get(f"/v1/{what}/compare", **sides, **filters) for what in ("topics", "journeys"))
+    for found in (topics, moves):
+        assert found["n_sessions"] == {"a": len(on[0] - both), "b": len(on[1] - both)}
+        assert found["n_sessions_in_both"] == len(both)
+    assert both or filters
+    assert on[0] - both and on[1] - both
+    for side, sessions in zip("ab", on, strict=True):
+        had = [{row["topic"] for row in said[name]} for name in sessions - both]
+        went = [["start", *(node for node, _ in groupby(walked(said[name]))), "end"] for name in sessions - both]
+        for row in topics["data"]:
+            if row["topic_id"].startswith("t_"):
+                assert row[f"{side}_sessions"] == sum(row["topic_id"] in its for its in had)
+        for edge in moves["data"]:
+            assert edge[f"{side}_sessions"] == sum((edge["from"], edge["to"]) in pairwise(nodes) for nodes in went)
+    (refund,) = (row for row in topics["data"] if row["topic_id"] == "t_refund")
+    assert refund["a_sessions"] > refund["b_sessions"] == 0
+
+
 def test_several_cohorts_take_the_users_that_are_in_all(api: Api) -> None:
     both = messages(api, cohort=["topic:t_card", "topic:t_refund"])
     each = [{row["user_id"] for row in messages(api, cohort=f"topic:{topic}")} for topic in ("t_card", "t_refund")]
@@ -256,6 +351,13 @@ def test_a_cohort_of_a_topic_that_is_not_there_is_not_found(api: Api, cohort: st
 )
 def test_what_names_no_cohort_is_refused(api: Api, cohort: str) -> None:
     api.get("/v1/topics", cohort=cohort, status=400)
+
+
+@pytest.mark.parametrize(("cohort", "status"), [("topic:t_absent", 404), ("t_card", 400)])
+def test_a_side_of_no_cohort_is_refused(api: Api, cohort: str, status: int) -> None:
+    for what in ("topics", "journeys"):
+        api.get(f"/v1/{what}/compare", **{"a.cohort": cohort, "b.cohort": "topic:t_card"}, status=status)
+    api.get("/v1/topics/compare", **{"a.cohort": "topic:t_card"}, status=400)
 
 
 @pytest.mark.parametrize("unit", ["sessions", "users"])

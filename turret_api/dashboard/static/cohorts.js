@@ -44,6 +44,15 @@ export function cohortChip(value, field, left) {
   );
 }
 
+// A cohort in words; name: from a topic to its name.
+export function cohortWords(value, name) {
+  const [before, ...topics] = parts(value);
+  return `${before} ${topics.map((topic) => name(topic)).join(" → ")}`;
+}
+
+// All others than those of a cohort.
+export const othersThan = (value) => (value.startsWith("!") ? value.slice(1) : `!${value}`);
+
 function parts(value) {
   const isOut = value.startsWith("!");
   const named = isOut ? value.slice(1) : value;

@@ -1,4 +1,4 @@
-// Two sides, each a segment or a period: which topics, or moves, the sessions of one have more often than those of the
+// Two sides, each a segment, a cohort or a period: which topics, or moves, the sessions of one have more often than those of the
 // other, and how sure that is. A release makes a period of either side: from its date on, and as long before.
 
 import { get } from "./api.js";
@@ -8,7 +8,7 @@ import { h } from "./dom.js";
 import { count, percent, plural, signed } from "./format.js";
 import { releases } from "./notes.js";
 import { later, panel } from "./panel.js";
-import { SIDES, choosers, namesOf, sidesOf } from "./sides.js";
+import { SIDES, choosers, hasCohort, namesOf, sidesOf } from "./sides.js";
 import { change, table } from "./tables.js";
 
 const SURE = 0.05;
@@ -19,12 +19,12 @@ export function compare({ fields, field, query }, topics) {
   const ofMoves = query.get("of") === "moves";
   const title = ofMoves ? "Compare moves" : "Compare topics";
   return later(
-    Promise.all([topics, releases()]).then(([{ whole_days: whole }, told]) => ({
-      whole,
+    Promise.all([topics, releases()]).then(([all, told]) => ({
+      all,
       told,
-      sides: sidesOf(query, whole, fields),
+      sides: sidesOf(query, all.whole_days, fields),
     })),
-    ({ whole, told, sides }) => {
+    ({ all, told, sides }) => {
       const path = ofMoves ? "/v1/journeys/compare" : "/v1/topics/compare";
       const wanted = { ...asked(field, query), level: isOfThemes(query) ? 1 : null, ...sides, limit: 100 };
       return panel(
@@ -35,19 +35,30 @@ export function compare({ fields, field, query }, topics) {
           note: switchOf(ofMoves),
           exports: sides ? { table: [path, { ...wanted, limit: 1000 }] } : null,
         },
-        choosers(fields, whole, sides ?? {}, told),
+        choosers(fields, all.whole_days, sides ?? {}, told, all.ofLevel(isOfThemes(query)), all.name),
         sides
           ? later(
               get(path, wanted),
-              (answer) => (ofMoves ? movesOf : topicsOf)(answer, namesOf(sides, answer), field),
+              (answer) => [
+                (ofMoves ? movesOf : topicsOf)(answer, namesOf(sides, answer, all.name), field),
+                answer.data.length ? h("p", { class: "fine" }, cautions(sides)) : null,
+              ],
               400,
             )
-          : h("p", { class: "empty" }, "Choose what stands on each side: a period, or a value of a field."),
+          : h("p", { class: "empty" }, "Choose what stands on each side: a period, a cohort, or a value of a field."),
       );
     },
     460,
   );
 }
+
+const cautions = (sides) =>
+  [
+    "Overview may call chance what is marked here: it tests topics, friction, outcomes and all else at once, this page its own rows alone.",
+    hasCohort(sides)
+      ? "The topics of a cohort differ because its users were chosen by them; and all sessions of a user are on one side, so a few busy users weigh more than the intervals say."
+      : "",
+  ].join(" ");
 
 const switchOf = (ofMoves) =>
   h(

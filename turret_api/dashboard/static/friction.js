@@ -8,12 +8,12 @@ import { count, percent, plural } from "./format.js";
 import { sessionsTable } from "./moved.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { table } from "./tables.js";
-import { inUnit, titleOf, unitOf } from "./units.js";
+import { inUnit, peopleOf, titleOf } from "./units.js";
 
 export function friction({ field, query }) {
   const wanted = askedJourneys(field, query),
     answer = get("/v1/friction", inUnit(wanted, query)),
-    unit = unitOf(query) === "users" ? "users" : "sessions", // messages of a session are no independent units
+    unit = peopleOf(query),
     sign = SIGNS[query.get("sign")] ? query.get("sign") : "any";
   const rows = (name, ...columns) => ({
     rows: async () => rowsOf((await answer)[name], ...columns),

@@ -7,6 +7,7 @@ import { h, meter } from "./dom.js";
 import { count, gap, percent } from "./format.js";
 import { later, panel } from "./panel.js";
 import { table } from "./tables.js";
+import { inUnit, peopleOf, titleOf } from "./units.js";
 
 const MOST = 10;
 const WITHIN = [
@@ -20,14 +21,14 @@ const WITHIN = [
 export function funnel({ field, query }, topics) {
   const steps = (query.get("steps") ?? "").split(",").filter(Boolean);
   const within_s = query.get("within_s");
-  const wanted = { ...askedJourneys(field, query), steps: steps.join(","), within_s };
+  const wanted = { ...inUnit(askedJourneys(field, query), query), steps: steps.join(","), within_s };
   return panel(
     "Funnel",
     "",
     { id: "funnel", exports: steps.length ? { table: ["/v1/journeys/funnel", wanted] } : null },
     later(topics, (all) => builder(all.ofLevel(isOfThemes(query)), all.name, steps, within_s), 80),
     steps.length
-      ? later(get("/v1/journeys/funnel", wanted), (answer) => result(answer, field), 240)
+      ? later(get("/v1/journeys/funnel", wanted), (answer) => result(answer, field, peopleOf(query)), 240)
       : h("p", { class: "empty" }, "Choose the topic that sessions should come to first, then what should follow."),
   );
 }
@@ -99,14 +100,16 @@ function builder(topics, name, steps, within_s) {
   ];
 }
 
-function result({ data, n_sessions }, field) {
-  const last = data.at(-1);
+function result({ data, ...all }, field, unit) {
+  const last = data.at(-1),
+    n = all[`n_${unit}`],
+    first = data[0][unit];
   return [
     h(
       "p",
       { class: "lead" },
       h("strong", {}, percent(last.share_of_first)),
-      ` of ${count(data[0].sessions)} sessions with the first step come to the last; ${percent(n_sessions ? data[0].sessions / n_sessions : 0)} of all ${count(n_sessions)} begin it.`,
+      ` of ${count(first)} ${unit} with the first step come to the last${unit === "users" ? " in one session" : ""}; ${percent(n ? first / n : 0)} of all ${count(n)} begin it.`,
     ),
     table(
       [
@@ -115,7 +118,7 @@ function result({ data, n_sessions }, field) {
           cell: (step) =>
             h("span", { class: "move" }, `${data.indexOf(step) + 1}.`, node(step.topic_id, step.label, field)),
         },
-        { title: "Sessions", cls: "number count", cell: (step) => count(step.sessions) },
+        { title: titleOf(unit), cls: "number count", cell: (step) => count(step[unit]) },
         {
           title: "Of the first",
           cls: "whole",

@@ -18,7 +18,7 @@ import { later, panel } from "./panel.js";
 import { paths } from "./paths.js";
 import { returns } from "./returns.js";
 import { movesTable, shareBar, table } from "./tables.js";
-import { inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
+import { OF_PEOPLE, inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
 const VIEWS = { flow: moves, paths, funnel, friction, outcomes, compare, returns };
 const TITLES = {
@@ -29,6 +29,16 @@ const TITLES = {
   outcomes: "Outcomes",
   compare: "Compare",
   returns: "Returns",
+};
+
+// What of each view may be counted; a view that says sessions in its words, for its statistics need independent units, is
+// not here.
+const UNITS = {
+  flow: { ofMessages: "Moves" },
+  paths: { ofMessages: "Moves" },
+  funnel: { units: OF_PEOPLE },
+  friction: { units: OF_PEOPLE },
+  returns: { units: OF_PEOPLE },
 };
 
 export async function journeys(given) {
@@ -55,7 +65,7 @@ export async function journeys(given) {
         (all) => (all?.themes.length ? levels(query) : null),
         30,
       ),
-      unitSwitch(query, "Moves"),
+      UNITS[current] && (current !== "funnel" || query.get("steps")) ? unitSwitch(query, UNITS[current]) : null,
       freshness(found),
     ),
     tabs(
@@ -73,16 +83,15 @@ export async function journeys(given) {
 
 function moves(context, topics, found) {
   const { field, query } = context;
-  const plain = askedJourneys(field, query),
-    wanted = inUnit(plain, query),
+  const wanted = inUnit(askedJourneys(field, query), query),
     unit = unitOf(query),
     number = query.get("number"),
     shape = query.get("shape") === "graph" ? "graph" : "flow";
   const paths = shape === "flow" ? loadPaths(field, query, depthFor(4)) : null;
   const starts = get("/v1/journeys/starts", wanted),
     ends = get("/v1/journeys/drop-offs", wanted),
-    loops = get("/v1/journeys/loops", plain);
-  const source = (route, query = wanted) => ({ table: [`/v1/journeys/${route}`, query] });
+    loops = get("/v1/journeys/loops", wanted);
+  const source = (route) => ({ table: [`/v1/journeys/${route}`, wanted] });
   const choose = choice(
     "shape",
     [
@@ -149,8 +158,8 @@ function moves(context, topics, found) {
     panel(
       "Back and forth",
       "",
-      { id: "loops", note: "From one topic to another and back again", exports: source("loops", plain) },
-      later(loops, ({ data }) => loopsTable(data, field), 120),
+      { id: "loops", note: "From one topic to another and back again", exports: source("loops") },
+      later(loops, ({ data }) => loopsTable(data, field, unit), 120),
     ),
     later(
       Promise.all([topics, found]),
@@ -267,7 +276,7 @@ function endsTable(rows, field, label, unit) {
   );
 }
 
-function loopsTable(rows, field) {
+function loopsTable(rows, field, unit) {
   if (!rows.length) return h("p", { class: "empty" }, "No session goes back and forth between two topics.");
   return table(
     [
@@ -282,8 +291,9 @@ function loopsTable(rows, field) {
             node(topics[1], labels[1], field),
           ),
       },
-      { title: "Times", cls: "number count", cell: (row) => count(row.count) },
-      { title: "Sessions", cls: "number", cell: (row) => count(row.sessions) },
+      unit !== "messages" && { title: titleOf(unit), cls: "number count", cell: (row) => count(row[unit]) },
+      { title: "Times", cls: `number ${unit === "messages" ? "count" : ""}`, cell: (row) => count(row.count) },
+      unit === "messages" && { title: "Sessions", cls: "number", cell: (row) => count(row.sessions) },
     ],
     rows,
     { limit: 10, label: "Back and forth" },

@@ -8,10 +8,12 @@ import { count, gap, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { retention } from "./retention.js";
 import { shareBar, table } from "./tables.js";
+import { inUnit, unitOf } from "./units.js";
 
 export function returns(context, topics) {
   const { field, query } = context;
-  const wanted = askedJourneys(field, query),
+  const wanted = inUnit(askedJourneys(field, query), query),
+    ofUsers = unitOf(query) === "users",
     path = "/v1/journeys/returns",
     answer = get(path, wanted);
   const none = h("p", { class: "empty" }, "No user has come back yet for these filters.");
@@ -23,7 +25,7 @@ export function returns(context, topics) {
       {
         id: "returns",
         exports: {
-          rows: async () => rowsOf((await answer).intervals, "from_s", "below_s", "count"),
+          rows: async () => rowsOf((await answer).intervals, "from_s", "below_s", "count", "users"),
           picture: true,
           query: [path, wanted, ["intervals", "interval_quantiles_s", "totals"]],
         },
@@ -42,9 +44,9 @@ export function returns(context, topics) {
           ),
           all.n_returns
             ? picture(
-                `Returns by the time since the session before, ${all.intervals.map((each) => `${words(each)}: ${count(each.count)}`).join(", ")}`,
+                `${ofUsers ? "Users that came back" : "Returns"} by the time since the session before, ${all.intervals.map((each) => `${words(each)}: ${count(each[ofUsers ? "users" : "count"])}`).join(", ")}`,
                 "short",
-                intervals(all.intervals),
+                intervals(all.intervals, ofUsers),
               )
             : none,
         ],
@@ -59,7 +61,8 @@ export function returns(context, topics) {
         id: "return-topics",
         exports: {
           query: [path, wanted, ["topics"]],
-          rows: async () => rowsOf((await answer).topics, "topic_id", "label", "sessions", "returns", "share", "lift"),
+          rows: async () =>
+            rowsOf((await answer).topics, "topic_id", "label", "sessions", "returns", "users", "share", "lift"),
         },
       },
       later(answer, ({ topics: rows }) =>
@@ -67,11 +70,13 @@ export function returns(context, topics) {
           ? table(
               [
                 { title: "Topic", cell: (row) => node(row.topic_id, row.label, field) },
-                { title: "Returns", cls: "number count", cell: (row) => count(row.returns) },
+                ofUsers
+                  ? { title: "Users", cls: "number count", cell: (row) => count(row.users) }
+                  : { title: "Returns", cls: "number count", cell: (row) => count(row.returns) },
                 { title: "Share", cell: (row) => shareBar(row.share) },
                 {
                   title: "Lift",
-                  hint: "Over the topic's share of users' first sessions",
+                  hint: "Share of returns, over the topic's share of users' first sessions",
                   cls: "number",
                   cell: (row) => times(row.lift),
                 },
@@ -98,7 +103,9 @@ export function returns(context, topics) {
                   title: "From, to",
                   cell: (row) => fromTo(node(row.from, name(row.from), field), node(row.to, name(row.to), field)),
                 },
-                { title: "Times", cls: "number count", cell: (row) => count(row.count) },
+                ofUsers
+                  ? { title: "Users", cls: "number count", cell: (row) => count(row.users) }
+                  : { title: "Times", cls: "number count", cell: (row) => count(row.count) },
                 {
                   title: "After",
                   hint: "Median time from the start of a session to that of the next",
@@ -124,14 +131,14 @@ export function returns(context, topics) {
 const words = ({ from_s, below_s }) =>
   below_s === null ? `${gap(from_s)} or more` : from_s ? `${gap(from_s)} to ${gap(below_s)}` : `under ${gap(below_s)}`;
 
-const intervals = (all) => () => [
+const intervals = (all, ofUsers) => () => [
   [
     {
       type: "bar",
       x: all.map((each) => plain(words(each)).replace(/ (to|or) |(under) /, " $1$2<br>")),
-      y: all.map((each) => each.count),
+      y: all.map((each) => (ofUsers ? each.users : each.count)),
       marker: { color: faint(css("--accent"), 0.82), cornerradius: 3 },
-      hovertemplate: "%{x}: <b>%{y:,d}</b> returns<extra></extra>",
+      hovertemplate: `%{x}: <b>%{y:,d}</b> ${ofUsers ? "users" : "returns"}<extra></extra>`,
     },
   ],
   {

@@ -2,15 +2,17 @@
 
 import { go, here } from "./address.js";
 import { daysOf } from "./changes.js";
+import { cohortWords, othersThan } from "./cohorts.js";
 import { h } from "./dom.js";
 import { binsOf, spoken } from "./filters.js";
 import { day, plural } from "./format.js";
 
 export const SIDES = ["a", "b"];
 const DAY_MS = 86_400_000;
+const MOST_COHORTS = 50;
 const isoDay = (time) => new Date(time).toISOString().slice(0, 10);
 
-const isSide = (key) => key === "release" || /^[ab]\.(segment\.|from$|to$)/.test(key);
+const isSide = (key) => key === "release" || /^[ab]\.(segment\.|cohort$|from$|to$)/.test(key);
 
 // What the address says of the sides; where it says nothing: the last week against the one before, or the halves of the
 // whole days, or the two most common values of a field.
@@ -48,9 +50,9 @@ function periods(whole) {
   ];
 }
 
-// One select for each side with periods, and every value of every segment; two dates where a side is a period; and a
-// release, one of those that people noted or any date. The address holds what is chosen.
-export function choosers(fields, whole, sides, releases = []) {
+// One select for each side with periods, cohorts and every value of every segment; two dates where a side is a period; and
+// a release, one of those that people noted or any date. The address holds what is chosen.
+export function choosers(fields, whole, sides, releases, topics, name) {
   const presets = periods(whole);
   const segments = fields.data
     .map((each) => [
@@ -70,7 +72,8 @@ export function choosers(fields, whole, sides, releases = []) {
     const since = sides[`${side}.from`]?.toString(),
       until = sides[`${side}.to`]?.toString();
     const segment = Object.keys(sides).find((key) => key.startsWith(`${side}.segment.`));
-    const isPreset = ([, period]) => !segment && period.from === since && period.to === until;
+    const cohort = sides[`${side}.cohort`]?.toString();
+    const isPreset = ([, period]) => !segment && !cohort && period.from === since && period.to === until;
     const preset = presets.find(isPreset);
     const isOwn = !preset && Boolean(since || until);
     const option = (label, set, selected) =>
@@ -90,15 +93,26 @@ export function choosers(fields, whole, sides, releases = []) {
               if (event.target.value) go(here({ ...without(side), ...JSON.parse(event.target.value) }));
             },
           },
-          h("option", { value: "", selected: !preset && !isOwn && !segment }, sides.release ? "by release" : "Choose…"),
+          h(
+            "option",
+            { value: "", selected: !preset && !isOwn && !segment && !cohort },
+            sides.release ? "by release" : "Choose…",
+          ),
           presets.length || isOwn
             ? h(
                 "optgroup",
                 { label: "Period" },
                 presets.map((each) => option(each[0], of(side, each[1]), each === preset)),
-                isOwn && !segment ? h("option", { value: "", selected: true }, "Own dates") : null,
+                isOwn && !segment && !cohort ? h("option", { value: "", selected: true }, "Own dates") : null,
               )
             : null,
+          h(
+            "optgroup",
+            { label: "Cohort" },
+            cohortsFor(side, sides, topics).map(([value, set]) =>
+              option(cohortWords(value, name), set, !segment && value === cohort),
+            ),
+          ),
           segments.map(([name, values]) =>
             h(
               "optgroup",
@@ -183,12 +197,36 @@ export function choosers(fields, whole, sides, releases = []) {
   );
 }
 
-// What each side is, in words: its segments, and when its sessions began.
-export function namesOf(sides, { periods: told }) {
+// Cohorts to choose from for a side, each with what it sets: with the users of a topic all others come on the other side,
+// unless people stand there that were chosen by themselves.
+function cohortsFor(side, sides, topics) {
+  const other = side === "a" ? "b" : "a",
+    there = sides[`${other}.cohort`]?.toString(),
+    mine = sides[`${side}.cohort`]?.toString();
+  const emptied = Object.fromEntries(
+    Object.keys(sides)
+      .filter((key) => key.startsWith(`${other}.`))
+      .map((key) => [key, null]),
+  );
+  const isKept = there && !there.startsWith("!");
+  const values = topics.slice(0, MOST_COHORTS).map((topic) => `topic:${topic.topic_id}`);
+  const more = [there && othersThan(there), mine].filter(Boolean);
+  return [...new Set([...more, ...values])].map((value) => [
+    value,
+    { [`${side}.cohort`]: value, ...(isKept ? {} : { ...emptied, [`${other}.cohort`]: othersThan(value) }) },
+  ]);
+}
+
+// Whether a side is told by what its users did.
+export const hasCohort = (sides) => SIDES.some((side) => sides[`${side}.cohort`]);
+
+// What each side is, in words: its segments, its cohorts, and when its sessions began.
+export function namesOf(sides, { periods: told }, name) {
   return SIDES.map((side) => {
     const segments = Object.entries(sides)
       .filter(([key]) => key.startsWith(`${side}.segment.`))
       .map(([, values]) => [values].flat().map(spoken).join(" or "));
+    const cohorts = [sides[`${side}.cohort`] ?? []].flat().map((value) => cohortWords(value, name));
     const { from, to } = told[side];
     const last = to && new Date(new Date(to).getTime() - 1);
     const period =
@@ -199,6 +237,6 @@ export function namesOf(sides, { periods: told }) {
           : to
             ? `until ${day(last)}`
             : "";
-    return [...segments, period].filter(Boolean).join(", ");
+    return [...segments, ...cohorts, period].filter(Boolean).join(", ");
   });
 }

@@ -20,6 +20,9 @@ import { curationRow } from "./topic_edits.js";
 import { answered, lineage, messages, moves, numbers, segmentPanel, theirTopics } from "./topic_parts.js";
 import { inUnit, sizeOf, titleOf, unitOf, unitSwitch } from "./units.js";
 
+// A comparison of the topic's users with all others.
+const usersOf = (id) => ({ view: "compare", "a.cohort": `topic:${id}`, "b.cohort": `!topic:${id}` });
+
 export async function topic(context) {
   const { field, id, query, again } = context;
   const wanted = asked(field, query),
@@ -58,6 +61,7 @@ export async function topic(context) {
       definedMark(one),
       unitSwitch(query),
       cohortLink([id], { path: "/" }),
+      h("a", { class: "button", href: link("/journeys", usersOf(id)) }, "Compare its users"),
       h("a", { class: "button", href: link("/topics") }, "All topics"),
       freshness(Promise.resolve(one)),
     ),

@@ -6,6 +6,10 @@ import { h } from "./dom.js";
 const TITLES = { messages: "Messages", sessions: "Sessions", users: "Users" };
 const SIZES = { messages: "size", sessions: "n_sessions", users: "n_users" };
 
+// What may be chosen where sessions or users are told anyway: messages of a session are no independent units.
+export const OF_PEOPLE = ["sessions", "users"];
+export const peopleOf = (query) => (unitOf(query) === "users" ? "users" : "sessions");
+
 export const unitOf = (query) => (Object.hasOwn(TITLES, query.get("unit") ?? "") ? query.get("unit") : "messages");
 
 // The query of a route that knows `unit`.
@@ -21,12 +25,13 @@ export const titleOf = (unit, ofMessages = TITLES.messages) => (unit === "messag
 // Of sessions or users one may have several topics.
 export const NOT_ONE = "Shares do not add up to 100%: a session or a user may have several";
 
-export function unitSwitch(query, ofMessages = TITLES.messages) {
-  const current = unitOf(query);
+// Only for a page whose numbers follow: units: those among which they differ.
+export function unitSwitch(query, { ofMessages = TITLES.messages, units = Object.keys(TITLES) } = {}) {
+  const current = units.includes(unitOf(query)) ? unitOf(query) : units[0];
   return h(
     "div",
     { class: "segments", role: "group", "aria-label": "Count" },
-    Object.keys(TITLES).map((unit) =>
+    units.map((unit) =>
       h(
         "button",
         {

@@ -14,7 +14,7 @@ from fastapi.routing import APIRoute
 from turret_api.errors import invalid
 from turret_api.read.engine.encoding import Format
 from turret_api.read.questions.pages import offset_of
-from turret_api.read.views.cohorts import COHORT, cohort_of
+from turret_api.read.views.cohorts import COHORT, Cohort, cohort_of
 from turret_api.read.views.filters import Filters, Kinds
 from turret_api.read.views.sides import Side, Sides
 from turret_api.read.views.units import Unit
@@ -32,6 +32,7 @@ Form = Annotated[
         "text and markdown, the digest",
     ),
 ]
+SomeCohorts = list[Annotated[str, Query(max_length=2000, pattern=COHORT)]] | None
 AsOf = Annotated[
     dt.datetime | None, Query(description="answer from the tables as they were at this time (while its files are kept)")
 ]
@@ -77,7 +78,7 @@ def filters(
         ),
     ] = "requests",
     cohort: Annotated[
-        list[Annotated[str, Query(max_length=2000, pattern=COHORT)]] | None,
+        SomeCohorts,
         Query(
             description="only the messages of these users: `topic:<topic_id>`, who sent a message with the topic, or "
             "`path:<id>><id>`, who in a session went so, visit after visit; at any time, whatever the other filters. "
@@ -93,7 +94,7 @@ def filters(
     since, until = utc(since), utc(until)
     if since and until and since >= until:
         raise invalid("`from` is not before `to`; nothing lies between them.", field="from")
-    return Filters(since, until, name, segments, kinds, tuple(sorted({cohort_of(each) for each in cohort or ()})))
+    return Filters(since, until, name, segments, kinds, _cohorts(cohort))
 
 
 Filtered = Annotated[Filters, Depends(filters)]
@@ -141,33 +142,43 @@ def sides(
         dt.datetime | None, Query(alias="a.from", description="sessions that began from this time on are on side a")
     ] = None,
     a_until: Annotated[dt.datetime | None, Query(alias="a.to", description="those that began before this time")] = None,
+    a_cohort: Annotated[
+        SomeCohorts,
+        Query(alias="a.cohort", description="only of these users, as `cohort`", max_length=MAX_COHORTS),
+    ] = None,
     b: Annotated[str | None, Query(alias="b.segment.<field>", description="likewise of the other side")] = None,
     b_since: Annotated[dt.datetime | None, Query(alias="b.from", description="likewise of the other side")] = None,
     b_until: Annotated[dt.datetime | None, Query(alias="b.to", description="likewise of the other side")] = None,
+    b_cohort: Annotated[
+        SomeCohorts,
+        Query(alias="b.cohort", description="likewise of the other side", max_length=MAX_COHORTS),
+    ] = None,
     release: Annotated[
         dt.date | None,
         Query(description="a date (UTC) as border: a from it on, b the same number of whole days before it"),
     ] = None,
 ) -> Sides:
-    """Return the two sides, read off the query string; each must have a segment or a period, unless a release has."""
+    """Return the two sides, read off the query string; each must say which sessions it has, unless a release does."""
     found = []
-    for name, since, until in (("a", utc(a_since), utc(a_until)), ("b", utc(b_since), utc(b_until))):
+    said = (("a", utc(a_since), utc(a_until), a_cohort), ("b", utc(b_since), utc(b_until), b_cohort))
+    for name, since, until, cohort in said:
         prefix = f"{name}.{SEGMENT}"
         segments, has_period = _segments(request, prefix), since is not None or until is not None
         if has_period and release is not None:
             raise invalid(f"`release` says when sessions began; leave out {name}.from and {name}.to.", field="release")
         if (
-            not (segments or has_period or release)
+            not (segments or cohort or has_period or release)
             or _count(segments) > MAX_SEGMENTS
             or any(not field for field, _ in segments)
         ):
             raise invalid(
-                f"{prefix}<field>=value (1 to {MAX_SEGMENTS} times), {name}.from or {name}.to is needed, or a release.",
+                f"{prefix}<field>=value (1 to {MAX_SEGMENTS} times), {name}.cohort, {name}.from or {name}.to is "
+                "needed, or a release.",
                 field=f"{prefix}<field>",
             )
         if since and until and since >= until:
             raise invalid(f"`{name}.from` is not before `{name}.to`; nothing lies between them.", field=f"{name}.from")
-        found.append(Side(segments, since, until))
+        found.append(Side(segments, since, until, _cohorts(cohort)))
     return Sides(found[0], found[1], release)
 
 
@@ -210,6 +221,10 @@ def _segments(request: Request, prefix: str) -> Segments:
         if key.startswith(prefix):
             found.setdefault(key.removeprefix(prefix), []).append(value)
     return tuple((field, tuple(sorted(values))) for field, values in sorted(found.items()))
+
+
+def _cohorts(texts: Iterable[str] | None) -> tuple[Cohort, ...]:
+    return tuple(sorted({cohort_of(each) for each in texts or ()}))
 
 
 def _count(segments: Iterable[tuple[str, tuple[str, ...]]]) -> int:

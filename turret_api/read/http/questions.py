@@ -211,9 +211,9 @@ def get_drop_offs(about: About, level: Level = 0, unit: InUnit = "messages") -> 
     return SessionEnds(about.field, about.filters, level, unit)
 
 
-def get_loops(about: About, level: Level = 0, limit: Limit = 20) -> LoopsOfTopics:
+def get_loops(about: About, level: Level = 0, limit: Limit = 20, unit: InUnit = "messages") -> LoopsOfTopics:
     """Pairs of topics that sessions go back and forth between."""
-    return LoopsOfTopics(about.field, about.filters, level, limit)
+    return LoopsOfTopics(about.field, about.filters, level, limit, unit)
 
 
 def get_friction(about: About, level: Level = 0, limit: Limit = 100, unit: InUnit = "messages") -> FrictionOfField:
@@ -306,9 +306,9 @@ def get_comparison(about: About, sides: TwoSides, level: Level = 0, limit: Limit
     return ComparisonOfSegments(about.field, about.filters, level, sides, limit)
 
 
-def get_returns(about: About, level: Level = 0, limit: Limit = 100) -> ReturnsOfUsers:
+def get_returns(about: About, level: Level = 0, limit: Limit = 100, unit: InUnit = "messages") -> ReturnsOfUsers:
     """How users come back: after how long, for what, and from which topic of one session to which of the next."""
-    return ReturnsOfUsers(about.field, about.filters, level, limit)
+    return ReturnsOfUsers(about.field, about.filters, level, limit, unit)
 
 
 def get_retention(
@@ -336,12 +336,13 @@ def get_funnel(
     steps: Annotated[str, Query(description="topics in order, with commas between", min_length=1, max_length=2000)],
     within_s: Annotated[float | None, Query(description="most seconds from first to last step", gt=0, le=1e9)] = None,
     level: Level = 0,
+    unit: InUnit = "messages",
 ) -> FunnelOfTopics:
-    """How many sessions go through the given topics in the given order."""
+    """How many sessions, or users, go through the given topics in the given order."""
     wanted = tuple(step.strip() for step in steps.split(","))
     if not all(wanted) or len(wanted) > MOST_STEPS:
         raise invalid(f"steps is 1 to {MOST_STEPS} topic ids with commas between.", field="steps")
-    return FunnelOfTopics(about.field, about.filters, level, wanted, within_s)
+    return FunnelOfTopics(about.field, about.filters, level, wanted, within_s, unit)
 
 
 Paths = dict[str, tuple[Callable[..., Question], type[Question]]]

@@ -129,6 +129,17 @@ FROM {prefix}session_moves GROUP BY from_topic, to_topic""",
     return views
 
 
+def user_views(field: str) -> Views:
+    """Return the view `session_users` of the user of each session of `field`."""
+    return {
+        "session_users": (
+            "the user of each session: that of its first message, whatever the filters",
+            f"""
+SELECT session_id, user_id FROM journey_steps WHERE field = {text(field)} AND place = 0""",
+        )
+    }
+
+
 def value_views(field: str, names: list[str]) -> Views:
     """Return the view `event_values` of what events have in the fields `names` of metadata.
 

@@ -1,7 +1,7 @@
-"""The two sides of a comparison: each a segment, a period, or both; and a release, which makes a period of either side.
+"""The two sides of a comparison: each a segment, a cohort, a period, or several of these.
 
-A session lies in the period in which it began, with all its messages. A session that has messages on both sides is on
-neither.
+A release makes a period of either side. A session lies in the period in which it began, with all its messages. A
+session that has messages on both sides is on neither.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.views.cohorts import Cohort
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.values import Segments
 from turret_api.read.views.windows import began_in, whole_days_of
@@ -33,15 +34,20 @@ class Periods(TypedDict):
 
 @dataclass(frozen=True)
 class Side:
-    """Which sessions are on one side: messages of theirs pass `segments`, and they began from `since` to `until`."""
+    """Which sessions are on one side: messages of theirs pass `segments`, and they began from `since` to `until`.
+
+    cohorts: and are of users in all of these.
+    """
 
     segments: Segments = ()
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+    cohorts: tuple[Cohort, ...] = ()
 
     def of(self, filters: Filters) -> Filters:
-        """Return `filters` and this side's segments."""
-        return dataclasses.replace(filters, segments=filters.segments + self.segments)
+        """Return `filters` and this side's segments and cohorts."""
+        cohorts = tuple(sorted({*filters.cohorts, *self.cohorts}))
+        return dataclasses.replace(filters, segments=filters.segments + self.segments, cohorts=cohorts)
 
     def only(self, snapshot: Snapshot, field: str, rows: pl.DataFrame) -> pl.DataFrame:
         """Return those of `rows` (with `session`, a number) whose session began in the period."""
@@ -50,8 +56,8 @@ class Side:
         return rows.filter(began_in(snapshot, field, self.since, self.until).gather(rows["session"]))
 
     def within(self, days: Days) -> Side:
-        """Return the side of the sessions of the same segments that began on `days`."""
-        return Side(self.segments, days.since, days.until)
+        """Return the side of the sessions of the same segments and cohorts that began on `days`."""
+        return dataclasses.replace(self, since=days.since, until=days.until)
 
 
 EVERY_SESSION = Side()

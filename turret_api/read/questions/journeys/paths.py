@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import polars as pl
@@ -15,7 +15,7 @@ from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.views import field_views, only_messages
+from turret_api.read.sql.views import field_views, only_messages, user_views
 from turret_api.read.views.all_steps import users_of_sessions
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
@@ -147,17 +147,19 @@ class Step(TypedDict):
     topic_id: str
     label: str
     sessions: int
-    share_of_first: float
+    users: Annotated[int, Meaning("distinct users of these sessions")]
+    share_of_first: Annotated[float, Meaning("of the sessions, with `unit=users` of the users, at the first step")]
     share_of_previous: float
     median_gap_s: float | None
 
 
 @dataclass(frozen=True)
 class Funnel(FieldAnswer):
-    """How many sessions come to each step of a funnel; `n_sessions` counts all sessions."""
+    """How many sessions come to each step of a funnel; `n_sessions` counts all sessions, `n_users` their users."""
 
     data: list[Step] = dataclasses.field(default_factory=list)
     n_sessions: int = 0
+    n_users: int = 0
     next: Next = None
 
 
@@ -168,10 +170,12 @@ class FunnelOfTopics(OfJourneys):
     Each step is reached at the first visit to it after the one that reached the step before. With `within_s` a step
     counts only if it starts at most so many seconds after the visit to the first step did; any visit to the first step
     may be the one that counts. Without it, a later visit to the first step never reaches more than the earliest.
+    unit: users: shares are of the distinct users of these sessions; else of the sessions.
     """
 
     steps: tuple[str, ...] = ()
     within_s: float | None = None
+    unit: Unit = "messages"
 
     answers = Funnel
 
@@ -180,6 +184,8 @@ class FunnelOfTopics(OfJourneys):
         seen = field_visits(snapshot, field, self.filters, self.level)
         labels = labels_of(snapshot, field)
         session, started = seen["session"].to_numpy(), seen["started_at"].to_physical().to_numpy()
+        user_of = users_of_sessions(snapshot, field).to_numpy()
+        counted: Literal["sessions", "users"] = "users" if self.unit == "users" else "sessions"
         # One entry for each way that is open: the row of the visit where it began, and of the one that it has come to.
         began = _rows_of(seen, self.steps[0])
         if self.within_s is None:
@@ -201,23 +207,27 @@ class FunnelOfTopics(OfJourneys):
                 if onward.size:
                     gap = float(np.median(started[onward[earliest]] - started[last[earliest]])) / 1e6
                 last = onward
-            n = int(_first_of_each(session[last]).sum())
-            of_first, before = (data[0]["sessions"], data[-1]["sessions"]) if data else (n, n)
+            reached_by = session[last][_first_of_each(session[last])]
+            sizes = {"sessions": reached_by.size, "users": np.unique(user_of[reached_by]).size}
+            n = sizes[counted]
+            of_first, before = (data[0][counted], data[-1][counted]) if data else (n, n)
             data.append(
                 {
                     "topic_id": topic,
                     "label": labels.get(topic, topic),
-                    "sessions": n,
+                    "sessions": sizes["sessions"],
+                    "users": sizes["users"],
                     "share_of_first": n / of_first if of_first else 0.0,
                     "share_of_previous": n / before if before else 0.0,
                     "median_gap_s": gap,
                 }
             )
-        return Funnel(data, _session_bounds(seen["session"])[0].size)
+        everyone = session[_first_of_each(session)]
+        return Funnel(data, everyone.size, np.unique(user_of[everyone]).size)
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the funnel: a view of the ways that are open at each step."""
-        views = field_views(field, self.filters, self.level)
+        views = field_views(field, self.filters, self.level) | user_views(field)
         first = (
             ""
             if self.within_s is not None
@@ -249,20 +259,25 @@ FROM way_{i - 1} AS way JOIN visits AS next
 GROUP BY way.session_id, way.began, way.began_at, way.started_at, way.visit{within}""",
             )
         counted = "\n    UNION ALL\n    ".join(
-            f"SELECT {i} AS step, {literal(topic)} AS topic_id, count(*) AS sessions, median(gap_s) AS median_gap_s\n"
-            f"    FROM (SELECT session_id, arg_min(gap_s, began) AS gap_s FROM way_{i} GROUP BY session_id)"
+            f"SELECT {i} AS step, {literal(topic)} AS topic_id, count(*) AS sessions, count(DISTINCT user_id) AS users,"
+            f" median(gap_s) AS median_gap_s\n    FROM (SELECT session_id, arg_min(gap_s, began) AS gap_s FROM way_{i}"
+            " GROUP BY session_id) JOIN session_users USING (session_id)"
             for i, topic in enumerate(self.steps)
         )
+        n = "users" if self.unit == "users" else "sessions"
         data = f"""
 WITH counted AS (
     {counted}
 )
-SELECT counted.topic_id, coalesce(label, counted.topic_id) AS label, sessions,
-    coalesce(sessions / nullif(first_value(sessions) OVER (ORDER BY step), 0), 0) AS share_of_first,
-    coalesce(sessions / nullif(lag(sessions, 1, sessions) OVER (ORDER BY step), 0), 0) AS share_of_previous,
+SELECT counted.topic_id, coalesce(label, counted.topic_id) AS label, sessions, users,
+    coalesce({n} / nullif(first_value({n}) OVER (ORDER BY step), 0), 0) AS share_of_first,
+    coalesce({n} / nullif(lag({n}, 1, {n}) OVER (ORDER BY step), 0), 0) AS share_of_previous,
     median_gap_s
 FROM counted LEFT JOIN labels USING (topic_id) ORDER BY step"""
-        totals = "SELECT count(DISTINCT session_id) AS n_sessions FROM visits"
+        totals = (
+            "SELECT count(DISTINCT session_id) AS n_sessions, count(DISTINCT user_id) AS n_users\n"
+            "FROM visits JOIN session_users USING (session_id)"
+        )
         return Queries({"data": data, "totals": totals}, views)
 
 

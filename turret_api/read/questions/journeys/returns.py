@@ -14,16 +14,16 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.views import field_views
+from turret_api.read.sql.views import field_views, user_views
 from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import walked_steps
 from turret_api.read.views.topics import labels_of
+from turret_api.read.views.units import Unit
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 INTERVALS_S = (3_600, 86_400, 7 * 86_400, 30 * 86_400)
@@ -56,9 +56,11 @@ class ReturnTopic(TypedDict):
     label: str
     sessions: int
     returns: Annotated[int, Meaning("of them, sessions of users who had one before")]
-    share: Annotated[float, Meaning("of all returns")]
+    users: Annotated[int, Meaning("distinct users of these returns")]
+    share: Annotated[float, Meaning("of all returns; with `unit=users`: of all users that came back")]
     lift: Annotated[
-        float | None, Meaning("that share over the topic's share of users' first sessions; null: it has none")
+        float | None,
+        Meaning("the topic's share of returns over its share of users' first sessions; null: it has none"),
     ]
 
 
@@ -68,6 +70,7 @@ class Interval(TypedDict):
     from_s: int
     below_s: int | None
     count: int
+    users: Annotated[int, Meaning("distinct users of these returns")]
 
 
 class RestPairs(TypedDict):
@@ -99,9 +102,13 @@ class Returns(FieldAnswer):
 
 @dataclass(frozen=True)
 class ReturnsOfUsers(OfJourneys):
-    """How do users come back: after how long, for what, and from which topic to which?"""
+    """How do users come back: after how long, for what, and from which topic to which?
+
+    unit: users: the most users come first, not the most returns, and shares are of users.
+    """
 
     limit: int = 100
+    unit: Unit = "messages"
 
     answers = Returns
 
@@ -110,26 +117,26 @@ class ReturnsOfUsers(OfJourneys):
         key = ("user sessions", field, self.filters, self.level)
         sessions = snapshot.remember(key, SOURCES, lambda: _user_sessions(snapshot, field, self.filters, self.level))
         found = sessions.filter(pl.col("interval_s").is_not_null())
-        pairs = _pairs(found)
+        pairs = _pairs(found, self.unit)
         rest = pairs.tail(max(pairs.height - self.limit, 0))
         return Returns(
             cast(list[ReturnPair], pairs.head(self.limit).to_dicts()),
             {"pairs": rest.height, "count": int(rest["count"].sum())},
-            _topics(sessions, labels_of(snapshot, field)),
+            _topics(sessions, labels_of(snapshot, field), self.unit),
             n_users=sessions["user_id"].n_unique(),
             n_returning_users=found["user_id"].n_unique(),
             n_sessions=sessions.height,
             n_returns=found.height,
             interval_quantiles_s={str(share): found["interval_s"].quantile(share, "linear") for share in QUANTILES},
-            intervals=_intervals(found["interval_s"]),
+            intervals=_intervals(found),
         )
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of how users come back."""
-        views = field_views(field, self.filters, self.level)
+        views = field_views(field, self.filters, self.level) | user_views(field)
         views["user_sessions"] = (
             "sessions of users in order of time, each with its topic, that of the session before, and the time between",
-            f"""
+            """
 WITH counted AS (
     SELECT session_id, topic_id, count(*) AS n, min(place) AS first FROM walked_steps GROUP BY session_id, topic_id
 ), mostly AS (
@@ -139,7 +146,7 @@ WITH counted AS (
     SELECT session_id, min(timestamp) AS started_at FROM walked_steps GROUP BY session_id
 ), of_user AS (
     SELECT session_id, user_id, topic_id, started_at FROM mostly JOIN begun USING (session_id)
-    JOIN (SELECT session_id, user_id FROM journey_steps WHERE field = {literal(field)} AND place = 0) USING (session_id)
+    JOIN session_users USING (session_id)
 )
 SELECT session_id, user_id, topic_id, lag(topic_id) OVER of_time AS before,
     date_diff('microsecond', lag(started_at) OVER of_time, started_at) / 1e6 AS interval_s
@@ -155,23 +162,30 @@ FROM user_sessions WHERE interval_s IS NOT NULL GROUP BY before, topic_id""",
         bounds = ", ".join(
             f"({least or 0}, {'NULL' if most is None else most})" for least, most in pairwise([0, *INTERVALS_S, None])
         )
+        of_users = self.unit == "users"
+        most = 'users DESC, "count" DESC' if of_users else '"count" DESC'
         data = f"""
 SELECT from_topic AS "from", to_topic AS "to", "count", users,
     "count" / sum("count") OVER (PARTITION BY from_topic) AS probability,
     "count" * (SELECT sum("count") FROM return_pairs)
         / (sum("count") OVER (PARTITION BY from_topic) * sum("count") OVER (PARTITION BY to_topic)) AS lift,
     median_interval_s
-FROM return_pairs ORDER BY "count" DESC, from_topic, to_topic LIMIT {self.limit}"""
-        topics = """
+FROM return_pairs ORDER BY {most}, from_topic, to_topic LIMIT {self.limit}"""
+        share = "users / nullif(n_users, 0)" if of_users else "returns / nullif(n_returns, 0)"
+        topics = f"""
 WITH counted AS (
-    SELECT topic_id, count(*) AS sessions, count(interval_s) AS returns FROM user_sessions GROUP BY topic_id
+    SELECT topic_id, count(*) AS sessions, count(interval_s) AS returns,
+        count(DISTINCT user_id) FILTER (interval_s IS NOT NULL) AS users
+    FROM user_sessions GROUP BY topic_id
+), came_back AS (
+    SELECT count(DISTINCT user_id) AS n_users FROM user_sessions WHERE interval_s IS NOT NULL
 ), summed AS (SELECT sum(returns) AS n_returns, sum(sessions - returns) AS n_first FROM counted)
-SELECT topic_id, coalesce(label, topic_id) AS label, sessions, returns,
-    coalesce(returns / nullif(n_returns, 0), 0) AS share,
+SELECT topic_id, coalesce(label, topic_id) AS label, sessions, returns, users, coalesce({share}, 0) AS share,
     coalesce(returns / nullif(n_returns, 0), 0) / nullif((sessions - returns) / nullif(n_first, 0), 0) AS lift
-FROM counted CROSS JOIN summed LEFT JOIN labels USING (topic_id) ORDER BY returns DESC, sessions DESC, topic_id"""
+FROM counted CROSS JOIN summed CROSS JOIN came_back LEFT JOIN labels USING (topic_id)
+ORDER BY {"users DESC, " if of_users else ""}returns DESC, sessions DESC, topic_id"""
         intervals = f"""
-SELECT from_s, below_s, count(interval_s) AS "count"
+SELECT from_s, below_s, count(interval_s) AS "count", count(DISTINCT user_id) AS users
 FROM (VALUES {bounds}) AS bounds (from_s, below_s)
 LEFT JOIN user_sessions ON interval_s >= from_s AND interval_s < coalesce(below_s, 'inf'::DOUBLE)
 GROUP BY from_s, below_s ORDER BY from_s"""
@@ -187,16 +201,15 @@ FROM user_sessions"""
         return Queries(parts, views)
 
 
-def _intervals(interval_s: pl.Series) -> list[Interval]:
-    bounds = [0, *INTERVALS_S, None]
-    return [
-        {
-            "from_s": least or 0,
-            "below_s": most,
-            "count": int(((interval_s >= least) & ((interval_s < most) if most else True)).sum()),
-        }
-        for least, most in pairwise(bounds)
-    ]
+def _intervals(found: pl.DataFrame) -> list[Interval]:
+    """Return how many of the returns, and of how many users, come after how long."""
+    interval = pl.col("interval_s")
+    rows: list[Interval] = []
+    for least, most in pairwise([0, *INTERVALS_S, None]):
+        within = found.filter(interval >= least, interval < most if most else True)
+        users = within["user_id"].n_unique()
+        rows.append({"from_s": least or 0, "below_s": most, "count": within.height, "users": users})
+    return rows
 
 
 def _user_sessions(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
@@ -232,8 +245,9 @@ def _user_sessions(snapshot: Snapshot, field: str, filters: Filters, level: int)
     )
 
 
-def _pairs(found: pl.DataFrame) -> pl.DataFrame:
-    """Return the pairs of topics of returns, most first."""
+def _pairs(found: pl.DataFrame, unit: Unit) -> pl.DataFrame:
+    """Return the pairs of topics of returns, those with most returns, or users, first."""
+    most = ["users", "count"] if unit == "users" else ["count"]
     count = pl.col("count")
     out, into = count.sum().over("from_topic"), count.sum().over("to_topic")
     return (
@@ -244,23 +258,30 @@ def _pairs(found: pl.DataFrame) -> pl.DataFrame:
             pl.col("interval_s").median().alias("median_interval_s"),
         )
         .with_columns(probability=count / out, lift=count * count.sum() / (out * into))
-        .sort(["count", "from_topic", "to_topic"], descending=[True, False, False])
+        .sort([*most, "from_topic", "to_topic"], descending=[True] * len(most) + [False, False])
         .rename({"from_topic": "from", "to_topic": "to"})
     )
 
 
-def _topics(sessions: pl.DataFrame, labels: dict[str, str]) -> list[ReturnTopic]:
-    """Return what users come back for, most first."""
+def _topics(sessions: pl.DataFrame, labels: dict[str, str], unit: Unit) -> list[ReturnTopic]:
+    """Return what most returns are for, or what most users come back for, first."""
     returned = pl.col("interval_s").is_not_null()
+    of_users = unit == "users"
+    most = ["users", "returns", "sessions"] if of_users else ["returns", "sessions"]
     counted = (
         sessions.group_by("topic_id")
-        .agg(pl.len().cast(pl.Int64).alias("sessions"), returned.sum().cast(pl.Int64).alias("returns"))
-        .sort(["returns", "sessions", "topic_id"], descending=[True, True, False])
+        .agg(
+            pl.len().cast(pl.Int64).alias("sessions"),
+            returned.sum().cast(pl.Int64).alias("returns"),
+            pl.col("user_id").filter(returned).n_unique().cast(pl.Int64).alias("users"),
+        )
+        .sort([*most, "topic_id"], descending=[True] * len(most) + [False])
     )
+    n_users = sessions.filter(returned)["user_id"].n_unique()
     n_returns = int(counted["returns"].sum())
     n_first = sessions.height - n_returns
     found: list[ReturnTopic] = []
-    for topic_id, n, n_returned in counted.iter_rows():
+    for topic_id, n, n_returned, users in counted.iter_rows():
         share = n_returned / n_returns if n_returns else 0.0
         share_of_first = (n - n_returned) / n_first if n_first else 0.0
         lift = share / share_of_first if share_of_first else None
@@ -270,7 +291,8 @@ def _topics(sessions: pl.DataFrame, labels: dict[str, str]) -> list[ReturnTopic]
                 "topic_id": topic_id,
                 "sessions": n,
                 "returns": n_returned,
-                "share": share,
+                "users": users,
+                "share": (users / n_users if n_users else 0.0) if of_users else share,
                 "lift": lift,
             }
         )
