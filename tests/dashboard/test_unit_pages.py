@@ -146,6 +146,7 @@ def test_the_users_of_a_topic_are_compared_with_all_others(served: Served, visit
     titles = page.locator("#compare thead")
     expect(titles).to_contain_text(f"A: Users of {label}")
     expect(titles).to_contain_text(f"B: All but users of {label}")
+    expect(page.locator("#compare .tells")).to_contain_text(f"Only in A: {label}")
     expect(page.locator("#compare")).to_contain_text("Overview may call chance what is marked here")
     expect(page.locator("#side-b option:checked")).to_have_text(f"All but users of {label}")
     # Who is chosen for one side makes all others the other, until people stand there that were chosen by themselves.

@@ -13,7 +13,10 @@ import { change, table } from "./tables.js";
 
 const SURE = 0.05;
 const TOLD = 4;
-const MARKS = { new: "New", grew: "Grew", shrank: "Shrank", gone: "Gone" };
+const MARKS_IN_TIME = { new: "New", grew: "Grew", shrank: "Shrank", gone: "Gone" };
+const MARKS_OF_GROUPS = { new: "Only in A", grew: "More in A", shrank: "Less in A", gone: "Only in B" };
+const marksOf = ({ periods }) =>
+  SIDES.every((side) => periods[side].from || periods[side].to) ? MARKS_IN_TIME : MARKS_OF_GROUPS;
 
 export function compare({ fields, field, query }, topics) {
   const ofMoves = query.get("of") === "moves";
@@ -112,7 +115,7 @@ const shares = (names, hint) =>
   SIDES.map((side, i) => ({
     title: `${side.toUpperCase()}: ${names[i]}`,
     hint,
-    cls: `number ${side}`,
+    cls: `number of-side ${side}`,
     cell: (row) => percent(row[`${side}_share`]),
   }));
 
@@ -124,10 +127,11 @@ const DIFFERENCE = {
 };
 
 function topicsOf(answer, names, field) {
-  const { data, rest } = answer;
+  const { data, rest } = answer,
+    marks = marksOf(answer);
   if (!data.length) return h("p", { class: "empty" }, "No sessions on these sides.");
   return [
-    tells(data, field),
+    tells(data, marks, field),
     h(
       "p",
       { class: "lead" },
@@ -142,7 +146,7 @@ function topicsOf(answer, names, field) {
           cls: "whole",
           cell: (row) => [
             node(row.topic_id, row.label, field),
-            row.mark ? [" ", h("span", { class: "mark" }, MARKS[row.mark])] : null,
+            row.mark ? [" ", h("span", { class: "mark" }, marks[row.mark])] : null,
           ],
         },
         ...shares(names, "Share of the sessions that have the topic"),
@@ -158,7 +162,7 @@ function topicsOf(answer, names, field) {
       data,
       {
         label: "Topics of both sides",
-        cls: "fold",
+        cls: "fold sides",
         limit: 25,
         attributes: (row) => ({
           "data-topic": row.topic_id,
@@ -175,8 +179,8 @@ function topicsOf(answer, names, field) {
 const differ = (n, word) => (n ? `${plural(n, word)} ${n === 1 ? "differs" : "differ"}` : `No ${word} differs`);
 
 // What is new, grew, shrank or is gone, each with the topics that differ most.
-function tells(data, field) {
-  const lines = Object.entries(MARKS)
+function tells(data, marks, field) {
+  const lines = Object.entries(marks)
     .map(([mark, title]) => [
       title,
       data.filter((row) => row.mark === mark).sort((x, y) => Math.abs(y.difference) - Math.abs(x.difference)),
@@ -231,7 +235,7 @@ function movesOf(answer, names, field) {
       data,
       {
         label: "Moves that differ",
-        cls: "fold",
+        cls: "fold sides",
         limit: 25,
         attributes: (edge) => ({ "data-from": edge.from, "data-to": edge.to, class: isSure(edge) ? "sure" : null }),
       },
