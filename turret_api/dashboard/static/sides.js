@@ -72,7 +72,7 @@ export function choosers(fields, whole, sides, releases, topics, name) {
     const since = sides[`${side}.from`]?.toString(),
       until = sides[`${side}.to`]?.toString();
     const segment = Object.keys(sides).find((key) => key.startsWith(`${side}.segment.`));
-    const cohort = sides[`${side}.cohort`]?.toString();
+    const cohort = onlyCohort(sides, side);
     const isPreset = ([, period]) => !segment && !cohort && period.from === since && period.to === until;
     const preset = presets.find(isPreset);
     const isOwn = !preset && Boolean(since || until);
@@ -201,8 +201,8 @@ export function choosers(fields, whole, sides, releases, topics, name) {
 // unless people stand there that were chosen by themselves.
 function cohortsFor(side, sides, topics) {
   const other = side === "a" ? "b" : "a",
-    there = sides[`${other}.cohort`]?.toString(),
-    mine = sides[`${side}.cohort`]?.toString();
+    there = onlyCohort(sides, other),
+    mine = onlyCohort(sides, side);
   const emptied = Object.fromEntries(
     Object.keys(sides)
       .filter((key) => key.startsWith(`${other}.`))
@@ -217,8 +217,11 @@ function cohortsFor(side, sides, topics) {
   ]);
 }
 
+const cohortsOf = (sides, side) => [sides[`${side}.cohort`] ?? []].flat();
+const onlyCohort = (sides, side) => (cohortsOf(sides, side).length === 1 ? cohortsOf(sides, side)[0] : undefined);
+
 // Whether a side is told by what its users did.
-export const hasCohort = (sides) => SIDES.some((side) => sides[`${side}.cohort`]);
+export const hasCohort = (sides) => SIDES.some((side) => cohortsOf(sides, side).length);
 
 // What each side is, in words: its segments, its cohorts, and when its sessions began.
 export function namesOf(sides, { periods: told }, name) {
@@ -226,7 +229,7 @@ export function namesOf(sides, { periods: told }, name) {
     const segments = Object.entries(sides)
       .filter(([key]) => key.startsWith(`${side}.segment.`))
       .map(([, values]) => [values].flat().map(spoken).join(" or "));
-    const cohorts = [sides[`${side}.cohort`] ?? []].flat().map((value) => cohortWords(value, name));
+    const cohorts = cohortsOf(sides, side).map((value) => cohortWords(value, name));
     const { from, to } = told[side];
     const last = to && new Date(new Date(to).getTime() - 1);
     const period =
