@@ -1,0 +1,42 @@
+"""The SQL of two sides counts what the API answers, by move and by topic."""
+
+from __future__ import annotations
+
+from tests.duck import Rows, Run
+from tests.read.conftest import Api
+from tests.read.sql.checks import FILTERS, asked_both, check_rows, check_totals, each_case
+
+TESTED = {"low", "high", "p_value", "q_value", "gap_low_s", "gap_high_s", "gap_p_value", "gap_q_value"}
+
+
+SIDES = (
+    "a.segment.plan=pro&b.segment.plan=free",
+    "a.segment.tokens=..20&b.segment.tokens=10..",
+    "a.from=2026-03-08T00:00:00Z&b.from=2026-03-02T00:00:00Z&b.to=2026-03-08T00:00:00Z&a.segment.plan=pro",
+    "release=2026-03-09",
+)
+"""Segments, some of which have sessions in common; periods, one of them with a segment; a release."""
+
+
+@each_case
+def test_two_segments(edited: Api, run_sql: Run, filters: str) -> None:
+    for sides in SIDES:
+        answer, parts = asked_both(edited, run_sql, f"/v1/journeys/compare?limit=1000&{sides}", FILTERS[filters])
+
+        def by_edge(rows: Rows) -> Rows:
+            return sorted(rows, key=lambda row: (row["from"], row["to"]))
+
+        check_rows(by_edge(answer["data"]), by_edge(parts["data"]), TESTED)
+        check_totals(answer, parts["totals"])
+
+
+@each_case
+def test_two_sides_by_topic(edited: Api, run_sql: Run, filters: str) -> None:
+    for sides in SIDES:
+        answer, parts = asked_both(edited, run_sql, f"/v1/topics/compare?limit=1000&{sides}", FILTERS[filters])
+
+        def by_topic(rows: Rows) -> Rows:
+            return sorted(rows, key=lambda row: row["topic_id"])
+
+        check_rows(by_topic(answer["data"]), by_topic(parts["data"]), {"low", "high", "p_value", "q_value", "mark"})
+        check_totals(answer, parts["totals"])
