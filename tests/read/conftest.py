@@ -82,7 +82,7 @@ def topic_of(text: str) -> str | None:
     return next((topic for start, topic in TOPIC_OF.items() if text.startswith(start)), None)
 
 
-def events(project_id: str, sessions: dict[str, list[str]]) -> pl.DataFrame:
+def events(project_id: str, sessions: dict[str, list[str]], n_users: int = 3) -> pl.DataFrame:
     rows = []
     for s, (session, said) in enumerate(sessions.items()):
         for i, text in enumerate(said):
@@ -99,7 +99,7 @@ def events(project_id: str, sessions: dict[str, list[str]]) -> pl.DataFrame:
                     "received_date": at.date(),
                     "event_id": f"evt_{session}_{i}",
                     "session_id": session,
-                    "user_id": f"u{s % 3}",
+                    "user_id": f"u{s % n_users}",
                     "name": "chat" if s else "voice",
                     "timestamp": at,
                     "received_at": at,
@@ -138,14 +138,16 @@ def topics(project_id: str, model_version: int = 1) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=TOPICS.schema)
 
 
-def write_lake(lake: Lake, project_id: str, sessions: dict[str, list[str]], model_version: int = 1) -> None:
+def write_lake(
+    lake: Lake, project_id: str, sessions: dict[str, list[str]], model_version: int = 1, n_users: int = 3
+) -> None:
     """After this call the project's tables are as the pipeline would build them from `sessions`."""
 
     def write(table: Table, rows: pl.DataFrame) -> None:
         named = rows.with_columns(project_id=pl.lit(project_id))
         store.replace(lake, table, named.select(table.schema.names()), project_id)
 
-    sent = events(project_id, sessions)
+    sent = events(project_id, sessions, n_users)
     profiles = profile_fields(sent).with_columns(received_date=pl.lit(T0.date()))
     messages = extract_messages(sent, ["prompt"])
     texts = messages.select("text_id", "text").unique(maintain_order=True)

@@ -15,6 +15,7 @@ from typing import cast
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import typed_rows
 from turret_api.read.questions.changes.findings import ChangesOfField
 from turret_api.read.questions.digest_words import Compared, Digest, DigestNumber, DigestSign, DigestTopic
@@ -22,6 +23,7 @@ from turret_api.read.questions.journeys.friction import ANY, FrictionOfField
 from turret_api.read.questions.notebook import Annotation, TopicNote
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.topics.topics import TOPIC_SOURCES
+from turret_api.read.sql.digest import digest_parts, digest_views
 from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_of
@@ -75,6 +77,22 @@ class DigestOfField(OfField):
             annotations=_annotations(snapshot, first, end),
             notes=_notes(snapshot, field, first),
         )
+
+    def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
+        """Return the SQL of the window's counts and, under `changes`, of all that may have changed."""
+        window = last_window(snapshot, field, self.days)
+        if window is None:
+            return Queries({}, left_out="There is no whole day yet, so there is nothing to tell.")
+        first, has_before = window
+        now, end = between(first, self.days), first + dt.timedelta(self.days - 1)
+        before = between(first - dt.timedelta(self.days), self.days) if has_before else None
+        numbers = _number_names(snapshot)
+        views = digest_views(field, now, before, TOP_TOPICS, numbers)
+        parts = digest_parts(field, first, end, has_before=has_before, numbers=numbers, n_signs=MOST_SIGNS)
+        changed = ChangesOfField(field, days=self.days).queries_of(snapshot, field)
+        if "data" in changed.parts:
+            parts["changes"] = changed.parts["data"]
+        return Queries(parts, {**changed.views, **views}, changed.left_out)
 
 
 def last_window(snapshot: Snapshot, field: str, days: int) -> tuple[dt.date, bool] | None:
@@ -156,15 +174,19 @@ def _friction(snapshot: Snapshot, field: str, now: Filters, before: Filters | No
 
 def _numbers(snapshot: Snapshot, field: str, now: Filters, before: Filters | None) -> list[DigestNumber]:
     """Return what the number fields come to that the window's messages have, those of cost and tokens first."""
-    names = sorted(number_fields(snapshot), key=lambda name: (not is_cost(name), name))[:MOST_NUMBERS]
     found: list[DigestNumber] = []
-    for name in names:
+    for name in _number_names(snapshot):
         _, whole = number_sums(snapshot, field, name, now, 0)
         then = None if before is None else number_sums(snapshot, field, name, before, 0)[1]["sum"]
         if whole["n"]:
             row = {"sum": whole["sum"], "mean": whole["mean"], "n": whole["n"]}
             found.append(cast(DigestNumber, {"field": name, **row, "sum_before": then}))
     return found
+
+
+def _number_names(snapshot: Snapshot) -> list[str]:
+    """Return the number fields that the digest adds up, those of cost and tokens first."""
+    return sorted(number_fields(snapshot), key=lambda name: (not is_cost(name), name))[:MOST_NUMBERS]
 
 
 def is_cost(name: str) -> bool:

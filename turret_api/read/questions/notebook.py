@@ -12,10 +12,12 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.literals import text as literal
-from turret_api.read.engine.queries import Queries, Views
+from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import Answer, Meaning, Next, documented, typed_rows
 from turret_api.read.questions.pages import Listed
 from turret_api.read.questions.topics.topic import find_topic
+from turret_api.read.sql.notebook import in_force_views, note_views
+from turret_api.read.sql.views import now
 from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_of, views_of
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import ANNOTATIONS, SAVED_VIEWS
@@ -92,9 +94,9 @@ class AllAnnotations(Listed):
         """Return the SQL of the annotations."""
         kind = "" if self.kind is None else f"\nWHERE kind = {literal(self.kind)}"
         data = f"""
-SELECT annotation_id, date, until, kind, text, author, written_at FROM in_force{kind}
+SELECT annotation_id, date, until, kind, text, author, written_at FROM annotations_in_force{kind}
 ORDER BY date, written_at, annotation_id LIMIT {self.limit} OFFSET {self.offset}"""
-        return Queries({"data": data}, _in_force("annotations", "annotation_id", "text"))
+        return Queries({"data": data}, in_force_views(ANNOTATIONS))
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,17 @@ class AllNotes(Listed):
             found = found.filter(pl.col("field") == field, pl.col("on_topic") == topic)
         return TopicNotes(*self.page(typed_rows(found, TopicNote)))
 
+    def queries(self, snapshot: Snapshot) -> Queries:
+        """Return the SQL of the notes; raise `NotFoundError` if there is no such topic."""
+        where = ""
+        if self.topic_id is not None:
+            field = find_topic(snapshot, self.topic_id, self.field)
+            where = f"\nWHERE field = {literal(field)} AND on_topic = {now(self.topic_id)}"
+        data = f"""
+SELECT note_id, field, topic_id, on_topic, text, author, written_at FROM placed_notes{where}
+ORDER BY written_at DESC, note_id LIMIT {self.limit} OFFSET {self.offset}"""
+        return Queries({"data": data}, note_views())
+
 
 @dataclass(frozen=True)
 class SavedViews(Answer):
@@ -148,17 +161,6 @@ class AllViews(Listed):
     def queries(self, snapshot: Snapshot) -> Queries:
         """Return the SQL of the saved views."""
         data = f"""
-SELECT view_id, name, address, author, written_at, decided_at AS changed_at FROM in_force
+SELECT view_id, name, address, author, written_at, decided_at AS changed_at FROM saved_views_in_force
 ORDER BY lower(name), view_id LIMIT {self.limit} OFFSET {self.offset}"""
-        return Queries({"data": data}, _in_force("saved_views", "view_id", "name"))
-
-
-def _in_force(table: str, name: str, said: str) -> Views:
-    return {
-        "in_force": (
-            "the newest row of each, unless it takes it away",
-            f"""
-SELECT *, min(decided_at) OVER (PARTITION BY {name}) AS written_at FROM {table}
-QUALIFY row_number() OVER (PARTITION BY {name} ORDER BY decided_at DESC) = 1 AND {said} IS NOT NULL""",
-        )
-    }
+        return Queries({"data": data}, in_force_views(SAVED_VIEWS))

@@ -45,7 +45,8 @@ class OfField(Question):
         field = choose_field(snapshot, self.field)
         if field is None:
             return Queries({}, left_out="The project has no text field yet, so there is nothing to count.")
-        return self.queries_of(snapshot, field)
+        placed = dataclasses.replace(self, filters=self.filters.placed(snapshot, field))
+        return placed.queries_of(snapshot, field)
 
     def answer(self, snapshot: Snapshot) -> Any:
         """Return the answer, with when and by which model what it shows was built."""

@@ -115,7 +115,9 @@ class OneSession(Listed):
                 "the session's messages in all text fields, each with its answer where another field holds it",
                 f"""
 SELECT step.event_id, step.user_id, step.name, step.timestamp, step.received_at, step.seq, step.field, message.text,
-    answer.text AS answer, coalesce(step.kind, 'request') AS kind, topic.topic_id, topic.label AS topic_label,
+    answer.text AS answer, told.kind AS answer_kind, told.is_repeated AS answer_is_repeated,
+    coalesce(step.kind, 'request') AS kind, coalesce(sound.sentiment, 'neutral') AS sentiment,
+    topic.topic_id, topic.label AS topic_label,
     CASE WHEN step.topic_id = step.text_topic_id AND topic.topic_id IS NOT NULL THEN assigned.similarity END
         AS similarity, step.place
 FROM journey_steps AS step
@@ -125,8 +127,10 @@ LEFT JOIN merged ON merged.field = step.field AND merged.topic_id = step.topic_i
 LEFT JOIN shown_topics AS topic ON topic.field = step.field AND topic.level = 0
     AND topic.topic_id = coalesce(merged.into_topic, step.topic_id)
 LEFT JOIN topic_assignments AS assigned ON assigned.field = step.field AND assigned.text_id = step.text_id
-LEFT JOIN (VALUES {pairs}) AS answers (field, of_answers) ON answers.field = step.field
-LEFT JOIN messages AS answer ON answer.field = answers.of_answers AND answer.event_id = step.event_id
+LEFT JOIN (VALUES {pairs}) AS held (field, of_answers) ON held.field = step.field
+LEFT JOIN messages AS answer ON answer.field = held.of_answers AND answer.event_id = step.event_id
+LEFT JOIN answers AS told ON told.field = step.field AND told.event_id = answer.event_id
+LEFT JOIN text_sentiment AS sound ON sound.text_id = step.text_id
 WHERE step.session_id = {session}{"" if chosen is None else f" AND step.field = {literal(chosen)}"}""",
             ),
         }

@@ -19,7 +19,7 @@ def side_views(field: str, sides: Mapping[str, Side]) -> Views:
         views[f"{name}_side"] = (
             f"sessions on side {name}: those with a message that passes, which began in its period",
             f"""
-SELECT DISTINCT session_id FROM {name}_visits{_began_in(field, side)}""",
+SELECT DISTINCT session_id FROM {name}_visits WHERE {began_in(field, side)}""",
         )
     views["in_both"] = (
         "sessions on both sides, which count on neither",
@@ -34,9 +34,10 @@ SELECT session_id FROM {name}_side EXCEPT SELECT session_id FROM in_both""",
     return views
 
 
-def _began_in(field: str, side: Side) -> str:
+def began_in(field: str, side: Side) -> str:
+    """Return the condition that a row's session began in the period of the side."""
     bounds = [f"timestamp {sign} {time(at)}" for sign, at in ((">=", side.since), ("<", side.until)) if at is not None]
     if not bounds:
-        return ""
+        return "true"
     began = f"SELECT session_id FROM journey_steps WHERE field = {text(field)} AND place = 0"
-    return f"\nWHERE session_id IN ({began} AND {' AND '.join(bounds)})"
+    return f"session_id IN ({began} AND {' AND '.join(bounds)})"

@@ -51,7 +51,7 @@ SELECT topic_id, level, parent_id, label, summary, keywords, examples, n_texts, 
     coalesce(n_sessions, 0) AS n_sessions, coalesce(n_users, 0) AS n_users,
     coalesce(n_negative, 0) AS n_negative, coalesce(n_neutral, 0) AS n_neutral, coalesce(n_positive, 0) AS n_positive,
     coalesce(n_of_unit / (SELECT {how_many(unit)} FROM counted_steps), 0) AS share, first_seen,
-    CASE WHEN size > 0 THEN (n_now / of_now) / nullif(n_before / of_before, 0) - 1 END AS change,
+    CASE WHEN size > 0 THEN (n_now / nullif(of_now, 0)) / nullif(n_before / nullif(of_before, 0), 0) - 1 END AS change,
     starts_with(topic_id, 'd_') AS defined,
     topic_id IN (SELECT topic_id FROM edits_in_force WHERE field = {text(field)} AND action = 'pin') AS pinned
 FROM of_level LEFT JOIN sizes USING (topic_id) LEFT JOIN window_sessions USING (topic_id)""",

@@ -5,10 +5,10 @@ They say once more, as SQL, what `read.views` and `semantics.visits` do.
 
 from __future__ import annotations
 
-from turret_api.errors import invalid
 from turret_api.read.engine.literals import pointer, text, texts, time
 from turret_api.read.engine.queries import Views
-from turret_api.read.views.filters import Filters
+from turret_api.read.views.cohorts import BETWEEN
+from turret_api.read.views.filters import ALL_KINDS, NO_FILTERS, Filters
 from turret_api.read.views.topics import MOVE_NODES, NODES
 from turret_api.read.views.values import RANGE, Segments
 from turret_pipeline.semantics.kinds import MOVES, REQUEST
@@ -73,8 +73,8 @@ def field_views(field: str, filters: Filters, level: int = 0, prefix: str = "") 
 
     prefix: of their names, where a statement has two sides.
     """
-    steps, walked, visits = (f"{prefix}{name}" for name in ("steps", "walked_steps", "visits"))
-    views = {**EDITS, **value_views(field, [name for name, _ in filters.segments])}
+    visits, moves = f"{prefix}visits", f"{prefix}session_moves"
+    views = {**EDITS, **value_views(field, [name for name, _ in filters.segments]), **_cohort_views(filters, prefix)}
     nodes = ", ".join(f"({text(name)}, {text(label)})" for name, label in NODES.items())
     views["labels"] = (
         "the name of each node of journeys: topics, themes, and what is neither",
@@ -83,28 +83,13 @@ SELECT topic_id, label FROM shown_topics WHERE field = {text(field)}
 UNION ALL
 VALUES {nodes}""",
     )
-    views[steps] = (_said_of_steps(filters, level), _steps(field, filters, level))
-    counts = "moves of conversation too" if filters.has_moves else "without moves of conversation"
-    views[f"{prefix}counted_steps"] = (
-        f"the messages that count, {counts}",
+    views |= _visit_views(field, filters, level, prefix)
+    views["session_users"] = (
+        "the user of each session: that of its first message",
         f"""
-SELECT * FROM {steps}{"" if filters.has_moves else " WHERE NOT is_move"}""",
+SELECT session_id, user_id FROM journey_steps WHERE field = {text(field)} AND place = 0""",
     )
-    views[walked] = ("the same messages, each with the node of the visit that it is part of", _walked(steps, filters))
-    views[visits] = (
-        "visits: runs of consecutive messages of a session with one topic",
-        f"""
-WITH changes AS (
-    SELECT *, topic_id IS DISTINCT FROM lag(topic_id) OVER (PARTITION BY session_id ORDER BY place) AS begins
-    FROM {walked}
-), numbered AS (
-    SELECT *, sum(begins::INTEGER) OVER (PARTITION BY session_id ORDER BY place) - 1 AS visit FROM changes
-)
-SELECT session_id, visit, any_value(topic_id) AS topic_id,
-    min(timestamp) AS started_at, max(timestamp) AS ended_at, count(*) AS n_messages
-FROM numbered GROUP BY session_id, visit""",
-    )
-    views[f"{prefix}session_moves"] = (
+    views[moves] = (
         "moves from visit to visit, from `start` to each session's first visit and from its last to `end`",
         f"""
 SELECT session_id, coalesce(before, {text(START)}) AS from_topic, topic_id AS to_topic,
@@ -122,22 +107,87 @@ SELECT session_id, arg_max(topic_id, visit), {text(END)}, NULL, max(ended_at) FR
         "edges of journeys: how often sessions make each move",
         f"""
 SELECT from_topic, to_topic, count(*) AS "count", count(DISTINCT session_id) AS sessions,
-    count(*) / sum(count(*)) OVER (PARTITION BY from_topic) AS probability,
+    count(DISTINCT user_id) AS users, count(*) / sum(count(*)) OVER (PARTITION BY from_topic) AS probability,
     {gaps}
-FROM {prefix}session_moves GROUP BY from_topic, to_topic""",
+FROM {moves} JOIN session_users USING (session_id) GROUP BY from_topic, to_topic""",
+    )
+    views[f"{prefix}node_units"] = (
+        "how many sessions visit each node of journeys, and how many users have such a session; start and end: all",
+        f"""
+SELECT topic_id, count(DISTINCT session_id) AS sessions, count(DISTINCT user_id) AS users
+FROM (
+    SELECT session_id, topic_id FROM {visits}
+    UNION ALL
+    SELECT session_id, unnest([{text(START)}, {text(END)}]) FROM {visits}
+) JOIN session_users USING (session_id)
+GROUP BY topic_id""",
     )
     return views
 
 
-def user_views(field: str) -> Views:
-    """Return the view `session_users` of the user of each session of `field`."""
+def _visit_views(field: str, filters: Filters, level: int, prefix: str) -> Views:
+    """Return the views of the messages of `field` that pass, and of their visits, last."""
+    steps, walked = f"{prefix}steps", f"{prefix}walked_steps"
+    counts = "moves of conversation too" if filters.has_moves else "without moves of conversation"
     return {
-        "session_users": (
-            "the user of each session: that of its first message, whatever the filters",
+        steps: (_said_of_steps(filters, level), _steps(field, filters, level, prefix)),
+        f"{prefix}counted_steps": (
+            f"the messages that count, {counts}",
             f"""
-SELECT session_id, user_id FROM journey_steps WHERE field = {text(field)} AND place = 0""",
-        )
+SELECT * FROM {steps}{"" if filters.has_moves else " WHERE NOT is_move"}""",
+        ),
+        walked: ("the same messages, each with the node of the visit that it is part of", _walked(steps, filters)),
+        f"{prefix}visits": (
+            "visits: runs of consecutive messages of a session with one topic",
+            f"""
+WITH changes AS (
+    SELECT *, topic_id IS DISTINCT FROM lag(topic_id) OVER (PARTITION BY session_id ORDER BY place) AS begins
+    FROM {walked}
+), numbered AS (
+    SELECT *, sum(begins::INTEGER) OVER (PARTITION BY session_id ORDER BY place) - 1 AS visit FROM changes
+)
+SELECT session_id, visit, any_value(topic_id) AS topic_id,
+    min(timestamp) AS started_at, max(timestamp) AS ended_at, count(*) AS n_messages
+FROM numbered GROUP BY session_id, visit""",
+        ),
     }
+
+
+def _cohort_views(filters: Filters, prefix: str) -> Views:
+    """Return the views `cohort_1` and so on of the cohorts' users; what they read has no filter (`views.cohorts`)."""
+    views: Views = {}
+    for name, cohort in zip(_cohort_names(filters, prefix), filters.cohorts, strict=True):
+        # By itself a move of conversation is no visit, unless the path names its kind.
+        names_moves = any(each in MOVE_NODES and each != ONLY_MOVES for each in cohort.topics)
+        everyone = ALL_KINDS if names_moves else NO_FILTERS
+        views |= _visit_views(cohort.text_field, everyone, cohort.level, f"{name}_")
+        if len(cohort.topics) == 1:
+            (topic,) = cohort.topics
+            has = "is_move" if topic == ONLY_MOVES else f"topic_id = {text(topic)}"
+            views[name] = (
+                "the users who sent a message that has the topic",
+                f"""
+SELECT DISTINCT user_id FROM {name}_steps WHERE {has}""",
+            )
+        else:
+            path = BETWEEN.join(("", *cohort.topics, ""))
+            views[name] = (
+                "the users of sessions with visits that follow one another as the path says",
+                f"""
+WITH ways AS (
+    SELECT session_id, concat_ws({text(BETWEEN)}, '', {text(START)},
+        string_agg(topic_id, {text(BETWEEN)} ORDER BY visit), {text(END)}, '') AS way
+    FROM {name}_visits GROUP BY session_id
+)
+SELECT DISTINCT user_id FROM journey_steps JOIN ways USING (session_id)
+WHERE field = {text(cohort.text_field)} AND place = 0
+    AND contains(way, {text(path)})""",
+            )
+    return views
+
+
+def _cohort_names(filters: Filters, prefix: str) -> list[str]:
+    return [f"{prefix}cohort_{n}" for n in range(1, len(filters.cohorts) + 1)]
 
 
 def value_views(field: str, names: list[str]) -> Views:
@@ -175,10 +225,8 @@ WHERE spelled.value IS NOT NULL""",
     }
 
 
-def conditions(filters: Filters) -> list[str]:
-    """Return the conditions on rows of `journey_steps` under which messages pass; raise an `ApiError` for a cohort."""
-    if filters.cohorts:
-        raise invalid("The SQL of cohorts is not told yet; leave out `cohort`.", field="cohort")
+def conditions(filters: Filters, prefix: str) -> list[str]:
+    """Return the conditions on rows of `journey_steps` under which messages pass."""
     found = []
     if filters.since is not None:
         found.append(f"step.timestamp >= {time(filters.since)}")
@@ -186,6 +234,8 @@ def conditions(filters: Filters) -> list[str]:
         found.append(f"step.timestamp < {time(filters.until)}")
     if filters.name is not None:
         found.append(f"step.name = {text(filters.name)}")
+    for name, cohort in zip(_cohort_names(filters, prefix), filters.cohorts, strict=True):
+        found.append(f"step.user_id {'NOT IN' if cohort.is_out else 'IN'} (SELECT user_id FROM {name})")
     return found + segment_conditions(filters.segments)
 
 
@@ -217,14 +267,14 @@ def _said_of_steps(filters: Filters, level: int) -> str:
     )
 
 
-def _steps(field: str, filters: Filters, level: int) -> str:
+def _steps(field: str, filters: Filters, level: int, prefix: str) -> str:
     named, theme = "coalesce(merged.into_topic, step.topic_id)", ""
     topic = f"coalesce(merged.into_topic, step.topic_id, {text(UNASSIGNED)})"
     if level:
         topic = f"coalesce(topic.parent_id, {named}, {text(UNASSIGNED)})"
         theme = f"""
 LEFT JOIN shown_topics AS topic ON topic.field = step.field AND topic.topic_id = {named} AND topic.level = 0"""
-    where = "\n    AND ".join([f"step.field = {text(field)}", *conditions(filters)])
+    where = "\n    AND ".join([f"step.field = {text(field)}", *conditions(filters, prefix)])
     return f"""
 SELECT step.session_id, step.place, step.event_id, step.user_id, step.name, step.timestamp, step.received_at, step.seq,
     step.text_id, coalesce(step.kind, {text(REQUEST)}) AS kind, coalesce(step.kind IN {texts(MOVES)}, false) AS is_move,
@@ -263,12 +313,6 @@ def with_topic(topic_id: str | None) -> str:
 def now(topic_id: str) -> str:
     """Return the topic that has the messages of `topic_id` now, as an expression."""
     return f"coalesce((SELECT any_value(into_topic) FROM merged WHERE topic_id = {text(topic_id)}), {text(topic_id)})"
-
-
-def only_messages(unit: str) -> None:
-    """Raise an `ApiError` where sessions or users are to be counted in place of messages."""
-    if unit != "messages":
-        raise invalid("The SQL counts messages and moves only; leave out `unit`.", field="unit")
 
 
 def how_many(unit: str) -> str:

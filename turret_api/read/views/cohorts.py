@@ -7,7 +7,7 @@ that people merged, hidden ones and themes count as everywhere else; `start` and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -29,10 +29,15 @@ COHORT = r"^!?(topic:[^>]+|path:[^>]+(>[^>]+){1,19})$"
 
 @dataclass(frozen=True, order=True)
 class Cohort:
-    """Users: those of a topic (`topics` is one id) or of a path (two ids or more), or (`is_out`) all others."""
+    """Users: those of a topic (`topics` is one id) or of a path (two ids or more), or (`is_out`) all others.
+
+    text_field, level: of the topics, once they are looked up (see `placed`).
+    """
 
     topics: tuple[str, ...]
     is_out: bool = False
+    text_field: str = field(default="", compare=False)
+    level: int = field(default=0, compare=False)
 
 
 def cohort_of(text: str) -> Cohort:
@@ -41,6 +46,18 @@ def cohort_of(text: str) -> Cohort:
     is_path = named.startswith(PATH)
     topics = tuple(named.removeprefix(PATH).split(BETWEEN)) if is_path else (named.removeprefix(TOPIC),)
     return Cohort(topics, text.startswith(NOT))
+
+
+def placed(snapshot: Snapshot, field: str, cohort: Cohort) -> Cohort:
+    """Return the cohort with the text field that has its topics (`field`, where that one has), and their level.
+
+    Topics that people merged are those that have their messages now.
+    Raise `NotFoundError` where one of its topics is not there.
+    """
+    of_field, level = _place(snapshot, field, cohort.topics)
+    merged = edits_of(snapshot, of_field).merged
+    topics = tuple(merged.get(topic, topic) for topic in cohort.topics)
+    return replace(cohort, topics=topics, text_field=of_field, level=level)
 
 
 def of_cohorts(snapshot: Snapshot, field: str, cohorts: tuple[Cohort, ...]) -> pl.Series:

@@ -20,7 +20,7 @@ from typing import Literal
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.cohorts import Cohort, of_cohorts
+from turret_api.read.views.cohorts import Cohort, of_cohorts, placed
 from turret_api.read.views.values import Segments, passing, read_steps
 
 Kinds = Literal["requests", "all"]
@@ -49,6 +49,10 @@ class Filters:
     def with_moves(self) -> Filters:
         """Return the same filters with moves of conversation counted too."""
         return replace(self, kinds="all")
+
+    def placed(self, snapshot: Snapshot, field: str) -> Filters:
+        """Return the same filters with the cohorts' topics looked up, as SQL needs them."""
+        return replace(self, cohorts=tuple(placed(snapshot, field, each) for each in self.cohorts))
 
     def apply(self, snapshot: Snapshot, field: str, messages: pl.LazyFrame) -> pl.LazyFrame:
         """Return those of the field's `messages` (with `timestamp`, `name`, `event_id`) that pass."""

@@ -122,7 +122,7 @@ class ComparisonOfSegments(OfJourneys):
         views: Views = {}
         sides = dict(zip(SIDES, self.sides.resolved(snapshot, field, self.filters), strict=True))
         for name, side in sides.items():
-            views |= field_views(field, side.of(self.filters), self.level, f"{name}_")
+            views |= field_views(field, side.of(self.filters).placed(snapshot, field), self.level, f"{name}_")
         segments = (*self.filters.segments, *(each for side in sides.values() for each in side.segments))
         views |= value_views(field, [name for name, _ in segments])
         views |= side_views(field, sides)

@@ -10,15 +10,17 @@ from typing import Annotated, cast
 import polars as pl
 from typing_extensions import TypedDict
 
-from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.literals import time
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.journeys.friction import ANY, moves_of, requests_of
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.questions.pages import after
+from turret_api.read.sql.friction import signed_views
 from turret_api.read.sql.outcomes import outcome_views
+from turret_api.read.sql.sides import began_in
 from turret_api.read.sql.views import field_views, now, value_views
 from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.friction import has_sign
@@ -116,36 +118,39 @@ class SessionsOfEdge(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the sessions."""
-        if self.began != EVERY_SESSION or self.is_new or self.is_here:
-            raise invalid(
-                "There is no SQL of when sessions began yet; leave out `began_from`, `began_to`, `users` and `here`.",
-                field="began_from",
-            )
         views = field_views(field, self.filters, self.level)
         ends = {"from_topic": self.from_topic, "to_topic": self.to_topic}
         conditions = [f"{end} = {now(topic)}" for end, topic in ends.items() if topic is not None]
-        outcome, late, went, value = None, "", "", "NULL::DOUBLE"
+        conditions.append(began_in(field, self.began))
+        if self.is_new and self.began.since is not None:
+            conditions.append(
+                f"session_id IN (SELECT session_id FROM firsts WHERE first_at >= {time(self.began.since)})"
+            )
+            views["firsts"] = (
+                "when the first session of each session's user began",
+                f"""
+SELECT session_id, min(timestamp) OVER (PARTITION BY user_id) AS first_at
+FROM journey_steps WHERE field = {literal(field)} AND place = 0""",
+            )
+        went, value = "", "NULL::DOUBLE"
         if self.outcome is not None:
             outcome = outcome_in_force(snapshot, self.outcome)
             views |= value_views(field, [outcome.field, *(name for name, _ in self.filters.segments)])
             views |= outcome_views(field, outcome)
-            late, value = " AND step.timestamp <= went.outcome_at", "went.value"
+            value = "went.value"
             went = (
                 "\nJOIN session_outcomes AS went ON went.session_id = moved.session_id AND moved_at <= went.outcome_at"
             )
         if self.friction is not None:
-            sign = "" if self.friction == "any" else f" AND sign = {literal(self.friction)}"
-            with_outcome = "JOIN session_outcomes AS went USING (session_id) " if outcome else ""
-            conditions.append(
-                f"session_id IN (SELECT session_id FROM steps AS step {with_outcome}WHERE step.event_id IN\n"
-                f"    (SELECT event_id FROM friction WHERE field = {literal(field)}{sign}){late})"
-            )
+            sign = None if self.friction == ANY else self.friction
+            views = signed_views(field, self.filters, self.level, sign, until_outcome=bool(went)) | views
+            conditions.append(f"session_id IN ({self._with_friction_sql()})")
         views["moved_sessions"] = (
             "the sessions that move so: when first, and how often",
             f"""
 WITH moved AS (
     SELECT session_id, min(moved_at) AS moved_at, count(*) AS "count"
-    FROM session_moves WHERE {" AND ".join(conditions) or "true"} GROUP BY session_id
+    FROM session_moves WHERE {f"{chr(10)}        AND ".join(conditions)} GROUP BY session_id
 )
 SELECT moved.*, {value} AS outcome
 FROM moved{went}""",
@@ -157,10 +162,19 @@ JOIN (
     SELECT session_id, min(started_at) AS started_at, max(ended_at) AS ended_at, count(*) AS n_visits
     FROM visits GROUP BY session_id
 ) USING (session_id)
-JOIN (SELECT session_id, user_id FROM journey_steps WHERE field = {literal(field)} AND place = 0) USING (session_id)
+JOIN session_users USING (session_id)
 ORDER BY moved_at DESC, session_id LIMIT {self.limit} OFFSET {self.offset}"""
         totals = 'SELECT count(*) AS n_sessions, coalesce(sum("count"), 0) AS n_moves FROM moved_sessions'
         return Queries({"data": data, "totals": totals}, views)
+
+    def _with_friction_sql(self) -> str:
+        """Return the statement of the sessions that have the sign, anywhere or here."""
+        if not self.is_here or self.to_topic is None:
+            return "SELECT session_id FROM signed_steps WHERE has_friction"
+        if self.from_topic is None:
+            return f"SELECT session_id FROM requests WHERE has_friction AND topic_id = {now(self.to_topic)}"
+        ends = f"from_topic = {now(self.from_topic)} AND to_topic = {now(self.to_topic)}"
+        return f"SELECT session_id FROM left_visits WHERE has_friction AND {ends}"
 
     def _with_friction(self, steps: pl.DataFrame, from_topic: str | None, to_topic: str | None) -> pl.Series:
         """Return the sessions among `steps` that have the sign, anywhere or here."""

@@ -10,10 +10,11 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.views import field_views, only_messages
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.topics import labels_of
@@ -74,13 +75,7 @@ class SessionStarts(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of where sessions start."""
-        only_messages(self.unit)
-        data = """
-SELECT to_topic AS topic_id, label, "count" AS sessions, probability AS share
-FROM edges LEFT JOIN labels ON labels.topic_id = to_topic
-WHERE from_topic = 'start' ORDER BY sessions DESC, to_topic"""
-        totals = """SELECT count(DISTINCT session_id) AS n_sessions FROM visits"""
-        return Queries({"data": data, "totals": totals}, field_views(field, self.filters, self.level))
+        return Queries(_at_sql(START, self.unit), field_views(field, self.filters, self.level))
 
 
 @dataclass(frozen=True)
@@ -98,13 +93,7 @@ class SessionEnds(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of where sessions end."""
-        only_messages(self.unit)
-        data = """
-SELECT from_topic AS topic_id, label, "count" AS sessions, "count" / sum("count") OVER () AS share, probability AS rate
-FROM edges LEFT JOIN labels ON labels.topic_id = from_topic
-WHERE to_topic = 'end' ORDER BY sessions DESC, from_topic"""
-        totals = """SELECT count(DISTINCT session_id) AS n_sessions FROM visits"""
-        return Queries({"data": data, "totals": totals}, field_views(field, self.filters, self.level))
+        return Queries(_at_sql(END, self.unit), field_views(field, self.filters, self.level))
 
 
 def _at(
@@ -128,3 +117,22 @@ def _at(
         topic_id=there, label=names, sessions="count", users=users, share=share, rate="probability"
     )
     return found, n_sessions, n_users
+
+
+def _at_sql(end: str, unit: Unit) -> dict[str, str]:
+    """Return the statements of the topics next to `start` or `end`, and of all sessions and users."""
+    here, there, rate = (
+        ("from_topic", "to_topic", "") if end == START else ("to_topic", "from_topic", ", probability AS rate")
+    )
+    most, users = ("users", "users") if unit == "users" else ("sessions", "NULL")
+    whole = f"(SELECT {most} FROM node_units WHERE topic_id = {literal(end)})"
+    return {
+        "data": f"""
+SELECT {there} AS topic_id, label, sessions, {users} AS users, {most} / {whole} AS share{rate}
+FROM edges LEFT JOIN labels ON labels.topic_id = {there}
+WHERE {here} = {literal(end)} ORDER BY edges.{most} DESC, sessions DESC, {there}""",
+        "totals": f"""
+SELECT count(DISTINCT session_id) AS n_sessions,
+    {"count(DISTINCT user_id)" if unit == "users" else "NULL"} AS n_users
+FROM visits JOIN session_users USING (session_id)""",
+    }

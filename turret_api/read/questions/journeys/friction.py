@@ -21,7 +21,7 @@ from turret_api.read.questions.journeys.graph import Ends
 from turret_api.read.questions.journeys.statistics import share_of_groups
 from turret_api.read.questions.of_field import OfField
 from turret_api.read.sql.friction import signed_views
-from turret_api.read.sql.views import only_messages
+from turret_api.read.sql.views import how_many
 from turret_api.read.views.friction import has_sign
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import signed_steps
@@ -131,13 +131,14 @@ class FrictionOfField(OfField):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of all signs, topics and moves."""
-        only_messages(self.unit)
         return Queries(
             {
                 "data": _signs_sql(),
-                "topics": _topics_sql(field, self.limit),
-                "moves": _moves_sql(self.limit),
-                "totals": "SELECT count(*) AS n_messages, count(DISTINCT session_id) AS n_sessions FROM signed_steps",
+                "topics": _topics_sql(field, self.limit, self.unit),
+                "moves": _moves_sql(self.limit, self.unit),
+                "totals": """
+SELECT count(*) AS n_messages, count(DISTINCT session_id) AS n_sessions, count(DISTINCT user_id) AS n_users
+FROM signed_steps""",
             },
             signed_views(field, self.filters, self.level),
             "Left out: the intervals (Wilson's, with as many messages as would, drawn one by one, vary as a share does "
@@ -246,37 +247,48 @@ def _cost(unit: Unit) -> str:
 def _signs_sql() -> str:
     listed = ", ".join(f"({place}, {literal(sign)})" for place, sign in enumerate((ANY, *SIGNS)))
     return f"""
-SELECT kinds.sign, count(step.session_id) AS n_messages,
-    count(step.session_id) / (SELECT nullif(count(*), 0) FROM signed_steps) AS share_of_messages,
-    count(DISTINCT step.session_id) AS n_sessions,
-    count(DISTINCT step.session_id) / (SELECT nullif(count(DISTINCT session_id), 0) FROM signed_steps)
-        AS share_of_sessions
-FROM (VALUES {listed}) AS kinds (place, sign)
+WITH whole AS (
+    SELECT count(*) AS messages, count(DISTINCT session_id) AS sessions, count(DISTINCT user_id) AS users
+    FROM signed_steps
+)
+SELECT kinds.sign,
+    count(step.session_id) AS n_messages, n_messages / nullif(any_value(messages), 0) AS share_of_messages,
+    count(DISTINCT step.session_id) AS n_sessions, n_sessions / nullif(any_value(sessions), 0) AS share_of_sessions,
+    count(DISTINCT step.user_id) AS n_users, n_users / nullif(any_value(users), 0) AS share_of_users
+FROM (VALUES {listed}) AS kinds (place, sign) CROSS JOIN whole
 LEFT JOIN signed_steps AS step
     ON list_contains(step.signs, kinds.sign) OR (kinds.sign = {literal(ANY)} AND step.has_friction)
 GROUP BY kinds.place, kinds.sign ORDER BY kinds.place <> 0, n_sessions DESC, n_messages DESC, kinds.place"""
 
 
-def _topics_sql(field: str, limit: int) -> str:
+def _cost_sql(unit: Unit) -> str:
+    """Return how many sessions and users met with friction in a group of rows, and their share of the unit."""
+    n = how_many(unit)
+    return f"""count(*) FILTER (has_friction) AS n_with_friction,
+    count(DISTINCT session_id) FILTER (has_friction) AS n_sessions,
+    count(DISTINCT user_id) FILTER (has_friction) AS n_users,
+    {n} FILTER (has_friction) / {n} AS share"""
+
+
+def _topics_sql(field: str, limit: int, unit: Unit) -> str:
     return f"""
 SELECT requests.topic_id, coalesce(any_value(label), requests.topic_id) AS label, count(*) AS n_requests,
-    count(*) FILTER (has_friction) AS n_with_friction, count(DISTINCT session_id) FILTER (has_friction) AS n_sessions,
-    count(*) FILTER (has_friction) / count(*) AS share
+    {_cost_sql(unit)}
 FROM requests LEFT JOIN labels USING (topic_id)
 WHERE requests.topic_id NOT IN (SELECT topic_id FROM hidden WHERE field = {literal(field)})
-GROUP BY requests.topic_id ORDER BY n_sessions DESC, n_with_friction DESC, requests.topic_id LIMIT {limit}"""
+GROUP BY requests.topic_id ORDER BY {_cost(unit)} DESC, n_with_friction DESC, requests.topic_id LIMIT {limit}"""
 
 
-def _moves_sql(limit: int) -> str:
+def _moves_sql(limit: int, unit: Unit) -> str:
     return f"""
 WITH counted AS (
-    SELECT from_topic, to_topic, count(*) AS n_moves, count(*) FILTER (has_friction) AS n_with_friction,
-        count(DISTINCT session_id) FILTER (has_friction) AS n_sessions
+    SELECT from_topic, to_topic, count(*) AS n_moves,
+    {_cost_sql(unit)}
     FROM left_visits GROUP BY from_topic, to_topic
 )
 SELECT from_topic AS "from", to_topic AS "to",
     [coalesce(one.label, from_topic), coalesce(other.label, to_topic)] AS labels,
-    n_moves, n_with_friction, n_sessions, n_with_friction / n_moves AS share
+    n_moves, n_with_friction, n_sessions, n_users, share
 FROM counted
 LEFT JOIN labels AS one ON one.topic_id = from_topic LEFT JOIN labels AS other ON other.topic_id = to_topic
-ORDER BY n_sessions DESC, n_with_friction DESC, from_topic, to_topic LIMIT {limit}"""
+ORDER BY {_cost(unit)} DESC, n_with_friction DESC, from_topic, to_topic LIMIT {limit}"""

@@ -10,11 +10,13 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.engine.literals import text as literal
+from turret_api.read.engine.literals import texts
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
 from turret_api.read.sql.numbers import edge_numbers as edge_numbers_sql
-from turret_api.read.sql.views import field_views, only_messages, value_views
+from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.journeys import graph_edges
 from turret_api.read.views.numbers import Numbers, edge_numbers
 from turret_api.read.views.topics import MOVE_NODES, NODES, labels_of
@@ -142,25 +144,36 @@ class JourneyGraph(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the graph."""
-        only_messages(self.unit)
+        in_unit = self.unit != "messages"
+        most, share = (self.unit, f"{self.unit} / n_here") if in_unit else ('"count"', "probability")
+        order = f'{most} DESC, "count" DESC, from_topic, to_topic'
         edges = f"""
-SELECT from_topic AS "from", to_topic AS "to", "count", sessions, probability,
-    median_gap_s, p25_gap_s, p75_gap_s, p95_gap_s,
+SELECT from_topic AS "from", to_topic AS "to", "count", sessions, {"users" if in_unit else "NULL"} AS users,
+    {share} AS share, probability, median_gap_s, p25_gap_s, p75_gap_s, p95_gap_s,
     "count" * sum("count") OVER () / (sum("count") OVER (PARTITION BY from_topic)
         * sum("count") OVER (PARTITION BY to_topic)) AS lift
-FROM edges ORDER BY "count" DESC, "from", "to" LIMIT {self.limit}"""
-        nodes = """
+FROM edges
+JOIN (SELECT topic_id AS from_topic, {self.unit if in_unit else "NULL"} AS n_here FROM node_units) USING (from_topic)
+ORDER BY {order} LIMIT {self.limit}"""
+        nodes = f"""
 WITH entered AS (
     SELECT to_topic AS topic_id, sum("count") AS "count" FROM edges GROUP BY to_topic
     UNION ALL
     SELECT 'start', sum("count") FROM edges WHERE from_topic = 'start' HAVING count(*) > 0
 )
-SELECT entered.topic_id, label, "count"
-FROM entered LEFT JOIN labels USING (topic_id) ORDER BY "count" DESC, topic_id"""
+SELECT entered.topic_id, label,
+    CASE WHEN entered.topic_id IN {texts(MOVE_NODES)} THEN 'moves'
+        WHEN entered.topic_id IN {texts(NODES)} THEN entered.topic_id ELSE 'topic' END AS kind,
+    "count", {"sessions, users" if in_unit else "NULL AS sessions, NULL AS users"}
+FROM entered LEFT JOIN labels USING (topic_id) LEFT JOIN node_units USING (topic_id)
+ORDER BY "count" DESC, entered.topic_id"""
+        n_users = f"(SELECT coalesce(any_value(users), 0) FROM node_units WHERE topic_id = {literal(START)})"
+        n_users = n_users if in_unit else "NULL"
         totals = f"""
-WITH ranked AS (SELECT *, row_number() OVER (ORDER BY "count" DESC, from_topic, to_topic) AS rank FROM edges)
+WITH ranked AS (SELECT *, row_number() OVER (ORDER BY {order}) AS rank FROM edges)
 SELECT coalesce(sum("count") FILTER (from_topic = 'start'), 0) AS n_sessions,
     coalesce(sum("count") FILTER (from_topic <> 'start'), 0) AS n_visits,
+    {n_users} AS n_users,
     count(*) FILTER (rank > {self.limit}) AS "rest.edges",
     coalesce(sum("count") FILTER (rank > {self.limit}), 0) AS "rest.count"
 FROM ranked"""

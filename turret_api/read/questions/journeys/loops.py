@@ -13,7 +13,7 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.views import field_views, user_views
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.all_steps import users_of_sessions
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.steps import field_visits
@@ -83,7 +83,6 @@ class LoopsOfTopics(OfJourneys):
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the pairs."""
         views = field_views(field, self.filters, self.level)
-        views |= user_views(field)
         views["loops"] = (
             "pairs of topics that sessions go back and forth between: runs A, B, A of visits",
             """

@@ -15,7 +15,7 @@ from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.views import field_views, only_messages, user_views
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.all_steps import users_of_sessions
 from turret_api.read.views.steps import field_visits
 from turret_api.read.views.topics import labels_of
@@ -101,7 +101,6 @@ class PathsOfTopic(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the paths."""
-        only_messages(self.unit)
         views = field_views(field, self.filters, self.level)
         steps = [f"step_{i}" for i in range(self.depth + 1)]
         onward = "lag" if self.towards else "lead"
@@ -113,19 +112,20 @@ class PathsOfTopic(OfJourneys):
             f"the paths of up to {self.depth} moves, of which each visit to the topic has one",
             f"""
 WITH nodes AS (
-    SELECT session_id, visit AS place, topic_id FROM visits
+    SELECT session_id, visit AS place, topic_id, started_at FROM visits
     UNION ALL
-    SELECT DISTINCT session_id, -1, 'start' FROM visits
+    SELECT session_id, -1, 'start', min(started_at) FROM visits GROUP BY session_id
     UNION ALL
-    SELECT session_id, max(visit) + 1, 'end' FROM visits GROUP BY session_id
+    SELECT session_id, max(visit) + 1, 'end', min(started_at) FROM visits GROUP BY session_id
 ), runs AS (
-    SELECT session_id,
+    SELECT session_id, place, started_at,
         {columns}
     FROM nodes WINDOW in_session AS (PARTITION BY session_id ORDER BY place)
+), counted AS ({self._counted_sql()}
 )
 SELECT {", ".join(steps)}, [step for step IN [{listed}] IF step IS NOT NULL] AS topics,
     count(*) AS "count", count(DISTINCT session_id) AS sessions
-FROM runs WHERE step_0 = {literal(self.topic_id)} GROUP BY {", ".join(steps)}""",
+FROM counted GROUP BY {", ".join(steps)}""",
         )
         order = ", ".join(f"{step} NULLS FIRST" for step in steps)
         data = f"""
@@ -139,6 +139,17 @@ SELECT coalesce(sum("count"), 0) AS n_paths, count(*) FILTER (rank > {self.limit
     coalesce(sum("count") FILTER (rank > {self.limit}), 0) AS "rest.count"
 FROM ranked"""
         return Queries({"data": data, "totals": totals}, views)
+
+    def _counted_sql(self) -> str:
+        """Return the statement of the runs that count: all from the topic, or of each session or user the first."""
+        of_topic = f"step_0 = {literal(self.topic_id)}"
+        if self.unit == "messages":
+            return f"""
+    SELECT * FROM runs WHERE {of_topic}"""
+        who = "session_id" if self.unit == "sessions" else "user_id"
+        return f"""
+    SELECT * FROM runs JOIN session_users USING (session_id) WHERE {of_topic}
+    QUALIFY row_number() OVER (PARTITION BY {who} ORDER BY started_at, session_id, place) = 1"""
 
 
 class Step(TypedDict):
@@ -227,7 +238,7 @@ class FunnelOfTopics(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the funnel: a view of the ways that are open at each step."""
-        views = field_views(field, self.filters, self.level) | user_views(field)
+        views = field_views(field, self.filters, self.level)
         first = (
             ""
             if self.within_s is not None

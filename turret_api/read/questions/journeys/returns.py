@@ -17,7 +17,7 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import FieldAnswer, Meaning, Next
 from turret_api.read.questions.of_field import OfJourneys
-from turret_api.read.sql.views import field_views, user_views
+from turret_api.read.sql.views import field_views
 from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
@@ -133,7 +133,7 @@ class ReturnsOfUsers(OfJourneys):
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of how users come back."""
-        views = field_views(field, self.filters, self.level) | user_views(field)
+        views = field_views(field, self.filters, self.level)
         views["user_sessions"] = (
             "sessions of users in order of time, each with its topic, that of the session before, and the time between",
             """

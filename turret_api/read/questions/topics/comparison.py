@@ -116,7 +116,7 @@ class ComparisonOfTopics(OfField):
         views: Views = {}
         sides = dict(zip(("a", "b"), self.sides.resolved(snapshot, field, self.filters), strict=True))
         for name, side in sides.items():
-            views |= field_views(field, side.of(self.filters), self.level, f"{name}_")
+            views |= field_views(field, side.of(self.filters).placed(snapshot, field), self.level, f"{name}_")
         segments = (*self.filters.segments, *(each for side in sides.values() for each in side.segments))
         views |= value_views(field, [name for name, _ in segments])
         views |= side_views(field, sides)

@@ -140,6 +140,7 @@ class OneTopic(Question):
     def queries(self, snapshot: Snapshot) -> Queries:
         """Return the SQL of the topic, part by part."""
         field, topic_id, filters, level = self._found(snapshot)
+        filters = filters.placed(snapshot, field)
         topic = literal(topic_id)
         views = topic_views(field, filters, level, windows_of(snapshot, field, filters), self.unit)
         fields = snapshot.scan(FIELD_TYPES).select("field", "type").collect()
@@ -317,8 +318,7 @@ def _moves_sql(here: str, there: str, topic: str, unit: str) -> str:
     if unit != "messages":
         n = how_many(unit)
         return f"""
-WITH users AS (SELECT session_id, any_value(user_id) AS user_id FROM walked_steps GROUP BY session_id),
-moved AS (SELECT * FROM session_moves JOIN users USING (session_id))
+WITH moved AS (SELECT * FROM session_moves JOIN session_users USING (session_id))
 SELECT {there} AS topic_id, coalesce(label, {there}) AS label, {n} AS "count",
     {n} / (SELECT {n} FROM moved WHERE {topic} IN (from_topic, to_topic)) AS share
 FROM moved LEFT JOIN labels ON labels.topic_id = {there}

@@ -7,17 +7,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from tests.duck import Run, run_sql
+from tests.duck import Run
 from tests.read.conftest import Api
-from tests.read.test_sql import FILTERS, apis, asked_both, check_totals, edited
+from tests.read.sql.checks import FILTERS, asked_both, check_totals
 from turret_api.read.engine.library import Library
 from turret_api.read.questions.changes import kinds, scene
 from turret_api.read.questions.changes.scene import CANDIDATES, Scene
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.windows import whole_days_of
 from turret_pipeline.semantics.changes import last_windows
-
-__all__ = ["apis", "edited", "run_sql"]
 
 N_DAYS = 5
 OF_ROW = [name for name in CANDIDATES.names() if name != "p_value"]
