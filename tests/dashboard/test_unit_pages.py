@@ -52,7 +52,6 @@ UNITS = {
         "/topics?list=topics",
         "/topics?list=themes",
         "/topics/t_refund",
-        "/topics/theme_trouble",
         "/journeys?level=0",
         "/journeys?level=0&shape=graph",
         "/journeys?level=1&view=paths&depth=2",
@@ -87,12 +86,10 @@ def test_a_page_has_a_switch_only_where_it_changes_what_is_counted(served: Serve
     for first, addresses in UNITS.items():
         for address in addresses:
             between = "&" if "?" in address else "?"
-            visitor.go(address)
+            visitor.go(f"{address}{between}unit=users" if first == "none" else address)
             titles = visitor.page.get_by_role("group", name="Count").get_by_role("button").all_inner_texts()
             if first == "none":
                 assert titles == [], address
-                visitor.go(f"{address}{between}unit=users")
-                expect(visitor.page.get_by_role("group", name="Count")).to_have_count(0)
                 continue
             wanted = OF_ALL if first == "messages" else OF_ALL[1:]
             assert [{"Moves": "Messages"}.get(title, title) for title in titles] == wanted, address
