@@ -58,7 +58,7 @@ ASK_ALL = """async () => {
     for (const place of places) {
         const button = buttonOf(place);
         if (button && (await shows(button))) shown += 1;
-        else wanting.push(place.id || place.className);
+        else wanting.push(place.id || (place.matches(".tile") ? place.closest("[id]").id : place.className));
         while (document.querySelector("dialog.query")) await new Promise((resolve) => setTimeout(resolve, 10));
     }
     return [wanting, shown];
