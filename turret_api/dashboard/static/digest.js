@@ -7,6 +7,7 @@ import { list } from "./changes.js";
 import { h } from "./dom.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { queryButton } from "./query.js";
 import { change, shareBar, table } from "./tables.js";
 
 const LENGTHS = [7, 14, 30];
@@ -15,6 +16,7 @@ export function digest({ texts, field, query }) {
   const days = Number(query.get("days")) || LENGTHS[0];
   const wanted = { field: asked(field, query).field, days },
     found = get("/v1/digest", wanted);
+  const source = (...parts) => ["/v1/digest", wanted, parts];
   return h(
     "div",
     { class: "digest" },
@@ -34,7 +36,7 @@ export function digest({ texts, field, query }) {
     h(
       "div",
       { class: "grid" },
-      later(found, (all) => (all.first_day ? sections(all, field) : empty()), 420),
+      later(found, (all) => (all.first_day ? sections(all, field, source) : empty()), 420),
     ),
   );
 }
@@ -86,13 +88,14 @@ function copyMarkdown(wanted) {
   return button;
 }
 
-function sections(all, field) {
+// source: of `showQuery`, for parts of the digest.
+function sections(all, field, source) {
   const compared = all.messages.before !== null;
   const fact = (name, each) =>
     h(
       "div",
       { class: "tile", id: `digest-${name.toLowerCase()}` },
-      h("dt", {}, name),
+      h("dt", {}, name, queryButton(name, ...source("totals"))),
       h("dd", {}, count(each.now)),
       h("dd", { class: "fine" }, change(each.change, false), compared ? ` from ${count(each.before)}` : null),
     );
@@ -111,23 +114,23 @@ function sections(all, field) {
           { class: "fine whole-row" },
           `The ${all.days} days before are not whole in the data, so nothing is compared with them.`,
         ),
-    changes(all, field, compared),
-    topTopics(all, field, compared),
-    friction(all, compared),
-    all.numbers.length ? numbers(all, compared) : null,
-    happened(all),
-    notes(all, field),
+    changes(all, field, compared, source("changes")),
+    topTopics(all, field, compared, source("topics", "totals")),
+    friction(all, compared, source("friction")),
+    all.numbers.length ? numbers(all, compared, source("numbers")) : null,
+    happened(all, source("annotations")),
+    notes(all, field, source("notes")),
   ];
 }
 
-const changes = (all, field, compared) =>
+const changes = (all, field, compared, query) =>
   panel(
     "What changed",
     "",
     {
       id: "digest-changes",
       note: compared ? `These ${plural(all.days, "day")} against those before, beyond chance` : "",
-      exports: { rows: () => rowsOf(all.changes, "kind", "topic_id", "label", "sentence", "change", "q_value") },
+      exports: { query, rows: () => rowsOf(all.changes, "kind", "topic_id", "label", "sentence", "change", "q_value") },
     },
     all.changes.length
       ? list(all.changes, windows(all), field)
@@ -144,13 +147,16 @@ function windows({ first_day: first, last_day: last, days }) {
   return { now: { first, last }, before: { first: before(first), last: before(last) } };
 }
 
-const topTopics = (all, field, compared) =>
+const topTopics = (all, field, compared, query) =>
   panel(
     "Top topics",
     "",
     {
       id: "digest-topics",
-      exports: { rows: () => rowsOf(all.topics, "topic_id", "label", "size", "share", "size_before", "share_before") },
+      exports: {
+        query,
+        rows: () => rowsOf(all.topics, "topic_id", "label", "size", "share", "size_before", "share_before"),
+      },
     },
     table(
       [
@@ -172,11 +178,14 @@ const topTopics = (all, field, compared) =>
     ),
   );
 
-const friction = ({ friction: data }, compared) =>
+const friction = ({ friction: data }, compared, query) =>
   panel(
     "Friction",
     "",
-    { id: "digest-friction", exports: { rows: () => rowsOf(data, "sign", "n_sessions", "share", "share_before") } },
+    {
+      id: "digest-friction",
+      exports: { query, rows: () => rowsOf(data, "sign", "n_sessions", "share", "share_before") },
+    },
     data.some((each) => each.n_sessions)
       ? table(
           [
@@ -191,11 +200,11 @@ const friction = ({ friction: data }, compared) =>
       : h("p", { class: "fine" }, "No session met with friction."),
   );
 
-const numbers = ({ numbers: data }, compared) =>
+const numbers = ({ numbers: data }, compared, query) =>
   panel(
     "Cost and other numbers",
     "",
-    { id: "digest-numbers", exports: { rows: () => rowsOf(data, "field", "sum", "mean", "n", "sum_before") } },
+    { id: "digest-numbers", exports: { query, rows: () => rowsOf(data, "field", "sum", "mean", "n", "sum_before") } },
     table(
       [
         { title: "Field", cell: (each) => h("strong", {}, each.field) },
@@ -208,12 +217,12 @@ const numbers = ({ numbers: data }, compared) =>
     ),
   );
 
-const happened = ({ annotations: data }) =>
+const happened = ({ annotations: data }, query) =>
   data.length
     ? panel(
         "What happened",
         "",
-        { id: "digest-annotations" },
+        { id: "digest-annotations", exports: { query } },
         h(
           "ul",
           { class: "plain-list" },
@@ -230,12 +239,12 @@ const happened = ({ annotations: data }) =>
       )
     : null;
 
-const notes = ({ notes: data }, field) =>
+const notes = ({ notes: data }, field, query) =>
   data.length
     ? panel(
         "Notes",
         "",
-        { id: "digest-notes" },
+        { id: "digest-notes", exports: { query } },
         h(
           "ul",
           { class: "quotes" },

@@ -8,6 +8,7 @@ import { count, measure, percent, plural, signed } from "./format.js";
 import { sessionsTable } from "./moved.js";
 import { isAdmin, saidOf, suggestions } from "./outcome_marks.js";
 import { later, panel } from "./panel.js";
+import { queryButton } from "./query.js";
 import { table } from "./tables.js";
 
 const SURE = 0.05;
@@ -31,7 +32,7 @@ export function outcomes(context) {
       if (!found.n_with_outcome) return head;
       return [
         head,
-        Object.keys(KINDS).map((kind) => ofKind(kind, found, field)),
+        Object.keys(KINDS).map((kind) => ofKind(kind, found, field, ["/v1/outcomes", wanted, ["data"]])),
         query.get("with") ? sessions(query.get("with"), found, context) : null,
       ];
     },
@@ -112,7 +113,7 @@ function lead({ outcome, counts, n_sessions, n_with_outcome, value, low, high })
 const alsoFound = ({ kind, n, n_worse, n_better }) =>
   `Of ${plural(n, ...ONE[kind])} ${count(n_worse)} ${n_worse === 1 ? "precedes" : "precede"} a worse one, ${count(n_better)} a better one. `;
 
-function ofKind(kind, { data, counts, outcome }, field) {
+function ofKind(kind, { data, counts, outcome }, field, query) {
   const rows = data.filter((row) => row.kind === kind).map((row) => ({ ...row, outcome })),
     { n, n_tested } = counts.find((each) => each.kind === kind);
   return panel(
@@ -121,6 +122,7 @@ function ofKind(kind, { data, counts, outcome }, field) {
     {
       id: `outcome-${kind}s`,
       note: n_tested < n ? `${count(n - n_tested)} of ${count(n)} have too few sessions to tell` : null,
+      exports: { query },
     },
     rows.length
       ? contrasts(rows, {
@@ -272,6 +274,7 @@ export function outcomesOfTopic({ topic_id, level }, fields, wanted) {
           h("strong", { class: "field-name" }, outcome.field),
           " ",
           h("span", { class: "fine" }, saidOf(outcome)),
+          queryButton(outcome.field, "/v1/outcomes", asked(outcome.field), ["data"]),
         ],
       };
       return rows.length

@@ -15,8 +15,9 @@ import { shareBar, table, trendMark } from "./tables.js";
 import { sizeOf, titleOf } from "./units.js";
 
 // What the topic's requests were answered; nothing where no field holds answers, or none has one.
-export const answered = (wanted, { topic_id, level }, field) =>
-  later(get("/v1/answers", { ...wanted, level: level || null, limit: 1000 }), ({ data, answer_field }) => {
+export const answered = (wanted, { topic_id, level }, field) => {
+  const asked = { ...wanted, level: level || null, limit: 1000 };
+  return later(get("/v1/answers", asked), ({ data, answer_field }) => {
     const row = data.find((each) => each.topic_id === topic_id);
     if (!row) return null;
     const unserved = link("/answers", { field, of: level ? null : topic_id });
@@ -26,7 +27,10 @@ export const answered = (wanted, { topic_id, level }, field) =>
       {
         id: "answers",
         note: h("a", { class: "more", href: unserved }, "Those not served"),
-        exports: { rows: () => rowsOf(row.answers, "topic_id", "label", "count", "share") },
+        exports: {
+          query: ["/v1/answers", asked, ["data", "data.answers"]],
+          rows: () => rowsOf(row.answers, "topic_id", "label", "count", "share"),
+        },
       },
       h(
         "p",
@@ -38,6 +42,7 @@ export const answered = (wanted, { topic_id, level }, field) =>
       row.n_answered ? topicsOf(row, answer_field) : null,
     );
   });
+};
 
 export function segmentPanel({ field, values, n_rest, n_none }, query, unit) {
   return panel(
