@@ -1,6 +1,6 @@
 // The digest: what the last whole days brought beside those before, in one column that prints on paper.
 
-import { get, text } from "./api.js";
+import { afterwards, get, text } from "./api.js";
 import { go, here } from "./address.js";
 import { asked, fieldChooser, freshness, pageHead, SIGNS, topicLink } from "./data.js";
 import { list } from "./changes.js";
@@ -14,14 +14,15 @@ const LENGTHS = [7, 14, 30];
 export function digest({ texts, field, query }) {
   const days = Number(query.get("days")) || LENGTHS[0];
   const wanted = { field: asked(field, query).field, days },
-    found = get("/v1/digest", wanted);
+    first = get("/v1/digest", { ...wanted, brief: true }),
+    whole = afterwards(() => get("/v1/digest", wanted));
   return h(
     "div",
     { class: "digest" },
     pageHead(
       "Digest",
       later(
-        found.catch(() => null),
+        first.catch(() => null),
         (all) => (all?.first_day ? `${day(all.first_day)} – ${day(all.last_day)}, complete days only` : ""),
         20,
       ),
@@ -29,12 +30,12 @@ export function digest({ texts, field, query }) {
       lengths(days),
       copyMarkdown(wanted),
       h("button", { class: "button", type: "button", onclick: () => print() }, "Print"),
-      freshness(found),
+      freshness(first),
     ),
     h(
       "div",
       { class: "grid" },
-      later(found, (all) => (all.first_day ? sections(all, field) : empty()), 420),
+      later(first, (all) => (all.first_day ? sections(all, whole, field) : empty()), 420),
     ),
   );
 }
@@ -86,7 +87,8 @@ function copyMarkdown(wanted) {
   return button;
 }
 
-function sections(all, field) {
+// What takes longest to tell comes with the `whole`; all else is in the brief digest.
+function sections(all, whole, field) {
   const compared = all.messages.before !== null;
   const fact = (name, each) =>
     h(
@@ -111,10 +113,9 @@ function sections(all, field) {
           { class: "fine whole-row" },
           `The ${all.days} days before are not whole in the data, so nothing is compared with them.`,
         ),
-    changes(all, field, compared),
+    later(whole, (found) => changes(found, field, compared), 160),
     topTopics(all, field, compared),
-    friction(all, compared),
-    all.numbers.length ? numbers(all, compared) : null,
+    later(whole, (found) => [friction(found, compared), found.numbers.length ? numbers(found, compared) : null], 160),
     happened(all),
     notes(all, field),
   ];
