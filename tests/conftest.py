@@ -23,9 +23,6 @@ from turret_pipeline.embedder.embed import DEFAULT_MODEL
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.kind_examples import examples_by
-from turret_pipeline.stages.learnt import EachOnce
-from turret_pipeline.stages.sentiment_examples import sentiment_by
 
 # How long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("turret", deadline=None)
@@ -84,10 +81,9 @@ def one_model() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], None]:
-    """Return what gives a new lake the embedding model as a first build would keep it there, and what it teaches.
+    """Return what gives a new lake the embedding model as a first build would keep it there.
 
-    To learn from the examples of kinds and of sentiment takes a quarter of a minute: it is done once, for all workers
-    of this run.
+    To convert it takes seconds: it is done once, for all workers of this run.
     """
     folder = tmp_path_factory.getbasetemp()
     folder = folder.parent if os.environ.get("PYTEST_XDIST_WORKER") else folder
@@ -95,10 +91,7 @@ def keep_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Lake], Non
     with (folder / "with-model.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not Path(first.model(DEFAULT_MODEL)).parent.is_dir():
-            model = open_lake_embedder(first, None)
-            teacher = EachOnce(model)
-            examples_by(first, model.key, lambda: teacher)
-            sentiment_by(first, model.key, lambda: teacher)
+            open_lake_embedder(first, None)
 
     def keep(lake: Lake) -> None:
         models = Path(lake.model(DEFAULT_MODEL)).parent

@@ -16,8 +16,10 @@ def test_without_any_variable_everything_lies_in_one_folder_here(
     assert (settings.port, settings.dagster_port, settings.database_url) == (8000, 3000, None)
 
 
-def test_a_bucket_stays_an_address() -> None:
-    assert Settings.from_environment({"TURRET_LAKE": "s3://bucket/prefix"}).lake == "s3://bucket/prefix"
+@pytest.mark.parametrize("lake", ["s3://bucket/a/b", "s3://bucket/a/b/", "s3://bucket//a//b//", "S3://bucket/a/b"])
+def test_a_bucket_stays_an_address_of_one_spelling(lake: str) -> None:
+    assert Settings.from_environment({"TURRET_LAKE": lake}).lake == "s3://bucket/a/b"
+    assert Settings.from_environment({"TURRET_LAKE": "s3://bucket/"}).lake == "s3://bucket"
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2", "postgresql+psycopg"])
@@ -37,6 +39,10 @@ def test_the_database_is_always_spoken_to_through_the_installed_driver(scheme: s
         ("TURRET_DATABASE_URL", "mysql://x"),
         ("TURRET_DATABASE_URL", "x"),
         ("TURRET_LAKE", "/data/100%25"),
+        ("TURRET_LAKE", "gs://bucket/prefix"),
+        ("TURRET_LAKE", "s3://"),
+        ("TURRET_LAKE", "s3:///prefix"),
+        ("TURRET_LAKE", "s3://bucket?x=y/prefix"),
         ("TURRET_CLUSTERS", "kmeans"),
         ("TURRET_TLS_CERT", "cert.pem"),
         ("TURRET_TLS_KEY", "key.pem"),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from turret_pipeline.lake.paths import Lake
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 
 
 class SettingError(ValueError):
@@ -134,7 +137,9 @@ class Settings:
         env = os.environ if environment is None else environment
         home = Path(env.get("TURRET_HOME") or ".turret").expanduser().absolute()
         lake = env.get("TURRET_LAKE") or str(home / "lake")
-        if "://" not in lake:
+        if "://" in lake:
+            lake = _s3_address(lake)
+        else:
             lake = str(Path(lake).expanduser().absolute())
             if "%" in lake:
                 # deltalake reads a local folder as an address and decodes what looks like %20.
@@ -194,6 +199,18 @@ class Settings:
     def open_lake(self) -> Lake:
         """Return the lake that these settings name."""
         return Lake(self.lake)
+
+
+def _s3_address(lake: str) -> str:
+    """Return the one spelling of an address of a lake on S3; raise `SettingError` if it is none.
+
+    `s3://bucket//prefix/` and `s3://bucket/prefix` would otherwise be two lakes to whatever compares addresses.
+    """
+    scheme, _, rest = lake.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if scheme.lower() != "s3" or not _BUCKET.fullmatch(bucket):
+        raise SettingError(f"TURRET_LAKE is {lake!r}; expected a folder or s3://bucket/prefix")
+    return "/".join([f"s3://{bucket}", *filter(None, prefix.split("/"))])
 
 
 def _file(env: Mapping[str, str], variable: str) -> Path | None:

@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 
 from tests.command.test_up import Up
+from tests.dashboard.walk import walk_through
 from tests.processes.conftest import processes_of, until
 from turret_api.command.sample import CLEAR_MOVES, FIELD, make_sample, planted_topics
 from turret_api.command.sample_texts import ENGLISH
@@ -118,7 +119,7 @@ def test_it_leaves_no_process_behind_and_its_keys_to_their_owner_alone(shown: Sh
 
 
 @pytest.mark.timeout(300)
-def test_up_on_the_home_of_a_demo_goes_on_with_its_project_and_shows_its_keys(shown: Shown) -> None:
+def test_up_on_the_home_of_a_demo_goes_on_with_its_project_and_each_of_its_pages_is_in_order(shown: Shown) -> None:
     up = Up(shown.home)
     said = up.start()
     try:
@@ -127,6 +128,9 @@ def test_up_on_the_home_of_a_demo_goes_on_with_its_project_and_shows_its_keys(sh
         answer = httpx.get(f"{up.url}/v1/topics", params={"field": FIELD}, headers={"X-API-Key": key[1]}, timeout=60)
         assert answer.status_code == 200 and answer.json()["n_messages"] > 0
         assert said.index(f"the dashboard answers at {up.url}") < said.index("starting Dagster") < said.index("is up")
+        wrong = dict(walk_through(up.url, key[1]))
+        assert len(wrong) > 20
+        assert {address: problems for address, problems in wrong.items() if problems} == {}
     finally:
         up.end()
 

@@ -16,13 +16,13 @@ from pathlib import Path
 import psycopg2
 from psycopg2.extensions import connection
 
-import turret_pipeline
 from turret_api.processes.postgres import DatabaseError
 from turret_pipeline.lake.first_day import VARIABLE, first_day_received
 from turret_pipeline.settings import Settings
 
-CHECKOUT = Path(turret_pipeline.__file__).parents[1]
-WORKSPACE = CHECKOUT / "workspace.yaml"
+FILES = Path(__file__).parent / "dagster"
+"""Dagster's configuration, as a wheel has it; in a checkout: links to `dagster_home` and `workspace.yaml`."""
+WORKSPACE = FILES / "workspace.yaml"
 SCHEMA = "dagster"
 
 
@@ -56,7 +56,7 @@ def dagster_environment(settings: Settings, database_url: str, code_port: int = 
     home = settings.home / "dagster"
     storage = home / "storage"
     storage.mkdir(parents=True, exist_ok=True)
-    _copy(CHECKOUT / "dagster_home" / "dagster.yaml", home / "dagster.yaml")
+    _copy(FILES / "dagster.yaml", home / "dagster.yaml")
     _make_schema(database_url)
     return {
         **turret_environment(settings, database_url),

@@ -27,7 +27,7 @@ def examples_by(lake: Lake, model: str, open_model: Callable[[], Embeds]) -> Exa
         found = _read(lake, model)
         if found is None:
             found = Examples.of(open_model().embed)
-            _write(lake, model, found)
+            write_learnt(lake, model, PACKAGES, arrays_of(found))
         _known.clear()  # a process rarely uses two
         _known[model] = found
     return _known[model]
@@ -47,8 +47,9 @@ def _read(lake: Lake, model: str) -> Examples | None:
     return Examples(classifier, by_words, frozenset(kept["words"].tolist()), kinds)
 
 
-def _write(lake: Lake, model: str, examples: Examples) -> None:
-    arrays = {
+def arrays_of(examples: Examples) -> dict[str, np.ndarray]:
+    """Return what the examples taught as arrays by name, to be written."""
+    return {
         "classes": np.array(examples.classifier.classes),
         "of_vector": examples.classifier.of_vector,
         "of_features": examples.classifier.of_features,
@@ -57,4 +58,3 @@ def _write(lake: Lake, model: str, examples: Examples) -> None:
         "said": np.array(list(examples.kinds)),
         "kinds": np.array(list(examples.kinds.values())),
     }
-    write_learnt(lake, model, PACKAGES, arrays)

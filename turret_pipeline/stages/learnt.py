@@ -1,7 +1,9 @@
-"""What is learnt from examples that ship with Turret, for each model once: the lake keeps it, as it keeps the model.
+"""What is learnt from examples that ship with Turret, for each model once.
 
-To learn takes seconds, nearly all of them to embed the examples. So the stage that has the model open for texts sees to
-it, and later processes read the file. It bears a digest of all that it follows from, so it is never that of others.
+To learn takes a quarter of a minute, nearly all of it to embed the examples. So what the default model learns ships
+beside the examples (`tools/learn.py` makes it). With another model the stage that has it open for texts learns, and the
+lake keeps what came of it, as it keeps the model. Both bear a digest of all that they follow from, so what is read is
+never that of other examples, code or models.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import io
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +21,9 @@ import numpy as np
 from turret_pipeline.lake import files, sums
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
+
+SHIPPED = "learnt.npz"
+FOLLOWS_FROM = "follows_from"
 
 
 class Embeds(Protocol):
@@ -47,6 +53,9 @@ def read_learnt(lake: Lake, model: str, packages: tuple[str, ...]) -> dict[str, 
 
     packages: with the examples and all that learns from them; the last part of the first one's name names the file.
     """
+    shipped = read_shipped(model, packages)
+    if shipped is not None:
+        return shipped
     address = _address(lake, model, packages)
     try:
         with sums.reading(lake, address), files.open_input(lake, address) as stream:
@@ -66,9 +75,34 @@ def write_learnt(lake: Lake, model: str, packages: tuple[str, ...], arrays: Mapp
     sums.seal(lake, address)
 
 
+def read_shipped(model: str, packages: tuple[str, ...]) -> dict[str, np.ndarray] | None:
+    """Return what ships with the first of `packages`; None: nothing does, or it follows from something else."""
+    file = resources.files(packages[0]).joinpath(SHIPPED)
+    if not file.is_file():
+        return None
+    with np.load(io.BytesIO(file.read_bytes()), allow_pickle=False) as kept:
+        if str(kept[FOLLOWS_FROM]) != _digest(model, packages):
+            return None
+        return {name: _whole(kept[name]) for name in kept.files if name != FOLLOWS_FROM}
+
+
+def write_shipped(model: str, packages: tuple[str, ...], arrays: Mapping[str, np.ndarray]) -> None:
+    """After this call `read_shipped` returns `arrays`, with floats rounded to half their digits."""
+    file = Path(str(resources.files(packages[0]).joinpath(SHIPPED)))
+    halves = {name: array.astype(np.float16) if array.dtype == np.float32 else array for name, array in arrays.items()}
+    np.savez_compressed(file, allow_pickle=False, **{FOLLOWS_FROM: np.array(_digest(model, packages))}, **halves)
+
+
+def _whole(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
 def _address(lake: Lake, model: str, packages: tuple[str, ...]) -> str:
-    digest = hashlib.blake2b(f"{model} {' '.join(map(_source, packages))}".encode(), digest_size=12).hexdigest()
-    return f"{lake.root}/models/{packages[0].rpartition('.')[2]}-{digest}.npz"
+    return f"{lake.root}/models/{packages[0].rpartition('.')[2]}-{_digest(model, packages)}.npz"
+
+
+def _digest(model: str, packages: tuple[str, ...]) -> str:
+    return hashlib.blake2b(f"{model} {' '.join(map(_source, packages))}".encode(), digest_size=12).hexdigest()
 
 
 @cache

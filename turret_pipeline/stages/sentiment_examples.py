@@ -27,13 +27,17 @@ def sentiment_by(lake: Lake, model: str, open_model: Callable[[], Embeds]) -> Cl
 
         kept = read_learnt(lake, model, PACKAGES)
         if kept is None:
-            found = learnt(open_model().embed)
-            kept = {
-                "classes": np.array(found.classes),
-                "of_vector": found.of_vector,
-                "of_features": found.of_features,
-            }
+            kept = arrays_of(learnt(open_model().embed))
             write_learnt(lake, model, PACKAGES, kept)
         _known.clear()  # a process rarely uses two
         _known[model] = Classifier(tuple(kept["classes"].tolist()), kept["of_vector"], kept["of_features"])
     return _known[model]
+
+
+def arrays_of(classifier: Classifier) -> dict[str, np.ndarray]:
+    """Return what the examples taught as arrays by name, to be written."""
+    return {
+        "classes": np.array(classifier.classes),
+        "of_vector": classifier.of_vector,
+        "of_features": classifier.of_features,
+    }
