@@ -113,12 +113,15 @@ def test_an_earlier_version_that_still_runs_is_to_be_ended_first(settings: Setti
     assert standing(settings, str(settings.database_url)).is_current
 
 
-def test_a_lake_that_is_away_keeps_nobody_from_the_accounts(settings: Settings) -> None:
+def test_a_lake_that_is_away_is_named_and_keeps_nobody_from_the_accounts(settings: Settings) -> None:
     bring(settings)
     shutil.rmtree(settings.lake)
     Path(settings.lake).write_text("no folder")
     done = CliRunner().invoke(main, ["key", "list"], env=environment(settings))
     assert (done.exit_code, done.output) == (0, "")
+    done = CliRunner().invoke(main, ["build"], env=environment(settings))
+    assert done.exit_code == 1 and done.output.startswith(f"Error: the lake {settings.lake} cannot be read: ")
+    assert len(done.output.splitlines()) == 1
 
 
 @pytest.mark.parametrize("n_steps_behind", [0, 1, 3])

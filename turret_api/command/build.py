@@ -58,7 +58,10 @@ def command(
     if settings.model_problem:
         raise click.ClickException(settings.model_problem)
     with database(settings) as url:
-        upgrade(settings, url, lambda line: click.echo(line, err=True), running(settings))
+        try:
+            upgrade(settings, url, lambda line: click.echo(line, err=True), running(settings))
+        except OSError as error:
+            raise click.ClickException(f"the lake {settings.lake} cannot be read: {error}") from error
         bring_in_spools(settings, url)
         words = [f"--project={project_id}" for project_id in _project_ids(url, projects)]
         words += [f"--asset={table}" for table in tables]
