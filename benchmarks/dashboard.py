@@ -1,12 +1,12 @@
 """How soon each page of the dashboard shows something on large tables, beside a page without data of the same server.
 
-The tables of `read` are generated with 300 topics and served by `turret serve`; Debian's chromium opens each page, over
-the network of this machine. Times run from the start of the navigation, by the browser's clock: `first` until the
-page has its first number or message (a row of a table, a tile, a sentence that sums up; the use of the plan does not
-count), `all` until every panel has, `drawn` until every picture is there too. `cold`: each time a new version of all
-tables was written before, as by a build, so that every answer is worked out anew; else the answers were worked out
-before. All are medians of the rounds. The yardstick is the sign-in page: the same styles, without data. `start_first_s` is the overview's first visit
-after the server's start.
+The tables of `large_lake` are generated with 300 topics and served by `turret serve`; Debian's chromium opens each
+page, over the network of this machine. Times run from the start of the navigation, by the browser's clock: `first`
+until the page has its first number or message (a row of a table, a tile, a sentence that sums up; the use of the plan
+does not count), `all` until every panel has, `drawn` until every picture is there too. `cold`: each time a new version
+of all tables was written before, as by a build, so that every answer is worked out anew; else the answers were worked
+out before. All are medians of the rounds. The yardstick is the sign-in page: the same styles, without data.
+`start_first_s` is the overview's first visit after the server's start.
 `map_step_ms` is what one step of dragging the map with all its points (99,000) takes, without a graphics card: from the
 pointer's move until the picture has followed it.
 
@@ -22,8 +22,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from large_lake import renew
 from playwright.sync_api import Page, sync_playwright
-from read import Server, renew, serving
+from read import Server, serving
 from report import say, show
 
 CHROMIUM = "/usr/bin/chromium"
