@@ -1,15 +1,17 @@
 """How soon each page of the dashboard shows something on large tables, beside a page without data of the same server.
 
-The tables of `read` are generated with 300 topics and served by `turret serve`; Debian's chromium opens each page, over
-the network of this machine. Times run from the start of the navigation, by the browser's clock: `first` until the
-first panel has its numbers (a row of a table, a tile), `all` until every panel has, `drawn` until every picture is
-there too. `cold` is the first visit after the server's start, when every answer is worked out
-(the overview shows the use of the plan and the age of the tables before that: see its `all` too); else the medians of
-the rounds, with the answers worked out before. The yardstick is the sign-in page: the same styles, without data.
+The tables of `large_lake` are generated with 300 topics and served by `turret serve`; Debian's chromium opens each
+page, over the network of this machine. Times run from the start of the navigation, by the browser's clock: `first`
+until the page has its first number or message (a row of a table, a tile, a sentence that sums up; the use of the plan
+does not count), `all` until every panel has, `drawn` until every picture is there too. `cold`: each time a new version
+of all tables was written before, as by a build, so that every answer is worked out anew; else the answers were worked
+out before. All are medians of the rounds. The yardstick is the sign-in page: the same styles, without data.
+`start_first_s` is the overview's first visit after the server's start.
 `map_step_ms` is what one step of dragging the map with all its points (99,000) takes, without a graphics card: from the
 pointer's move until the picture has followed it.
 
-    python benchmarks/dashboard.py [--messages 1000000] [--topics 300] [--rounds 3] [--home FOLDER] [--json]
+    python benchmarks/dashboard.py [--messages 1000000] [--topics 300] [--rounds 3] [--home FOLDER] [--only PAGE,…]
+                                   [--json]
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from large_lake import renew
 from playwright.sync_api import Page, sync_playwright
 from read import Server, serving
 from report import say, show
@@ -33,7 +36,15 @@ PAGES = {
     "journeys": "/journeys",
     "graph": "/journeys?shape=graph",
     "paths": "/journeys?view=paths",
-    "funnel": "/journeys?view=funnel&steps=t_01,t_02",
+    "funnel": "/journeys?view=funnel&level=0&steps=t_01,t_02",
+    "friction": "/journeys?view=friction",
+    "outcomes": "/journeys?view=outcomes",
+    "compare": "/journeys?view=compare",
+    "moves": "/journeys?view=compare&of=moves",
+    "returns": "/journeys?view=returns",
+    "answers": "/answers",
+    "digest": "/digest",
+    "session": "/sessions/ses_07000000000000000000000123",
     "settings": "/settings",
     "usage": "/settings/usage",
 }
@@ -43,7 +54,9 @@ const look = () => {
   const main = document.getElementById('view');
   const note = (name, is) => { if (is && !(name in window.seen)) window.seen[name] = performance.now() / 1000; };
   if (main) {
-    const filled = main.querySelector('.grid td, .grid dd:not(:has(.skeleton))');
+    const filled = main.querySelector(
+      '.grid td, .grid .lead, .talk .asked, .grid :not(#usage) > dd:not(:has(.skeleton))',
+    );
     note('first', filled);
     const all = filled && main.getAttribute('aria-busy') === 'false';
     note('all', all);
@@ -83,7 +96,12 @@ def visit(page: Page, address: str, until: str) -> dict[str, float]:
 
 
 def measure(
-    n_messages: int, n_topics: int, rounds: int, tell: Callable[[str], None], home: Path | None = None
+    n_messages: int,
+    n_topics: int,
+    rounds: int,
+    tell: Callable[[str], None],
+    home: Path | None = None,
+    only: tuple[str, ...] = tuple(PAGES),
 ) -> dict[str, float]:
     """Return all figures in seconds, but for `map_step_ms`."""
     with serving(n_messages, n_topics, tell, home) as (server, _), sync_playwright() as playwright:
@@ -91,26 +109,34 @@ def measure(
         page = opened.new_context(viewport={"width": 1360, "height": 900}).new_page()
         page.add_init_script(WATCH)
         try:
-            return _measure(page, server, rounds, tell)
+            return _measure(page, server, rounds, tell, only)
         finally:
             opened.close()
 
 
-def _measure(page: Page, server: Server, rounds: int, tell: Callable[[str], None]) -> dict[str, float]:
+def _measure(
+    page: Page, server: Server, rounds: int, tell: Callable[[str], None], only: tuple[str, ...]
+) -> dict[str, float]:
     base = f"http://127.0.0.1:{server.port}"
     figures: dict[str, float] = {}
     visit(page, f"{base}/sign-in", "first")
     bare = [visit(page, f"{base}/sign-in", "first")["first"] for _ in range(rounds)]
     figures["bare_first_s"] = statistics.median(bare)
     page.request.post(f"{base}/sign-in", form={"key": server.key}, headers={"Origin": base}, max_redirects=0)
-    for name, path in PAGES.items():
-        seen_cold = visit(page, base + path, "drawn")
-        figures |= {f"{name}_cold_{what}_s": seen_cold[what] for what in ("first", "all")}
-    for name, path in PAGES.items():
-        seen = [visit(page, base + path, "drawn") for _ in range(rounds)]
-        for what in ("first", "all", "drawn"):
-            figures[f"{name}_{what}_s"] = statistics.median(each[what] for each in seen)
+    figures["start_first_s"] = visit(page, f"{base}/", "drawn")["first"]
+    for name in only:
+        address = base + PAGES[name]
+        seen: dict[str, list[dict[str, float]]] = {"_cold": [], "": []}
+        for _ in range(rounds):
+            renew(server.work)
+            seen["_cold"].append(visit(page, address, "drawn"))
+            seen[""].append(visit(page, address, "drawn"))
+        for how, found in seen.items():
+            for what in ("first", "all", "drawn"):
+                figures[f"{name}{how}_{what}_s"] = statistics.median(each[what] for each in found)
         tell(", ".join(f"{key} {value:.2f}" for key, value in figures.items() if key.startswith(f"{name}_")))
+    if "topics" not in only:
+        return figures
     visit(page, f"{base}/topics", "drawn")
     page.wait_for_selector(".picture.map[data-points]", timeout=1000 * PATIENCE_S)
     figures["map_points"] = float(page.locator(".picture.map").get_attribute("data-points") or 0)
@@ -125,10 +151,12 @@ def main() -> None:
     parser.add_argument("--topics", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--home", type=Path, help="keep the generated lake there, and take the one that is there")
+    parser.add_argument("--only", default=",".join(PAGES), help="pages to look at")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
-    show(measure(options.messages, options.topics, options.rounds, say, options.home), options.json)
+    only = tuple(options.only.split(","))
+    show(measure(options.messages, options.topics, options.rounds, say, options.home, only), options.json)
 
 
 if __name__ == "__main__":

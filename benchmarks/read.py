@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import datetime as dt
 import json
 import os
 import statistics
@@ -26,156 +25,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import psutil
 import uvloop
 from collector import Round, drive, start
+from large_lake import N_TOPICS, generate
 from report import say, show
 
 from turret_api.accounts import Accounts
 from turret_api.processes.postgres import database
-from turret_pipeline.analysis.fields.detect import detect_types, profile_fields
-from turret_pipeline.lake.tables import (
-    EVENTS,
-    FIELD_OVERRIDES,
-    FIELD_TYPES,
-    MESSAGES,
-    TOPIC_ASSIGNMENTS,
-    TOPICS,
-    Table,
-)
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.work import Work
 
-N_DAYS, N_TOPICS, N_TEXTS, SESSION = 30, 60, 200_000, 10
-FIRST_DAY = dt.date(2026, 3, 1)
 MOST_S = 300.0
 ROUTES = {"topics": "/v1/topics", "journeys": "/v1/journeys", "fields": "/v1/fields"}
 UNPACKED = {**ROUTES, "journeys_100": "/v1/journeys?limit=100"}
 
 
-def day_of_events(number: int, n: int) -> pl.DataFrame:
-    """Return `n` events of day `number`, in sessions of `SESSION`: columns of `EVENTS` and `text`, `text_id`."""
-    random = np.random.default_rng(number)
-    day = FIRST_DAY + dt.timedelta(days=number)
-    at = np.sort(random.integers(0, 86_400_000_000, n)) + int(
-        dt.datetime(*day.timetuple()[:3], tzinfo=dt.UTC).timestamp() * 1e6
-    )
-    place = np.arange(n)
-    # Texts follow a power law, and sessions tend to stay near the text that they began with.
-    text = np.minimum((N_TEXTS * random.power(0.5, n)).astype(np.int64), N_TEXTS - 1)
-    frame = pl.DataFrame({"at": at, "i": place, "text_number": text, "tokens": random.integers(1, 4000, n)})
-    session = pl.col("i") % max(n // SESSION, 1)
-    metadata = pl.concat_str(
-        pl.lit('{"plan":"plan_'),
-        (session % 3).cast(pl.String),
-        pl.lit('","tokens":'),
-        pl.col("tokens").cast(pl.String),
-        pl.lit("}"),
-    )
-    text_id = pl.col("text_number").cast(pl.String).str.zfill(32)
-    return frame.select(
-        project_id=pl.lit(""),
-        received_date=pl.lit(day),
-        event_id=pl.concat_str(pl.lit(f"evt_{number:02d}"), pl.col("i").cast(pl.String).str.zfill(24)),
-        session_id=pl.concat_str(pl.lit(f"ses_{number:02d}"), session.cast(pl.String).str.zfill(24)),
-        user_id=pl.concat_str(pl.lit("usr_"), (session % 50_000).cast(pl.String)),
-        name=pl.lit("user_prompt"),
-        timestamp=pl.col("at").cast(pl.Datetime("us", "UTC")),
-        received_at=pl.col("at").cast(pl.Datetime("us", "UTC")),
-        seq="i",
-        metadata=metadata,
-        part=pl.lit("generated.parquet"),
-        text_id=text_id,
-        text=pl.concat_str(pl.lit("how do I get what I asked for in case "), pl.col("text_number").cast(pl.String)),
-    )
-
-
-def generate(work: Work, n_messages: int, n_topics: int = N_TOPICS) -> None:
-    """After this call the project's tables hold `n_messages` messages of one text field, a day at a time.
-
-    What is there already, of a call that was cut short, stays.
-    """
-
-    def write(table: Table, rows: pl.DataFrame) -> None:
-        named = rows.with_columns(project_id=pl.lit(work.project_id))
-        work.open(table).append(named.select(table.schema.names()))
-
-    known = {table.name: set(work.open(table).days()) for table in (EVENTS, MESSAGES)}
-    for number in range(N_DAYS):
-        day = FIRST_DAY + dt.timedelta(days=number)
-        if all(day in days for days in known.values()):
-            continue
-        rows = day_of_events(number, n_messages // N_DAYS).with_columns(field=pl.lit("prompt"))
-        for table in (EVENTS, MESSAGES):
-            if day not in known[table.name]:
-                write(table, rows)
-    if work.open(TOPIC_ASSIGNMENTS).state() is None:
-        _generate_topics(write, n_topics)
-    for name in ("topic_days", "journey_steps", "step_values", "friction", "journey_moves", "journey_edges"):
-        STAGE_OF[name].bring(work)
-
-
-def _generate_topics(write: Callable[[Table, pl.DataFrame], None], n_topics: int) -> None:
-    """After this call there are the field's type, `n_topics` topics, and the topic of each text, in this order."""
-    rows = day_of_events(0, 10_000)
-    sample = rows.with_columns(
-        metadata=pl.concat_str(pl.lit('{"prompt":"'), "text", pl.lit('",'), pl.col("metadata").str.slice(1))
-    )
-    profiles = profile_fields(sample).with_columns(received_date=pl.lit(FIRST_DAY))
-    write(FIELD_TYPES, detect_types(profiles, None, FIELD_OVERRIDES.empty()).types)
-    vectors = np.random.default_rng(0).normal(size=(n_topics, 384)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    columns: dict[str, object] = {
-        "field": "prompt",
-        "level": 0,
-        "parent_id": None,
-        "keywords": ["case", "asked"],
-        "examples": ["how do I get what I asked for"] * 5,
-        "n_messages": 0,
-        "n_texts": N_TEXTS // n_topics,
-        "radius": 0.5,
-        "model_version": 1,
-        "fitted_texts": N_TEXTS,
-    }
-    topics = [
-        {
-            **columns,
-            "topic_id": f"t_{i:02d}",
-            "label": f"Topic {i}",
-            "centroid": vectors[i].tolist(),
-            "x": float(i % 17),
-            "y": float(i // 17),
-        }
-        for i in range(n_topics)
-    ]
-    known = {name: dtype for name, dtype in TOPICS.schema.items() if name != "project_id"}
-    write(TOPICS, pl.DataFrame([{name: row.get(name) for name in known} for row in topics], schema=known))
-    numbers = pl.DataFrame({"i": np.arange(N_TEXTS)})
-    number = pl.col("i") % (n_topics + 1)
-    around = np.random.default_rng(1).normal(scale=0.25, size=(2, N_TEXTS)).astype(np.float32)
-    assignments = numbers.select(
-        field=pl.lit("prompt"),
-        text_id=pl.col("i").cast(pl.String).str.zfill(32),
-        # One in `n_topics` + 1 has no topic.
-        topic_id=pl.when(number < n_topics).then(pl.concat_str(pl.lit("t_"), number.cast(pl.String).str.zfill(2))),
-        similarity=pl.lit(0.8),
-        model_version=pl.lit(1, dtype=pl.Int64),
-        found_topic_id=pl.lit(None, dtype=pl.String),
-        x=(number % 17).cast(pl.Float32) + pl.Series(around[0]),
-        y=(number // 17).cast(pl.Float32) + pl.Series(around[1]),
-    )
-    write(TOPIC_ASSIGNMENTS, assignments)
-
-
 class Server:
-    """A server over the generated lake, and a read key for it."""
+    """A server over the generated lake, a read key for it, and its project's tables."""
 
-    def __init__(self, port: int, key: str) -> None:
+    def __init__(self, port: int, key: str, work: Work) -> None:
         self.port = port
         self.key = key
+        self.work = work
 
     def request(self, path: str, packing: str = "gzip") -> bytes:
         """Return the bytes of a `GET` that takes answers packed so."""
@@ -237,13 +109,14 @@ def serving(
             lake = settings.open_lake()
             lake.make()
             started = time.perf_counter()
-            generate(Work(lake, project_id), n_messages, n_topics)
+            work = Work(lake, project_id)
+            generate(work, n_messages, n_topics)
             tell(f"{n_messages:,} messages generated in {time.perf_counter() - started:.0f} s")
             environment["TURRET_DATABASE_URL"] = url.replace("+psycopg2", "", 1)
             turret = [sys.executable, "-c", "from turret_api.command.main import main; main()"]
             process, port = start([*turret, "serve", "--port", "0"], environment)
             try:
-                yield Server(port, read_key), process.pid
+                yield Server(port, read_key, work), process.pid
             finally:
                 process.terminate()
                 process.wait()

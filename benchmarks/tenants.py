@@ -34,7 +34,7 @@ import numpy as np
 import polars as pl
 import uvloop
 from collector import EVENT, start
-from read import N_TEXTS, N_TOPICS, generate
+from large_lake import N_TEXTS, N_TOPICS, generate
 from report import say, show
 from search import WORDS, make_vectors
 

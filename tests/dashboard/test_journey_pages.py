@@ -198,7 +198,12 @@ def test_past_thirty_topics_themes_come_first(n_topics: int, first: str, served:
             answer["data"] += [{**requests[0], "topic_id": f"t_more_{n}", "label": f"More {n}"} for n in more]
         route.fulfill(json=answer)
 
+    def with_as_many(route: Route) -> None:
+        answer = route.fetch().json()
+        route.fulfill(json=answer | {"topics": [each | {"n_topics": n_topics} for each in answer["topics"]]})
+
     page.route(re.compile(r"/v1/topics(\?|$)"), with_more_topics)
+    page.route("**/v1/topics/fits", with_as_many)
     for path in ("/topics", "/journeys"):
         visitor.open(path)
         expect(page.locator("button[aria-pressed=true]", has_text=re.compile("^(Topics|Themes)$"))).to_have_text(first)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.conftest import Served, Visitor
 
@@ -70,6 +72,45 @@ def test_the_pictures_show_every_message_topic_and_session(served: Served, visit
         entered = sum(v for t, v in zip(flow["target"], flow["value"], strict=True) if t == node)
         assert entered == sum(v for s, v in zip(flow["source"], flow["value"], strict=True) if s == node)
     assert visitor.problems == []
+
+
+def test_what_takes_long_is_asked_when_the_first_numbers_are_there(served: Served, visitor: Visitor) -> None:
+    pages = {
+        "/": ("**/v1/topics?*", {"/v1/changes", "/v1/journeys", "/v1/journeys/paths"}),
+        "/topics": ("**/v1/topics?*", {"/v1/topics/map"}),
+        "/topics/t_refund": ("**/v1/topics?*", {"/v1/topics/t_refund", "/v1/messages", "/v1/answers"}),
+        "/journeys?view=friction": ("**/v1/friction*", {"/v1/topics", "/v1/journeys"}),
+        "/digest": ("**/v1/digest?*brief=true*", {"/v1/digest"}),
+    }
+    visitor.sign_in(served.full.read_key, "/settings/project")
+    page = visitor.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    held: list[Route] | None = None
+
+    def hold(route: Route) -> None:
+        if held is None:
+            route.continue_()
+        else:
+            held.append(route)
+
+    for path, (first, others) in pages.items():
+        held = []
+        asked.clear()
+        page.route(first, hold)
+        page.goto(served.url + path)
+        expect(page.locator("#view .skeleton").first).to_be_visible()
+        while not held:
+            page.wait_for_timeout(50)
+        page.wait_for_timeout(200)
+        before, waiting, held = list(asked), held, None
+        for route in waiting:
+            route.continue_()
+        page.wait_for_selector("#view[aria-busy=false]")
+        later = set(asked[len(before) :])
+        assert others <= later, path
+        assert not others & {each for each in before if each != urlsplit(waiting[0].request.url).path}, path
+        page.unroute(first)
 
 
 def test_a_click_on_a_topic_opens_it_and_back_leads_back(served: Served, visitor: Visitor) -> None:

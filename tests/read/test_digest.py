@@ -42,6 +42,12 @@ def test_the_window_is_of_complete_days_and_is_compared_with_whole_days_only(man
     assert longer["friction"][0]["share_before"] is None
 
 
+def test_a_brief_digest_leaves_out_what_takes_longest_and_says_all_else_alike(many: Api) -> None:
+    whole, brief = many.get("/v1/digest", days=5), many.get("/v1/digest", days=5, brief=True)
+    assert whole["friction"] and whole["numbers"]
+    assert brief == whole | {"changes": [], "friction": [], "numbers": []}
+
+
 @pytest.mark.parametrize("length", [1, 5, 7, 9])
 def test_its_counts_are_those_of_the_other_routes_and_add_up(many: Api, length: int) -> None:
     digest = many.get("/v1/digest", days=length)

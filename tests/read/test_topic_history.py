@@ -40,6 +40,17 @@ def test_fits_are_listed_with_how_far_they_moved_what_there_was(own_api: Api) ->
     assert own_api.get("/v1/topics/fits", key="other:read")["data"] == []
 
 
+@pytest.mark.parametrize(
+    ("action", "value", "n"), [("rename", "New", 3), ("merge", "t_parcel", 2), ("hide", "true", 2)]
+)
+def test_the_fits_tell_how_many_topics_and_themes_people_see(own_api: Api, action: str, value: str, n: int) -> None:
+    edit(own_api, "t_card", action, value)
+    seen = [[row["level"] for row in own_api.get("/v1/topics", level=level)["data"]] for level in (0, 1)]
+    (told,) = own_api.get("/v1/topics/fits")["topics"]
+    assert told == {"field": "prompt", "n_topics": n, "n_themes": seen[1].count(1)}
+    assert told["n_topics"] == len(seen[0])
+
+
 @pytest.mark.parametrize(("filters", "n"), [({}, 15), ({"name": "voice"}, 5), ({"limit": 4}, 4)], ids=str)
 def test_the_map_has_a_place_for_each_text_that_passes_up_to_the_limit(api: Api, filters: dict, n: int) -> None:
     found = api.get("/v1/topics/map", **filters)

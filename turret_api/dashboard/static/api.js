@@ -31,6 +31,13 @@ export function get(path, query = {}) {
   return answers.get(address);
 }
 
+// What `ask` gives, asked once everything that the page asks for now is answered: what stands at the top of a page does not
+// share the server with what stands below, or is long in coming.
+export const afterwards = (ask) =>
+  Promise.resolve()
+    .then(() => Promise.allSettled([...answers.values()]))
+    .then(ask);
+
 // As `get`, but never from what is known.
 export const getAnew = (path) => ask("GET", path);
 export const patch = (path, body) => ask("PATCH", path, body);

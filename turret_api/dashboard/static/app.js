@@ -88,6 +88,8 @@ const above = (known) => [known?.late ? late(known) : null, known?.building ? bu
 // What a page needs before it can be drawn, but for the settings: events, and a text field among their keys.
 async function content_of(make, id, query, freshness) {
   if (make === settings) return settings({ fields: list("/v1/fields"), id, again: show });
+  // How many topics there are says how journeys are shown; who needs it finds it on its way.
+  get("/v1/topics/fits").catch(() => null);
   const fields = await list("/v1/fields");
   const named = fields.data.filter((each) => each.type === "text").map((each) => each.field);
   const texts = [...named].sort((a, b) => (b === fields.default_field) - (a === fields.default_field));

@@ -12,9 +12,10 @@ const SHOWN = 8;
 const WORDS = { new: "New", gone: "Gone", up: "Up", down: "Down" };
 const SIGN = { new: "★", gone: "–", up: "▲", down: "▼" };
 
-export function changesPanel(field, query) {
+// before: a promise; what changed takes longest to tell, so it is asked after that.
+export function changesPanel(field, query, before) {
   const wanted = asked(field, query),
-    answer = get("/v1/changes", wanted);
+    answer = before.then(() => get("/v1/changes", wanted));
   return panel(
     "What changed",
     "",

@@ -1,6 +1,6 @@
 // What pages need in common from the answers of `/v1`, and how a page's head looks.
 
-import { list } from "./api.js";
+import { get, list } from "./api.js";
 import { here, go, isFilter, link } from "./address.js";
 import { h } from "./dom.js";
 import { ago, moment } from "./format.js";
@@ -25,10 +25,20 @@ export const MANY_TOPICS = 30;
 // The query with the level that journeys are shown at, where the address does not say.
 export async function withLevel(field, query) {
   if (query.has("level")) return query;
-  const [{ data }, coarse] = await bothLevels(field, query);
   const found = new URLSearchParams(query);
-  if (isCrowded(data, coarse.data)) found.set("level", "1");
+  if (await isFull(field, query)) found.set("level", "1");
   return found;
+}
+
+// How many topics there are is told at once; how many filters leave, by the topics themselves.
+async function isFull(field, query) {
+  if ([...query.keys()].some(isFilter)) {
+    const [{ data }, coarse] = await bothLevels(field, query);
+    return isCrowded(data, coarse.data);
+  }
+  const { topics } = await get("/v1/topics/fits"),
+    known = topics.find((each) => each.field === field);
+  return known ? known.n_topics > MANY_TOPICS && known.n_themes > 0 : false;
 }
 
 const isCrowded = (topics, coarse) =>

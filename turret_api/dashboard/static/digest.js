@@ -1,6 +1,6 @@
 // The digest: what the last whole days brought beside those before, in one column that prints on paper.
 
-import { get, text } from "./api.js";
+import { afterwards, get, text } from "./api.js";
 import { go, here } from "./address.js";
 import { asked, fieldChooser, freshness, pageHead, SIGNS, topicLink } from "./data.js";
 import { list } from "./changes.js";
@@ -15,7 +15,8 @@ const LENGTHS = [7, 14, 30];
 export function digest({ texts, field, query }) {
   const days = Number(query.get("days")) || LENGTHS[0];
   const wanted = { field: asked(field, query).field, days },
-    found = get("/v1/digest", wanted);
+    first = get("/v1/digest", { ...wanted, brief: true }),
+    whole = afterwards(() => get("/v1/digest", wanted));
   const source = (...parts) => ["/v1/digest", wanted, parts];
   return h(
     "div",
@@ -23,7 +24,7 @@ export function digest({ texts, field, query }) {
     pageHead(
       "Digest",
       later(
-        found.catch(() => null),
+        first.catch(() => null),
         (all) => (all?.first_day ? `${day(all.first_day)} – ${day(all.last_day)}, complete days only` : ""),
         20,
       ),
@@ -31,12 +32,12 @@ export function digest({ texts, field, query }) {
       lengths(days),
       copyMarkdown(wanted),
       h("button", { class: "button", type: "button", onclick: () => print() }, "Print"),
-      freshness(found),
+      freshness(first),
     ),
     h(
       "div",
       { class: "grid" },
-      later(found, (all) => (all.first_day ? sections(all, field, source) : empty()), 420),
+      later(first, (all) => (all.first_day ? sections(all, whole, field, source) : empty()), 420),
     ),
   );
 }
@@ -88,8 +89,9 @@ function copyMarkdown(wanted) {
   return button;
 }
 
-// source: of `showQuery`, for parts of the digest.
-function sections(all, field, source) {
+// What takes longest to tell comes with the `whole`; all else is in the brief digest. source: of `showQuery`, for parts of
+// the digest.
+function sections(all, whole, field, source) {
   const compared = all.messages.before !== null;
   const fact = (name, each) =>
     h(
@@ -114,10 +116,16 @@ function sections(all, field, source) {
           { class: "fine whole-row" },
           `The ${all.days} days before are not whole in the data, so nothing is compared with them.`,
         ),
-    changes(all, field, compared, source("changes")),
+    later(whole, (found) => changes(found, field, compared, source("changes")), 160),
     topTopics(all, field, compared, source("topics", "totals")),
-    friction(all, compared, source("friction")),
-    all.numbers.length ? numbers(all, compared, source("numbers")) : null,
+    later(
+      whole,
+      (found) => [
+        friction(found, compared, source("friction")),
+        found.numbers.length ? numbers(found, compared, source("numbers")) : null,
+      ],
+      160,
+    ),
     happened(all, source("annotations")),
     notes(all, field, source("notes")),
   ];

@@ -1,6 +1,6 @@
 // Where sessions did not get what they asked for: how often each sign of that is, and in which topics and moves.
 
-import { get } from "./api.js";
+import { afterwards, get } from "./api.js";
 import { here } from "./address.js";
 import { SIGNS, askedJourneys, fromTo, node } from "./data.js";
 import { h } from "./dom.js";
@@ -127,7 +127,7 @@ const move = (row, field) => fromTo(node(row.from, row.labels[0], field), node(r
 function sessions(wanted, sign, field) {
   const asked = { ...wanted, from_topic: "start", friction: sign };
   return later(
-    get("/v1/journeys/sessions", { ...asked, limit: 25 }),
+    afterwards(() => get("/v1/journeys/sessions", { ...asked, limit: 25 })),
     ({ data, n_sessions }) =>
       data.length
         ? panel(

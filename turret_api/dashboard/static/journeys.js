@@ -1,7 +1,7 @@
 // Where sessions start, go and end, narrowed by the filters: as a flow or a graph, as tables, as paths, as funnels, where
 // they meet with friction, what precedes a good or bad outcome, of two segments side by side, and over the sessions of a user.
 
-import { get } from "./api.js";
+import { afterwards, get } from "./api.js";
 import { go, here } from "./address.js";
 import { compare } from "./compare.js";
 import { askedJourneys, freshness, isOfThemes, loadTopics, node, nothing, pageHead, tabs, withLevel } from "./data.js";
@@ -45,8 +45,12 @@ export async function journeys(given) {
   const context = { ...given, query: await withLevel(given.field, given.query) };
   const { field, query } = context;
   const current = VIEWS[query.get("view")] ? query.get("view") : "flow";
-  const topics = loadTopics(field, query),
-    found = get("/v1/journeys", { ...inUnit(askedJourneys(field, query), query), number: query.get("number") });
+  // Names, and the head, wait for what a view is about.
+  const first = (ask) => ask(),
+    topics = (current === "compare" ? first : afterwards)(() => loadTopics(field, query)),
+    found = (current === "flow" ? first : afterwards)(() =>
+      get("/v1/journeys", { ...inUnit(askedJourneys(field, query), query), number: query.get("number") }),
+    );
   return h(
     "div",
     {},
@@ -90,7 +94,7 @@ function moves(context, topics, found) {
   const paths = shape === "flow" ? loadPaths(field, query, depthFor(4)) : null;
   const starts = get("/v1/journeys/starts", wanted),
     ends = get("/v1/journeys/drop-offs", wanted),
-    loops = get("/v1/journeys/loops", wanted);
+    loops = afterwards(() => get("/v1/journeys/loops", wanted));
   const source = (route) => ({ table: [`/v1/journeys/${route}`, wanted] });
   const choose = choice(
     "shape",

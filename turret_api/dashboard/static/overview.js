@@ -1,6 +1,6 @@
 // The first page: how much, what changed, about what, from where to where, how fresh, and how much of the plan is used.
 
-import { get, list } from "./api.js";
+import { afterwards, get, list } from "./api.js";
 import { isFilter, link } from "./address.js";
 import { changesPanel } from "./changes.js";
 import { picture, volume } from "./charts.js";
@@ -27,8 +27,9 @@ export function overview({ texts, field, query, again }) {
     project = get("/v1/project"),
     totals = ["/v1/topics", wanted, ["totals"]];
   const leveled = withLevel(field, query),
-    graph = leveled.then((known) => get("/v1/journeys", inUnit(askedJourneys(field, known), known))),
-    paths = leveled.then((known) => loadPaths(field, known, depthFor(3)));
+    below = afterwards(() => leveled),
+    graph = below.then((known) => get("/v1/journeys", inUnit(askedJourneys(field, known), known))),
+    paths = below.then((known) => loadPaths(field, known, depthFor(3)));
   const all = [topics, graph, paths, leveled];
   return h(
     "div",
@@ -83,7 +84,7 @@ export function overview({ texts, field, query, again }) {
         }),
         planTile(usage),
       ),
-      changesPanel(field, query),
+      changesPanel(field, query, Promise.allSettled([graph, paths])),
       panel(
         `${titleOf(unit)} a day`,
         "",

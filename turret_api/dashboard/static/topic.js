@@ -31,14 +31,16 @@ export async function topic(context) {
     counted = inUnit(wanted, query),
     unit = unitOf(query),
     title = titleOf(unit);
+  // The list of topics is at hand sooner, and says what stands at the top; hidden topics and themes are not in it.
   const path = `/v1/topics/${encodeURIComponent(id)}`,
-    whole = get(path, counted),
-    recent = get("/v1/messages", { ...spoken, limit: 25 });
+    listed = list("/v1/topics", counted),
+    below = listed.catch(() => null),
+    whole = below.then(() => get(path, counted)),
+    recent = below.then(() => get("/v1/messages", { ...spoken, limit: 25 }));
   for (const each of [whole, recent]) each.catch(() => null);
   let one, known;
   try {
-    // The list of topics is at hand sooner, and says what stands at the top; hidden topics and themes are not in it.
-    known = await list("/v1/topics", counted);
+    known = await listed;
     const row = known.data.find((each) => each.topic_id === id);
     one = row ? { ...row, built_at: known.built_at } : await whole;
   } catch (error) {

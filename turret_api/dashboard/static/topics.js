@@ -1,6 +1,6 @@
 // All topics of a text field: the map, search by meaning, and the list, narrowed by the filters.
 
-import { get } from "./api.js";
+import { afterwards, get } from "./api.js";
 import { go, here, note } from "./address.js";
 import { withAnswer } from "./answer.js";
 import { colourName } from "./charts.js";
@@ -27,7 +27,7 @@ export function topics(context) {
     found = loadTopics(field, query, number);
   const source = (level) => ["/v1/topics", inUnit({ ...asked(field, query), level, number, limit: 1000 }, query)];
   const q = query.get("q") ?? "",
-    texts = get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS });
+    texts = afterwards(() => get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS }));
   texts.catch(() => null);
   return h(
     "div",

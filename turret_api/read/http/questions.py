@@ -238,9 +238,10 @@ def get_changes(
 def get_digest(
     field: FieldName = None,
     days: Annotated[int, Query(description="complete days in the window", ge=1, le=90)] = 7,
+    brief: Annotated[bool, Query(description="without changes, friction and numbers, which take longest")] = False,
 ) -> DigestOfField:
     """What the last whole days brought, beside as many before: as JSON, or as text or Markdown to send to people."""
-    return DigestOfField(field, days=days)
+    return DigestOfField(field, days=days, brief=brief)
 
 
 def get_outcomes(

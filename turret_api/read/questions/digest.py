@@ -8,6 +8,7 @@ without one add up to all messages.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 from typing import cast
@@ -28,7 +29,7 @@ from turret_api.read.views.all_steps import sessions_of
 from turret_api.read.views.filters import NO_FILTERS, Filters
 from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_of
 from turret_api.read.views.numbers import number_fields, number_sums
-from turret_api.read.views.steps import walked_steps
+from turret_api.read.views.steps import field_steps, walked_steps
 from turret_api.read.views.topic_days import daily_counts
 from turret_api.read.views.topics import edits_of, labels_of
 from turret_pipeline.lake.tables import ANNOTATIONS
@@ -44,13 +45,17 @@ class DigestOfField(OfField):
     """What did the last `days` whole days bring?"""
 
     days: int = 7
+    brief: bool = False
 
     tables = tuple(dict.fromkeys((*TOPIC_SOURCES, *ChangesOfField.tables, *NOTE_SOURCES, ANNOTATIONS)))
     built = TOPICS_BUILT
     answers = Digest
 
     def of_field(self, snapshot: Snapshot, field: str) -> Digest:
-        """Return the digest of the window that ends with the last complete day."""
+        """Return the digest of the window that ends with the last complete day.
+
+        A `brief` one leaves out what takes longest to tell: changes, friction and numbers.
+        """
         window = last_window(snapshot, field, self.days)
         if window is None:
             return Digest(days=self.days)
@@ -61,21 +66,26 @@ class DigestOfField(OfField):
         here, there = (None if each is None else _counts(snapshot, field, each) for each in (now, before))
         assert here is not None
         messages, sessions, users = (_compared(n, there and there[i]) for i, n in enumerate(here))
-        return Digest(
+        found = Digest(
             days=self.days,
             first_day=first,
             last_day=end,
             messages=messages,
             sessions=sessions,
             users=users,
-            changes=ChangesOfField(field, days=self.days).of_field(snapshot, field).data[:MOST_CHANGES],
             topics=topics,
             n_other=n_other,
             n_unassigned=n_unassigned,
-            friction=_friction(snapshot, field, now, before),
-            numbers=_numbers(snapshot, field, now, before),
             annotations=_annotations(snapshot, first, end),
             notes=_notes(snapshot, field, first),
+        )
+        if self.brief:
+            return found
+        return dataclasses.replace(
+            found,
+            changes=ChangesOfField(field, days=self.days).of_field(snapshot, field).data[:MOST_CHANGES],
+            friction=_friction(snapshot, field, now, before),
+            numbers=_numbers(snapshot, field, now, before),
         )
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
@@ -139,7 +149,7 @@ def top_topics(
 
 def _sizes(snapshot: Snapshot, field: str, filters: Filters) -> dict[str, int]:
     """Return the messages that pass, by topic (`unassigned`: none)."""
-    counted = daily_counts(snapshot, field, filters, 0).group_by("topic_id").agg(pl.col("n").sum())
+    counted = field_steps(snapshot, field, filters, 0).group_by("topic_id").len().cast({"topic_id": pl.String})
     return dict(counted.iter_rows())
 
 
@@ -147,7 +157,7 @@ def _counts(snapshot: Snapshot, field: str, filters: Filters) -> tuple[int, int,
     """Return messages, sessions and users; a session's user is that of its first message."""
     sessions = walked_steps(snapshot, field, filters, 0)["session"].unique()
     users = sessions_of(snapshot, field)["user_id"].gather(sessions)
-    n_messages = int(daily_counts(snapshot, field, filters, 0)["n"].sum())
+    n_messages = field_steps(snapshot, field, filters, 0).height
     return n_messages, sessions.len(), users.n_unique()
 
 

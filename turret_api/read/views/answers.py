@@ -45,15 +45,18 @@ def answers_beside(snapshot: Snapshot, field: str) -> pl.DataFrame:
         told = snapshot.scan(ANSWERS).filter(pl.col("field") == field)
         of_event = told.select("event_id", "is_repeated", answer_kind="kind").collect()
         # By event, not by place: while a build has written the steps and not yet these, a place may be another's.
-        beside = steps.join(topics, on="event_id", how="left", maintain_order="left")
-        beside = beside.join(of_event, on="event_id", how="left", maintain_order="left")
-        has_one = pl.col("answer_topic").is_not_null()
-        found = beside.select(
-            pl.col("answer_topic").fill_null(NO_ANSWER),
-            answer_kind=pl.when(has_one).then(pl.col("answer_kind").fill_null(ANSWERED)).otherwise(pl.lit(NO_ANSWER)),
-            is_repeated=has_one & pl.col("is_repeated").fill_null(False),
+        answers = topics.join(of_event, on="event_id", how="left").select(
+            "event_id",
+            "answer_topic",
+            pl.col("answer_kind").fill_null(ANSWERED),
+            pl.col("is_repeated").fill_null(False),
         )
-        return found.with_columns(compact(found[name]).alias(name) for name in ("answer_topic", "answer_kind"))
+        none = pl.DataFrame({"event_id": [None], "answer_topic": [NO_ANSWER], "answer_kind": [NO_ANSWER]})
+        known = pl.concat([answers, none.with_columns(is_repeated=False)], how="vertical_relaxed")
+        known = known.with_columns(compact(known[name]).alias(name) for name in ("answer_topic", "answer_kind"))
+        rows = answers.select("event_id").with_row_index("row")
+        row = steps.join(rows, on="event_id", how="left", maintain_order="left")["row"].fill_null(answers.height)
+        return known.drop("event_id").select(pl.all().gather(row))
 
     return snapshot.remember(("answers", field), ANSWER_SOURCES, compute)
 

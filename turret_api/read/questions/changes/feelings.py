@@ -28,19 +28,18 @@ def outcomes_of_topics(scene: Scene) -> pl.DataFrame:
     frames = []
     for went in _went(scene):
         steps = scene.steps.select("session", "topic_id", "timestamp", "is_now").join(went, on="session")
-        before = steps.filter(pl.col("timestamp") <= pl.col("at")).with_columns(pl.col("topic_id").cast(pl.String))
-        pairs = before.filter(pl.col("topic_id").is_in(seen)).unique(["session", "topic_id"], maintain_order=True)
-        frames.append(shares(pairs, ["topic_id", "outcome", "value"]))
+        before = steps.filter(pl.col("timestamp") <= pl.col("at"))
+        pairs = before.unique(["session", "topic_id"], maintain_order=True).cast({"topic_id": pl.String})
+        frames.append(shares(pairs.filter(pl.col("topic_id").is_in(seen)), ["topic_id", "outcome", "value"]))
     return candidates("outcome_of_topic", pl.concat(frames)) if frames else CANDIDATES.to_frame()
 
 
 def sentiment_of_topics(scene: Scene) -> pl.DataFrame:
     """Return of each topic the share of its sessions in which a message of it sounds negative."""
     steps = field_steps(scene.snapshot, scene.field, scene.filters, scene.level, sounds=True)
-    mine = steps.join(scene.sessions.select("session"), on="session", how="semi").with_columns(
-        pl.col("topic_id").cast(pl.String)
-    )
+    mine = steps.join(scene.sessions.select("session"), on="session", how="semi")
     in_sessions = mine.group_by("session", "topic_id").agg(has=(pl.col("sounds") < 0).any())
+    in_sessions = in_sessions.cast({"topic_id": pl.String})
     return candidates(
         "sentiment_of_topic", shares(in_sessions.join(scene.topics, on=["session", "topic_id"]), ["topic_id"])
     )

@@ -73,8 +73,10 @@ def topics_of_segments(scene: Scene) -> pl.DataFrame:
     frames = []
     for name in enum_fields(scene.snapshot):
         steps = field_steps(scene.snapshot, scene.field, scene.filters.with_moves(), scene.level, value=name)
-        pairs = steps.select("session", pl.col("value").cast(pl.String)).drop_nulls().unique()
-        pairs = pairs.join(scene.sessions.select("session"), on="session", how="semi")
+        here = steps.select("session", "value").drop_nulls()
+        pairs = (
+            here.join(scene.sessions.select("session"), on="session", how="semi").unique().cast({"value": pl.String})
+        )
         common = pairs["value"].value_counts(sort=False).sort("count", "value", descending=[True, False])
         among = pairs.filter(pl.col("value").is_in(common["value"].head(MOST_VALUES).to_list()))
         frames.append(_beyond_others(scene, among).with_columns(segment=pl.lit(name)))
@@ -90,8 +92,8 @@ def enum_fields(snapshot: Snapshot) -> list[str]:
 
 def friction_of_topics(scene: Scene) -> pl.DataFrame:
     """Return of each topic the share of its sessions in which a request for it met with friction."""
-    requests = requests_of(scene.steps).with_columns(topic_id=pl.col("topic_id").cast(pl.String))
-    in_sessions = requests.group_by("session", "topic_id").agg(pl.col("has").any())
+    in_sessions = requests_of(scene.steps).group_by("session", "topic_id").agg(pl.col("has").any())
+    in_sessions = in_sessions.cast({"topic_id": pl.String})
     seen = in_sessions.join(scene.topics, on=["session", "topic_id"], how="inner")
     return candidates("friction_of_topic", shares(seen, ["topic_id"]))
 

@@ -10,6 +10,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
 import polars as pl
 from typing_extensions import TypedDict
 
@@ -177,10 +178,12 @@ def requests_of(steps: pl.DataFrame, sign: str = ANY) -> pl.DataFrame:
 
     A request and the moves behind it are one.
     """
-    request = (~pl.col("is_move")).cum_sum().over("session").clip(lower_bound=1)
-    return steps.group_by("session", request=request, maintain_order=True).agg(
-        pl.col("topic_id", "user").first(), has=has_sign(sign).any()
-    )
+    is_request = ~steps["is_move"].to_numpy()
+    first = _is_first(steps["session"])
+    # Moves at a session's start are one with its first request, so that one begins where they do.
+    before = np.cumsum(is_request) - is_request
+    begins = first | (is_request & (before > np.maximum.accumulate(np.where(first, before, 0))))
+    return _runs(steps.select("session", "user", "topic_id"), begins, steps.select(has_sign(sign)).to_series())
 
 
 def moves_of(steps: pl.DataFrame, sign: str = ANY) -> tuple[pl.DataFrame, dict[int, str]]:
@@ -192,16 +195,27 @@ def moves_of(steps: pl.DataFrame, sign: str = ANY) -> tuple[pl.DataFrame, dict[i
     names = dict(zip(used.to_physical().cast(pl.Int64), used.cast(pl.String), strict=True))
     end = max(names, default=-1) + 1
     coded = steps.with_columns(topic=pl.col("topic_id").to_physical().cast(pl.Int64))
-    begins = (pl.col("session") != pl.col("session").shift()) | (pl.col("topic") != pl.col("topic").shift())
-    visits = (
-        coded.with_columns(visit=begins.fill_null(True).cum_sum())
-        .group_by("visit", maintain_order=True)
-        .agg(pl.col("session", "topic", "user").first(), has=has_sign(sign).any())
-    )
+    begins = _is_first(steps["session"]) | _is_first(coded["topic"])
+    visits = _runs(coded.select("session", "topic", "user"), begins, steps.select(has_sign(sign)).to_series())
     stays = pl.col("session").shift(-1) == pl.col("session")
     to = pl.when(stays.fill_null(False)).then(pl.col("topic").shift(-1)).otherwise(end)
     found = visits.select("session", "user", "has", pl.col("topic").alias("from"), to.alias("to"))
     return found, names | {end: END}
+
+
+def _is_first(codes: pl.Series) -> np.ndarray:
+    """Return for each code whether it is another than that before it; True for the first."""
+    values = codes.to_numpy()
+    return np.append(True, values[1:] != values[:-1])[: values.size]
+
+
+def _runs(steps: pl.DataFrame, begins: np.ndarray, has: pl.Series) -> pl.DataFrame:
+    """Return the first of each run of `steps`, with `has`: whether one of the run has it.
+
+    begins: whether a run begins at the step; the first one does.
+    """
+    found = np.logical_or.reduceat(has.to_numpy(), np.flatnonzero(begins)) if steps.height else begins
+    return steps.filter(pl.Series(begins)).with_columns(has=pl.Series(found, dtype=pl.Boolean))
 
 
 def _of_topics(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
@@ -227,17 +241,26 @@ def _of_moves(steps: pl.DataFrame, unit: Unit) -> pl.DataFrame:
 
 def _by_cost(rows: pl.DataFrame, of: str, counted: str, unit: Unit) -> pl.DataFrame:
     """Return the shares of `rows` (`of`, `session`, `user`, `has`) by `of`, under the names of an answer."""
-    in_sessions = rows.group_by(of, "session").agg(n=pl.len(), n_with=pl.col("has").sum())
+    in_sessions = _in_groups(rows, of, "session")
     found = share_of_groups(in_sessions, of).rename(
         {"n": counted, "n_with": "n_with_friction", "n_groups_with": "n_sessions"}
     )
-    users = rows.group_by(of).agg(n_users=pl.col("user").filter(pl.col("has")).n_unique().cast(pl.Int64))
-    found = found.join(users, on=of)
+    users = rows.filter("has").group_by(of).agg(n_users=pl.col("user").n_unique().cast(pl.Int64))
+    found = found.join(users, on=of, how="left").with_columns(pl.col("n_users").fill_null(0))
     if unit == "messages":
         return found
-    once = rows.group_by(of, COLUMN[unit]).agg(n=pl.lit(1), n_with=pl.col("has").any())
+    once = _in_groups(rows, of, COLUMN[unit]).with_columns(n=pl.lit(1), n_with=pl.col("n_with") > 0)
     shares = share_of_groups(once, of).select(of, "share", "low", "high")
     return found.drop("share", "low", "high").join(shares, on=of)
+
+
+def _in_groups(rows: pl.DataFrame, of: str, group: str) -> pl.DataFrame:
+    """Return `of`, `n` and `n_with` of each pair of `of` and `group` (a number from 0)."""
+    n = int(rows[group].max() or 0) + 1  # type: ignore[arg-type]
+    # As one number, for pairs are grouped several times as fast so.
+    pair = pl.col(of).to_physical().cast(pl.Int64) * n + pl.col(group)
+    found = rows.group_by(pair=pair).agg(pl.col(of).first(), n=pl.len(), n_with=pl.col("has").sum())
+    return found.drop("pair")
 
 
 def _cost(unit: Unit) -> str:

@@ -15,9 +15,11 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
 from turret_api.read.questions.pages import Listed
-from turret_pipeline.lake.tables import TOPIC_FITS, TOPIC_LINEAGE, TOPICS
+from turret_api.read.views.topics import edits_of, topics_of
+from turret_pipeline.lake.tables import TOPIC_EDITS, TOPIC_FITS, TOPIC_LINEAGE, TOPICS
 
 CARRY = "carry"
+_LEFT_OUT = "Left out: of `topics`, which of them people have hidden or merged into others since."
 
 
 class Way(TypedDict):
@@ -50,11 +52,22 @@ class Fit(TypedDict):
     kept_ids: Annotated[float | None, Meaning("share of the topics before that there are still")]
 
 
+class TopicsInField(TypedDict):
+    """How many topics a text field has now, hidden ones left out."""
+
+    field: str
+    n_topics: int
+    n_themes: int
+
+
 @dataclass(frozen=True)
 class Fits(Answer):
     """The fits of all text fields, newest first."""
 
     data: list[Fit] = dataclasses.field(default_factory=list)
+    topics: Annotated[list[TopicsInField], Meaning("of each field that has some, in order of its name")] = (
+        dataclasses.field(default_factory=list)
+    )
     built_at: BuiltAt = None
     next: Next = None
 
@@ -63,7 +76,7 @@ class Fits(Answer):
 class AllFits(Listed):
     """Which fits were made, why, and how far did each move what there was?"""
 
-    tables = (TOPIC_FITS,)
+    tables = (TOPIC_FITS, TOPICS, TOPIC_EDITS)
     answers = Fits
 
     def answer(self, snapshot: Snapshot) -> Fits:
@@ -71,14 +84,25 @@ class AllFits(Listed):
         found = snapshot.scan(TOPIC_FITS).collect()
         found = found.sort(["seen_until", "field", "model_version"], descending=[True, False, True])
         data, following = self.page(typed_rows(found, Fit))
-        return Fits(data, snapshot.built_at(TOPICS), following)
+        fields = snapshot.scan(TOPICS).select(pl.col("field").unique().sort()).collect()["field"]
+        topics = [_topics_in(snapshot, field) for field in fields]
+        return Fits(data, topics, snapshot.built_at(TOPICS), following)
 
     def queries(self, snapshot: Snapshot) -> Queries:
         """Return the SQL of the fits."""
         data = f"""
 SELECT {", ".join(Fit.__annotations__)} FROM topic_fits
 ORDER BY seen_until DESC NULLS FIRST, field, model_version DESC LIMIT {self.limit} OFFSET {self.offset}"""
-        return Queries({"data": data})
+        topics = """
+SELECT field, count(*) FILTER (level = 0) AS n_topics, count(*) FILTER (level = 1) AS n_themes FROM topics
+GROUP BY field ORDER BY field"""
+        return Queries({"data": data, "topics": topics}, left_out=_LEFT_OUT)
+
+
+def _topics_in(snapshot: Snapshot, field: str) -> TopicsInField:
+    is_seen = ~pl.col("topic_id").is_in(list(edits_of(snapshot, field).hidden))
+    n_topics, n_themes = (topics_of(snapshot, field, level).filter(is_seen).height for level in (0, 1))
+    return {"field": field, "n_topics": n_topics, "n_themes": n_themes}
 
 
 def ways(snapshot: Snapshot, field: str) -> dict[str, list[Way]]:
