@@ -127,6 +127,8 @@ def test_up_on_the_home_of_a_demo_goes_on_with_its_project_and_each_of_its_pages
         assert key is not None and "Project `demo`" in said
         answer = httpx.get(f"{up.url}/v1/topics", params={"field": FIELD}, headers={"X-API-Key": key[1]}, timeout=60)
         assert answer.status_code == 200 and answer.json()["n_messages"] > 0
+        told = httpx.get(f"{up.url}/v1/changes", headers={"X-API-Key": key[1]}, timeout=60).json()["data"]
+        assert ("topic", "up") in {(each["kind"], each["direction"]) for each in told}
         assert said.index(f"the dashboard answers at {up.url}") < said.index("starting Dagster") < said.index("is up")
         wrong = dict(walk_through(up.url, key[1]))
         assert len(wrong) > 20

@@ -21,6 +21,7 @@ from turret_api.command.sample import (
     planted_labels,
     planted_topics,
 )
+from turret_api.command.sample_texts import ENGLISH
 
 NOW = dt.datetime(2026, 3, 4, 12, 30, tzinfo=dt.UTC)
 
@@ -102,7 +103,26 @@ def test_it_has_a_release_after_which_more_sessions_begin_with_a_payment_problem
         began = by_version.setdefault(first.event["metadata"]["app_version"], [])
         began.append(first.topic == "payment_problem")
     old, new = (sum(began) / len(began) for _, began in sorted(by_version.items()))
-    assert new > 1.8 * old
+    assert new > 3 * old
+
+
+def test_the_release_is_told_by_the_last_whole_days_at_any_time_of_day() -> None:
+    # Here, not at the top: scipy's statistics take a second to import.
+    from scipy.stats import fisher_exact
+
+    for hour in range(24):
+        now = dt.datetime(2026, 11, 15, hour, 30, tzinfo=dt.UTC)
+        began: dict[str, int] = {}
+        had: set[str] = set()
+        for message in make_sample(now):
+            session = message.event["session_id"]
+            ago = now.date() - dt.datetime.fromisoformat(message.event["timestamp"]).date()
+            began.setdefault(session, ago.days)
+            if message.topic == "payment_problem" and message.language == ENGLISH:
+                had.add(session)
+        windows = ([each for each, days in began.items() if days in range(first, first + 7)] for first in (1, 8))
+        table = [[len(had & set(window)), len(set(window) - had)] for window in windows]
+        assert fisher_exact(table).pvalue < 1e-5, hour
 
 
 def test_sessions_that_were_not_served_or_had_a_payment_problem_are_resolved_less_often(
