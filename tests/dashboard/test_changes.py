@@ -121,6 +121,9 @@ def test_overview_begins_with_what_changed_and_leads_to_as_many_sessions_as_it_s
         expect(page.locator("section.panel").nth(0)).to_have_attribute("id", "behind")
         assert re.search(r"([\d,]+) session", page.locator("#behind").inner_text().split("that began")[1])
         expect(page.locator("#behind")).to_contain_text(f"{n:,} session")
+        if each["kind"] == "topic":
+            whose = page.locator("#behind").get_by_role("link", name="Use its users as a cohort")
+            expect(whose).to_have_attribute("href", re.compile(rf"cohort=topic(:|%3A){each['topic_id']}"))
         visitor.open("/")
     assert refunds["direction"] in ("up", "new")
     assert visitor.problems == []

@@ -17,7 +17,8 @@ export function sessionsBehind(move, { field, query }, topics) {
   const narrowed = Object.fromEntries(NARROWED.map((key) => [key, query.get(key)]));
   if (!narrowed.began_from) narrowed.outcome = null; // then it is that of the view of outcomes
   const wanted = { ...askedJourneys(field, query), from_topic, to_topic, ...narrowed };
-  const cohort = cohortLink([from_topic, to_topic], { changes: { move: null } });
+  const named = [from_topic, to_topic].filter(Boolean); // a change of a topic names no move, one of all sessions neither
+  const cohort = named.length && named[0] !== "end" ? cohortLink(named, { changes: { move: null } }) : null;
   const close = h(
     "a",
     { class: "more", href: here(Object.fromEntries(["move", ...NARROWED].map((key) => [key, null]))) },
