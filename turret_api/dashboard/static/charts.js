@@ -152,7 +152,7 @@ function spread(days, nticks) {
     missing = Math.max(0, 6 - (last - first) / DAY_MS) * DAY_MS;
   return {
     range: [first - missing - DAY_MS * 0.6, last + DAY_MS * 0.6].map((time) => new Date(time).toISOString()),
-    ...(last - first < 8 * DAY_MS ? { dtick: DAY_MS } : { nticks }),
+    ...(last - first < 8 * DAY_MS ? { dtick: Math.ceil(7 / nticks) * DAY_MS } : { nticks }),
   };
 }
 
