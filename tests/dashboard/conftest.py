@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -18,13 +17,13 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from tests.dashboard import planted_lake
 from tests.dashboard.hostile import HOSTILE_LABELS, HOSTILE_NAME, hostile_sample
+from tests.dashboard.walk import CHROMIUM, MISSING
 from tests.read.conftest import CHATS, SESSIONS, write_lake
 from tests.read.replies import answer
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command.sample import make_sample
 from turret_pipeline.settings import Settings
 
-CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 # Chromium would keep a process ready for a page that nobody opens.
 CHROMIUM_OPTIONS += ["--disable-features=SpareRendererForSitePerProcess"]
@@ -98,7 +97,7 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
     if not CHROMIUM.exists():
-        pytest.fail(f"{CHROMIUM} is missing: install it with `apt-get install chromium` (or the like of your system)")
+        pytest.fail(MISSING)
     with sync_playwright() as playwright:
         # One context for all, with a profile: the scripts (the picture library above all) are loaded and compiled once.
         context = playwright.chromium.launch_persistent_context(

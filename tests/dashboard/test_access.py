@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import axe_playwright_python
 import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
+from tests.dashboard.walk import AXE
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 QUICK = "resultTypes: ['violations'], selectors: false, preload: false"
 """Without elements' names, and what rules of audio and of turned screens load beforehand: there is neither."""
 PAGES = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
-from tests.dashboard.test_access import AXE, QUICK
+from tests.dashboard.test_access import QUICK
+from tests.dashboard.walk import AXE
 from turret_api.read.questions.answers import COUNTS
 
 SHOWN = ("unserved", "refused", "apologised", "repeated", "none", "made_good")

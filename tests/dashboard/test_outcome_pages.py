@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
-from tests.dashboard.test_access import AXE, QUICK
+from tests.dashboard.test_access import QUICK
+from tests.dashboard.walk import AXE
 
 
 def mark(served: Served, field: str, outcome: dict | None) -> None:

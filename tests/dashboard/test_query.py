@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.dashboard.conftest import Served, Visitor
 from tests.dashboard.test_access import PAGES
 from tests.dashboard.test_outcome_pages import mark, unmarked
+from tests.dashboard.walk import AXE
 from tests.duck import Run, run_sql
 
 __all__ = ["run_sql", "unmarked"]
-
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
 
 ALL_PAGES = (

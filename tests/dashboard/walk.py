@@ -19,6 +19,7 @@ import axe_playwright_python
 from playwright.sync_api import Error, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
+MISSING = f"{CHROMIUM} is missing: install it with `apt-get install chromium` (or the like of your system)"
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 BY_VALUE = {"view", "shape", "list"}
 """Parameters that choose a view: each value is a kind of its own."""
@@ -80,7 +81,9 @@ def walk(page: Page, url: str, key: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def walk_through(url: str, key: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield what `walk` does, in a browser of its own."""
+    """Yield what `walk` does, in a browser of its own; raise `FileNotFoundError` where there is none."""
+    if not CHROMIUM.exists():
+        raise FileNotFoundError(MISSING)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         yield from walk(browser.new_page(), url, key)

@@ -145,12 +145,13 @@ FROM journey_steps WHERE field = {literal(field)} AND place = 0""",
             sign = None if self.friction == ANY else self.friction
             views = signed_views(field, self.filters, self.level, sign, until_outcome=bool(went)) | views
             conditions.append(f"session_id IN ({self._with_friction_sql()})")
+        moves_so = "\n        AND ".join(conditions)
         views["moved_sessions"] = (
             "the sessions that move so: when first, and how often",
             f"""
 WITH moved AS (
     SELECT session_id, min(moved_at) AS moved_at, count(*) AS "count"
-    FROM session_moves WHERE {f"{chr(10)}        AND ".join(conditions)} GROUP BY session_id
+    FROM session_moves WHERE {moves_so} GROUP BY session_id
 )
 SELECT moved.*, {value} AS outcome
 FROM moved{went}""",
