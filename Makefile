@@ -29,11 +29,11 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(READY_DEV): $(READY)
-	@$(INSTALL) ".[dev]"
+	@$(INSTALL) ".[dev,ray]"
 	@touch $(READY_DEV)
 
 $(READY_LONG): $(READY_DEV)
-	@$(INSTALL) ".[dev,long]"
+	@$(INSTALL) ".[dev,ray,long]"
 	@touch $(READY_LONG)
 
 demo: $(READY)
