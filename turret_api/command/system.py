@@ -209,6 +209,9 @@ def _start(supervisor: Supervisor, settings: Settings, url: str, api_runs: bool 
         supervisor.start(code)
     supervisor.wait_until_healthy(["api"], API_S)
     supervisor.say(f"the dashboard answers at {settings.scheme}://{HOST}:{settings.port}; starting the pipeline")
+    if settings.ray_address is not None:
+        supervisor.say(f"looking whether the nodes of the Ray cluster at {settings.ray_address} can execute runs")
+        _check_nodes(dagster)
     supervisor.wait_until_healthy(["code"], DAGSTER_S)
     supervisor.say("the pipeline is loaded; starting Dagster's UI and daemon")
     supervisor.start(web, daemon)
@@ -228,6 +231,13 @@ def _recover(environment: dict[str, str], log: Path) -> None:
         )
     if done.returncode:
         raise StartError(f"unfinished runs could not be taken up: see {log}{tail(log)}")
+
+
+def _check_nodes(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "turret_pipeline.orchestration.ray_check"]
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        raise StartError((done.stdout or done.stderr[-2000:]).decode(errors="replace").strip())
 
 
 @contextlib.contextmanager

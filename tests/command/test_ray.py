@@ -1,0 +1,129 @@
+"""Runs on a Ray cluster of two real nodes, by the setting alone: one `turret up`, used, hurt and mended."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.command.kills import DYING, REACHED_S, order
+from tests.command.test_up import Up, turret
+from tests.processes.conftest import processes_of, until
+from tests.ray_cluster import RayCluster, ray_cluster
+from tests.small_lake import DAYS, PROJECT, event, planted_rows, put
+from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import EVENTS, TOPICS
+from turret_pipeline.stages.pending import pending_stages
+
+BUILT_S = 170.0
+RUNS = """{ runsOrError { ... on Runs { results { runId status rootRunId tags { key value }
+    eventConnection { events { ... on MessageEvent { message } } } } } } }"""
+TERMINATE = 'mutation { terminateRun(runId: "%s") { __typename } }'
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("on-ray") / "home"
+
+
+@pytest.fixture(scope="module")
+def cluster(home: Path) -> Iterator[RayCluster]:
+    with ray_cluster({"PYTHONPATH": DYING, "TURRET_HOME": str(home)}) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def up(home: Path, cluster: RayCluster, keep_model: Callable[[Lake], None]) -> Iterator[Up]:
+    up = Up(home)
+    up.environment |= {**cluster.client_environment, "TURRET_RAY_ADDRESS": cluster.job_server}
+    keep_model(up_lake(up))
+    for number, day in enumerate(DAYS):
+        put(up_lake(up), day, "a", planted_rows()[80 * number : 80 * (number + 1)])
+    up.start()
+    yield up
+    if up.process is not None and up.process.poll() is None:
+        up.end()
+    ray = {process.pid for node in cluster.nodes for process in [node, *node.children(recursive=True)]}
+    for process in processes_of(up.home):
+        if process.pid not in ray:
+            process.kill()
+
+
+def up_lake(up: Up) -> Lake:
+    return Lake(str(up.home / "lake"))
+
+
+def runs(up: Up) -> list[dict[str, Any]]:
+    """Return the runs that Dagster's UI shows, the newest first."""
+    answer = ask(up, RUNS)["runsOrError"]["results"]
+    found: list[dict[str, Any]] = answer
+    return found
+
+
+def ask(up: Up, query: str) -> dict[str, Any]:
+    answer = httpx.post(f"http://127.0.0.1:{up.dagster_port}/graphql", json={"query": query}, timeout=60).json()
+    found: dict[str, Any] = answer["data"]
+    return found
+
+
+def job_of(cluster: RayCluster, run_id: str) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {cluster.environment['RAY_AUTH_TOKEN']}"}
+    answer = httpx.get(f"{cluster.job_server}/api/jobs/dagster-run-{run_id}", headers=headers, timeout=60)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def is_built(up: Up, n_events: int) -> bool:
+    lake = up_lake(up)
+    n_built = store.read(lake, EVENTS, PROJECT).height
+    return n_built == n_events and not pending_stages(lake, None)[PROJECT]
+
+
+def test_every_run_is_a_job_of_the_cluster_and_its_events_are_in_dagsters_ui(up: Up, cluster: RayCluster) -> None:
+    until(lambda: is_built(up, 240), BUILT_S)
+    assert store.read(up_lake(up), TOPICS, PROJECT).height >= 4
+    until(lambda: all(run["status"] == "SUCCESS" for run in runs(up)))
+    for run in runs(up):
+        until(lambda run_id=run["runId"]: job_of(cluster, run_id)["status"] == "SUCCEEDED")
+        said = [each.get("message", "") for each in run["eventConnection"]["events"]]
+        assert "Ray run job created" in "".join(said) and "Finished execution of run" in "".join(said)
+
+
+def test_a_run_that_is_cancelled_in_dagsters_ui_ends_at_once(up: Up, cluster: RayCluster) -> None:
+    before = {run["runId"] for run in runs(up)}
+    at_point = order(up.home, "events.after_read", "wait")
+    put(up_lake(up), DAYS[0], "b", [event(1000, DAYS[0], "how do I get a refund for order 1000")])
+    until((up.home / "waits").exists, REACHED_S)
+    (run,) = [run for run in runs(up) if run["runId"] not in before]
+    assert run["status"] == "STARTED"
+    assert ask(up, TERMINATE % run["runId"])["terminateRun"]["__typename"] == "TerminateRunSuccess"
+    until(lambda: {each["runId"]: each["status"] for each in runs(up)}[run["runId"]] == "CANCELED")
+    until(lambda: job_of(cluster, run["runId"])["status"] in ("STOPPED", "FAILED"))
+    at_point.unlink()
+
+
+@pytest.mark.long
+def test_a_run_whose_process_dies_is_tried_again(up: Up) -> None:
+    before = {run["runId"] for run in runs(up)}
+    at_point = order(up.home, "events.after_read", "die")
+    put(up_lake(up), DAYS[1], "b", [event(1001, DAYS[1], "how do I get a refund for order 1001")])
+    until(lambda: not at_point.exists(), REACHED_S)
+    until(lambda: is_built(up, 242), BUILT_S)
+    of_events = [run for run in runs(up) if run["runId"] not in before][-2:]
+    assert [run["status"] for run in of_events] == ["SUCCESS", "FAILURE"]
+    assert of_events[0]["rootRunId"] == of_events[1]["runId"]
+
+
+def test_nothing_is_up_while_the_cluster_does_not_answer(tmp_path: Path, cluster: RayCluster) -> None:
+    up = Up(tmp_path / "home")
+    environment = {**up.environment, **cluster.client_environment, "TURRET_RAY_ADDRESS": "http://127.0.0.1:1"}
+    done = subprocess.run(turret("up"), env=environment, capture_output=True, text=True, timeout=150)
+    assert done.returncode == 1
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error")]
+    assert "no job server of a Ray cluster answers at TURRET_RAY_ADDRESS=http://127.0.0.1:1" in line
+    assert "is up" not in done.stdout
