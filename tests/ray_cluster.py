@@ -47,6 +47,9 @@ class RayCluster:
             "RAY_AUTH_TOKEN": secrets.token_hex(24),
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_agent_register_timeout_ms": "180000",
+            # A node that is gone is given up after three seconds, not fifteen.
+            "RAY_health_check_period_ms": "1000",
+            "RAY_health_check_failure_threshold": "3",
         }
         self._gcs_port, self._dashboard_port, self._client_port = free_ports(3)
 
@@ -54,6 +57,11 @@ class RayCluster:
     def job_server(self) -> str:
         """Where jobs are submitted."""
         return f"http://127.0.0.1:{self._dashboard_port}"
+
+    @property
+    def driver_environment(self) -> dict[str, str]:
+        """The environment of a process that is connected to the cluster without being a job of it."""
+        return {**self.environment, "RAY_ADDRESS": f"127.0.0.1:{self._gcs_port}"}
 
     @property
     def client_environment(self) -> dict[str, str]:
@@ -94,6 +102,11 @@ class RayCluster:
             answer = httpx.get(f"{self.job_server}/nodes?view=summary", headers=headers, timeout=10).json()
             return sum(node["raylet"].get("state") == "ALIVE" for node in answer["data"]["summary"])
         return 0
+
+    def is_at_work(self, number: int, task: str) -> bool:
+        """Return whether a worker of the node executes a task of this name."""
+        titles = [process.cmdline() for process in self.nodes[number].children(recursive=True)]
+        return any(title[:1] and title[0].startswith(f"ray::{task}") for title in titles)
 
     def kill_node(self, number: int) -> None:
         """Kill all processes of a node at once, as if its machine had lost power."""

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from polars.testing import assert_frame_equal
 
+from tests.command.fanned_out import CHUNK_TEXTS
 from tests.command.kills import DYING, REACHED_S, order
 from tests.command.test_up import Up, turret
 from tests.processes.conftest import processes_of, until
 from tests.ray_cluster import RayCluster, ray_cluster
-from tests.small_lake import DAYS, PROJECT, event, planted_rows, put
+from tests.small_lake import DAYS, PROJECT, bring, event, planted_rows, put
+from turret_pipeline.embedder.embed import open_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EVENTS, TOPICS
+from turret_pipeline.lake.tables import EMBEDDINGS, EVENTS, TOPICS
+from turret_pipeline.stages import STAGE_OF, embeddings
 from turret_pipeline.stages.pending import pending_stages
+from turret_pipeline.stages.work import Work
 
 BUILT_S = 170.0
 RUNS = """{ runsOrError { ... on Runs { results { runId status rootRunId tags { key value }
@@ -127,3 +135,36 @@ def test_nothing_is_up_while_the_cluster_does_not_answer(tmp_path: Path, cluster
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("Error")]
     assert "no job server of a Ray cluster answers at TURRET_RAY_ADDRESS=http://127.0.0.1:1" in line
     assert "is up" not in done.stdout
+
+
+def test_a_node_that_dies_while_texts_are_embedded_leaves_neither_a_gap_nor_a_double(
+    tmp_path: Path,
+    home: Path,
+    cluster: RayCluster,
+    keep_model: Callable[[Lake], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lake, alone = Lake(str(tmp_path / "on-ray")), Lake(str(tmp_path / "alone"))
+    for each in (lake, alone):
+        keep_model(each)
+        for number, day in enumerate(DAYS):
+            put(each, day, "a", planted_rows()[80 * number : 80 * (number + 1)])
+        bring(each, until="shared_frames")
+    command = [sys.executable, "-m", "tests.command.fanned_out", lake.root, PROJECT, str(tmp_path / "flag")]
+    with contextlib.ExitStack() as ends:
+        driver = ends.enter_context(subprocess.Popen(command, env=cluster.driver_environment))
+        ends.callback(driver.kill)
+        until((tmp_path / "flag.json").exists, REACHED_S)
+        at_point = order(home, "fanout.in_task", "wait")
+        until(lambda: all(cluster.is_at_work(number, "_embed_in_worker") for number in (0, 1)), REACHED_S)
+        cluster.kill_node(1)
+        at_point.unlink()
+        assert driver.wait(REACHED_S) == 0
+    # Though a worker died in it once; and nothing comes after what cannot be done.
+    first = json.loads((tmp_path / "flag.json").read_text())
+    assert first == [[number * number for number in range(11)], "eleven"]
+    monkeypatch.setattr(embeddings, "CHUNK_TEXTS", CHUNK_TEXTS)
+    STAGE_OF["embeddings"].bring(Work(alone, PROJECT, embedder=lambda: open_embedder(None, n_threads=1)))
+    found, wanted = (store.read(each, EMBEDDINGS, PROJECT) for each in (lake, alone))
+    assert found.height == 240 and found["text_id"].n_unique() == 240
+    assert_frame_equal(found.sort("text_id"), wanted.sort("text_id"))

@@ -13,6 +13,7 @@ import dagster as dg
 from turret_pipeline.analysis.labels.language_model import LanguageModel
 from turret_pipeline.embedder.embed import Embedder, model_key
 from turret_pipeline.embedder.open import open_lake_embedder
+from turret_pipeline.fanout import Fanout, OnRay, in_process
 from turret_pipeline.lake.damage import DamageError, note
 from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.layout import refuse_newer
@@ -46,12 +47,14 @@ class Workshop:
         tell: called with (project_id, name of the table, done, total) as a long stage goes on.
         done: called with (project_id, outcome) after each stage.
         waits: called with a sentence when another process has the project.
+        fanout: what executes work in chunks.
     """
 
     settings: Settings
     tell: Callable[[str, str, int, int], None] = _untold
     done: Callable[[str, Outcome], None] = _untold
     waits: Callable[[str], None] = _untold
+    fanout: Fanout = in_process
     _batch_runs: dict[str, BatchRun] = field(default_factory=dict, compare=False)
 
     @property
@@ -97,6 +100,7 @@ class Workshop:
             embedder=self.open_embedder if run is None else run.embedder,
             tell=partial(self.tell, project_id) if run is None else _untold,  # how far the run is, its steps tell
             clusters=self.settings.clusters,
+            fanout=self.fanout,
         )
 
     @contextmanager
@@ -114,6 +118,11 @@ class Workshop:
                 raise dg.Failure(f"the project {project_id} was deleted")
             with named_damage(self.lake, project_id):
                 yield work
+
+
+def fanout_of(settings: Settings) -> Fanout:
+    """Return what executes work in chunks: the Ray cluster of the settings, or this process."""
+    return in_process if settings.ray_address is None else OnRay()
 
 
 @contextmanager
