@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import os
 import signal
 import threading
@@ -65,13 +64,10 @@ def in_process(
 
 
 class OnRay:
-    """The `Fanout` of a Ray cluster, for a process on one of its nodes. A single chunk is done in this process.
+    """The `Fanout` of the Ray cluster that `RAY_ADDRESS` names; this process is on one of its nodes.
 
-    Where this process is on no node of a cluster, it does everything, and says so once.
+    A single chunk is done in this process.
     """
-
-    def __init__(self) -> None:
-        self._is_connected: bool | None = None
 
     def __call__(
         self,
@@ -83,23 +79,19 @@ class OnRay:
         waiting = iter(chunks)
         first = list(itertools.islice(waiting, 2))
         waiting = itertools.chain(first, waiting)
-        if len(first) > 1 and self._connect():
-            return _spread(function, waiting)
-        return in_process(function, waiting, here)
+        if len(first) < 2:
+            return in_process(function, waiting, here)
+        _connect()
+        return _spread(function, waiting)
 
-    def _connect(self) -> bool:
-        """Return whether this process is connected to a cluster; after this call it is, if it can be."""
-        if self._is_connected is None:
-            import ray
 
-            try:
-                with _kept_sigterm():
-                    ray.init(address="auto", log_to_driver=False, ignore_reinit_error=True)
-                self._is_connected = True
-            except ConnectionError:
-                logging.getLogger(__name__).warning("this host is no node of a Ray cluster, and does all by itself")
-                self._is_connected = False
-        return self._is_connected
+def _connect() -> None:
+    """After this call the process is connected to its cluster; raise `ConnectionError` if that does not answer."""
+    import ray
+
+    if not ray.is_initialized():
+        with _kept_sigterm():
+            ray.init(address="auto", log_to_driver=False)
 
 
 def threads_of_task() -> int:

@@ -1,6 +1,7 @@
-"""`python -m tests.command.fanned_out LAKE PROJECT FLAG`: work in chunks on Ray, of which FLAG.json tells.
+"""`python -m tests.command.fanned_out LAKE PROJECT FLAG LAST`: work in chunks on Ray.
 
-A worker dies in the midst of the first work, and a chunk of it cannot be done; the second is the stage `embeddings`.
+A worker dies in the midst of the first work, and a chunk of it cannot be done: FLAG.json tells what came of it. The
+second are the stages up to that of the table LAST.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from turret_pipeline.fanout import OnRay
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages import STAGE_OF, embeddings
+from turret_pipeline.orchestration.workshop import fanout_of
+from turret_pipeline.settings import Settings
+from turret_pipeline.stages import STAGE_OF, STAGES, embeddings, journey_steps
 from turret_pipeline.stages.work import Work
 
-CHUNK_TEXTS = 20
+CHUNK_TEXTS, BATCH_ROWS = 20, 50
 
 
 def squared(flag: str, number: int) -> int:
@@ -32,8 +34,8 @@ def squared(flag: str, number: int) -> int:
 
 def main() -> None:
     """Do both."""
-    root, project, flag = sys.argv[1:]
-    fanout, found, error = OnRay(), [], ""
+    root, project, flag, last = sys.argv[1:]
+    fanout, found, error = fanout_of(Settings.from_environment()), [], ""
     try:
         for square in fanout(partial(squared, flag), range(20)):
             found.append(square)
@@ -42,7 +44,9 @@ def main() -> None:
     # Not printed: Ray prints in between.
     Path(flag).with_suffix(".json").write_text(json.dumps([found, error]))
     embeddings.CHUNK_TEXTS = CHUNK_TEXTS
-    STAGE_OF["embeddings"].bring(Work(Lake(root), project, fanout=fanout))
+    journey_steps.BATCH_ROWS = BATCH_ROWS
+    for stage in STAGES[: STAGES.index(STAGE_OF[last]) + 1]:
+        stage.bring(Work(Lake(root), project, fanout=fanout))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -121,8 +122,11 @@ class Workshop:
 
 
 def fanout_of(settings: Settings) -> Fanout:
-    """Return what executes work in chunks: the Ray cluster of the settings, or this process."""
-    return in_process if settings.ray_address is None else OnRay()
+    """Return what executes work in chunks: the Ray cluster of the settings, or this process.
+
+    Ray sets RAY_ADDRESS for its jobs. A person may do so for a build in the foreground, on a node of the cluster.
+    """
+    return OnRay() if settings.ray_address is not None and os.environ.get("RAY_ADDRESS") else in_process
 
 
 @contextmanager

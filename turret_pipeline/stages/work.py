@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -51,6 +51,11 @@ class Work:
     clusters: str = "graph"
     forgets: bool = False
     fanout: Fanout = field(default=in_process, compare=False)
+
+    @property
+    def in_worker(self) -> Work:
+        """The same for a process of its own, which tells nobody and has nothing open."""
+        return replace(self, suggest=None, embedder=None, tell=_silent, fanout=in_process)
 
     def open(self, table: Table, method: int = 1) -> ProjectTable:
         """Return the project's share of the table at its newest version, for rows that this `method` makes."""
