@@ -19,11 +19,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import deltalake
+import numpy as np
 import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -136,6 +137,31 @@ class ProjectTable:
         each = [store.scan_files(self.lake, self.table, [file]).filter(wanted).select(pl.len()) for file in files]
         found = [file for file, n in zip(files, pl.collect_all(each), strict=True) if n.item()]
         return store.scan_files(self.lake, self.table, found).filter(wanted)
+
+    def having_by(self, column: str, values: pl.Series, n_rows: int) -> Iterator[tuple[np.ndarray, pl.LazyFrame]]:
+        """Yield places in `values` (distinct) with the rows of those, as many files at a time as have `n_rows` of them.
+
+        Each file is read once, whatever the number of values: as many as there are rows cost what the rows do. A value
+        that is in several files comes with each.
+        """
+        if values.len() <= n_rows:
+            yield np.arange(values.len()), self.having(column, values)
+            return
+        places = values.to_frame(column).with_row_index("place").lazy()
+        files = store.project_files(self._delta, self.project_id)
+        of_files = [
+            store.scan_files(self.lake, self.table, [file]).select(column, file=pl.lit(number, pl.UInt32))
+            for number, file in enumerate(files)
+        ]
+        there = pl.concat(of_files or [self.table.empty().lazy().select(column, file=pl.lit(0, pl.UInt32))])
+        found = there.join(places, on=column).select("file", "place").collect(engine="streaming").sort("file", "place")
+        before = found["file"].value_counts().sort("file").with_columns(pl.col("count").cum_sum() - pl.col("count"))
+        group = found.join(before, on="file", maintain_order="left")["count"] // n_rows
+        for part in found.with_columns(group=group).partition_by("group", maintain_order=True):
+            read = [files[number] for number in part["file"].unique().sort()]
+            wanted = pl.col(column).is_in(values.gather(part["place"]).implode())
+            rows = store.scan_files(self.lake, self.table, read).filter(wanted)
+            yield part["place"].unique().sort().to_numpy(), rows
 
     def append(
         self,

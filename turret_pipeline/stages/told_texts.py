@@ -78,12 +78,13 @@ def bring_told(task: Task, telling: Telling) -> Outcome:
             failures.settle({})
             failpoint.reached(f"{name}.after_removal")
         missing = _missing(task)
-        for start in range(0, missing.height, telling.chunk_texts):
-            rows = _told(task, telling, missing.slice(start, telling.chunk_texts), failures)
+        vectors = task.open(EMBEDDINGS).having_by("text_id", missing["text_id"], telling.chunk_texts)
+        for _, there in vectors if missing.height else ():
+            rows = _told(task, telling, there, failures)
             failpoint.reached(f"{name}.after_analysis")
             table.append(rows, inputs=UNFINISHED, marks={VECTORS: made_by})
             outcome.n_rows += rows.height
-            work.tell(name, min(start + telling.chunk_texts, missing.height), missing.height)
+            work.tell(name, outcome.n_rows, missing.height)
             failpoint.reached(f"{name}.after_chunk")
         table.set_inputs(wanted)
     outcome.facts = {"model": task.model, **failures.facts}
@@ -107,10 +108,9 @@ def _missing(task: Task) -> pl.DataFrame:
     return missing.unique().sort("text_id").collect()
 
 
-def _told(task: Task, telling: Telling, texts: pl.DataFrame, failures: Failures) -> pl.DataFrame:
-    """Return the rows of `texts` (`text_id`), in order; note the fields that have texts of which none can be told."""
-    of_model = pl.col("model") == task.model
-    there = task.open(EMBEDDINGS).having("text_id", texts["text_id"]).filter(of_model)
+def _told(task: Task, telling: Telling, vectors: pl.LazyFrame, failures: Failures) -> pl.DataFrame:
+    """Return the rows of the texts of `vectors` (rows of `EMBEDDINGS`), in order; note the fields that have failed."""
+    there = vectors.filter(pl.col("model") == task.model)
     found = _of_fields(task, telling, there.select("text_id", "text", "vector").collect(), failures)
     rows = found.with_columns(project_id=pl.lit(task.work.project_id), model=pl.lit(task.model))
     return rows.select(telling.table.schema.names()).sort("text_id")
