@@ -105,6 +105,15 @@ class HeldTable(ProjectTable):
             return then <= {each.path.rpartition("/")[2] for each in self._of.files(self.project_id)}
         return False
 
+    @property
+    def seen(self) -> int:
+        """Return 0: what is held is in no version yet."""
+        return 0
+
+    def added_since(self, seen: int | None, day: dt.date | None = None) -> pl.LazyFrame | None:
+        """Return None: of a project of a batch, which is small, all rows are looked at."""
+        return None
+
     def having(self, column: str, values: pl.Series) -> pl.LazyFrame:
         """Return the rows whose `column` is one of `values`."""
         return self.scan().filter(pl.col(column).is_in(values.implode()))

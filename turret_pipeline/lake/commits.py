@@ -121,11 +121,28 @@ class ProjectTable:
 
         False too where that cannot be told: that version is no longer kept, or its files were rewritten.
         """
+        return self.added_since(version + 1) is not None
+
+    @property
+    def seen(self) -> int:
+        """What a mark says of the rows that are open, for `added_since`; 0 where some are in no version yet."""
+        return self.version + 1
+
+    def added_since(self, seen: int | None, day: dt.date | None = None) -> pl.LazyFrame | None:
+        """Return the rows (of `day`, default: all) that came since these were `seen`, None where others went since.
+
+        None too where that cannot be told: that version is no longer kept, or its files were rewritten.
+        """
+        if not seen:
+            return None
         try:
-            then = deltalake.DeltaTable(self.lake.table(self.table.name), version=version)
+            then = deltalake.DeltaTable(self.lake.table(self.table.name), version=seen - 1)
         except DeltaError:
-            return False
-        return set(store.project_files(then, self.project_id)) <= set(store.project_files(self._delta, self.project_id))
+            return None
+        was, now = (store.project_files(each, self.project_id, day) for each in (then, self._delta))
+        if not set(was) <= set(now):
+            return None
+        return store.scan_files(self.lake, self.table, [file for file in now if file not in set(was)])
 
     def having(self, column: str, values: pl.Series) -> pl.LazyFrame:
         """Return the rows whose `column` is one of `values`.

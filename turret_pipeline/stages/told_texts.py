@@ -28,6 +28,9 @@ VECTORS = "vectors"
 ANEW = "anew"
 """Name of the mark that is another one each time that all rows are made anew: what follows from them must follow."""
 
+TOLD = "told of vectors at"
+"""Name of the mark that says of which rows of `embeddings` (`ProjectTable.seen`) all texts have been told."""
+
 Tell = Callable[[pl.DataFrame], pl.DataFrame]
 """Returns the rows of texts (`text_id`, `text`, `vector`), in their order, without `project_id` and `model`."""
 
@@ -86,7 +89,9 @@ def bring_told(task: Task, telling: Telling) -> Outcome:
             outcome.n_rows += rows.height
             work.tell(name, outcome.n_rows, missing.height)
             failpoint.reached(f"{name}.after_chunk")
-        table.set_inputs(wanted)
+        seen = task.open(EMBEDDINGS).seen
+        if table.inputs() != wanted or (table.mark(TOLD) or 0) != seen:
+            table.append(telling.table.empty(), inputs=wanted, marks={TOLD: seen})
     outcome.facts = {"model": task.model, **failures.facts}
     return task.finish(outcome)
 
@@ -103,7 +108,12 @@ def _vectors_made_by(task: Task, telling: Telling) -> int:
 def _missing(task: Task) -> pl.DataFrame:
     """Return `text_id` of the texts that have a vector of the model in use and no row, in order."""
     of_model = pl.col("model") == task.model
-    with_vector, with_row = (each.scan().filter(of_model) for each in (task.open(EMBEDDINGS), task.table))
+    vectors, is_finished = task.open(EMBEDDINGS), task.table.inputs() != UNFINISHED
+    # Where all that had a vector then has been told, and nothing since, what came is all that is missing.
+    added = vectors.added_since(task.table.mark(TOLD)) if is_finished else None
+    if added is not None:
+        return added.filter(of_model).select("text_id").unique().sort("text_id").collect()
+    with_vector, with_row = (each.scan().filter(of_model) for each in (vectors, task.table))
     missing = with_vector.select("text_id").join(with_row.select("text_id"), on="text_id", how="anti")
     return missing.unique().sort("text_id").collect()
 
