@@ -20,13 +20,19 @@ from tests.command.hosts import Host, end, host_of_the_daemon, namespace, runs, 
 from tests.command.kills import REACHED_S, order, while_waiting
 from tests.command.test_up import turret
 from tests.processes.conftest import processes_of, until
-from tests.small_lake import bring, tables
+from tests.small_lake import DAYS, bring, event, put, tables
 from turret_api.accounts import Accounts, NewProject
+from turret_api.command.dagster_home import dagster_environment
+from turret_pipeline.lake.first_day import VARIABLE
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.session import open_session
+from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import pending_stages
 
 LIMIT = 600
+MOST_KEPT = 6
+"""Connections that one of Dagster's processes keeps when nothing is built."""
 SAME = ({}, {"event_id": "mine"})
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -98,6 +104,21 @@ def test_what_has_no_login_listens_on_this_machine_alone_whatever_the_role(hosts
             if connection.status == psutil.CONN_LISTEN
         }
         assert addresses == {"127.0.0.1"}
+
+
+def test_every_process_of_dagster_keeps_few_connections(hosts: list[Host], url: str) -> None:
+    runs_of_ui = {"query": "{ runsOrError(limit: 5) { ... on Runs { results { id status } } } }"}
+    for host in hosts[:2]:
+        for _ in range(5):
+            answer = httpx.post(f"http://127.0.0.1:{host.dagster_port}/graphql", json=runs_of_ui, timeout=60)
+            assert "errors" not in answer.json()
+    query = "SELECT application_name, count(*) FROM pg_stat_activity WHERE datname = current_database() GROUP BY 1"
+    with closing(open_session(url, "test")) as session, session.cursor() as sql:
+        sql.execute(query)
+        found = dict(sql.fetchall())
+    assert {name for name in found if name.startswith("turret dagster-ui")} == {"turret dagster-ui"}
+    for name in ("turret code", "turret daemon", "turret dagster-ui"):
+        assert found[name] <= 2 * MOST_KEPT, found
 
 
 def test_a_sign_in_on_one_host_is_valid_on_the_other_and_so_is_a_sign_out(
@@ -199,3 +220,14 @@ def test_a_part_of_the_whole_is_refused_with_the_embedded_database(home: Path, r
         "everything\n"
     )
     assert not home.exists()
+
+
+def test_hosts_agree_on_the_first_day_though_one_started_before_there_were_events(
+    make_database: Callable[[], str], tmp_path: Path
+) -> None:
+    url, lake, found = make_database(), Lake(str(tmp_path / "lake")), []
+    for home in ("ada", "bob"):
+        names = {"TURRET_HOME": str(tmp_path / home), "TURRET_LAKE": lake.root, "TURRET_DATABASE_URL": url}
+        found.append(dagster_environment(Settings.from_environment(names), url)[VARIABLE])
+        put(lake, DAYS[0], "a", [event(1, DAYS[0])])
+    assert found[0] == found[1] > DAYS[0].isoformat()

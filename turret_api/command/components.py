@@ -40,7 +40,7 @@ def code_server(settings: Settings, environment: Mapping[str, str], port: int) -
     return Component(
         "code",
         [*_PYTHON, *command, "--module-name", "turret_pipeline.definitions"],
-        environment,
+        _named(environment, "code"),
         settings.home / "logs" / "code.log",
         lambda: accepts(port),
         port,
@@ -53,7 +53,7 @@ def dagster_ui(settings: Settings, environment: Mapping[str, str]) -> Component:
     return Component(
         "dagster-ui",
         [*_PYTHON, "dagster_webserver", *where],
-        environment,
+        _named(environment, "dagster-ui"),
         settings.home / "logs" / "dagster-ui.log",
         lambda: answers(f"http://{HOST}:{settings.dagster_port}/server_info"),
         settings.dagster_port,
@@ -65,10 +65,15 @@ def daemon(settings: Settings, url: str, environment: Mapping[str, str]) -> Comp
     return Component(
         "daemon",
         [*_PYTHON, "turret_pipeline.orchestration.daemon", str(WORKSPACE)],
-        environment,
+        _named(environment, "daemon"),
         settings.home / "logs" / "daemon.log",
         lambda: daemon_works(url),
     )
+
+
+def _named(environment: Mapping[str, str], name: str) -> dict[str, str]:
+    """Return the environment with the name under which Postgres shows the process's connections, and its children's."""
+    return {**environment, "PGAPPNAME": f"turret {name}"}
 
 
 def code_port(settings: Settings) -> int:

@@ -27,6 +27,7 @@ import click
 import orjson
 
 from turret_api.accounts import AccountError, Accounts, NewProject
+from turret_api.collector.slots import KEYS_FILE, slot_folders
 from turret_api.command import components
 from turret_api.command.dagster_home import dagster_environment, has_tables
 from turret_api.command.demo_keys import kept_keys
@@ -124,6 +125,8 @@ def system(settings: Settings, say: Callable[[str], None], part: Part = Part()) 
         with database(settings, reasons.append) as url:
             try:
                 if reasons:
+                    if settings.database_url is not None and not _knows_keys(settings):
+                        raise StartError(reasons[0])
                     with _without_database(settings, url, lock, reasons[0], say, part) as whole:
                         yield whole
                     return
@@ -139,6 +142,11 @@ def system(settings: Settings, say: Callable[[str], None], part: Part = Part()) 
                         yield System(settings, url, supervisor, first, demo, part=part)
             except StartError as error:
                 raise click.ClickException(str(error)) from error
+
+
+def _knows_keys(settings: Settings) -> bool:
+    """Whether a collector has run here, which knows keys and takes their events without the database."""
+    return any((folder / KEYS_FILE).exists() for folder in slot_folders(settings.home / "spool"))
 
 
 def _first_project(accounts: Accounts) -> NewProject | None:

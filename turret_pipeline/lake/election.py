@@ -14,6 +14,7 @@ either.
 from __future__ import annotations
 
 import os
+import re
 import socket
 import threading
 import time
@@ -29,6 +30,7 @@ from turret_pipeline.lake.session import holders, open_session, take_locks
 LOOK_S = 1.0
 KEY = fingerprint("turret", "the elected daemon")
 _NAME = "turret daemon"
+_ELECTED = re.compile(rf"{_NAME} (\d+) (\d+) (.+)")
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class Elected:
 def elected(session: connection) -> Elected | None:
     """Return the daemon that works; None: none does."""
     with session.cursor() as sql:
-        name = holders(sql, [KEY]).get(KEY)
-    since, pid, host = (name or "").removeprefix(_NAME).split(maxsplit=2) if name else ("", "", "")
-    return Elected(int(since), int(pid), host) if since.isdigit() and pid.isdigit() else None
+        found = _ELECTED.fullmatch(holders(sql, [KEY]).get(KEY, ""))
+    # For an instant after its election it still has the name of one that stands by.
+    return Elected(int(found[1]), int(found[2]), found[3]) if found else None
 
 
 class Candidacy:

@@ -33,11 +33,11 @@ from psycopg2.extensions import connection, cursor
 from turret_pipeline.lake.fingerprint import fingerprint
 from turret_pipeline.lake.session import holders, open_session, take_locks
 
-LEASE_S = 20.0
-"""Seconds from a renewal to the deadline."""
+LEASE_S = 10.0
+"""Seconds from a renewal to the deadline: time to get the lock again for a process whose connection broke."""
 LAUNCH_S = 45.0
 """Seconds that a run's process has to take its lease if the daemon that launched it has died meanwhile."""
-RENEW_S = 5.0
+RENEW_S = 3.0
 RETRY_S = 1.0
 """Seconds to the next try after a renewal that failed."""
 GRACE_S = 15.0
