@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -30,15 +29,10 @@ import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from turret_pipeline.lake import store, sums
+from turret_pipeline.lake.fingerprint import fingerprint as fingerprint
 from turret_pipeline.lake.marks import MarkLog, ProjectMarks, blocked_days, mark_id
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
-
-
-def fingerprint(*things: object) -> int:
-    """Return a whole number from 0 to 2^62 - 1 that stands for `things` (by their `repr`), equal in every process."""
-    digest = hashlib.blake2b(repr(things).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 2
 
 
 class ProjectTable:
