@@ -61,7 +61,7 @@ def dagster_environment(settings: Settings, database_url: str, code_port: int = 
     home = settings.home / "dagster"
     storage = home / "storage"
     storage.mkdir(parents=True, exist_ok=True)
-    _copy(FILES / "dagster.yaml", home / "dagster.yaml")
+    _write(home / "dagster.yaml", _instance(settings))
     _make_schema(database_url)
     first_day = first_day_received(settings.open_lake(), dt.datetime.now(dt.UTC).date())
     if settings.database_url is not None:
@@ -83,8 +83,13 @@ def dagster_url(database_url: str) -> str:
     return f"{database_url}{separator}options={urllib.parse.quote(f'-csearch_path={SCHEMA}')}"
 
 
-def _copy(source: Path, target: Path) -> None:
-    content = source.read_bytes()
+def _instance(settings: Settings) -> bytes:
+    """Return what Dagster's instance is configured with."""
+    launcher = "processes.yaml" if settings.ray_address is None else "ray.yaml"
+    return b"\n".join((FILES / name).read_bytes() for name in ("dagster.yaml", launcher))
+
+
+def _write(target: Path, content: bytes) -> None:
     if not target.exists() or target.read_bytes() != content:
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         temporary.write_bytes(content)

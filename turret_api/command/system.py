@@ -225,6 +225,9 @@ def _start_pipeline(supervisor: Supervisor, settings: Settings, url: str, part: 
     if part.role.has_api:
         supervisor.wait_until_healthy(["api"], API_S)
         supervisor.say(f"the dashboard answers at {part.url(settings)}; starting the pipeline")
+    if settings.ray_address is not None:
+        supervisor.say(f"looking whether the nodes of the Ray cluster at {settings.ray_address} can execute runs")
+        _check_nodes(environment)
     supervisor.wait_until_healthy(["code"], DAGSTER_S)
     supervisor.say("the pipeline is loaded; starting Dagster's UI and daemon")
     supervisor.start(
@@ -253,6 +256,13 @@ def _recover(environment: dict[str, str], log: Path, other_hosts: bool) -> None:
         )
     if done.returncode:
         raise StartError(f"unfinished runs could not be taken up: see {log}{tail(log)}")
+
+
+def _check_nodes(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "turret_pipeline.orchestration.ray_check"]
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        raise StartError((done.stdout or done.stderr[-2000:]).decode(errors="replace").strip())
 
 
 @contextlib.contextmanager

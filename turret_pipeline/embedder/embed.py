@@ -74,12 +74,12 @@ def model_key(model: str | None) -> str:
 
 
 def open_embedder(
-    model: str | None, converted: ConvertedModel | None = None, *, bfloat16: bool | None = None
+    model: str | None, converted: ConvertedModel | None = None, *, bfloat16: bool | None = None, n_threads: int = 0
 ) -> Embedder:
     """Return the loaded model; raise `ModelError` where it is missing or its weights are not the published ones.
 
     converted: the same model as an earlier embedder's `converted`; spares loading torch where there is no GPU.
-    bfloat16: whether to compute in it; None: where the processor or GPU has it.
+    bfloat16: whether to compute in it; None: where the processor or GPU has it. n_threads: on a CPU; 0: all.
     """
     key = model_key(model)
     device = "cuda" if _has_gpu() else "cpu"
@@ -90,14 +90,14 @@ def open_embedder(
             if model is None:
                 converted = beside(converted)
         if device == "cpu" and converted is not None:
-            return _on_cpu(key, converted, bfloat16)
+            return _on_cpu(key, converted, bfloat16, n_threads)
         loaded = _load(model)
         if converted is None:
             from turret_pipeline.embedder.convert import convert
 
             converted = convert(loaded)
         if device == "cpu" and converted is not None:
-            return _on_cpu(key, converted, bfloat16)
+            return _on_cpu(key, converted, bfloat16, n_threads)
         runner = _Torch(loaded, device, _has_bfloat16(device) if bfloat16 is None else bfloat16)
         n_dims = int(loaded.get_embedding_dimension() or 0)
         if model is None:
@@ -108,8 +108,8 @@ def open_embedder(
     return Embedder(key, n_dims, runner, converted)
 
 
-def _on_cpu(key: str, converted: ConvertedModel, bfloat16: bool | None) -> Embedder:
-    encoder = open_encoder(converted, bfloat16=bfloat16)
+def _on_cpu(key: str, converted: ConvertedModel, bfloat16: bool | None, n_threads: int) -> Embedder:
+    encoder = open_encoder(converted, bfloat16=bfloat16, n_threads=n_threads)
     return Embedder(key, encoder.n_dims, encoder, converted)
 
 

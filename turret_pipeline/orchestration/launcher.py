@@ -15,7 +15,7 @@ from turret_pipeline.orchestration.leases import Leases
 
 
 class LeasedLauncher(DefaultRunLauncher):
-    """`DefaultRunLauncher` that leaves a lease for each run that it launches; `dagster.yaml` names it."""
+    """`DefaultRunLauncher` that leaves a lease for each run that it launches; `processes.yaml` names it."""
 
     def launch_run(self, context: LaunchRunContext) -> None:
         """After this call the run's process has been started."""
