@@ -30,7 +30,7 @@ import numpy as np
 
 from turret_pipeline.embedder.minilm import minilm
 from turret_pipeline.embedder.multilingual import SideBySide, beside, open_encoder, revision
-from turret_pipeline.embedder.runtime import BATCH_TOKENS, ConvertedModel, Runner, padded_batches, tokenize
+from turret_pipeline.embedder.runtime import ConvertedModel, Runner, padded_batches, tokenize
 from turret_pipeline.embedder.universal import MissingModelError, UniversalEncoder
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "turret-multilingual"
 ENGLISH_MODEL = "all-MiniLM-L6-v2"
 """The part of it that is for English; it can be chosen alone, by this name."""
+
+TORCH_TOKENS = 8192
+"""Tokens a batch where torch runs the model on a CPU; GPUs take 16 times as many."""
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of `model.safetensors` as sentence-transformers published it on Hugging Face."""
@@ -164,7 +167,7 @@ class _Torch:
                 yield np.arange(start, start + len(part)), _unit(found)
             return
         token_ids = tokenize(self._tokenizer, texts)
-        budget = BATCH_TOKENS * (16 if self._device == "cuda" else 1)
+        budget = TORCH_TOKENS * (16 if self._device == "cuda" else 1)
         with torch.inference_mode():
             for rows, ids, mask in padded_batches(token_ids, self._pad_id, budget):
                 features: dict[str, Any] = {
