@@ -29,11 +29,11 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(READY_DEV): $(READY)
-	@$(INSTALL) ".[dev,ray]"
+	@$(INSTALL) ".[dev,ray,s3]"
 	@touch $(READY_DEV)
 
 $(READY_LONG): $(READY_DEV)
-	@$(INSTALL) ".[dev,ray,long]"
+	@$(INSTALL) ".[dev,ray,s3,long]"
 	@touch $(READY_LONG)
 
 demo: $(READY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -210,6 +211,8 @@ def _s3_address(lake: str) -> str:
     bucket, _, prefix = rest.partition("/")
     if scheme.lower() != "s3" or not _BUCKET.fullmatch(bucket):
         raise SettingError(f"TURRET_LAKE is {lake!r}; expected a folder or s3://bucket/prefix")
+    if importlib.util.find_spec("obstore") is None:
+        raise SettingError(f"TURRET_LAKE is {lake!r}; a lake on S3 needs `pip install 'turret[s3]'`")
     return "/".join([f"s3://{bucket}", *filter(None, prefix.split("/"))])
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 
 import psycopg2
 
+from turret_pipeline.lake.bucket import name_of
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.paths import Lake
 
@@ -96,6 +97,6 @@ def _cursor(database_url: str, name: str) -> Iterator[psycopg2.extensions.cursor
 
 def _taken(cursor: psycopg2.extensions.cursor, lake: Lake, project_ids: Collection[str]) -> set[str]:
     """Take the locks of projects that are free; return which."""
-    keys = {fingerprint("turret", lake.root, project_id): project_id for project_id in project_ids}
+    keys = {fingerprint("turret", name_of(lake), project_id): project_id for project_id in project_ids}
     cursor.execute("SELECT key FROM unnest(%s::bigint[]) AS key WHERE pg_try_advisory_lock(key)", (list(keys),))
     return {keys[key] for (key,) in cursor.fetchall()}
