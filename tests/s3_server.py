@@ -167,6 +167,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self._backend is not None:
             self._backend.close()
 
+    def handle_expect_100(self) -> bool:
+        is_welcome = super().handle_expect_100()
+        self.wfile.flush()  # or the client waits for a second
+        return is_welcome
+
     def log_message(self, *words: object) -> None:
         """Say nothing."""
 

@@ -51,11 +51,11 @@ class Story:
         """Build the project to its end."""
         build(self.settings, self.database_url, self.project.project_id)
 
-    def try_to_build(self) -> tuple[int, str]:
-        """Build the project; return the exit status and what was said."""
-        command = [sys.executable, "-m", "turret_api", "build", "--project", self.project.project_id]
-        environ = environment(self.settings, self.database_url)
-        done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    def turret(self, *words: str, **changed: str) -> tuple[int, str]:
+        """Run a command, with some variables changed; return its exit status and what it said."""
+        command = [sys.executable, "-m", "turret_api", *words]
+        env = environment(self.settings, self.database_url) | changed
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
     def send(self, mark: str, n: int = 10) -> int:

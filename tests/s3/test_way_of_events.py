@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import collections
+import datetime as dt
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pytest
 
 from tests.s3.conftest import Story
 from tests.s3_server import Request
 from tests.test_one_event import other_events, raw_events, until
-from turret_pipeline.lake import parts, store
-from turret_pipeline.lake.tables import MESSAGES
+from turret_pipeline.lake import files, heads, parts, store, upkeep
+from turret_pipeline.lake.layout import refuse_newer
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import EVENTS, JOURNEY_EDGES, MESSAGES, TABLES, TOPICS
+from turret_pipeline.stages.pending import LakeNow, blocked_tables
 
 QUESTIONS = ("/v1/topics", "/v1/fields", "/v1/journeys")
 
@@ -35,6 +44,20 @@ def test_a_build_without_news_takes_thirty_requests_at_most(story: Story) -> Non
     with story.bucket.counting() as found:
         story.build()
     assert len(found) <= 30, told(found)
+
+
+def test_the_pipeline_looks_at_an_unchanged_lake_with_one_request(story: Story) -> None:
+    def look() -> None:
+        lake = heads.look(story.lake)
+        refuse_newer(lake)
+        lake_now = LakeNow(lake)
+        assert not any(lake_now.pending(project) for project in lake_now.projects)
+        assert not blocked_tables(lake)
+
+    look()
+    with story.bucket.counting() as found:
+        look()
+    assert len(found) == 1, told(found)
 
 
 def test_a_question_while_s3_is_away_is_answered_with_503_and_then_again(story: Story) -> None:
@@ -67,7 +90,7 @@ def test_a_build_that_s3_leaves_says_so_and_the_next_one_makes_all_current(story
     until(lambda: raw_events(story.settings, story.project.project_id) == before + n)
     story.bucket.leaves_at = "tables/messages/project_id"
     try:
-        code, said = story.try_to_build()
+        code, said = story.turret("build")
         assert story.bucket.is_away
     finally:
         story.bucket.is_away, story.bucket.leaves_at = False, ""
@@ -80,6 +103,97 @@ def test_a_build_that_s3_leaves_says_so_and_the_next_one_makes_all_current(story
     # What another process has built is in the answers.
     until(lambda: sum(topic["size"] for topic in story.read.get("/v1/topics").json()["data"]) > told_before)
     assert story.bucket.uploads() == []
+
+
+def test_compaction_and_cleaning_change_no_answer(story: Story) -> None:
+    before = [story.read.get(question).json()["data"] for question in ("/v1/topics", "/v1/fields")]
+    n_keys = len(story.bucket.keys("lake/tables"))
+    for table in TABLES.values():
+        upkeep.compact(story.lake, table, story.project.project_id, most_files=1)
+    for table in TABLES.values():
+        upkeep.remove_old_files(story.lake, table, dt.timedelta(0))
+    assert len(story.bucket.keys("lake/tables")) < n_keys
+    until(lambda: story.read.get("/v1/journeys").status_code == 200)
+    assert [story.read.get(question).json()["data"] for question in ("/v1/topics", "/v1/fields")] == before
+    with story.bucket.counting() as found:
+        assert story.turret("build")[0] == 0
+    assert not [each for each in found if each.method == "PUT" and "/tables/" in each.key], told(found)
+
+
+def test_doctor_finds_a_damaged_file_and_only_that(story: Story) -> None:
+    assert story.turret("doctor")[0] == 0
+    (name, *_) = [key for key in story.bucket.keys("lake/tables/topics/project_id") if key.endswith(".parquet")]
+    address = f"{story.lake.root}{name.removeprefix('lake')}"
+    sound = files.read(story.lake, address)
+    files.write(story.lake, address, sound[: len(sound) // 2])
+    code, said = story.turret("doctor")
+    assert code != 0 and name.removeprefix("lake/") in said
+    files.write(story.lake, address, sound)
+    assert story.turret("doctor")[0] == 0
+
+
+@pytest.mark.long
+def test_a_backup_is_restored_into_another_lake_on_s3(
+    story: Story, tmp_path: Path, make_database: Callable[[], str]
+) -> None:
+    code, said = story.turret("backup", str(tmp_path / "all.tar"))
+    assert code == 0, said
+    other = Lake(f"s3://{story.bucket.bucket}/restored")
+    changed = {"TURRET_HOME": str(tmp_path / "home"), "TURRET_LAKE": other.root, "TURRET_DATABASE_URL": make_database()}
+    code, said = story.turret("restore", str(tmp_path / "all.tar"), **changed)
+    assert code == 0, said
+    for table in (EVENTS, TOPICS, JOURNEY_EDGES):
+        rows = store.read(other, table, story.project.project_id)
+        assert rows.height and rows.equals(store.read(story.lake, table, story.project.project_id))
+    assert story.turret("build", **changed)[0] == 0
+    assert story.bucket.uploads() == []
+
+
+@pytest.mark.long
+def test_an_import_is_exported_and_taken_back(story: Story, tmp_path: Path) -> None:
+    rows = [{**each, "event_id": f"imported {n}"} for n, each in enumerate(other_events()[:5])]
+    (tmp_path / "events.ndjson").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    n = len(raw(story))
+    code, said = story.turret(
+        "import", str(tmp_path / "events.ndjson"), "--project", story.project.project_id, "--json"
+    )
+    assert code == 0, said
+    assert len(raw(story)) == n + 5
+    made = orjson.loads(said.splitlines()[-1])["import_id"]
+    code, said = story.turret("import", "--undo", made, "--project", story.project.project_id)
+    assert (code, len(raw(story))) == (0, n), said
+    out = tmp_path / "events.csv"
+    code, said = story.turret("export", "events", "--project", story.project.project_id, "--out", str(out))
+    assert code == 0, said
+    assert out.read_text().count("the-one") == 0 < out.read_text().count("visa-1")
+
+
+def test_a_deleted_project_leaves_its_note_alone(story: Story) -> None:
+    code, said = story.turret("project", "delete", story.project.project_id, "--yes")
+    assert code == 0, said
+    of_project = [key for key in story.bucket.keys("lake/") if f"={story.project.project_id}/" in key]
+    assert of_project == []
+    assert story.bucket.keys("lake/deleted") == [f"lake/deleted/{story.project.project_id}.json"]
+
+
+def test_no_request_needs_a_permission_that_is_not_documented(story: Story) -> None:
+    policy = (Path(__file__).parents[2] / "docs" / "operate.md").read_text().partition("```json")[2].partition("```")[0]
+    documented = {action for each in orjson.loads(policy)["Statement"] for action in each["Action"]}
+    needed = {action_of(each) for each in story.bucket.requests}
+    # A multipart upload is given up where one of its parts fails.
+    assert needed | {"s3:AbortMultipartUpload"} == documented
+
+
+def action_of(request: Request) -> str:
+    """Return what AWS calls the permission that a request needs."""
+    if request.method in ("GET", "HEAD") and not request.query:
+        return "s3:GetObject" if request.key else "s3:ListBucket"
+    if request.method == "GET" and "list-type" in request.query:
+        return "s3:ListBucket"
+    if request.method == "DELETE" or "delete" in request.query:
+        return "s3:AbortMultipartUpload" if "uploadId" in request.query else "s3:DeleteObject"
+    assert request.method in ("PUT", "POST"), request.words
+    return "s3:PutObject"
 
 
 def raw(story: Story) -> list[dict]:

@@ -127,6 +127,8 @@ class MarkLog:
         for number in sorted(each for each in commits if each > self.version and (until is None or each <= until)):
             address = f"{self._log}/{number:020d}.json"
             if number != self.version + 1:
+                if until is not None:
+                    return False
                 raise sums.damaged(self._lake, f"{self._log}/{self.version + 1:020d}.json", "is gone")
             with sums.reading(self._lake, address):
                 commit = files.read(self._lake, address)

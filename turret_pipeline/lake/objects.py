@@ -127,7 +127,8 @@ def names(lake: Lake, folder: str) -> list[str]:
     except (BaseError, OSError, ValueError) as error:
         raise told(lake, error) from error
     paths = [*found["common_prefixes"], *(str(each["path"]) for each in found["objects"])]
-    return [path.removeprefix(prefix).strip("/") for path in paths]
+    there = (path.removeprefix(prefix).strip("/") for path in paths)
+    return [name for name in there if name]  # an object may stand for the folder itself
 
 
 def remove(lake: Lake, address: str) -> None:

@@ -30,6 +30,7 @@ from turret_api.read.engine.cache import PATIENCE_S, Cache
 from turret_pipeline.lake import heads, store, sums
 from turret_pipeline.lake.damage import ANEW, DamageError, note, notes
 from turret_pipeline.lake.inspection import is_standing
+from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.lake.paths import Lake, Look
 from turret_pipeline.lake.tables import BUILDS, TABLES, Table
 
@@ -38,6 +39,8 @@ WORKERS = 2
 REMOTE_CHECK_S = 1.0
 CHECK_S = 0.005
 """Least time in seconds from one look for new commits to the next, on a remote lake and on a local one."""
+AWAY_S = 1.0
+"""Time in seconds for which a store that did not answer is not asked again."""
 AT_ONCE = 8
 """Tables of a remote lake that are brought up to date at once."""
 
@@ -59,6 +62,7 @@ class Library:
         self._now = lake
         """The lake, on S3 with the last look at its heads."""
         self._offered: Look | None = None
+        self._away: tuple[float, str] | None = None
         self._checked_at = -REMOTE_CHECK_S
         self._generation = 0
 
@@ -153,9 +157,15 @@ class Library:
 
         Raise `UnreachableError`.
         """
+        if self._away is not None and time.monotonic() - self._away[0] < AWAY_S:
+            raise UnreachableError(self._away[1])  # or those who wait for their turn would each wait for the store
         look = self._offered
         if look is None or time.monotonic() - look.at >= REMOTE_CHECK_S:
-            look = heads.look(self.lake).look
+            try:
+                look = heads.look(self.lake).look
+            except UnreachableError as away:
+                self._away = time.monotonic(), str(away)
+                raise
         assert look is not None
         self._now = replace(self.lake, look=look)
         stale = []
