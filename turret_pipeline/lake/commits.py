@@ -28,9 +28,9 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from turret_pipeline.lake import store, sums
+from turret_pipeline.lake import handles, objects, store, sums
 from turret_pipeline.lake.fingerprint import fingerprint as fingerprint
-from turret_pipeline.lake.marks import MarkLog, ProjectMarks, blocked_days, mark_id
+from turret_pipeline.lake.marks import ProjectMarks, blocked_days, mark_id, marks_at
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
 
@@ -47,8 +47,7 @@ class ProjectTable:
         self.table = table
         self.project_id = check_project_id(project_id)
         self._delta = open_or_make(lake, table)
-        log = MarkLog(lake, table)
-        self._marks: dict[str, int] | None = log.marks if log.catch_up(self.version) else None
+        self._marks: dict[str, int] | None = marks_at(lake, table, self.version)
 
     @property
     def version(self) -> int:
@@ -223,6 +222,7 @@ class ProjectTable:
             target_alias="rows",
             writer_properties=store.writer(self.table),
             commit_properties=self._commit_properties(ids),
+            post_commithook_properties=store.after_commit(self.lake),
         ).when_matched_delete().execute()
         sums.seal_commits(self.lake, self.table, before, self.version)
         self._took(ids)
@@ -272,13 +272,15 @@ class ProjectTable:
         """Write `rows` and set the marks `ids`, in one commit."""
         before = self.version
         whole = self._checked(rows).rechunk()  # in how many pieces a result comes would show in the file
-        deltalake.write_deltalake(
-            self._delta,
-            pa.table(whole.to_arrow(compat_level=pl.CompatLevel.oldest())),
-            commit_properties=self._commit_properties(ids),
-            writer_properties=store.writer(self.table),
-            **how,
-        )
+        with objects.explained(self.lake):
+            deltalake.write_deltalake(
+                self._delta,
+                pa.table(whole.to_arrow(compat_level=pl.CompatLevel.oldest())),
+                commit_properties=self._commit_properties(ids),
+                writer_properties=store.writer(self.table),
+                post_commithook_properties=store.after_commit(self.lake),
+                **how,
+            )
         sums.seal_commits(self.lake, self.table, before, self.version)
         self._took(ids)
 
@@ -343,4 +345,4 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
             address, empty, mode="ignore", partition_by=list(table.partition_by), configuration=kept
         )
         sums.seal_commits(lake, table, -1, 0)
-    return deltalake.DeltaTable(address)
+    return deltalake.DeltaTable(address) if lake.is_local else handles.newest(lake, address)
