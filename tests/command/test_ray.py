@@ -104,12 +104,12 @@ def test_every_run_is_a_job_of_the_cluster_and_its_events_are_in_dagsters_ui(up:
 
 
 def test_a_run_that_is_cancelled_in_dagsters_ui_ends_at_once(up: Up, cluster: RayCluster) -> None:
+    until(lambda: is_built(up, 240), BUILT_S)
     before = {run["runId"] for run in runs(up)}
     at_point = order(up.home, "events.after_read", "wait")
     put(up_lake(up), DAYS[0], "b", [event(1000, DAYS[0], "how do I get a refund for order 1000")])
     until((up.home / "waits").exists, REACHED_S)
-    (run,) = [run for run in runs(up) if run["runId"] not in before]
-    assert run["status"] == "STARTED"
+    (run,) = [run for run in runs(up) if run["runId"] not in before and run["status"] == "STARTED"]
     assert ask(up, TERMINATE % run["runId"])["terminateRun"]["__typename"] == "TerminateRunSuccess"
     until(lambda: {each["runId"]: each["status"] for each in runs(up)}[run["runId"]] == "CANCELED")
     until(lambda: job_of(cluster, run["runId"])["status"] in ("STOPPED", "FAILED"))
