@@ -29,11 +29,11 @@ $(READY): pyproject.toml constraints.txt
 	@touch $(READY)
 
 $(READY_DEV): $(READY)
-	@$(INSTALL) ".[dev,ray,s3]"
+	@$(INSTALL) ".[dev,ray]"
 	@touch $(READY_DEV)
 
 $(READY_LONG): $(READY_DEV)
-	@$(INSTALL) ".[dev,ray,s3,long]"
+	@$(INSTALL) ".[dev,ray,long]"
 	@touch $(READY_LONG)
 
 demo: $(READY)

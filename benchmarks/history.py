@@ -20,7 +20,7 @@ from turret_pipeline.lake.parts import PART_SCHEMA
 
 TOPICS = sorted(planted_labels())
 SHARE_NEW = 0.4
-N_DIMS = 384
+N_DIMS = 640
 FIRST_DAY = dt.date(2026, 1, 1)
 
 

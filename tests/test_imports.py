@@ -15,7 +15,7 @@ HEAVY = ("torch", "bertopic", "dagster", "sentence_transformers", "numba", "umap
 
 PIPELINE_FLOORS = (
     ("failpoint", "semantics"),
-    ("lake",),
+    ("fanout", "lake"),
     ("settings", "embedder", "analysis"),
     ("stages",),
     ("orchestration",),

@@ -1,3 +1,6 @@
+import importlib
+import re
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -48,6 +51,9 @@ def test_the_database_is_always_spoken_to_through_the_installed_driver(scheme: s
         ("TURRET_TLS_KEY", "key.pem"),
         ("TURRET_LATE_SECONDS", "0"),
         ("TURRET_RAY_ADDRESS", "ray://127.0.0.1:10001"),
+        ("TURRET_RAY_ADDRESS", "127.0.0.1:6379"),
+        ("TURRET_RAY_ADDRESS", "http://127.0.0.1:8265/path"),
+        ("TURRET_RAY_ADDRESS", "auto"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused(variable: str, value: str) -> None:
@@ -55,10 +61,36 @@ def test_a_value_that_cannot_be_used_is_refused(variable: str, value: str) -> No
         Settings.from_environment({variable: value})
 
 
+def test_a_job_server_is_refused_where_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = {"TURRET_RAY_ADDRESS": "https://head.example:8265/"}
+    assert Settings.from_environment(there).ray_address == "https://head.example:8265"
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if "site-packages" not in path])
+    importlib.invalidate_caches()
+    with pytest.raises(SettingError, match=r"pip install 'turret\[ray\]'"):
+        Settings.from_environment(there)
+
+
+def test_a_run_on_ray_is_given_every_setting_that_the_pipeline_reads() -> None:
+    given = (Path(__file__).parents[1] / "dagster_home" / "ray.yaml").read_text()
+    of_the_api = {
+        "TURRET_PORT",
+        "TURRET_DAGSTER_PORT",
+        "TURRET_TLS_CERT",
+        "TURRET_TLS_KEY",
+        "TURRET_ROLL_SECONDS",
+        "TURRET_DISK_RESERVE_MB",
+        "TURRET_LATE_SECONDS",
+        "TURRET_QUESTION_SECONDS",
+        "TURRET_QUESTION_MEMORY_MB",
+    }
+    names = set(re.findall(r"^        - (TURRET_\w+)$", given, re.MULTILINE))
+    assert {setting.variable for setting in SETTINGS} - names == of_the_api
+
+
 def test_every_setting_is_documented_and_read() -> None:
     source = Path(__file__).parents[1] / "turret_pipeline" / "settings.py"
     assert all(source.read_text().count(f'"{setting.variable}"') >= 2 for setting in SETTINGS)
-    assert len(SETTINGS) == len(fields(Settings)) + 1  # TURRET_RAY_ADDRESS is only refused
+    assert len(SETTINGS) == len(fields(Settings))
 
 
 @pytest.mark.parametrize(

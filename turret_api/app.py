@@ -43,30 +43,24 @@ def create_app(
     collector: Collector | None = None,
     keys: Directory | None = None,
     lifespan: Lifespan | None = None,
+    events_only: bool = False,
 ) -> FastAPI:
     """Return the API over `settings` and `accounts`; with a `collector` it takes events too.
 
     Without `keys` the application looks keys up by itself, at most a second old, and needs nothing to be started. With
     a `collector` questions are worked out in a process of their own, which runs as long as the application does.
+
+    events_only: there is neither the read API nor the dashboard; goes with a `collector`.
     """
     keys = keys or Directory(accounts)
     lake = settings.open_lake()
-    sessions = Sessions(load_secret(settings.home), keys)
+    if events_only and collector is not None:
+        return _collecting(collector, keys, Freshness(lake, settings.home / "spool", settings.late_s), lifespan)
+    sessions = Sessions(load_secret(settings.home, accounts), keys)
     calculator = None if collector is None else Calculator(lake, settings.question_s, settings.question_bytes)
     engine = Engine(lake, calculator)
     freshness = Freshness(lake, settings.home / "spool", settings.late_s, engine.library.files_of)
-    app = DocumentedAPI(
-        title="Turret",
-        version=version("turret"),
-        description="Product analytics for LLM apps: track events, read topics, journeys and field types.",
-        redirect_slashes=False,
-        docs_url=None,  # FastAPI's pages load their scripts from another host
-        redoc_url=None,
-        lifespan=_with_calculator(lifespan or _nothing_to_start, calculator),
-    )
-    error_answers.install(app, nothing_here)
-    app.add_middleware(Turns, client_of=_client_of(keys, sessions))
-    app.add_middleware(BoundedBodies)
+    app = _empty_app(keys, sessions, _with_calculator(lifespan or _nothing_to_start, calculator))
     if collector is not None:
         app.add_middleware(Front, library=engine.library, keys=keys)
         install_collector(app, collector, freshness)
@@ -75,7 +69,31 @@ def create_app(
     return app
 
 
-def _client_of(keys: Directory, sessions: Sessions) -> Callable[[Scope], Hashable]:
+def _collecting(collector: Collector, keys: Directory, freshness: Freshness, lifespan: Lifespan | None) -> FastAPI:
+    """Return what takes events, says how it does, and nothing else."""
+    app = _empty_app(keys, None, lifespan or _nothing_to_start)
+    install_collector(app, collector, freshness)
+    return app
+
+
+def _empty_app(keys: Directory, sessions: Sessions | None, lifespan: Lifespan) -> FastAPI:
+    """Return an application without routes: its clients take turns, its bodies are bounded, its errors are told."""
+    app = DocumentedAPI(
+        title="Turret",
+        version=version("turret"),
+        description="Product analytics for LLM apps: track events, read topics, journeys and field types.",
+        redirect_slashes=False,
+        docs_url=None,  # FastAPI's pages load their scripts from another host
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    error_answers.install(app, nothing_here)
+    app.add_middleware(Turns, client_of=_client_of(keys, sessions))
+    app.add_middleware(BoundedBodies)
+    return app
+
+
+def _client_of(keys: Directory, sessions: Sessions | None) -> Callable[[Scope], Hashable]:
     """Return what tells who takes turns: the key's project, a signed-in browser, or an address."""
 
     def client_of(scope: Scope) -> Hashable:
@@ -84,7 +102,8 @@ def _client_of(keys: Directory, sessions: Sessions) -> Callable[[Scope], Hashabl
             principal = keys.known(key) if key else None
             if principal is not None:
                 return principal.project_id
-        return sessions.session_id(Request(scope)) or (scope.get("client") or ("",))[0]
+        session_id = sessions.session_id(Request(scope)) if sessions is not None else None
+        return session_id or (scope.get("client") or ("",))[0]
 
     return client_of
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from turret_pipeline.lake.paths import Lake
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_JOB_SERVER = re.compile(r"https?://[^/?#\s]+/?")
 
 
 class SettingError(ValueError):
@@ -59,7 +60,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("TURRET_LLM_MODEL", "unset", "the model's name there; has to be set with `TURRET_LLM_URL`"),
     Setting("TURRET_LLM_KEY", "unset", "bearer token for that address, if it wants one"),
     Setting(
-        "TURRET_RAY_ADDRESS", "unset", "for a Ray cluster to run the assets on; not built yet, so any value is refused"
+        "TURRET_RAY_ADDRESS",
+        "unset",
+        "job server of the Ray cluster that executes the runs (`http://head:8265`); unset: this host does",
     ),
     Setting("TURRET_MAX_TEXT", "100000", "longest text in an event's metadata, in characters"),
     Setting(
@@ -105,6 +108,7 @@ class Settings:
         model: name or folder of the embedding model, or None for the one that ships with Turret.
         clusters: how topics are found, `graph` or `hdbscan`.
         llm_url, llm_model, llm_key: language model that names topics; None: none does.
+        ray_address: `http(s)://` of the job server of the Ray cluster that executes the runs; None: this host does.
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
         disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
@@ -125,6 +129,7 @@ class Settings:
     llm_url: str | None = None
     llm_model: str | None = None
     llm_key: str | None = field(default=None, repr=False)
+    ray_address: str | None = None
     max_text: int = 100_000
     roll_after_s: float = 2.0
     disk_reserve_bytes: int | None = None
@@ -145,8 +150,6 @@ class Settings:
             if "%" in lake:
                 # deltalake reads a local folder as an address and decodes what looks like %20.
                 raise SettingError(f"the lake's folder {lake!r} has a '%' in its name; choose one without")
-        if env.get("TURRET_RAY_ADDRESS"):
-            raise SettingError("TURRET_RAY_ADDRESS is set, but this version runs assets as local processes; unset it")
         tls_cert, tls_key = _file(env, "TURRET_TLS_CERT"), _file(env, "TURRET_TLS_KEY")
         if (tls_cert is None) != (tls_key is None):
             raise SettingError("TURRET_TLS_CERT and TURRET_TLS_KEY belong together: set both, or neither")
@@ -172,6 +175,7 @@ class Settings:
             llm_url=llm_url,
             llm_model=llm_model,
             llm_key=env.get("TURRET_LLM_KEY") or None,
+            ray_address=_ray_address(env.get("TURRET_RAY_ADDRESS") or None),
             max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
             roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
             disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),
@@ -211,9 +215,21 @@ def _s3_address(lake: str) -> str:
     bucket, _, prefix = rest.partition("/")
     if scheme.lower() != "s3" or not _BUCKET.fullmatch(bucket):
         raise SettingError(f"TURRET_LAKE is {lake!r}; expected a folder or s3://bucket/prefix")
-    if importlib.util.find_spec("obstore") is None:
-        raise SettingError(f"TURRET_LAKE is {lake!r}; a lake on S3 needs `pip install 'turret[s3]'`")
     return "/".join([f"s3://{bucket}", *filter(None, prefix.split("/"))])
+
+
+def _ray_address(address: str | None) -> str | None:
+    """Return the address of a Ray job server as it is given; raise `SettingError` if it is none, or Ray is missing.
+
+    Job servers alone (`http://head:8265`): `ray://` and `head:6379` lead to a cluster too, but take no jobs.
+    """
+    if address is None:
+        return None
+    if not _JOB_SERVER.fullmatch(address):
+        raise SettingError(f"TURRET_RAY_ADDRESS is {address!r}; expected the cluster's job server, http://HEAD:8265")
+    if importlib.util.find_spec("ray") is None or importlib.util.find_spec("dagster_ray") is None:
+        raise SettingError("TURRET_RAY_ADDRESS is set, but Ray is not installed: pip install 'turret[ray]'")
+    return address.rstrip("/")
 
 
 def _file(env: Mapping[str, str], variable: str) -> Path | None:

@@ -8,7 +8,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
 from turret_api.accounts import AccountError, Accounts, migrations
-from turret_api.accounts.tables import DELETED_PROJECTS, ENDED_SESSIONS, REVISION, metadata
+from turret_api.accounts.tables import DELETED_PROJECTS, ENDED_SESSIONS, REVISION, SECRETS, metadata
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def accounts(make_database: Callable[[], str]) -> Iterator[Accounts]:
 
 def as_made_without_steps(accounts: Accounts, *, with_deleted: bool) -> None:
     """Make the tables as versions did that knew no steps, the first without deleted projects, with a project."""
-    later = {ENDED_SESSIONS} | (set() if with_deleted else {DELETED_PROJECTS})
+    later = {ENDED_SESSIONS, SECRETS} | (set() if with_deleted else {DELETED_PROJECTS})
     tables = [table for table in metadata.sorted_tables if table not in later]
     with accounts.engine.begin() as connection:
         connection.execute(text("CREATE SCHEMA turret"))

@@ -2,6 +2,8 @@
 
 # No `from __future__ import annotations`: Dagster reads the annotations of an op's function as objects.
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -9,6 +11,7 @@ import dagster as dg
 import pytest
 
 from tests.orchestration.test_leases import execute, holder
+from turret_pipeline.orchestration import leases as leases_module
 from turret_pipeline.orchestration import recover as recover_module
 from turret_pipeline.orchestration.executor import leased_executor
 from turret_pipeline.orchestration.leases import Leases
@@ -110,7 +113,7 @@ def test_a_run_that_has_long_been_under_way_without_a_lease_is_over_and_one_that
 ) -> None:
     started, starting = make_run(instance), make_run(instance, "STARTING")
     assert recover(instance, leases, launched_here=False) == []
-    monkeypatch.setattr(recover_module, "LEASE_S", -1.0)
+    monkeypatch.setattr(recover_module, "UNLEASED_S", -1.0)
     assert recover(instance, leases, launched_here=False) == [started]
     assert status(instance, starting) == "STARTING"
 
@@ -124,6 +127,45 @@ def test_a_foreground_build_that_was_killed_before_its_run_began_does_not_keep_i
     assert (BUILDING_TAG, PROJECT_TAG) == ("turret/building", "turret/project")
     with leases.held(living):
         assert under_way(instance, leases).projects == {"living", "queued"}
+
+
+def test_a_project_whose_failed_run_is_about_to_be_tried_again_is_busy(
+    instance: dg.DagsterInstance, leases: Leases
+) -> None:
+    for project, tags in {
+        "at once": {"dagster/will_retry": "true"},
+        "tried again": {"dagster/will_retry": "true", "dagster/auto_retry_run_id": "another"},
+        "for good": {"dagster/will_retry": "false"},
+    }.items():
+        tags |= {PROJECT_TAG: project}
+        instance.create_run_for_job(nothing, status=dg.DagsterRunStatus.FAILURE, tags=tags)
+    assert under_way(instance, leases).projects == {"at once"}
+
+
+def test_a_run_that_is_launched_lives_as_long_as_what_launched_it_and_then_for_a_while(
+    instance: dg.DagsterInstance, leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, launch = make_run(instance, "STARTING"), "from turret_pipeline.orchestration.leases import Leases\n"
+    leases.launching(run_id)
+    monkeypatch.setattr(leases_module, "GRACE_S", -1e6)
+    execute(str(leases.database_url), "UPDATE turret_pipeline.run_leases SET deadline = now() - interval '1 s'")
+    assert recover(instance, leases, launched_here=False) == [], "we live"
+    launch += f"Leases({leases.database_url!r}).launching({run_id!r})"
+    subprocess.run([sys.executable, "-c", launch], check=True)
+    assert recover(instance, leases, launched_here=False) == [], "its process may be about to take the lease"
+    execute(str(leases.database_url), "UPDATE turret_pipeline.run_leases SET machine = 'another host'")
+    assert recover(instance, leases, launched_here=False) == []
+    execute(str(leases.database_url), "UPDATE turret_pipeline.run_leases SET deadline = now() - interval '1 s'")
+    assert recover(instance, leases, launched_here=False) == [run_id]
+
+
+def test_after_a_start_of_the_only_host_a_run_that_was_being_launched_is_over_at_once(
+    instance: dg.DagsterInstance, leases: Leases
+) -> None:
+    run_id, launch = make_run(instance, "STARTING"), "from turret_pipeline.orchestration.leases import Leases\n"
+    launch += f"Leases({leases.database_url!r}).launching({run_id!r})"
+    subprocess.run([sys.executable, "-c", launch], check=True)
+    assert recover(instance, leases) == [run_id]
 
 
 def test_a_run_holds_its_lease_while_its_steps_are_executed(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import html
 import re
 import stat
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -24,7 +27,7 @@ from turret_api.accounts.ended_sessions import LIFETIME, end_session, ended_sess
 from turret_api.accounts.tables import ENDED_SESSIONS
 from turret_api.app import create_app
 from turret_api.auth import Principal
-from turret_api.dashboard.sessions import COOKIE, LIFETIME_S, load_secret
+from turret_api.dashboard.sessions import COOKIE, LIFETIME_S, load_secret, own_secret
 from turret_pipeline.settings import Settings
 
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
@@ -95,7 +98,7 @@ def test_a_changed_cookie_is_no_session(served: Served) -> None:
 def test_a_session_ends_after_two_weeks(served: Served) -> None:
     key_hash = hashlib.sha256(served.full.read_key.encode()).hexdigest()
     for age_s, status in ((LIFETIME_S - 60, 200), (LIFETIME_S + 60, 401)):
-        signer = Earlier(load_secret(served.settings.home), age_s)
+        signer = Earlier(own_secret(served.settings.home), age_s)
         cookies = {COOKIE: signer.sign(f"{'0' * 32}.{key_hash}").decode()}
         assert httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == status, age_s
 
@@ -232,6 +235,22 @@ def test_another_site_can_change_nothing_with_the_session(served: Served) -> Non
         assert answer.status_code == 401, headers
     own = httpx.patch(path, json={"type": None}, cookies=cookies, headers={"Origin": served.url})
     assert own.status_code == 200
+
+
+def test_a_home_that_comes_to_a_database_first_brings_its_secret_and_later_homes_take_that(
+    make_database: Callable[[], str], tmp_path: Path
+) -> None:
+    first, later, away = own_secret(tmp_path / "first"), own_secret(tmp_path / "later"), tmp_path / "away"
+    assert first != later
+    with contextlib.closing(Accounts(make_database())) as accounts:
+        accounts.migrate()
+        for home in ("first", "later", "new", "first"):
+            assert load_secret(tmp_path / home, accounts) == first, home
+            assert own_secret(tmp_path / home) == first, "for a start while the database is away"
+            assert stat.S_IMODE((tmp_path / home / "dashboard.secret").stat().st_mode) == 0o600
+            assert [each.name for each in (tmp_path / home).iterdir()] == ["dashboard.secret"]
+    with contextlib.closing(Accounts("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")) as accounts:
+        assert load_secret(away, accounts) == load_secret(away, accounts)
 
 
 def test_the_secret_of_the_sessions_is_readable_by_its_owner_alone(served: Served) -> None:

@@ -104,6 +104,20 @@ def test_rows_that_have_one_of_some_values_are_found_in_whichever_commit_they_ca
     assert table.having("field", pl.Series([], dtype=pl.String)).collect().is_empty()
 
 
+@pytest.mark.parametrize(("n_rows", "n_chunks"), [(1, {5}), (2, {3, 4}), (4, {2}), (100, {1})])
+def test_rows_that_have_many_values_come_some_files_at_a_time_and_each_once(
+    lake: Lake, n_rows: int, n_chunks: set[int]
+) -> None:
+    table = ProjectTable(lake, FIELD_OVERRIDES, "shop")
+    for fields in ("abc", "d", "efgh", "ij", "k"):
+        table.append(overrides("shop", **dict.fromkeys(fields, "text")))
+    values = pl.Series(list("kxbajfdh"))
+    chunks = [(values[places], rows.collect()["field"]) for places, rows in table.having_by("field", values, n_rows)]
+    assert sorted(name for _, rows in chunks for name in rows) == sorted("kbajfdh")
+    assert all(set(rows) <= set(named) for named, rows in chunks)
+    assert len(chunks) in n_chunks
+
+
 def test_a_table_of_another_version_is_refused_with_what_to_do(lake: Lake) -> None:
     older = pl.DataFrame({"project_id": ["shop"], "field": ["a"]})
     deltalake.write_deltalake(lake.table("field_overrides"), older.to_arrow(), partition_by=["project_id"])

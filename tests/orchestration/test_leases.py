@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +14,8 @@ from collections.abc import Iterator
 import psycopg2
 import pytest
 
+from tests.processes.conftest import until
+from turret_pipeline.lake.fingerprint import fingerprint
 from turret_pipeline.orchestration import leases as leases_module
 from turret_pipeline.orchestration.leases import Leases
 
@@ -40,6 +43,13 @@ def execute(database_url: str, statement: str, *values: object) -> None:
     connection = psycopg2.connect(database_url.replace("+psycopg2", ""))
     with contextlib.closing(connection), connection, connection.cursor() as sql:
         sql.execute(statement, values)
+
+
+def fetch(database_url: str, query: str) -> list[tuple]:
+    connection = psycopg2.connect(database_url.replace("+psycopg2", ""))
+    with contextlib.closing(connection), connection.cursor() as sql:
+        sql.execute(query)
+        return sql.fetchall()
 
 
 @pytest.fixture
@@ -77,6 +87,31 @@ def test_a_process_of_another_machine_lives_as_long_as_it_renews_its_lease(
         while leases.living([run_id])[run_id]:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def test_a_process_of_another_machine_that_is_too_busy_to_renew_lives_as_long_as_its_connection(
+    database_url: str, run_id: str, monkeypatch: pytest.MonkeyPatch, no_grace: None
+) -> None:
+    leases = Leases(database_url)
+    monkeypatch.setattr(leases_module, "machine", lambda: "another host")
+    with holder(database_url, run_id) as process:
+        process.send_signal(signal.SIGSTOP)
+        execute(database_url, "UPDATE turret_pipeline.run_leases SET deadline = now() - interval '1 s'")
+        assert leases.living([run_id]) == {run_id: True}
+        process.kill()
+        process.wait()
+        until(lambda: leases.living([run_id]) == {run_id: False})
+
+
+def test_a_lease_outlives_the_connection_that_it_was_taken_with(database_url: str, run_id: str) -> None:
+    leases = Leases(database_url, LEASE_S)
+    with leases.held(run_id):
+        ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'turret leases'"
+        execute(database_url, ended)
+        half = fingerprint("turret", "run", run_id) % 2**32
+        shown = f"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = {half}"
+        until(lambda: fetch(database_url, shown), 30)
+        assert leases.living([run_id]) == {run_id: True}
 
 
 def test_leases_that_nobody_could_renew_while_the_database_was_away_get_time_for_it(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -203,11 +204,22 @@ def test_a_cluster_without_its_password_is_a_clear_error(used_home: Path) -> Non
         pass
 
 
-def test_a_server_of_ones_own_is_used_as_it_is(home: Path) -> None:
-    given = {"TURRET_HOME": str(home), "TURRET_DATABASE_URL": "postgresql://me@db.example/turret"}
+def test_a_server_of_ones_own_is_used_as_it_is(home: Path, database_url: str) -> None:
+    given = {"TURRET_HOME": str(home), "TURRET_DATABASE_URL": database_url.replace("+psycopg2", "")}
     with database(Settings.from_environment(given)) as url:
-        assert url == "postgresql+psycopg2://me@db.example/turret"
+        assert url == database_url
     assert not home.exists()
+
+
+def test_a_server_of_ones_own_that_is_away_is_one_line_or_told_to_who_can_do_without(home: Path) -> None:
+    given = {"TURRET_HOME": str(home), "TURRET_DATABASE_URL": "postgresql://me@127.0.0.1:1/turret"}
+    told: list[str] = []
+    with database(Settings.from_environment(given), told.append) as url:
+        assert url == "postgresql+psycopg2://me@127.0.0.1:1/turret"
+    (line,) = told
+    assert line.startswith("cannot use the database of TURRET_DATABASE_URL: ") and "\n" not in line
+    with pytest.raises(DatabaseError, match=re.escape(line)), database(Settings.from_environment(given)):
+        pass
 
 
 def can_connect(url: str) -> bool:

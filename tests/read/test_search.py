@@ -191,6 +191,29 @@ def test_what_is_new_is_found_and_as_of_tells_the_time_before(tmp_path: Path, em
         assert api.get("/v1/messages", q=Q, as_of=then.isoformat()) == before
 
 
+@pytest.mark.parametrize(("n_bytes", "n_reads"), [(3_000_000, 1), (3, 2)])
+def test_vectors_are_kept_while_they_have_room_and_found_without(
+    tmp_path: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch, n_bytes: int, n_reads: int
+) -> None:
+    lake = Lake(str(tmp_path / "kept"))
+    assert embedder.converted is not None
+    write_model(lake, embedder.key, embedder.converted)
+    write_lake(lake, "shop", SESSIONS)
+    write_vectors(lake, "shop", embedder)
+    read: list[pl.Series] = []
+
+    def counting(quantized: pl.Series) -> np.ndarray:
+        read.append(quantized)
+        return unpack(quantized)
+
+    monkeypatch.setattr(search, "unpack", counting)
+    monkeypatch.setattr(search._vectors, "limit_bytes", search._vectors.limit_bytes)
+    search.keep_at_most(n_bytes)
+    with TestClient(read_app(lake)) as client:
+        found = [Api(lake, client).get("/v1/messages", q=f"{Q} {n}")["data"] for n in range(2)]
+    assert all(found) and len(read) == n_reads
+
+
 def test_eight_bits_find_what_floats_find() -> None:
     random = np.random.default_rng(5)
     centres = random.normal(size=(50, 384))

@@ -296,9 +296,8 @@ def test_a_field_whose_texts_all_fail_is_given_up_after_a_few_and_the_other_is_e
         "text_id", field=pl.when(pl.col("text").str.contains(POISON)).then(pl.lit("a")).otherwise(pl.lit("b"))
     )
     attempt = EmbeddingAttempt(lambda: Failing(MODEL, "words"))  # type: ignore[arg-type, return-value]
-    kept, vectors = attempt.embed(
-        texts.sample(fraction=1, shuffle=True, seed=1).sort("text_id"), lambda _: fields, lambda _: None
-    )
+    shuffled = texts.sample(fraction=1, shuffle=True, seed=1).sort("text_id")
+    ((kept, vectors),) = attempt.embed([shuffled], lambda _: fields, lambda _: None)
     assert kept["text"].to_list() == said[5_000:] and vectors.shape == (100, StandIn.n_dims)
     assert np.array_equal(vectors, StandIn(MODEL, "words").embed(said[5_000:]))
     assert attempt.reasons == {"a": "5000 of its texts could not be embedded: ValueError: no"}

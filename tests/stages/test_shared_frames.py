@@ -12,7 +12,9 @@ from tests.small_lake import DAYS, PROJECT, bring, event, put, tables, versions
 from turret_pipeline import failpoint
 from turret_pipeline.lake.parts import list_files_of, remove_files, take_back
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages import CHECKS, STAGE_OF
+from turret_pipeline.semantics.prompts.finding import find_frames
+from turret_pipeline.semantics.prompts.frames import Frame
+from turret_pipeline.stages import CHECKS, STAGE_OF, shared_frames
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.work import Work
 
@@ -153,3 +155,23 @@ def test_a_build_that_ends_while_vectors_are_taken_out_goes_on_where_it_was(
     left = tables(lake)
     assert left["embeddings"].height == left["messages"]["text_id"].n_unique() == 270
     assert left["embeddings"].filter(pl.col("text").str.starts_with(SYSTEM[:40])).is_empty()
+
+
+def test_frames_of_a_long_history_are_looked_for_again_once_it_has_grown_by_a_share(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_frames, "MANY_MESSAGES", 100)
+    monkeypatch.setattr(shared_frames, "NEWS", 0.1)
+    looked: list[int] = []
+
+    def counting(texts: list[str]) -> list[Frame]:
+        looked.append(len(texts))
+        return find_frames(texts)
+
+    monkeypatch.setattr(shared_frames, "find_frames", counting)
+    first = 0
+    for n in (100, 9, 2, 0):
+        put(lake, DAYS[2], f"part{first}", framed(first, n))
+        bring(lake, until="shared_frames", full_refresh=n == 0)
+        first += n
+    assert looked == [100, 111, 111]

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from turret_api.accounts import keys, migrations
 from turret_api.accounts.plans import TRIAL, Plan, PlanError, limit_of
-from turret_api.accounts.tables import API_KEYS, DELETED_PROJECTS, PROJECTS, QUOTA_GRANTS, REVISION
+from turret_api.accounts.tables import API_KEYS, DELETED_PROJECTS, PROJECTS, QUOTA_GRANTS, REVISION, SECRETS
 from turret_pipeline.semantics.blank import is_blank
 
 _LOCK = 0x7475727265  # "turre": the advisory lock under which tables are made
@@ -242,6 +242,13 @@ class Accounts:
         """Return the ids of the projects that were deleted."""
         with self.engine.connect() as connection:
             return frozenset(connection.scalars(select(DELETED_PROJECTS.c.project_id)))
+
+    def shared_secret(self, name: str, offered: str) -> str:
+        """Return the secret of this name that all hosts share: `offered`, where none was offered before."""
+        with self.engine.begin() as connection:
+            row = postgresql.insert(SECRETS).values(name=name, value=offered)
+            connection.execute(row.on_conflict_do_nothing())
+            return str(connection.scalar(select(SECRETS.c.value).where(SECRETS.c.name == name)))
 
     def changed_since(self, revision: int) -> tuple[int, list[Project], list[Key]] | None:
         """Return the revision, all projects and all keys that are not revoked; None if nothing changed since."""

@@ -5,6 +5,7 @@ api_keys      one key, by its hash, with its name and when it was last used
 quota_grants  how many events of a period one collector may accept, and how many it has accepted so far
 deleted_projects  one project that there was; its id is never given again, for events with it may still be on their way
 ended_sessions  one session of a browser that was signed out; its cookie is refused from then on
+secrets       one secret that all hosts share, by its name: what signs the dashboard's cookies
 revision      one row: a number that grows with every change of all these, so that copies know when to reload
 """
 
@@ -84,6 +85,13 @@ ENDED_SESSIONS = Table(
     metadata,
     Column("session_id", String(64), primary_key=True),
     Column("ended_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
+
+SECRETS = Table(
+    "secrets",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", String(200), nullable=False),
 )
 
 REVISION = Table(

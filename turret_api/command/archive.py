@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 from typing import IO, Any, cast
@@ -28,6 +29,7 @@ from turret_api.processes.postgres_keeper import binaries
 MANIFEST, DUMP, SUMS = "turret.json", "database.dump", "sums.json"
 HOME_FILES = ("dashboard.secret", "demo-keys.json")
 SCHEMAS = ("turret", "dagster")
+_TLS = ("require", "verify-ca", "verify-full")
 
 
 class Manifest(msgspec.Struct):
@@ -80,13 +82,26 @@ class SummedArchive(tarfile.TarFile):
         self.addfile(about, io.BytesIO(content))
 
 
+class ProgramError(click.ClickException):
+    """A program of Postgres's is not there."""
+
+
 def run_postgres(program: str, url: str, *words: str) -> None:
     """Run one of Postgres's programs on the database at `url`; raise `click.ClickException` with its reason."""
     found = make_url(url)
+    path: str | None = str(binaries() / program)
+    if found.query.get("sslmode") in _TLS:
+        # Those that come with Turret were built without TLS.
+        path = shutil.which(program)
+    if path is None:
+        raise ProgramError(
+            f"TURRET_DATABASE_URL asks for TLS, and for that {program} is needed: install Postgres's client programs "
+            "(Debian: `apt-get install postgresql-client`), of the server's version or a later one"
+        )
     # Without the password: everybody on the machine sees a process's words.
     address = URL.create("postgresql", found.username, None, found.host, found.port, found.database, found.query)
     done = subprocess.run(
-        [str(binaries() / program), *words, f"--dbname={address.render_as_string()}"],
+        [path, *words, f"--dbname={address.render_as_string()}"],
         env=os.environ | {"PGPASSWORD": str(found.password or "")},
         capture_output=True,
         check=False,

@@ -24,6 +24,11 @@ FILES = Path(__file__).parent / "dagster"
 """Dagster's configuration, as a wheel has it; in a checkout: links to `dagster_home` and `workspace.yaml`."""
 WORKSPACE = FILES / "workspace.yaml"
 SCHEMA = "dagster"
+_AGREED = """
+    SELECT pg_advisory_xact_lock(hashtext('turret.run_leases'));
+    CREATE SCHEMA IF NOT EXISTS turret_pipeline;
+    CREATE TABLE IF NOT EXISTS turret_pipeline.first_day (one integer PRIMARY KEY, day date NOT NULL)
+"""
 
 
 def turret_environment(settings: Settings, database_url: str) -> dict[str, str]:
@@ -56,15 +61,18 @@ def dagster_environment(settings: Settings, database_url: str, code_port: int = 
     home = settings.home / "dagster"
     storage = home / "storage"
     storage.mkdir(parents=True, exist_ok=True)
-    _copy(FILES / "dagster.yaml", home / "dagster.yaml")
+    _write(home / "dagster.yaml", _instance(settings))
     _make_schema(database_url)
+    first_day = first_day_received(settings.open_lake(), dt.datetime.now(dt.UTC).date())
+    if settings.database_url is not None:
+        first_day = _agreed_first_day(database_url, first_day)
     return {
         **turret_environment(settings, database_url),
         "DAGSTER_HOME": str(home),
         "TURRET_DAGSTER_STORAGE": str(storage),
         "TURRET_DAGSTER_DATABASE_URL": dagster_url(database_url),
         "TURRET_CODE_PORT": str(code_port),
-        VARIABLE: first_day_received(settings.open_lake(), dt.datetime.now(dt.UTC).date()).isoformat(),
+        VARIABLE: first_day.isoformat(),
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
 
@@ -75,8 +83,13 @@ def dagster_url(database_url: str) -> str:
     return f"{database_url}{separator}options={urllib.parse.quote(f'-csearch_path={SCHEMA}')}"
 
 
-def _copy(source: Path, target: Path) -> None:
-    content = source.read_bytes()
+def _instance(settings: Settings) -> bytes:
+    """Return what Dagster's instance is configured with."""
+    launcher = "processes.yaml" if settings.ray_address is None else "ray.yaml"
+    return b"\n".join((FILES / name).read_bytes() for name in ("dagster.yaml", launcher))
+
+
+def _write(target: Path, content: bytes) -> None:
     if not target.exists() or target.read_bytes() != content:
         temporary = target.with_name(f".{target.name}.{os.getpid()}")
         temporary.write_bytes(content)
@@ -96,6 +109,20 @@ def _make_schema(database_url: str) -> None:
         # Two first starts at once would both find nothing and both create it.
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('turret.dagster'))")
         cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+
+
+def _agreed_first_day(database_url: str, found: dt.date) -> dt.date:
+    """Return the first day of receipt that all hosts show: the one that the first of them found.
+
+    A host that started on an empty lake, and one that started when there were events, would find different ones, and a
+    run of one that is tried again on the other would be over partitions that this one does not know.
+    """
+    with _connected(database_url) as opened, opened, opened.cursor() as cursor:
+        cursor.execute(_AGREED)
+        cursor.execute("INSERT INTO turret_pipeline.first_day VALUES (1, %s) ON CONFLICT DO NOTHING", (found,))
+        cursor.execute("SELECT day FROM turret_pipeline.first_day")
+        (day,) = cursor.fetchone() or (found,)
+    return dt.date.fromisoformat(str(day))
 
 
 @contextlib.contextmanager

@@ -113,6 +113,11 @@ async def send(
 def _system(settings: Settings, report: Report) -> Iterator[tuple[str, str, str]]:
     """Yield the addresses of the API, of Dagster's UI and of the database: of what runs, or of what is started."""
     running = up.running(settings)
+    if running and running.get("role", "all") != "all":
+        raise click.ClickException(
+            f"`turret up --role {running['role']}` runs for {settings.home}, which is a part of the whole: "
+            "end it, or choose another TURRET_HOME"
+        )
     if running and "url" in running:
         report.say(f"Using the system that runs at {running['url']}")
         with database(settings) as database_url:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import socket
 import ssl
+import time
 import urllib.request
 
 import psycopg2
 
+from turret_pipeline.lake.election import elected
+from turret_pipeline.lake.session import open_session
+
 TIMEOUT_S = 5
+HEARTBEAT_S = 120.0
+"""Age of the daemon's last sign of life past which it does not count as healthy; it gives one every half minute."""
+_HEARTBEAT = "SELECT extract(epoch FROM max(timestamp))::float8 FROM dagster.daemon_heartbeats"
 _UNNAMED = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """The certificate is of the name that users know, and this is our own process on 127.0.0.1."""
 _UNNAMED.check_hostname = False
@@ -43,19 +51,26 @@ def connects(database_url: str) -> bool:
     return True
 
 
-def last_heartbeat(database_url: str) -> float:
-    """Return when Dagster's daemon last said that it works, as Unix seconds; 0 if it never did."""
-    query = "SELECT extract(epoch FROM max(timestamp))::float8 FROM dagster.daemon_heartbeats"
+def daemon_works(database_url: str, within_s: float = HEARTBEAT_S) -> bool:
+    """Whether the daemon that was elected has said within that time that it works, on whichever host it is."""
     try:
-        connection = psycopg2.connect(database_url.replace("+psycopg2", ""), connect_timeout=TIMEOUT_S)
-    except psycopg2.OperationalError:
-        return 0.0
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(query)
-            row = cursor.fetchone()
+        with contextlib.closing(open_session(database_url, "turret health", TIMEOUT_S)) as session:
+            found = elected(session)
+            if found is None:
+                return False
+            with session.cursor() as cursor:
+                cursor.execute(_HEARTBEAT)
+                (row,) = cursor.fetchall()
+            return max(float(found.since), time.time() - within_s) < float(row[0] or 0)
     except psycopg2.Error:
-        return 0.0
-    finally:
-        connection.close()
-    return float(row[0]) if row and row[0] is not None else 0.0
+        return False
+
+
+def daemon_elsewhere(database_url: str, pid: int | None) -> str | None:
+    """Return the host that runs the daemon; None: none does, or it is ours, with this pid."""
+    try:
+        with contextlib.closing(open_session(database_url, "turret health", TIMEOUT_S)) as session:
+            found = elected(session)
+    except psycopg2.Error:
+        return None
+    return None if found is None or (found.is_here and found.pid == pid) else found.host

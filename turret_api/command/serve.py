@@ -16,8 +16,9 @@ from turret_pipeline.settings import Settings
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port; default: TURRET_PORT. 0 takes a free one.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Collector processes.")
+@click.option("--events-only", is_flag=True, help="Only take events: no read API and no dashboard.")
 @click.option("--inherited-socket", type=int, hidden=True, help="Descriptor to listen on, from the parent process.")
-def command(host: str, port: int | None, workers: int, inherited_socket: int | None) -> None:
+def command(host: str, port: int | None, workers: int, events_only: bool, inherited_socket: int | None) -> None:
     """Run the API: POST /track, the read routes and the dashboard.
 
     Ends on Ctrl-C or SIGTERM, after what was taken is stored and in the lake.
@@ -31,7 +32,7 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
     check_tls(settings)
     to_stderr(logging.INFO)
     if inherited_socket is not None:
-        _serve(settings, socket.socket(fileno=inherited_socket), str(settings.database_url))
+        _serve(settings, socket.socket(fileno=inherited_socket), str(settings.database_url), events_only)
         return
     listener = listen(host, settings.port if port is None else port)
     address = "{}://{}:{}".format(settings.scheme, *listener.getsockname()[:2])
@@ -50,8 +51,8 @@ def command(host: str, port: int | None, workers: int, inherited_socket: int | N
             from turret_api.serve.workers import run_workers
 
             click.echo(f"Turret listens on {address} with {workers} workers")
-            sys.exit(run_workers(workers, listener, url))
-        _serve(settings, listener, url, address)
+            sys.exit(run_workers(workers, listener, url, events_only))
+        _serve(settings, listener, url, events_only, address)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -84,7 +85,9 @@ def _upgrade(settings: Settings, url: str) -> None:
         log.warning("not known whether an upgrade is needed", extra={"reason": str(error)[:300]})
 
 
-def _serve(settings: Settings, listener: socket.socket, url: str, address: str | None = None) -> None:
+def _serve(
+    settings: Settings, listener: socket.socket, url: str, events_only: bool, address: str | None = None
+) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from turret_api.accounts import Accounts
@@ -105,6 +108,8 @@ def _serve(settings: Settings, listener: socket.socket, url: str, address: str |
     except (SlotError, SpoolError) as error:
         raise click.ClickException(str(error)) from error
     on_ready = (lambda: click.echo(f"Turret listens on {address}")) if address is not None else (lambda: None)
-    make_app = functools.partial(create_app, settings, accounts, collector=collector, keys=collector.keys)
+    make_app = functools.partial(
+        create_app, settings, accounts, collector=collector, keys=collector.keys, events_only=events_only
+    )
     serve(make_app, collector, listener, on_ready, settings.tls_cert, settings.tls_key)
     accounts.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import psutil
 
 from turret_api.accounts import Accounts
 from turret_api.command.build import spooled
-from turret_api.command.health import accepts, answers, last_heartbeat
+from turret_api.command.health import accepts, answers, daemon_elsewhere, daemon_works
 from turret_api.command.system import running
 from turret_api.command.upgrade import standing
 from turret_api.freshness import Freshness
@@ -28,8 +27,6 @@ from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_FAILURES, LEFT_OUT
 from turret_pipeline.semantics.failures import failed_fields
 from turret_pipeline.settings import Settings
 
-HEARTBEAT_S = 120.0
-"""Age of the daemon's last sign of life past which it does not count as healthy; it gives one every half minute."""
 MOST_LISTED = 20
 """Projects past which the text names only some."""
 MOST_LATE = 10
@@ -69,6 +66,7 @@ def status(settings: Settings) -> dict[str, Any]:
         "home": str(settings.home),
         "upgrade": {"lacks": home.lacks, "obstacles": home.obstacles},
         "up": up is not None,
+        "role": up.get("role") if up else None,
         "url": up.get("url") if up else None,
         "dagster_url": up.get("dagster_url") if up else None,
         "processes": processes,
@@ -116,10 +114,12 @@ def _processes(up: dict[str, Any] | None, url: str) -> list[dict[str, Any]]:
                 "api": lambda: answers(f"{up['url']}/readyz"),
                 "code": lambda: accepts(up["ports"]["code"]),
                 "dagster-ui": lambda: answers(f"{up['dagster_url']}/server_info"),
-                "daemon": lambda: last_heartbeat(url) > time.time() - HEARTBEAT_S,
+                "daemon": lambda: daemon_works(url),
             }.get(name, lambda: True)()
         )
-        found.append({"name": name, "pid": pid, "port": up["ports"].get(name), "healthy": healthy})
+        elsewhere = daemon_elsewhere(url, pid) if name == "daemon" else None
+        port = up["ports"].get(name)
+        found.append({"name": name, "pid": pid, "port": port, "healthy": healthy, "standing_by_for": elsewhere})
     return found
 
 
@@ -200,7 +200,9 @@ def _rest(projects: list[dict[str, Any]], n_listed: int) -> str:
 def _text(found: dict[str, Any], shows_all: bool) -> str:
     lines = [f"Home       {found['home']}"]
     if found["up"]:
-        lines += [f"Dashboard  {found['url']}", f"Dagster    {found['dagster_url']}"]
+        lines += [f"Role       {found['role']}"] if found["role"] not in (None, "all") else []
+        lines += [f"Dashboard  {found['url']}"] if found["url"] and found["role"] != "collector" else []
+        lines += [f"Dagster    {found['dagster_url']}"] if found["dagster_url"] else []
     else:
         lines += ["`turret up` does not run for it."]
     for obstacle in found["upgrade"]["obstacles"]:
@@ -224,9 +226,9 @@ def _text(found: dict[str, Any], shows_all: bool) -> str:
         lines[-1:] = [_red(f"           and {len(late) - MOST_LATE} more projects are late"), ""]
     for each in found["processes"]:
         port = f"port {each['port']}" if each["port"] else ""
-        lines += [
-            f"  {each['name']:<12} pid {each['pid']:<8} {port:<11} {'healthy' if each['healthy'] else 'NOT HEALTHY'}"
-        ]
+        state = "healthy" if each["healthy"] else "NOT HEALTHY"
+        state += f", standing by: {each['standing_by_for']} has it" if each["standing_by_for"] else ""
+        lines += [f"  {each['name']:<12} pid {each['pid']:<8} {port:<11} {state}"]
     lines += [""] if found["processes"] else []
     lines += [f"  {'project':<24} {'plan':<11} {'events':>12} {'topics':>8}  built at"]
     projects = found["projects"]

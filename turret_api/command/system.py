@@ -1,10 +1,7 @@
-"""Everything that Turret consists of, on one machine, started and ended as one: what `turret up` and the demo run.
+"""Everything that Turret consists of on one host, started and ended as one: what `turret up` and the demo run.
 
-    database     the embedded Postgres, unless TURRET_DATABASE_URL names one (see `turret_api.processes.postgres`)
-    api          `turret serve`: collector, read API, dashboard
-    code         Dagster's code server, shared by the two below and by every run
-    dagster-ui   Dagster's web server, on 127.0.0.1 only, because it has no login
-    daemon       Dagster's daemon: sensors, automation, the queue of runs, retries
+`components` says which processes there are, `roles` which of them run on a host that has a part of the whole; before
+them comes the database: the embedded Postgres, unless TURRET_DATABASE_URL names one (`turret_api.processes.postgres`).
 
     home locked ──left-overs ended──▶ database ──▶ api, code ──▶ dagster-ui, daemon ──▶ all healthy ──a signal──▶ ended
                                                        └──one keeps dying, or is late (StartError)──▶ ended
@@ -29,22 +26,42 @@ from typing import IO
 import click
 import orjson
 
-from turret_api.accounts import Accounts, NewProject
-from turret_api.command.dagster_home import WORKSPACE, dagster_environment, has_tables, turret_environment
+from turret_api.accounts import AccountError, Accounts, NewProject
+from turret_api.collector.slots import KEYS_FILE, slot_folders
+from turret_api.command import components
+from turret_api.command.dagster_home import dagster_environment, has_tables
 from turret_api.command.demo_keys import kept_keys
-from turret_api.command.health import accepts, answers, connects, last_heartbeat
+from turret_api.command.health import connects, daemon_elsewhere
 from turret_api.command.private_home import make_private
+from turret_api.command.roles import HOST, Role, address, check_role, public_address
 from turret_api.command.upgrade import upgrade
 from turret_api.processes import guard
 from turret_api.processes.postgres import database, database_kept
-from turret_api.processes.supervisor import Component, StartError, Supervisor, tail
+from turret_api.processes.supervisor import StartError, Supervisor, tail
 from turret_api.serve.tls import check_tls
 from turret_pipeline.settings import Settings
 
-HOST = "127.0.0.1"
 API_S = 120.0
 DAGSTER_S = 180.0
 """Seconds that a start may take on a busy machine, where it takes a tenth of that otherwise."""
+_STARTING = {
+    Role.ALL: "the API and the dashboard",
+    Role.API: "the API and the dashboard",
+    Role.COLLECTOR: "the collector",
+    Role.PIPELINE: "the pipeline",
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """What this host does of the whole, and the address of its own on which the API listens."""
+
+    role: Role = Role.ALL
+    host: str = HOST
+
+    def url(self, settings: Settings) -> str:
+        """Return where processes of this host find the API and the dashboard."""
+        return address(settings.scheme, self.host, settings.port)
 
 
 @dataclass(frozen=True)
@@ -58,16 +75,22 @@ class System:
     demo: NewProject | None = None
     start_rest: Callable[[], None] | None = None
     """Starts what does not run because the database did not start; None: everything does."""
+    part: Part = Part()
 
     @property
     def url(self) -> str:
-        """Where the API and the dashboard are."""
-        return f"{self.settings.scheme}://{HOST}:{self.settings.port}"
+        """Where processes of this host find the API and the dashboard."""
+        return self.part.url(self.settings)
+
+    @property
+    def public_url(self) -> str:
+        """Where people find the API and the dashboard."""
+        return public_address(self.settings.scheme, self.part.host, self.settings.port)
 
     @property
     def dagster_url(self) -> str:
         """Where Dagster's UI is."""
-        return f"http://{HOST}:{self.settings.dagster_port}"
+        return _dagster_url(self.settings)
 
     def wait(self) -> None:
         """Serve until a signal raises KeyboardInterrupt, or the whole cannot go on (`StartError`)."""
@@ -81,19 +104,20 @@ class System:
 
 
 @contextlib.contextmanager
-def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
+def system(settings: Settings, say: Callable[[str], None], part: Part = Part()) -> Iterator[System]:
     """Yield everything, started and healthy; end all of it afterwards. Raise `click.ClickException` if it cannot start.
 
     What a crashed `up` of this home left over is ended first, and runs that were under way are handed to Dagster's
     retries before its daemon starts.
     """
+    check_role(part.role, settings)
     check_tls(settings)
     with _home(settings) as lock:
         if left_over := guard.end(settings.home):
             say(f"ended {left_over} processes that an earlier `turret up` left over")
         if open_to_others := make_private(settings.home):
             say(open_to_others)
-        _check_ports(settings)
+        _check_ports(settings, part.role)
         if settings.model_problem:
             say(settings.model_problem)
         reasons: list[str] = []
@@ -101,47 +125,64 @@ def system(settings: Settings, say: Callable[[str], None]) -> Iterator[System]:
         with database(settings, reasons.append) as url:
             try:
                 if reasons:
-                    with _without_database(settings, url, lock, reasons[0], say) as whole:
+                    if settings.database_url is not None and not _knows_keys(settings):
+                        raise StartError(reasons[0])
+                    with _without_database(settings, url, lock, reasons[0], say, part) as whole:
                         yield whole
                     return
                 upgrade(settings, url, say)
-                with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor)) as supervisor:
-                    accounts = Accounts(url)
-                    say("starting the API and the dashboard")
-                    _start(supervisor, settings, url)
-                    # Made last: its keys are shown once, and only if the start succeeds.
-                    first = None if accounts.projects() else accounts.create_project("default")
-                    demo = kept_keys(settings, accounts)
-                    accounts.close()
+                with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor, part)) as supervisor:
+                    say(f"starting {_STARTING[part.role]}")
+                    _start(supervisor, settings, url, part)
+                    with contextlib.closing(Accounts(url)) as accounts:
+                        # Made last: its keys are shown once, and only if the start succeeds.
+                        first = _first_project(accounts) if part.role.has_api else None
+                        demo = kept_keys(settings, accounts)
                     with database_kept(settings, url, supervisor.say, supervisor.fail):
-                        yield System(settings, url, supervisor, first, demo)
+                        yield System(settings, url, supervisor, first, demo, part=part)
             except StartError as error:
                 raise click.ClickException(str(error)) from error
 
 
+def _knows_keys(settings: Settings) -> bool:
+    """Whether a collector has run here, which knows keys and takes their events without the database."""
+    return any((folder / KEYS_FILE).exists() for folder in slot_folders(settings.home / "spool"))
+
+
+def _first_project(accounts: Accounts) -> NewProject | None:
+    """Return the project `default`, just made, or None: there are projects."""
+    if accounts.projects():
+        return None
+    with contextlib.suppress(AccountError):  # another host has made it meanwhile
+        return accounts.create_project("default")
+    return None
+
+
 @contextlib.contextmanager
 def _without_database(
-    settings: Settings, url: str, lock: IO[str], reason: str, say: Callable[[str], None]
+    settings: Settings, url: str, lock: IO[str], reason: str, say: Callable[[str], None], part: Part
 ) -> Iterator[System]:
     """Yield the API alone, which takes events of known keys; the rest is started once the database runs."""
-    say(f"{reason}; only events are taken until it does")
-    with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor)) as supervisor:
-        supervisor.start(_api(settings, url))
-        supervisor.wait_until_healthy(["api"], API_S)
+    say(f"{reason}; {'only events are taken until it does' if part.role.has_api else 'waiting for it'}")
+    with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor, part)) as supervisor:
+        if part.role.has_api:
+            supervisor.start(components.api(settings, url, part.role, part.host))
+            supervisor.wait_until_healthy(["api"], API_S)
 
         def start_rest() -> None:
             upgrade(settings, url, supervisor.say)
-            _start(supervisor, settings, url, api_runs=True)
+            _start(supervisor, settings, url, part, api_runs=True)
             supervisor.say("everything runs")
 
         with database_kept(settings, url, supervisor.say, supervisor.fail):
-            yield System(settings, url, supervisor, None, start_rest=start_rest)
+            yield System(settings, url, supervisor, None, start_rest=start_rest, part=part)
 
 
 def running(settings: Settings) -> dict[str, object] | None:
     """Return what the `up` of this home says of itself, or None: none runs. It is empty until the first process is up.
 
-    `pid`, `url` and `dagster_url`; and of each component by its name `pids` (those that live) and `ports`.
+    `pid`, `role`, and where they are there `url` and `dagster_url`; and of each component by its name `pids` (those
+    that live) and `ports`.
     """
     path = settings.home / "up.lock"
     if not path.exists():
@@ -158,68 +199,55 @@ def running(settings: Settings) -> dict[str, object] | None:
     return None
 
 
-def _api(settings: Settings, url: str) -> Component:
-    return Component(
-        "api",
-        [sys.executable, "-m", "turret_api", "serve"],
-        turret_environment(settings, url),
-        settings.home / "logs" / "api.log",
-        lambda: answers(f"{settings.scheme}://{HOST}:{settings.port}/healthz"),
-        settings.port,
-    )
-
-
-def _start(supervisor: Supervisor, settings: Settings, url: str, api_runs: bool = False) -> None:
-    code_port = _code_port(settings)
-    dagster = dagster_environment(settings, url, code_port)
-    logs = settings.home / "logs"
-    python = [sys.executable, "-m"]
-    host = ["--host", HOST, "--port"]
-
-    code = Component(
-        "code",
-        [*python, "dagster", "api", "grpc", *host, str(code_port), "--module-name", "turret_pipeline.definitions"],
-        dagster,
-        logs / "code.log",
-        lambda: accepts(code_port),
-        code_port,
-    )
-    web = Component(
-        "dagster-ui",
-        [*python, "dagster_webserver", *host, str(settings.dagster_port), "--workspace", str(WORKSPACE)],
-        dagster,
-        logs / "dagster-ui.log",
-        lambda: answers(f"http://{HOST}:{settings.dagster_port}/server_info"),
-        settings.dagster_port,
-    )
-    started_at = time.time()
-    daemon = Component(
-        "daemon",
-        [*python, "dagster._daemon", "run", "--workspace", str(WORKSPACE)],
-        dagster,
-        logs / "daemon.log",
-        lambda: last_heartbeat(url) > started_at,
-    )
-    # The first to come makes Dagster's tables, and two at once get in each other's way.
-    fresh = not has_tables(url)
-    supervisor.start(*([] if api_runs else [_api(settings, url)]), *([] if fresh else [code]))
-    # Before the daemon, which would take runs that a crash cut off for living ones.
-    _recover(dagster, logs / "recover.log")
-    if fresh:
-        supervisor.start(code)
-    supervisor.wait_until_healthy(["api"], API_S)
-    supervisor.say(f"the dashboard answers at {settings.scheme}://{HOST}:{settings.port}; starting the pipeline")
-    supervisor.wait_until_healthy(["code"], DAGSTER_S)
-    supervisor.say("the pipeline is loaded; starting Dagster's UI and daemon")
-    supervisor.start(web, daemon)
-    supervisor.wait_until_healthy(["dagster-ui", "daemon"], DAGSTER_S)
+def _start(supervisor: Supervisor, settings: Settings, url: str, part: Part, api_runs: bool = False) -> None:
+    if part.role.has_api and not api_runs:
+        supervisor.start(components.api(settings, url, part.role, part.host))
+    if part.role.has_pipeline:
+        _start_pipeline(supervisor, settings, url, part)
+    else:
+        supervisor.wait_until_healthy(["api"], API_S)
     supervisor.all_are_healthy()
 
 
-def _recover(environment: dict[str, str], log: Path) -> None:
+def _start_pipeline(supervisor: Supervisor, settings: Settings, url: str, part: Part) -> None:
+    port = components.code_port(settings)
+    environment = dagster_environment(settings, url, port)
+    code = components.code_server(settings, environment, port)
+    # The first to come makes Dagster's tables, and two at once get in each other's way. Of several hosts, each may be
+    # the first.
+    recovered_first = settings.database_url is not None or not has_tables(url)
+    if not recovered_first:
+        supervisor.start(code)
+    # Before the daemon, which would take runs that a crash cut off for living ones.
+    _recover(environment, settings.home / "logs" / "recover.log", settings.database_url is not None)
+    if recovered_first:
+        supervisor.start(code)
+    if part.role.has_api:
+        supervisor.wait_until_healthy(["api"], API_S)
+        supervisor.say(f"the dashboard answers at {part.url(settings)}; starting the pipeline")
+    if settings.ray_address is not None:
+        supervisor.say(f"looking whether the nodes of the Ray cluster at {settings.ray_address} can execute runs")
+        _check_nodes(environment)
+    supervisor.wait_until_healthy(["code"], DAGSTER_S)
+    supervisor.say("the pipeline is loaded; starting Dagster's UI and daemon")
+    supervisor.start(
+        components.dagster_ui(settings, environment),
+        components.daemon(settings, url, environment),
+    )
+    supervisor.wait_until_healthy(["dagster-ui", "daemon"], DAGSTER_S)
+    if elsewhere := daemon_elsewhere(url, supervisor.pids().get("daemon")):
+        supervisor.say(f"daemon: standing by, {elsewhere} has it")
+
+
+def _recover(environment: dict[str, str], log: Path, other_hosts: bool) -> None:
     with log.open("a") as out:
         done = subprocess.run(
-            [sys.executable, "-m", "turret_pipeline.orchestration.recover"],
+            [
+                sys.executable,
+                "-m",
+                "turret_pipeline.orchestration.recover",
+                *(["--other-hosts"] if other_hosts else []),
+            ],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -228,6 +256,13 @@ def _recover(environment: dict[str, str], log: Path) -> None:
         )
     if done.returncode:
         raise StartError(f"unfinished runs could not be taken up: see {log}{tail(log)}")
+
+
+def _check_nodes(environment: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "turret_pipeline.orchestration.ray_check"]
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode:
+        raise StartError((done.stdout or done.stderr[-2000:]).decode(errors="replace").strip())
 
 
 @contextlib.contextmanager
@@ -243,7 +278,8 @@ def _home(settings: Settings) -> Iterator[IO[str]]:
     with lock:
         if not _lock(lock):
             other = running(settings) or {}
-            where = f" (pid {other['pid']}, {other['url']})" if "pid" in other else ""
+            at = other.get("url") or f"--role {other.get('role')}"
+            where = f" (pid {other['pid']}, {at})" if "pid" in other else ""
             raise click.ClickException(
                 f"`turret up` already runs for {settings.home}{where}: use that, end it, or choose another TURRET_HOME"
             )
@@ -262,11 +298,12 @@ def _lock(lock: IO[str]) -> bool:
     return False
 
 
-def _note(lock: IO[str], settings: Settings, supervisor: Supervisor) -> None:
+def _note(lock: IO[str], settings: Settings, supervisor: Supervisor, part: Part) -> None:
     known = {
         "pid": os.getpid(),
-        "url": f"{settings.scheme}://{HOST}:{settings.port}",
-        "dagster_url": f"http://{HOST}:{settings.dagster_port}",
+        "role": part.role,
+        **({"url": part.url(settings)} if part.role.has_api else {}),
+        **({"dagster_url": _dagster_url(settings)} if part.role.has_pipeline else {}),
         "pids": supervisor.pids(),
         "ports": supervisor.ports(),
     }
@@ -275,11 +312,14 @@ def _note(lock: IO[str], settings: Settings, supervisor: Supervisor) -> None:
     lock.flush()
 
 
-def _check_ports(settings: Settings) -> None:
-    for variable, port, host in (
-        ("TURRET_PORT", settings.port, "0.0.0.0"),
-        ("TURRET_DAGSTER_PORT", settings.dagster_port, HOST),
-    ):
+def _dagster_url(settings: Settings) -> str:
+    return f"http://{HOST}:{settings.dagster_port}"
+
+
+def _check_ports(settings: Settings, role: Role) -> None:
+    ports = [("TURRET_PORT", settings.port, "0.0.0.0")] if role.has_api else []
+    ports += [("TURRET_DAGSTER_PORT", settings.dagster_port, HOST)] if role.has_pipeline else []
+    for variable, port, host in ports:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -288,22 +328,5 @@ def _check_ports(settings: Settings) -> None:
                 raise click.ClickException(
                     f"port {port} cannot be used ({error.strerror}): end what uses it, or set {variable} to another"
                 ) from error
-    if settings.port == settings.dagster_port:
+    if role is Role.ALL and settings.port == settings.dagster_port:
         raise click.ClickException(f"TURRET_PORT and TURRET_DAGSTER_PORT are both {settings.port}: change one")
-
-
-def _code_port(settings: Settings) -> int:
-    """Return a free port for the code server: that of last time where possible, as Dagster tells servers by it."""
-    file = settings.home / "dagster" / "code_port"
-    for port in (int(file.read_text()) if file.exists() else 0, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, port))
-            except OSError:
-                continue
-            found: int = probe.getsockname()[1]
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(str(found))
-            return found
-    raise StartError("there is no free TCP port on 127.0.0.1")

@@ -1,4 +1,4 @@
-"""`turret up`: everything that Turret consists of, on one machine, until Ctrl-C or SIGTERM; see `system`."""
+"""`turret up`: everything that Turret consists of on one host, until Ctrl-C or SIGTERM; see `system` and `roles`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,33 @@ from types import FrameType
 import click
 
 from turret_api.accounts import NewProject
-from turret_api.command.system import System, running, system
+from turret_api.command.roles import HOST, Role
+from turret_api.command.system import Part, System, running, system
 from turret_pipeline.settings import Settings
 
 __all__ = ["command", "ended_by_signals", "running", "say", "system"]
 
 
 @click.command()
-def command() -> None:
+@click.option(
+    "--role",
+    type=click.Choice([each.value for each in Role]),
+    default=Role.ALL.value,
+    show_default=True,
+    help="What this host does: api (API and dashboard, no pipeline), collector (takes events only), pipeline (no API). "
+    "Other than all it needs TURRET_DATABASE_URL.",
+)
+@click.option(
+    "--host",
+    default=HOST,
+    show_default=True,
+    help="Address on which the API listens; 0.0.0.0 for all. Dagster's UI, which has no login, stays on 127.0.0.1.",
+)
+def command(role: str, host: str) -> None:
     """Run the database, the API with the dashboard, and the pipeline, until Ctrl-C."""
     settings = Settings.from_environment()
     started = time.monotonic()
-    with ended_by_signals(), system(settings, say) as whole:
+    with ended_by_signals(), system(settings, say, Part(Role(role), host)) as whole:
         click.echo(_table(whole, time.monotonic() - started))
         whole.wait()
     say("everything has ended")
@@ -57,14 +72,14 @@ def say(line: str) -> None:
 
 def _table(whole: System, seconds: float) -> str:
     settings = whole.settings
-    rows = [
-        ("Dashboard", whole.url),
-        ("Track events", f"POST {whole.url}/track"),
-        ("Dagster UI", whole.dagster_url),
-        ("Lake", settings.lake),
-        ("Logs", str(settings.home / "logs")),
-    ]
-    part = "Turret takes events, and nothing else runs yet" if whole.start_rest is not None else "Turret is up"
+    role = whole.part.role
+    rows = [("Dashboard", whole.public_url)] if role in (Role.ALL, Role.API) else []
+    rows += [("Track events", f"POST {whole.public_url}/track")] if role.has_api else []
+    rows += [("Dagster UI", whole.dagster_url)] if role.has_pipeline else []
+    rows += [("Lake", settings.lake), ("Logs", str(settings.home / "logs"))]
+    part = "Turret is up" if role is Role.ALL else f"Turret is up, with the role {role}"
+    if whole.start_rest is not None:
+        part = "Turret takes events, and nothing else runs yet" if role.has_api else "Turret waits for the database"
     lines = [f"{part} ({seconds:.0f} s). Ctrl-C ends it.", ""]
     lines += [f"  {name:<14}{value}" for name, value in rows]
     if project := whole.first_project:

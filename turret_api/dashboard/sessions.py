@@ -2,8 +2,9 @@
 
 The cookie holds a random id of the session, the SHA-256 of one key of each project that this browser is signed in to,
 the latest first, and the time of the last sign-in. It is signed (HMAC-SHA-256, by itsdangerous) with a secret of this
-installation (`$TURRET_HOME/dashboard.secret`, mode 0600), so all API processes of one home know it. A revoked key ends
-its sessions at once, for each request looks the key up. A stolen cookie gives the session until its end, never the key.
+installation, which the accounts' database holds, so that all hosts know it; each home keeps a copy of it
+(`dashboard.secret`, mode 0600) for starts while the database is away. A revoked key ends its sessions at once, for each
+request looks the key up. A stolen cookie gives the session until its end, never the key.
 
     none ──sign_in──▶ signed in ──sign_in, to another project──▶ signed in, the same session
                          └──sign_out (kept in the accounts' database), or `LIFETIME_S` after the last sign_in──▶ ended
@@ -27,11 +28,14 @@ from typing import Protocol
 
 from fastapi import Request, Response
 from itsdangerous import BadSignature, TimestampSigner
+from sqlalchemy.exc import SQLAlchemyError
 
+from turret_api.accounts import Accounts
 from turret_api.accounts.ended_sessions import LIFETIME
 from turret_api.auth import Principal
 
 COOKIE = "turret_session"
+FILE = "dashboard.secret"
 PROJECT_HEADER = "X-Project"
 LIFETIME_S = int(LIFETIME.total_seconds())
 MOST_PROJECTS = 16
@@ -142,9 +146,25 @@ def is_same_origin(request: Request) -> bool:
     return bool(origin) and urllib.parse.urlsplit(origin).netloc == request.headers.get("host")
 
 
-def load_secret(home: Path) -> bytes:
-    """Return the secret of this home, at least 32 bytes; make it, readable by its owner alone, if there is none."""
-    path = home / "dashboard.secret"
+def load_secret(home: Path, accounts: Accounts) -> bytes:
+    """Return the secret that all hosts share, at least 32 bytes.
+
+    It is that of the first home which came to the database: sign-ins of before an upgrade stay valid. While the
+    database is away it is the one that this home has.
+    """
+    own = own_secret(home)
+    try:
+        shared = binascii.unhexlify(accounts.shared_secret("dashboard", own.hex()))
+    except SQLAlchemyError:
+        return own
+    if shared != own:
+        _write(home, shared).replace(home / FILE)
+    return shared
+
+
+def own_secret(home: Path) -> bytes:
+    """Return the secret of this home; make it, readable by its owner alone, if there is none."""
+    path = home / FILE
     for _ in range(2):
         try:
             found = binascii.unhexlify(path.read_text().strip())
@@ -152,11 +172,7 @@ def load_secret(home: Path) -> bytes:
                 return found
         except (FileNotFoundError, binascii.Error):
             pass
-        home.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as stream:
-            stream.write(secrets.token_hex(_SECRET_BYTES))
+        temporary = _write(home, secrets.token_bytes(_SECRET_BYTES))
         try:
             # Not replace: of two processes that start together, both use the secret of the first.
             path.hardlink_to(temporary)
@@ -166,3 +182,12 @@ def load_secret(home: Path) -> bytes:
         finally:
             temporary.unlink(missing_ok=True)
     return binascii.unhexlify(path.read_text().strip())
+
+
+def _write(home: Path, secret: bytes) -> Path:
+    """Return a new file in the home that holds the secret, readable by its owner alone."""
+    home.mkdir(parents=True, exist_ok=True)
+    path = home / f".{FILE}.{os.getpid()}.{secrets.token_hex(4)}"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(secret.hex())
+    return path

@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 import psycopg2
 
-from turret_api.command.archive import SCHEMAS, run_postgres
+from turret_api.command.archive import SCHEMAS, ProgramError, run_postgres
 from turret_api.doctor.fault import DATABASE, Fault
 from turret_api.processes.postgres import DatabaseError, database, embedded_server, embedded_url
 from turret_api.processes.postgres_keeper import KeeperError, binaries, own_command
@@ -58,6 +58,8 @@ def _faults_at(url: str, address: str) -> Iterator[Fault]:
         return
     try:  # reads every row
         run_postgres("pg_dump", url, "-Fc", "--no-sync", "--file=/dev/null", *(f"--schema={name}" for name in SCHEMAS))
+    except ProgramError:
+        raise
     except click.ClickException as error:
         if "no matching schemas" not in error.message:
             yield Fault(DATABASE, address, f"cannot be read to its end ({error.message})", FROM_BACKUP)

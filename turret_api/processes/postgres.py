@@ -42,6 +42,7 @@ USER = DATABASE = "turret"
 START_S = 120.0
 """Seconds that a start may take: the recovery after a crash replays what was written since the last checkpoint."""
 STOP_S = 30.0
+CONNECT_S = 5
 AGAIN_S = 15.0
 """Seconds from a start that failed to the next."""
 LOOK_S = 2.0
@@ -54,17 +55,51 @@ class DatabaseError(click.ClickException):
     """The database cannot be used; the message says in one line what was found and what to do."""
 
 
+class AwayError(DatabaseError):
+    """The database cannot be reached, or lets nobody in; later it may."""
+
+
+def check_server(database_url: str) -> None:
+    """Return if the URL leads to a Postgres server itself; raise `AwayError` if to nothing that answers.
+
+    Raise `DatabaseError` if it leads to a connection pooler (PgBouncer, Odyssey, …). A pooler hands one connection of
+    the server to many clients in turn: locks that a client takes stay with the connection, and so does its search path.
+    It is known by the number of the server's process, which a pooler makes up when it lets a client in.
+    """
+    try:
+        connection = psycopg2.connect(database_url.replace("+psycopg2", "", 1), connect_timeout=CONNECT_S)
+    except psycopg2.OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise AwayError(f"cannot use the database of TURRET_DATABASE_URL: {reason}") from error
+    with contextlib.closing(connection):
+        told = connection.info.backend_pid
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (found,) = cursor.fetchone() or (None,)
+    if found != told:
+        raise DatabaseError(
+            "TURRET_DATABASE_URL leads to a connection pooler (such as PgBouncer), which does not keep locks with the "
+            "client that took them: name the Postgres server itself (Turret keeps pools of its own)"
+        )
+
+
 @contextlib.contextmanager
 def database(settings: Settings, not_there: Callable[[str], None] | None = None) -> Iterator[str]:
     """Yield the SQLAlchemy URL of the database of `settings`, which can be connected to.
 
-    That is the setting's URL, untested, or the embedded server's: of the server that runs for this home, or of one that
-    is started here. The end of its last user ends the server, and this block then ends after the server has.
+    That is the setting's URL, or the embedded server's: of the server that runs for this home, or of one that is
+    started here. The end of its last user ends the server, and this block then ends after the server has.
 
     not_there: is told why there is no server to be had, and the block goes on with its last address; without it, and
-    where there never was a server, `DatabaseError` is raised then.
+    where there never was a server, `DatabaseError` is raised then. It is raised in any case for a connection pooler.
     """
     if settings.database_url is not None:
+        try:
+            check_server(settings.database_url)
+        except AwayError as error:
+            if not_there is None:
+                raise
+            not_there(error.message)
         yield settings.database_url
         return
     folder = settings.home / "postgres"

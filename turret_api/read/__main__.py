@@ -1,15 +1,21 @@
-"""`python -m turret_api.read SOCKET LAKE`: the calculator process, which works out questions without HTTP."""
+"""`python -m turret_api.read SOCKET LAKE BYTES`: the calculator process, which works out questions without HTTP.
+
+It may hold so many bytes of memory.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 
 from turret_api.read import questions
 from turret_api.read.engine.process import main
+from turret_api.read.questions.search import keep_at_most
 
 for _module in pkgutil.walk_packages(questions.__path__, f"{questions.__name__}."):
     importlib.import_module(_module.name)  # all questions are loaded before the first one comes
 
 if __name__ == "__main__":
+    keep_at_most(int(sys.argv[3]))
     main()

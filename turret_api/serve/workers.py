@@ -20,7 +20,7 @@ LOOK_S = 0.1
 _COMMAND = "from turret_api.command.main import main; main()"
 
 
-def run_workers(n_workers: int, listener: socket.socket, database_url: str) -> int:
+def run_workers(n_workers: int, listener: socket.socket, database_url: str, events_only: bool = False) -> int:
     """Run `n_workers` processes on `listener` until SIGTERM or SIGINT; return the exit status.
 
     A worker that dies is started again and takes up its spool, after a pause that grows while it keeps dying. At the
@@ -32,9 +32,11 @@ def run_workers(n_workers: int, listener: socket.socket, database_url: str) -> i
     descriptor = listener.fileno()
     environment = {**os.environ, "TURRET_DATABASE_URL": database_url.replace("+psycopg2", "", 1)}
 
+    only = ["--events-only"] if events_only else []
+
     def spawn() -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-c", _COMMAND, "serve", "--inherited-socket", str(descriptor)],
+            [sys.executable, "-c", _COMMAND, "serve", *only, "--inherited-socket", str(descriptor)],
             pass_fds=[descriptor],
             env=environment,
             # Ctrl-C goes to the parent alone, which ends its workers in order.

@@ -30,7 +30,7 @@ import numpy as np
 
 from turret_pipeline.embedder.minilm import minilm
 from turret_pipeline.embedder.multilingual import SideBySide, beside, open_encoder, revision
-from turret_pipeline.embedder.runtime import BATCH_TOKENS, ConvertedModel, Runner, padded_batches, tokenize
+from turret_pipeline.embedder.runtime import ConvertedModel, Runner, padded_batches, tokenize
 from turret_pipeline.embedder.universal import MissingModelError, UniversalEncoder
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "turret-multilingual"
 ENGLISH_MODEL = "all-MiniLM-L6-v2"
 """The part of it that is for English; it can be chosen alone, by this name."""
+
+TORCH_TOKENS = 8192
+"""Tokens a batch where torch runs the model on a CPU; GPUs take 16 times as many."""
 
 WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of `model.safetensors` as sentence-transformers published it on Hugging Face."""
@@ -71,12 +74,12 @@ def model_key(model: str | None) -> str:
 
 
 def open_embedder(
-    model: str | None, converted: ConvertedModel | None = None, *, bfloat16: bool | None = None
+    model: str | None, converted: ConvertedModel | None = None, *, bfloat16: bool | None = None, n_threads: int = 0
 ) -> Embedder:
     """Return the loaded model; raise `ModelError` where it is missing or its weights are not the published ones.
 
     converted: the same model as an earlier embedder's `converted`; spares loading torch where there is no GPU.
-    bfloat16: whether to compute in it; None: where the processor or GPU has it.
+    bfloat16: whether to compute in it; None: where the processor or GPU has it. n_threads: on a CPU; 0: all.
     """
     key = model_key(model)
     device = "cuda" if _has_gpu() else "cpu"
@@ -87,14 +90,14 @@ def open_embedder(
             if model is None:
                 converted = beside(converted)
         if device == "cpu" and converted is not None:
-            return _on_cpu(key, converted, bfloat16)
+            return _on_cpu(key, converted, bfloat16, n_threads)
         loaded = _load(model)
         if converted is None:
             from turret_pipeline.embedder.convert import convert
 
             converted = convert(loaded)
         if device == "cpu" and converted is not None:
-            return _on_cpu(key, converted, bfloat16)
+            return _on_cpu(key, converted, bfloat16, n_threads)
         runner = _Torch(loaded, device, _has_bfloat16(device) if bfloat16 is None else bfloat16)
         n_dims = int(loaded.get_embedding_dimension() or 0)
         if model is None:
@@ -105,8 +108,8 @@ def open_embedder(
     return Embedder(key, n_dims, runner, converted)
 
 
-def _on_cpu(key: str, converted: ConvertedModel, bfloat16: bool | None) -> Embedder:
-    encoder = open_encoder(converted, bfloat16=bfloat16)
+def _on_cpu(key: str, converted: ConvertedModel, bfloat16: bool | None, n_threads: int) -> Embedder:
+    encoder = open_encoder(converted, bfloat16=bfloat16, n_threads=n_threads)
     return Embedder(key, encoder.n_dims, encoder, converted)
 
 
@@ -164,7 +167,7 @@ class _Torch:
                 yield np.arange(start, start + len(part)), _unit(found)
             return
         token_ids = tokenize(self._tokenizer, texts)
-        budget = BATCH_TOKENS * (16 if self._device == "cuda" else 1)
+        budget = TORCH_TOKENS * (16 if self._device == "cuda" else 1)
         with torch.inference_mode():
             for rows, ids, mask in padded_batches(token_ids, self._pad_id, budget):
                 features: dict[str, Any] = {

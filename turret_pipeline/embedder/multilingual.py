@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,7 +45,7 @@ MAP_SHA256 = "99ed9f757a1f06304f86acaed019d69433052322be934ff0060c198716bfc8dc"
 """Of `english.npy` beside this file, float16 of shape (`N_DIMS` + 1, `MINILM_DIMS`), the offset in its last row."""
 
 BATCH_TEXTS = 1_024
-"""Texts in no English that are embedded at once."""
+"""Texts that the multilingual model is given at once."""
 
 READ_CHARACTERS = 1_000
 """Of a text, from its beginning: about what MiniLM's window of 256 tokens holds."""
@@ -69,7 +69,7 @@ class SideBySide:
         said = [text[:READ_CHARACTERS] for text in texts]
         share, words = english_share(said), np.array([any(map(str.isalpha, text)) for text in said], dtype=bool)
         in_english, in_none = np.flatnonzero(share >= LEAST_ENGLISH), np.flatnonzero(share < LEAST_ENGLISH)
-        for places, english in self._english.batches([said[row] for row in in_english]):
+        for places, english in _together(self._english.batches([said[row] for row in in_english])):
             rows = in_english[places]
             other = self._other.embed([said[row] for row in rows])
             yield rows, side_by_side(share[rows], english, other, words[rows])
@@ -83,6 +83,18 @@ class SideBySide:
         _, vectors = next(self.batches([text]))
         vector: np.ndarray = vectors[0]
         return vector
+
+
+def _together(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the batches (rows, vectors), as many as one as have `BATCH_TEXTS` rows."""
+    held: list[tuple[np.ndarray, np.ndarray]] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(len(rows) for rows, _ in held) >= BATCH_TEXTS:
+            yield np.concatenate([rows for rows, _ in held]), np.concatenate([vectors for _, vectors in held])
+            held = []
+    if held:
+        yield np.concatenate([rows for rows, _ in held]), np.concatenate([vectors for _, vectors in held])
 
 
 def side_by_side(

@@ -23,22 +23,26 @@ _open: MutableMapping[str, Embedder] = WeakValueDictionary()
 
 
 def open_lake_embedder(
-    lake: Lake, model: str | None, in_turn: Callable[[], AbstractContextManager[object]] = nullcontext
+    lake: Lake,
+    model: str | None,
+    in_turn: Callable[[], AbstractContextManager[object]] = nullcontext,
+    n_threads: int = 0,
 ) -> Embedder:
     """Return the loaded model; after this call the lake keeps it converted, if it can be.
 
     model: as in the settings. in_turn: returns a block that one process is in at a time: there the model is converted,
-    which takes seconds (with torch half a minute), and a process that waited for that finds it done.
+    which takes seconds (with torch half a minute), and a process that waited for that finds it done. n_threads: that it
+    computes with, unless the process has it open; 0: all.
     Raise `ModelError` where it cannot be loaded.
     """
     there = _open.get(model_key(model))
     if there is not None and (there.converted is None or keeps_model(lake, there.key)):
         return there
     if (kept := _kept(lake, model)) is not None:
-        return _opened(there or open_embedder(model, kept))
+        return _opened(there or open_embedder(model, kept, n_threads=n_threads))
     with in_turn():
         kept = _kept(lake, model)
-        embedder = there or open_embedder(model, kept)
+        embedder = there or open_embedder(model, kept, n_threads=n_threads)
         if kept is None and embedder.converted is not None:
             write_model(lake, embedder.key, embedder.converted)
         return _opened(embedder)

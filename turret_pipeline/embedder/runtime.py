@@ -9,16 +9,19 @@ is then 1.5 times as fast as torch.
 from __future__ import annotations
 
 import functools
+import os
+import queue
 import sys
-import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
-BATCH_TOKENS = 8192
-"""Tokens a batch on a CPU: activations of one layer then stay near its caches. GPUs take 16 times as many."""
+BATCH_TOKENS = 1024
+"""Tokens a batch: what a layer makes of them stays in the cache of a core, which computes a fifth faster than with
+8192."""
 
 KEPT_SHAPES = 256
 """Shapes of a batch for which OpenVINO keeps its compiled code; without a bound, memory grows with every new one."""
@@ -76,17 +79,14 @@ class Encoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(model.facts.max_tokens)
         graph = load_openvino().Core().read_model(model=model.graph, weights=model.weights)
-        self._request, self.bfloat16 = compiled(graph, bfloat16=bfloat16, n_threads=n_threads)
-        self._lock = threading.Lock()
+        self._graph = CompiledGraph(graph, bfloat16=bfloat16, n_threads=n_threads)
+        self.bfloat16 = self._graph.bfloat16
 
     def batches(self, texts: Sequence[str]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield (rows, their vectors: float32 of unit length) until every text has had its turn, the longest first."""
         token_ids = tokenize(self._tokenizer, texts, self.facts.prefix)
-        for rows, ids, mask in padded_batches(token_ids, self.facts.pad_id, BATCH_TOKENS):
-            with self._lock:
-                found = self._request.infer({"input_ids": ids, "attention_mask": mask})
-                vectors = np.array(found[0][: len(rows)], dtype=np.float32)
-            yield rows, vectors
+        batches = padded_batches(token_ids, self.facts.pad_id, BATCH_TOKENS)
+        yield from self._graph.run((rows, {"input_ids": ids, "attention_mask": mask}) for rows, ids, mask in batches)
 
     def encode(self, text: str) -> np.ndarray:
         """Return the vector of one text: float32 of shape (n_dims,), of unit length."""
@@ -95,22 +95,54 @@ class Encoder:
         return vector
 
 
-def compiled(graph: Any, *, bfloat16: bool | None, n_threads: int) -> tuple[Any, bool]:
-    """Return a request that runs the OpenVINO `graph` on this processor, and whether it computes in bfloat16.
+Batch = tuple[np.ndarray, dict[str, np.ndarray]]
+"""Rows, and what a graph is given of them, by input; it may be given more, whose vectors are left out."""
 
-    bfloat16: None: where the processor has it. n_threads: 0: all.
+
+class CompiledGraph:
+    """An OpenVINO graph that is ready to run on this processor, for any number of threads.
+
+    Each core takes a batch of its own: cores that share one wait for the slowest of them after every layer.
     """
-    core = load_openvino().Core()
-    if bfloat16 is None:
-        bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    settings = {
-        "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-        "PERFORMANCE_HINT": "LATENCY",
-        "CPU_RUNTIME_CACHE_CAPACITY": str(KEPT_SHAPES),
-    }
-    if n_threads:
-        settings["INFERENCE_NUM_THREADS"] = str(n_threads)
-    return core.compile_model(graph, "CPU", settings).create_infer_request(), bfloat16
+
+    def __init__(self, graph: Any, *, bfloat16: bool | None, n_threads: int) -> None:
+        """Compile it: in bfloat16 or float32 (None: bfloat16 where the processor has it), on `n_threads` (0: all)."""
+        core = load_openvino().Core()
+        if bfloat16 is None:
+            bfloat16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self.bfloat16 = bfloat16
+        n_streams = n_threads or _n_cores()
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+            "NUM_STREAMS": str(n_streams),
+            "INFERENCE_NUM_THREADS": str(n_streams),
+            "CPU_RUNTIME_CACHE_CAPACITY": str(KEPT_SHAPES),
+        }
+        compiled = core.compile_model(graph, "CPU", settings)
+        self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        for _ in range(n_streams):
+            self._idle.put(compiled.create_infer_request())
+        self._pool = ThreadPoolExecutor(n_streams, "embedding") if n_streams > 1 else None
+
+    def run(self, batches: Iterable[Batch]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield (rows, their vectors: float32) of each batch, in order."""
+        if self._pool is None:
+            yield from map(self._infer, batches)
+        else:
+            yield from self._pool.map(self._infer, batches)
+
+    def _infer(self, batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+        rows, inputs = batch
+        request = self._idle.get()
+        try:
+            return rows, np.array(request.infer(inputs)[0][: len(rows)], dtype=np.float32)
+        finally:
+            self._idle.put(request)
+
+
+def _n_cores() -> int:
+    """Return how many cores this process may use, as far as the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def tokenize(tokenizer: Any, texts: Sequence[str], prefix: str = "") -> list[list[int]]:

@@ -11,14 +11,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from turret_pipeline.embedder.runtime import compiled, load_openvino, padded_batches
+from turret_pipeline.embedder.runtime import CompiledGraph, load_openvino, padded_batches
 
 WIDTH = 512
 """Length of a vector as the model gives it."""
@@ -34,7 +33,7 @@ WEIGHTS_SHA256 = "0db566fd0af82cbf9f3a7eac3920ede5fb784a6882398563ca9b1bbd66fb37
 """Of `weights.npz` in the package."""
 
 MAX_TOKENS = 256
-BATCH_TOKENS = 4_096
+BATCH_TOKENS = 1_024
 """Tokens a batch: each takes 15 kB in the widest layers."""
 
 WINDOWS = ((2, 0), (3, 1), (5, 2))
@@ -51,8 +50,7 @@ class UniversalEncoder:
     def __init__(self, *, bfloat16: bool | None = None, n_threads: int = 0) -> None:
         """Compile it: in bfloat16 or float32 (None: bfloat16 where the processor has it), on `n_threads` (0: all)."""
         self._weights = load_weights()
-        self._request, _ = compiled(_graph(self._weights), bfloat16=bfloat16, n_threads=n_threads)
-        self._lock = threading.Lock()
+        self._graph = CompiledGraph(_graph(self._weights), bfloat16=bfloat16, n_threads=n_threads)
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         """Return the vectors of `texts`: float32 of shape (n_texts, `N_DIMS`), of unit length."""
@@ -65,15 +63,16 @@ class UniversalEncoder:
         split = self._weights.sp.encode
         ids = [split(text, out_type=int, add_bos=True, add_eos=True)[:MAX_TOKENS] for text in texts]
         vectors = np.zeros((len(texts), WIDTH), dtype=np.float32)
-        for rows, pieces, mask in padded_batches(ids, 0, BATCH_TOKENS):
-            chunk = (pieces % len(self._weights.scale))[..., None]
-            inputs = self._weights.table[pieces] * self._weights.scale[chunk] + self._weights.lo[chunk]
-            with self._lock:
-                found = self._request.infer(
-                    {"pieces": inputs.astype(np.float32), "mask": mask[..., None].astype(np.float32)}
-                )
-                vectors[rows] = found[0][: len(rows)]
+        batches = ((rows, self._inputs(pieces, mask)) for rows, pieces, mask in padded_batches(ids, 0, BATCH_TOKENS))
+        for rows, found in self._graph.run(batches):
+            vectors[rows] = found
         return vectors
+
+    def _inputs(self, pieces: np.ndarray, mask: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what the graph takes of a batch of word pieces: int64 of shape (n_texts, n_tokens), as the mask is."""
+        chunk = (pieces % len(self._weights.scale))[..., None]
+        read = self._weights.table[pieces] * self._weights.scale[chunk] + self._weights.lo[chunk]
+        return {"pieces": read.astype(np.float32), "mask": mask[..., None].astype(np.float32)}
 
 
 def _graph(weights: Any) -> Any:

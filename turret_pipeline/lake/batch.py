@@ -17,10 +17,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import deltalake
+import numpy as np
 import polars as pl
 from deltalake.exceptions import DeltaError
 
@@ -104,9 +105,22 @@ class HeldTable(ProjectTable):
             return then <= {each.path.rpartition("/")[2] for each in self._of.files(self.project_id)}
         return False
 
+    @property
+    def seen(self) -> int:
+        """Return 0: what is held is in no version yet."""
+        return 0
+
+    def added_since(self, seen: int | None, day: dt.date | None = None) -> pl.LazyFrame | None:
+        """Return None: of a project of a batch, which is small, all rows are looked at."""
+        return None
+
     def having(self, column: str, values: pl.Series) -> pl.LazyFrame:
         """Return the rows whose `column` is one of `values`."""
         return self.scan().filter(pl.col(column).is_in(values.implode()))
+
+    def having_by(self, column: str, values: pl.Series, n_rows: int) -> Iterator[tuple[np.ndarray, pl.LazyFrame]]:
+        """Yield places in `values` with the rows of those: all at once, as a project of a batch is small."""
+        yield np.arange(values.len()), self.having(column, values)
 
     def append(
         self,

@@ -18,29 +18,24 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import deltalake
+import numpy as np
 import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from turret_pipeline.lake import handles, objects, store, sums
+from turret_pipeline.lake.fingerprint import fingerprint as fingerprint
 from turret_pipeline.lake.marks import ProjectMarks, blocked_days, mark_id, marks_at
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
 
 S3_CHECKPOINT_COMMITS = 10
 """Commits of a table on S3 after which its log gets a checkpoint; on a local lake they are the 100 of deltalake."""
-
-
-def fingerprint(*things: object) -> int:
-    """Return a whole number from 0 to 2^62 - 1 that stands for `things` (by their `repr`), equal in every process."""
-    digest = hashlib.blake2b(repr(things).encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 2
 
 
 class ProjectTable:
@@ -122,11 +117,28 @@ class ProjectTable:
 
         False too where that cannot be told: that version is no longer kept, or its files were rewritten.
         """
+        return self.added_since(version + 1) is not None
+
+    @property
+    def seen(self) -> int:
+        """What a mark says of the rows that are open, for `added_since`; 0 where some are in no version yet."""
+        return self.version + 1
+
+    def added_since(self, seen: int | None, day: dt.date | None = None) -> pl.LazyFrame | None:
+        """Return the rows (of `day`, default: all) that came since these were `seen`, None where others went since.
+
+        None too where that cannot be told: that version is no longer kept, or its files were rewritten.
+        """
+        if not seen:
+            return None
         try:
-            then = deltalake.DeltaTable(self.lake.table(self.table.name), version=version)
+            then = deltalake.DeltaTable(self.lake.table(self.table.name), version=seen - 1)
         except DeltaError:
-            return False
-        return set(store.project_files(then, self.project_id)) <= set(store.project_files(self._delta, self.project_id))
+            return None
+        was, now = (store.project_files(each, self.project_id, day) for each in (then, self._delta))
+        if not set(was) <= set(now):
+            return None
+        return store.scan_files(self.lake, self.table, [file for file in now if file not in set(was)])
 
     def having(self, column: str, values: pl.Series) -> pl.LazyFrame:
         """Return the rows whose `column` is one of `values`.
@@ -138,6 +150,31 @@ class ProjectTable:
         each = [store.scan_files(self.lake, self.table, [file]).filter(wanted).select(pl.len()) for file in files]
         found = [file for file, n in zip(files, pl.collect_all(each), strict=True) if n.item()]
         return store.scan_files(self.lake, self.table, found).filter(wanted)
+
+    def having_by(self, column: str, values: pl.Series, n_rows: int) -> Iterator[tuple[np.ndarray, pl.LazyFrame]]:
+        """Yield places in `values` (distinct) with the rows of those, as many files at a time as have `n_rows` of them.
+
+        Each file is read once, whatever the number of values: as many as there are rows cost what the rows do. A value
+        that is in several files comes with each.
+        """
+        if values.len() <= n_rows:
+            yield np.arange(values.len()), self.having(column, values)
+            return
+        places = values.to_frame(column).with_row_index("place").lazy()
+        files = store.project_files(self._delta, self.project_id)
+        of_files = [
+            store.scan_files(self.lake, self.table, [file]).select(column, file=pl.lit(number, pl.UInt32))
+            for number, file in enumerate(files)
+        ]
+        there = pl.concat(of_files or [self.table.empty().lazy().select(column, file=pl.lit(0, pl.UInt32))])
+        found = there.join(places, on=column).select("file", "place").collect(engine="streaming").sort("file", "place")
+        before = found["file"].value_counts().sort("file").with_columns(pl.col("count").cum_sum() - pl.col("count"))
+        group = found.join(before, on="file", maintain_order="left")["count"] // n_rows
+        for part in found.with_columns(group=group).partition_by("group", maintain_order=True):
+            read = [files[number] for number in part["file"].unique().sort()]
+            wanted = pl.col(column).is_in(values.gather(part["place"]).implode())
+            rows = store.scan_files(self.lake, self.table, read).filter(wanted)
+            yield part["place"].unique().sort().to_numpy(), rows
 
     def append(
         self,

@@ -1,8 +1,8 @@
 """The first day of receipt that Dagster shows as a partition.
 
 All of Dagster's processes have to agree on it, also those that start later than a first event came. So who starts them
-finds it out once, and hands it down in `VARIABLE`; until the next start it stands for earlier days too. Without it the
-days begin with `EARLIEST`. Nothing of Dagster is imported here.
+finds it out once, and hands it down in `VARIABLE`; until the next start it stands for earlier days too (where there may
+be other hosts, for good). Without it the days begin with `EARLIEST`. Nothing of Dagster is imported here.
 """
 
 from __future__ import annotations

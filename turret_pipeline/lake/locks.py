@@ -12,11 +12,12 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterator
 
-import psycopg2
+from psycopg2.extensions import cursor
 
 from turret_pipeline.lake.bucket import name_of
-from turret_pipeline.lake.commits import fingerprint
+from turret_pipeline.lake.fingerprint import fingerprint
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.session import open_session, take_locks
 
 POLL_S = 0.2
 
@@ -37,10 +38,10 @@ def sole_writer(
 
     database_url: as SQLAlchemy takes it. patience_s: seconds after which `BusyError` is raised instead.
     """
-    with _cursor(database_url, f"turret {project_id}") as cursor:
+    with _cursor(database_url, f"turret {project_id}") as sql:
         # Asked again and again rather than waited for: a process that waits in the driver hears no Ctrl-C.
         deadline = time.monotonic() + patience_s
-        while not _taken(cursor, lake, [project_id]):
+        while not _taken(sql, lake, [project_id]):
             if time.monotonic() > deadline:
                 raise BusyError(f"another process is building {project_id}")
             if waiting is not None:
@@ -58,12 +59,12 @@ def sole_writers(
 
     Two processes that want the same projects wait for each other no longer than that.
     """
-    with _cursor(database_url, f"turret {len(project_ids)} projects") as cursor:
+    with _cursor(database_url, f"turret {len(project_ids)} projects") as sql:
         deadline = time.monotonic() + patience_s
-        taken = _taken(cursor, lake, project_ids)
+        taken = _taken(sql, lake, project_ids)
         while len(taken) < len(project_ids) and time.monotonic() < deadline:
             time.sleep(POLL_S)
-            taken |= _taken(cursor, lake, set(project_ids) - taken)
+            taken |= _taken(sql, lake, set(project_ids) - taken)
         yield frozenset(taken)
 
 
@@ -80,23 +81,13 @@ def in_turn(database_url: str, lake: Lake, what: str, patience_s: float) -> Iter
 
 
 @contextlib.contextmanager
-def _cursor(database_url: str, name: str) -> Iterator[psycopg2.extensions.cursor]:
+def _cursor(database_url: str, name: str) -> Iterator[cursor]:
     """Yield a cursor; the locks that it takes are free when the block ends, in whatever way."""
-    connection = psycopg2.connect(
-        database_url.replace("postgresql+psycopg2://", "postgresql://"),
-        application_name=name[:63],
-        keepalives_idle=30,
-    )
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        connection.close()
+    with contextlib.closing(open_session(database_url, name)) as session, session.cursor() as sql:
+        yield sql
 
 
-def _taken(cursor: psycopg2.extensions.cursor, lake: Lake, project_ids: Collection[str]) -> set[str]:
+def _taken(sql: cursor, lake: Lake, project_ids: Collection[str]) -> set[str]:
     """Take the locks of projects that are free; return which."""
     keys = {fingerprint("turret", name_of(lake), project_id): project_id for project_id in project_ids}
-    cursor.execute("SELECT key FROM unnest(%s::bigint[]) AS key WHERE pg_try_advisory_lock(key)", (list(keys),))
-    return {keys[key] for (key,) in cursor.fetchall()}
+    return {keys[key] for key in take_locks(sql, list(keys))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import urllib.parse
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,9 +83,10 @@ def scan(lake: Lake, table: Table, project_id: str, *, at: int | None = None) ->
     return scan_files(lake, table, [] if found is None else project_files(found, project_id))
 
 
-def project_files(opened: deltalake.DeltaTable, project_id: str) -> list[str]:
-    """Return the addresses of the files that hold one project's rows at the version that is open."""
-    return opened.file_uris(file_pruning_predicate=[("project_id", "=", check_project_id(project_id))])
+def project_files(opened: deltalake.DeltaTable, project_id: str, day: dt.date | None = None) -> list[str]:
+    """Return the addresses of the files that hold one project's rows (of `day`) at the version that is open."""
+    of_day = [] if day is None else [("received_date", "=", day.isoformat())]
+    return opened.file_uris(file_pruning_predicate=[("project_id", "=", check_project_id(project_id)), *of_day])
 
 
 def scan_files(lake: Lake, table: Table, files: list[str]) -> pl.LazyFrame:

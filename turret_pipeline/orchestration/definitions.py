@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 import dagster as dg
 
@@ -21,6 +22,9 @@ from turret_pipeline.stages.stage import Stage
 
 def build_definitions(workshop: Workshop, stages: Sequence[Stage] = STAGES) -> dg.Definitions:
     """Return the assets, the two jobs that chain them, the sensor that starts these, and what looks after the rest."""
+    if workshop.settings.ray_address is not None:
+        # A pool is one for the cluster. There, how much a node does at once is told by what runs and tasks reserve.
+        stages = [replace(stage, pool=None) for stage in stages]
     with warnings.catch_warnings():
         # `backfill_policy` is called beta with each asset; the pinned version has what is used here.
         warnings.simplefilter("ignore", dg.BetaWarning)

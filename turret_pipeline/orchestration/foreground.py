@@ -40,7 +40,7 @@ from turret_pipeline.orchestration.partitions import PROJECT, day_key
 from turret_pipeline.orchestration.recover import recover
 from turret_pipeline.orchestration.scope import ProjectRuns
 from turret_pipeline.orchestration.sensor import BUILDING_TAG, EVENTS_JOB, MODELS_JOB, range_tags
-from turret_pipeline.orchestration.workshop import Workshop
+from turret_pipeline.orchestration.workshop import Workshop, fanout_of
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages import BY_DAY
 from turret_pipeline.stages.pending import blocked_tables, why_stopped
@@ -67,7 +67,7 @@ def build(console: Console, settings: Settings, todo: Mapping[str, ProjectRuns],
     with watch.progress, _instance() as instance:
         leases = Leases(settings.database_url)
         recover(instance, leases, launched_here=False)
-        definitions = build_definitions(Workshop(settings, watch.tell, watch.done, watch.say))
+        definitions = build_definitions(Workshop(settings, watch.tell, watch.done, watch.say, fanout_of(settings)))
         jobs = {name: definitions.resolve_job_def(name) for name in (EVENTS_JOB, MODELS_JOB)}
         instance.add_dynamic_partitions(PROJECT, list(todo))
         failures, lake = {}, settings.open_lake()

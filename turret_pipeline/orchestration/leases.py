@@ -1,13 +1,15 @@
 """Leases: which runs have a process that lives, told by the database, over any number of machines and containers.
 
-The process that executes a run holds a lease on it, a row with a deadline that a thread of the process renews. A
-process of our own machine is looked up by its pid, so its death is known at once. Of any other machine the deadline
-tells: a container that was made anew has another name and other pids, and nothing else would tell that its
-predecessor is gone.
+The process that executes a run holds a lease on it: a row with a deadline that a thread of the process renews, and a
+lock of a session of its own. A process of our own machine is looked up by its pid, so its death is known at once. Of
+any other machine lock and deadline tell: a container that was made anew has another name and other pids, and nothing
+else would tell that its predecessor is gone. The lock is held while the connection is, which the kernels see to, also
+when native code keeps the process's threads from renewing for long. The deadline bridges a connection that broke.
 
-    no lease ──take──▶ held ──renewed every `RENEW_S`──▶ held ──the block ends──▶ no lease
-                        └──its process is gone, or the deadline has passed──▶ `drop` by another process
-                                  └──the process lives all the same──▶ it ends itself (SIGTERM)
+    no lease ──launching──▶ the launcher's ──take──▶ held ──renewed every `RENEW_S`──▶ held ──end of block──▶ no lease
+                              │                       └──its process is gone, or lock and deadline are──▶ dropped
+                              └──the launcher is gone, and the deadline has passed──▶ dropped, by another process
+    dropped, and the process lives all the same ──▶ it ends itself (SIGTERM)
 
 Deadlines are times of the database, so clocks of machines do not matter. After a start of the database every lease has
 `GRACE_S` to be renewed, for nobody could renew it while the database was away.
@@ -26,11 +28,16 @@ from pathlib import Path
 
 import psutil
 import psycopg2
-from psycopg2.extensions import cursor
+from psycopg2.extensions import connection, cursor
 
-LEASE_S = 60.0
-"""Seconds from a renewal to the deadline."""
-RENEW_S = 10.0
+from turret_pipeline.lake.fingerprint import fingerprint
+from turret_pipeline.lake.session import holders, open_session, take_locks
+
+LEASE_S = 10.0
+"""Seconds from a renewal to the deadline: time to get the lock again for a process whose connection broke."""
+LAUNCH_S = 45.0
+"""Seconds that a run's process has to take its lease if the daemon that launched it has died meanwhile."""
+RENEW_S = 3.0
 RETRY_S = 1.0
 """Seconds to the next try after a renewal that failed."""
 GRACE_S = 15.0
@@ -70,20 +77,17 @@ class Leases:
     database_url: str | None
     lease_s: float = LEASE_S
 
-    def take(self, run_id: str) -> None:
-        """After this call our process holds the lease on the run."""
-        process = psutil.Process()
-        with self._cursor() as sql:
-            if not _is_there(sql):
-                sql.execute(_TABLE)
-            sql.execute(_FORGET)
-            sql.execute(_TAKE, (run_id, machine(), process.pid, process.create_time(), self.lease_s))
+    def launching(self, run_id: str) -> None:
+        """After this call the run counts as living until its process takes the lease, or `LAUNCH_S` after our end."""
+        if self.database_url is None:
+            return
+        with contextlib.closing(self._open()) as session:
+            self._write(session, run_id, -os.getpid(), LAUNCH_S)
 
-    def renew(self, run_id: str) -> bool:
-        """Move the deadline of our lease on; return False if another process has dropped the lease."""
-        with self._cursor() as sql:
-            sql.execute(_RENEW, (self.lease_s, run_id))
-            return sql.rowcount == 1
+    def take(self, run_id: str) -> None:
+        """After this call our process has the lease on the run, for as long as its deadline goes."""
+        with contextlib.closing(self._open()) as session:
+            self._write(session, run_id, os.getpid(), self.lease_s)
 
     def drop(self, run_id: str) -> None:
         """After this call there is no lease on the run."""
@@ -91,8 +95,11 @@ class Leases:
             if _is_there(sql):
                 sql.execute("DELETE FROM turret_pipeline.run_leases WHERE run_id = %s", (run_id,))
 
-    def living(self, run_ids: list[str]) -> dict[str, bool]:
-        """Return, for those of the runs that have a lease, whether their process lives."""
+    def living(self, run_ids: list[str], *, all_ended_here: bool = False) -> dict[str, bool]:
+        """Return, for those of the runs that have a lease, whether their process lives.
+
+        all_ended_here: no process that was launched before this call lives on this machine.
+        """
         if self.database_url is None or not run_ids:
             return {}
         with self._cursor() as sql:
@@ -100,11 +107,17 @@ class Leases:
                 return {}
             sql.execute(_HELD, (GRACE_S, run_ids))
             rows = sql.fetchall()
+            held = holders(sql, [_key(run_id) for run_id, *_ in rows])
         here = machine()
-        return {
-            run_id: _lives(pid, started) if where == here else bool(in_time)
-            for run_id, where, pid, started, in_time in rows
-        }
+        found = {}
+        for run_id, where, pid, started, in_time in rows:
+            if where != here:
+                found[run_id] = bool(in_time) or _key(run_id) in held
+            elif pid < 0:  # the launcher's
+                found[run_id] = _lives(-pid, started) or (bool(in_time) and not all_ended_here)
+            else:
+                found[run_id] = _lives(pid, started)
+        return found
 
     @contextlib.contextmanager
     def held(self, run_id: str, lost: Callable[[], None] | None = None) -> Iterator[None]:
@@ -115,10 +128,12 @@ class Leases:
         if self.database_url is None:
             yield
             return
-        self.take(run_id)
+        session = self._open()
+        self._write(session, run_id, os.getpid(), self.lease_s)
+        _lock(session, run_id)
         ending = threading.Event()
         keeper = threading.Thread(
-            target=self._keep, args=(run_id, ending, lost or _end_ourselves), name="lease", daemon=True
+            target=self._keep, args=(session, run_id, ending, lost or _end_ourselves), name="lease", daemon=True
         )
         keeper.start()
         try:
@@ -129,27 +144,45 @@ class Leases:
             with contextlib.suppress(psycopg2.Error):
                 self.drop(run_id)
 
-    def _keep(self, run_id: str, ending: threading.Event, lost: Callable[[], None]) -> None:
+    def _keep(self, session: connection, run_id: str, ending: threading.Event, lost: Callable[[], None]) -> None:
         pause = RENEW_S
-        while not ending.wait(min(pause, self.lease_s / 3)):
-            try:
-                if not self.renew(run_id):
-                    lost()
-                    return
-                pause = RENEW_S
-            except psycopg2.Error:
-                pause = RETRY_S
+        try:
+            while not ending.wait(min(pause, self.lease_s / 3)):
+                try:
+                    if session.closed:
+                        session = self._open()
+                        _lock(session, run_id)
+                    if not self._renew(session, run_id):
+                        lost()
+                        return
+                    pause = RENEW_S
+                except psycopg2.Error:
+                    session.close()
+                    pause = RETRY_S
+        finally:
+            session.close()
+
+    def _renew(self, session: connection, run_id: str) -> bool:
+        """Move the deadline of our lease on; return False if another process has dropped the lease."""
+        with session.cursor() as sql:
+            sql.execute(_RENEW, (self.lease_s, run_id))
+            return sql.rowcount == 1
+
+    def _write(self, session: connection, run_id: str, pid: int, seconds: float) -> None:
+        started = psutil.Process().create_time()
+        with session.cursor() as sql:
+            if not _is_there(sql):
+                sql.execute(_TABLE)
+            sql.execute(_FORGET)
+            sql.execute(_TAKE, (run_id, machine(), pid, started, seconds))
+
+    def _open(self) -> connection:
+        assert self.database_url is not None
+        return open_session(self.database_url, "turret leases")
 
     @contextlib.contextmanager
     def _cursor(self) -> Iterator[cursor]:
-        """Yield a cursor whose statements are in force together when the block ends."""
-        assert self.database_url is not None
-        connection = psycopg2.connect(
-            self.database_url.replace("postgresql+psycopg2://", "postgresql://"),
-            application_name="turret leases",
-            connect_timeout=5,
-        )
-        with contextlib.closing(connection), connection, connection.cursor() as sql:
+        with contextlib.closing(self._open()) as session, session.cursor() as sql:
             yield sql
 
 
@@ -160,6 +193,16 @@ def machine() -> str:
         found.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
         found.append(str(Path("/proc/self/ns/pid").readlink()))
     return " ".join(found)
+
+
+def _key(run_id: str) -> int:
+    return fingerprint("turret", "run", run_id)
+
+
+def _lock(session: connection, run_id: str) -> None:
+    # Not ours only for as long as the server has not noticed the end of an earlier session of ours.
+    with session.cursor() as sql:
+        take_locks(sql, [_key(run_id)])
 
 
 def _lives(pid: int, started: float) -> bool:

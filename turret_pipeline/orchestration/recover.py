@@ -11,36 +11,44 @@ machine that is lost. So the sensor asks as well. Whether a run has a process th
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 import time
+from collections.abc import Iterator
 
 import dagster
 import dagster as dg
 from alembic.util import CommandError
 
-from turret_pipeline.orchestration.leases import LEASE_S, Leases
+from turret_pipeline.lake.fingerprint import fingerprint
+from turret_pipeline.lake.session import open_session
+from turret_pipeline.orchestration.leases import Leases
 
+UNLEASED_S = 60.0
+"""Seconds that a run may be under way before its process has a lease."""
+_TABLES = fingerprint("turret", "dagster's tables")
 CUT_OFF = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def recover(instance: dg.DagsterInstance, leases: Leases, *, launched_here: bool = True) -> list[str]:
     """After this call no run that has no process any more counts as under way. Return the ids of those there were.
 
-    A run without a lease has no process either, once it has been under way for `LEASE_S`; how long one may take to
+    A run without a lease has no process either, once it has been under way for `UNLEASED_S`; how long one may take to
     start is for Dagster to judge.
 
     Args:
         instance: Dagster's.
         leases: where processes say that they execute a run.
-        launched_here: whether the daemon's runs are processes of this machine, all of which have ended by now.
+        launched_here: whether the daemon's runs are processes of this machine alone, all of which have ended by now.
     """
     found = []
     records = instance.get_run_records(dg.RunsFilter(statuses=CUT_OFF))
-    living = leases.living([record.dagster_run.run_id for record in records])
+    living = leases.living([record.dagster_run.run_id for record in records], all_ended_here=launched_here)
     for record in records:
         run = record.dagster_run
         has_started = run.status != dg.DagsterRunStatus.STARTING
-        is_late = has_started and record.update_timestamp.timestamp() < time.time() - LEASE_S
+        is_late = has_started and record.update_timestamp.timestamp() < time.time() - UNLEASED_S
         if living.get(run.run_id, not (launched_here or is_late)):
             continue
         if run.status == dg.DagsterRunStatus.CANCELING:
@@ -68,12 +76,24 @@ def upgrade_tables(instance: dg.DagsterInstance) -> None:
 
 
 def main() -> None:
-    """Recover the instance of DAGSTER_HOME, and print what was found."""
+    """Recover the instance of DAGSTER_HOME, and print what was found; `--other-hosts`: there may be some."""
+    launched_here = "--other-hosts" not in sys.argv[1:] and not os.environ.get("TURRET_RAY_ADDRESS")
     leases = Leases(os.environ.get("TURRET_DATABASE_URL"))
-    with dg.DagsterInstance.get() as instance:
+    with _alone(leases.database_url), dg.DagsterInstance.get() as instance:
         upgrade_tables(instance)
-        for run_id in recover(instance, leases, launched_here=not os.environ.get("TURRET_RAY_ADDRESS")):
+        for run_id in recover(instance, leases, launched_here=launched_here):
             print(f"run {run_id} was cut off and is handed to the retries")
+
+
+@contextlib.contextmanager
+def _alone(database_url: str | None) -> Iterator[None]:
+    """Keep other hosts out for the block: to open an instance makes Dagster's tables, which one may do at a time."""
+    if database_url is None:
+        yield
+        return
+    with contextlib.closing(open_session(database_url, "turret recover")) as session, session.cursor() as sql:
+        sql.execute("SELECT pg_advisory_lock(%s)", (_TABLES,))
+        yield
 
 
 if __name__ == "__main__":

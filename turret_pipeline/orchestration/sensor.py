@@ -63,6 +63,8 @@ REST = "rest"
 
 TICK_S = 5
 STREAM_GAP_S = 30.0
+RETRY_STARTS_S = 60.0
+"""Seconds from a run's failure after which no retry of it is waited for."""
 
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
@@ -213,8 +215,8 @@ class UnderWay:
 
 
 def under_way(instance: dg.DagsterInstance, leases: Leases) -> UnderWay:
-    """Return what is queued or under way; of foreground builds only what lives."""
-    runs = instance.get_runs(dg.RunsFilter(statuses=UNFINISHED))
+    """Return what is queued or under way, or will be in a moment, as a retry; of foreground builds only what lives."""
+    runs = [*instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)), *_to_be_retried(instance)]
     living = leases.living([run.run_id for run in runs if BUILDING_TAG in run.tags])
     found = {run.tags[PROJECT_TAG] for run in runs if PROJECT_TAG in run.tags}
     found |= {run.tags[BUILDING_TAG] for run in runs if living.get(run.run_id)}
@@ -225,6 +227,13 @@ def under_way(instance: dg.DagsterInstance, leases: Leases) -> UnderWay:
         for key in keys_of(run)
     }
     return UnderWay(frozenset(found), sum(run.tags.get(SIZE_TAG) == SMALL for run in runs))
+
+
+def _to_be_retried(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Return the runs that failed a short time ago and have no retry yet, which Dagster makes every few seconds."""
+    since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=RETRY_STARTS_S)
+    failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
+    return [run for run in instance.get_runs(failed) if run.is_complete_and_waiting_to_retry]
 
 
 def _cursor(last_requests: LastRequests, pending: Mapping[str, Mapping[str, int]], now: float) -> str:

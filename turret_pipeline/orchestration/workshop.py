@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import dagster as dg
 from turret_pipeline.analysis.labels.language_model import LanguageModel
 from turret_pipeline.embedder.embed import Embedder, model_key
 from turret_pipeline.embedder.open import open_lake_embedder
+from turret_pipeline.fanout import Fanout, OnRay, in_process
 from turret_pipeline.lake.damage import DamageError, note
 from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.layout import refuse_newer
@@ -46,12 +48,14 @@ class Workshop:
         tell: called with (project_id, name of the table, done, total) as a long stage goes on.
         done: called with (project_id, outcome) after each stage.
         waits: called with a sentence when another process has the project.
+        fanout: what executes work in chunks.
     """
 
     settings: Settings
     tell: Callable[[str, str, int, int], None] = _untold
     done: Callable[[str, Outcome], None] = _untold
     waits: Callable[[str], None] = _untold
+    fanout: Fanout = in_process
     _batch_runs: dict[str, BatchRun] = field(default_factory=dict, compare=False)
 
     @property
@@ -97,6 +101,7 @@ class Workshop:
             embedder=self.open_embedder if run is None else run.embedder,
             tell=partial(self.tell, project_id) if run is None else _untold,  # how far the run is, its steps tell
             clusters=self.settings.clusters,
+            fanout=self.fanout,
         )
 
     @contextmanager
@@ -114,6 +119,14 @@ class Workshop:
                 raise dg.Failure(f"the project {project_id} was deleted")
             with named_damage(self.lake, project_id):
                 yield work
+
+
+def fanout_of(settings: Settings) -> Fanout:
+    """Return what executes work in chunks: the Ray cluster of the settings, or this process.
+
+    Ray sets RAY_ADDRESS for its jobs. A person may do so for a build in the foreground, on a node of the cluster.
+    """
+    return OnRay() if settings.ray_address is not None and os.environ.get("RAY_ADDRESS") else in_process
 
 
 @contextmanager

@@ -28,23 +28,20 @@ STEP = ("received_date", "field", "session_id", "place", "event_id", "message_da
 
 def bring(task: Task) -> Outcome:
     """After this call each day has the answers of the sessions that lie on it; only days that changed are looked at."""
+    return bring_days(task, STEP, _answers)
+
+
+def _answers(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of these steps, in order."""
     types = task.rows(FIELD_TYPES)
     found = answers_of(types.filter(pl.col("type") == "text")["field"])
     fields = {field: answers for field, answers in found.items() if answers is not None}
-
-    def answers(days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
-        return _answers(task, steps.filter(pl.col("field").is_in(list(fields))), fields)
-
-    return bring_days(task, STEP, answers)
-
-
-def _answers(task: Task, steps: pl.DataFrame, fields: dict[str, str]) -> pl.DataFrame:
-    """Return the rows of these steps, in order. fields: by field, the one that holds the answers to it."""
     if not fields:
         return ANSWERS.empty()
+    steps = steps.filter(pl.col("field").is_in(list(fields)))
     # An answer lies on the day of its own receipt, which may be another than that of the session.
-    days = pl.col("received_date").is_in(steps["message_date"].unique().implode())
-    said = task.open(MESSAGES).scan().filter(days, pl.col("field").is_in(sorted(set(fields.values()))))
+    received = pl.col("received_date").is_in(steps["message_date"].unique().implode())
+    said = task.open(MESSAGES).scan().filter(received, pl.col("field").is_in(sorted(set(fields.values()))))
     opening = pl.col("text").str.slice(0, OPENING_CHARACTERS)
     wanted = said.select("event_id", "text_id", answer_field="field", opening=opening)
     there = wanted.join(steps.lazy().select(pl.col("event_id").unique()), on="event_id", how="semi").collect()

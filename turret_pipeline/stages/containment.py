@@ -116,6 +116,10 @@ class Failures:
         """Return why the field failed at the last try, None if it did not."""
         return self._known.get((field, None))
 
+    def are_any(self, day: dt.date) -> bool:
+        """Return whether a field failed on this day at the last try."""
+        return any(failed_on == day for _, failed_on in self._known)
+
     @property
     def facts(self) -> dict[str, int | float | str]:
         """The reasons, as facts of an outcome."""

@@ -7,13 +7,14 @@ of each field are tried by themselves (`halving`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.pooled import embed_pooled
+from turret_pipeline.fanout import Fanout, in_process
 from turret_pipeline.stages.containment import FieldError, contained
 from turret_pipeline.stages.halving import by_halves
 
@@ -26,9 +27,19 @@ NO_DIRECTION = "its vector is not finite or not of unit length"
 class EmbeddingAttempt:
     """The texts of one project on their way through the model, and those that did not get through."""
 
-    def __init__(self, open_model: Callable[[], Embedder]) -> None:
-        """open_model: called once, when there is a text to embed."""
+    def __init__(
+        self,
+        open_model: Callable[[], Embedder],
+        fanout: Fanout = in_process,
+        in_worker: Callable[[list[str]], np.ndarray | None] | None = None,
+    ) -> None:
+        """Take what embeds.
+
+        open_model: called once, when there is a text to embed. fanout: what executes the chunks. in_worker: does as
+        `vectors_of` in a process that has no model open; None: there is none.
+        """
         self._open_model = open_model
+        self._fanout, self._in_worker = fanout, in_worker
         self._embedder: Embedder | None = None
         self._failed: dict[str, str] = {}
         self._n_failed, self._n_alone = Counter[str](), Counter[str]()
@@ -47,21 +58,32 @@ class EmbeddingAttempt:
         }
 
     def embed(
-        self, texts: pl.DataFrame, fields_of: Callable[[pl.DataFrame], pl.DataFrame], tell: Callable[[int], None]
-    ) -> tuple[pl.DataFrame, np.ndarray]:
-        """Return those of `texts` that could be embedded, in their order, and their vectors, rows of unit length.
+        self,
+        chunks: Sequence[pl.DataFrame],
+        fields_of: Callable[[pl.DataFrame], pl.DataFrame],
+        tell: Callable[[int], None],
+    ) -> Iterator[tuple[pl.DataFrame, np.ndarray]]:
+        """Yield of each chunk the texts that could be embedded, in their order, and their vectors, rows of unit length.
 
-        texts: `text_id`, `text`. fields_of: returns `field`, `text_id` of the fields that have texts, several for some.
-        tell: told how many of the texts have a vector by now.
+        chunks: `text_id`, `text`. fields_of: returns `field`, `text_id` of the fields that have texts, several for
+        some. tell: told how many of all texts have a vector by now.
         """
         model = self._embedder = self._embedder or self._open_model()
-        try:
-            with contained():
-                vectors = embed_pooled(model, texts["text"].to_list(), tell)
-        except FieldError:
-            vectors = None
-        if vectors is not None and is_sound(vectors).all():
-            return texts, vectors
+        n_before = 0
+
+        def here(texts: list[str]) -> np.ndarray | None:
+            return vectors_of(model, texts, lambda done: tell(n_before + done))
+
+        texts = (chunk["text"].to_list() for chunk in chunks)
+        for chunk, vectors in zip(chunks, self._fanout(self._in_worker or here, texts, here), strict=True):
+            yield (chunk, vectors) if vectors is not None else self._field_by_field(model, chunk, fields_of)
+            n_before += chunk.height
+            tell(n_before)
+
+    def _field_by_field(
+        self, model: Embedder, texts: pl.DataFrame, fields_of: Callable[[pl.DataFrame], pl.DataFrame]
+    ) -> tuple[pl.DataFrame, np.ndarray]:
+        """Return those of `texts` that can be embedded, and their vectors, though the model failed on all together."""
         fields = fields_of(texts)
         kept, found = [texts.head(0)], [np.zeros((0, model.n_dims), dtype=np.float32)]
         for field, part in by_first_field(texts, fields):
@@ -73,7 +95,6 @@ class EmbeddingAttempt:
             good = [i for i in range(part.height) if i not in reasons]
             kept.append(part[good])
             found.append(np.array([of_part[i] for i in good], dtype=np.float32).reshape(len(good), model.n_dims))
-        tell(texts.height)
         there = pl.concat(kept).with_row_index("row").sort("text_id")
         return there.drop("row"), np.concatenate(found)[there["row"].to_numpy()]
 
@@ -88,6 +109,16 @@ class EmbeddingAttempt:
             else:
                 told += [row if sound else NO_DIRECTION for row, sound in zip(vectors, is_sound(vectors), strict=True)]
         return told
+
+
+def vectors_of(model: Embedder, texts: list[str], tell: Callable[[int], None] | None = None) -> np.ndarray | None:
+    """Return the vectors of all texts: float32 of shape (n_texts, n_dims); None where one of them has none."""
+    try:
+        with contained():
+            vectors = embed_pooled(model, texts, tell)
+    except FieldError:
+        return None
+    return vectors if is_sound(vectors).all() else None
 
 
 def is_sound(vectors: np.ndarray) -> np.ndarray:

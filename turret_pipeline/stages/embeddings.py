@@ -7,6 +7,7 @@ What reads the rows (topics, their names and examples) reads that too.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Iterator
 from functools import partial
 
@@ -14,7 +15,9 @@ import numpy as np
 import polars as pl
 
 from turret_pipeline import failpoint
+from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
+from turret_pipeline.fanout import threads_of_task
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
@@ -27,7 +30,7 @@ from turret_pipeline.semantics.values import text_id
 from turret_pipeline.semantics.vectors import pack, quantize
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, texts_of_messages, unit_length
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed
-from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt
+from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt, vectors_of
 from turret_pipeline.stages.kind_examples import examples_by
 from turret_pipeline.stages.learnt import EachOnce
 from turret_pipeline.stages.sentiment_examples import sentiment_by
@@ -78,7 +81,8 @@ def bring(task: Task) -> Outcome:
         frames = frames_of(task.open(SHARED_FRAMES))
         _remove_read_otherwise(task, frames)
         changed = {day: task.inputs(day) for day in task.stage.stale_days(task)}
-        attempt = EmbeddingAttempt(work.embedder or (lambda: open_lake_embedder(work.lake, work.model)))
+        open_model = work.embedder or (lambda: open_lake_embedder(work.lake, work.model))
+        attempt = EmbeddingAttempt(open_model, work.fanout, partial(_embed_in_worker, work.lake.root, work.model))
         for window in _windows(messages, messages.days() if failures else list(changed)):
             missing = _missing(messages, table, task.model, window)
             outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
@@ -171,10 +175,8 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
     work, table, done = task.work, task.table, 0
     if missing.height:
         work.tell("embeddings", 0, missing.height)
-    for start in range(0, missing.height, CHUNK_TEXTS):
-        chunk = missing.slice(start, CHUNK_TEXTS)
-        tell = partial(_tell, work, start, missing.height)
-        texts, vectors = attempt.embed(chunk, partial(_fields_of, task), tell)
+    chunks = [missing.slice(start, CHUNK_TEXTS) for start in range(0, missing.height, CHUNK_TEXTS)]
+    for texts, vectors in attempt.embed(chunks, partial(_fields_of, task), partial(_tell, work, missing.height)):
         failpoint.reached("embeddings.after_analysis")
         if texts.height:
             table.append(embedding_rows(work.project_id, task.model, texts, vectors), inputs=UNFINISHED)
@@ -226,8 +228,18 @@ def embedding_rows(project_id: str, model: str, texts: pl.DataFrame, vectors: np
     return rows.select(EMBEDDINGS.schema.names())
 
 
-def _tell(work: Work, before: int, total: int, done: int) -> None:
-    work.tell("embeddings", before + done, total)
+def _embed_in_worker(root: str, model: str | None, texts: list[str]) -> np.ndarray | None:
+    """Return what `vectors_of` does, in a process of its own that has the lake alone. root: of the lake."""
+    return vectors_of(_model_of_worker(root, model), texts)
+
+
+@functools.cache
+def _model_of_worker(root: str, model: str | None) -> Embedder:
+    return open_lake_embedder(Lake(root), model, n_threads=threads_of_task())
+
+
+def _tell(work: Work, total: int, done: int) -> None:
+    work.tell("embeddings", done, total)
 
 
 def every_text_has_a_vector(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:

@@ -23,32 +23,60 @@ def left_out_on(day: dt.date) -> str:
     return f"left out on {day.isoformat()}"
 
 
+def _profiled_on(day: dt.date) -> str:
+    """Return the name of the mark that says of which rows of `events` (`ProjectTable.seen`) the day's profiles are."""
+    return f"profiled on {day.isoformat()}"
+
+
 def bring(task: Task) -> Outcome:
     """After this call each day of `events` that was asked for is profiled, one commit a day.
 
-    Of a field that cannot be profiled the values are counted. A day has the profiles of `MOST_FIELDS` at most.
+    Of a day to which events were only added these alone are profiled, and added to what is there: under lasting traffic
+    the day that fills up is looked at every few minutes. Of a field that cannot be profiled the values are counted. A
+    day has the profiles of `MOST_FIELDS` at most.
     """
     outcome = Outcome("field_profiles")
-    events, failures = task.open(EVENTS), Failures(task)
+    failures = Failures(task)
     stale = task.stale_days()
     todo = task.asked_for(stale)
     for position, day in enumerate(todo, start=1):
-        of_day = events.scan().filter(pl.col("received_date") == day).select("timestamp", "metadata")
-        failed: dict[str, Failure] = {}
-        left_out: set[str] = set()
-        found = profile_fields(of_day.collect(), partial(trying, failed), left_out)
-        failpoint.reached("field_profiles.after_analysis")
-        failures.settle(failed, day)
-        rows = found.with_columns(project_id=pl.lit(task.work.project_id), received_date=pl.lit(day, dtype=pl.Date))
-        rows = rows.select(FIELD_PROFILES.schema.names()).sort("month", "field")
-        mark = left_out_on(day)
-        marks = {mark: len(left_out)} if left_out or task.table.mark(mark) else {}
-        task.table.replace(rows, [day], days={day: task.inputs(day)}, marks=marks)
+        rows = _bring_day(task, day, failures)
         outcome.days[day] = rows.height
         outcome.n_rows += rows.height
         task.work.tell("field_profiles", position, len(todo))
         failpoint.reached("field_profiles.after_day")
     return task.finish(outcome, is_whole=todo == stale)
+
+
+def _bring_day(task: Task, day: dt.date, failures: Failures) -> pl.DataFrame:
+    """Commit the profiles of one day; return its rows."""
+    events, table = task.open(EVENTS), task.table
+    added = None if failures.are_any(day) or task.makes_anew(day) else _added(task, day)
+    of_day = pl.col("received_date") == day
+    before = table.scan().filter(of_day).drop("project_id", "received_date").collect() if added is not None else None
+    rows_of = events.scan().filter(of_day) if added is None else added
+    failed: dict[str, Failure] = {}
+    left_out: set[str] = set()
+    found = profile_fields(rows_of.select("timestamp", "metadata").collect(), partial(trying, failed), left_out, before)
+    failpoint.reached("field_profiles.after_analysis")
+    failures.settle(failed, day)
+    rows = found.with_columns(project_id=pl.lit(task.work.project_id), received_date=pl.lit(day, dtype=pl.Date))
+    rows = rows.select(FIELD_PROFILES.schema.names()).sort("month", "field")
+    mark = left_out_on(day)
+    marks = {mark: len(left_out)} if left_out or table.mark(mark) else {}
+    marks[_profiled_on(day)] = events.seen
+    table.replace(rows, [day], days={day: task.inputs(day)}, marks=marks)
+    return rows
+
+
+def _added(task: Task, day: dt.date) -> pl.LazyFrame | None:
+    """Return the events of the day that came since it was profiled; None where all of them are to be profiled.
+
+    Of a day with too many fields all are: which fields are left out follows from all of them.
+    """
+    if task.table.mark(left_out_on(day)):
+        return None
+    return task.open(EVENTS).added_since(task.table.mark(_profiled_on(day)), day)
 
 
 def counts_reconcile(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:

@@ -7,7 +7,6 @@ the texts have that are the same whenever they are looked at: vectors, kinds, an
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 
 import numpy as np
 import polars as pl
@@ -32,17 +31,14 @@ STEP = ("received_date", "field", *OF_STEP, "message_date", "text_id", "kind", "
 
 def bring(task: Task) -> Outcome:
     """After this call each day has the signs of the sessions that lie on it; only days that changed are looked at."""
+    return bring_days(task, STEP, _signs)
+
+
+def _signs(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of these steps, in order."""
     types = task.rows(FIELD_TYPES)
     answers = answers_of(types.filter(pl.col("type") == "text")["field"])
-
-    def signs(days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
-        return _signs(task, steps.filter(pl.col("field").is_in(list(answers))), answers)
-
-    return bring_days(task, STEP, signs)
-
-
-def _signs(task: Task, steps: pl.DataFrame, answers: Mapping[str, str | None]) -> pl.DataFrame:
-    """Return the rows of these steps, in order. answers: by field, the field that holds the answers to it."""
+    steps = steps.filter(pl.col("field").is_in(list(answers)))
     answered = _answered(task, steps, {field for field in answers.values() if field is not None})
     texts = _texts(task, pl.concat([steps["text_id"], answered["text_id"]]).unique())
     frames = [FRICTION.empty()]

@@ -24,12 +24,13 @@ STEP = ("received_date", "field", "session_id", "place", "topic_id", "kind", "ti
 
 def bring(task: Task) -> Outcome:
     """After this call each day has the moves of the sessions that lie on it; only days that changed are counted."""
+    return bring_days(task, STEP, _moves)
 
-    def counted(days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
-        rows = pl.concat([_moves_of_day(steps.filter(pl.col("received_date") == day), day) for day in days])
-        return rows.with_columns(project_id=pl.lit(task.work.project_id)).select(JOURNEY_MOVES.schema.names())
 
-    return bring_days(task, STEP, counted)
+def _moves(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of these days."""
+    rows = pl.concat([_moves_of_day(steps.filter(pl.col("received_date") == day), day) for day in days])
+    return rows.with_columns(project_id=pl.lit(task.work.project_id)).select(JOURNEY_MOVES.schema.names())
 
 
 def _moves_of_day(steps: pl.DataFrame, day: dt.date) -> pl.DataFrame:

@@ -15,13 +15,16 @@ changes nothing.
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeVar
 
 import polars as pl
 
 from turret_pipeline import failpoint
+from turret_pipeline.fanout import in_process
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.paths import Lake
@@ -51,6 +54,9 @@ _OWN = ("project_id", "received_date", "place", *TOLD)
 COLUMNS = tuple(name for name in JOURNEY_STEPS.schema if name not in _OWN)
 MESSAGE = ("received_date", *(name for name in COLUMNS if name in MESSAGES.schema))
 """Columns of `messages` that steps are made of."""
+
+
+Made = TypeVar("Made")
 
 
 def bring(task: Task) -> Outcome:
@@ -199,19 +205,17 @@ def _join_anew(table: ProjectTable, texts: _Texts) -> int:
 
 
 def bring_days(
-    task: Task, columns: Sequence[str], rows_of: Callable[[list[dt.date], pl.DataFrame], pl.DataFrame]
+    task: Task, columns: Sequence[str], rows_of: Callable[[Task, list[dt.date], pl.DataFrame], pl.DataFrame]
 ) -> Outcome:
     """After this call each day has what `rows_of` makes of its steps; only days that changed are looked at.
 
-    rows_of: returns the rows of some days, as the stage's table declares them, from these days and their steps, with
-    `columns`.
+    rows_of: as `of_days_of_steps` takes it; returns the rows of some days, as the stage's table declares them.
     """
     name = task.stage.table.name
     outcome = Outcome(name)
     todo = outcome.looked_at = task.stale_days()
     done = 0
-    for days, there in batches(task.open(JOURNEY_STEPS), todo, columns):
-        rows = rows_of(days, there)
+    for days, rows in of_days_of_steps(task, todo, columns, rows_of):
         failpoint.reached(f"{name}.after_analysis")
         task.table.replace(rows, days, days={day: task.inputs(day) for day in days})
         outcome.n_rows += rows.height
@@ -221,19 +225,60 @@ def bring_days(
     return task.finish(outcome)
 
 
+def of_days_of_steps(
+    task: Task, days: list[dt.date], columns: Sequence[str], make: Callable[[Task, list[dt.date], pl.DataFrame], Made]
+) -> Iterator[tuple[list[dt.date], Made]]:
+    """Yield `days` in order, some at a time, with what is made of their steps, here or by the workers of the fanout.
+
+    make: a function of the module whose `STAGE` the task is of; takes a task, some days and their steps, with
+    `columns`. What it reads no one else changes during the build.
+    """
+    groups = _groups(task.open(JOURNEY_STEPS), days)
+    # What is held for many projects is here alone.
+    fanout = task.work.fanout if task.work.lake.batch is None else in_process
+    in_worker = partial(_made_in_worker, make, columns, task.work.in_worker)
+    yield from zip(groups, fanout(in_worker, groups, partial(_made, make, columns, task)), strict=True)
+
+
+def _made(
+    make: Callable[[Task, list[dt.date], pl.DataFrame], Made], columns: Sequence[str], task: Task, days: list[dt.date]
+) -> Made:
+    return make(task, days, _rows_of(task.open(JOURNEY_STEPS), days, columns))
+
+
+def _made_in_worker(
+    make: Callable[[Task, list[dt.date], pl.DataFrame], Made], columns: Sequence[str], work: Work, days: list[dt.date]
+) -> Made:
+    """Return what `make` makes of the days, in a process of its own."""
+    stage: Stage = vars(sys.modules[make.__module__])["STAGE"]
+    return _made(make, columns, Task(stage, work), days)
+
+
 def batches(
     table: ProjectTable, days: list[dt.date], columns: Sequence[str]
 ) -> Iterator[tuple[list[dt.date], pl.DataFrame]]:
-    """Yield `days` in order, some at a time, with `columns` of their rows: one day, or at most `BATCH_ROWS` rows."""
+    """Yield `days` in order, some at a time, with `columns` of their rows."""
+    for group in _groups(table, days):
+        yield group, _rows_of(table, group, columns)
+
+
+def _groups(table: ProjectTable, days: list[dt.date]) -> list[list[dt.date]]:
+    """Return `days` in order, some at a time: one day, or days with at most `BATCH_ROWS` rows."""
     day = pl.col("received_date")
     counted = table.scan().filter(day.is_in(days)).group_by(day).len().collect()
     sizes = dict(counted.iter_rows())
+    found: list[list[dt.date]] = []
     while days:
         n, size = 0, 0
         while n < len(days) and (not n or size + sizes.get(days[n], 0) <= BATCH_ROWS):
             size, n = size + sizes.get(days[n], 0), n + 1
-        batch, days = days[:n], days[n:]
-        yield batch, table.scan().filter(day.is_in(batch)).select(columns).collect()
+        found.append(days[:n])
+        days = days[n:]
+    return found
+
+
+def _rows_of(table: ProjectTable, days: list[dt.date], columns: Sequence[str]) -> pl.DataFrame:
+    return table.scan().filter(pl.col("received_date").is_in(days)).select(columns).collect()
 
 
 def _declared(work: Work, rows: pl.DataFrame) -> pl.DataFrame:

@@ -1,8 +1,10 @@
 """`shared_frames`: the long passages that many texts share, which are cut out before texts are embedded.
 
 A passage may have slots, written "{…}": pieces that vary, such as a name or a date. Passages are found anew from all
-texts whenever messages came or went, so a late event gives what one build of all events gives; the mark `frames` tells
-which there are, and changes with them alone.
+texts whenever messages came or went, so a late event gives what one build of all events gives. Of `MANY_MESSAGES` or
+more that would read the whole history for every run: there they are found anew once the messages are `NEWS` more or
+fewer, as a sample of the texts hardly changes before. The mark `frames` tells which there are, and changes with them
+alone.
 """
 
 from __future__ import annotations
@@ -19,6 +21,11 @@ from turret_pipeline.stages.work import Outcome, Work
 
 FRAMES = "frames"
 """Name of the mark that says which frames there are: 0 for none."""
+
+LOOKED = "messages looked through"
+"""Name of the mark with the number of messages that there were when frames were last looked for."""
+
+MANY_MESSAGES, NEWS = 500_000, 0.01
 
 MOST_TEXTS = 5_000
 """Long texts that are looked through, those first in the order of `text_id`: a random sample, nearly the same later."""
@@ -38,6 +45,10 @@ def bring(task: Task) -> Outcome:
     outcome, table = Outcome("shared_frames"), task.table
     if task.has_news:
         wanted, changed = task.inputs(), {day: task.inputs(day) for day in task.stage.stale_days(task)}
+        n_messages, n_looked = int(task.open(MESSAGES).sizes()["n_rows"].sum()), table.mark(LOOKED) or 0
+        if n_looked >= MANY_MESSAGES and abs(n_messages - n_looked) < NEWS * n_looked and not task.makes_anew():
+            table.set_inputs(wanted, changed)
+            return task.finish(outcome)
         long = _long(task.open(MESSAGES))
         of_days = pl.col("received_date").is_in(list(changed))
         is_looked_for = task.work.full_refresh or table.mark(FRAMES) or _is_any(long.filter(of_days))
@@ -45,7 +56,7 @@ def bring(task: Task) -> Outcome:
         failpoint.reached("shared_frames.after_analysis")
         found = [(task.work.project_id, frame.text, frame.n_texts) for frame in frames]
         rows = pl.DataFrame(found, schema=SHARED_FRAMES.schema, orient="row").sort("text")
-        marks = {FRAMES: fingerprint(rows["text"].to_list()) if frames else 0}
+        marks = {FRAMES: fingerprint(rows["text"].to_list()) if frames else 0, LOOKED: n_messages}
         if rows.equals(table.read().sort("text")):
             table.append(rows.clear(), inputs=wanted, days=changed, marks=marks)
         else:
@@ -93,4 +104,5 @@ STAGE = Stage(
     method=bring,
     version=2,
     group="topics",
+    remembers=True,
 )

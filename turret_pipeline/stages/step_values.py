@@ -18,7 +18,7 @@ from turret_pipeline.semantics.step_values import order_of, packed
 from turret_pipeline.semantics.values import canonical_column, field_values
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import SEGMENT_FIELDS, segment_fields
-from turret_pipeline.stages.journey_steps import batches
+from turret_pipeline.stages.journey_steps import of_days_of_steps
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -32,19 +32,11 @@ STEP = ("received_date", "field", "place", "timestamp", "event_id", "message_dat
 def bring(task: Task) -> Outcome:
     """After this call the values of all enum and number fields lie beside each day's steps, and no others."""
     outcome = Outcome("step_values")
-    work, table, segments = task.work, task.table, segment_fields(task.open(FIELD_TYPES))
+    work, table = task.work, task.table
     todo = task.stale_days()
     outcome.looked_at = todo
     done = 0
-    for days, there in batches(task.open(JOURNEY_STEPS), todo, STEP):
-        known = table.scan().filter(pl.col("received_date").is_in(days)).collect()
-        changed: dict[dt.date, pl.DataFrame] = {}
-        for day in days:
-            of_day = pl.col("received_date") == day
-            before = known.filter(of_day).sort("field", "segment")
-            rows = _of_day(work, there.filter(of_day), segments, before.clear() if task.makes_anew(day) else before)
-            if not rows.equals(before):
-                changed[day] = rows
+    for days, changed in of_days_of_steps(task, todo, STEP, _changed):
         failpoint.reached("step_values.after_analysis")
         written = pl.concat([STEP_VALUES.empty(), *changed.values()])
         marks = {day: task.inputs(day) for day in days}
@@ -56,8 +48,22 @@ def bring(task: Task) -> Outcome:
         done += len(days)
         work.tell("step_values", done, len(todo))
         failpoint.reached("step_values.after_days")
-    outcome.facts = {"segment fields": len(segments)}
+    outcome.facts = {"segment fields": len(segment_fields(task.open(FIELD_TYPES)))}
     return task.finish(outcome)
+
+
+def _changed(task: Task, days: list[dt.date], steps: pl.DataFrame) -> dict[dt.date, pl.DataFrame]:
+    """Return the rows of those of the days that have others now, in order."""
+    segments = segment_fields(task.open(FIELD_TYPES))
+    known = task.table.scan().filter(pl.col("received_date").is_in(days)).collect()
+    changed: dict[dt.date, pl.DataFrame] = {}
+    for day in days:
+        of_day = pl.col("received_date") == day
+        before = known.filter(of_day).sort("field", "segment")
+        rows = _of_day(task.work, steps.filter(of_day), segments, before.clear() if task.makes_anew(day) else before)
+        if not rows.equals(before):
+            changed[day] = rows
+    return changed
 
 
 def _of_day(work: Work, steps: pl.DataFrame, segments: list[str], known: pl.DataFrame) -> pl.DataFrame:

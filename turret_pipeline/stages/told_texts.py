@@ -28,6 +28,9 @@ VECTORS = "vectors"
 ANEW = "anew"
 """Name of the mark that is another one each time that all rows are made anew: what follows from them must follow."""
 
+TOLD = "told of vectors at"
+"""Name of the mark that says of which rows of `embeddings` (`ProjectTable.seen`) all texts have been told."""
+
 Tell = Callable[[pl.DataFrame], pl.DataFrame]
 """Returns the rows of texts (`text_id`, `text`, `vector`), in their order, without `project_id` and `model`."""
 
@@ -78,14 +81,17 @@ def bring_told(task: Task, telling: Telling) -> Outcome:
             failures.settle({})
             failpoint.reached(f"{name}.after_removal")
         missing = _missing(task)
-        for start in range(0, missing.height, telling.chunk_texts):
-            rows = _told(task, telling, missing.slice(start, telling.chunk_texts), failures)
+        vectors = task.open(EMBEDDINGS).having_by("text_id", missing["text_id"], telling.chunk_texts)
+        for _, there in vectors if missing.height else ():
+            rows = _told(task, telling, there, failures)
             failpoint.reached(f"{name}.after_analysis")
             table.append(rows, inputs=UNFINISHED, marks={VECTORS: made_by})
             outcome.n_rows += rows.height
-            work.tell(name, min(start + telling.chunk_texts, missing.height), missing.height)
+            work.tell(name, outcome.n_rows, missing.height)
             failpoint.reached(f"{name}.after_chunk")
-        table.set_inputs(wanted)
+        seen = task.open(EMBEDDINGS).seen
+        if table.inputs() != wanted or (table.mark(TOLD) or 0) != seen:
+            table.append(telling.table.empty(), inputs=wanted, marks={TOLD: seen})
     outcome.facts = {"model": task.model, **failures.facts}
     return task.finish(outcome)
 
@@ -102,15 +108,19 @@ def _vectors_made_by(task: Task, telling: Telling) -> int:
 def _missing(task: Task) -> pl.DataFrame:
     """Return `text_id` of the texts that have a vector of the model in use and no row, in order."""
     of_model = pl.col("model") == task.model
-    with_vector, with_row = (each.scan().filter(of_model) for each in (task.open(EMBEDDINGS), task.table))
+    vectors, is_finished = task.open(EMBEDDINGS), task.table.inputs() != UNFINISHED
+    # Where all that had a vector then has been told, and nothing since, what came is all that is missing.
+    added = vectors.added_since(task.table.mark(TOLD)) if is_finished else None
+    if added is not None:
+        return added.filter(of_model).select("text_id").unique().sort("text_id").collect()
+    with_vector, with_row = (each.scan().filter(of_model) for each in (vectors, task.table))
     missing = with_vector.select("text_id").join(with_row.select("text_id"), on="text_id", how="anti")
     return missing.unique().sort("text_id").collect()
 
 
-def _told(task: Task, telling: Telling, texts: pl.DataFrame, failures: Failures) -> pl.DataFrame:
-    """Return the rows of `texts` (`text_id`), in order; note the fields that have texts of which none can be told."""
-    of_model = pl.col("model") == task.model
-    there = task.open(EMBEDDINGS).having("text_id", texts["text_id"]).filter(of_model)
+def _told(task: Task, telling: Telling, vectors: pl.LazyFrame, failures: Failures) -> pl.DataFrame:
+    """Return the rows of the texts of `vectors` (rows of `EMBEDDINGS`), in order; note the fields that have failed."""
+    there = vectors.filter(pl.col("model") == task.model)
     found = _of_fields(task, telling, there.select("text_id", "text", "vector").collect(), failures)
     rows = found.with_columns(project_id=pl.lit(task.work.project_id), model=pl.lit(task.model))
     return rows.select(telling.table.schema.names()).sort("text_id")

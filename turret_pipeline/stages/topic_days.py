@@ -26,14 +26,15 @@ STEP = ("received_date", "field", "session_id", "timestamp", "topic_id", "kind",
 
 def bring(task: Task) -> Outcome:
     """After this call each day has the counts of the sessions that lie on it; only days that changed are counted."""
+    return bring_days(task, STEP, _counted)
+
+
+def _counted(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of these days."""
     told = task.open(TEXT_SENTIMENT).scan().select("text_id", "sentiment")
-
-    def counted(days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
-        sounding = steps.lazy().join(told, on="text_id", how="left")
-        rows = topic_days(sounding).with_columns(project_id=pl.lit(task.work.project_id))
-        return rows.select(TOPIC_DAYS.schema.names()).collect()
-
-    return bring_days(task, STEP, counted)
+    sounding = steps.lazy().join(told, on="text_id", how="left")
+    rows = topic_days(sounding).with_columns(project_id=pl.lit(task.work.project_id))
+    return rows.select(TOPIC_DAYS.schema.names()).collect()
 
 
 def _told_by(now: ProjectNow, day: object) -> tuple[object, ...]:

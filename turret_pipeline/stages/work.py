@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from turret_pipeline.fanout import Fanout, in_process
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, Table
@@ -37,6 +38,7 @@ class Work:
         clusters: how topics are found, `graph` or `hdbscan`.
         embedder: returns the embedding model, where others have it open too; None: it is opened for this work.
         tell: called with (name of the table, done, total) as the work goes on.
+        fanout: what executes work in chunks: this process, or a cluster.
     """
 
     lake: Lake
@@ -48,6 +50,12 @@ class Work:
     tell: Callable[[str, int, int], None] = field(default=_silent, compare=False)
     clusters: str = "graph"
     forgets: bool = False
+    fanout: Fanout = field(default=in_process, compare=False)
+
+    @property
+    def in_worker(self) -> Work:
+        """The same for a process of its own, which tells nobody and has nothing open."""
+        return replace(self, suggest=None, embedder=None, tell=_silent, fanout=in_process)
 
     def open(self, table: Table, method: int = 1) -> ProjectTable:
         """Return the project's share of the table at its newest version, for rows that this `method` makes."""

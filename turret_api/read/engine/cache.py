@@ -25,7 +25,7 @@ class Cache:
     """Results by key, least recently used first out; each key is computed by one thread at a time."""
 
     def __init__(self, limit_bytes: int = CACHED_BYTES) -> None:
-        self._limit_bytes = limit_bytes
+        self.limit_bytes = limit_bytes
         self._kept: OrderedDict[Hashable, tuple[object, int]] = OrderedDict()
         self._size_bytes = 0
         self._lock = threading.Lock()
@@ -57,10 +57,10 @@ class Cache:
 
     def _keep(self, key: Hashable, result: object, size_bytes: int) -> None:
         with self._lock:
-            if size_bytes > self._limit_bytes:
+            if size_bytes > self.limit_bytes:
                 return
             self._kept[key] = (result, size_bytes)
             self._size_bytes += size_bytes
-            while self._size_bytes > self._limit_bytes:
+            while self._size_bytes > self.limit_bytes:
                 _, (_, freed) = self._kept.popitem(last=False)
                 self._size_bytes -= freed

@@ -172,7 +172,7 @@ class Calculator:
         ours, theirs = socket.socketpair()
         with ours, theirs:
             process = subprocess.Popen(
-                [sys.executable, "-m", _PROGRAM, str(theirs.fileno()), self._lake.root],
+                [sys.executable, "-m", _PROGRAM, str(theirs.fileno()), self._lake.root, str(self._limit_bytes)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -7,7 +7,8 @@ usearch (which has these kernels) are approximate, must be rebuilt or kept in st
 keeps tables of its own beside ours. They pay past some ten million texts.
 
 The query is embedded here, without torch, by the model as the pipeline keeps it in the lake (`embedder.runtime`). The
-vectors of a file are read once and kept, up to `KEPT_BYTES`; past that, files are read anew for each question.
+vectors of a file are read once and kept, up to `KEPT_BYTES` or what `keep_at_most` says; past that, files are read anew
+for each question, which takes seconds for each million texts.
 """
 
 from __future__ import annotations
@@ -45,7 +46,10 @@ from turret_pipeline.semantics.defined_topics import unit_rows
 from turret_pipeline.semantics.vectors import quantize, unpack
 
 KEPT_BYTES = 1 << 30
-"""Vectors kept, of all projects together: some 2.4 million texts of 384 dimensions."""
+"""Vectors kept, of all projects together: some 1.5 million texts of the default model's 640 dimensions."""
+
+KEPT_SHARE = 1 / 3
+"""Of the memory that the process may hold, where that is known: 5.9 million texts with 12 GiB."""
 
 FIRST_TEXTS = 1024
 """Nearest texts whose messages are looked at first; if too few of them pass the filters, 16 times as many are."""
@@ -60,6 +64,11 @@ xsid_valid among those of banking77 lies below 0.35 nine times in ten, that to o
 
 _vectors = Cache(KEPT_BYTES)
 _encoders = Cache(1 << 30)
+
+
+def keep_at_most(n_bytes: int) -> None:
+    """From now on keep vectors up to `KEPT_SHARE` of `n_bytes`, the memory that this process may hold."""
+    _vectors.limit_bytes = int(n_bytes * KEPT_SHARE)
 
 
 @dataclass(frozen=True)

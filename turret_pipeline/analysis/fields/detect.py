@@ -91,16 +91,23 @@ class Detection:
 
 
 def profile_fields(
-    events: pl.DataFrame, trying: Trying = _uncontained, left_out: set[str] | None = None
+    events: pl.DataFrame,
+    trying: Trying = _uncontained,
+    left_out: set[str] | None = None,
+    known: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return what each metadata field of `events` (`timestamp` and `metadata` of `EVENTS`) held: `PROFILES`.
 
     One row a month and field, in this order. Values on which the block of `trying` fails are only counted. Of more
     than `MOST_FIELDS` fields those are left out that fewest events have (of the `CHUNK_EVENTS` so far), and put into
-    `left_out`, which does not grow beyond `COUNTED_FIELDS`.
+    `left_out`, which does not grow beyond `COUNTED_FIELDS`. known: profiles of other events, to which those of
+    `events` are added.
     """
-    found: dict[tuple[dt.date, str], Evidence] = {}
+    already = (PROFILES.to_frame(eager=True) if known is None else known).select("month", "field", "evidence")
+    found = {(month, field): Evidence.from_json(seen) for month, field, seen in already.iter_rows()}
     n_events = Counter[str]()
+    for (_, field), there in found.items():
+        n_events[field] += there.n
     month_of = pl.col("timestamp").dt.date().dt.month_start().alias("month")
     for chunk in events.select("metadata", month_of).iter_slices(CHUNK_EVENTS):
         groups = chunk.partition_by("month", as_dict=True, maintain_order=True)
@@ -117,12 +124,12 @@ def profile_fields(
         if left_out is not None:
             left_out |= set(sorted(rest - left_out)[: COUNTED_FIELDS - len(left_out)])
         for month, of_month in values.items():
-            known = _readings(of_month)
+            readings = _readings(of_month)
             for field, of_field in of_month.items():
                 before = found.get((month, field), Evidence())
                 seen = None
                 with trying(field):
-                    seen = merge([before, observe(of_field, known)])
+                    seen = merge([before, observe(of_field, readings)])
                     seen.to_json()
                 found[month, field] = seen or merge([before, count_only(of_field)])
     if left_out is not None:

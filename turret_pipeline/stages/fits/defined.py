@@ -24,7 +24,7 @@ from turret_pipeline.semantics.definitions import DEFINED, Definition, one_label
 from turret_pipeline.semantics.values import text_id
 from turret_pipeline.semantics.vectors import quantize
 from turret_pipeline.stages.containment import contained
-from turret_pipeline.stages.fits.field import ASSIGN_TEXTS, ASSIGNED, Field
+from turret_pipeline.stages.fits.field import ASSIGNED, Field
 
 WORDS_OF = 2_000
 """Texts whose words are counted for key words, of those that are taken and of the others."""
@@ -198,7 +198,5 @@ def _snapped(vectors: pl.Series) -> np.ndarray:
 
 def _chunks(field: Field, rows: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, np.ndarray]]:
     """Yield those of `rows` whose text has a vector, some at a time, and the vectors: float32, unit rows."""
-    for start in range(0, rows.height, ASSIGN_TEXTS):
-        chunk = field.with_vectors(rows.slice(start, ASSIGN_TEXTS))
-        if chunk.height:
-            yield chunk, unit_matrix(chunk["vector"])
+    for chunk in field.chunks(rows):
+        yield chunk, unit_matrix(chunk["vector"])

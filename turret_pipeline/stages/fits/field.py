@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -317,17 +317,28 @@ class Field:
         found = there.select("text_id", "text", "vector").collect()
         return texts.join(found, on="text_id", how="inner", maintain_order="left")
 
+    def chunks(self, texts: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Yield those of `texts` that have a vector, with `text` and `vector`, about `ASSIGN_TEXTS` at a time.
+
+        The files of vectors are read one after the other, each once: there may be far more than fit into memory.
+        """
+        of_model = pl.col("model") == model_key(self.work.model)
+        for places, there in self.tables.embeddings.having_by("text_id", texts["text_id"], ASSIGN_TEXTS):
+            found = there.filter(of_model).select("text_id", "text", "vector").collect()
+            if found.height:
+                yield texts[places].join(found, on="text_id", how="inner", maintain_order="left")
+
     def assign(self, texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
         """Return the rows (`ASSIGNED`) of `texts`: the nearest found topic, null where none is near or there is none.
 
         Texts without a vector are left out. Raise `FieldError` where the analysis fails.
         """
-        frames = [ASSIGNED.to_frame(eager=True)]
-        for start in range(0, texts.height, ASSIGN_TEXTS):
-            chunk = self.with_vectors(texts.slice(start, ASSIGN_TEXTS)).select("text_id", "text", "vector")
+        frames, done = [ASSIGNED.to_frame(eager=True)], 0
+        for chunk in self.chunks(texts.select("text_id")):
             with contained():
                 frames.append(as_assigned(assign_texts(chunk, topics.filter(~DEFINED))))
-            self.work.tell("topic_assignments", min(start + ASSIGN_TEXTS, texts.height), texts.height)
+            done += chunk.height
+            self.work.tell("topic_assignments", done, texts.height)
         return pl.concat(frames)
 
     def unassigned(self, texts: pl.DataFrame, assigned: pl.DataFrame) -> pl.DataFrame:
