@@ -76,6 +76,7 @@ def main() -> None:
             "dashboard": ["--json"],
             "floods": ["--json"],
             "tenants": ["--json"],
+            "s3": ["--json"],
             **({"journeys_gold": list(map(str, options.journeys))} if options.journeys else {}),
             **({"field_types": [str(options.field_types), "--json"]} if options.field_types else {}),
             "search": [],

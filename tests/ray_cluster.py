@@ -82,7 +82,7 @@ class RayCluster:
             ]
         else:
             options.append(f"--address=127.0.0.1:{self._gcs_port}")
-        n_before = self.n_alive() if self.nodes else 0
+        before = self.alive() if self.nodes else set()
         core = self.cores[len(self.nodes)] if len(self.nodes) < len(self.cores) else None
         pin = [] if core is None else ["taskset", "--cpu-list", str(core)]
         command = [*pin, "ray", "start", *options, "--num-cpus=1", "--object-store-memory=200000000", "--block"]
@@ -91,17 +91,18 @@ class RayCluster:
                 command, env=self.environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
         self.nodes.append(node)
-        until(lambda: node.poll() is not None or self.n_alive() > n_before, START_S)
+        until(lambda: node.poll() is not None or self.alive() - before, START_S)
         assert node.poll() is None, (self.folder / f"node-{len(self.nodes) - 1}.out").read_text()
         return node
 
-    def n_alive(self) -> int:
-        """Return how many nodes the cluster has; 0 while its head does not answer."""
+    def alive(self) -> set[str]:
+        """Return the ids of the nodes that the cluster has; none while its head does not answer."""
         headers = {"Authorization": f"Bearer {self.environment['RAY_AUTH_TOKEN']}"}
         with contextlib.suppress(httpx.HTTPError, ValueError, KeyError):
             answer = httpx.get(f"{self.job_server}/nodes?view=summary", headers=headers, timeout=10).json()
-            return sum(node["raylet"].get("state") == "ALIVE" for node in answer["data"]["summary"])
-        return 0
+            nodes = [node["raylet"] for node in answer["data"]["summary"]]
+            return {node["nodeId"] for node in nodes if node.get("state") == "ALIVE"}
+        return set()
 
     def is_at_work(self, number: int, task: str) -> bool:
         """Return whether a worker of the node executes a task of this name."""

@@ -178,3 +178,9 @@ def test_a_fresh_interpreter_that_imports_the_api_loads_no_model_and_no_dagster(
     script = f"import importlib, sys\nfor n in {names!r}: importlib.import_module(n)\nprint(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not set(loaded) & set(HEAVY)
+
+
+def test_runs_of_one_host_load_nothing_of_ray() -> None:
+    script = "import sys, turret_pipeline.definitions as found\nfound.defs()\nprint(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert "dagster" in loaded and not {"ray", "dagster_ray"} & set(loaded)

@@ -12,8 +12,17 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from turret_api.errors import INVALID_REQUEST, SERVICE_UNAVAILABLE, ApiError, DamagedError, FailedError, invalid
+from turret_api.errors import (
+    INVALID_REQUEST,
+    SERVICE_UNAVAILABLE,
+    ApiError,
+    AwayError,
+    DamagedError,
+    FailedError,
+    invalid,
+)
 from turret_pipeline.lake.damage import DamageError
+from turret_pipeline.lake.objects import UnreachableError
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +45,7 @@ def install(app: FastAPI, nothing_here: Callable[[Request], Response]) -> None:
     """
     app.add_exception_handler(ApiError, _answer_api_error)
     app.add_exception_handler(DamageError, _answer_damage)
+    app.add_exception_handler(UnreachableError, _answer_away)
     app.add_exception_handler(HTTPException, partial(_answer_framework_error, nothing_here))
     app.add_exception_handler(RequestValidationError, _answer_validation_error)
     app.add_exception_handler(Exception, _answer_bug)
@@ -49,6 +59,11 @@ async def _answer_api_error(_: Request, error: Exception) -> Response:
 async def _answer_damage(_: Request, error: Exception) -> Response:
     log.error("damage was found", extra={"reason": str(error)})
     return answer(DamagedError(str(error)))
+
+
+async def _answer_away(_: Request, error: Exception) -> Response:
+    log.error("the lake cannot be reached", extra={"reason": str(error)})
+    return answer(AwayError())
 
 
 async def _answer_framework_error(

@@ -10,6 +10,7 @@ other, so that they can be pickled, and no framework is imported here.
     ├─ FailedError            500 INTERNAL_ERROR: a bug; the log has it
     ├─ DamagedError           503 SERVICE_UNAVAILABLE: what was asked for is damaged; a person has to mend it
     └─ UnavailableError       503 SERVICE_UNAVAILABLE: nothing was stored; try again after `retry_after_s`
+       └─ AwayError           the same, because the store that holds the lake does not answer
 """
 
 from __future__ import annotations
@@ -106,6 +107,13 @@ class UnavailableError(ApiError):
     def __init__(self, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(503, SERVICE_UNAVAILABLE, message, headers={"Retry-After": str(retry_after_s)})
         self.retry_after_s = retry_after_s
+
+
+class AwayError(UnavailableError):
+    """The store that holds the lake does not answer, or refuses; the log says why."""
+
+    def __init__(self) -> None:
+        super().__init__("The store that holds the data does not answer; try again.", retry_after_s=5)
 
 
 def invalid(message: str, *, field: str | None = None, status: int = 400) -> ApiError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import logging
 import math
 import sys
 import time
@@ -22,7 +23,9 @@ from turret_api.collector.intake import ClientGoneError, Intake
 from turret_api.collector.large import LIGHT
 from turret_api.collector.ledger import LOOK_AGAIN_S, Refusal
 from turret_api.collector.submission import Result, Stored
-from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, error_body
+from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, FailedError, InvalidKeyError, error_body
+
+log = logging.getLogger(__name__)
 
 _CHECKS_A_TURN = 50
 _UNPACKED_HERE = 1024
@@ -105,6 +108,9 @@ class Track:
                 headers.append((b"connection", b"close"))
         except ClientGoneError:
             return
+        except Exception:
+            log.exception("unhandled error", extra={"method": scope["method"], "path": scope["path"]})
+            status, answer = 500, _encode(FailedError().body())
         if project_id is not None:
             headers += self._rate_headers(project_id)
         headers += [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(answer))]

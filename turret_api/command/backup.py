@@ -8,12 +8,14 @@ build mends. An event that is in a spool and in a part too is counted once, as a
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import IO
 
 import apsw
 import click
@@ -23,7 +25,7 @@ import pyarrow.fs
 from turret_api.collector.slots import KEYS_FILE, SPOOL_FILE, slot_folders
 from turret_api.command.archive import DUMP, HOME_FILES, MANIFEST, SCHEMAS, SUMS, Manifest, SummedArchive, run_postgres
 from turret_api.processes.postgres import database
-from turret_pipeline.lake import store
+from turret_pipeline.lake import files, store
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.layout import layout_of
 from turret_pipeline.lake.paths import Lake
@@ -139,16 +141,22 @@ def _copy(tar: tarfile.TarFile, lake: Lake, name: str, needed: bool = False) -> 
 
     Raise `click.ClickException` if it was not, though `needed`.
     """
-    filesystem, root = lake.filesystem()
     try:
-        with filesystem.open_input_file(f"{root}/{name}") as stream:
+        with _opened(lake, name) as stream:
             about = tarfile.TarInfo(f"lake/{name}")
-            about.size = stream.size()
+            about.size = stream.seek(0, os.SEEK_END)
+            stream.seek(0)
             tar.addfile(about, stream)
     except FileNotFoundError as error:
         if needed:
             raise click.ClickException(f"{name} was cleaned up while it was copied: start the backup anew") from error
         return False
-    if not name.startswith("sums/"):
+    if lake.is_local and not name.startswith("sums/"):
         _copy(tar, lake, f"sums/{name}")
     return True
+
+
+def _opened(lake: Lake, name: str) -> IO[bytes]:
+    """Return the file of the lake, to be read; on S3 it is read at once, which is one request."""
+    address = f"{lake.root}/{name}"
+    return Path(address).open("rb") if lake.is_local else io.BytesIO(files.read(lake, address))

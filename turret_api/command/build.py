@@ -22,6 +22,7 @@ from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.system import running
 from turret_api.command.upgrade import upgrade
 from turret_api.processes.postgres import database
+from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.settings import Settings
 
 SPOOL_S = 30.0
@@ -60,6 +61,8 @@ def command(
     with database(settings) as url:
         try:
             upgrade(settings, url, lambda line: click.echo(line, err=True), running(settings))
+        except UnreachableError:
+            raise
         except OSError as error:
             raise click.ClickException(f"the lake {settings.lake} cannot be read: {error}") from error
         bring_in_spools(settings, url)

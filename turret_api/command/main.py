@@ -8,6 +8,8 @@ import os
 import click
 
 from turret_api.command.private_home import UMASK
+from turret_pipeline.lake.bucket import UnsuitableError
+from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.settings import SettingError
 
 COMMANDS = {
@@ -49,11 +51,14 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command, whose files only their owner reads; a setting that cannot be used comes out as one line."""
+        """Run the command, whose files only their owner reads.
+
+        A setting, or a store of the lake, that cannot be used comes out as one line.
+        """
         os.umask(UMASK)
         try:
             return super().invoke(ctx)
-        except SettingError as error:
+        except (SettingError, UnreachableError, UnsuitableError) as error:
             raise click.ClickException(str(error)) from error
 
 

@@ -24,6 +24,7 @@ from turret_api.command.archive import DUMP, MANIFEST, SUMS, Manifest, Summing, 
 from turret_api.command.system import running
 from turret_api.command.upgrade import UNFINISHED
 from turret_api.processes.postgres import database
+from turret_pipeline.lake import files
 from turret_pipeline.lake.layout import LAYOUT
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
@@ -140,11 +141,12 @@ def _manifest(tar: tarfile.TarFile, archive: Path) -> Manifest:
 
 
 def _put(lake: Lake, name: str, content: Summing) -> None:
-    filesystem, root = lake.filesystem()
-    path = f"{root}/{name}"
-    if lake.is_local:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-    with filesystem.open_output_stream(path) as stream:
+    if not lake.is_local:
+        files.write(lake, f"{lake.root}/{name}", content.read())  # in one request, not in three
+        return
+    path = Path(f"{lake.root}/{name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
         shutil.copyfileobj(cast("IO[bytes]", content), stream)
 
 

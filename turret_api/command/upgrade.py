@@ -18,7 +18,7 @@ from turret_api.accounts import AccountError, Accounts
 from turret_api.collector.slots import SPOOL_FILE, slot_folders
 from turret_api.collector.spool import SpoolError, SpoolReader
 from turret_api.collector.spool_file import LAYOUT
-from turret_pipeline.lake import layout
+from turret_pipeline.lake import bucket, layout
 from turret_pipeline.lake.layout import LayoutError
 from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.settings import Settings
@@ -72,9 +72,12 @@ def standing(settings: Settings, url: str) -> Standing:
 def upgrade(settings: Settings, url: str, say: Callable[[str], None], up: Mapping[str, object] | None = None) -> None:
     """After this call the home is of this version; `say` is told each step.
 
-    Raise `click.ClickException` with the list of what is in the way, with nothing changed, where that cannot be. One
-    process upgrades while others wait. up: what the `turret up` of this home says of itself, if one runs.
+    Raise `click.ClickException` with the list of what is in the way, with nothing changed, where that cannot be, and
+    what `bucket.check` raises where the lake's store cannot be used. One process upgrades while others wait.
+
+    up: what the `turret up` of this home says of itself, if one runs.
     """
+    bucket.check(settings.open_lake())
     found = standing(settings, url)
     if found.is_current:
         return

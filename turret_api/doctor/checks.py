@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from turret_api.doctor.databases import faults_of_database
 from turret_api.doctor.fault import LAKE, Fault, of_lake
 from turret_api.doctor.spools import faults_of_spools
-from turret_pipeline.lake import inspection, layout
+from turret_pipeline.lake import bucket, inspection, layout
+from turret_pipeline.lake.bucket import UnsuitableError
 from turret_pipeline.lake.damage import Damage, note
 from turret_pipeline.lake.layout import LayoutError
 from turret_pipeline.lake.paths import Lake
@@ -37,6 +38,8 @@ def faults_of(settings: Settings, say: Say) -> list[Fault]:
         for damage in _damage_of_lake(lake, say):
             note(lake, damage)
             found.append(of_lake(lake.root, damage))
+    except UnsuitableError as error:
+        found.append(Fault(LAKE, lake.root, str(error)))
     except LayoutError as error:
         found.append(Fault(LAKE, lake.layout_file, str(error)))
     except OSError as error:
@@ -45,6 +48,7 @@ def faults_of(settings: Settings, say: Say) -> list[Fault]:
 
 
 def _damage_of_lake(lake: Lake, say: Say) -> Iterator[Damage]:
+    bucket.check(lake)
     layout.layout_of(lake)
     progress = _Progress(say)
     for table in TABLES.values():

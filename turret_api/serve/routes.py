@@ -1,7 +1,8 @@
 """Taking events over HTTP, and the routes that operate a server: `/healthz`, `/readyz`, `/readyz/pipeline`, `/metrics`.
 
-`POST /track` stands in front of the framework: it reads the body itself, under the limits, and answers without the
-framework's routing, which costs more than the event does. `turret_api.collector.document` describes it in OpenAPI.
+`POST /track` stands in front of the framework (`in_front`): it reads the body itself, under the limits, and answers
+without the framework's layers and routing, which cost more than the event does. `turret_api.collector.document`
+describes it in OpenAPI.
 """
 
 from __future__ import annotations
@@ -29,9 +30,15 @@ LOOK_S = 1.0
 
 def install(app: FastAPI, collector: Collector, freshness: Freshness) -> None:
     """After this call `app` takes events into `collector`, and says how it and the pipeline do."""
-    app.add_middleware(_TrackFirst, track=Track(collector))
+    app.state.track = Track(collector)
+    app.add_middleware(_TrackFirst, track=app.state.track)
     app.add_api_route("/track", _unreachable, methods=["POST"], openapi_extra=TRACK, responses={}, tags=["write"])
     app.include_router(_operation(collector, freshness))
+
+
+def in_front(of: ASGIApp, app: FastAPI) -> ASGIApp:
+    """Return an application that takes events as `app` does but without its layers, and gives all else to `of`."""
+    return _TrackFirst(of, app.state.track)
 
 
 class _TrackFirst:

@@ -18,6 +18,7 @@ from fastapi import FastAPI
 from turret_api.collector.collector import Collector
 from turret_api.serve.exposition import LEAVE_EVERY_S, leave
 from turret_api.serve.protocol import Protocol
+from turret_api.serve.routes import in_front
 
 log = logging.getLogger(__name__)
 
@@ -90,21 +91,22 @@ def serve(
             await asyncio.to_thread(collector.stop)
 
     app = make_app(lifespan=lifespan)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=Protocol,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            backlog=2048,
-            timeout_keep_alive=30,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-            ssl_certfile=tls_cert,
-            ssl_keyfile=tls_key,
-        )
+    config = uvicorn.Config(
+        app,
+        http=Protocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=2048,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        ssl_certfile=tls_cert,
+        ssl_keyfile=tls_key,
     )
+    config.load()
+    config.loaded_app = in_front(config.loaded_app, app)
+    server = uvicorn.Server(config)
 
     def end(*_: object) -> None:
         server.should_exit = True

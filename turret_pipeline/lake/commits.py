@@ -28,11 +28,14 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from turret_pipeline.lake import store, sums
+from turret_pipeline.lake import handles, objects, store, sums
 from turret_pipeline.lake.fingerprint import fingerprint as fingerprint
-from turret_pipeline.lake.marks import MarkLog, ProjectMarks, blocked_days, mark_id
+from turret_pipeline.lake.marks import ProjectMarks, blocked_days, mark_id, marks_at
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
+
+S3_CHECKPOINT_COMMITS = 10
+"""Commits of a table on S3 after which its log gets a checkpoint; on a local lake they are the 100 of deltalake."""
 
 
 class ProjectTable:
@@ -47,8 +50,7 @@ class ProjectTable:
         self.table = table
         self.project_id = check_project_id(project_id)
         self._delta = open_or_make(lake, table)
-        log = MarkLog(lake, table)
-        self._marks: dict[str, int] | None = log.marks if log.catch_up(self.version) else None
+        self._marks: dict[str, int] | None = marks_at(lake, table, self.version)
 
     @property
     def version(self) -> int:
@@ -223,6 +225,7 @@ class ProjectTable:
             target_alias="rows",
             writer_properties=store.writer(self.table),
             commit_properties=self._commit_properties(ids),
+            post_commithook_properties=store.after_commit(self.lake),
         ).when_matched_delete().execute()
         sums.seal_commits(self.lake, self.table, before, self.version)
         self._took(ids)
@@ -272,13 +275,15 @@ class ProjectTable:
         """Write `rows` and set the marks `ids`, in one commit."""
         before = self.version
         whole = self._checked(rows).rechunk()  # in how many pieces a result comes would show in the file
-        deltalake.write_deltalake(
-            self._delta,
-            pa.table(whole.to_arrow(compat_level=pl.CompatLevel.oldest())),
-            commit_properties=self._commit_properties(ids),
-            writer_properties=store.writer(self.table),
-            **how,
-        )
+        with objects.explained(self.lake):
+            deltalake.write_deltalake(
+                self._delta,
+                pa.table(whole.to_arrow(compat_level=pl.CompatLevel.oldest())),
+                commit_properties=self._commit_properties(ids),
+                writer_properties=store.writer(self.table),
+                post_commithook_properties=store.after_commit(self.lake),
+                **how,
+            )
         sums.seal_commits(self.lake, self.table, before, self.version)
         self._took(ids)
 
@@ -338,9 +343,12 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
         Path(address).mkdir(parents=True, exist_ok=True)
     empty = pa.table(table.empty().to_arrow(compat_level=pl.CompatLevel.oldest()))
     kept = {"delta.logRetentionDuration": f"interval {table.log_kept_h} hours"}
+    if not lake.is_local:
+        # A process that opens the table reads each commit since its checkpoint, twice: a request each.
+        kept["delta.checkpointInterval"] = str(S3_CHECKPOINT_COMMITS)
     with contextlib.suppress(CommitFailedError):  # another process makes it at the same moment
         deltalake.write_deltalake(
             address, empty, mode="ignore", partition_by=list(table.partition_by), configuration=kept
         )
         sums.seal_commits(lake, table, -1, 0)
-    return deltalake.DeltaTable(address)
+    return deltalake.DeltaTable(address) if lake.is_local else handles.newest(lake, address)

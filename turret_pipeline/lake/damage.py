@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from turret_pipeline.lake import files
+from turret_pipeline.lake import files, heads
 from turret_pipeline.lake.paths import Lake
 
 MEND = "turret doctor --mend"
@@ -101,6 +101,7 @@ def note(lake: Lake, damage: Damage) -> None:
         content = msgspec.json.encode(_Note(damage.file, damage.reason))
         if _read(lake, address) != content:
             files.write(lake, address, content)
+            heads.moved(lake, "damaged")
 
 
 def notes(lake: Lake) -> list[Damage]:
@@ -117,6 +118,7 @@ def forget(lake: Lake, damage: Damage) -> None:
     """After this call no note tells of the damage."""
     with contextlib.suppress(OSError):
         files.remove(lake, _address(lake, damage.file))
+        heads.moved(lake, "damaged")
 
 
 def _address(lake: Lake, file: str) -> str:
@@ -125,8 +127,6 @@ def _address(lake: Lake, file: str) -> str:
 
 def _read(lake: Lake, address: str) -> bytes | None:
     try:
-        with files.open_input(lake, address) as stream:
-            content: bytes = stream.read()
-            return content
+        return files.read(lake, address)
     except FileNotFoundError:
         return None

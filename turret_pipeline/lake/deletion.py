@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from turret_pipeline import failpoint
-from turret_pipeline.lake import store, sums
+from turret_pipeline.lake import heads, store, sums
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.parts import deleted_projects
 from turret_pipeline.lake.paths import Lake
@@ -31,6 +31,7 @@ def remove_project(lake: Lake, project_id: str) -> None:
         _remove(lake, f"{lake.table(table.name)}/project_id={project_id}")
         failpoint.reached("deletion.after_table")
     _remove(lake, lake.project_folder(project_id))
+    heads.moved(lake, "deleted")
 
 
 def remove_late_events(lake: Lake) -> int:

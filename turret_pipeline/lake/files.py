@@ -11,6 +11,7 @@ import pyarrow
 import pyarrow.fs
 
 from turret_pipeline import failpoint
+from turret_pipeline.lake import objects
 from turret_pipeline.lake.paths import Lake
 
 
@@ -20,9 +21,7 @@ def write(lake: Lake, address: str, content: bytes | memoryview) -> None:
     On a local lake: a temporary file, fsync, rename, fsync of the folder; on S3 one put, which is atomic by itself.
     """
     if not lake.is_local:
-        filesystem, root = lake.filesystem()
-        with filesystem.open_output_stream(f"{root}{address.removeprefix(lake.root)}") as stream:
-            stream.write(content)
+        objects.write(lake, address, content)
         return
     target = Path(address)
     make_durable_folder(target.parent)
@@ -46,6 +45,16 @@ def open_input(lake: Lake, address: str) -> pyarrow.NativeFile:
     return filesystem.open_input_file(f"{root}{address.removeprefix(lake.root)}")
 
 
+def read(lake: Lake, address: str) -> bytes:
+    """Return what the file at `address` holds; raise `FileNotFoundError` if there is none."""
+    if lake.is_local:
+        return Path(address).read_bytes()
+    content = objects.read(lake, address)
+    if content is None:
+        raise FileNotFoundError(address)
+    return content
+
+
 def exists(lake: Lake, address: str) -> bool:
     """Return whether there is a file at `address`."""
     filesystem, root = lake.filesystem()
@@ -55,6 +64,8 @@ def exists(lake: Lake, address: str) -> bool:
 
 def names(lake: Lake, folder: str) -> list[str]:
     """Return the names of what is in a folder of the lake; none if it is not there."""
+    if not lake.is_local:
+        return objects.names(lake, folder)
     filesystem, root = lake.filesystem()
     selector = pyarrow.fs.FileSelector(f"{root}{folder.removeprefix(lake.root)}", allow_not_found=True)
     return [info.base_name for info in filesystem.get_file_info(selector)]
@@ -62,6 +73,9 @@ def names(lake: Lake, folder: str) -> list[str]:
 
 def remove(lake: Lake, address: str) -> None:
     """After this call there is no file at `address`."""
+    if not lake.is_local:
+        objects.remove(lake, address)
+        return
     filesystem, root = lake.filesystem()
     with contextlib.suppress(FileNotFoundError):
         filesystem.delete_file(f"{root}{address.removeprefix(lake.root)}")

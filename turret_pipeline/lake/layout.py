@@ -30,7 +30,7 @@ import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
 from turret_pipeline import failpoint
-from turret_pipeline.lake import files, store, sums
+from turret_pipeline.lake import files, handles, heads, store, sums
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES, Table
@@ -144,7 +144,7 @@ def layout_of(lake: Lake) -> int:
 
 def refuse_newer(lake: Lake) -> None:
     """Raise `LayoutError` if a later version of Turret has upgraded the lake."""
-    mark = _read(lake)
+    mark = heads.remembered(lake, "layout", "mark", lambda: _read(lake))
     if mark.layout > LAYOUT:
         raise LayoutError(_too_new(lake, mark))
 
@@ -179,14 +179,15 @@ def _declared(table: Table) -> deltalake.Schema:
 def _remove(lake: Lake, name: str) -> None:
     filesystem, root = lake.filesystem()
     sums.unseal_folder(lake, lake.table(name))
+    handles.forget(lake.table(name))
     with contextlib.suppress(FileNotFoundError):
         filesystem.delete_dir(f"{root}{lake.table(name).removeprefix(lake.root)}")
+    heads.moved(lake, f"tables/{name}")
 
 
 def _read(lake: Lake) -> _Mark:
     try:
-        with files.open_input(lake, lake.layout_file) as stream:
-            return msgspec.json.decode(stream.read(), type=_Mark)
+        return msgspec.json.decode(files.read(lake, lake.layout_file), type=_Mark)
     except FileNotFoundError:
         return _Mark()
     except msgspec.DecodeError as error:
@@ -196,3 +197,4 @@ def _read(lake: Lake) -> _Mark:
 def _write(lake: Lake, mark: _Mark) -> None:
     mark.turret = version("turret")
     files.write(lake, lake.layout_file, msgspec.json.encode(mark) + b"\n")
+    heads.moved(lake, "layout")

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from psycopg2.extensions import cursor
 
+from turret_pipeline.lake.bucket import name_of
 from turret_pipeline.lake.fingerprint import fingerprint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.session import open_session, take_locks
@@ -88,5 +89,5 @@ def _cursor(database_url: str, name: str) -> Iterator[cursor]:
 
 def _taken(sql: cursor, lake: Lake, project_ids: Collection[str]) -> set[str]:
     """Take the locks of projects that are free; return which."""
-    keys = {fingerprint("turret", lake.root, project_id): project_id for project_id in project_ids}
+    keys = {fingerprint("turret", name_of(lake), project_id): project_id for project_id in project_ids}
     return {keys[key] for key in take_locks(sql, list(keys))}

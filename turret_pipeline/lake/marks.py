@@ -15,13 +15,16 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import orjson
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from turret_pipeline.lake import files, sums
+from turret_pipeline.lake import files, handles, heads, sums
+from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import Table
 
@@ -79,17 +82,17 @@ class MarkLog:
         self._lake = lake
         self._table = table
         self._log = f"{lake.table(table.name)}/_delta_log"
-        self._filesystem, root = lake.filesystem()
-        self._folder = f"{root}/tables/{table.name}/_delta_log"
         self._newest = b""
-        """The commit at `version`, as it stands in the log; empty where only its checkpoint is left."""
+        """The commit at `version`, as it stands in the log (on S3 its ETag); empty: only its checkpoint is left."""
 
     def catch_up(self, until: int | None = None) -> bool:
         """Read on to the commit `until` (default: to the newest); return whether it was reached.
 
         It is not reached where the log before it is gone: a later checkpoint stands for it. Raise `DamageError` where
-        the log is damaged.
+        the log is damaged, `UnreachableError` where S3 does not answer.
         """
+        if not self._lake.is_local:
+            return self._catch_up_on_s3(until)
         if self.version >= 0 and (self._read(f"{self.version:020d}.json") or b"") != self._newest:
             # Another table of the same name, or one whose old commits were cleaned away meanwhile.
             self.version = -1
@@ -111,6 +114,31 @@ class MarkLog:
             self._newest = commit
         return until is None or self.version == until
 
+    def _catch_up_on_s3(self, until: int | None) -> bool:
+        """Do the same by one listing, which tells that the log is the one that was read, and what is new in it."""
+        if until is not None and self.version == until:
+            return True
+        commits = handles.tail(self._lake, self._lake.table(self._table.name), max(self.version, 0))
+        if self.version >= 0 and commits.get(self.version, "").encode() != self._newest:
+            self.version, self.marks = -1, {}
+            commits = handles.tail(self._lake, self._lake.table(self._table.name), 0)
+        if self.version < 0:
+            self._start(until)
+        for number in sorted(each for each in commits if each > self.version and (until is None or each <= until)):
+            address = f"{self._log}/{number:020d}.json"
+            if number != self.version + 1:
+                if until is not None:
+                    return False
+                raise sums.damaged(self._lake, f"{self._log}/{self.version + 1:020d}.json", "is gone")
+            with sums.reading(self._lake, address):
+                commit = files.read(self._lake, address)
+                for line in commit.splitlines():
+                    if line.startswith(b'{"txn"'):
+                        self._take(orjson.loads(line)["txn"])
+            self.version = number
+        self._newest = commits.get(self.version, "").encode()
+        return until is None or self.version == until
+
     def _start(self, until: int | None) -> None:
         """Take the marks of the newest checkpoint that is not past `until`."""
         names = files.names(self._lake, self._log)
@@ -120,8 +148,8 @@ class MarkLog:
             return
         name = f"{version:020d}"
         with sums.reading(self._lake, f"{self._log}/{name}.checkpoint.parquet"):
-            path = f"{self._folder}/{name}.checkpoint.parquet"
-            rows = pq.read_table(path, columns=["txn"], filesystem=self._filesystem)
+            content = files.read(self._lake, f"{self._log}/{name}.checkpoint.parquet")
+            rows = pq.read_table(pa.BufferReader(content), columns=["txn"])
             for mark in rows["txn"].drop_null().to_pylist():
                 self._take(mark)
         self.version, self._newest = version, self._read(f"{name}.json") or b""
@@ -140,23 +168,64 @@ class MarkLog:
 
     def _read(self, name: str) -> bytes | None:
         try:
-            with self._filesystem.open_input_stream(f"{self._folder}/{name}") as stream:
-                content: bytes = stream.read()
-                return content
+            return files.read(self._lake, f"{self._log}/{name}")
         except FileNotFoundError:
             return None
 
 
-_followed: dict[str, MarkLog] = {}
+_followed: dict[str, tuple[threading.Lock, MarkLog]] = {}
 _lock = threading.Lock()
+_AT_ONCE = 8
+"""Tables of a lake on S3 that are looked at at once."""
 
 
-def follow(lake: Lake, table: Table) -> dict[str, int]:
+def follow(lake: Lake, table: Table) -> Mapping[str, int]:
     """Return all marks of the table's newest commit, by id; none if it was never written.
 
-    What was read stays in memory until the next call, which then reads only what came since.
+    What was read stays in memory until the next call, which then reads only what came since; of a lake that bears a
+    look, nothing where the table's head has not moved.
     """
+
+    def caught_up() -> dict[str, int]:
+        lock, log = _log_of(lake, table)
+        with lock:
+            log.catch_up()
+            return dict(log.marks)
+
+    return heads.remembered(lake, f"tables/{table.name}", "marks", caught_up)
+
+
+def follow_all(lake: Lake, tables: Collection[Table]) -> dict[str, Mapping[str, int] | DamageError]:
+    """Return by name what `follow` returns of each table, looked at in order, or why that cannot be told."""
+
+    def looked_at(table: Table) -> Mapping[str, int] | DamageError:
+        try:
+            return follow(lake, table)
+        except DamageError as error:
+            return error
+
+    if lake.is_local:
+        return {table.name: looked_at(table) for table in tables}
+    with ThreadPoolExecutor(_AT_ONCE, "look") as threads:
+        # Begun in order: the look's heads were listed before any of them, so a later commit is seen at the next look.
+        return dict(zip((table.name for table in tables), threads.map(looked_at, tables), strict=True))
+
+
+def marks_at(lake: Lake, table: Table, version: int) -> dict[str, int] | None:
+    """Return all marks of the table as of a version that was newest just now; None where its log is no longer whole."""
+    if lake.is_local:
+        own = MarkLog(lake, table)
+        return own.marks if own.catch_up(version) else None
+    lock, log = _log_of(lake, table)
+    with lock:
+        if log.version > version:  # another table of the same name, or another thread went on meanwhile
+            log = MarkLog(lake, table)
+        return dict(log.marks) if log.catch_up(version) else None
+
+
+def _log_of(lake: Lake, table: Table) -> tuple[threading.Lock, MarkLog]:
     with _lock:
-        log = _followed.setdefault(lake.table(table.name), MarkLog(lake, table))
-        log.catch_up()
-        return dict(log.marks)
+        address = lake.table(table.name)
+        if address not in _followed:
+            _followed[address] = threading.Lock(), MarkLog(lake, table)
+        return _followed[address]

@@ -257,6 +257,7 @@ class OpenTable:
             pa.table(pl.concat(written.values(), rechunk=True).to_arrow(compat_level=pl.CompatLevel.oldest())),
             commit_properties=deltalake.CommitProperties(app_transactions=transactions),
             writer_properties=store.writer(self.table),
+            post_commithook_properties=store.after_commit(self.lake),
             **how,
         )
         sums.seal_commits(self.lake, self.table, before, self.version)

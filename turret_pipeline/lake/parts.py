@@ -19,6 +19,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -27,7 +28,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from turret_pipeline import failpoint
-from turret_pipeline.lake import files
+from turret_pipeline.lake import files, heads, objects
 from turret_pipeline.lake.files import fsync_folder, make_durable_folder
 from turret_pipeline.lake.paths import PROJECT_ID, Lake, check_project_id
 from turret_pipeline.lake.schema import TIME
@@ -53,6 +54,9 @@ ASIDE = ".aside"
 """What the name of a file ends with that holds events for later, and is no part."""
 
 _TAKEN_BACK = "taken-back"
+
+LATE_S = 3600.0
+"""Seconds after which all parts of a lake on S3 are listed anew, should no head have told of one that came late."""
 
 
 @dataclass(frozen=True, order=True)
@@ -94,12 +98,10 @@ def write_part(
     table = table.replace_schema_metadata(dict(notes) if notes else None)
     folder = lake.events_folder(project_id, received_date)
     if not lake.is_local:
-        filesystem, root = lake.filesystem()
-        path = f"{root}{folder.removeprefix(lake.root)}/{name}"
         sink = pa.BufferOutputStream()
         pq.write_table(table, sink, compression="zstd")
-        with filesystem.open_output_stream(path) as stream:
-            stream.write(sink.getvalue())
+        objects.write(lake, f"{folder}/{name}", memoryview(sink.getvalue()))
+        _say_there_are_others(lake, project_id, received_date)
         return
     target = Path(folder)
     make_durable_folder(target)
@@ -118,6 +120,18 @@ def write_part(
     failpoint.reached("part.after_folder_fsync")
 
 
+def _say_there_are_others(lake: Lake, project_id: str, *days: dt.date) -> None:
+    """After this call the heads of a lake on S3 say that a project has other parts (of the days) than before."""
+    if not lake.is_local:
+        if any(day < _days_ago(1) for day in days):
+            heads.moved(lake, f"late/{project_id}")
+        heads.moved(lake, f"events/{project_id}")
+
+
+def _days_ago(n: int) -> dt.date:
+    return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=n)
+
+
 def part_file(lake: Lake, part: Part) -> str:
     """Return the address of the part's file."""
     return f"{lake.events_folder(part.project_id, part.received_date)}/{part.name}"
@@ -133,7 +147,7 @@ def parts_by_day(parts: Iterable[Part]) -> dict[dt.date, list[Part]]:
 
 def list_parts(lake: Lake, project_id: str | None = None) -> list[Part]:
     """Return every whole part of one project (default: of all), in order, without what was taken back or deleted."""
-    found = list(_local_files(lake, project_id) if lake.is_local else _files(lake, project_id))
+    found = list(_local_files(lake, project_id) if lake.is_local else _files_on_s3(lake, project_id))
     gone = {(project, name.removesuffix(".json")) for project, folder, name, _ in found if folder == _TAKEN_BACK}
     deleted = deleted_projects(lake)
     parts = (each for each in _parts(found) if PART_NAME.fullmatch(each.name) and each.project_id not in deleted)
@@ -166,6 +180,35 @@ def _files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, 
             yield project.removeprefix("project="), date, name, info.size
 
 
+def _files_on_s3(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, int]]:
+    """Yield the same, of a lake that bears a look without listing what has not changed since an earlier one.
+
+    Of the days that are over a project's parts are listed anew when one of them came late, and once in `LATE_S`.
+    """
+
+    def whole(project: str) -> tuple[dt.date, list[tuple[str, str, str, int]]]:
+        # Those that come later and are not late are of the day before this one at the earliest; one more for clocks.
+        return _days_ago(2), list(_listed(lake, project))
+
+    def now(project: str) -> list[tuple[str, str, str, int]]:
+        late = f"late/{project}"
+        since, known = heads.remembered(lake, late, "parts", lambda: whole(project), trusted_s=LATE_S)
+        first = f"date={since.isoformat()}"
+        return [each for each in known if each[1] < first] + list(_listed(lake, project, first))
+
+    for project in [project_id] if project_id else list_projects(lake):
+        if lake.look is None:
+            yield from _listed(lake, project)
+        else:
+            yield from heads.remembered(lake, f"events/{project}", "parts", partial(now, project))
+
+
+def _listed(lake: Lake, project: str, after: str = "") -> Iterator[tuple[str, str, str, int]]:
+    for each in objects.listed(lake, f"{lake.root}/events/project={project}", after):
+        date, _, name = each.name.partition("/")
+        yield project, date, name, each.size_bytes
+
+
 def _local_files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, int]]:
     """Yield the same, ten times as fast: the sensor lists all days of all projects every few seconds."""
     projects = [project_id] if project_id else list_projects(lake)
@@ -179,25 +222,27 @@ def _local_files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str,
 
 def list_projects(lake: Lake) -> list[str]:
     """Return the ids of all projects that have a folder of raw events and were not deleted, in order."""
-    names = {name.removeprefix("project=") for name in files.names(lake, f"{lake.root}/events")} - deleted_projects(
-        lake
-    )
+    there = heads.remembered(lake, "events/", "projects", lambda: files.names(lake, f"{lake.root}/events"))
+    names = {name.removeprefix("project=") for name in there} - deleted_projects(lake)
     return sorted(name for name in names if PROJECT_ID.fullmatch(name))
 
 
 def deleted_projects(lake: Lake) -> frozenset[str]:
     """Return the ids of the projects that were deleted."""
-    return frozenset(name.removesuffix(".json") for name in files.names(lake, lake.deleted_folder))
+    notes = heads.remembered(lake, "deleted", "notes", lambda: files.names(lake, lake.deleted_folder))
+    return frozenset(name.removesuffix(".json") for name in notes)
 
 
 def delete_project(lake: Lake, project_id: str, note: bytes) -> None:
     """After this call the project's raw events are as if they were not there, for ever; `note` says why, in JSON."""
     files.write(lake, f"{lake.deleted_folder}/{check_project_id(project_id)}.json", note)
+    heads.moved(lake, "deleted")
 
 
 def take_back(lake: Lake, project_id: str, source: str, note: bytes) -> None:
     """After this call the parts of the source are as if they were not there; `note` says why, in JSON."""
     files.write(lake, f"{lake.project_folder(project_id)}/{_TAKEN_BACK}/{source}.json", note)
+    _say_there_are_others(lake, project_id)
 
 
 def taken_back(lake: Lake, project_id: str) -> dict[str, bytes]:
@@ -206,17 +251,20 @@ def taken_back(lake: Lake, project_id: str) -> dict[str, bytes]:
     found = {}
     for name in sorted(files.names(lake, folder)):
         if name.endswith(".json") and not name.startswith("."):
-            with files.open_input(lake, f"{folder}/{name}") as stream:
-                found[name.removesuffix(".json")] = stream.read()
+            found[name.removesuffix(".json")] = files.read(lake, f"{folder}/{name}")
     return found
 
 
 def remove_files(lake: Lake, parts: Iterable[Part]) -> None:
     """After this call the files of `parts` are not there; any of them may be gone already."""
+    touched: dict[str, list[dt.date]] = {}
     for part in parts:
         files.remove(lake, part_file(lake, part))
         unseal(lake, part_file(lake, part))
         failpoint.reached("parts.after_removal")
+        touched.setdefault(part.project_id, []).append(part.received_date)
+    for project_id, days in touched.items():
+        _say_there_are_others(lake, project_id, *days)
 
 
 def read_parts(lake: Lake, parts: Iterable[Part]) -> pl.DataFrame:

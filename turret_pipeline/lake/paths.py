@@ -9,7 +9,7 @@ import datetime as dt
 import os
 import re
 import urllib.parse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,15 +51,34 @@ class OpenTables(Protocol):
 
 
 @dataclass(frozen=True)
+class Look:
+    """One look at what has changed in a lake on S3; see `lake.heads`.
+
+    tags: versions (ETags) of the heads, by name. at: when it began, in seconds of the monotonic clock.
+    """
+
+    tags: Mapping[str, str]
+    at: float
+
+    def tag(self, head: str) -> str:
+        """Return what is another text once the head has moved; for a name with `/` at its end, of which there are."""
+        if head.endswith("/"):
+            return " ".join(sorted(name for name in self.tags if name.startswith(head)))
+        return self.tags.get(head, "")
+
+
+@dataclass(frozen=True)
 class Lake:
     """A lake by its root: an absolute local folder, or `s3://bucket/prefix`.
 
     Credentials and endpoint of S3 come from the usual `AWS_…` variables, which polars, pyarrow and deltalake all read.
     batch: what has its tables open for many projects, and holds what these commit; None: each commit is written.
+    look: what had changed when it was last looked at, on S3, for readers that take it to be as it was then.
     """
 
     root: str
     batch: OpenTables | None = field(default=None, compare=False, repr=False)
+    look: Look | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_local(self) -> bool:
@@ -101,6 +120,21 @@ class Lake:
     def damaged_folder(self) -> str:
         """Address of the folder with a note for each damaged file that was found."""
         return f"{self.root}/damaged"
+
+    @property
+    def about_file(self) -> str:
+        """Address of the file with the id of a lake on S3; see `lake.bucket`."""
+        return f"{self.root}/lake.json"
+
+    @property
+    def current_file(self) -> str:
+        """Address of the note that everything was up to date; see `lake.current`."""
+        return f"{self.root}/current.json"
+
+    @property
+    def heads_folder(self) -> str:
+        """Address of the folder with the heads of a lake on S3; see `lake.heads`."""
+        return f"{self.root}/heads"
 
     def filesystem(self) -> tuple[pyarrow.fs.FileSystem, str]:
         """Return pyarrow's file system for this lake and the root as a path on it."""

@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from turret_pipeline.lake import sums
+from turret_pipeline.lake import handles, heads, objects, sums
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
@@ -27,22 +27,34 @@ def writer(table: Table) -> deltalake.WriterProperties:
     return deltalake.WriterProperties(compression="ZSTD", max_row_group_size=table.group_rows or None)
 
 
+def after_commit(lake: Lake) -> deltalake.PostCommitHookProperties | None:
+    """Return what is to be done after a commit; None: what deltalake does by default.
+
+    On S3 old commits are not looked for after each, which lists the whole log: `lake.upkeep` does it once a day.
+    """
+    return None if lake.is_local else deltalake.PostCommitHookProperties(cleanup_expired_logs=False)
+
+
 def open_table(lake: Lake, table: Table, version: int | None = None) -> deltalake.DeltaTable | None:
     """Return the Delta table (at `version`, or the newest), or None if nothing was ever written to it.
 
     Raise `TableNotFoundError` when `version` is no longer kept: that is not a table without rows. Raise `DamageError`
-    where its log is damaged.
+    where its log is damaged, `UnreachableError` where S3 does not answer.
     """
     if lake.batch is not None and version is None:
         opened: deltalake.DeltaTable | None = lake.batch.opened(table)
         return opened
     sums.verify_log(lake, table, version)
     try:
+        if version is None and not lake.is_local:
+            return handles.newest(lake, lake.table(table.name))
         return deltalake.DeltaTable(lake.table(table.name), version=version)
     except TableNotFoundError:
         if version is not None:
             raise
         return None
+    except OSError as error:
+        raise error if lake.is_local else objects.told(lake, error) from error
     except DeltaError as error:
         if version is not None:
             raise
@@ -114,16 +126,21 @@ def append(lake: Lake, table: Table, rows: pl.DataFrame) -> None:
     """After this call `rows` are in the table too."""
     if rows.height:
         _make_folder(lake, table)
-        before = version(lake, table)
+        opened = open_table(lake, table)
+        before = None if opened is None else opened.version()
         if before is None:
             sums.unseal_folder(lake, lake.table(table.name))
-        deltalake.write_deltalake(
-            lake.table(table.name),
-            _arrow(table, rows),
-            mode="append",
-            partition_by=list(table.partition_by),
-            writer_properties=writer(table),
-        )
+        if table.is_kept:
+            heads.moved(lake, f"tables/{table.name}")  # before too: should we be killed, no build makes up for it
+        with objects.explained(lake):
+            deltalake.write_deltalake(
+                lake.table(table.name) if lake.is_local or opened is None else opened,
+                _arrow(table, rows),
+                mode="append",
+                partition_by=list(table.partition_by),
+                writer_properties=writer(table),
+                post_commithook_properties=after_commit(lake),
+            )
         _seal(lake, table, before)
 
 
@@ -138,14 +155,16 @@ def replace(lake: Lake, table: Table, rows: pl.DataFrame, project_id: str, **whe
     if before is None:
         append(lake, table, rows)
     else:
-        deltalake.write_deltalake(
-            lake.table(table.name),
-            _arrow(table, rows),
-            mode="overwrite",
-            predicate=predicate,
-            partition_by=list(table.partition_by),
-            writer_properties=writer(table),
-        )
+        with objects.explained(lake):
+            deltalake.write_deltalake(
+                lake.table(table.name),
+                _arrow(table, rows),
+                mode="overwrite",
+                predicate=predicate,
+                partition_by=list(table.partition_by),
+                writer_properties=writer(table),
+                post_commithook_properties=after_commit(lake),
+            )
         _seal(lake, table, before)
 
 
@@ -171,7 +190,8 @@ def _arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
 
 def _seal(lake: Lake, table: Table, before: int | None) -> None:
     """After this call what was committed past the version `before` (None: all) has checksums."""
-    sums.seal_commits(lake, table, -1 if before is None else before, version(lake, table) or 0)
+    last = (version(lake, table) or 0) if lake.is_local else 0
+    sums.seal_commits(lake, table, -1 if before is None else before, last)
 
 
 def _make_folder(lake: Lake, table: Table) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 import orjson
 import xxhash
 
+from turret_pipeline.lake import heads, objects
 from turret_pipeline.lake.damage import Damage, DamageError
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.schema import Table
@@ -128,6 +129,8 @@ def reading(lake: Lake, address: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.EIO):
             raise
+        if not lake.is_local:
+            objects.read_head(lake, address)  # raises what it is, where the store is away
         raise damaged(lake, address, f"cannot be read ({first_line(error)})") from error
 
 
@@ -142,8 +145,12 @@ def damaged(lake: Lake, address: str, reason: str) -> DamageError:
 
 
 def seal_commits(lake: Lake, table: Table, after: int, last: int) -> None:
-    """After this call the commits of a table past the number `after`, to `last`, have checksums, with their files."""
+    """After this call the commits of a table past the number `after`, to `last`, have checksums, with their files.
+
+    On S3 their table's head has moved: other processes see that there are commits.
+    """
     if not lake.is_local:
+        heads.moved(lake, f"tables/{table.name}")
         return
     folder = lake.table(table.name)
     for number in range(after + 1, last + 1):

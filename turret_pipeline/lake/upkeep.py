@@ -58,7 +58,11 @@ def compact(lake: Lake, table: Table, project_id: str, most_files: int = MOST_FI
         # Opened anew: another project may have committed, and this commit must not be refused for it.
         delta = deltalake.DeltaTable(lake.table(table.name))
         before = delta.version()
-        done = delta.optimize.compact(partition_filters=where, writer_properties=store.writer(table))
+        done = delta.optimize.compact(
+            partition_filters=where,
+            writer_properties=store.writer(table),
+            post_commithook_properties=store.after_commit(lake),
+        )
         sums.seal_commits(lake, table, before, delta.version())
         removed, added = int(done["numFilesRemoved"]), int(done["numFilesAdded"])
         written = int(orjson.loads(done["filesAdded"])["totalSize"])
@@ -73,6 +77,8 @@ def remove_old_files(lake: Lake, table: Table, kept_for: dt.timedelta = KEPT_FOR
         return 0
     hours = int(kept_for.total_seconds() // 3600)
     removed = opened.vacuum(hours, dry_run=False, enforce_retention_duration=kept_for >= KEPT_FOR, full=True)
+    if not lake.is_local:
+        opened.cleanup_metadata()  # which a commit does on a local lake
     sums.tidy(lake, table.name)
     return len(removed)
 

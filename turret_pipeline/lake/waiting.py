@@ -79,8 +79,7 @@ def write(lake: Lake, seen: Seen) -> None:
 def read(lake: Lake) -> Seen | None:
     """Return what the pipeline saw at its last look; None if it never looked, or what it left cannot be read."""
     try:
-        with files.open_input(lake, lake.waiting_file) as stream:
-            return msgspec.json.decode(stream.read(), type=Seen)
+        return msgspec.json.decode(files.read(lake, lake.waiting_file), type=Seen)
     except (FileNotFoundError, msgspec.MsgspecError):
         return None
 

@@ -21,16 +21,19 @@ from collections.abc import Collection, Mapping
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from turret_pipeline.lake import heads, waiting
 from turret_pipeline.lake.batch import Batch
+from turret_pipeline.lake.current import current_projects, say_current
 from turret_pipeline.lake.damage import note
 from turret_pipeline.lake.inspection import standing
+from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.lake.paths import PROJECT_ID, Lake
 from turret_pipeline.orchestration.scope import ProjectRuns, Scope, runs_for
 from turret_pipeline.orchestration.waiting import note_waiting
 from turret_pipeline.settings import SettingError, Settings
 from turret_pipeline.stages.containment import failures_of
-from turret_pipeline.stages.pending import LakeNow
+from turret_pipeline.stages.pending import LakeNow, made_with
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,6 +63,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _fail("interrupted; what is done is done, the next build goes on from there", INTERRUPTED)
     except SettingError as error:
         return _fail(str(error), 2)
+    except UnreachableError as error:
+        return _fail(f"{error}; what is done is done, the next build goes on from there", 1)
 
 
 def _build(named: list[str], scope: Scope) -> int:
@@ -71,7 +76,12 @@ def _build(named: list[str], scope: Scope) -> int:
         return _fail(f"{strange[0]!r} is not the id of a project", 2)
     if reason := scope.contradiction():
         return _fail(reason, 2)
-    known = list_projects(lake)
+    made = made_with(settings.model, settings.clusters)
+    seen = heads.look(lake)
+    if scope == Scope() and (current := current_projects(seen, made)) is not None and set(named) <= set(current):
+        waiting.write(lake, waiting.Seen(time.time()))
+        return _all_is_current(len(named) or len(current), started)
+    known = list_projects(seen)
     projects = list(dict.fromkeys(named or known))
     for project in projects:
         if project not in known:
@@ -83,12 +93,14 @@ def _build(named: list[str], scope: Scope) -> int:
     for damage in {each for project in projects for each in lake_now.damage(project)}:
         note(lake, damage)
     if not todo:
-        if not named and not any(pending.values()):
+        is_all = set(lake_now.projects) <= set(projects) and not any(pending.values())
+        if is_all:
             note_waiting(lake, lake_now, pending, looked_at)
         if failed := _failed(lake, projects):
             return failed
-        print(f"everything is up to date ({len(projects)} projects, {time.perf_counter() - started:.1f} s)")
-        return 0
+        if is_all:
+            say_current(lake_now.lake, made, projects)
+        return _all_is_current(len(projects), started)
     if settings.database_url is None or not os.environ.get("DAGSTER_HOME"):
         return _fail("TURRET_DATABASE_URL and DAGSTER_HOME must be set; `turret build` sets them", 2)
     # Here, not at the top: Dagster takes a second to import, and mostly there is nothing to do.
@@ -100,10 +112,19 @@ def _build(named: list[str], scope: Scope) -> int:
 
     failures = build(_console(), settings, todo, left)
     looked_at, lake_now = time.time(), LakeNow(lake, settings.model, clusters=settings.clusters)
-    note_waiting(lake, lake_now, {project: lake_now.pending(project) for project in lake_now.projects}, looked_at)
+    pending = {project: lake_now.pending(project) for project in lake_now.projects}
+    note_waiting(lake, lake_now, pending, looked_at)
     for project, reason in failures.items():
         _fail(f"{project}: {reason}", 1)
-    return _failed(lake, projects) or (1 if failures else 0)
+    failed = _failed(lake, projects) or (1 if failures else 0)
+    if not failed and not any(pending.values()) and set(pending) <= set(projects):
+        say_current(lake_now.lake, made, list_projects(lake_now.lake))
+    return failed
+
+
+def _all_is_current(n_projects: int, started: float) -> int:
+    print(f"everything is up to date ({n_projects} projects, {time.perf_counter() - started:.1f} s)")
+    return 0
 
 
 def _todo(lake_now: LakeNow, pending: Mapping[str, Collection[str]], scope: Scope) -> dict[str, ProjectRuns]:

@@ -26,6 +26,7 @@ import dagster as dg
 import msgspec
 import orjson
 
+from turret_pipeline.lake import heads
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.layout import refuse_newer
 from turret_pipeline.orchestration.batches import (
@@ -112,7 +113,7 @@ def look(
     stages: Sequence[Stage] = STAGES,
 ) -> dg.SensorResult:
     """Return the runs to start now, with what is to be remembered of them; changes `last_requests`."""
-    lake = settings.open_lake()
+    lake = heads.look(settings.open_lake())
     refuse_newer(lake)
     lake_now = LakeNow(lake, settings.model, stages=stages, clusters=settings.clusters)
     pending = {project: lake_now.pending(project) for project in lake_now.projects}

@@ -6,18 +6,19 @@ seconds.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import polars as pl
 
 from turret_pipeline.embedder.embed import model_key
-from turret_pipeline.lake import store
+from turret_pipeline.lake import heads, store
+from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.damage import Damage, DamageError
-from turret_pipeline.lake.marks import ProjectMarks, blocked_days, follow
+from turret_pipeline.lake.marks import ProjectMarks, blocked_days, follow_all
 from turret_pipeline.lake.parts import Part, list_parts, list_projects, parts_by_day
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS, EVENTS, Table
@@ -52,11 +53,11 @@ def pending_stages(
 def blocked_tables(lake: Lake, stages: Sequence[Stage] = STAGES) -> dict[str, Blocked]:
     """Return by project what a blocking check found wrong in it; projects in which all is right are left out."""
     found: defaultdict[str, Blocked] = defaultdict(dict)
-    for stage in stages:
-        for product in stage.makes:
-            with contextlib.suppress(DamageError):  # `LakeNow` tells of it
-                for project, days in blocked_days(follow(lake, product.table)).items():
-                    found[project][product.table.name] = days
+    marks = follow_all(heads.look(lake), [product.table for stage in stages for product in stage.makes])
+    for name, of_table in marks.items():
+        if not isinstance(of_table, DamageError):  # `LakeNow` tells of it
+            for project, days in blocked_days(of_table).items():
+                found[project][name] = days
     return dict(found)
 
 
@@ -78,8 +79,17 @@ def why_stopped(blocked: Blocked) -> str:
     )
 
 
+def made_with(model: str | None, clusters: str, stages: Sequence[Stage] = STAGES) -> int:
+    """Return a fingerprint of what the tables are made with besides what is in the lake: settings and methods."""
+    methods = [(stage.step, stage.version, [product.table.name for product in stage.makes]) for stage in stages]
+    return fingerprint(version("turret"), model_key(model), clusters, methods)
+
+
 class LakeNow:
-    """The marks of all tables as of the newest commits, and the raw parts, at the time that it was made."""
+    """The marks of all tables as of the newest commits, and the raw parts, at the time that it was made.
+
+    lake: the lake, on S3 with the look that it was made at.
+    """
 
     def __init__(
         self,
@@ -91,29 +101,29 @@ class LakeNow:
     ) -> None:
         self.model = model_key(model)
         self.clusters = clusters
-        self._lake = lake
+        self.lake = lake = heads.look(lake)
         self._stages = stages
         self._parts: defaultdict[str, list[Part]] = defaultdict(list)
         for part in list_parts(lake) if parts is None else parts:
             self._parts[part.project_id].append(part)
         # Those that are read first, first: a commit in between is then seen as work to do, and never overlooked.
         tables = (*(product.table for stage in stages for product in stage.makes), BUILDS)
-        self._marks: dict[str, dict[str, int]] = {}
+        self._marks: dict[str, Mapping[str, int]] = {}
         self._unreadable: dict[str, DamageError] = {}
-        for table in tables:
-            try:
-                self._marks[table.name] = follow(lake, table)
-            except DamageError as error:
-                self._marks[table.name], self._unreadable[table.name] = {}, error
-        self._days: dict[str, dict[str, list[dt.date]]] = {}
-        self._rows: dict[str, dict[str, list[str]]] = {}
+        for name, marks in follow_all(lake, tables).items():
+            if isinstance(marks, DamageError):
+                self._marks[name], self._unreadable[name] = {}, marks
+            else:
+                self._marks[name] = marks
+        self._days: dict[str, Mapping[str, list[dt.date]]] = {}
+        self._files: dict[str, Mapping[str, list[str]]] = {}
         self._damage: dict[str, set[Damage]] = {}
 
     @property
     def projects(self) -> list[str]:
         """The projects that have raw events, or tables from when they had some, in order."""
         built = self._marks.get(EVENTS.name, {})
-        emptied = (each for each in list_projects(self._lake) if ProjectMarks(built, each).state() is not None)
+        emptied = (each for each in list_projects(self.lake) if ProjectMarks(built, each).state() is not None)
         return sorted({*self._parts, *emptied})
 
     def project(self, project_id: str) -> ProjectOfLake:
@@ -180,24 +190,35 @@ class LakeNow:
     def days(self, table: Table) -> Mapping[str, list[dt.date]]:
         """Return by project the days of receipt on which the table has rows, in order."""
         if table.name not in self._days:
-            opened = store.open_table(self._lake, table)
-            found: defaultdict[str, set[dt.date]] = defaultdict(set)
-            for partition in opened.partitions() if opened is not None else ():
-                found[str(partition["project_id"])].add(dt.date.fromisoformat(str(partition["received_date"])))
-            self._days[table.name] = {project: sorted(days) for project, days in found.items()}
+            head = f"tables/{table.name}"
+            self._days[table.name] = heads.remembered(self.lake, head, "days", lambda: self._days_of(table))
         return self._days[table.name]
+
+    def _days_of(self, table: Table) -> Mapping[str, list[dt.date]]:
+        opened = store.open_table(self.lake, table)
+        found: defaultdict[str, set[dt.date]] = defaultdict(set)
+        for partition in opened.partitions() if opened is not None else ():
+            found[str(partition["project_id"])].add(dt.date.fromisoformat(str(partition["received_date"])))
+        return {project: sorted(days) for project, days in found.items()}
 
     def rows(self, table: Table, project_id: str) -> pl.DataFrame:
         """Return one project's rows of a small table."""
-        if table.name not in self._rows:
+        head = f"tables/{table.name}"
+        if table.name not in self._files:
             # Looked up once for all projects: each look at the log costs as much as one that is for all.
-            opened = store.open_table(self._lake, table)
-            found = defaultdict[str, list[str]](list)
-            for file in opened.file_uris() if opened is not None else ():
-                found[file.partition("/project_id=")[2].partition("/")[0]].append(file)
-            self._rows[table.name] = found
-        files = self._rows[table.name].get(project_id)
-        return store.scan_files(self._lake, table, files).collect() if files else table.empty()
+            self._files[table.name] = heads.remembered(self.lake, head, "files", lambda: self._files_of(table))
+        files = self._files[table.name].get(project_id)
+        if not files:
+            return table.empty()
+        read = store.scan_files(self.lake, table, files).collect
+        return heads.remembered(self.lake, head, ("rows", project_id), read)
+
+    def _files_of(self, table: Table) -> Mapping[str, list[str]]:
+        opened = store.open_table(self.lake, table)
+        found = defaultdict[str, list[str]](list)
+        for file in opened.file_uris() if opened is not None else ():
+            found[file.partition("/project_id=")[2].partition("/")[0]].append(file)
+        return found
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from turret_api.errors import ApiError, UnavailableError, invalid
 from turret_api.processes.kept import KeptProcess
 from turret_api.read.engine.encoding import Encoded
 from turret_api.read.engine.question import Question
-from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.paths import Lake, Look
 
 log = logging.getLogger(__name__)
 
@@ -93,14 +93,23 @@ class Calculator:
         self._running: _Process | None = None
         self._numbers = itertools.count()
 
-    def ask(self, project_id: str, question: Question, form: str = "json", as_of: dt.datetime | None = None) -> Encoded:
+    def ask(
+        self,
+        project_id: str,
+        question: Question,
+        form: str = "json",
+        as_of: dt.datetime | None = None,
+        look: Look | None = None,
+    ) -> Encoded:
         """Return the answer to the project's question, as `Engine.ask`; raise an `ApiError` if there is none.
+
+        look: what the caller saw of a lake on S3, so that the process need not look too.
 
         A question with which the process ended is asked again, once, unless the process had it alone.
         """
         with self._alone:
             pass  # none is asked while another is asked again
-        asked = (project_id, question, form, as_of)
+        asked = (project_id, question, form, as_of, look)
         try:
             return self._ask_once(asked)
         except _EndedError as error:

@@ -15,14 +15,16 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from turret_api.errors import ApiError, DamagedError, UnavailableError, invalid
+from turret_api.errors import ApiError, AwayError, DamagedError, UnavailableError, invalid
 from turret_api.read.engine.cache import CACHED_BYTES, Cache
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.encoding import WORDS, Content, Encoded, made
 from turret_api.read.engine.library import Library
 from turret_api.read.engine.question import Question, Spoken
+from turret_pipeline.lake import heads
 from turret_pipeline.lake.damage import Damage, DamageError, note
 from turret_pipeline.lake.inspection import blamed
+from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS
 
@@ -74,7 +76,12 @@ class Engine:
             # A panic in a library's Rust code, which a damaged file may cause, is no `Exception`.
             if isinstance(error, MemoryError | KeyboardInterrupt | SystemExit):
                 raise
-            damage = self._damage(error, project_id, question, as_of)
+            try:
+                heads.look(self.library.lake)  # what cannot be read is not damaged where nothing can be read
+                damage = self._damage(error, project_id, question, as_of)
+            except UnreachableError as away:
+                log.error("the lake cannot be reached", extra={"reason": str(away)})
+                raise AwayError from error
             if damage is None:
                 raise
             note(self.library.lake, damage)
@@ -123,7 +130,7 @@ class Engine:
         def work_out() -> Content:
             with self.library.working():
                 if self._calculator is not None:
-                    found = self._calculator.ask(project_id, question, form, as_of).made
+                    found = self._calculator.ask(project_id, question, form, as_of, self.library.last_look).made
                     assert found is not None
                     return found
                 return made(question, snapshot, form)

@@ -1,9 +1,9 @@
 """The lake as one question sees it: every table at one version, and the frames that were computed from it.
 
 A `Library` is opened once a process. It holds the tables open, looks for new commits before each question (on a local
-lake one look at a folder; on S3 at most once a second), and keeps frames by the state of the project's own files. So a
-frame is computed once, another project's builds throw nothing of this one's away, and an answer never mixes two
-versions of a table.
+lake one look at a folder; on S3 one listing of the heads, at most once a second), and keeps frames by the state of the
+project's own files. So a frame is computed once, another project's builds throw nothing of this one's away, and an
+answer never mixes two versions of a table.
 
     a table: not open ──first commit seen──> open at version n ──new commit seen──> open at version n + 1
     `generation` counts these steps over all tables; an answer made at a generation holds until it grows
@@ -17,6 +17,8 @@ import hashlib
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import deltalake
@@ -25,10 +27,11 @@ from deltalake.exceptions import DeltaError
 
 from turret_api.errors import UnavailableError
 from turret_api.read.engine.cache import PATIENCE_S, Cache
-from turret_pipeline.lake import store, sums
+from turret_pipeline.lake import heads, store, sums
 from turret_pipeline.lake.damage import ANEW, DamageError, note, notes
 from turret_pipeline.lake.inspection import is_standing
-from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.objects import UnreachableError
+from turret_pipeline.lake.paths import Lake, Look
 from turret_pipeline.lake.tables import BUILDS, TABLES, Table
 
 WORKERS = 2
@@ -36,6 +39,10 @@ WORKERS = 2
 REMOTE_CHECK_S = 1.0
 CHECK_S = 0.005
 """Least time in seconds from one look for new commits to the next, on a remote lake and on a local one."""
+AWAY_S = 1.0
+"""Time in seconds for which a store that did not answer is not asked again."""
+AT_ONCE = 8
+"""Tables of a remote lake that are brought up to date at once."""
 
 
 class Library:
@@ -50,6 +57,12 @@ class Library:
         self._folders: dict[str, int | None] = {}
         self._damaged: dict[str, DamageError] = {}
         self._files: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._seen: dict[str, tuple[str, float]] = {}
+        """By table of a remote lake: its head when it was brought up to date, and when that was."""
+        self._now = lake
+        """The lake, on S3 with the last look at its heads."""
+        self._offered: Look | None = None
+        self._away: tuple[float, str] | None = None
         self._checked_at = -REMOTE_CHECK_S
         self._generation = 0
 
@@ -110,13 +123,23 @@ class Library:
         self._checked_at = now
         return True
 
+    @property
+    def last_look(self) -> Look | None:
+        """The last look at the heads of a lake on S3, for another process that answers the same question."""
+        return self._now.look
+
+    def offer(self, look: Look | None) -> None:
+        """Take the look of another process of this machine for one's own, where it is not old."""
+        self._offered = look
+
     def look_again(self) -> None:
         """After this call nothing is taken to be the newest without a look: this process has just written."""
         self._checked_at = float("-inf")
 
     def _refresh(self) -> None:
-        remote = not self.lake.is_local
-        if remote and time.monotonic() - self._checked_at < REMOTE_CHECK_S:
+        if not self.lake.is_local:
+            if time.monotonic() - self._checked_at >= REMOTE_CHECK_S:
+                self._refresh_remote()
             return
         for name, table in TABLES.items():
             try:
@@ -129,6 +152,52 @@ class Library:
                 self._generation += 1
         self._checked_at = time.monotonic()
 
+    def _refresh_remote(self) -> None:
+        """Bring those tables up to date whose heads have moved, or were trusted for long enough.
+
+        Raise `UnreachableError`.
+        """
+        if self._away is not None and time.monotonic() - self._away[0] < AWAY_S:
+            raise UnreachableError(self._away[1])  # or those who wait for their turn would each wait for the store
+        look = self._offered
+        if look is None or time.monotonic() - look.at >= REMOTE_CHECK_S:
+            try:
+                look = heads.look(self.lake).look
+            except UnreachableError as away:
+                self._away = time.monotonic(), str(away)
+                raise
+        assert look is not None
+        self._now = replace(self.lake, look=look)
+        stale = []
+        for name, table in TABLES.items():
+            tag, at = self._seen.get(name, ("", float("-inf")))
+            if tag != look.tag(f"tables/{name}") or look.at - at >= heads.TRUSTED_S:
+                stale.append(table)
+        if stale:
+            with ThreadPoolExecutor(AT_ONCE, "tables") as threads:
+                for table, (found, error) in zip(stale, threads.map(self._newest, stale), strict=True):
+                    self._take(table.name, found, error)
+                    self._seen[table.name] = look.tag(f"tables/{table.name}"), look.at
+        self._checked_at = time.monotonic()
+
+    def _newest(self, table: Table) -> tuple[deltalake.DeltaTable | None, DamageError | None]:
+        try:
+            return store.open_table(self.lake, table), None
+        except DamageError as error:
+            return None, error
+
+    def _take(self, name: str, found: deltalake.DeltaTable | None, error: DamageError | None) -> None:
+        """Answer from a table as it was found from now on."""
+        before = self._open.pop(name, None)
+        self._damaged.pop(name, None)
+        if error is not None:
+            self._damaged[name] = error
+        if found is not None:
+            self._open[name] = found
+        if before is None or found is None or _is_other(before, found):
+            self._generation += before is not None or found is not None or error is not None
+            self._files = {key: known for key, known in self._files.items() if key[0] != name}
+
     def _refresh_table(self, name: str, table: Table) -> None:
         opened = self._open.get(name)
         if opened is None or self._made_anew(name, table):
@@ -139,7 +208,7 @@ class Library:
             if found is not None:
                 self._open[name], self._folders[name] = found, folder
                 self._generation += 1
-        elif not self.lake.is_local or self._has_newer(table, opened.version()):
+        elif self._has_newer(table, opened.version()):
             before = opened.version()
             sums.verify_log(self.lake, table)
             try:
@@ -155,7 +224,7 @@ class Library:
     def _log_folder(self, table: Table) -> int | None:
         """Return what tells the folder of the table's log from any other; None: there is none, or that is not known."""
         with contextlib.suppress(OSError):
-            return (Path(self.lake.table(table.name)) / "_delta_log").stat().st_ino if self.lake.is_local else None
+            return (Path(self.lake.table(table.name)) / "_delta_log").stat().st_ino
         return None
 
     def _has_newer(self, table: Table, version: int) -> bool:
@@ -175,7 +244,8 @@ class Library:
         """Return the tables out of which the project's rows were taken, and in which they are not again yet."""
         if self.lake.is_local and not Path(self.lake.damaged_folder).exists():
             return {}
-        found = [each for each in notes(self.lake) if each.reason == ANEW and each.project_id == project_id]
+        told = heads.remembered(self._now, "damaged", "notes", lambda: notes(self.lake))
+        found = [each for each in told if each.reason == ANEW and each.project_id == project_id]
         return {str(each.table): DamageError(each) for each in found if is_standing(self.lake, each)}
 
     def _files_at(self, table: Table, project_id: str, at: dt.datetime) -> list[str] | DamageError:
@@ -196,6 +266,10 @@ class Library:
         except DeltaError as error:
             raise FileNotFoundError(str(error)) from error
         return store.project_files(opened, project_id)
+
+
+def _is_other(one: deltalake.DeltaTable, two: deltalake.DeltaTable) -> bool:
+    return (one.version(), one.metadata().id) != (two.version(), two.metadata().id)
 
 
 class Snapshot:

@@ -50,7 +50,9 @@ def main() -> None:
 
 def _answer(engine: Engine, asked: tuple[Any, ...]) -> Encoded | ApiError:
     try:
-        return engine.ask(*asked)
+        *question, look = asked
+        engine.library.offer(look)
+        return engine.ask(*question)
     except ApiError as error:
         return error
     except Exception:
