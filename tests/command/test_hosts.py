@@ -22,7 +22,8 @@ from tests.command.test_up import turret
 from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, bring, event, put, tables
 from turret_api.accounts import Accounts, NewProject
-from turret_api.command.dagster_home import dagster_environment
+from turret_api.command.dagster_home import dagster_environment, dagster_url
+from turret_api.processes.postgres import database
 from turret_pipeline.lake.first_day import VARIABLE
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
@@ -191,9 +192,7 @@ def test_a_collector_takes_events_and_answers_nothing_else(url: str, lake: Lake,
         collector.wait_until_up()
         with closing(Accounts(url)) as accounts:
             keys = accounts.create_project("collected")
-        body = {"name": "asked", "metadata": {"plan": "free"}}
-        answer = httpx.post(f"{collector.url}/track", json=body, headers={"X-API-Key": keys.write_key}, timeout=30)
-        assert answer.json()["success"] is True
+        assert track(collector, keys) == 200
         assert httpx.get(f"{collector.url}/readyz", timeout=30).json()["status"] == "ready"
         for path in ("/v1/usage", "/sign-in", "/"):
             found = httpx.get(collector.url + path, headers={"X-API-Key": keys.read_key}, timeout=30)
@@ -231,3 +230,41 @@ def test_hosts_agree_on_the_first_day_though_one_started_before_there_were_event
         found.append(dagster_environment(Settings.from_environment(names), url)[VARIABLE])
         put(lake, DAYS[0], "a", [event(1, DAYS[0])])
     assert found[0] == found[1] > DAYS[0].isoformat()
+
+
+def test_a_host_that_starts_while_the_database_is_away_takes_events_and_the_rest_comes_with_it(tmp_path: Path) -> None:
+    server = Settings.from_environment({"TURRET_HOME": str(tmp_path / "server")})
+    with database(server) as url:
+        host = Host(tmp_path, "ida", "api", url, tmp_path / "lake")
+        try:
+            start([host])
+            with closing(Accounts(url)) as accounts:
+                keys = accounts.create_project("shop")
+            assert track(host, keys) == 200
+            host.end()
+        finally:
+            end([host])
+    try:
+        host.begin()
+        until(lambda: "Turret takes events, and nothing else runs yet" in host.said(), 60)
+        assert "cannot use the database of TURRET_DATABASE_URL: " in host.said()
+        assert httpx.get(f"{host.url}/readyz", timeout=30).json()["accounts"] == "away"
+        with database(server):
+            until(lambda: "everything runs" in host.said(), 60)
+            until(lambda: httpx.get(f"{host.url}/readyz", timeout=30).json()["accounts"] == "reached")
+            assert track(host, keys) == 200
+            host.end()
+    finally:
+        end([host])
+
+
+def track(host: Host, keys: NewProject) -> int:
+    body = {"name": "asked", "metadata": {"plan": "free"}}
+    return httpx.post(f"{host.url}/track", json=body, headers={"X-API-Key": keys.write_key}, timeout=30).status_code
+
+
+def test_options_in_the_address_of_the_database_stay(database_url: str) -> None:
+    found = dagster_url(f"{database_url}?options=-cwork_mem%3D5MB&application_name=mine")
+    with closing(create_engine(found).connect()) as connection:
+        for setting, value in (("work_mem", "5MB"), ("search_path", "dagster"), ("application_name", "mine")):
+            assert connection.scalar(text(f"SHOW {setting}")) == value

@@ -129,6 +129,18 @@ def test_two_users_of_a_table_do_not_move_each_other(lake: Lake) -> None:
     assert ProjectTable(lake, EMBEDDINGS, "other").version == before + 1
 
 
+def test_a_process_that_opens_a_table_does_not_read_all_its_commits(lake: Lake, bucket: Store) -> None:
+    table = ProjectTable(lake, EMBEDDINGS, "shop")
+    for number in range(25):
+        table.append(texts("shop", number), inputs=number)
+    del table
+    handles.forget(lake.table("embeddings"))
+    with bucket.counting() as found:
+        opened = store.open_table(lake, EMBEDDINGS)
+    assert opened is not None and opened.version() == 25
+    assert len(found) <= 25, [each.words for each in found]
+
+
 def test_compaction_and_cleaning_leave_readers_what_they_read(lake: Lake, bucket: Store) -> None:
     table = ProjectTable(lake, EMBEDDINGS, "shop")
     for number in range(12):

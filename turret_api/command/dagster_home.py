@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 from psycopg2.extensions import connection
+from sqlalchemy.engine import make_url
 
 from turret_api.processes.postgres import DatabaseError
 from turret_pipeline.lake.first_day import VARIABLE, first_day_received
@@ -78,9 +78,11 @@ def dagster_environment(settings: Settings, database_url: str, code_port: int = 
 
 
 def dagster_url(database_url: str) -> str:
-    """Return the URL of the same database that sees and makes Dagster's tables."""
-    separator = "&" if "?" in database_url else "?"
-    return f"{database_url}{separator}options={urllib.parse.quote(f'-csearch_path={SCHEMA}')}"
+    """Return the URL of the same database that sees and makes Dagster's tables; `options` that it has stay."""
+    url = make_url(database_url)
+    given = url.query.get("options", ())
+    options = " ".join([*([given] if isinstance(given, str) else given), f"-csearch_path={SCHEMA}"])
+    return url.update_query_dict({"options": options}).render_as_string(hide_password=False)
 
 
 def _instance(settings: Settings) -> bytes:

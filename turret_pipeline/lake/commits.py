@@ -34,6 +34,9 @@ from turret_pipeline.lake.marks import ProjectMarks, blocked_days, mark_id, mark
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
 
+S3_CHECKPOINT_COMMITS = 10
+"""Commits of a table on S3 after which its log gets a checkpoint; on a local lake they are the 100 of deltalake."""
+
 
 class ProjectTable:
     """One project's rows and marks in one table, open at its newest version; its commits move it forward.
@@ -340,6 +343,9 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
         Path(address).mkdir(parents=True, exist_ok=True)
     empty = pa.table(table.empty().to_arrow(compat_level=pl.CompatLevel.oldest()))
     kept = {"delta.logRetentionDuration": f"interval {table.log_kept_h} hours"}
+    if not lake.is_local:
+        # A process that opens the table reads each commit since its checkpoint, twice: a request each.
+        kept["delta.checkpointInterval"] = str(S3_CHECKPOINT_COMMITS)
     with contextlib.suppress(CommitFailedError):  # another process makes it at the same moment
         deltalake.write_deltalake(
             address, empty, mode="ignore", partition_by=list(table.partition_by), configuration=kept

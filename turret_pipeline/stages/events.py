@@ -15,6 +15,7 @@ from turret_pipeline.lake.parts import (
     count_rows,
     list_parts,
     read_again,
+    read_ids,
     read_parts,
     source_of,
     taken_back,
@@ -172,7 +173,8 @@ def nothing_lost(lake: Lake, project_id: str, days: ReceiptDays = None) -> Findi
     """Every event of the days' raw parts (default: of the newest day's) is in `events`."""
     parts = list_parts(lake, project_id)
     newest = {max((part.received_date for part in parts), default=None)} if days is None else set(days)
-    raw = read_parts(lake, [part for part in parts if part.received_date in newest]).select("event_id").unique()
+    ids = read_ids(lake, [part for part in parts if part.received_date in newest])
+    raw = pl.concat([pl.Series("event_id", dtype=pl.String), *ids]).unique().to_frame()
     there = store.scan(lake, EVENTS, project_id).select("event_id")
     return finding(raw, raw.lazy().join(there, on="event_id", how="anti").collect())
 
