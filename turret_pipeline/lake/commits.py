@@ -50,7 +50,7 @@ class ProjectTable:
         self.table = table
         self.project_id = check_project_id(project_id)
         self._delta = open_or_make(lake, table)
-        self._marks: dict[str, int] | None = marks_at(lake, table, self.version)
+        self._marks: dict[str, int] | None = marks_at(lake, table, self.version, str(self._delta.metadata().id))
 
     @property
     def version(self) -> int:

@@ -40,7 +40,12 @@ def write(lake: Lake, address: str, content: bytes | memoryview) -> None:
 
 
 def open_input(lake: Lake, address: str) -> pyarrow.NativeFile:
-    """Return the file at `address`, to be read at any place; raise `FileNotFoundError` if there is none."""
+    """Return the file at `address`, to be read at any place; raise `FileNotFoundError` if there is none.
+
+    On S3 all of it is read at once: each of a reader's small pieces would be a request.
+    """
+    if not lake.is_local:
+        return pyarrow.BufferReader(read(lake, address))
     filesystem, root = lake.filesystem()
     return filesystem.open_input_file(f"{root}{address.removeprefix(lake.root)}")
 

@@ -79,6 +79,8 @@ class MarkLog:
     def __init__(self, lake: Lake, table: Table) -> None:
         self.marks: dict[str, int] = {}
         self.version = -1
+        self.table_id = ""
+        """Id of the Delta table that the marks are of, where a reader has told."""
         self._lake = lake
         self._table = table
         self._log = f"{lake.table(table.name)}/_delta_log"
@@ -120,7 +122,7 @@ class MarkLog:
             return True
         commits = handles.tail(self._lake, self._lake.table(self._table.name), max(self.version, 0))
         if self.version >= 0 and commits.get(self.version, "").encode() != self._newest:
-            self.version, self.marks = -1, {}
+            self.begin_anew()
             commits = handles.tail(self._lake, self._lake.table(self._table.name), 0)
         if self.version < 0:
             self._start(until)
@@ -138,6 +140,10 @@ class MarkLog:
             self.version = number
         self._newest = commits.get(self.version, "").encode()
         return until is None or self.version == until
+
+    def begin_anew(self) -> None:
+        """Forget all that was read: it was of another table of this name."""
+        self.version, self.marks, self.table_id = -1, {}, ""
 
     def _start(self, until: int | None) -> None:
         """Take the marks of the newest checkpoint that is not past `until`."""
@@ -211,16 +217,23 @@ def follow_all(lake: Lake, tables: Collection[Table]) -> dict[str, Mapping[str, 
         return dict(zip((table.name for table in tables), threads.map(looked_at, tables), strict=True))
 
 
-def marks_at(lake: Lake, table: Table, version: int) -> dict[str, int] | None:
-    """Return all marks of the table as of a version that was newest just now; None where its log is no longer whole."""
+def marks_at(lake: Lake, table: Table, version: int, table_id: str) -> dict[str, int] | None:
+    """Return all marks of the table as of a version that was newest just now; None where its log is no longer whole.
+
+    table_id: the Delta table's own; another one of the same name has another.
+    """
     if lake.is_local:
         own = MarkLog(lake, table)
         return own.marks if own.catch_up(version) else None
     lock, log = _log_of(lake, table)
     with lock:
-        if log.version > version:  # another table of the same name, or another thread went on meanwhile
+        if log.table_id not in ("", table_id):
+            log.begin_anew()
+        if log.version > version:  # another thread went on meanwhile
             log = MarkLog(lake, table)
-        return dict(log.marks) if log.catch_up(version) else None
+        is_reached = log.catch_up(version)
+        log.table_id = table_id
+        return dict(log.marks) if is_reached else None
 
 
 def _log_of(lake: Lake, table: Table) -> tuple[threading.Lock, MarkLog]:
