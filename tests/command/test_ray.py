@@ -128,6 +128,7 @@ def test_a_run_whose_process_dies_is_tried_again(up: Up) -> None:
     assert of_events[0]["rootRunId"] == of_events[1]["runId"]
 
 
+@pytest.mark.long
 def test_nothing_is_up_while_the_cluster_does_not_answer(tmp_path: Path, cluster: RayCluster) -> None:
     up = Up(tmp_path / "home")
     environment = {**up.environment, **cluster.client_environment, "TURRET_RAY_ADDRESS": "http://127.0.0.1:1"}
