@@ -28,7 +28,7 @@ class Converting:
         self.times = 0
         self.begun, self.may_end = threading.Event(), threading.Event()
 
-    def __call__(self, model: str | None, converted: ConvertedModel | None) -> Embedder:
+    def __call__(self, model: str | None, converted: ConvertedModel | None, *, n_threads: int) -> Embedder:
         if converted is None:
             self.times += 1
             self.begun.set()
