@@ -1,11 +1,13 @@
 """Texts become unit vectors, each distinct text once, as fast as the machine allows.
 
-What makes it three times as fast as a plain `SentenceTransformer.encode` at the same vectors (mean cosine 0.9999):
+What makes all-MiniLM-L6-v2 2.7 times as fast as a plain `SentenceTransformer.encode` at the same vectors (mean cosine
+0.9999), and the default model, which is two models, twice as fast:
 
 - on a CPU the model runs as an OpenVINO graph (`embedder.runtime`), in bfloat16 where the processor (AVX512-BF16, AMX)
   has it, in float32 elsewhere;
 - with a GPU, or where a model cannot be converted, torch runs it, in bfloat16 where the device has it;
-- batches of texts with about the same number of tokens, so that little is padded;
+- batches of texts with about the same number of tokens, so that little is padded, and few enough of them for a core's
+  cache; each core takes its own;
 - repeats are embedded once.
 
 The default model (`embedder.multilingual`) ships inside packages, so nothing is downloaded; its weights are checked
