@@ -9,6 +9,8 @@ import importlib
 import pkgutil
 import sys
 
+import scipy.stats  # noqa: F401 - the first question about trends would wait for it, most of a second
+
 from turret_api.read import questions
 from turret_api.read.engine.process import main
 from turret_api.read.questions.search import keep_at_most
