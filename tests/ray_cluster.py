@@ -6,7 +6,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
+from tests.ports import free_ports
 from tests.processes.conftest import until
 
 BIN = Path(sys.executable).parent
@@ -117,14 +117,6 @@ class RayCluster:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
         node.wait()
-
-
-def free_ports(n: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @contextlib.contextmanager

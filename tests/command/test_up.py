@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import psycopg2
 import pytest
 
 from tests.command.kills import DYING, REACHED_S, kill_database, order, while_waiting
+from tests.ports import free_ports
 from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, bring, event, put, tables
 from turret_api.command.dagster_home import dagster_environment
@@ -98,14 +98,6 @@ class Up:
 
 def turret(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "turret_api", *arguments]
-
-
-def free_ports(n: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 @pytest.fixture(scope="module")

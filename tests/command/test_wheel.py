@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.command.test_up import START_S, free_ports
+from tests.command.test_up import START_S
+from tests.ports import free_ports
 from tests.processes.conftest import until
 
 CHECKOUT = Path(__file__).parents[2]

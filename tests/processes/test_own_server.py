@@ -16,6 +16,7 @@ from sqlalchemy.engine import make_url
 
 from tests.command.test_serve import make_certificate
 from tests.command.test_up import turret
+from tests.ports import free_ports
 from tests.processes.conftest import until
 from tests.small_lake import DAYS, event, put
 from turret_api.command.status import status
@@ -25,12 +26,6 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 
 INSTALL = "is missing: install it with `apt-get install {}` (or the like of your system)"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def given_away(folder: Path) -> Path:
@@ -73,7 +68,7 @@ def postgres() -> Path:
 def tls(postgres: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """URL of a server that lets in nobody who does not speak TLS, without words on TLS; and its certificate."""
     base = tmp_path_factory.mktemp("tls")
-    data, port = given_away(base / "data"), free_port()
+    data, port = given_away(base / "data"), free_ports(1)[0]
     (base / "password").write_text("secret")
     os.chown(base / "password", *unprivileged_user())
     words = ["-D", str(data), "-U", "turret", f"--pwfile={base / 'password'}", "--auth=scram-sha-256"]
@@ -152,7 +147,7 @@ def pooler(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) ->
     program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         pytest.fail(f"PgBouncer {INSTALL.format('pgbouncer')}")
-    behind, port, folder = make_url(database_url), free_port(), given_away(tmp_path / "pooler")
+    behind, port, folder = make_url(database_url), free_ports(1)[0], given_away(tmp_path / "pooler")
     settings = {
         "listen_addr": "127.0.0.1",
         "listen_port": port,
@@ -185,4 +180,4 @@ def test_a_pooler_is_refused_in_one_line_that_says_what_to_do(pooler: str, tmp_p
 def test_a_server_itself_is_taken_and_an_address_without_one_is_away(database_url: str) -> None:
     check_server(database_url)
     with pytest.raises(AwayError, match="Connection refused"):
-        check_server(f"postgresql+psycopg2://turret@127.0.0.1:{free_port()}/turret")
+        check_server(f"postgresql+psycopg2://turret@127.0.0.1:{free_ports(1)[0]}/turret")

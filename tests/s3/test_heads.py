@@ -8,6 +8,7 @@ import secrets
 import polars as pl
 import pytest
 
+from tests.lake.test_upkeep import texts
 from tests.s3_server import Request, Store
 from tests.small_lake import event
 from turret_api.read.engine.library import Library
@@ -159,18 +160,6 @@ def test_compaction_and_cleaning_leave_readers_what_they_read(lake: Lake, bucket
     library.look_again()
     assert library.snapshot("shop").scan(EMBEDDINGS).collect().height == 12
     assert ProjectTable(lake, EMBEDDINGS, "shop").inputs() == 11
-
-
-def texts(project: str, *numbers: int) -> pl.DataFrame:
-    rows = {
-        "project_id": [project] * len(numbers),
-        "model": ["m"] * len(numbers),
-        "text_id": [f"{number:032x}" for number in numbers],
-        "text": [f"text {number}" for number in numbers],
-        "vector": [[0.6, 0.8]] * len(numbers),
-        "quantized": [b"_\x7f"] * len(numbers),
-    }
-    return pl.DataFrame(rows, schema=EMBEDDINGS.schema)
 
 
 def write(lake: Lake, day: dt.date, name: str) -> None:

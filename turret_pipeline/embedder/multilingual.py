@@ -87,14 +87,19 @@ class SideBySide:
 
 def _together(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield the batches (rows, vectors), as many as one as have `BATCH_TEXTS` rows."""
-    held: list[tuple[np.ndarray, np.ndarray]] = []
-    for batch in batches:
-        held.append(batch)
-        if sum(len(rows) for rows, _ in held) >= BATCH_TEXTS:
-            yield np.concatenate([rows for rows, _ in held]), np.concatenate([vectors for _, vectors in held])
-            held = []
-    if held:
+    waiting = iter(batches)
+    while held := list(_enough(waiting)):
         yield np.concatenate([rows for rows, _ in held]), np.concatenate([vectors for _, vectors in held])
+
+
+def _enough(batches: Iterator[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the next batches, until they have `BATCH_TEXTS` rows."""
+    n_rows = 0
+    for rows, vectors in batches:
+        yield rows, vectors
+        n_rows += len(rows)
+        if n_rows >= BATCH_TEXTS:
+            return
 
 
 def side_by_side(

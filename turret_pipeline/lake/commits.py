@@ -117,7 +117,7 @@ class ProjectTable:
 
         False too where that cannot be told: that version is no longer kept, or its files were rewritten.
         """
-        return self.added_since(version + 1) is not None
+        return self._files_since(version) is not None
 
     @property
     def seen(self) -> int:
@@ -129,16 +129,18 @@ class ProjectTable:
 
         None too where that cannot be told: that version is no longer kept, or its files were rewritten.
         """
-        if not seen:
-            return None
+        files = self._files_since(seen - 1, day) if seen else None
+        return None if files is None else store.scan_files(self.lake, self.table, files)
+
+    def _files_since(self, version: int, day: dt.date | None = None) -> list[str] | None:
+        """Return the files (of `day`, default: all) that came since `version`; None where not all of then are left."""
         try:
-            then = deltalake.DeltaTable(self.lake.table(self.table.name), version=seen - 1)
+            then = deltalake.DeltaTable(self.lake.table(self.table.name), version=version)
         except DeltaError:
             return None
-        was, now = (store.project_files(each, self.project_id, day) for each in (then, self._delta))
-        if not set(was) <= set(now):
-            return None
-        return store.scan_files(self.lake, self.table, [file for file in now if file not in set(was)])
+        was = set(store.project_files(then, self.project_id, day))
+        now = store.project_files(self._delta, self.project_id, day)
+        return [file for file in now if file not in was] if was <= set(now) else None
 
     def having(self, column: str, values: pl.Series) -> pl.LazyFrame:
         """Return the rows whose `column` is one of `values`.

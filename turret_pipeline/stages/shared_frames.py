@@ -9,6 +9,9 @@ alone.
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Collection
+
 import polars as pl
 
 from turret_pipeline import failpoint
@@ -48,22 +51,27 @@ def bring(task: Task) -> Outcome:
         n_messages, n_looked = int(task.open(MESSAGES).sizes()["n_rows"].sum()), table.mark(LOOKED) or 0
         if n_looked >= MANY_MESSAGES and abs(n_messages - n_looked) < NEWS * n_looked and not task.makes_anew():
             table.set_inputs(wanted, changed)
-            return task.finish(outcome)
-        long = _long(task.open(MESSAGES))
-        of_days = pl.col("received_date").is_in(list(changed))
-        is_looked_for = task.work.full_refresh or table.mark(FRAMES) or _is_any(long.filter(of_days))
-        frames = find_frames(_sample(long)) if is_looked_for else []
-        failpoint.reached("shared_frames.after_analysis")
-        found = [(task.work.project_id, frame.text, frame.n_texts) for frame in frames]
-        rows = pl.DataFrame(found, schema=SHARED_FRAMES.schema, orient="row").sort("text")
-        marks = {FRAMES: fingerprint(rows["text"].to_list()) if frames else 0, LOOKED: n_messages}
-        if rows.equals(table.read().sort("text")):
-            table.append(rows.clear(), inputs=wanted, days=changed, marks=marks)
         else:
-            table.replace(rows, inputs=wanted, days=changed, marks=marks)
-            outcome.n_rows = rows.height
+            rows = _found(task, changed)
+            failpoint.reached("shared_frames.after_analysis")
+            marks = {FRAMES: fingerprint(rows["text"].to_list()) if rows.height else 0, LOOKED: n_messages}
+            if rows.equals(table.read().sort("text")):
+                table.append(rows.clear(), inputs=wanted, days=changed, marks=marks)
+            else:
+                table.replace(rows, inputs=wanted, days=changed, marks=marks)
+                outcome.n_rows = rows.height
     outcome.facts = {"frames": table.read().height}
     return task.finish(outcome)
+
+
+def _found(task: Task, changed: Collection[dt.date]) -> pl.DataFrame:
+    """Return the rows of the frames that the texts share now. changed: the days whose messages are not as before."""
+    long = _long(task.open(MESSAGES))
+    of_days = pl.col("received_date").is_in(list(changed))
+    is_looked_for = task.work.full_refresh or task.table.mark(FRAMES) or _is_any(long.filter(of_days))
+    frames = find_frames(_sample(long)) if is_looked_for else []
+    found = [(task.work.project_id, frame.text, frame.n_texts) for frame in frames]
+    return pl.DataFrame(found, schema=SHARED_FRAMES.schema, orient="row").sort("text")
 
 
 def _long(messages: ProjectTable) -> pl.LazyFrame:
