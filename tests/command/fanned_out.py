@@ -16,7 +16,7 @@ from pathlib import Path
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.orchestration.workshop import fanout_of
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages import STAGE_OF, STAGES, embeddings, journey_steps
+from turret_pipeline.stages import STAGE_OF, STAGES, by_day, embeddings
 from turret_pipeline.stages.work import Work
 
 CHUNK_TEXTS, BATCH_ROWS = 20, 50
@@ -44,7 +44,7 @@ def main() -> None:
     # Not printed: Ray prints in between.
     Path(flag).with_suffix(".json").write_text(json.dumps([found, error]))
     embeddings.CHUNK_TEXTS = CHUNK_TEXTS
-    journey_steps.BATCH_ROWS = BATCH_ROWS
+    by_day.BATCH_ROWS = BATCH_ROWS
     for stage in STAGES[: STAGES.index(STAGE_OF[last]) + 1]:
         stage.bring(Work(Lake(root), project, fanout=fanout))
 

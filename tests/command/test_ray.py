@@ -25,7 +25,7 @@ from turret_pipeline.embedder.embed import open_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, EVENTS, TOPICS
-from turret_pipeline.stages import STAGE_OF, STAGES, embeddings, journey_steps
+from turret_pipeline.stages import STAGE_OF, STAGES, by_day, embeddings
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.work import Work
 
@@ -181,7 +181,7 @@ def kill_one_at_work(cluster: RayCluster, home: Path, task: str) -> None:
 def bring_alone(lake: Lake, last: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bring the same tables up to date in this process, undisturbed, with the threads that a worker has."""
     monkeypatch.setattr(embeddings, "CHUNK_TEXTS", CHUNK_TEXTS)
-    monkeypatch.setattr(journey_steps, "BATCH_ROWS", BATCH_ROWS)
+    monkeypatch.setattr(by_day, "BATCH_ROWS", BATCH_ROWS)
     model = open_embedder(None, n_threads=1)
     for stage in STAGES[: STAGES.index(STAGE_OF[last]) + 1]:
         stage.bring(Work(lake, PROJECT, embedder=lambda: model))
