@@ -138,7 +138,7 @@ def test_doctor_finds_a_damaged_file_and_only_that(story: Story) -> None:
 def test_doctor_mends_a_damaged_file_and_the_answers_are_those_of_before(story: Story) -> None:
     story.build()
     before = store.read(story.lake, TOPICS, story.project.project_id)
-    for table in ("topics", "messages"):
+    for table in ("journey_steps", "messages"):
         (name, *_) = [each for each in data_files(story) if each.startswith(f"lake/tables/{table}/project_id")]
         address = f"{story.lake.root}{name.removeprefix('lake')}"
         files.write(story.lake, address, files.read(story.lake, address)[:100])
