@@ -56,7 +56,7 @@ def both(
     files: list[InMemory], query: np.ndarray, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> tuple[Ranked, Estimated]:
     monkeypatch.setattr(text_vectors, "_folder", folder)
-    on_disk = [text_vectors._put(each) for each in files]
+    on_disk = [text_vectors.put_on_disk(each) for each in files]
     exact = nearness(ModelVectors(None, "m", files), query)  # type: ignore[arg-type]
     estimated = nearness(ModelVectors(None, "m", on_disk), query)  # type: ignore[arg-type]
     assert isinstance(exact, Ranked) and isinstance(estimated, Estimated)
@@ -105,7 +105,7 @@ def test_what_lies_on_the_disk_has_no_name_and_is_what_was_put(
 ) -> None:
     monkeypatch.setattr(text_vectors, "_folder", tmp_path)
     (in_memory, *_), _ = planted
-    on_disk = text_vectors._put(in_memory)
+    on_disk = text_vectors.put_on_disk(in_memory)
     places = np.array([0, 7, 2999])
     assert np.array_equal(on_disk.rows(places), in_memory.rows(places))
     assert on_disk.text_ids.equals(in_memory.text_ids)

@@ -13,7 +13,7 @@ indexes of faiss and usearch must be rebuilt or kept in step, and filter after t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -165,8 +165,7 @@ def nearness(vectors: ModelVectors, vector: np.ndarray) -> Ranked | Estimated:
             on_disk.append(each)
     if not on_disk:
         return Ranked(pl.concat(in_memory))
-    planes, weights = _planes(vector)
-    return Estimated(on_disk, query, np.concatenate([_seems(planes, weights, each.signs) for each in on_disk]))
+    return Estimated(on_disk, query, _seems(*_planes(vector), (each.signs for each in on_disk)))
 
 
 def nothing() -> Ranked:
@@ -194,16 +193,18 @@ def _planes(vector: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     largest = QUERY_RANGE * np.sqrt(np.mean(np.square(vector)))
     levels = np.clip(np.rint((vector / largest + 1) / 2 * most), 0, most).astype(np.uint8)
     bits = (levels[np.newaxis] >> np.arange(QUERY_BITS, dtype=np.uint8)[:, np.newaxis]) & 1
-    return np.packbits(bits, axis=1), 2.0 ** np.arange(QUERY_BITS)
+    return np.packbits(bits, axis=1), 2 ** np.arange(QUERY_BITS, dtype=np.uint32)
 
 
-def _seems(planes: np.ndarray, weights: np.ndarray, signs: np.ndarray) -> np.ndarray:
-    """Return what rises with the product of the query and each row of `signs`: uint16."""
+def _seems(planes: np.ndarray, weights: np.ndarray, signs: Iterable[np.ndarray]) -> np.ndarray:
+    """Return what rises with the product of the query and each row of each of `signs`: uint16."""
     import numkong
 
-    apart = np.asarray(numkong.cdist(planes, signs, "hamming", dtype="uint1"))
-    found: np.ndarray = (weights.sum() * signs.shape[1] * 8 - weights @ apart).astype(np.uint16)
-    return found
+    packed, most = numkong.hammings_pack(planes), int(weights.sum()) * planes.shape[1] * 8
+    # The more bits they differ in, the farther apart they are.
+    return np.concatenate(
+        [(most - np.asarray(numkong.hammings_packed(each, packed)) @ weights).astype(np.uint16) for each in signs]
+    )
 
 
 def _reach(seems: np.ndarray) -> np.ndarray:

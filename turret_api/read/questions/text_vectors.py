@@ -45,7 +45,7 @@ KEPT_SHARE = 1 / 3
 """Of the memory that the process may hold, where that is known: 5.9 million texts with 12 GiB."""
 
 TEXT_BYTES = 720
-"""What a text of the default model takes in memory; on disk it is 128, and 640 of the disk."""
+"""What a text of the default model takes in memory; on disk it is 112, and 640 of the disk."""
 
 FREE_SHARE = 0.1
 """Of the disk, that is left free: events come first."""
@@ -198,7 +198,7 @@ def _in_memory(snapshot: Snapshot, name: str) -> list[InMemory]:
 
 def _on_disk(snapshot: Snapshot, name: str) -> list[OnDisk]:
     """Return the same, put on this process's own disk; raise `OSError` where there is no room."""
-    return _vectors.get(("on disk", name), lambda: [_put(each) for each in _read(snapshot, name)], _size_bytes)
+    return _vectors.get(("on disk", name), lambda: [put_on_disk(each) for each in _read(snapshot, name)], _size_bytes)
 
 
 def _size_bytes(read: list[InMemory] | list[OnDisk]) -> int:
@@ -214,7 +214,8 @@ def _read(snapshot: Snapshot, name: str) -> list[InMemory]:
     ]
 
 
-def _put(read: InMemory) -> OnDisk:
+def put_on_disk(read: InMemory) -> OnDisk:
+    """Return the same, with the vectors in a file; raise `OSError` where there is no room."""
     stored = NamelessFile(_folder or Path(tempfile.gettempdir()), np.ascontiguousarray(read.quantized).data)
     text_ids = pl.concat([read.text_ids, read.text_ids.clear()], rechunk=True)
     return OnDisk(read.model, text_ids, np.packbits(read.quantized > 0, axis=1), read.n_dims, stored)
