@@ -12,6 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.read.conftest import SESSIONS, Api, read_app, write_lake
+from turret_api.read.engine.cache import Cache
 from turret_api.read.engine.library import Library
 from turret_api.read.questions import text_vectors
 from turret_api.read.questions.nearness import Estimated, Ranked, nearness
@@ -196,9 +197,9 @@ def test_vectors_lie_on_the_disk_once_they_do_not_fit_and_there_is_room(
         assert vectors is not None
         return type(vectors.files[0])
 
-    assert kind() is InMemory
-    monkeypatch.setattr(text_vectors._vectors, "limit_bytes", LIMIT_BYTES)
-    assert kind() is OnDisk
-    monkeypatch.setattr(text_vectors, "FREE_SHARE", 1.1)
-    text_vectors._vectors._kept.clear()
-    assert kind() is InMemory
+    kinds = []
+    for limit_bytes, free_share in ((1 << 30, 0.1), (LIMIT_BYTES, 0.1), (LIMIT_BYTES, 1.1), (10_000, 0.1)):
+        monkeypatch.setattr(text_vectors, "_vectors", Cache(limit_bytes))
+        monkeypatch.setattr(text_vectors, "FREE_SHARE", free_share)
+        kinds.append(kind())
+    assert kinds == [InMemory, OnDisk, InMemory, InMemory]

@@ -69,7 +69,11 @@ class Messages(FieldAnswer):
     data: list[MessageRow] = dataclasses.field(default_factory=list)
     next: Next = None
     n_close: Annotated[
-        int | None, Meaning("on the first page with `q`: messages that mean about the same; 0: nothing close was said")
+        int | None,
+        Meaning(
+            "on the first page with `q`: messages that mean about the same (an estimate where their vectors do not fit "
+            "into memory); 0: nothing close was said"
+        ),
     ] = None
 
 

@@ -5,7 +5,8 @@
 
 The vectors of a file are read from the lake once. Those of a project that take more than `keep_at_most` allows lie in
 files without a name, which end with the process: the lake stays the truth, and nothing is left to keep in step or to
-remove. They are read by `pread` and not mapped, for mapped pages would count as memory that the process holds.
+remove. They are read by `pread`, not mapped, for mapped pages would count as memory that the process holds. Where not
+even the signs fit, or the disk has no room, all vectors are read anew for each question.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ KEPT_BYTES = 1 << 30
 KEPT_SHARE = 1 / 3
 """Of the memory that the process may hold, where that is known: 5.9 million texts with 12 GiB."""
 
-TEXT_BYTES = 720
-"""What a text of the default model takes in memory; on disk it is 112, and 640 of the disk."""
+TEXT_BYTES, ON_DISK_BYTES = 720, 112
+"""Memory that a text of the default model takes, and with its vector on disk, where that takes 640 bytes."""
 
 FREE_SHARE = 0.1
 """Of the disk, that is left free: events come first."""
@@ -163,7 +164,7 @@ def model_vectors(snapshot: Snapshot) -> ModelVectors | None:
     """Return the vectors of the model that most texts have one of; None where there are none."""
     names = snapshot.files(EMBEDDINGS)
     n_texts = sum(_n_rows(snapshot, name) for name in names)
-    if n_texts * TEXT_BYTES > _vectors.limit_bytes:
+    if n_texts * ON_DISK_BYTES <= _vectors.limit_bytes < n_texts * TEXT_BYTES:
         try:
             return _of_most(snapshot, [each for name in names for each in _on_disk(snapshot, name)])
         except OSError as error:
