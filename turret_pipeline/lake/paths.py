@@ -138,6 +138,10 @@ class Lake:
         """Address of the folder that holds one project's raw parts of one UTC day of receipt."""
         return f"{self.project_folder(project_id)}/date={received_date.isoformat()}"
 
+    def aside(self, address: str) -> str:
+        """Address to which a damaged file, or what is in a folder, is moved when it is set aside."""
+        return f"{self.root}/aside{address.removeprefix(self.root)}"
+
     @property
     def deleted_folder(self) -> str:
         """Address of the folder with a note for each project that was deleted."""
