@@ -57,7 +57,8 @@ def create_app(
     if events_only and collector is not None:
         return _collecting(collector, keys, Freshness(lake, settings.home / "spool", settings.late_s), lifespan)
     sessions = Sessions(load_secret(settings.home, accounts), keys)
-    calculator = None if collector is None else Calculator(lake, settings.question_s, settings.question_bytes)
+    kept_to = settings.question_s, settings.question_bytes, settings.home
+    calculator = None if collector is None else Calculator(lake, *kept_to)
     engine = Engine(lake, calculator)
     freshness = Freshness(lake, settings.home / "spool", settings.late_s, engine.library.files_of)
     app = _empty_app(keys, sessions, _with_calculator(lifespan or _nothing_to_start, calculator))

@@ -50,12 +50,17 @@ class ProjectTable:
         self.table = table
         self.project_id = check_project_id(project_id)
         self._delta = open_or_make(lake, table)
-        self._marks: dict[str, int] | None = marks_at(lake, table, self.version, str(self._delta.metadata().id))
+        self._marks: dict[str, int] | None = marks_at(lake, table, self.version, self.table_id)
 
     @property
     def version(self) -> int:
         """Number of the commit that is open."""
         return int(self._delta.version())
+
+    @property
+    def table_id(self) -> str:
+        """What tells the table from any other that was in its place."""
+        return str(self._delta.metadata().id)
 
     def inputs(self, day: dt.date | None = None) -> int | None:
         """Return the fingerprint of what the rows (of `day`, default: all) were made from, None if never set."""
@@ -326,7 +331,7 @@ class ProjectTable:
     def _next_state(self) -> int:
         """Return a number that no state of the project's rows ever had."""
         # The table's own id counts too: a table that was deleted and made again starts its versions anew.
-        return fingerprint(str(self._delta.metadata().id), self.version)
+        return fingerprint(self.table_id, self.version)
 
 
 def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:

@@ -179,8 +179,14 @@ def nothing_lost(lake: Lake, project_id: str, days: ReceiptDays = None) -> Findi
     newest = {max((part.received_date for part in parts), default=None)} if days is None else set(days)
     ids = read_ids(lake, _came_last(part for part in parts if part.received_date in newest))
     raw = pl.concat([pl.Series("event_id", dtype=pl.String), *ids]).unique().to_frame()
-    there = store.scan(lake, EVENTS, project_id).select("event_id")
-    return finding(raw, raw.lazy().join(there, on="event_id", how="anti").collect())
+    events = store.scan(lake, EVENTS, project_id)
+    of_newest = of_days(events, [day for day in newest if day is not None])
+    lost = raw.join(of_newest.select("event_id").collect(), on="event_id", how="anti")
+    if lost.height:
+        # They may have come on another day first; the ids of all days are many more.
+        there = events.select("event_id").join(lost.lazy(), on="event_id", how="semi").collect(engine="streaming")
+        lost = lost.join(there, on="event_id", how="anti")
+    return finding(raw, lost)
 
 
 def nothing_made_up(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
