@@ -92,6 +92,13 @@ class Library:
         opened = self._open.get(table.name)
         return None if opened is None else frozenset(each.name for each in opened.schema().fields)
 
+    def rows_by_project(self, table: Table) -> dict[str, int]:
+        """Return how many rows each project has in the table now; raise `UnreachableError`."""
+        with self._lock:
+            self._refresh()
+        opened = self._open.get(table.name)
+        return {} if opened is None else store.rows_by_project(opened)
+
     def files_of(self, project_id: str) -> list[str]:
         """Return the addresses of all data files that the project is answered from now."""
         snapshot, found = self.snapshot(project_id), list[str]()
