@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +22,8 @@ from tests.ports import free_ports
 from tests.processes.conftest import until
 
 BIN = Path(sys.executable).parent
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 START_S = 180.0
 """Seconds in which a node has started on a busy machine; a tenth of that otherwise."""
 
@@ -88,7 +92,12 @@ class RayCluster:
         command = [*pin, "ray", "start", *options, "--num-cpus=1", "--object-store-memory=200000000", "--block"]
         with (self.folder / f"node-{len(self.nodes)}.out").open("wb") as out:
             node = psutil.Popen(
-                command, env=self.environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                env=self.environment,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_die_with_parent,
             )
         self.nodes.append(node)
         until(lambda: node.poll() is not None or self.alive() - before, START_S)
@@ -106,8 +115,11 @@ class RayCluster:
 
     def is_at_work(self, number: int, task: str) -> bool:
         """Return whether a worker of the node executes a task of this name."""
-        titles = [process.cmdline() for process in self.nodes[number].children(recursive=True)]
-        return any(title[:1] and title[0].startswith(f"ray::{task}") for title in titles)
+        for process in self.nodes[number].children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # of a process that ends just then
+                if process.cmdline()[:1] and process.cmdline()[0].startswith(f"ray::{task}"):
+                    return True
+        return False
 
     def kill_node(self, number: int) -> None:
         """Kill all processes of a node at once, as if its machine had lost power."""
@@ -117,6 +129,11 @@ class RayCluster:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
         node.wait()
+
+
+def _die_with_parent() -> None:
+    """Have the kernel kill this process with its parent; with `ray start --block` Ray's reaper ends the others then."""
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextlib.contextmanager

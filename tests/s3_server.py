@@ -49,6 +49,8 @@ class Store:
         requests: those that came, in order.
         delay_s: time that each answer is held back.
         leaves_at: a piece of a key; at the first request for such a key the store goes away; "": it does not.
+        holds_at: a piece of an address; requests for such are held for ever, and lost; "": none is.
+        is_held: set once a request is held.
         is_away: whether connections are closed without an answer, as where the network is gone.
         lacks_conditions: whether `If-None-Match` is dropped on its way, as by stores that do not know it.
     """
@@ -60,6 +62,9 @@ class Store:
     delay_s: float = 0.0
     is_away: bool = False
     leaves_at: str = ""
+    holds_at: str = ""
+    is_held: threading.Event = field(default_factory=threading.Event)
+    _released: threading.Event = field(default_factory=threading.Event)
     lacks_conditions: bool = False
 
     @property
@@ -89,6 +94,26 @@ class Store:
             yield
         finally:
             self.is_away = False
+
+    @contextlib.contextmanager
+    def holding(self, piece: str) -> Iterator[threading.Event]:
+        """Hold each request whose address has this piece; yield what is set once there is one. They get no answer."""
+        self.holds_at = piece
+        self.is_held.clear()
+        self._released.clear()
+        try:
+            yield self.is_held
+        finally:
+            self.holds_at = ""
+            self._released.set()
+
+    def keep(self, address: str) -> bool:
+        """Hold a request until the block of `holding` has ended, where it is one to be held; return whether it was."""
+        if not self.holds_at or self.holds_at not in address:
+            return False
+        self.is_held.set()
+        self._released.wait()
+        return True
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of all objects under `prefix`, past the proxy."""
@@ -179,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
         server: _Proxy = self.server  # type: ignore[assignment]
         if server.store.leaves_at and server.store.leaves_at in self.path:
             server.store.is_away, server.store.leaves_at = True, ""
-        if server.store.is_away:
+        if server.store.is_away or server.store.keep(self.path):
             self.close_connection = True
             return
         body = self._body()

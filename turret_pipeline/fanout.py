@@ -111,12 +111,13 @@ def _spread(function: Callable[[Chunk], Result], chunks: Iterator[Chunk]) -> Ite
         max_retries=TRIES,
         runtime_env={"env_vars": {**environment, "POLARS_MAX_THREADS": str(n_threads)}},
     )
+    shared = ray.put(function)  # what it bears goes to each node once
     asked: deque[Any] = deque()
     try:
         while True:
             n_ahead = AHEAD * max(1, sum(_processors()) // n_threads)
             for chunk in itertools.islice(chunks, max(0, n_ahead - len(asked))):
-                asked.append(task.remote(function, chunk, n_threads))
+                asked.append(task.remote(shared, chunk, n_threads))
             if not asked:
                 return
             yield _result(asked.popleft())

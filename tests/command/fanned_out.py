@@ -1,7 +1,7 @@
-"""`python -m tests.command.fanned_out LAKE PROJECT FLAG LAST`: work in chunks on Ray.
+"""`python -m tests.command.fanned_out LAKE PROJECT FIRST LAST [FLAG]`: stages on Ray, in small chunks.
 
-A worker dies in the midst of the first work, and a chunk of it cannot be done: FLAG.json tells what came of it. The
-second are the stages up to that of the table LAST.
+Those from the table FIRST to LAST. With FLAG there is other work before: a worker dies in the midst of it, and a chunk
+of it cannot be done. FLAG.json tells what came of it.
 """
 
 from __future__ import annotations
@@ -13,13 +13,21 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from turret_pipeline.fanout import Fanout
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.orchestration.workshop import fanout_of
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages import STAGE_OF, STAGES, embeddings, journey_steps
+from turret_pipeline.stages import STAGE_OF, STAGES, by_day, embeddings
+from turret_pipeline.stages.fits import field, fit
 from turret_pipeline.stages.work import Work
 
-CHUNK_TEXTS, BATCH_ROWS = 20, 50
+SMALL_CHUNKS = (
+    (embeddings, "CHUNK_TEXTS", 20),
+    (by_day, "BATCH_ROWS", 50),
+    (field, "ASSIGN_TEXTS", 20),
+    (fit, "MAX_FIT_TEXTS", 150),
+)
+"""What makes several chunks of a small lake: modules, and what is set in them."""
 
 
 def squared(flag: str, number: int) -> int:
@@ -32,20 +40,27 @@ def squared(flag: str, number: int) -> int:
     return number * number
 
 
-def main() -> None:
-    """Do both."""
-    root, project, flag, last = sys.argv[1:]
-    fanout, found, error = fanout_of(Settings.from_environment()), [], ""
+def try_out(fanout: Fanout, flag: Path) -> None:
+    """Write down what comes of work in the midst of which a worker dies, and of which a chunk cannot be done."""
+    found, error = [], ""
     try:
-        for square in fanout(partial(squared, flag), range(20)):
+        for square in fanout(partial(squared, str(flag)), range(20)):
             found.append(square)
     except KeyError as raised:
         error = raised.args[0]
     # Not printed: Ray prints in between.
-    Path(flag).with_suffix(".json").write_text(json.dumps([found, error]))
-    embeddings.CHUNK_TEXTS = CHUNK_TEXTS
-    journey_steps.BATCH_ROWS = BATCH_ROWS
-    for stage in STAGES[: STAGES.index(STAGE_OF[last]) + 1]:
+    flag.with_suffix(".json").write_text(json.dumps([found, error]))
+
+
+def main() -> None:
+    """Do what the command line says."""
+    root, project, first, last, *flag = sys.argv[1:]
+    fanout = fanout_of(Settings.from_environment())
+    if flag:
+        try_out(fanout, Path(flag[0]))
+    for module, name, value in SMALL_CHUNKS:
+        setattr(module, name, value)
+    for stage in STAGES[STAGES.index(STAGE_OF[first]) : STAGES.index(STAGE_OF[last]) + 1]:
         stage.bring(Work(Lake(root), project, fanout=fanout))
 
 

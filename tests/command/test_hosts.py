@@ -35,6 +35,7 @@ LIMIT = 600
 MOST_KEPT = 6
 """Connections that one of Dagster's processes keeps when nothing is built."""
 SAME = ({}, {"event_id": "mine"})
+TERMINATE = "mutation($run: String!) { terminateRun(runId: $run) { __typename } }"
 SAME_ORIGIN = {"Sec-Fetch-Site": "same-origin"}
 
 
@@ -133,6 +134,22 @@ def test_a_sign_in_on_one_host_is_valid_on_the_other_and_so_is_a_sign_out(
         assert httpx.get(f"{host.url}/v1/usage", cookies=cookies, timeout=30).status_code == 200
     httpx.post(f"{eve.url}/sign-out", cookies=cookies, headers=SAME_ORIGIN, timeout=30)
     until(lambda: httpx.get(f"{ada.url}/v1/usage", cookies=cookies, timeout=30).status_code == 401)
+
+
+def test_a_run_is_cancelled_in_the_ui_of_another_host(
+    hosts: list[Host], project: NewProject, url: str, lake: Lake
+) -> None:
+    has = host_of_the_daemon(url, hosts)
+    (other,) = {hosts[0], hosts[1]} - {has}
+    order(has.home, "events.after_read", "wait")
+    put(lake, DAYS[0], "a", [event(1, DAYS[0])], project="cancelled")
+    with while_waiting(has.home, "events.after_read"):
+        ((run_id,),) = fetch(url, "SELECT run_id FROM dagster.runs WHERE status = 'STARTED'")
+        words = {"query": TERMINATE, "variables": {"run": run_id}}
+        answer = httpx.post(f"http://127.0.0.1:{other.dagster_port}/graphql", json=words, timeout=60).json()
+        assert answer["data"]["terminateRun"]["__typename"] == "TerminateRunSuccess", answer
+        until(lambda: runs(url, {"turret/project": "cancelled"})[0][1] == "CANCELED")
+    assert fetch(url, f"SELECT 1 FROM turret_pipeline.run_leases WHERE run_id = '{run_id}'") == []
 
 
 def test_two_hosts_together_accept_exactly_the_limit(hosts: list[Host], project: NewProject, url: str) -> None:
@@ -256,6 +273,12 @@ def test_a_host_that_starts_while_the_database_is_away_takes_events_and_the_rest
             host.end()
     finally:
         end([host])
+
+
+def fetch(url: str, query: str) -> list[tuple]:
+    with closing(open_session(url, "test")) as session, session.cursor() as sql:
+        sql.execute(query)
+        return sql.fetchall()
 
 
 def track(host: Host, keys: NewProject) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,17 @@ import psutil
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.command.fanned_out import BATCH_ROWS, CHUNK_TEXTS
 from tests.command.kills import DYING, REACHED_S, order
+from tests.command.nodes import fanned_out, kill_one_at_work
 from tests.command.test_up import Up, turret
 from tests.processes.conftest import processes_of, until
 from tests.ray_cluster import RayCluster, ray_cluster
-from tests.small_lake import DAYS, PROJECT, bring, event, planted_rows, put, tables
+from tests.small_lake import DAYS, PROJECT, bring, event, planted_rows, put
 from turret_pipeline.embedder.embed import open_embedder
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, EVENTS, TOPICS
-from turret_pipeline.stages import STAGE_OF, STAGES, embeddings, journey_steps
+from turret_pipeline.stages import STAGE_OF, embeddings
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.work import Work
 
@@ -151,67 +150,18 @@ def lakes(tmp_path: Path, keep_model: Callable[[Lake], None]) -> tuple[Lake, Lak
     return found
 
 
-@contextlib.contextmanager
-def fanned_out(lake: Lake, flag: Path, cluster: RayCluster, last: str) -> Iterator[None]:
-    """Bring the tables of `last` and before it up to date on the cluster, beside the block and to the end.
-
-    Before that comes work in which a worker dies once, and of which a chunk cannot be done.
-    """
-    command = [sys.executable, "-m", "tests.command.fanned_out", lake.root, PROJECT, str(flag), last]
-    environment = {**cluster.driver_environment, "TURRET_RAY_ADDRESS": cluster.job_server}
-    with contextlib.ExitStack() as ends:
-        driver = ends.enter_context(subprocess.Popen(command, env=environment))
-        ends.callback(driver.kill)
-        first = flag.with_suffix(".json")
-        until(lambda: first.exists() or driver.poll() is not None, REACHED_S)
-        assert json.loads(first.read_text()) == [[number * number for number in range(11)], "eleven"]
-        yield
-        assert driver.wait(REACHED_S) == 0
-
-
-def kill_one_at_work(cluster: RayCluster, home: Path, task: str) -> None:
-    """Kill the newest node while it and the first one execute tasks of this name."""
-    newest = len(cluster.nodes) - 1
-    at_point = order(home, "fanout.in_task", "wait")
-    until(lambda: all(cluster.is_at_work(number, task) for number in (0, newest)), REACHED_S)
-    cluster.kill_node(newest)
-    at_point.unlink()
-
-
-def bring_alone(lake: Lake, last: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bring the same tables up to date in this process, undisturbed, with the threads that a worker has."""
-    monkeypatch.setattr(embeddings, "CHUNK_TEXTS", CHUNK_TEXTS)
-    monkeypatch.setattr(journey_steps, "BATCH_ROWS", BATCH_ROWS)
-    model = open_embedder(None, n_threads=1)
-    for stage in STAGES[: STAGES.index(STAGE_OF[last]) + 1]:
-        stage.bring(Work(lake, PROJECT, embedder=lambda: model))
-
-
 def test_a_node_that_dies_while_texts_are_embedded_leaves_neither_a_gap_nor_a_double(
     tmp_path: Path, home: Path, cluster: RayCluster, lakes: tuple[Lake, Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake, alone = lakes
-    with fanned_out(lake, tmp_path / "flag", cluster, "embeddings"):
+    flag = tmp_path / "flag"
+    with fanned_out(cluster, lake, "embeddings", "embeddings", flag):
+        until(flag.with_suffix(".json").exists, REACHED_S)
+        assert json.loads(flag.with_suffix(".json").read_text()) == [[n * n for n in range(11)], "eleven"]
         kill_one_at_work(cluster, home, "_embed_in_worker")
-    bring_alone(alone, "embeddings", monkeypatch)
+    monkeypatch.setattr(embeddings, "CHUNK_TEXTS", 20)
+    model = open_embedder(None, n_threads=1)  # as many as a worker has
+    STAGE_OF["embeddings"].bring(Work(alone, PROJECT, embedder=lambda: model))
     found, wanted = (store.read(each, EMBEDDINGS, PROJECT) for each in lakes)
     assert found.height == 240 and found["text_id"].n_unique() == 240
     assert_frame_equal(found.sort("text_id"), wanted.sort("text_id"))
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_nodes_that_die_in_the_midst_of_several_stages_leave_the_tables_of_an_undisturbed_build(
-    tmp_path: Path, home: Path, cluster: RayCluster, lakes: tuple[Lake, Lake], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake, alone = lakes
-    cluster.start_node()
-    with fanned_out(lake, tmp_path / "flag", cluster, "journey_edges"):
-        kill_one_at_work(cluster, home, "_embed_in_worker")
-        cluster.start_node()
-        until(lambda: store.read(lake, TOPICS, PROJECT).height, REACHED_S)
-        kill_one_at_work(cluster, home, "_made_in_worker")
-    bring_alone(alone, "journey_edges", monkeypatch)
-    found, wanted = tables(lake), tables(alone)
-    for name in wanted:
-        assert_frame_equal(found[name], wanted[name])

@@ -139,6 +139,26 @@ def test_a_process_whose_lease_was_dropped_ends(database_url: str, run_id: str) 
         assert process.wait(30) == -15
 
 
+def test_a_process_whose_run_was_cancelled_ends_also_when_it_took_the_lease_later(
+    database_url: str, run_id: str
+) -> None:
+    leases = Leases(database_url)
+    assert not leases.cancel(run_id)
+    leases.launching(run_id)
+    assert leases.cancel(run_id) and leases.machine_of(run_id) == leases_module.machine()
+    with holder(database_url, run_id) as process:
+        assert process.wait(30) == -15
+    assert leases.machine_of("another") is None
+
+
+def test_a_table_of_an_earlier_version_gets_what_it_lacks(database_url: str, run_id: str) -> None:
+    leases = Leases(database_url)
+    leases.take(run_id)
+    execute(database_url, "ALTER TABLE turret_pipeline.run_leases DROP COLUMN cancelled")
+    assert leases.living([run_id]) == {run_id: True}
+    assert leases.cancel(run_id)
+
+
 def test_a_lease_is_gone_after_its_block_also_when_that_fails(database_url: str, run_id: str) -> None:
     leases = Leases(database_url)
     with pytest.raises(ZeroDivisionError), leases.held(run_id):

@@ -135,6 +135,24 @@ def test_doctor_finds_a_damaged_file_and_only_that(story: Story) -> None:
 
 
 @pytest.mark.long
+def test_doctor_mends_a_damaged_file_and_the_answers_are_those_of_before(story: Story) -> None:
+    story.build()
+    before = store.read(story.lake, TOPICS, story.project.project_id)
+    for table in ("journey_steps", "messages"):
+        (name, *_) = [each for each in data_files(story) if each.startswith(f"lake/tables/{table}/project_id")]
+        address = f"{story.lake.root}{name.removeprefix('lake')}"
+        files.write(story.lake, address, files.read(story.lake, address)[:100])
+    assert story.turret("doctor")[0] == 1
+    code, said = story.turret("doctor", "--mend")
+    assert code == 0 and said.count("mended: ") == 2, said
+    assert story.turret("doctor")[0] == 0
+    messages = store.read(story.lake, MESSAGES, story.project.project_id, "event_id")
+    assert messages.height == messages.n_unique() == len(raw(story))
+    assert store.read(story.lake, TOPICS, story.project.project_id)["size"].sum() == before["size"].sum()
+    assert story.bucket.uploads() == []
+
+
+@pytest.mark.long
 def test_a_backup_is_restored_into_another_lake_on_s3(
     story: Story, tmp_path: Path, make_database: Callable[[], str]
 ) -> None:

@@ -15,7 +15,7 @@ import sys
 import turret_pipeline.analysis.topics.bertopic  # noqa: F401 - the slow import
 from turret_pipeline import failpoint
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.stages import STAGE_OF, embeddings, events, journey_steps, text_kinds, text_sentiment
+from turret_pipeline.stages import STAGE_OF, by_day, embeddings, events, text_kinds, text_sentiment
 from turret_pipeline.stages.work import Work
 
 
@@ -32,7 +32,7 @@ def obey(order: dict[str, str | int]) -> None:
     embeddings.CHUNK_TEXTS = text_kinds.CHUNK_TEXTS = text_sentiment.CHUNK_TEXTS = int(order["chunk_texts"])
     # A part at a time, so that there are steps between the parts of a day.
     events.GROUP_BYTES = 1
-    journey_steps.BATCH_ROWS = int(order["chunk_texts"])
+    by_day.BATCH_ROWS = int(order["chunk_texts"])
     STAGE_OF[str(order["stage"])].bring(Work(Lake(str(order["lake"])), str(order["project"])))
 
 

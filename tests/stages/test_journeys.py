@@ -28,7 +28,7 @@ from turret_pipeline.lake.tables import (
 from turret_pipeline.semantics.kinds import kinds, least_similarities, topics_in_context
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.semantics.visits import journey_edges, steps, visits
-from turret_pipeline.stages import CHECKS, STAGE_OF, journey_steps
+from turret_pipeline.stages import CHECKS, STAGE_OF, by_day
 from turret_pipeline.stages.work import Work
 
 PROJECT = "shop"
@@ -317,7 +317,7 @@ def test_a_full_refresh_and_batches_of_a_day_leave_the_same(project: Project, mo
     project.assign({"a": "t1", "b": "t2", "none": None})
     texts = ["a", "b", "none"]
     project.say([message(i, (i % 5, i, f"s{i % 7}", 0, texts[i % 3])) for i in range(40)])
-    monkeypatch.setattr(journey_steps, "BATCH_ROWS", 1)
+    monkeypatch.setattr(by_day, "BATCH_ROWS", 1)
     project.bring()
     once = {
         table.name: store.read(project.lake, table, PROJECT).sort(table.key) for table in (JOURNEY_STEPS, JOURNEY_MOVES)

@@ -11,8 +11,21 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from turret_api.command import lake_seen
+
 UMASK = 0o077
-OURS = ("dagster", "dashboard.secret", "demo-keys.json", "imports", "lake", "logs", "postgres", "spool", "up.lock")
+OURS = (
+    "dagster",
+    "dashboard.secret",
+    "demo-keys.json",
+    "imports",
+    "lake",
+    lake_seen.NAME,
+    "logs",
+    "postgres",
+    "spool",
+    "up.lock",
+)
 """What lies in a home. Anything else in the folder is not Turret's, and is left alone."""
 MOST_NAMED = 3
 

@@ -4,7 +4,8 @@
 them comes the database: the embedded Postgres, unless TURRET_DATABASE_URL names one (`turret_api.processes.postgres`).
 
     home locked ──left-overs ended──▶ database ──▶ api, code ──▶ dagster-ui, daemon ──▶ all healthy ──a signal──▶ ended
-                                                       └──one keeps dying, or is late (StartError)──▶ ended
+                                         │             └──one keeps dying, or is late (StartError)──▶ ended
+                                         └──it is away, or the lake on S3 is──▶ api alone ──both answer──▶ the rest
 
 One `up` at a time runs a home (`up.lock`). While it runs, that file says what runs where.
 """
@@ -28,7 +29,7 @@ import orjson
 
 from turret_api.accounts import AccountError, Accounts, NewProject
 from turret_api.collector.slots import KEYS_FILE, slot_folders
-from turret_api.command import components
+from turret_api.command import components, lake_seen
 from turret_api.command.dagster_home import dagster_environment, has_tables
 from turret_api.command.demo_keys import kept_keys
 from turret_api.command.health import connects, daemon_elsewhere
@@ -39,6 +40,7 @@ from turret_api.processes import guard
 from turret_api.processes.postgres import database, database_kept
 from turret_api.processes.supervisor import StartError, Supervisor, tail
 from turret_api.serve.tls import check_tls
+from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.settings import Settings
 
 API_S = 120.0
@@ -73,8 +75,10 @@ class System:
     supervisor: Supervisor
     first_project: NewProject | None
     demo: NewProject | None = None
-    start_rest: Callable[[], None] | None = None
-    """Starts what does not run because the database did not start; None: everything does."""
+    waits_for: str = ""
+    """What is away, so that the API alone runs, which takes events; "": everything runs."""
+    start_rest: Callable[[], bool] = lambda: True
+    """Starts what does not run, once nothing is away any more; returns whether it has."""
     part: Part = Part()
 
     @property
@@ -94,12 +98,10 @@ class System:
 
     def wait(self) -> None:
         """Serve until a signal raises KeyboardInterrupt, or the whole cannot go on (`StartError`)."""
-        waits = self.start_rest is not None
+        waits = bool(self.waits_for)
         while True:
             self.supervisor.check()
-            if waits and self.start_rest is not None and connects(self.database_url):
-                self.start_rest()
-                waits = False
+            waits = waits and not self.start_rest()
             time.sleep(0.5)
 
 
@@ -127,10 +129,13 @@ def system(settings: Settings, say: Callable[[str], None], part: Part = Part()) 
                 if reasons:
                     if settings.database_url is not None and not _knows_keys(settings):
                         raise StartError(reasons[0])
-                    with _without_database(settings, url, lock, reasons[0], say, part) as whole:
+                    with _events_only(settings, url, lock, "the database", reasons[0], say, part) as whole:
                         yield whole
                     return
-                upgrade(settings, url, say)
+                if reason := _upgraded(settings, url, say):
+                    with _events_only(settings, url, lock, "the lake", reason, say, part) as whole:
+                        yield whole
+                    return
                 with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor, part)) as supervisor:
                     say(f"starting {_STARTING[part.role]}")
                     _start(supervisor, settings, url, part)
@@ -158,24 +163,51 @@ def _first_project(accounts: Accounts) -> NewProject | None:
     return None
 
 
+def _upgraded(settings: Settings, url: str, say: Callable[[str], None]) -> str:
+    """Bring the home to this version; return "", or why that has to wait for the lake. Raise what `upgrade` raises."""
+    try:
+        upgrade(settings, url, say)
+    except UnreachableError as error:
+        if not lake_seen.may_wait(settings, error):
+            raise
+        return str(error)
+    return ""
+
+
 @contextlib.contextmanager
-def _without_database(
-    settings: Settings, url: str, lock: IO[str], reason: str, say: Callable[[str], None], part: Part
+def _events_only(
+    settings: Settings, url: str, lock: IO[str], away: str, reason: str, say: Callable[[str], None], part: Part
 ) -> Iterator[System]:
-    """Yield the API alone, which takes events of known keys; the rest is started once the database runs."""
+    """Yield the API alone, which takes events of known keys; the rest is started once database and lake answer.
+
+    away: what does not; reason: how it is said.
+    """
     say(f"{reason}; {'only events are taken until it does' if part.role.has_api else 'waiting for it'}")
     with Supervisor(settings.home, say, lambda: _note(lock, settings, supervisor, part)) as supervisor:
         if part.role.has_api:
             supervisor.start(components.api(settings, url, part.role, part.host))
             supervisor.wait_until_healthy(["api"], API_S)
 
-        def start_rest() -> None:
-            upgrade(settings, url, supervisor.say)
+        told = reason
+
+        def start_rest() -> bool:
+            nonlocal told
+            if not connects(url):
+                return False
+            try:
+                upgrade(settings, url, supervisor.say)
+            except UnreachableError as error:
+                # Also where it refuses now: events that are taken here are safe, and nobody else may take them.
+                if str(error) != told:
+                    told = str(error)
+                    supervisor.say(told)
+                return False
             _start(supervisor, settings, url, part, api_runs=True)
             supervisor.say("everything runs")
+            return True
 
         with database_kept(settings, url, supervisor.say, supervisor.fail):
-            yield System(settings, url, supervisor, None, start_rest=start_rest, part=part)
+            yield System(settings, url, supervisor, None, waits_for=away, start_rest=start_rest, part=part)
 
 
 def running(settings: Settings) -> dict[str, object] | None:

@@ -78,8 +78,9 @@ def _table(whole: System, seconds: float) -> str:
     rows += [("Dagster UI", whole.dagster_url)] if role.has_pipeline else []
     rows += [("Lake", settings.lake), ("Logs", str(settings.home / "logs"))]
     part = "Turret is up" if role is Role.ALL else f"Turret is up, with the role {role}"
-    if whole.start_rest is not None:
-        part = "Turret takes events, and nothing else runs yet" if role.has_api else "Turret waits for the database"
+    if whole.waits_for:
+        waits = f"Turret waits for {whole.waits_for}"
+        part = "Turret takes events, and nothing else runs yet" if role.has_api else waits
     lines = [f"{part} ({seconds:.0f} s). Ctrl-C ends it.", ""]
     lines += [f"  {name:<14}{value}" for name, value in rows]
     if project := whole.first_project:

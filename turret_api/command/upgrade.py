@@ -18,6 +18,7 @@ from turret_api.accounts import AccountError, Accounts
 from turret_api.collector.slots import SPOOL_FILE, slot_folders
 from turret_api.collector.spool import SpoolError, SpoolReader
 from turret_api.collector.spool_file import LAYOUT
+from turret_api.command import lake_seen
 from turret_pipeline.lake import bucket, layout
 from turret_pipeline.lake.layout import LayoutError
 from turret_pipeline.lake.locks import sole_writer
@@ -80,6 +81,7 @@ def upgrade(settings: Settings, url: str, say: Callable[[str], None], up: Mappin
     bucket.check(settings.open_lake())
     found = standing(settings, url)
     if found.is_current:
+        lake_seen.note(settings)
         return
     if up is not None and found.lacks:
         earlier = f"`turret up` of an earlier version runs (pid {up.get('pid', 'unknown')}): end it first"
@@ -93,6 +95,7 @@ def upgrade(settings: Settings, url: str, say: Callable[[str], None], up: Mappin
         with contextlib.closing(Accounts(url)) as accounts:
             accounts.migrate()
         layout.upgrade(lake, layout.plan(lake), say)
+    lake_seen.note(settings)
 
 
 def _refuse(settings: Settings, found: Standing) -> None:

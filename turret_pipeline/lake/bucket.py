@@ -41,16 +41,20 @@ def check(lake: Lake) -> None:
     """
     if lake.is_local:
         return
-    endpoint = os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
     about = _read(lake)
-    if about is not None and endpoint in about.tried_at:
+    if about is not None and endpoint() in about.tried_at:
         return
     _try_conditions(lake)
     if about is not None:
-        files.write(lake, lake.about_file, msgspec.json.encode(_About(about.id, (*about.tried_at, endpoint))))
+        files.write(lake, lake.about_file, msgspec.json.encode(_About(about.id, (*about.tried_at, endpoint()))))
     else:
         # Of two processes that come at once one makes it; the id is that one's.
-        objects.write_new(lake, lake.about_file, msgspec.json.encode(_About(uuid.uuid4().hex, (endpoint,))))
+        objects.write_new(lake, lake.about_file, msgspec.json.encode(_About(uuid.uuid4().hex, (endpoint(),))))
+
+
+def endpoint() -> str:
+    """Return the address of the store that our environment names; "": AWS's own."""
+    return os.environ.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT") or ""
 
 
 def name_of(lake: Lake) -> str:

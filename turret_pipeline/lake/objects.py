@@ -31,11 +31,15 @@ MOST_BYTES_AT_ONCE = 64 << 20
 
 
 class UnreachableError(OSError):
-    """The store that holds the lake does not answer, or refuses; the message says so in one line."""
+    """The store that holds the lake does not answer, or refuses; the message says so in one line.
 
-    def __init__(self, words: str) -> None:
+    is_refusal: whether that is its answer, which will be the same until a person changes something.
+    """
+
+    def __init__(self, words: str, is_refusal: bool = False) -> None:
         # With a number, or it would pass for an error of what was read (`sums.reading`).
         super().__init__(errno.EHOSTUNREACH, words)
+        self.is_refusal = is_refusal
 
     def __str__(self) -> str:
         """Return the words alone."""
@@ -180,7 +184,7 @@ def _is_http_allowed() -> bool:
     return os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true", "on", "yes", "y")
 
 
-_REASONS = {
+_REFUSALS = {
     "NoSuchBucket": "there is no such bucket",
     "InvalidAccessKeyId": "AWS_ACCESS_KEY_ID is not known there",
     "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY is wrong",
@@ -188,12 +192,12 @@ _REASONS = {
     "AccessDenied": "the key may not do that",
     "PermanentRedirect": "the bucket is in another region: set AWS_REGION",
     "AuthorizationHeaderMalformed": "the bucket is in another region: set AWS_REGION",
-    "SlowDown": "it asks for fewer requests",
     "169.254.": "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "builder error": "its address begins with http://: set AWS_ALLOW_HTTP=true",
     "403 Forbidden": "the key may not do that",
 }
-"""What S3 and its clients say, by a word of theirs, as a reason and what to do."""
+"""What S3 and its clients say where a person has to do something, by a word of theirs, as a reason and what to do."""
+_PASSING = {"SlowDown": "it asks for fewer requests"}
 
 
 @contextlib.contextmanager
@@ -213,7 +217,7 @@ def explained(lake: Lake) -> Iterator[None]:
 def reason_of(error: BaseException) -> str:
     """Return in a few words why a request to S3 failed."""
     text = str(error)
-    found = next((words for word, words in _REASONS.items() if word in text), None)
+    found = next((words for word, words in (_REFUSALS | _PASSING).items() if word in text), None)
     return found or f"it does not answer ({' '.join(text.splitlines()[:1])[:200]})"
 
 
@@ -221,7 +225,8 @@ def told(lake: Lake, error: BaseException) -> UnreachableError:
     """Return the error that says in one line why a request to the lake's store failed."""
     if isinstance(error, UnreachableError):
         return error
-    return UnreachableError(f"the lake {lake.root} cannot be reached: {reason_of(error)}")
+    is_refusal = any(word in str(error) for word in _REFUSALS)
+    return UnreachableError(f"the lake {lake.root} cannot be reached: {reason_of(error)}", is_refusal)
 
 
 def _is_bucket_missing(error: BaseException) -> bool:

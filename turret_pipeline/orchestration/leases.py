@@ -10,6 +10,7 @@ when native code keeps the process's threads from renewing for long. The deadlin
                               │                       └──its process is gone, or lock and deadline are──▶ dropped
                               └──the launcher is gone, and the deadline has passed──▶ dropped, by another process
     dropped, and the process lives all the same ──▶ it ends itself (SIGTERM)
+    cancelled, on whichever host ──its next renewal──▶ it ends itself (SIGTERM)
 
 Deadlines are times of the database, so clocks of machines do not matter. After a start of the database every lease has
 `GRACE_S` to be renewed, for nobody could renew it while the database was away.
@@ -48,8 +49,14 @@ _TABLE = """
     CREATE TABLE IF NOT EXISTS turret_pipeline.run_leases (
         run_id text PRIMARY KEY, machine text NOT NULL, pid bigint NOT NULL, started float8 NOT NULL,
         deadline timestamptz NOT NULL
-    )
+    );
+    ALTER TABLE turret_pipeline.run_leases ADD COLUMN IF NOT EXISTS cancelled boolean NOT NULL DEFAULT false
 """
+_HAS_COLUMNS = """
+    SELECT count(*) FROM pg_attribute
+    WHERE attrelid = to_regclass('turret_pipeline.run_leases') AND attname = 'cancelled'
+"""
+"""Earlier versions made the table without it."""
 _TAKE = """
     INSERT INTO turret_pipeline.run_leases VALUES (%s, %s, %s, %s, now() + make_interval(secs => %s))
     ON CONFLICT (run_id) DO UPDATE
@@ -57,7 +64,10 @@ _TAKE = """
 """
 _FORGET = "DELETE FROM turret_pipeline.run_leases WHERE deadline < now() - interval '1 day'"
 """Left by processes whose death Dagster noticed by itself."""
-_RENEW = "UPDATE turret_pipeline.run_leases SET deadline = now() + make_interval(secs => %s) WHERE run_id = %s"
+_RENEW = """
+    UPDATE turret_pipeline.run_leases SET deadline = now() + make_interval(secs => %s) WHERE run_id = %s
+    RETURNING cancelled
+"""
 _HELD = """
     SELECT run_id, machine, pid, started,
         now() < greatest(deadline, pg_postmaster_start_time() + make_interval(secs => %s))
@@ -95,6 +105,23 @@ class Leases:
             if _is_there(sql):
                 sql.execute("DELETE FROM turret_pipeline.run_leases WHERE run_id = %s", (run_id,))
 
+    def cancel(self, run_id: str) -> bool:
+        """Ask the process that has the lease to end, at its next renewal; return whether there is a lease."""
+        with self._cursor() as sql:
+            _make_table(sql)
+            sql.execute("UPDATE turret_pipeline.run_leases SET cancelled = true WHERE run_id = %s", (run_id,))
+            return sql.rowcount == 1
+
+    def machine_of(self, run_id: str) -> str | None:
+        """Return the machine on which the process with the lease runs, as `machine` names it; None: no lease."""
+        if self.database_url is None:
+            return None
+        with self._cursor() as sql:
+            _make_table(sql)
+            sql.execute("SELECT machine FROM turret_pipeline.run_leases WHERE run_id = %s", (run_id,))
+            row = sql.fetchone()
+        return None if row is None else str(row[0])
+
     def living(self, run_ids: list[str], *, all_ended_here: bool = False) -> dict[str, bool]:
         """Return, for those of the runs that have a lease, whether their process lives.
 
@@ -123,7 +150,8 @@ class Leases:
     def held(self, run_id: str, lost: Callable[[], None] | None = None) -> Iterator[None]:
         """Hold the lease on a run for the block.
 
-        lost: called, from another thread, when another process took ours for dead; default: SIGTERM to ourselves.
+        lost: called, from another thread, when another process took ours for dead, or cancelled the run; default:
+            SIGTERM to ourselves.
         """
         if self.database_url is None:
             yield
@@ -163,16 +191,16 @@ class Leases:
             session.close()
 
     def _renew(self, session: connection, run_id: str) -> bool:
-        """Move the deadline of our lease on; return False if another process has dropped the lease."""
+        """Move the deadline of our lease on; return False if another process has dropped it, or cancelled the run."""
         with session.cursor() as sql:
             sql.execute(_RENEW, (self.lease_s, run_id))
-            return sql.rowcount == 1
+            row = sql.fetchone()
+        return row is not None and not row[0]
 
     def _write(self, session: connection, run_id: str, pid: int, seconds: float) -> None:
         started = psutil.Process().create_time()
         with session.cursor() as sql:
-            if not _is_there(sql):
-                sql.execute(_TABLE)
+            _make_table(sql)
             sql.execute(_FORGET)
             sql.execute(_TAKE, (run_id, machine(), pid, started, seconds))
 
@@ -211,6 +239,13 @@ def _lives(pid: int, started: float) -> bool:
         return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
+
+
+def _make_table(sql: cursor) -> None:
+    """After this call the table is there, with all its columns."""
+    sql.execute(_HAS_COLUMNS)
+    if sql.fetchone() != (1,):
+        sql.execute(_TABLE)
 
 
 def _is_there(sql: cursor) -> bool:

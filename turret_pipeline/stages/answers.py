@@ -16,9 +16,9 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import ANSWERS, FIELD_TYPES, FRICTION, JOURNEY_STEPS, MESSAGES
 from turret_pipeline.semantics.answers import ANSWER_KINDS, OPENING_CHARACTERS, repeated
 from turret_pipeline.semantics.friction import answers_of
+from turret_pipeline.stages.by_day import bring_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
-from turret_pipeline.stages.journey_steps import bring_days
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from functools import partial
 
 import polars as pl
@@ -15,7 +16,7 @@ from turret_pipeline.lake.tables import EVENTS, FIELD_PROFILES
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed, trying
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
-from turret_pipeline.stages.work import Outcome
+from turret_pipeline.stages.work import Outcome, Work
 
 
 def left_out_on(day: dt.date) -> str:
@@ -39,34 +40,56 @@ def bring(task: Task) -> Outcome:
     failures = Failures(task)
     stale = task.stale_days()
     todo = task.asked_for(stale)
-    for position, day in enumerate(todo, start=1):
-        rows = _bring_day(task, day, failures)
-        outcome.days[day] = rows.height
-        outcome.n_rows += rows.height
+    chunks = ((day, failures.are_any(day) or task.makes_anew(day)) for day in todo)
+    profiled = task.work.spread(partial(_profiled_in_worker, task.work.in_worker), chunks, partial(_profiled, task))
+    for position, (day, found) in enumerate(zip(todo, profiled, strict=True), start=1):
+        failpoint.reached("field_profiles.after_analysis")
+        outcome.days[day] = _commit(task, day, found, failures)
+        outcome.n_rows += outcome.days[day]
         task.work.tell("field_profiles", position, len(todo))
         failpoint.reached("field_profiles.after_day")
     return task.finish(outcome, is_whole=todo == stale)
 
 
-def _bring_day(task: Task, day: dt.date, failures: Failures) -> pl.DataFrame:
-    """Commit the profiles of one day; return its rows."""
-    events, table = task.open(EVENTS), task.table
-    added = None if failures.are_any(day) or task.makes_anew(day) else _added(task, day)
+@dataclass(frozen=True)
+class _Profiled:
+    """What was found of one day. rows: as `profile_fields` returns them; n_left_out: fields without a profile."""
+
+    rows: pl.DataFrame
+    failed: dict[str, Failure]
+    n_left_out: int
+
+
+def _profiled(task: Task, chunk: tuple[dt.date, bool]) -> _Profiled:
+    """Return what is found of one day. chunk: the day, and whether all of its events are to be profiled anew."""
+    day, is_anew = chunk
+    added = None if is_anew else _added(task, day)
     of_day = pl.col("received_date") == day
-    before = table.scan().filter(of_day).drop("project_id", "received_date").collect() if added is not None else None
-    rows_of = events.scan().filter(of_day) if added is None else added
+    before = None
+    if added is not None:
+        before = task.table.scan().filter(of_day).drop("project_id", "received_date").collect()
+    rows_of = task.open(EVENTS).scan().filter(of_day) if added is None else added
     failed: dict[str, Failure] = {}
     left_out: set[str] = set()
-    found = profile_fields(rows_of.select("timestamp", "metadata").collect(), partial(trying, failed), left_out, before)
-    failpoint.reached("field_profiles.after_analysis")
-    failures.settle(failed, day)
-    rows = found.with_columns(project_id=pl.lit(task.work.project_id), received_date=pl.lit(day, dtype=pl.Date))
+    events = rows_of.select("timestamp", "metadata").collect()
+    rows = profile_fields(events, partial(trying, failed), left_out, before)
+    return _Profiled(rows, failed, len(left_out))
+
+
+def _profiled_in_worker(work: Work, chunk: tuple[dt.date, bool]) -> _Profiled:
+    return _profiled(Task(STAGE, work), chunk)
+
+
+def _commit(task: Task, day: dt.date, found: _Profiled, failures: Failures) -> int:
+    """Commit what was found of one day; return how many rows it has."""
+    table, mark = task.table, left_out_on(day)
+    failures.settle(found.failed, day)
+    rows = found.rows.with_columns(project_id=pl.lit(task.work.project_id), received_date=pl.lit(day, dtype=pl.Date))
     rows = rows.select(FIELD_PROFILES.schema.names()).sort("month", "field")
-    mark = left_out_on(day)
-    marks = {mark: len(left_out)} if left_out or table.mark(mark) else {}
-    marks[_profiled_on(day)] = events.seen
+    marks = {mark: found.n_left_out} if found.n_left_out or table.mark(mark) else {}
+    marks[_profiled_on(day)] = task.open(EVENTS).seen
     table.replace(rows, [day], days={day: task.inputs(day)}, marks=marks)
-    return rows
+    return rows.height
 
 
 def _added(task: Task, day: dt.date) -> pl.LazyFrame | None:

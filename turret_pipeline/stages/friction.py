@@ -16,9 +16,9 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, FIELD_TYPES, FRICTION, JOURNEY_STEPS, MESSAGES, TEXT_KINDS
 from turret_pipeline.semantics.friction import SIGNS, answers_of, friction, numbers_in
 from turret_pipeline.semantics.vectors import unpack
+from turret_pipeline.stages.by_day import bring_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
-from turret_pipeline.stages.journey_steps import bring_days
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.told_texts import ANEW

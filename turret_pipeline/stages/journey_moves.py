@@ -13,8 +13,8 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_MOVES, JOURNEY_STEPS
 from turret_pipeline.semantics.visits import END, MOVES, START, folded, is_move, moves, node, visits_of
+from turret_pipeline.stages.by_day import bring_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
-from turret_pipeline.stages.journey_steps import bring_days
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome
 

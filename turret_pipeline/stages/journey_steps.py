@@ -15,11 +15,9 @@ changes nothing.
 from __future__ import annotations
 
 import datetime as dt
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TypeVar
 
 import polars as pl
 
@@ -31,13 +29,11 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TEXT_KINDS, TOPIC_ASSIGNMENTS
 from turret_pipeline.semantics.kinds import FOLLOW_UP, kinds, least_similarities, topics_in_context
 from turret_pipeline.semantics.visits import is_move, steps
+from turret_pipeline.stages.by_day import groups_of, rows_of_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
-
-BATCH_ROWS = 1_000_000
-"""Rows read at once, if they are of several days; what bounds the memory that a build takes."""
 
 JOINED, KINDS_JOINED, MODEL = "topics joined at", "kinds joined at", "kinds joined by"
 """Names of the marks with the versions of `topic_assignments` and `text_kinds`, and the model, that every row's topic
@@ -52,11 +48,10 @@ TOLD = ("topic_id", "kind", "text_topic_id")
 
 _OWN = ("project_id", "received_date", "place", *TOLD)
 COLUMNS = tuple(name for name in JOURNEY_STEPS.schema if name not in _OWN)
+_PLACED = tuple(name for name in JOURNEY_STEPS.schema if name != "project_id")
+_NONE = JOURNEY_STEPS.empty().select(_PLACED)
 MESSAGE = ("received_date", *(name for name in COLUMNS if name in MESSAGES.schema))
 """Columns of `messages` that steps are made of."""
-
-
-Made = TypeVar("Made")
 
 
 def bring(task: Task) -> Outcome:
@@ -75,6 +70,12 @@ class _Texts:
     assignments: ProjectTable
     kinds: ProjectTable
     model: str
+    found_least: pl.DataFrame | None = None
+
+    @classmethod
+    def of(cls, task: Task, least: pl.DataFrame | None = None) -> _Texts:
+        """Return the texts as the task has their tables open. least: `least_similarities`, if they are known."""
+        return cls(task.table, task.open(TOPIC_ASSIGNMENTS), task.open(TEXT_KINDS), task.model, least)
 
     def marks(self, agrees: bool) -> dict[str, int]:
         """Return the marks for rows of which all agree with the tables as they are open, or not."""
@@ -85,6 +86,8 @@ class _Texts:
     @cached_property
     def least(self) -> pl.DataFrame:
         """`least_similarities` of all texts as they are now: a topic may be of other texts than at the last build."""
+        if self.found_least is not None:
+            return self.found_least
         of_model = self.kinds.scan().filter(pl.col("model") == self.model).select("text_id", "move", "weight")
         assigned = self.assignments.scan().filter(pl.col("topic_id").is_not_null())
         texts = assigned.select("field", "text_id", "topic_id", "similarity").join(of_model, on="text_id")
@@ -133,36 +136,100 @@ class _Texts:
 
 def _bring(task: Task, outcome: Outcome) -> None:
     work, messages, table = task.work, task.open(MESSAGES), task.table
-    texts = _Texts(table, task.open(TOPIC_ASSIGNMENTS), task.open(TEXT_KINDS), task.model)
+    texts = _Texts.of(task)
     brought = table.scan().select("message_date").unique().collect()["message_date"]
     states = {day: task.stage.of_version(messages.state(day) or 0) for day in {*messages.days(), *brought}}
     todo = sorted(day for day in states if work.full_refresh or table.inputs(day) != states[day])
     agrees = brought.is_empty() or texts.still_agree()
     looked_at = set(todo)
     done = 0
-    for days, rows in batches(messages, todo, MESSAGE):
-        written, touched, all_known = _fitted_in(table, days, rows.rename({"received_date": "message_date"}), texts)
-        agrees = agrees and all_known
+    groups = groups_of(messages, todo)
+    for days, ahead in zip(groups, _placed_ahead(task, groups, texts), strict=True):
+        fresh = _messages_of(messages, days, ahead.left)
+        written, touched = _fitted_in(table, days, fresh, texts, ahead.placed)
+        agrees = agrees and written.all_known
         failpoint.reached("journey_steps.after_analysis")
         in_days = {day: states[day] for day in days}
-        table.replace(_declared(work, written), touched, days=in_days, marks=texts.marks(agrees))
-        outcome.n_rows += rows.height
+        table.replace(_declared(work, written.rows), touched, days=in_days, marks=texts.marks(agrees))
+        outcome.n_rows += fresh.height + ahead.placed.rows.height
         done += len(days)
         looked_at.update(touched)
         work.tell("journey_steps", done, len(todo))
         failpoint.reached("journey_steps.after_days")
     outcome.looked_at = looked_at if agrees else None
     if not agrees:
-        outcome.n_rows += _join_anew(table, texts)
+        outcome.n_rows += _join_anew(task, texts)
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Steps of whole sessions, with the columns `_PLACED`; all_known: whether all of their texts were assigned."""
+
+    rows: pl.DataFrame
+    all_known: bool = True
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """What workers made of some days. left: the sessions (`SESSION`) that are not in it; None: all that there are."""
+
+    placed: _Placed
+    left: pl.DataFrame | None = None
+
+
+def _placed_ahead(task: Task, groups: list[list[dt.date]], texts: _Texts) -> Iterator[_Ahead]:
+    """Yield for each group of days of `messages` the steps of the sessions that lie in it alone, if workers make them.
+
+    A session that goes over groups, or has steps already, is left to this process, which fits one group in after the
+    other: what is made of it follows from what the table has of it by then.
+    """
+    if task.work.spread is in_process or len(groups) < 2:
+        yield from (_Ahead(_Placed(_NONE)) for _ in groups)
+        return
+    number = {day: place for place, group in enumerate(groups) for day in group}
+    said = task.open(MESSAGES).scan().filter(pl.col("received_date").is_in(list(number)))
+    group = pl.col("received_date").replace_strict(number, return_dtype=pl.Int64)
+    of_sessions = said.group_by(SESSION).agg(is_apart=group.min() != group.max())
+    apart = of_sessions.filter("is_apart").select(SESSION).collect(engine="streaming")
+    first = task.table.scan().filter(pl.col("place") == 0).select(SESSION)
+    known = first.join(said, on=SESSION, how="semi").collect(engine="streaming")
+    left = pl.concat([apart, known]).unique()
+    for placed in task.work.spread(partial(_placed_in_worker, task.work.in_worker, texts.least, left), groups):
+        yield _Ahead(placed, left)
+
+
+def _placed_in_worker(work: Work, least: pl.DataFrame, left: pl.DataFrame, days: list[dt.date]) -> _Placed:
+    """Return the steps of the messages of `days` whose sessions are not in `left`. least: as of `_Texts`."""
+    task = Task(STAGE, work)
+    messages = _messages_of(task.open(MESSAGES), days, None).join(left, on=SESSION, how="anti")
+    return _placed(messages, _Texts.of(task, least))
+
+
+def _messages_of(messages: ProjectTable, days: list[dt.date], left: pl.DataFrame | None) -> pl.DataFrame:
+    """Return the messages of `days` with the columns `COLUMNS`; of the sessions in `left` only, if given."""
+    said = messages.scan().filter(pl.col("received_date").is_in(days)).select(MESSAGE)
+    if left is not None:
+        said = said.join(left.lazy(), on=SESSION, how="semi")
+    return said.rename({"received_date": "message_date"}).collect()
+
+
+def _placed(messages: pl.DataFrame, texts: _Texts) -> _Placed:
+    """Return the steps of these messages (`COLUMNS`), which are whole sessions."""
+    first_day = pl.col("message_date").min().over("session_id")
+    placed = [steps(of_field).with_columns(received_date=first_day) for _, of_field in messages.group_by("field")]
+    if not placed:
+        return _Placed(_NONE)
+    told = texts.told(pl.concat(placed))
+    return _Placed(told.select(_PLACED), bool(told["is_known"].all()))
 
 
 def _fitted_in(
-    table: ProjectTable, days: Sequence[dt.date], fresh: pl.DataFrame, texts: _Texts
-) -> tuple[pl.DataFrame, list[dt.date], bool]:
+    table: ProjectTable, days: Sequence[dt.date], fresh: pl.DataFrame, texts: _Texts, ahead: _Placed
+) -> tuple[_Placed, list[dt.date]]:
     """Return all rows of the days of the table that messages of `days` touch, with those messages in, and those days.
 
-    fresh: all messages of `days`, with the columns `COLUMNS`; they take the place of those of `days` that are there.
-    Last comes whether the texts of all sessions that go on were assigned.
+    fresh: all messages of `days` that are not in `ahead`; together they take the place of those of `days` that are
+    there.
     """
     of_days = pl.col("message_date").is_in(days)
     gone = table.scan().filter(of_days).select(SESSION).collect()
@@ -172,113 +239,40 @@ def _fitted_in(
     there = table.scan().filter(pl.col("received_date").is_in(lie.implode())).drop("project_id").collect()
     others = there.join(touched, on=SESSION, how="anti")
     going_on = there.join(touched, on=SESSION, how="semi").filter(~of_days)
-    messages = pl.concat([going_on.select(COLUMNS), fresh.select(COLUMNS)])
-    first_day = pl.col("message_date").min().over("session_id")
-    placed = [steps(of_field).with_columns(received_date=first_day) for _, of_field in messages.group_by("field")]
-    frames, all_known = [others], True
-    if placed:
-        told = texts.told(pl.concat(placed))
-        all_known = bool(told["is_known"].all())
-        frames.append(told.select(others.columns))
+    placed = _placed(pl.concat([going_on.select(COLUMNS), fresh.select(COLUMNS)]), texts)
     # In one order however they came: two builds leave equal tables, and what lies beside the steps fits both.
-    rows = pl.concat(frames).sort(*SESSION, "place")
-    return rows, sorted({*lie, *rows["received_date"].unique()}), all_known
+    rows = pl.concat([others.select(_PLACED), placed.rows, ahead.rows]).sort(*SESSION, "place")
+    days_of = sorted({*lie, *rows["received_date"].unique()})
+    return _Placed(rows, placed.all_known and ahead.all_known), days_of
 
 
-def _join_anew(table: ProjectTable, texts: _Texts) -> int:
+def _join_anew(task: Task, texts: _Texts) -> int:
     """After this call every row has the kind and topic that its text has now; return how many rows were written."""
-    n_rows, all_known = 0, True
-    for _, rows in batches(table, table.days(), table.table.schema.names()):
-        # Sorted, for an engine that compacted the files may have changed the order of the rows.
-        before = rows.sort("received_date", *SESSION, "place")
-        found = texts.told(before)
-        all_known = all_known and bool(found["is_known"].all())
-        differs = pl.DataFrame([found[name].ne_missing(before[name]) for name in TOLD]).select(pl.any_horizontal("*"))
-        changed = found["received_date"].filter(differs.to_series()).unique().sort().to_list()
-        if changed:
-            written = found.filter(pl.col("received_date").is_in(changed)).select(rows.columns)
-            table.replace(written, changed)
-            n_rows += written.height
+    table, n_rows, all_known = task.table, 0, True
+    in_worker = partial(_joined_in_worker, task.work.in_worker, texts.least)
+    for joined in task.work.spread(in_worker, groups_of(table, table.days()), partial(_joined, texts)):
+        all_known = all_known and joined.all_known
+        if joined.rows.height:
+            table.replace(_declared(task.work, joined.rows), joined.rows["received_date"].unique().sort())
+            n_rows += joined.rows.height
         failpoint.reached("journey_steps.after_topics")
     table.append(JOURNEY_STEPS.empty(), marks=texts.marks(all_known))
     return n_rows
 
 
-def bring_days(
-    task: Task, columns: Sequence[str], rows_of: Callable[[Task, list[dt.date], pl.DataFrame], pl.DataFrame]
-) -> Outcome:
-    """After this call each day has what `rows_of` makes of its steps; only days that changed are looked at.
-
-    rows_of: as `of_days_of_steps` takes it; returns the rows of some days, as the stage's table declares them.
-    """
-    name = task.stage.table.name
-    outcome = Outcome(name)
-    todo = outcome.looked_at = task.stale_days()
-    done = 0
-    for days, rows in of_days_of_steps(task, todo, columns, rows_of):
-        failpoint.reached(f"{name}.after_analysis")
-        task.table.replace(rows, days, days={day: task.inputs(day) for day in days})
-        outcome.n_rows += rows.height
-        done += len(days)
-        task.work.tell(name, done, len(todo))
-        failpoint.reached(f"{name}.after_days")
-    return task.finish(outcome)
+def _joined_in_worker(work: Work, least: pl.DataFrame, days: list[dt.date]) -> _Placed:
+    return _joined(_Texts.of(Task(STAGE, work), least), days)
 
 
-def of_days_of_steps(
-    task: Task, days: list[dt.date], columns: Sequence[str], make: Callable[[Task, list[dt.date], pl.DataFrame], Made]
-) -> Iterator[tuple[list[dt.date], Made]]:
-    """Yield `days` in order, some at a time, with what is made of their steps, here or by the workers of the fanout.
-
-    make: a function of the module whose `STAGE` the task is of; takes a task, some days and their steps, with
-    `columns`. What it reads no one else changes during the build.
-    """
-    groups = _groups(task.open(JOURNEY_STEPS), days)
-    # What is held for many projects is here alone.
-    fanout = task.work.fanout if task.work.lake.batch is None else in_process
-    in_worker = partial(_made_in_worker, make, columns, task.work.in_worker)
-    yield from zip(groups, fanout(in_worker, groups, partial(_made, make, columns, task)), strict=True)
-
-
-def _made(
-    make: Callable[[Task, list[dt.date], pl.DataFrame], Made], columns: Sequence[str], task: Task, days: list[dt.date]
-) -> Made:
-    return make(task, days, _rows_of(task.open(JOURNEY_STEPS), days, columns))
-
-
-def _made_in_worker(
-    make: Callable[[Task, list[dt.date], pl.DataFrame], Made], columns: Sequence[str], work: Work, days: list[dt.date]
-) -> Made:
-    """Return what `make` makes of the days, in a process of its own."""
-    stage: Stage = vars(sys.modules[make.__module__])["STAGE"]
-    return _made(make, columns, Task(stage, work), days)
-
-
-def batches(
-    table: ProjectTable, days: list[dt.date], columns: Sequence[str]
-) -> Iterator[tuple[list[dt.date], pl.DataFrame]]:
-    """Yield `days` in order, some at a time, with `columns` of their rows."""
-    for group in _groups(table, days):
-        yield group, _rows_of(table, group, columns)
-
-
-def _groups(table: ProjectTable, days: list[dt.date]) -> list[list[dt.date]]:
-    """Return `days` in order, some at a time: one day, or days with at most `BATCH_ROWS` rows."""
-    day = pl.col("received_date")
-    counted = table.scan().filter(day.is_in(days)).group_by(day).len().collect()
-    sizes = dict(counted.iter_rows())
-    found: list[list[dt.date]] = []
-    while days:
-        n, size = 0, 0
-        while n < len(days) and (not n or size + sizes.get(days[n], 0) <= BATCH_ROWS):
-            size, n = size + sizes.get(days[n], 0), n + 1
-        found.append(days[:n])
-        days = days[n:]
-    return found
-
-
-def _rows_of(table: ProjectTable, days: list[dt.date], columns: Sequence[str]) -> pl.DataFrame:
-    return table.scan().filter(pl.col("received_date").is_in(days)).select(columns).collect()
+def _joined(texts: _Texts, days: list[dt.date]) -> _Placed:
+    """Return the steps of those of the days on which one has another kind or topic now."""
+    # Sorted, for an engine that compacted the files may have changed the order of the rows.
+    before = rows_of_days(texts.table, days, _PLACED).sort("received_date", *SESSION, "place")
+    found = texts.told(before)
+    differs = pl.DataFrame([found[name].ne_missing(before[name]) for name in TOLD]).select(pl.any_horizontal("*"))
+    changed = found["received_date"].filter(differs.to_series()).unique()
+    rows = found.filter(pl.col("received_date").is_in(changed.implode())).select(_PLACED)
+    return _Placed(rows, bool(found["is_known"].all()))
 
 
 def _declared(work: Work, rows: pl.DataFrame) -> pl.DataFrame:

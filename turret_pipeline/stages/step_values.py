@@ -16,9 +16,9 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, FIELD_TYPES, JOURNEY_STEPS, STEP_VALUES
 from turret_pipeline.semantics.step_values import order_of, packed
 from turret_pipeline.semantics.values import canonical_column, field_values
+from turret_pipeline.stages.by_day import of_days_of_steps
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import SEGMENT_FIELDS, segment_fields
-from turret_pipeline.stages.journey_steps import of_days_of_steps
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 

@@ -14,8 +14,8 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_STEPS, TEXT_SENTIMENT, TOPIC_DAYS
 from turret_pipeline.semantics.topic_days import topic_days
+from turret_pipeline.stages.by_day import bring_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
-from turret_pipeline.stages.journey_steps import bring_days
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.told_texts import ANEW, VECTORS
 from turret_pipeline.stages.work import Outcome

@@ -53,6 +53,11 @@ class Work:
     fanout: Fanout = field(default=in_process, compare=False)
 
     @property
+    def spread(self) -> Fanout:
+        """What executes chunks that read the lake: what is held for many projects is in this process alone."""
+        return self.fanout if self.lake.batch is None else in_process
+
+    @property
     def in_worker(self) -> Work:
         """The same for a process of its own, which tells nobody and has nothing open."""
         return replace(self, suggest=None, embedder=None, tell=_silent, fanout=in_process)

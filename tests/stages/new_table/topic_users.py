@@ -9,8 +9,8 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_STEPS, TOPIC_USERS
 from turret_pipeline.semantics.visits import UNASSIGNED
+from turret_pipeline.stages.by_day import batches
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
-from turret_pipeline.stages.journey_steps import batches
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome
 

@@ -8,7 +8,8 @@ to that when the definition is taken away. What a definition takes follows from 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -26,6 +27,8 @@ from turret_pipeline.semantics.vectors import quantize
 from turret_pipeline.stages.containment import contained
 from turret_pipeline.stages.fits.field import ASSIGNED, Field
 
+_TAKEN = ("text_id", "topic_id", "similarity")
+
 WORDS_OF = 2_000
 """Texts whose words are counted for key words, of those that are taken and of the others."""
 
@@ -39,24 +42,30 @@ def found_only(field: Field, rows: pl.DataFrame, topics: pl.DataFrame) -> pl.Dat
     if not rows.select(is_taken.any()).item():
         return rows
     leaves = topics.filter(pl.col("level") == 0).sort("topic_id")
-    frames = [pl.DataFrame(schema={"text_id": pl.String, "similarity_found": pl.Float64})]
-    for texts, vectors in _chunks(field, rows.filter(is_taken) if leaves.height else rows.clear()):
-        centroids = unit_matrix(leaves["centroid"])
-        own = texts.join(
-            leaves.select("topic_id", at=pl.int_range(pl.len())),
-            left_on="found_topic_id",
-            right_on="topic_id",
-            how="left",
-            maintain_order="left",
-        )["at"]
-        nearest = np.where(own.is_null(), (vectors @ centroids.T).argmax(axis=1), own.fill_null(0))
-        similarity = np.einsum("ij,ij->i", vectors, centroids[nearest]).astype(np.float64)
-        frames.append(pl.DataFrame({"text_id": texts["text_id"], "similarity_found": similarity}))
+    nearest = field.made_of(
+        rows.filter(is_taken) if leaves.height else rows.clear(), partial(_found_similarity, leaves)
+    )
+    frames = [pl.DataFrame(schema={"text_id": pl.String, "similarity_found": pl.Float64}), *nearest]
     found = rows.join(pl.concat(frames), on="text_id", how="left", maintain_order="left")
     names = pl.when(is_taken).then("found_topic_id").otherwise("topic_id")
     similarity = pl.when(is_taken).then("similarity_found").otherwise("similarity")
     nothing = pl.lit(None, dtype=pl.String)
     return found.with_columns(topic_id=names, similarity=similarity, found_topic_id=nothing).select(rows.columns)
+
+
+def _found_similarity(leaves: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """Return `text_id` and `similarity_found`: to the found topic that a text had, or else to the nearest."""
+    centroids, vectors = unit_matrix(leaves["centroid"]), unit_matrix(texts["vector"])
+    own = texts.join(
+        leaves.select("topic_id", at=pl.int_range(pl.len())),
+        left_on="found_topic_id",
+        right_on="topic_id",
+        how="left",
+        maintain_order="left",
+    )["at"]
+    nearest = np.where(own.is_null(), (vectors @ centroids.T).argmax(axis=1), own.fill_null(0))
+    similarity = np.einsum("ij,ij->i", vectors, centroids[nearest]).astype(np.float64)
+    return pl.DataFrame({"text_id": texts["text_id"], "similarity_found": similarity})
 
 
 def rules_of(field: Field, topics: pl.DataFrame, assigned: pl.DataFrame | None = None) -> dict[str, Rule]:
@@ -93,23 +102,8 @@ def with_defined(field: Field, rows: pl.DataFrame, rules: dict[str, Rule]) -> pl
     if not rules:
         return rows
     by_id = {each.topic_id: each for each in field.definitions}
-    frames = [ASSIGNED.to_frame(eager=True).select("text_id", "topic_id", "similarity")]
-    for texts, vectors in _chunks(field, rows):
-        with contained():
-            told = unit_rows(quantize(vectors))
-            numbers = take([(by_id[name], rule) for name, rule in rules.items()], texts["text_id"], told)
-        taken, names = np.flatnonzero(numbers >= 0), list(rules)
-        centroids = np.stack([rule.centroid for rule in rules.values()])[numbers[taken]]
-        frames.append(
-            pl.DataFrame(
-                {
-                    "text_id": texts["text_id"][taken],
-                    "topic_id": [names[number] for number in numbers[taken]],
-                    "similarity": np.einsum("ij,ij->i", vectors[taken], centroids).astype(np.float64),
-                },
-                schema=frames[0].schema,
-            )
-        )
+    taken = field.made_of(rows, partial(_taken, [(by_id[name], rule) for name, rule in rules.items()]))
+    frames = [ASSIGNED.to_frame(eager=True).select(_TAKEN), *taken]
     laid = rows.join(pl.concat(frames), on="text_id", how="left", suffix="_own", maintain_order="left")
     is_taken = pl.col("topic_id_own").is_not_null()
     return laid.with_columns(
@@ -117,6 +111,21 @@ def with_defined(field: Field, rows: pl.DataFrame, rules: dict[str, Rule]) -> pl
         topic_id=pl.coalesce("topic_id_own", "topic_id"),
         similarity=pl.coalesce("similarity_own", "similarity"),
     ).select(ASSIGNED.names())
+
+
+def _taken(rules: list[tuple[Definition, Rule]], texts: pl.DataFrame) -> pl.DataFrame:
+    """Return `text_id`, `topic_id` and `similarity` of those of the texts that a definition takes."""
+    vectors = unit_matrix(texts["vector"])
+    with contained():
+        numbers = take(rules, texts["text_id"], unit_rows(quantize(vectors)))
+    taken = np.flatnonzero(numbers >= 0)
+    centroids = np.stack([rule.centroid for _, rule in rules])[numbers[taken]]
+    found = {
+        "text_id": texts["text_id"][taken],
+        "topic_id": [rules[number][0].topic_id for number in numbers[taken]],
+        "similarity": np.einsum("ij,ij->i", vectors[taken], centroids).astype(np.float64),
+    }
+    return pl.DataFrame(found, schema={name: ASSIGNED[name] for name in _TAKEN})
 
 
 def defined_rows(
@@ -194,9 +203,3 @@ def _rows(texts: Sequence[str], vectors: dict[str, np.ndarray], n_dims: int) -> 
 
 def _snapped(vectors: pl.Series) -> np.ndarray:
     return unit_rows(quantize(unit_matrix(vectors)))
-
-
-def _chunks(field: Field, rows: pl.DataFrame) -> Iterator[tuple[pl.DataFrame, np.ndarray]]:
-    """Yield those of `rows` whose text has a vector, some at a time, and the vectors: float32, unit rows."""
-    for chunk in field.chunks(rows):
-        yield chunk, unit_matrix(chunk["vector"])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from typing import TypeVar
 
 import polars as pl
 from deltalake.exceptions import DeltaError
@@ -45,6 +46,8 @@ OTHER_CLUSTERS = "another way to cluster was chosen"
 
 ASSIGN_TEXTS = 65_536
 """Texts whose vectors are in memory at once when they are assigned to topics."""
+
+Made = TypeVar("Made")
 
 MICRO = 1_000_000
 """Marks are whole numbers: similarities are kept in millionths."""
@@ -317,16 +320,16 @@ class Field:
         found = there.select("text_id", "text", "vector").collect()
         return texts.join(found, on="text_id", how="inner", maintain_order="left")
 
-    def chunks(self, texts: pl.DataFrame) -> Iterator[pl.DataFrame]:
-        """Yield those of `texts` that have a vector, with `text` and `vector`, about `ASSIGN_TEXTS` at a time.
+    def made_of(self, texts: pl.DataFrame, make: Callable[[pl.DataFrame], Made]) -> Iterator[Made]:
+        """Yield what `make` makes of those of `texts` that have a vector, about `ASSIGN_TEXTS` at a time.
 
-        The files of vectors are read one after the other, each once: there may be far more than fit into memory.
+        make: takes the texts with `text` and `vector`; called here or by the workers of the fanout. The files of
+        vectors are read one after the other, each once: there may be far more than fit into memory.
         """
-        of_model = pl.col("model") == model_key(self.work.model)
-        for places, there in self.tables.embeddings.having_by("text_id", texts["text_id"], ASSIGN_TEXTS):
-            found = there.filter(of_model).select("text_id", "text", "vector").collect()
-            if found.height:
-                yield texts[places].join(found, on="text_id", how="inner", maintain_order="left")
+        there = self.tables.embeddings.having_by("text_id", texts["text_id"], ASSIGN_TEXTS)
+        chunks = ((texts[places], rows) for places, rows in there)
+        made = self.work.spread(partial(_made, make, model_key(self.work.model)), chunks)
+        return (each for each in made if each is not None)
 
     def assign(self, texts: pl.DataFrame, topics: pl.DataFrame) -> pl.DataFrame:
         """Return the rows (`ASSIGNED`) of `texts`: the nearest found topic, null where none is near or there is none.
@@ -334,10 +337,9 @@ class Field:
         Texts without a vector are left out. Raise `FieldError` where the analysis fails.
         """
         frames, done = [ASSIGNED.to_frame(eager=True)], 0
-        for chunk in self.chunks(texts.select("text_id")):
-            with contained():
-                frames.append(as_assigned(assign_texts(chunk, topics.filter(~DEFINED))))
-            done += chunk.height
+        for rows in self.made_of(texts.select("text_id"), partial(_assigned, topics.filter(~DEFINED))):
+            frames.append(rows)
+            done += rows.height
             self.work.tell("topic_assignments", done, texts.height)
         return pl.concat(frames)
 
@@ -352,6 +354,18 @@ class Field:
 
     def _messages(self) -> pl.LazyFrame:
         return self.tables.messages.scan().filter(pl.col("field") == self.name)
+
+
+def _made(make: Callable[[pl.DataFrame], Made], model: str, chunk: tuple[pl.DataFrame, pl.LazyFrame]) -> Made | None:
+    """Return what `make` makes of a chunk, some texts and their rows of `EMBEDDINGS`; None where these are none."""
+    texts, there = chunk
+    found = there.filter(pl.col("model") == model).select("text_id", "text", "vector").collect()
+    return make(texts.join(found, on="text_id", how="inner", maintain_order="left")) if found.height else None
+
+
+def _assigned(topics: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    with contained():
+        return as_assigned(assign_texts(texts, topics))
 
 
 def as_assigned(rows: pl.DataFrame) -> pl.DataFrame:
