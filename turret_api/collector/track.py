@@ -88,7 +88,7 @@ class Track:
             media_type = bodies.media_type(content_type)
             is_gzip = bodies.is_gzip(encoding)
             with await self._intake.reserve(length) as reservation:
-                body = await self._intake.read(receive, reservation)
+                body = await self._intake.read(scope, receive, reservation)
                 if is_gzip:
                     is_large = len(body) > _UNPACKED_HERE
                     body = await self._apart(self._unpackers, bodies.unpack, body) if is_large else bodies.unpack(body)
