@@ -90,6 +90,13 @@ def project_files(opened: deltalake.DeltaTable, project_id: str, day: dt.date | 
     return opened.file_uris(file_pruning_predicate=[("project_id", "=", check_project_id(project_id)), *of_day])
 
 
+def rows_by_project(opened: deltalake.DeltaTable) -> dict[str, int]:
+    """Return how many rows each project has at the version that is open, from the log alone."""
+    files = pl.DataFrame(pl.from_arrow(pa.table(opened.get_add_actions(flatten=True))))
+    counted = files.group_by("partition.project_id").agg(pl.col("num_records").sum())
+    return dict(counted.iter_rows())
+
+
 def scan_files(lake: Lake, table: Table, files: list[str]) -> pl.LazyFrame:
     """Return the rows of `files`, which `project_files` named; none if there are none.
 
