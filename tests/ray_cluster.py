@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -22,8 +20,6 @@ from tests.ports import free_ports
 from tests.processes.conftest import until
 
 BIN = Path(sys.executable).parent
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None)
 START_S = 180.0
 """Seconds in which a node has started on a busy machine; a tenth of that otherwise."""
 
@@ -56,6 +52,10 @@ class RayCluster:
             "RAY_health_check_failure_threshold": "3",
         }
         self._gcs_port, self._dashboard_port, self._client_port = free_ports(3)
+        end = [sys.executable, str(Path(__file__).with_name("ray_end.py"))]
+        self._ender = subprocess.Popen(end, stdin=subprocess.PIPE, start_new_session=True, text=True)
+        assert self._ender.stdin is not None
+        self._end = self._ender.stdin
 
     @property
     def job_server(self) -> str:
@@ -92,13 +92,10 @@ class RayCluster:
         command = [*pin, "ray", "start", *options, "--num-cpus=1", "--object-store-memory=200000000", "--block"]
         with (self.folder / f"node-{len(self.nodes)}.out").open("wb") as out:
             node = psutil.Popen(
-                command,
-                env=self.environment,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,
+                command, env=self.environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
+        self._end.write(f"{node.pid}\n")
+        self._end.flush()
         self.nodes.append(node)
         until(lambda: node.poll() is not None or self.alive() - before, START_S)
         assert node.poll() is None, (self.folder / f"node-{len(self.nodes) - 1}.out").read_text()
@@ -130,10 +127,13 @@ class RayCluster:
                     process.kill()
         node.wait()
 
-
-def _die_with_parent() -> None:
-    """Have the kernel kill this process with its parent; with `ray start --block` Ray's reaper ends the others then."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    def end(self) -> None:
+        """Kill all processes of all nodes, and remove what they wrote."""
+        for number in range(len(self.nodes)):
+            self.kill_node(number)
+        self._end.close()
+        self._ender.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -148,6 +148,4 @@ def ray_cluster(
             cluster.start_node()
         yield cluster
     finally:
-        for number in range(len(cluster.nodes)):
-            cluster.kill_node(number)
-        shutil.rmtree(folder, ignore_errors=True)
+        cluster.end()

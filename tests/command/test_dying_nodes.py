@@ -6,9 +6,10 @@ stage is done on the cluster, a node dies, and what follows is done undisturbed.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
-import signal
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -136,7 +137,7 @@ CLUSTER_ALONE = """
 import sys
 from tests.ray_cluster import ray_cluster
 with ray_cluster() as cluster:
-    print(cluster.folder, flush=True)
+    print(*(node.pid for node in cluster.nodes), flush=True)
     sys.stdin.read()
 """
 
@@ -145,19 +146,16 @@ def test_a_cluster_dies_with_the_test_that_started_it() -> None:
     command = [sys.executable, "-c", CLUSTER_ALONE]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        folder = process.stdout.readline().strip()
-        assert len(processes_with(folder)) > 4
-        process.send_signal(signal.SIGKILL)
-    until(lambda: not processes_with(folder), REACHED_S)
+        sessions = [int(word) for word in process.stdout.readline().split()]
+        assert n_processes(sessions) > 2 * 4
+        process.kill()
+    until(lambda: not n_processes(sessions), REACHED_S)
 
 
-def processes_with(word: str) -> list[psutil.Process]:
-    """Return the living processes that have the word in their command line."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if word in " ".join(process.cmdline()):
-                found.append(process)
-        except psutil.Error:
-            continue
+def n_processes(sessions: list[int]) -> int:
+    """Return how many processes the sessions have."""
+    found = 0
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):
+            found += os.getsid(pid) in sessions
     return found

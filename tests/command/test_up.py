@@ -59,14 +59,14 @@ class Up:
         self.process: subprocess.Popen[bytes] | None = None
         self.output = home.with_suffix(".out")
 
-    def start(self) -> str:
+    def start(self, within_s: float = START_S) -> str:
         """Start it; return what it shows once everything is healthy."""
         with self.output.open("wb") as output:
             process = subprocess.Popen(
                 turret("up"), env=self.environment, stdout=output, stderr=output, start_new_session=True
             )
         self.process = process
-        until(lambda: "Turret is up" in self.said() or process.poll() is not None, START_S)
+        until(lambda: "Turret is up" in self.said() or process.poll() is not None, within_s)
         assert process.poll() is None, self.said()
         return self.said()
 

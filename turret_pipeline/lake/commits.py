@@ -28,7 +28,7 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from turret_pipeline.lake import handles, objects, store, sums
+from turret_pipeline.lake import additions, handles, objects, store, sums
 from turret_pipeline.lake.fingerprint import fingerprint as fingerprint
 from turret_pipeline.lake.marks import ProjectMarks, blocked_days, mark_id, marks_at
 from turret_pipeline.lake.paths import Lake, check_project_id
@@ -139,6 +139,12 @@ class ProjectTable:
 
     def _files_since(self, version: int, day: dt.date | None = None) -> list[str] | None:
         """Return the files (of `day`, default: all) that came since `version`; None where not all of then are left."""
+        if not self.lake.is_local and 0 <= version <= self.version <= version + additions.FEW:
+            folder = f"project_id={self.project_id}/{'' if day is None else f'received_date={day.isoformat()}/'}"
+            paths = additions.added_paths(self.lake, self.table, version, self.version, folder)
+            there = store.project_files(self._delta, self.project_id, day) if paths else []
+            came = {f"{self.lake.table(self.table.name)}/{path}" for path in paths or ()}
+            return None if paths is None else [file for file in there if file in came]
         try:
             then = deltalake.DeltaTable(self.lake.table(self.table.name), version=version)
         except DeltaError:
@@ -358,4 +364,4 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
             address, empty, mode="ignore", partition_by=list(table.partition_by), configuration=kept
         )
         sums.seal_commits(lake, table, -1, 0)
-    return deltalake.DeltaTable(address) if lake.is_local else handles.newest(lake, address)
+    return deltalake.DeltaTable(address) if lake.is_local else handles.newest(lake, table)

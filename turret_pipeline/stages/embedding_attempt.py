@@ -35,18 +35,19 @@ class EmbeddingAttempt:
     ) -> None:
         """Take what embeds.
 
-        open_model: called once, when there is a text to embed. fanout: what executes the chunks. in_worker: does as
-        `vectors_of` in a process that has no model open; None: there is none.
+        open_model: called once, when this process has a text to embed. fanout: what executes the chunks. in_worker:
+        does as `vectors_of` in a process that has no model open; None: there is none.
         """
         self._open_model = open_model
         self._fanout, self._in_worker = fanout, in_worker
         self._embedder: Embedder | None = None
+        self.is_begun = False  # whether there was a text to embed
         self._failed: dict[str, str] = {}
         self._n_failed, self._n_alone = Counter[str](), Counter[str]()
 
-    @property
-    def model(self) -> Embedder | None:
-        """The model; None while no text was to be embedded."""
+    def model(self) -> Embedder:
+        """Return the model, open from now on."""
+        self._embedder = self._embedder or self._open_model()
         return self._embedder
 
     @property
@@ -68,23 +69,23 @@ class EmbeddingAttempt:
         chunks: `text_id`, `text`. fields_of: returns `field`, `text_id` of the fields that have texts, several for
         some. tell: told how many of all texts have a vector by now.
         """
-        model = self._embedder = self._embedder or self._open_model()
         n_before = 0
 
         def here(texts: list[str]) -> np.ndarray | None:
-            return vectors_of(model, texts, lambda done: tell(n_before + done))
+            return vectors_of(self.model(), texts, lambda done: tell(n_before + done))
 
         texts = (chunk["text"].to_list() for chunk in chunks)
         for chunk, vectors in zip(chunks, self._fanout(self._in_worker or here, texts, here), strict=True):
-            yield (chunk, vectors) if vectors is not None else self._field_by_field(model, chunk, fields_of)
+            self.is_begun = True
+            yield (chunk, vectors) if vectors is not None else self._field_by_field(chunk, fields_of)
             n_before += chunk.height
             tell(n_before)
 
     def _field_by_field(
-        self, model: Embedder, texts: pl.DataFrame, fields_of: Callable[[pl.DataFrame], pl.DataFrame]
+        self, texts: pl.DataFrame, fields_of: Callable[[pl.DataFrame], pl.DataFrame]
     ) -> tuple[pl.DataFrame, np.ndarray]:
         """Return those of `texts` that can be embedded, and their vectors, though the model failed on all together."""
-        fields = fields_of(texts)
+        fields, model = fields_of(texts), self.model()
         kept, found = [texts.head(0)], [np.zeros((0, model.n_dims), dtype=np.float32)]
         for field, part in by_first_field(texts, fields):
             of_part = self._halved(model, field, part["text"].to_list())

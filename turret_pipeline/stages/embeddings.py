@@ -16,6 +16,7 @@ import polars as pl
 
 from turret_pipeline import failpoint
 from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.embedder.kept import keeps_model
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.fanout import threads_of_task
 from turret_pipeline.lake import store
@@ -89,10 +90,10 @@ def bring(task: Task) -> Outcome:
         missing = _without_vector(table, task.model, _defined(task)).select("text_id", "text")
         outcome.n_rows += _embed(task, missing.with_columns(text=what_is_read(frames)), attempt)
         _remove_other_models(table, task.model)
-        if (model := attempt.model) is not None:
-            teacher = EachOnce(model)
-            examples_by(work.lake, task.model, lambda: teacher)
-            sentiment_by(work.lake, task.model, lambda: teacher)
+        if attempt.is_begun:
+            teacher = functools.cache(lambda: EachOnce(attempt.model()))
+            examples_by(work.lake, task.model, teacher)
+            sentiment_by(work.lake, task.model, teacher)
         failures.settle({field: Failure(reason) for field, reason in attempt.reasons.items()})
         table.set_inputs(wanted, changed)
         outcome.looked_at = changed
@@ -175,6 +176,8 @@ def _embed(task: Task, missing: pl.DataFrame, attempt: EmbeddingAttempt) -> int:
     work, table, done = task.work, task.table, 0
     if missing.height:
         work.tell("embeddings", 0, missing.height)
+    if missing.height and not keeps_model(work.lake, task.model):
+        attempt.model()  # it is converted once, or each worker would
     chunks = [missing.slice(start, CHUNK_TEXTS) for start in range(0, missing.height, CHUNK_TEXTS)]
     for texts, vectors in attempt.embed(chunks, partial(_fields_of, task), partial(_tell, work, missing.height)):
         failpoint.reached("embeddings.after_analysis")
