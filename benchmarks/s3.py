@@ -3,9 +3,11 @@
 The same events go into a lake in a folder (the yardstick) and into one on moto's server on this machine. After a first
 build of both, `--refreshes` times each gets `--new` events and a `turret build`, in turn; then a build without news.
 Seconds are medians of whole processes, with the start of Python and Dagster in both. The store is reached through the
-tests' proxy, which counts; what that adds counts against S3.
+tests' proxy, which counts; what that adds counts against S3. With `--parts`, instead: how many requests it takes a
+process that starts to list so many raw parts of days that are over, without the note of one before it and with it.
 
     python benchmarks/s3.py [--events 2000] [--new 50] [--refreshes 5] [--json]
+    python benchmarks/s3.py --parts 100000 [--json]
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from pathlib import Path
 
 import orjson
 import polars as pl
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from report import say, show
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -30,7 +34,9 @@ from tests.s3_server import store
 from turret_api.accounts import Accounts
 from turret_api.command.sample import make_sample
 from turret_api.processes.postgres import database
-from turret_pipeline.lake.parts import PART_SCHEMA, write_part
+from turret_pipeline.lake import heads
+from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 
 TODAY = dt.datetime.now(dt.UTC).date()
@@ -111,14 +117,39 @@ def measure(folder: Path, n_events: int, n_new: int, n_refreshes: int) -> dict[s
     return figures
 
 
+def measure_listing(n_parts: int) -> dict[str, float]:
+    """Return what it takes to list the parts of a hundred days, one after another: by a first process, by a second."""
+    figures: dict[str, float] = {}
+    with store() as bucket:
+        os.environ.update(bucket.environment)
+        lake = Lake(f"s3://{bucket.bucket}/lake")
+        objects_of_moto = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+        for number in range(n_parts):
+            day = TODAY - dt.timedelta(days=3 + number % 100)
+            name = f"lake/events/project=bench/date={day}/c0-{number:012d}-{number + 9:012d}.parquet"
+            objects_of_moto.put_object(bucket.bucket, name, b"x")
+        for process in ("first", "second"):
+            heads._memory.clear()
+            started = time.perf_counter()
+            with bucket.counting() as found:
+                assert len(list_parts(heads.look(lake))) == n_parts
+            figures[f"list_{process}_s"] = time.perf_counter() - started
+            figures[f"list_{process}_requests"] = len(found)
+    return figures
+
+
 def main() -> None:
     """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=2000)
     parser.add_argument("--new", type=int, default=50)
     parser.add_argument("--refreshes", type=int, default=5)
+    parser.add_argument("--parts", type=int, help="list so many raw parts, and measure nothing else")
     parser.add_argument("--json", action="store_true", help="print one line of JSON")
     options = parser.parse_args()
+    if options.parts:
+        show(measure_listing(options.parts), options.json)
+        return
     with tempfile.TemporaryDirectory(prefix="turret-s3-") as folder:
         show(measure(Path(folder), options.events, options.new, options.refreshes), options.json)
 

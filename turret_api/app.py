@@ -6,6 +6,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
@@ -57,12 +58,13 @@ def create_app(
     if events_only and collector is not None:
         return _collecting(collector, keys, Freshness(lake, settings.home / "spool", settings.late_s), lifespan)
     sessions = Sessions(load_secret(settings.home, accounts), keys)
-    calculator = None if collector is None else Calculator(lake, settings.question_s, settings.question_bytes)
+    kept_to = settings.question_s, settings.question_bytes, settings.home
+    calculator = None if collector is None else Calculator(lake, *kept_to)
     engine = Engine(lake, calculator)
     freshness = Freshness(lake, settings.home / "spool", settings.late_s, engine.library.files_of)
     app = _empty_app(keys, sessions, _with_calculator(lifespan or _nothing_to_start, calculator))
     if collector is not None:
-        app.add_middleware(Front, library=engine.library, keys=keys)
+        app.state.front = partial(Front, library=engine.library, keys=keys)
         install_collector(app, collector, freshness)
     app.include_router(read_router(engine, Gate(keys, sessions), accounts, freshness))
     app.include_router(Dashboard(settings, accounts, sessions).router())

@@ -91,7 +91,7 @@ def test_what_can_be_read_of_a_damaged_spool_goes_on_and_the_file_stays(
     assert content in [each.read_bytes() for each in aside]
     spool = Spool(file)
     assert spool.next_seq > N_BATCHES * N_EVENTS or not found
-    rows = [each.event_id for _, each in SpoolReader(file).rows(Range(1, 10**9))]
+    rows = [each.event_id for _, batch in SpoolReader(file).batches(Range(1, 10**9)) for each in batch]
     assert len(rows) == len(set(rows)) == len(found) * N_EVENTS
     spool.close()
 
@@ -115,7 +115,7 @@ def test_a_changed_byte_is_noticed_or_costs_no_event(file: Path) -> None:
         file.write_bytes(content[:position] + bytes([content[position] ^ 0x55]) + content[position + 1 :])
         if fault_of(file) is None:
             with contextlib.closing(SpoolReader(file)) as reader:
-                assert len(list(reader.rows(Range(1, 10**9)))) == N_BATCHES * N_EVENTS
+                assert sum(len(batch) for _, batch in reader.batches(Range(1, 10**9))) == N_BATCHES * N_EVENTS
 
 
 def test_a_collector_takes_the_next_spool_where_one_is_damaged(settings: Settings, file: Path) -> None:

@@ -14,9 +14,10 @@ from tests.lake.test_damage import DAMAGES, DAY, events, flip, rows
 from turret_pipeline.lake import store, sums
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.damage import ANEW, Damage, notes
+from turret_pipeline.lake.deletion import remove_project
 from turret_pipeline.lake.inspection import damage_of_parts, damage_of_table, standing
 from turret_pipeline.lake.mending import UnmendableError, mend
-from turret_pipeline.lake.parts import list_parts, read_parts, write_part
+from turret_pipeline.lake.parts import delete_project, list_parts, part_file, read_parts, write_part
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, FIELD_OVERRIDES, FIELD_TOTALS, FIELD_TYPES, Table
 
@@ -53,6 +54,20 @@ def in_no_backup(name: str) -> None:
 def only(lake: Lake, table: Table) -> Damage:
     (found,) = damage_of_table(lake, table)
     return found
+
+
+def test_of_a_deleted_project_nothing_is_left_that_was_set_aside(lake: Lake) -> None:
+    flip(data_file(lake, FIELD_TOTALS), 5)
+    mend(lake, only(lake, FIELD_TOTALS), in_no_backup)
+    flip(Path(part_file(lake, list_parts(lake, "shop")[0])), 5)
+    (damage,) = damage_of_parts(lake, "shop")
+    mend(lake, damage, in_no_backup)
+    aside = Path(lake.aside(lake.root))
+    assert len([file for file in aside.rglob("*.parquet") if "=shop" in str(file)]) == 2
+    delete_project(lake, "shop", b"{}")
+    remove_project(lake, "shop")
+    left = [file for file in Path(lake.root).rglob("*") if "=shop" in str(file)]
+    assert left == []
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

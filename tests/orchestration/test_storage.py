@@ -50,6 +50,16 @@ def test_a_run_uses_the_connections_that_are_kept(instance: dg.DagsterInstance) 
     assert len(opened) <= KEPT
 
 
+def test_the_web_server_has_its_bounds_on_the_same_pool(instance: dg.DagsterInstance, url: str) -> None:
+    instance.optimize_for_webserver(statement_timeout=4321, pool_recycle=3600, max_overflow=1)
+    storages = (instance.run_storage, instance.event_log_storage, instance.schedule_storage)
+    (engine,) = {getattr(each, "_storage", each)._engine for each in storages}
+    assert engine.pool.size() == KEPT and engine.pool._max_overflow == 1 and engine.pool._pre_ping
+    with engine.connect() as connection:
+        assert connection.scalar(text("SHOW statement_timeout")) == "4321ms"
+    assert run(instance).success
+
+
 def test_a_database_that_was_started_again_is_used_like_one_that_was_always_there(
     instance: dg.DagsterInstance, url: str
 ) -> None:

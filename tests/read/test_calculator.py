@@ -21,6 +21,8 @@ from tests.read.conftest import Api, read_app
 from tests.read.test_answers import ROUTES
 from turret_api.errors import ApiError, UnavailableError
 from turret_api.read.engine.calculator import Calculator
+from turret_api.read.engine.engine import Engine
+from turret_api.read.engine.process import make_ready
 from turret_api.read.questions.fields import AllFields
 from turret_api.read.questions.journeys.loops import LoopsOfTopics
 from turret_api.read.questions.topics.topics import TopicsOfField
@@ -117,6 +119,20 @@ def test_limits_hold_while_no_file_can_be_opened_and_questions_are_answered_afte
     setattr(calculator, name, before)
     assert b"t_parcel" in (calculator.ask("shop", TopicsOfField()).content or b"")
     calculator.close()
+
+
+def test_what_is_asked_first_of_large_projects_is_at_hand_without_their_steps(written: Path, tmp_path: Path) -> None:
+    lake = Lake(str(shutil.copytree(written, tmp_path / "lake")))
+    write_steps(lake, "large", 4_000)
+    write_steps(lake, "too-large", 5_000)
+    engine = Engine(lake)
+    make_ready(engine, TopicsOfField(), large=2_000, most=4_500)
+    for file in Path(lake.table(JOURNEY_STEPS.name)).rglob("*.parquet"):
+        file.unlink()
+    assert b'"n_sessions":400' in (engine.ask("large", TopicsOfField()).content or b"")
+    for project in ("too-large", "shop"):
+        with pytest.raises(ApiError):
+            engine.ask(project, TopicsOfField())
 
 
 def test_a_question_that_takes_too_much_memory_is_ended_and_named(written: Path) -> None:

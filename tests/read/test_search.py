@@ -15,7 +15,8 @@ from fastapi.testclient import TestClient
 from tests.duck import Run, run_sql
 from tests.read.conftest import CANARY, OTHER_SESSIONS, SESSIONS, Api, read_app, write_lake
 from tests.read.test_messages import every_page
-from turret_api.read.questions import search
+from turret_api.read.questions import text_vectors
+from turret_api.read.questions.nearness import Ranked
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.kept import write_model
 from turret_pipeline.embedder.open import open_lake_embedder
@@ -98,7 +99,7 @@ def test_where_nothing_close_was_said_none_is_counted_but_the_nearest_are_there(
 def test_the_pages_hold_every_message_once_in_order(
     api: Api, monkeypatch: pytest.MonkeyPatch, limit: int, first_texts: int
 ) -> None:
-    monkeypatch.setattr(search, "FIRST_TEXTS", first_texts)
+    monkeypatch.setattr(Ranked, "first_texts", first_texts)
     rows = every_page(api, "/v1/messages", q=f"{Q} {first_texts}", limit=limit)
     assert len({row["event_id"] for row in rows}) == len(rows) == 15
     keys = [(row["similarity"], row["timestamp"], row["event_id"]) for row in rows]
@@ -191,7 +192,7 @@ def test_what_is_new_is_found_and_as_of_tells_the_time_before(tmp_path: Path, em
         assert api.get("/v1/messages", q=Q, as_of=then.isoformat()) == before
 
 
-@pytest.mark.parametrize(("n_bytes", "n_reads"), [(3_000_000, 1), (3, 2)])
+@pytest.mark.parametrize(("n_bytes", "n_reads"), [(3_000_000, 1), (12_000, 1), (3, 2)])
 def test_vectors_are_kept_while_they_have_room_and_found_without(
     tmp_path: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch, n_bytes: int, n_reads: int
 ) -> None:
@@ -206,9 +207,9 @@ def test_vectors_are_kept_while_they_have_room_and_found_without(
         read.append(quantized)
         return unpack(quantized)
 
-    monkeypatch.setattr(search, "unpack", counting)
-    monkeypatch.setattr(search._vectors, "limit_bytes", search._vectors.limit_bytes)
-    search.keep_at_most(n_bytes)
+    monkeypatch.setattr(text_vectors, "unpack", counting)
+    monkeypatch.setattr(text_vectors._vectors, "limit_bytes", text_vectors._vectors.limit_bytes)
+    text_vectors.keep_at_most(n_bytes)
     with TestClient(read_app(lake)) as client:
         found = [Api(lake, client).get("/v1/messages", q=f"{Q} {n}")["data"] for n in range(2)]
     assert all(found) and len(read) == n_reads

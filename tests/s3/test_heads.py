@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -12,12 +13,12 @@ from tests.lake.test_upkeep import texts
 from tests.s3_server import Request, Store
 from tests.small_lake import event
 from turret_api.read.engine.library import Library
-from turret_pipeline.lake import handles, heads, parts, store, upkeep
+from turret_pipeline.lake import handles, heads, part_listing, parts, small_files, store, upkeep
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.marks import follow
 from turret_pipeline.lake.parts import PART_SCHEMA, Part, list_parts, list_projects, take_back, write_part
-from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EMBEDDINGS
+from turret_pipeline.lake.paths import Lake, Versions
+from turret_pipeline.lake.tables import EMBEDDINGS, EVENTS, FIELD_OVERRIDES, MESSAGES
 
 TODAY = dt.datetime.now(dt.UTC).date()
 LONG_AGO = TODAY - dt.timedelta(days=20)
@@ -96,6 +97,51 @@ def test_parts_of_days_that_are_over_are_not_listed_again_but_for_late_ones(lake
     assert len(list_parts(heads.look(lake))) == 4
 
 
+def test_a_new_process_takes_days_that_are_over_from_a_note_while_nothing_late_comes(
+    lake: Lake, bucket: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(part_listing, "NOTED_FROM", 3)
+    for name in ("a-1", "a-2", "a-3"):
+        write(lake, LONG_AGO, name)
+    write(lake, TODAY, "a-4")
+    assert len(list_parts(heads.look(lake))) == 4
+
+    def anew() -> tuple[int, list[str]]:
+        monkeypatch.setattr(heads, "_memory", {})
+        with bucket.counting() as found:
+            n = len(list_parts(heads.look(lake)))
+        return n, [
+            each.query.get("start-after", "all") for each in found if "/events/project" in each.query.get("prefix", "")
+        ]
+
+    write(lake, TODAY, "a-5")
+    n, listings = anew()
+    assert n == 5 and len(listings) == 1 and listings[0].endswith(f"date={TODAY - dt.timedelta(days=2)}")
+    write(lake, LONG_AGO, "b-1")
+    assert anew()[0] == 6 and anew() == (6, listings)
+    take_back(lake, "shop", "b", b"{}")
+    assert anew() == (5, listings)
+    monkeypatch.setattr(part_listing, "LATE_S", 0.0)
+    assert anew()[1] == ["all", *listings]
+    parts.delete_project(lake, "shop", b"{}")
+    assert anew() == (0, [])
+
+
+def test_a_part_is_read_with_one_request_whatever_is_read_of_it(lake: Lake, bucket: Store) -> None:
+    for number in range(20):
+        write(lake, TODAY, f"a-{number:02d}")
+    found_parts = list_parts(lake)
+    with bucket.counting() as found:
+        assert parts.read_parts(lake, found_parts).height == 20
+        assert (
+            [ids.len() for ids in parts.read_ids(lake, found_parts)] == parts.count_rows(lake, found_parts) == [1] * 20
+        )
+    assert sorted(each.words for each in found) == [f"GET {key(lake, part)}" for part in found_parts]
+    parts.remove_files(lake, found_parts[:1])
+    with pytest.raises(FileNotFoundError):
+        parts.count_rows(lake, found_parts)
+
+
 def test_what_is_taken_back_removed_or_deleted_is_gone_at_the_next_look(lake: Lake) -> None:
     for name in ("a-1", "b-1", "c-1"):
         write(lake, LONG_AGO, name)
@@ -143,6 +189,85 @@ def test_a_process_that_opens_a_table_does_not_read_all_its_commits(lake: Lake, 
     assert len(found) <= 25, [each.words for each in found]
 
 
+def test_under_a_lock_a_table_is_looked_at_once_and_own_commits_are_seen(lake: Lake, bucket: Store) -> None:
+    ProjectTable(lake, EMBEDDINGS, "shop").append(texts("shop", 1), inputs=1)
+    locked = replace(lake, versions=Versions())
+    assert ProjectTable(locked, EMBEDDINGS, "shop").inputs() == 1
+    assert store.open_table(locked, MESSAGES) is None
+    with bucket.counting() as found:
+        held = ProjectTable(locked, EMBEDDINGS, "shop")
+        assert held.inputs() == 1 and store.open_table(locked, MESSAGES) is None
+    assert found == []
+    ProjectTable(locked, EMBEDDINGS, "shop").append(texts("shop", 2), inputs=2)
+    again = ProjectTable(locked, EMBEDDINGS, "shop")
+    assert (held.inputs(), again.inputs(), again.read().height) == (1, 2, 2)
+    # Another project's writer, without our lock: its commit is in nobody's way.
+    ProjectTable(lake, EMBEDDINGS, "other").append(texts("other", 3), inputs=3)
+    ProjectTable(locked, EMBEDDINGS, "shop").append(texts("shop", 4), inputs=4)
+    assert ProjectTable(locked, EMBEDDINGS, "shop").read().height == 3
+    assert [ProjectTable(lake, EMBEDDINGS, each).inputs() for each in ("shop", "other")] == [4, 3]
+
+
+@pytest.mark.parametrize("most_bytes", [small_files.MOST_BYTES, 1])
+def test_under_a_lock_small_files_are_read_once_and_rows_are_the_same(
+    lake: Lake, bucket: Store, monkeypatch: pytest.MonkeyPatch, most_bytes: int
+) -> None:
+    monkeypatch.setattr(small_files, "MOST_BYTES", most_bytes)
+    columns = {"project_id": pl.lit("shop"), "part": pl.lit("a-1.parquet")}
+    for n, day in enumerate((TODAY, LONG_AGO, TODAY)):
+        rows = pl.DataFrame([event(n, day, "a text")]).with_columns(**columns, received_date=pl.lit(day))
+        ProjectTable(lake, EVENTS, "shop").append(rows.select(EVENTS.schema.names()).cast(EVENTS.schema))
+    expected = store.read(lake, EVENTS, "shop")
+    locked = replace(lake, versions=Versions())
+    assert store.read(locked, EVENTS, "shop").equals(expected)
+    with bucket.counting() as found:
+        for day in (TODAY, LONG_AGO):
+            of_day = store.scan(locked, EVENTS, "shop").filter(pl.col("received_date") == day).collect()
+            assert of_day.equals(expected.filter(pl.col("received_date") == day))
+    assert (found == []) == (most_bytes > 1)
+
+
+def test_from_one_lock_to_the_next_only_tables_whose_heads_moved_are_looked_at(lake: Lake, bucket: Store) -> None:
+    for table, rows in ((EMBEDDINGS, texts("shop", 1)), (MESSAGES, MESSAGES.empty())):
+        ProjectTable(lake, table, "shop").append(rows, inputs=1)
+    first = replace(heads.look(lake), versions=Versions())
+    assert first.versions is not None
+    for table in (EMBEDDINGS, MESSAGES):
+        ProjectTable(first, table, "shop").set_inputs(2)
+    ProjectTable(lake, MESSAGES, "shop").set_inputs(3)
+    second = replace(heads.look(lake), versions=first.versions)
+    assert second.versions is not None and second.look is not None
+    second.versions.keep(second.look.tags)
+    with bucket.counting() as found:
+        assert [ProjectTable(second, table, "shop").inputs() for table in (EMBEDDINGS, MESSAGES)] == [2, 3]
+    assert not [each for each in found if "embeddings" in each.words and not each.key]
+    assert [each for each in found if "messages" in each.words and not each.key]
+
+
+def test_what_people_wrote_is_looked_for_under_a_lock_too(lake: Lake) -> None:
+    locked = replace(lake, versions=Versions())
+    assert store.read(locked, FIELD_OVERRIDES, "shop").is_empty()
+    for n in range(2):
+        store.append(lake, FIELD_OVERRIDES, decision(f"field-{n}"))
+        assert store.read(locked, FIELD_OVERRIDES, "shop").height == n + 1
+
+
+def test_what_came_since_a_version_is_told_by_the_commits_since(lake: Lake, bucket: Store) -> None:
+    for number in range(3):
+        ProjectTable(lake, EMBEDDINGS, "shop").append(texts("shop", number))
+        ProjectTable(lake, EMBEDDINGS, "other").append(texts("other", number))
+    table = ProjectTable(lake, EMBEDDINGS, "shop")
+    with bucket.counting() as found:
+        came = table.added_since(table.seen - 4)
+        assert came is not None and table.only_appended_since(table.version - 4)
+    assert len(found) == 8 and {each.method for each in found} == {"GET"}
+    assert came.collect()["text_id"].sort().to_list() == texts("shop", 1, 2)["text_id"].to_list()
+    assert table.only_appended_since(table.version)
+    upkeep.compact(lake, EMBEDDINGS, "shop", most_files=1)
+    table = ProjectTable(lake, EMBEDDINGS, "shop")
+    assert table.added_since(table.seen - 1) is None
+
+
 def test_compaction_and_cleaning_leave_readers_what_they_read(lake: Lake, bucket: Store) -> None:
     table = ProjectTable(lake, EMBEDDINGS, "shop")
     for number in range(12):
@@ -171,12 +296,22 @@ def inputs(lake: Lake) -> int | None:
     return follow(lake, EMBEDDINGS).get("shop/inputs/")
 
 
+def decision(field: str) -> pl.DataFrame:
+    at = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+    given = {"project_id": ["shop"], "field": [field], "decided_at": [at], "type": ["enum"]}
+    return pl.DataFrame(given, schema=FIELD_OVERRIDES.schema)
+
+
 def n_files(library: Library) -> int:
     return len(library.snapshot("shop").files(EMBEDDINGS))
 
 
 def sources(lake: Lake) -> list[str]:
     return [part.source for part in list_parts(lake)]
+
+
+def key(lake: Lake, part: Part) -> str:
+    return parts.part_file(lake, part).removeprefix("s3://").partition("/")[2]
 
 
 def listing(lake: Lake, folder: str) -> str:

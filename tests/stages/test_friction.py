@@ -14,10 +14,12 @@ from tests.small_lake import DAYS, PROJECT, Row, bring, bring_one, copied, event
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EMBEDDINGS, FRICTION, JOURNEY_STEPS
-from turret_pipeline.stages import CHECKS, STAGE_OF, text_kinds
+from turret_pipeline.lake.tables import EMBEDDINGS, FRICTION, JOURNEY_STEPS, TEXT_KINDS
+from turret_pipeline.lake.upkeep import remove_old_files
+from turret_pipeline.stages import CHECKS, STAGE_OF, changed_sessions, friction, text_kinds
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.stage import Task
+from turret_pipeline.stages.told_texts import ANEW
 from turret_pipeline.stages.work import Work
 
 ON_ITS_WAY = "Your parcel left our warehouse in Leeds this morning and will be with you soon."
@@ -103,6 +105,56 @@ def test_a_full_refresh_leaves_the_same_bytes(built: Lake) -> None:
     before = files(built)["friction"]
     refreshed(built)
     assert files(built)["friction"] == before
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
+    """Of which sessions each look tells the signs; all days count as large."""
+    monkeypatch.setattr(changed_sessions, "LARGE_DAY", 1)
+    seen: list[set[str]] = []
+    real = friction._told
+
+    def noting(task: Task, steps: pl.DataFrame) -> pl.DataFrame:
+        seen.append(set(steps["session_id"]))
+        return real(task, steps)
+
+    monkeypatch.setattr(friction, "_told", noting)
+    return seen
+
+
+def test_of_a_large_day_the_sessions_that_changed_are_told_and_the_others_stay(
+    lake: Lake, told: list[set[str]]
+) -> None:
+    first = [row for row in rows() if row["received_at"].date() == DAYS[0]]
+    for number, part in enumerate((first[:2], first[2:4], first[4:])):
+        put(lake, DAYS[0], f"part{number}", part)
+        bring(lake)
+    put(lake, DAYS[1], "goeson", [row for row in rows() if row["received_at"].date() == DAYS[1]])
+    bring(lake)
+    assert told == [{"again"}, {"again", "calm"}, {"calm", "twice"}, {"twice"}]
+    assert signs(lake) == WANTED
+    before = files(lake)["friction"]
+    refreshed(lake)
+    assert told[-1] == {"again", "calm", "twice"}, "a full refresh tells all"
+    assert files(lake)["friction"] == before
+
+
+def test_a_large_day_is_told_whole_once_texts_are_told_otherwise_or_the_steps_of_then_are_gone(
+    lake: Lake, told: list[set[str]]
+) -> None:
+    for number, row in enumerate(rows()[:3]):
+        put(lake, DAYS[0], f"part{number}", [row])
+    bring(lake)
+    put(lake, DAYS[0], "calm", rows()[3:4])
+    kinds = ProjectTable(lake, TEXT_KINDS, PROJECT)
+    kinds.append(TEXT_KINDS.empty(), marks={ANEW: 5})
+    bring(lake)
+    assert told == [{"again"}, {"again", "calm"}]
+    put(lake, DAYS[0], "more", rows()[4:5])
+    bring(lake, until="journey_steps")
+    assert remove_old_files(lake, JOURNEY_STEPS, dt.timedelta(0))
+    bring(lake)
+    assert told[-1] == {"again", "calm"}
 
 
 def test_days_that_come_one_by_one_leave_what_all_at_once_leave(lake: Lake) -> None:

@@ -11,7 +11,7 @@ import difflib
 import os
 import random
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -30,6 +30,26 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 _LEAST, _MOST = -(2**63), 2**64
 _encode = msgspec.json.Encoder().encode
+
+
+_Text = Annotated[str, msgspec.Meta(max_length=MAX_ID)]
+_Key = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID)]
+_Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+_Values = dict[_Key, str | _Integer | float | bool | None]
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What most events are: the decoder itself refuses whatever `check` may have something to say about."""
+
+    name: _Text
+    metadata: Annotated[_Values, msgspec.Meta(min_length=1, max_length=MAX_KEYS)]
+    session_id: _Text | None = None
+    user_id: _Text | None = None
+    event_id: _Text | None = None
+    timestamp: str | None = None
+
+
+_decode_plain = msgspec.json.Decoder(_Plain).decode
 
 
 class Checked(msgspec.Struct, gc=False):
@@ -56,12 +76,40 @@ class Checked(msgspec.Struct, gc=False):
 
 def new_id(prefix: str) -> str:
     """Return a fresh id such as `evt_…`: 14 hexadecimal digits of microseconds, so that ids sort, and 16 random."""
-    return f"{prefix}_{time.time_ns() // 1000:014x}{_random.getrandbits(64):016x}"
+    number = time.time_ns() // 1000 << 64 | _random.getrandbits(64)
+    return f"{prefix}_{number.to_bytes(15).hex()}"
 
 
 # Seeded by the system once: asking it for each id costs half of making one. Safe from several threads.
 _random = random.Random()
 os.register_at_fork(after_in_child=_random.seed)
+
+
+def check_plain(document: bytes | msgspec.Raw, max_text: int) -> Checked | None:
+    """Return the event in `document` (JSON) as `check` does, in half the time; None: `check` has to judge it.
+
+    document: without NUL, and so small that it needs no look at how many values it has. Raise `ApiError` as `check`.
+    """
+    try:
+        event = _decode_plain(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    event_id, session_id, user_id = event.event_id, event.session_id, event.user_id
+    for text in (event.name, event_id, session_id, user_id):
+        if text is not None and not "!" <= text[:1] <= "~":  # it may be blank
+            return None
+    metadata = _encode(event.metadata)
+    if len(metadata) > max_text:
+        return None
+    return Checked(
+        event_id or new_id("evt"),
+        session_id or new_id("ses"),
+        user_id or new_id("usr"),
+        event.name,
+        None if event.timestamp is None else _timestamp_us(event.timestamp, None),
+        metadata,
+        event_id is not None,
+    )
 
 
 def check(

@@ -23,13 +23,12 @@ class SpoolReader:
         """After this call the view is closed."""
         self._db.close()
 
-    def rows(self, rows: Range) -> Iterator[tuple[int, Row]]:
-        """Yield (number, row) for the rows of a range, in order."""
+    def batches(self, rows: Range) -> Iterator[tuple[int, list[Row]]]:
+        """Yield the rows of a range in order, as they were written together: the number of the first, and all."""
         query = "SELECT first_seq, payload FROM batches WHERE first_seq BETWEEN ? AND ? ORDER BY first_seq"
         with translated():
             for first_seq, payload in self._db.execute(query, rows):
-                for offset, row in enumerate(unpack(payload)):
-                    yield first_seq + offset, row
+                yield first_seq, unpack(payload)
 
     def state(self) -> SpoolState:
         """Return what is in the spool now."""

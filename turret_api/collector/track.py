@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from turret_api.auth import FIELD, WRITE, key_of
 from turret_api.collector import body as bodies
 from turret_api.collector.collector import Collector
-from turret_api.collector.event import Checked, check
+from turret_api.collector.event import Checked, check, check_plain
 from turret_api.collector.intake import ClientGoneError, Intake
 from turret_api.collector.large import LIGHT
 from turret_api.collector.ledger import LOOK_AGAIN_S, Refusal
@@ -88,7 +88,7 @@ class Track:
             media_type = bodies.media_type(content_type)
             is_gzip = bodies.is_gzip(encoding)
             with await self._intake.reserve(length) as reservation:
-                body = await self._intake.read(receive, reservation)
+                body = await self._intake.read(scope, receive, reservation)
                 if is_gzip:
                     is_large = len(body) > _UNPACKED_HERE
                     body = await self._apart(self._unpackers, bodies.unpack, body) if is_large else bodies.unpack(body)
@@ -141,6 +141,10 @@ class Track:
 
     def _check_one(self, body: bytes) -> Checked:
         may_have_nul, is_large = bodies.may_have_nul(body), len(body) > LIGHT
+        if not may_have_nul and len(body) <= _CHECKED_HERE:
+            plain = check_plain(body, self._max_text)
+            if plain is not None:
+                return plain
         return check(bodies.decode_event(body), self._max_text, may_have_nul=may_have_nul, is_large=is_large)
 
     async def _project_of(self, key: str | None) -> str:
@@ -173,8 +177,11 @@ class Track:
             checked: list[Checked | ApiError] = []
             for each in some:
                 try:
-                    event = decode(each, "event")
-                    checked.append(check(event, self._max_text, may_have_nul=nul, is_large=len(each) > LIGHT))
+                    event = None if nul or len(each) > _CHECKED_HERE else check_plain(each, self._max_text)
+                    if event is None:
+                        document = decode(each, "event")
+                        event = check(document, self._max_text, may_have_nul=nul, is_large=len(each) > LIGHT)
+                    checked.append(event)
                 except ApiError as error:
                     checked.append(error)
             return checked

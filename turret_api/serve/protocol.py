@@ -27,6 +27,7 @@ import msgspec
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from turret_api.collector.intake import WHOLE
 from turret_api.errors import INVALID_REQUEST, SERVICE_UNAVAILABLE, error_body
 
 MOST_HEAD_BYTES = 64 * 1024
@@ -137,6 +138,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Stop the clock: the request is whole."""
         self._waits_since, self._has_head, self._n_head = None, False, 0
+        self.scope[WHOLE] = True  # type: ignore[literal-required]
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

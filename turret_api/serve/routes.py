@@ -2,12 +2,13 @@
 
 `POST /track` stands in front of the framework (`in_front`): it reads the body itself, under the limits, and answers
 without the framework's layers and routing, which cost more than the event does. `turret_api.collector.document`
-describes it in OpenAPI.
+describes it in OpenAPI. So do answers of `/v1` that are kept, whose bytes are sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -37,8 +38,12 @@ def install(app: FastAPI, collector: Collector, freshness: Freshness) -> None:
 
 
 def in_front(of: ASGIApp, app: FastAPI) -> ASGIApp:
-    """Return an application that takes events as `app` does but without its layers, and gives all else to `of`."""
-    return _TrackFirst(of, app.state.track)
+    """Return an application that takes events, and repeats answers, without the layers of `app`.
+
+    All else it gives to `of`, which is `app` with what the server puts around it.
+    """
+    front: Callable[[ASGIApp], ASGIApp] | None = getattr(app.state, "front", None)
+    return _TrackFirst(of if front is None else front(of), app.state.track)
 
 
 class _TrackFirst:

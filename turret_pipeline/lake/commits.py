@@ -28,7 +28,7 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from turret_pipeline.lake import handles, objects, store, sums
+from turret_pipeline.lake import additions, handles, objects, store, sums
 from turret_pipeline.lake.fingerprint import fingerprint as fingerprint
 from turret_pipeline.lake.marks import ProjectMarks, blocked_days, mark_id, marks_at
 from turret_pipeline.lake.paths import Lake, check_project_id
@@ -50,12 +50,17 @@ class ProjectTable:
         self.table = table
         self.project_id = check_project_id(project_id)
         self._delta = open_or_make(lake, table)
-        self._marks: dict[str, int] | None = marks_at(lake, table, self.version, str(self._delta.metadata().id))
+        self._marks: dict[str, int] | None = marks_at(lake, table, self.version, self.table_id)
 
     @property
     def version(self) -> int:
         """Number of the commit that is open."""
         return int(self._delta.version())
+
+    @property
+    def table_id(self) -> str:
+        """What tells the table from any other that was in its place."""
+        return str(self._delta.metadata().id)
 
     def inputs(self, day: dt.date | None = None) -> int | None:
         """Return the fingerprint of what the rows (of `day`, default: all) were made from, None if never set."""
@@ -134,6 +139,12 @@ class ProjectTable:
 
     def _files_since(self, version: int, day: dt.date | None = None) -> list[str] | None:
         """Return the files (of `day`, default: all) that came since `version`; None where not all of then are left."""
+        if not self.lake.is_local and 0 <= version <= self.version <= version + additions.FEW:
+            folder = f"project_id={self.project_id}/{'' if day is None else f'received_date={day.isoformat()}/'}"
+            paths = additions.added_paths(self.lake, self.table, version, self.version, folder)
+            there = store.project_files(self._delta, self.project_id, day) if paths else []
+            came = {f"{self.lake.table(self.table.name)}/{path}" for path in paths or ()}
+            return None if paths is None else [file for file in there if file in came]
         try:
             then = deltalake.DeltaTable(self.lake.table(self.table.name), version=version)
         except DeltaError:
@@ -320,7 +331,7 @@ class ProjectTable:
     def _next_state(self) -> int:
         """Return a number that no state of the project's rows ever had."""
         # The table's own id counts too: a table that was deleted and made again starts its versions anew.
-        return fingerprint(str(self._delta.metadata().id), self.version)
+        return fingerprint(self.table_id, self.version)
 
 
 def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
@@ -353,4 +364,4 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
             address, empty, mode="ignore", partition_by=list(table.partition_by), configuration=kept
         )
         sums.seal_commits(lake, table, -1, 0)
-    return deltalake.DeltaTable(address) if lake.is_local else handles.newest(lake, address)
+    return deltalake.DeltaTable(address) if lake.is_local else handles.newest(lake, table)

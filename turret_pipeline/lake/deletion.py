@@ -30,6 +30,11 @@ def remove_project(lake: Lake, project_id: str) -> None:
         opened.block(dict.fromkeys(opened.blocked(), False))
         _remove(lake, f"{lake.table(table.name)}/project_id={project_id}")
         failpoint.reached("deletion.after_table")
+    for folder in (
+        *(f"{lake.table(name)}/project_id={project_id}" for name in TABLES),
+        lake.project_folder(project_id),
+    ):
+        _remove(lake, lake.aside(folder))
     _remove(lake, lake.project_folder(project_id))
     heads.moved(lake, "deleted")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 
+from turret_pipeline.lake import heads
 from turret_pipeline.lake.parts import list_parts
 from turret_pipeline.lake.paths import Lake
 
@@ -24,7 +25,7 @@ def first_day_received(lake: Lake, today: dt.date) -> dt.date:
     Where the lake cannot be read it is `EARLIEST`: whoever needs the lake says why.
     """
     try:
-        first = min((part.received_date for part in list_parts(lake)), default=today)
+        first = min((part.received_date for part in list_parts(heads.look(lake))), default=today)
     except OSError:
         return EARLIEST
     return min(max(first, EARLIEST), today)

@@ -13,7 +13,7 @@ version, which moves no heads, is therefore at most `TRUSTED_S` behind for other
 look at a folder is cheap.
 
 Heads, by name: `tables/<table>`, `events/<project>` (a part came, or was taken back), `late/<project>` (it was one of
-a day before yesterday), `deleted`, `damaged`, `layout`.
+a day before yesterday), `listed/<project>` (there is a note of its parts), `deleted`, `damaged`, `layout`.
 """
 
 from __future__ import annotations
@@ -49,10 +49,11 @@ def look(lake: Lake) -> Lake:
     return replace(lake, look=Look(tags, at))
 
 
-def moved(lake: Lake, head: str) -> None:
-    """After this call every later look shows that what the head stands for has changed."""
-    if not lake.is_local:
-        objects.write(lake, f"{lake.heads_folder}/{head}", uuid.uuid4().hex.encode())
+def moved(lake: Lake, head: str) -> str:
+    """After this call every later look shows that what the head stands for has changed; return its version (ETag)."""
+    if lake.is_local:
+        return ""
+    return objects.write(lake, f"{lake.heads_folder}/{head}", uuid.uuid4().hex.encode())
 
 
 def remembered(

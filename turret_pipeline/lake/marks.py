@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from turret_pipeline.lake import files, handles, heads, sums
+from turret_pipeline.lake import files, handles, heads, objects, sums
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import Table
@@ -80,7 +80,7 @@ class MarkLog:
         self.marks: dict[str, int] = {}
         self.version = -1
         self.table_id = ""
-        """Id of the Delta table that the marks are of, where a reader has told."""
+        """Id of the Delta table that the marks are of, as its log says; "" where that was not read."""
         self._lake = lake
         self._table = table
         self._log = f"{lake.table(table.name)}/_delta_log"
@@ -100,7 +100,7 @@ class MarkLog:
             self.version = -1
         if self.version < 0:
             self.marks = {}
-            self._start(until)
+            self._start(files.names(self._lake, self._log), until)
         while until is None or self.version < until:
             name = f"{self.version + 1:020d}.json"
             commit = self._read(name)
@@ -117,15 +117,22 @@ class MarkLog:
         return until is None or self.version == until
 
     def _catch_up_on_s3(self, until: int | None) -> bool:
-        """Do the same by one listing, which tells that the log is the one that was read, and what is new in it."""
+        """Do the same by one listing, which tells that the log is the one that was read, and what is new in it.
+
+        Without it where few commits are missing up to one of the table that is known to be the one that was read.
+        """
         if until is not None and self.version == until:
             return True
-        commits = handles.tail(self._lake, self._lake.table(self._table.name), max(self.version, 0))
-        if self.version >= 0 and commits.get(self.version, "").encode() != self._newest:
+        if until is not None and self.table_id and self.version >= 0 and 0 < until - self.version <= _FEW:
+            return self._read_on(until)
+        address = self._lake.table(self._table.name)
+        names = handles.log_files(self._lake, address, max(self.version, 0))
+        if self.version >= 0 and handles.commits_of(names).get(self.version, "").encode() != self._newest:
             self.begin_anew()
-            commits = handles.tail(self._lake, self._lake.table(self._table.name), 0)
+            names = handles.log_files(self._lake, address)
+        commits = handles.commits_of(names)
         if self.version < 0:
-            self._start(until)
+            self._start(names, until)
         for number in sorted(each for each in commits if each > self.version and (until is None or each <= until)):
             address = f"{self._log}/{number:020d}.json"
             if number != self.version + 1:
@@ -133,21 +140,28 @@ class MarkLog:
                     return False
                 raise sums.damaged(self._lake, f"{self._log}/{self.version + 1:020d}.json", "is gone")
             with sums.reading(self._lake, address):
-                commit = files.read(self._lake, address)
-                for line in commit.splitlines():
-                    if line.startswith(b'{"txn"'):
-                        self._take(orjson.loads(line)["txn"])
+                self._take_all(files.read(self._lake, address))
             self.version = number
         self._newest = commits.get(self.version, "").encode()
         return until is None or self.version == until
+
+    def _read_on(self, until: int) -> bool:
+        while self.version < until:
+            address = f"{self._log}/{self.version + 1:020d}.json"
+            with sums.reading(self._lake, address):
+                found = objects.read_tagged(self._lake, address)
+                if found is None:
+                    return False
+                self._take_all(found[0])
+            self.version, self._newest = self.version + 1, found[1].encode()
+        return True
 
     def begin_anew(self) -> None:
         """Forget all that was read: it was of another table of this name."""
         self.version, self.marks, self.table_id = -1, {}, ""
 
-    def _start(self, until: int | None) -> None:
-        """Take the marks of the newest checkpoint that is not past `until`."""
-        names = files.names(self._lake, self._log)
+    def _start(self, names: Iterable[str], until: int | None) -> None:
+        """Take the marks of the newest checkpoint among the log's files `names` that is not past `until`."""
         found = [int(each[1]) for name in names if (each := sums.CHECKPOINT.fullmatch(name))]
         version = max((each for each in found if until is None or each <= until), default=-1)
         if version < 0:
@@ -155,9 +169,10 @@ class MarkLog:
         name = f"{version:020d}"
         with sums.reading(self._lake, f"{self._log}/{name}.checkpoint.parquet"):
             content = files.read(self._lake, f"{self._log}/{name}.checkpoint.parquet")
-            rows = pq.read_table(pa.BufferReader(content), columns=["txn"])
+            rows = pq.read_table(pa.BufferReader(content), columns=["txn", "metaData"])
             for mark in rows["txn"].drop_null().to_pylist():
                 self._take(mark)
+            self.table_id = next((str(each["id"]) for each in rows["metaData"].drop_null().to_pylist()), "")
         self.version, self._newest = version, self._read(f"{name}.json") or b""
 
     def _is_gone(self, name: str) -> bool:
@@ -168,6 +183,13 @@ class MarkLog:
             if not self._table.is_kept:
                 return False
         return sums.is_sealed(self._lake, f"{self._log}/{name}") and self._read(name) is None
+
+    def _take_all(self, commit: bytes) -> None:
+        for line in commit.splitlines():
+            if line.startswith(b'{"txn"'):
+                self._take(orjson.loads(line)["txn"])
+            elif line.startswith(b'{"metaData"'):
+                self.table_id = str(orjson.loads(line)["metaData"]["id"])
 
     def _take(self, mark: dict[str, object]) -> None:
         self.marks[str(mark["appId"])] = int(str(mark["version"]))
@@ -181,6 +203,8 @@ class MarkLog:
 
 _followed: dict[str, tuple[threading.Lock, MarkLog]] = {}
 _lock = threading.Lock()
+_FEW = 8
+"""Commits of a lake on S3 that are read one by one."""
 _AT_ONCE = 8
 """Tables of a lake on S3 that are looked at at once."""
 

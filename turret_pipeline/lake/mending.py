@@ -192,11 +192,11 @@ def _set_aside(lake: Lake, address: str) -> bool:
 def _copy_aside(lake: Lake, address: str) -> bool:
     """Copy the file into the folder `aside`; return whether it was there."""
     filesystem, root = lake.filesystem()
-    name = address.removeprefix(lake.root)
+    source, target = (f"{root}{each.removeprefix(lake.root)}" for each in (address, lake.aside(address)))
     if lake.is_local:
-        Path(f"{root}/aside{name}").parent.mkdir(parents=True, exist_ok=True)
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
     try:
-        filesystem.copy_file(f"{root}{name}", f"{root}/aside{name}")
+        filesystem.copy_file(source, target)
     except FileNotFoundError:
         return False
     return True

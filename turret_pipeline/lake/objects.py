@@ -12,6 +12,8 @@ import datetime as dt
 import errno
 import functools
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,8 +28,14 @@ RETRIES = 2
 RETRY_S = 5
 CONNECT_S = 3
 """Longest time in seconds for all tries of a request to begin, and for one connection."""
+MOST_KEPT_BYTES = 64 << 20
+"""Bytes of objects that never change which a process keeps; of a large one it keeps that it is large, as no bytes."""
 MOST_BYTES_AT_ONCE = 64 << 20
 """Size up to which an object is written in one request. Of larger ones a killed writer may leave parts behind."""
+
+
+_kept: OrderedDict[str, bytes] = OrderedDict()
+_lock = threading.Lock()
 
 
 class UnreachableError(OSError):
@@ -58,17 +66,53 @@ class Listed:
 
 def read(lake: Lake, address: str) -> bytes | None:
     """Return what the object holds; None: there is none. Raise `UnreachableError`."""
+    found = read_tagged(lake, address)
+    return None if found is None else found[0]
+
+
+def read_tagged(lake: Lake, address: str, at_most: int | None = None) -> tuple[bytes, str] | None:
+    """Return what the object holds, with its version (ETag); None: there is none. Raise `UnreachableError`.
+
+    at_most: bytes past which nothing is read, and what is returned is empty.
+    """
     import obstore
     from obstore.exceptions import BaseError
 
     try:
-        return bytes(obstore.get(_store(lake.root), _key(lake, address)).bytes())
+        found = obstore.get(_store(lake.root), _key(lake, address))
+        is_wanted = at_most is None or int(found.meta["size"]) <= at_most
+        return bytes(found.bytes()) if is_wanted else b"", str(found.meta["e_tag"])
     except FileNotFoundError as error:
         if _is_bucket_missing(error):
             raise told(lake, error) from error
         return None
     except (BaseError, OSError, ValueError) as error:
         raise told(lake, error) from error
+
+
+def read_kept(lake: Lake, address: str, at_most: int | None = None) -> bytes | None:
+    """Return what an object holds that never changes, kept by the process from the last time, if that is not long ago.
+
+    Return None where it holds more than `at_most` bytes. Raise `FileNotFoundError`, if there is none, or
+    `UnreachableError`.
+    """
+    with _lock:
+        if address in _kept:
+            _kept.move_to_end(address)
+            return _kept[address] or None
+    found = read_tagged(lake, address, at_most)
+    if found is None:
+        raise FileNotFoundError(address)
+    with _lock:
+        _kept[address] = found[0]
+        while len(_kept) > 1 and sum(map(len, _kept.values())) > MOST_KEPT_BYTES:
+            _kept.popitem(last=False)
+    return found[0] or None
+
+
+def _forget(address: str) -> None:
+    with _lock:
+        _kept.pop(address, None)
 
 
 def read_head(lake: Lake, address: str) -> None:
@@ -84,9 +128,10 @@ def read_head(lake: Lake, address: str) -> None:
         raise told(lake, error) from error
 
 
-def write(lake: Lake, address: str, content: bytes | memoryview) -> None:
-    """After this call the object holds `content`. Raise `UnreachableError`."""
-    _put(lake, address, content, {})
+def write(lake: Lake, address: str, content: bytes | memoryview) -> str:
+    """After this call the object holds `content`; return its version (ETag). Raise `UnreachableError`."""
+    _forget(address)
+    return _put(lake, address, content, {})
 
 
 def write_new(lake: Lake, address: str, content: bytes) -> bool:
@@ -140,6 +185,7 @@ def remove(lake: Lake, address: str) -> None:
     import obstore
     from obstore.exceptions import BaseError
 
+    _forget(address)
     try:
         obstore.delete(_store(lake.root), _key(lake, address))
     except FileNotFoundError as error:
@@ -149,13 +195,14 @@ def remove(lake: Lake, address: str) -> None:
         raise told(lake, error) from error
 
 
-def _put(lake: Lake, address: str, content: bytes | memoryview, how: dict[str, Any]) -> None:
+def _put(lake: Lake, address: str, content: bytes | memoryview, how: dict[str, Any]) -> str:
     import obstore
     from obstore.exceptions import BaseError
 
     try:
         is_large = len(content) > MOST_BYTES_AT_ONCE
-        obstore.put(_store(lake.root), _key(lake, address), bytes(content), use_multipart=is_large, **how)
+        done = obstore.put(_store(lake.root), _key(lake, address), bytes(content), use_multipart=is_large, **how)
+        return str(done["e_tag"])
     except (BaseError, OSError, ValueError) as error:
         raise told(lake, error) from error
 

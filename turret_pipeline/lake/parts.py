@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,7 +30,7 @@ import pyarrow.fs
 import pyarrow.parquet as pq
 
 from turret_pipeline import failpoint
-from turret_pipeline.lake import files, heads, objects
+from turret_pipeline.lake import files, heads, objects, part_listing
 from turret_pipeline.lake.files import fsync_folder, make_durable_folder
 from turret_pipeline.lake.paths import PROJECT_ID, Lake, check_project_id
 from turret_pipeline.lake.schema import TIME
@@ -55,8 +57,8 @@ ASIDE = ".aside"
 
 _TAKEN_BACK = "taken-back"
 
-LATE_S = 3600.0
-"""Seconds after which all parts of a lake on S3 are listed anew, should no head have told of one that came late."""
+AT_ONCE = 16
+"""Parts of a lake on S3 that are read at once."""
 
 
 @dataclass(frozen=True, order=True)
@@ -123,13 +125,9 @@ def write_part(
 def _say_there_are_others(lake: Lake, project_id: str, *days: dt.date) -> None:
     """After this call the heads of a lake on S3 say that a project has other parts (of the days) than before."""
     if not lake.is_local:
-        if any(day < _days_ago(1) for day in days):
+        if any(day < part_listing.days_ago(1) for day in days):
             heads.moved(lake, f"late/{project_id}")
         heads.moved(lake, f"events/{project_id}")
-
-
-def _days_ago(n: int) -> dt.date:
-    return dt.datetime.now(dt.UTC).date() - dt.timedelta(days=n)
 
 
 def part_file(lake: Lake, part: Part) -> str:
@@ -181,32 +179,9 @@ def _files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, 
 
 
 def _files_on_s3(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, int]]:
-    """Yield the same, of a lake that bears a look without listing what has not changed since an earlier one.
-
-    Of the days that are over a project's parts are listed anew when one of them came late, and once in `LATE_S`.
-    """
-
-    def whole(project: str) -> tuple[dt.date, list[tuple[str, str, str, int]]]:
-        # Those that come later and are not late are of the day before this one at the earliest; one more for clocks.
-        return _days_ago(2), list(_listed(lake, project))
-
-    def now(project: str) -> list[tuple[str, str, str, int]]:
-        late = f"late/{project}"
-        since, known = heads.remembered(lake, late, "parts", lambda: whole(project), trusted_s=LATE_S)
-        first = f"date={since.isoformat()}"
-        return [each for each in known if each[1] < first] + list(_listed(lake, project, first))
-
+    """Yield the same, without listing again what has not changed (`lake.part_listing`)."""
     for project in [project_id] if project_id else list_projects(lake):
-        if lake.look is None:
-            yield from _listed(lake, project)
-        else:
-            yield from heads.remembered(lake, f"events/{project}", "parts", partial(now, project))
-
-
-def _listed(lake: Lake, project: str, after: str = "") -> Iterator[tuple[str, str, str, int]]:
-    for each in objects.listed(lake, f"{lake.root}/events/project={project}", after):
-        date, _, name = each.name.partition("/")
-        yield project, date, name, each.size_bytes
+        yield from part_listing.files(lake, project)
 
 
 def _local_files(lake: Lake, project_id: str | None) -> Iterator[tuple[str, str, str, int]]:
@@ -269,26 +244,19 @@ def remove_files(lake: Lake, parts: Iterable[Part]) -> None:
 
 def read_parts(lake: Lake, parts: Iterable[Part]) -> pl.DataFrame:
     """Return the rows of `parts` with a column `part` (file name) behind those of `PART_SCHEMA`, part after part."""
-    filesystem, root = lake.filesystem()
     frames = []
-    for part in parts:
-        folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
+    for part, file in _opened(lake, parts):
         with reading(lake, part_file(lake, part)):
-            table = pq.read_table(f"{root}{folder}/{part.name}", filesystem=filesystem, partitioning=None)
-            frame = pl.DataFrame(pl.from_arrow(table)).cast(PART_SCHEMA)
+            frame = pl.DataFrame(pl.from_arrow(file().read())).cast(PART_SCHEMA)
         frames.append(frame.with_columns(part=pl.lit(part.name)))
     return pl.concat(frames) if frames else pl.DataFrame(schema=PART_SCHEMA | {"part": pl.String})
 
 
 def read_ids(lake: Lake, parts: Iterable[Part]) -> Iterator[pl.Series]:
     """Yield the `event_id` of the rows of each of `parts`; nothing else is read."""
-    filesystem, root = lake.filesystem()
-    for part in parts:
-        folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
-        path = f"{root}{folder}/{part.name}"
+    for part, file in _opened(lake, parts):
         with reading(lake, part_file(lake, part)):
-            table = pq.read_table(path, columns=["event_id"], filesystem=filesystem, partitioning=None)
-            ids = pl.Series("event_id", table["event_id"]).cast(pl.String)
+            ids = pl.Series("event_id", file().read(["event_id"])["event_id"]).cast(pl.String)
         yield ids
 
 
@@ -317,9 +285,28 @@ def read_notes(lake: Lake, part: Part) -> dict[str, str]:
 
 
 def _footers(lake: Lake, parts: Iterable[Part]) -> Iterator[pq.FileMetaData]:
-    filesystem, root = lake.filesystem()
-    for part in parts:
-        folder = lake.events_folder(part.project_id, part.received_date).removeprefix(lake.root)
+    for part, file in _opened(lake, parts):
         with reading(lake, part_file(lake, part)):
-            footer = pq.read_metadata(f"{root}{folder}/{part.name}", filesystem=filesystem)
+            footer = file().metadata
         yield footer
+
+
+def _opened(lake: Lake, parts: Iterable[Part]) -> Iterator[tuple[Part, Callable[[], pq.ParquetFile]]]:
+    """Yield the parts with what opens the file of each, and raises what that raises.
+
+    On S3 a part is one request, some at a time; those that were read last are kept for whoever needs them next.
+    """
+    if lake.is_local:
+        for part in parts:
+            yield part, partial(pq.ParquetFile, part_file(lake, part))
+        return
+    waiting = iter(parts)
+    with ThreadPoolExecutor(AT_ONCE, "part") as readers:
+        while some := list(itertools.islice(waiting, AT_ONCE)):
+            contents = [readers.submit(objects.read_kept, lake, part_file(lake, part)) for part in some]
+            for part, content in zip(some, contents, strict=True):
+                yield part, partial(_from_future, content)
+
+
+def _from_future(content: Future[bytes | None]) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(content.result() or b""))

@@ -67,6 +67,35 @@ class Look:
         return self.tags.get(head, "")
 
 
+@dataclass
+class Versions:
+    """Versions of tables on S3 that nobody but the holder of a project's lock moves on, as far as the project goes.
+
+    of: by the table's address. tags: versions (ETags) of the tables' heads at which they are right, by address.
+    """
+
+    of: dict[str, int] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    def looked(self, address: str, version: int, tag: str) -> None:
+        """A table has been looked at, after its head had this tag."""
+        self.of[address], self.tags[address] = version, tag
+
+    def committed(self, address: str, version: int | None, tag: str) -> None:
+        """We have made the table's newest commit (None: of a number that is not known), and moved its head."""
+        self.of.pop(address, None)
+        if version is not None:
+            self.looked(address, version, tag)
+
+    def keep(self, tags: Mapping[str, str]) -> None:
+        """After this call only those are known whose heads, by the table's name, have not moved since."""
+        self.of = {
+            address: version
+            for address, version in self.of.items()
+            if self.tags[address] == tags.get(f"tables/{address.rpartition('/')[2]}", "")
+        }
+
+
 @dataclass(frozen=True)
 class Lake:
     """A lake by its root: an absolute local folder, or `s3://bucket/prefix`.
@@ -74,11 +103,14 @@ class Lake:
     Credentials and endpoint of S3 come from the usual `AWS_…` variables, which polars, pyarrow and deltalake all read.
     batch: what has its tables open for many projects, and holds what these commit; None: each commit is written.
     look: what had changed when it was last looked at, on S3, for readers that take it to be as it was then.
+    versions: on S3, for the holder of a project's lock: which version of each table is the newest as far as that
+        project goes, filled as tables are opened. None: each is looked at whenever it is opened.
     """
 
     root: str
     batch: OpenTables | None = field(default=None, compare=False, repr=False)
     look: Look | None = field(default=None, compare=False, repr=False)
+    versions: Versions | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_local(self) -> bool:
@@ -105,6 +137,10 @@ class Lake:
     def events_folder(self, project_id: str, received_date: dt.date) -> str:
         """Address of the folder that holds one project's raw parts of one UTC day of receipt."""
         return f"{self.project_folder(project_id)}/date={received_date.isoformat()}"
+
+    def aside(self, address: str) -> str:
+        """Address to which a damaged file, or what is in a folder, is moved when it is set aside."""
+        return f"{self.root}/aside{address.removeprefix(self.root)}"
 
     @property
     def deleted_folder(self) -> str:

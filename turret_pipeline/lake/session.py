@@ -2,7 +2,7 @@
 
 The locks of a session are free when its connection ends. The kernel closes it when its process is killed. When a host
 loses its power or its network nobody closes anything, and a server waits for two hours by default, with all locks held.
-So each side asks the other after `IDLE_S` of silence, and gives up after `N_PROBES` more looks, `EVERY_S` apart: 25 s.
+So each side asks the other after `IDLE_S` of silence, and gives up after `N_PROBES` more looks, `EVERY_S` apart: 17 s.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import psycopg2
 from psycopg2.extensions import connection, cursor
 
-IDLE_S = 10
-EVERY_S = 5
-N_PROBES = 3
-UNSENT_MS = 20_000
+IDLE_S = 5
+EVERY_S = 3
+N_PROBES = 4
+UNSENT_MS = 17_000
 """How long what was sent may stay unacknowledged."""
 
 _SERVER_SIDE = f"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import urllib.parse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import deltalake
@@ -12,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from turret_pipeline.lake import handles, heads, objects, sums
+from turret_pipeline.lake import handles, heads, objects, small_files, sums
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake, check_project_id
 from turret_pipeline.lake.tables import Table
@@ -47,7 +48,7 @@ def open_table(lake: Lake, table: Table, version: int | None = None) -> deltalak
     sums.verify_log(lake, table, version)
     try:
         if version is None and not lake.is_local:
-            return handles.newest(lake, lake.table(table.name))
+            return handles.newest(lake, table)
         return deltalake.DeltaTable(lake.table(table.name), version=version)
     except TableNotFoundError:
         if version is not None:
@@ -89,6 +90,13 @@ def project_files(opened: deltalake.DeltaTable, project_id: str, day: dt.date | 
     return opened.file_uris(file_pruning_predicate=[("project_id", "=", check_project_id(project_id)), *of_day])
 
 
+def rows_by_project(opened: deltalake.DeltaTable) -> dict[str, int]:
+    """Return how many rows each project has at the version that is open, from the log alone."""
+    files = pl.DataFrame(pl.from_arrow(pa.table(opened.get_add_actions(flatten=True))))
+    counted = files.group_by("partition.project_id").agg(pl.col("num_records").sum())
+    return dict(counted.iter_rows())
+
+
 def scan_files(lake: Lake, table: Table, files: list[str]) -> pl.LazyFrame:
     """Return the rows of `files`, which `project_files` named; none if there are none.
 
@@ -100,6 +108,12 @@ def scan_files(lake: Lake, table: Table, files: list[str]) -> pl.LazyFrame:
     names = file_names(lake, files)
     for name in names:
         sums.verify(lake, name)
+    if lake.versions is not None and not lake.is_local and len(names) <= small_files.MOST_FILES:
+        return small_files.scan(lake, table, names, partial(_scan, table))
+    return _scan(table, names)
+
+
+def _scan(table: Table, names: list[str]) -> pl.LazyFrame:
     schema = table.schema
     hive = {name: schema[name] for name in table.partition_by}
     frame = pl.scan_parquet(

@@ -147,10 +147,12 @@ def damaged(lake: Lake, address: str, reason: str) -> DamageError:
 def seal_commits(lake: Lake, table: Table, after: int, last: int) -> None:
     """After this call the commits of a table past the number `after`, to `last`, have checksums, with their files.
 
-    On S3 their table's head has moved: other processes see that there are commits.
+    On S3 their table's head has moved: other processes see that there are commits. last: 0 if that is not known there.
     """
     if not lake.is_local:
-        heads.moved(lake, f"tables/{table.name}")
+        tag = heads.moved(lake, f"tables/{table.name}")
+        if lake.versions is not None:
+            lake.versions.committed(lake.table(table.name), last if last > after else None, tag)
         return
     folder = lake.table(table.name)
     for number in range(after + 1, last + 1):

@@ -44,6 +44,8 @@ def check_results(
     In a run over many projects a wrong one stops itself alone.
     """
     lake, table, checks = workshop.lake if run is None else run.lake, product.table, product.all_checks
+    if run is None and workshop.left.lake is not None:
+        lake = workshop.left.lake
     blocked = {project: Work(lake, project).open(table).blocked() for project in worked_on}
     looked_at = {project: _with(days, blocked[project]) for project, days in worked_on.items()}
     suspects = {project for project, days in blocked.items() if days}

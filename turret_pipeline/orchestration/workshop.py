@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,12 +16,13 @@ from turret_pipeline.analysis.labels.language_model import LanguageModel
 from turret_pipeline.embedder.embed import Embedder, model_key
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.fanout import Fanout, OnRay, in_process
+from turret_pipeline.lake import heads
 from turret_pipeline.lake.damage import DamageError, note
 from turret_pipeline.lake.inspection import blamed
 from turret_pipeline.lake.layout import refuse_newer
 from turret_pipeline.lake.locks import in_turn, sole_writer
 from turret_pipeline.lake.parts import deleted_projects
-from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.paths import Lake, Versions
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.orchestration.batch_run import BatchRun
 from turret_pipeline.settings import Settings
@@ -40,6 +42,28 @@ class RefreshResource(dg.ConfigurableResource[Any]):
     full: bool = False
 
 
+class _Left:
+    """What the process knows of a lake on S3 from one hold of a project's lock to the next.
+
+    Each hold looks at the heads: tables whose head has not moved since are as this process left them. Heads are trusted
+    for as long as everywhere (`heads.TRUSTED_S`), then each table is looked at.
+    """
+
+    def __init__(self) -> None:
+        self.lake: Lake | None = None
+        self._versions, self._since = Versions(), time.monotonic()
+
+    def locked(self, seen: Lake) -> Lake:
+        """Return the lake for the holder of a lock, who took the look that it bears."""
+        if seen.look is None:
+            return seen
+        if time.monotonic() - self._since > heads.TRUSTED_S:
+            self._versions, self._since = Versions(), time.monotonic()
+        self._versions.keep(seen.look.tags)
+        self.lake = replace(seen, versions=self._versions)
+        return self.lake
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What assets work with: the settings, and what is called as the work goes on.
@@ -49,6 +73,7 @@ class Workshop:
         done: called with (project_id, outcome) after each stage.
         waits: called with a sentence when another process has the project.
         fanout: what executes work in chunks.
+        left: the lake as the work on the project that was locked last has left it.
     """
 
     settings: Settings
@@ -56,6 +81,7 @@ class Workshop:
     done: Callable[[str, Outcome], None] = _untold
     waits: Callable[[str], None] = _untold
     fanout: Fanout = in_process
+    left: _Left = field(default_factory=_Left, compare=False)
     _batch_runs: dict[str, BatchRun] = field(default_factory=dict, compare=False)
 
     @property
@@ -113,12 +139,13 @@ class Workshop:
             for hear in (say, self.waits):
                 hear(f"another process is building {project_id}; waiting for it")
 
-        refuse_newer(self.lake)
         with sole_writer(self.database_url, self.lake, project_id, wait):
-            if project_id in deleted_projects(self.lake):
+            seen = heads.look(self.lake)
+            refuse_newer(seen)
+            if project_id in deleted_projects(seen):
                 raise dg.Failure(f"the project {project_id} was deleted")
             with named_damage(self.lake, project_id):
-                yield work
+                yield replace(work, lake=self.left.locked(seen))
 
 
 def fanout_of(settings: Settings) -> Fanout:

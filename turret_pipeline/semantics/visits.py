@@ -163,17 +163,16 @@ def moves(visits: pl.DataFrame) -> pl.DataFrame:
     from_ = np.full(to.size, start)
     from_[inner] = to[inner - 1]
     pairs, kind, count = _kinds(np.concatenate([from_ * width + to, to[last] * width + end]), width * width)
-    sessions, _ = _sorted_pairs(kind, np.concatenate([session, session[last]]), distinct=True)
     started, ended = (visits[name].to_physical().to_numpy() for name in ("started_at", "ended_at"))
-    of_kind, gaps = _sorted_pairs(kind[inner], started[inner] - ended[inner - 1])
-    ends = np.append(0, np.cumsum(np.bincount(of_kind, minlength=pairs.size)))
+    gaps = _sorted_within(kind[inner], started[inner] - ended[inner - 1])
+    ends = np.append(0, np.cumsum(np.bincount(kind[inner], minlength=pairs.size)))
     lists = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(gaps / 1e6))
     return pl.DataFrame(
         {
             "from_topic": [names[code] for code in (pairs // width).tolist()],
             "to_topic": [names[code] for code in (pairs % width).tolist()],
             "count": count,
-            "sessions": np.bincount(sessions, minlength=pairs.size),
+            "sessions": _n_distinct(kind, np.concatenate([session, session[last]]), pairs.size),
             "gaps_s": pl.Series(lists, dtype=MOVES["gaps_s"]),
         },
         schema=MOVES,
@@ -252,19 +251,21 @@ def _kinds(keys: np.ndarray, n_possible: int) -> tuple[np.ndarray, np.ndarray, n
     return pairs, place[keys], counts[pairs]
 
 
-def _sorted_pairs(first: np.ndarray, second: np.ndarray, distinct: bool = False) -> tuple[np.ndarray, np.ndarray]:
-    """Return pairs of numbers, none below 0, in order of the first, then the second; each pair once if `distinct`."""
-    if not first.size:
-        return first, second
-    width = int(second.max()) + 1
-    if (int(first.max()) + 1) * width < MOST:
-        packed = np.sort(first.astype(np.int64) * width + second)
-        packed = packed[_changes(packed)] if distinct else packed
-        return packed // width, packed % width
-    order = np.lexsort((second, first))
-    first, second = first[order], second[order]
-    kept = _changes(first) | _changes(second) if distinct else slice(None)
-    return first[kept], second[kept]
+def _sorted_within(group: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Return the values in order of their group, then of size; neither is below 0."""
+    width = int(value.max(initial=0)) + 1
+    if (int(group.max(initial=0)) + 1) * width >= MOST:
+        return value[np.lexsort((value, group))]
+    packed = pl.Series(group.astype(np.int64) * width + value)
+    return packed.sort().to_numpy() % width
+
+
+def _n_distinct(group: np.ndarray, value: np.ndarray, n_groups: int) -> np.ndarray:
+    """Return how many distinct values each of the groups 0 to `n_groups` has, whose own values come in order."""
+    # Numbers of at most 16 bits are sorted by radix, which takes a fifth of the time.
+    order = np.argsort(group.astype(np.min_scalar_type(n_groups)), kind="stable")
+    group, value = group[order], value[order]
+    return np.bincount(group[_changes(group) | _changes(value)], minlength=n_groups)
 
 
 def _changes(values: pl.Series | np.ndarray) -> np.ndarray:

@@ -23,11 +23,15 @@ Made = TypeVar("Made")
 
 
 def bring_days(
-    task: Task, columns: Sequence[str], rows_of: Callable[[Task, list[dt.date], pl.DataFrame], pl.DataFrame]
+    task: Task,
+    columns: Sequence[str],
+    rows_of: Callable[[Task, list[dt.date], pl.DataFrame], pl.DataFrame],
+    marks_of: Callable[[Task, list[dt.date]], dict[str, int]] = lambda task, days: {},
 ) -> Outcome:
     """After this call each day has what `rows_of` makes of its steps; only days that changed are looked at.
 
     rows_of: as `of_days_of_steps` takes it; returns the rows of some days, as the stage's table declares them.
+    marks_of: returns the marks to be set with the rows of some days.
     """
     name = task.stage.table.name
     outcome = Outcome(name)
@@ -35,7 +39,8 @@ def bring_days(
     done = 0
     for days, rows in of_days_of_steps(task, todo, columns, rows_of):
         failpoint.reached(f"{name}.after_analysis")
-        task.table.replace(rows, days, days={day: task.inputs(day) for day in days})
+        inputs = {day: task.inputs(day) for day in days}
+        task.table.replace(rows, days, days=inputs, marks=marks_of(task, days))
         outcome.n_rows += rows.height
         done += len(days)
         task.work.tell(name, done, len(todo))

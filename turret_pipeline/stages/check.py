@@ -132,6 +132,18 @@ def all_there(rows: pl.DataFrame, there: pl.LazyFrame) -> Finding:
     return finding(rows, rows.join(found, on=rows.columns, how="anti"))
 
 
+def all_told(lake: Lake, project_id: str, vectors: Table, told: Table) -> Finding:
+    """Return whether each text that has a vector of some model has its row in `told`, of that or another model."""
+    key = pl.struct("model", "text_id").hash()
+    sums = [store.scan(lake, each, project_id).select(n=pl.len(), all=key.sum()) for each in (vectors, told)]
+    with_vector, with_row = pl.collect_all(sums, engine="streaming")
+    if with_vector.equals(with_row):
+        # The same texts of the same models: none of millions of ids need be in memory.
+        return Finding(with_vector["n"].item(), 0)
+    texts = store.scan(lake, vectors, project_id).select("text_id").unique().collect(engine="streaming")
+    return all_there(texts, store.scan(lake, told, project_id))
+
+
 def of_days(rows: pl.LazyFrame, days: ReceiptDays) -> pl.LazyFrame:
     """Return the rows that were received on one of the days."""
     return rows if days is None else rows.filter(pl.col("received_date").is_in(list(days)))

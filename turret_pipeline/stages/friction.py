@@ -17,6 +17,7 @@ from turret_pipeline.lake.tables import EMBEDDINGS, FIELD_TYPES, FRICTION, JOURN
 from turret_pipeline.semantics.friction import SIGNS, answers_of, friction, numbers_in
 from turret_pipeline.semantics.vectors import unpack
 from turret_pipeline.stages.by_day import bring_days
+from turret_pipeline.stages.changed_sessions import SESSION, changed_sessions, steps_marks
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
 from turret_pipeline.stages.shared_frames import FRAMES
@@ -25,17 +26,38 @@ from turret_pipeline.stages.told_texts import ANEW
 from turret_pipeline.stages.work import Outcome, Work
 
 OF_STEP = ("session_id", "place", "event_id", "timestamp", "topic_id")
-STEP = ("received_date", "field", *OF_STEP, "message_date", "text_id", "kind", "text_topic_id")
-"""Columns of `journey_steps` that signs are told from."""
+STEP = ("received_date", "field", *OF_STEP, "message_date", "received_at", "seq", "text_id", "kind", "text_topic_id")
+"""Columns of `journey_steps` that signs are told from, with those that tell an event from another of its id."""
 
 
 def bring(task: Task) -> Outcome:
-    """After this call each day has the signs of the sessions that lie on it; only days that changed are looked at."""
-    return bring_days(task, STEP, _signs)
+    """After this call each day has the signs of the sessions that lie on it; only days that changed are looked at.
+
+    Of a large day only the sessions that changed.
+    """
+    return bring_days(task, STEP, _signs, lambda task, days: steps_marks(task, days, _besides_steps(task)))
 
 
 def _signs(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of these steps, in order."""
+    changed = changed_sessions(task, days, steps, _besides_steps(task))
+    if changed is None:
+        return _in_order(_told(task, steps))
+    there = task.table.scan().filter(pl.col("received_date").is_in(days))
+    kept = there.join(changed.lazy(), on=SESSION, how="anti").collect().select(FRICTION.schema.names())
+    return _in_order(pl.concat([kept, _told(task, steps.join(changed, on=SESSION, how="semi"))]))
+
+
+def _besides_steps(task: Task) -> tuple[object, ...]:
+    return task.open(FIELD_TYPES).mark(TEXT_FIELDS), *_texts_told_by(task, None)
+
+
+def _in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.sort("received_date", "field", "session_id", "place", pl.col("sign").cast(pl.Enum(SIGNS)))
+
+
+def _told(task: Task, steps: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of these steps, of whole sessions, in no order."""
     types = task.rows(FIELD_TYPES)
     answers = answers_of(types.filter(pl.col("type") == "text")["field"])
     steps = steps.filter(pl.col("field").is_in(list(answers)))
@@ -45,7 +67,7 @@ def _signs(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame
     for (field,), of_field in steps.group_by("field", maintain_order=True):
         of_answers = answered.filter(pl.col("field").is_in([answers[str(field)]]))
         frames.append(_of_field(task.work, of_field, of_answers, *texts))
-    return pl.concat(frames).sort("received_date", "field", "session_id", "place", pl.col("sign").cast(pl.Enum(SIGNS)))
+    return pl.concat(frames)
 
 
 def _of_field(

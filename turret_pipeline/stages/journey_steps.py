@@ -27,7 +27,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TEXT_KINDS, TOPIC_ASSIGNMENTS
-from turret_pipeline.semantics.kinds import FOLLOW_UP, kinds, least_similarities, topics_in_context
+from turret_pipeline.semantics.kinds import FOLLOW_UP, SLIGHT, kinds, least_similarities, topics_in_context
 from turret_pipeline.semantics.visits import is_move, steps
 from turret_pipeline.stages.by_day import groups_of, rows_of_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
@@ -88,9 +88,14 @@ class _Texts:
         """`least_similarities` of all texts as they are now: a topic may be of other texts than at the last build."""
         if self.found_least is not None:
             return self.found_least
-        of_model = self.kinds.scan().filter(pl.col("model") == self.model).select("text_id", "move", "weight")
+        # Most texts are no moves and say enough: only the others need be in memory, and a text without a kind is one.
+        is_other = pl.col("move").is_not_null() | (pl.col("weight") < SLIGHT)
+        others = self.kinds.scan().filter((pl.col("model") == self.model) & is_other)
         assigned = self.assignments.scan().filter(pl.col("topic_id").is_not_null())
-        texts = assigned.select("field", "text_id", "topic_id", "similarity").join(of_model, on="text_id")
+        texts = assigned.select("field", "text_id", "topic_id", "similarity").join(
+            others.select("text_id", "move", "weight"), on="text_id", how="left"
+        )
+        texts = texts.with_columns(pl.col("weight").fill_null(1.0))
         return least_similarities(texts)
 
     def still_agree(self) -> bool:

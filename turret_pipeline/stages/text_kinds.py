@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from turret_pipeline.embedder.open import open_lake_embedder
-from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, TEXT_KINDS
-from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there
+from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_told
 from turret_pipeline.stages.containment import no_field_failed
 from turret_pipeline.stages.kind_examples import examples_by
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
@@ -56,8 +55,7 @@ def told_kinds(texts: pl.DataFrame, examples: Examples) -> pl.DataFrame:
 
 def every_text_has_its_kind(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
     """Every text that has a vector of some model has its row, of that or another."""
-    texts = store.scan(lake, EMBEDDINGS, project_id).select("text_id").unique().collect(engine="streaming")
-    return all_there(texts, store.scan(lake, TEXT_KINDS, project_id))
+    return all_told(lake, project_id, EMBEDDINGS, TEXT_KINDS)
 
 
 def _model(now: ProjectNow, day: object) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, TEXT_SENTIMENT
 from turret_pipeline.semantics.sentiment import NEGATIVE, NEUTRAL, POSITIVE
-from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_there, finding
+from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_told, finding
 from turret_pipeline.stages.containment import no_field_failed
 from turret_pipeline.stages.sentiment_examples import sentiment_by
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
@@ -55,8 +55,7 @@ def told_sentiment(texts: pl.DataFrame, classifier: Classifier) -> pl.DataFrame:
 
 def every_text_has_its_sentiment(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
     """Every text that has a vector of some model has its row."""
-    texts = store.scan(lake, EMBEDDINGS, project_id).select("text_id").unique().collect(engine="streaming")
-    return all_there(texts, store.scan(lake, TEXT_SENTIMENT, project_id))
+    return all_told(lake, project_id, EMBEDDINGS, TEXT_SENTIMENT)
 
 
 def scores_fit(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:

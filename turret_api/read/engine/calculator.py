@@ -24,6 +24,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import Future
@@ -80,10 +81,14 @@ class Calculator:
         lake: what it answers from.
         limit_s: longest time in seconds that a client waits for an answer.
         limit_bytes: memory that the process may hold; None: half of what this machine (or container) has.
+        folder: on the disk that may take what does not fit into that; None: where temporary files lie.
     """
 
-    def __init__(self, lake: Lake, limit_s: float = 30.0, limit_bytes: int | None = None) -> None:
+    def __init__(
+        self, lake: Lake, limit_s: float = 30.0, limit_bytes: int | None = None, folder: Path | None = None
+    ) -> None:
         self._lake = lake
+        self._folder = folder or Path(tempfile.gettempdir())
         self._limit_s = limit_s
         self._limit_bytes = limit_bytes or total_memory() // 2
         self._lock = threading.Lock()
@@ -171,8 +176,9 @@ class Calculator:
     def _spawn(self) -> subprocess.Popen[bytes]:
         ours, theirs = socket.socketpair()
         with ours, theirs:
+            limits = str(self._limit_bytes), str(self._folder)
             process = subprocess.Popen(
-                [sys.executable, "-m", _PROGRAM, str(theirs.fileno()), self._lake.root, str(self._limit_bytes)],
+                [sys.executable, "-m", _PROGRAM, str(theirs.fileno()), self._lake.root, *limits],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,

@@ -1,21 +1,15 @@
 """Messages by meaning: those whose text's vector is nearest to that of the words that are searched for.
 
-The search is exact: the query is compared with every distinct text, 8 bits a component (`semantics.vectors`), by the
-SIMD kernels of NumKong, which take some 12 ms of a core for 400,000 texts. So there is no index to build, to keep in
-step with the lake or to lose, filters cost no recall, and each page follows on the one before. The indexes of faiss and
-usearch (which has these kernels) are approximate, must be rebuilt or kept in step, and filter after the fact; lancedb
-keeps tables of its own beside ours. They pay past some ten million texts.
+The search is exact while the vectors of a project fit into memory; past that it is by estimates, and those that come
+near are looked up on the disk (`nearness`). A filter that few messages pass costs no recall then either: what is
+estimated is looked up among the texts that pass.
 
-The query is embedded here, without torch, by the model as the pipeline keeps it in the lake (`embedder.runtime`). The
-vectors of a file are read once and kept, up to `KEPT_BYTES` or what `keep_at_most` says; past that, files are read anew
-for each question, which takes seconds for each million texts.
+The query is embedded here, without torch, by the model as the pipeline keeps it in the lake (`embedder.runtime`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,63 +18,23 @@ import orjson
 import polars as pl
 
 from turret_api.errors import invalid
-from turret_api.read.engine.cache import Cache
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.literals import time
 from turret_api.read.engine.queries import Queries
 from turret_api.read.questions.messages import Messages, message_rows
+from turret_api.read.questions.nearness import CLOSE, SCORES, UNRELATED, Estimated, Ranked, nearness, nothing
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
 from turret_api.read.questions.pages import decode, encode
+from turret_api.read.questions.text_vectors import ModelVectors, model_vectors
 from turret_api.read.sql.messages import FRAMES_LEFT_OUT, asked_for, listed, said_views
 from turret_api.read.views.answers import field_of_answers, messages_answered
 from turret_api.read.views.messages import SOURCES, with_texts
 from turret_api.read.views.sentiment import that_sound, with_sentiment
-from turret_pipeline.embedder.kept import read_model
-from turret_pipeline.embedder.multilingual import SideBySide, open_encoder
-from turret_pipeline.embedder.pooled import embed_query
-from turret_pipeline.embedder.runtime import Encoder
-from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import ANSWERS, EMBEDDINGS, SHARED_FRAMES, TEXT_SENTIMENT
-from turret_pipeline.semantics.defined_topics import unit_rows
-from turret_pipeline.semantics.vectors import quantize, unpack
+from turret_pipeline.semantics.vectors import quantize
 
-KEPT_BYTES = 1 << 30
-"""Vectors kept, of all projects together: some 1.5 million texts of the default model's 640 dimensions."""
-
-KEPT_SHARE = 1 / 3
-"""Of the memory that the process may hold, where that is known: 5.9 million texts with 12 GiB."""
-
-FIRST_TEXTS = 1024
-"""Nearest texts whose messages are looked at first; if too few of them pass the filters, 16 times as many are."""
-
-SCORES = 10_000
-"""A similarity of 1 in the whole numbers that texts are ranked by: 8 bits a component tell no more."""
-
-UNRELATED, CLOSE = 0.1, 0.35
-"""Share of the texts that certainly say something else than what is searched for; and how far from their similarity to
-1 that of a message lies which says about the same. With the default model the nearest text to a prompt of arena_hard or
-xsid_valid among those of banking77 lies below 0.35 nine times in ten, that to one of banking77 itself always above."""
-
-_vectors = Cache(KEPT_BYTES)
-_encoders = Cache(1 << 30)
-
-
-def keep_at_most(n_bytes: int) -> None:
-    """From now on keep vectors up to `KEPT_SHARE` of `n_bytes`, the memory that this process may hold."""
-    _vectors.limit_bytes = int(n_bytes * KEPT_SHARE)
-
-
-@dataclass(frozen=True)
-class _Vectors:
-    """The vectors of one model in one file.
-
-    text_ids: the texts. quantized: int8 of shape (n_texts, n_dims).
-    """
-
-    model: str
-    text_ids: pl.Series
-    quantized: np.ndarray
+Nearness = Ranked | Estimated
 
 
 @dataclass(frozen=True)
@@ -106,22 +60,29 @@ class SimilarMessages(OfField):
         if not self.q.strip():
             raise invalid("q is blank; say in words what to search for, or leave it out.", field="q")
         after = None if self.cursor is None else _read_cursor(self.cursor)
-        texts = _scores(snapshot, self.q)
+        texts = _nearness(snapshot, self.q)
         n_close = _n_close(snapshot, field, self, texts) if after is None else None
-        if after is not None:
-            texts = texts.filter(pl.col("score") <= after[0])
-        n_texts = FIRST_TEXTS
+        found = self._nearest_messages(snapshot, field, texts, after)
+        shown = with_sentiment(snapshot, with_texts(snapshot, field, found.head(self.limit)))
+        shown = shown.with_columns(similarity=(pl.col("score") / SCORES).round(4))
+        following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
+        return Messages(message_rows(snapshot, field, shown), following, n_close)
+
+    def _nearest_messages(
+        self, snapshot: Snapshot, field: str, texts: Nearness, after: tuple[int, dt.datetime, str] | None
+    ) -> pl.DataFrame:
+        """Return the first `limit` + 1 messages behind `after` that pass, or as many as there are."""
+        n_texts, among = texts.first_texts, None
         while True:
-            # All texts of the last score that is taken, so that those left out are less similar than those taken.
-            least = texts["score"].top_k(n_texts).min() if texts.height > n_texts else None
-            nearest = texts if least is None else texts.filter(pl.col("score") >= least)
+            nearest, least = texts.nearest(n_texts, None if after is None else after[0], among)
             found = _messages(snapshot, field, self, nearest, after)
-            if found.height > self.limit or least is None:
-                shown = with_sentiment(snapshot, with_texts(snapshot, field, found.head(self.limit)))
-                shown = shown.with_columns(similarity=(pl.col("score") / SCORES).round(4))
-                following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
-                return Messages(message_rows(snapshot, field, shown), following, n_close)
-            n_texts *= 16
+            if least is None or found.filter(pl.col("score") >= least).height > self.limit:
+                return found
+            if isinstance(texts, Estimated) and among is None:
+                passing = _asked(snapshot, field, self).select(pl.col("text_id").unique())
+                among = passing.collect(engine="streaming")["text_id"]
+            else:
+                n_texts *= 16
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the search, with the vector of `q` written in; raise an `ApiError` where `q` is blank."""
@@ -175,12 +136,10 @@ def _asked(snapshot: Snapshot, field: str, asked: SimilarMessages) -> pl.LazyFra
     return that_sound(snapshot, answered, asked.sentiment)
 
 
-def _n_close(snapshot: Snapshot, field: str, asked: SimilarMessages, texts: pl.DataFrame) -> int:
-    """Return how many of the messages that pass say about what is searched for; texts: of `_scores`."""
-    unrelated = max(float(texts["score"].quantile(UNRELATED) or 0), 0.0)
-    close = texts.filter(pl.col("score") >= unrelated + CLOSE * (SCORES - unrelated))
+def _n_close(snapshot: Snapshot, field: str, asked: SimilarMessages, texts: Nearness) -> int:
+    """Return how many of the messages that pass say about what is searched for."""
     messages = _asked(snapshot, field, asked)
-    found = messages.filter(pl.col("text_id").is_in(close["text_id"].implode()))
+    found = messages.filter(pl.col("text_id").is_in(texts.close().implode()))
     return int(found.select(pl.len()).collect().item())
 
 
@@ -199,100 +158,15 @@ def _messages(
         score, before, event_id = after
         at = pl.col("timestamp")
         later = (at < before) | ((at == before) & (pl.col("event_id") < event_id))
-        found = found.filter((pl.col("score") < score) | later)
+        found = found.filter((pl.col("score") < score) | ((pl.col("score") == score) & later))
     order = ["score", "timestamp", "event_id"]
     return found.top_k(asked.limit + 1, by=order).sort(order, descending=True).collect()
 
 
-@dataclass(frozen=True)
-class ModelVectors:
-    """The vectors of the model that most texts have one of."""
-
-    snapshot: Snapshot
-    model: str
-    files: list[_Vectors]
-
-    @property
-    def n_dims(self) -> int:
-        """Length of a vector."""
-        return int(self.files[0].quantized.shape[1])
-
-    def encode(self, text: str) -> np.ndarray:
-        """Return the vector of any text: float32 (n_dims,)."""
-        return embed_query(_encoder(self.snapshot, self.model).encode, text)
-
-    def blocks(self, text_ids: pl.Series, n_rows: int) -> Iterator[tuple[pl.Series, np.ndarray]]:
-        """Yield those of the texts that have a vector, at most so many at a time, with float32 rows of unit length."""
-        for each in self.files:
-            rows = np.flatnonzero(each.text_ids.is_in(text_ids.implode()).to_numpy())
-            for start in range(0, len(rows), n_rows):
-                some = rows[start : start + n_rows]
-                yield each.text_ids.gather(some), unit_rows(each.quantized[some])
-
-
-def model_vectors(snapshot: Snapshot) -> ModelVectors | None:
-    """Return the vectors of the model that most texts have one of; None where there are none."""
-    files = [each for name in snapshot.files(EMBEDDINGS) for each in _file_vectors(snapshot, name)]
-    counts = Counter[str]()
-    for each in files:
-        counts[each.model] += len(each.text_ids)
-    if not counts:
-        return None
-    model = max(sorted(counts), key=lambda name: counts[name])
-    return ModelVectors(snapshot, model, [each for each in files if each.model == model])
-
-
-def _scores(snapshot: Snapshot, q: str) -> pl.DataFrame:
-    """Return `text_id` and `score` of every text that has a vector of the model that most texts have one of."""
+def _nearness(snapshot: Snapshot, q: str) -> Nearness:
+    """Return how near every text is that has a vector of the model that most texts have one of."""
     vectors = model_vectors(snapshot)
-    if vectors is None:
-        return pl.DataFrame(schema={"text_id": pl.String, "score": pl.Int32})
-    return rank(vectors.files, vectors.encode(q))
-
-
-def rank(files: list[_Vectors], vector: np.ndarray) -> pl.DataFrame:
-    """Return `text_id` and `score` of every text in `files`: its cosine with `vector`, a float32 one, in `SCORES`."""
-    import numkong
-
-    query = quantize(vector[np.newaxis])
-    frames = []
-    for each in files:
-        distances = np.asarray(numkong.cdist(query, each.quantized, "angular"))[0]
-        scores = np.rint((1 - distances) * SCORES).astype(np.int32)
-        frames.append(pl.DataFrame({"text_id": each.text_ids, "score": scores}))
-    return pl.concat(frames)
-
-
-def _file_vectors(snapshot: Snapshot, name: str) -> list[_Vectors]:
-    """Return the vectors in one file of `embeddings`, by model; a file never changes."""
-
-    def read() -> list[_Vectors]:
-        frame = store.scan_files(snapshot.library.lake, EMBEDDINGS, [name])
-        rows = frame.select("model", "text_id", "quantized").collect()
-        return [
-            _Vectors(str(part["model"][0]), part["text_id"], unpack(part["quantized"]))
-            for part in rows.partition_by("model")
-        ]
-
-    def size_bytes(read: list[_Vectors]) -> int:
-        return sum(each.quantized.nbytes + int(each.text_ids.estimated_size()) for each in read) + 1000
-
-    return _vectors.get(name, read, size_bytes)
-
-
-def _encoder(snapshot: Snapshot, model: str) -> Encoder | SideBySide:
-    lake = snapshot.library.lake
-
-    def read() -> Encoder | SideBySide:
-        kept = read_model(lake, model)  # raises what the engine answers, where the file is damaged
-        if kept is None:
-            raise invalid(
-                f"The model {model!r} runs in the pipeline alone, so q cannot be embedded; filter by topic_id instead.",
-                field="q",
-            )
-        return open_encoder(kept, n_threads=1)
-
-    return _encoders.get((lake.root, model), read, lambda _: 400 << 20)
+    return nothing() if vectors is None else nearness(vectors, vectors.encode(q))
 
 
 def _cursor(row: dict[str, Any]) -> str:

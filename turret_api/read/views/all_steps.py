@@ -10,7 +10,7 @@ import polars as pl
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.topics import edits_of, topics_of
-from turret_api.read.views.values import compact, read_steps
+from turret_api.read.views.values import compact, compact_together, read_steps
 from turret_pipeline.lake.tables import JOURNEY_STEPS
 from turret_pipeline.semantics.visits import is_move, node
 
@@ -30,8 +30,10 @@ def all_steps(snapshot: Snapshot, field: str) -> pl.DataFrame:
     def compute() -> pl.DataFrame:
         rows = read_steps(snapshot, field, "topic_id", "kind", "name", "timestamp")
         session = (pl.col("place") == 0).cum_sum().cast(pl.UInt32) - 1
-        topic, name = rows.select(node()).to_series(), rows["name"]
-        return rows.select(session.alias("session"), compact(topic), compact(name), "timestamp", is_move=is_move())
+        moves = rows.select(is_move=is_move())
+        # Numbers are told apart several times faster than texts.
+        topic = rows.with_columns(compact_together(rows["topic_id"], rows["kind"])).select(node())
+        return rows.select(session.alias("session"), *topic, compact(rows["name"]), "timestamp", *moves)
 
     return snapshot.remember(("steps", field), (JOURNEY_STEPS,), compute)
 

@@ -7,7 +7,9 @@ steps and not yet the values beside them. An answer is the same either way.
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -21,7 +23,6 @@ VALUE_SOURCES = (JOURNEY_STEPS, STEP_VALUES, EVENTS)
 """Tables that the values beside steps follow from."""
 
 CHUNK_EVENTS = 200_000
-MANY = 1 << 16
 _NUMBER = r"-?\d{1,15}(?:\.\d{1,15})?"
 RANGE = re.compile(rf"(?:{_NUMBER})\.\.(?:{_NUMBER})?|\.\.(?:{_NUMBER})", re.ASCII)
 
@@ -79,8 +80,19 @@ def numbers_of(snapshot: Snapshot, field: str, name: str) -> pl.Series:
 
 def compact(texts: pl.Series) -> pl.Series:
     """Return `texts` as categories of two bytes each, if there are not too many for that."""
-    physical = pl.UInt16 if texts.n_unique() < MANY - 2 else pl.UInt32
-    return texts.cast(pl.Categorical(pl.Categories.random(physical=physical)))
+    return compact_together(texts)[0]
+
+
+def compact_together(*columns: pl.Series) -> list[pl.Series]:
+    """Return columns of texts as categories that they share, so that a value of one may be put into another."""
+    with contextlib.suppress(pl.exceptions.ComputeError):  # there are too many
+        return _categories(columns, pl.UInt16)
+    return _categories(columns, pl.UInt32)
+
+
+def _categories(columns: Sequence[pl.Series], physical: type[pl.UInt16 | pl.UInt32]) -> list[pl.Series]:
+    shared = pl.Categorical(pl.Categories.random(physical=physical))
+    return [each.cast(shared) for each in columns]
 
 
 def _values(snapshot: Snapshot, field: str, name: str) -> tuple[pl.DataFrame, np.ndarray]:

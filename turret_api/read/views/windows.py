@@ -8,6 +8,7 @@ import datetime as dt
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.views.all_steps import all_steps
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import passing_steps, session_starts
@@ -31,11 +32,11 @@ def whole_days_of(snapshot: Snapshot, field: str, filters: Filters) -> Days | No
     """Return the whole days of the field's messages, whichever pass, that lie between `since` and `until`."""
 
     def compute() -> pl.DataFrame:
-        happened, received = pl.col("timestamp").dt.date(), pl.col("message_date")
-        steps = snapshot.scan(JOURNEY_STEPS).filter(pl.col("field") == field)
+        day, of_field = pl.col("timestamp").dt.date(), pl.col("field") == field
+        happened = all_steps(snapshot, field).select(oldest=day.min(), newest=day.max())
+        received = snapshot.scan(JOURNEY_STEPS).filter(of_field).select(pl.col("message_date").max()).collect()
         # A clock may run ahead of ours, by a day at most.
-        newest = pl.min_horizontal(happened.max(), received.max())
-        return steps.select(oldest=happened.min(), newest=newest).collect()
+        return happened.with_columns(pl.min_horizontal(pl.col("newest"), received["message_date"]))
 
     oldest, newest = snapshot.remember(("message_days", field), (JOURNEY_STEPS,), compute).row(0)
     days = None if oldest is None else whole_days(oldest, newest)

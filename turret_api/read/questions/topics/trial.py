@@ -16,8 +16,9 @@ from typing_extensions import TypedDict
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.question import FieldAnswer, Meaning
+from turret_api.read.questions.nearness import nearness
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
-from turret_api.read.questions.search import ModelVectors, model_vectors, rank
+from turret_api.read.questions.text_vectors import ModelVectors, model_vectors
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.topics import NODES, edits_of, labels_of
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, TOPIC_ASSIGNMENTS, TOPICS
@@ -153,7 +154,9 @@ def _texts(snapshot: Snapshot, field: str) -> pl.DataFrame:
 
 def _found(texts: pl.DataFrame, vectors: ModelVectors, search: str, refused: tuple[str, ...]) -> list[str]:
     """Return the texts nearest to the phrase."""
-    scores = rank(vectors.files, vectors.encode(search)).join(texts, on="text_id")
+    found = nearness(vectors, vectors.encode(search))
+    nearest, _ = found.nearest(found.first_texts, None, texts["text_id"])
+    scores = nearest.join(texts, on="text_id")
     scores = scores.filter(~pl.col("text").is_in(list(refused)))
     return scores.sort(["score", "text_id"], descending=[True, False]).head(FOUND_EXAMPLES)["text"].to_list()
 
