@@ -7,10 +7,10 @@ is the process that brings the tables up to date: to the first node's, as a run 
 (`history`) two in five are new texts, which come in as many chunks as 100,000 do. Prints one JSON object: seconds of
 all stages and of `embeddings`, with one node and with two, the ratios (medians of the rounds), and the seconds from
 asking for a run's process to its being ready to work, as a job of the cluster and as a process of this host. `core_s`
-are processor seconds, of each table those of the core that had more of them: where the machine has other work, they
-tell what seconds would, but for waiting. `cores_ratio` is what two cores of the machine give at all: how many times as
-many texts two processes without Ray embed, one a core, as one does alone. What each table took goes to the standard
-error.
+are processor seconds, of each table those of the core that had more of them: they leave out waiting, and where other
+work of the machine holds up one core the other takes more chunks, so they too want a quiet machine. `cores_ratio` is
+what two cores of the machine give at all: how many times as many texts two processes without Ray embed, one a core, as
+one does alone. What each table took goes to the standard error.
 """
 
 from __future__ import annotations

@@ -47,6 +47,8 @@ class RayCluster:
             "RAY_AUTH_TOKEN": secrets.token_hex(24),
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_agent_register_timeout_ms": "180000",
+            # Workers have a niceness of 15 by default: beside other work of the machine they hardly get on.
+            "RAY_worker_niceness": "0",
             # A node that is gone is given up after three seconds, not fifteen.
             "RAY_health_check_period_ms": "1000",
             "RAY_health_check_failure_threshold": "3",

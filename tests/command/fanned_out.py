@@ -17,17 +17,18 @@ from turret_pipeline.fanout import Fanout
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.orchestration.workshop import fanout_of
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages import STAGE_OF, STAGES, by_day, embeddings
+from turret_pipeline.stages import STAGE_OF, STAGES, by_day, embeddings, field_profiles
 from turret_pipeline.stages.fits import field, fit
 from turret_pipeline.stages.work import Work
 
 SMALL_CHUNKS = (
+    (field_profiles, "SPREAD_EVENTS", 0),
     (embeddings, "CHUNK_TEXTS", 20),
     (by_day, "BATCH_ROWS", 50),
     (field, "ASSIGN_TEXTS", 20),
     (fit, "MAX_FIT_TEXTS", 150),
 )
-"""What makes several chunks of a small lake: modules, and what is set in them."""
+"""What makes several chunks of a small lake, and spreads them: modules, and what is set in them."""
 
 
 def squared(flag: str, number: int) -> int:

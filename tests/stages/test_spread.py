@@ -11,6 +11,7 @@ from typing import TypeVar
 import polars as pl
 import pytest
 
+from tests.command.fanned_out import SMALL_CHUNKS
 from tests.small_lake import DAYS, PROJECT, copied, event, files, put
 from tests.stages.test_defined_topics import OURS, SAID
 from turret_pipeline.fanout import Fanout, in_process
@@ -18,8 +19,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPIC_EDITS
 from turret_pipeline.semantics.definitions import Definition
-from turret_pipeline.stages import STAGES, by_day, embeddings
-from turret_pipeline.stages.fits import field, fit
+from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.work import Work
 
 Chunk = TypeVar("Chunk")
@@ -82,10 +82,8 @@ def bring(lake: Lake, fanout: Fanout) -> Iterator[tuple[str, int]]:
 @pytest.fixture
 def lakes(before: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Lake, Lake]:
     """Two lakes with the same events, whose sessions go over days; what is done in chunks has several."""
-    monkeypatch.setattr(embeddings, "CHUNK_TEXTS", 20)
-    monkeypatch.setattr(field, "ASSIGN_TEXTS", 20)
-    monkeypatch.setattr(fit, "MAX_FIT_TEXTS", 150)
-    monkeypatch.setattr(by_day, "BATCH_ROWS", 90)
+    for module, name, value in SMALL_CHUNKS:
+        monkeypatch.setattr(module, name, value)
     given = Lake(str(copied(before["events"], tmp_path / "given")))
     define(given, 1)
     late = [event(2000 + n, DAYS[1], f"tell me about a soup recipe {n}", session_id=f"s{n}") for n in range(20)]

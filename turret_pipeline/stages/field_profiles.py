@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +11,7 @@ import polars as pl
 
 from turret_pipeline import failpoint
 from turret_pipeline.analysis.fields.detect import profile_fields
+from turret_pipeline.fanout import in_process
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, FIELD_PROFILES
@@ -17,6 +19,9 @@ from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, o
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed, trying
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
+
+SPREAD_EVENTS = 200_000
+"""Events from which on days go to workers: to profile fewer takes less than to start these, some three seconds."""
 
 
 def left_out_on(day: dt.date) -> str:
@@ -41,7 +46,8 @@ def bring(task: Task) -> Outcome:
     stale = task.stale_days()
     todo = task.asked_for(stale)
     chunks = ((day, failures.are_any(day) or task.makes_anew(day)) for day in todo)
-    profiled = task.work.spread(partial(_profiled_in_worker, task.work.in_worker), chunks, partial(_profiled, task))
+    fanout = task.work.spread if _n_events(task, todo) >= SPREAD_EVENTS else in_process
+    profiled = fanout(partial(_profiled_in_worker, task.work.in_worker), chunks, partial(_profiled, task))
     for position, (day, found) in enumerate(zip(todo, profiled, strict=True), start=1):
         failpoint.reached("field_profiles.after_analysis")
         outcome.days[day] = _commit(task, day, found, failures)
@@ -90,6 +96,11 @@ def _commit(task: Task, day: dt.date, found: _Profiled, failures: Failures) -> i
     marks[_profiled_on(day)] = task.open(EVENTS).seen
     table.replace(rows, [day], days={day: task.inputs(day)}, marks=marks)
     return rows.height
+
+
+def _n_events(task: Task, days: Collection[dt.date]) -> int:
+    """Return how many events the days have; no file is opened."""
+    return int(task.open(EVENTS).sizes().filter(pl.col("received_date").is_in(list(days)))["n_rows"].sum())
 
 
 def _added(task: Task, day: dt.date) -> pl.LazyFrame | None:

@@ -10,6 +10,7 @@ import sys
 from turret_pipeline import failpoint
 
 SMALL_CHUNKS = {
+    "turret_pipeline.stages.field_profiles": ("SPREAD_EVENTS", 0),
     "turret_pipeline.stages.embeddings": ("CHUNK_TEXTS", 20),
     "turret_pipeline.stages.by_day": ("BATCH_ROWS", 50),
     "turret_pipeline.stages.fits.field": ("ASSIGN_TEXTS", 20),
