@@ -1,9 +1,12 @@
 import datetime as dt
+import tempfile
 from pathlib import Path
 
 import deltalake
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
@@ -124,3 +127,30 @@ def test_a_table_of_another_version_is_refused_with_what_to_do(lake: Lake) -> No
     words = r"another version of Turret \(columns decided_at, type\); start this version's `turret up` or "
     with pytest.raises(store.SchemaError, match=words):
         ProjectTable(lake, FIELD_OVERRIDES, "shop")
+
+
+_ids = st.text("abÿ€😀", max_size=4)
+
+
+@settings(max_examples=30)
+@given(st.lists(st.lists(_ids, min_size=1, max_size=4), min_size=1, max_size=4), st.lists(_ids, max_size=4))
+def test_no_file_is_passed_over_that_holds_a_value(files: list[list[str]], values: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lake = Lake(folder)
+        for fields in files:
+            rows = [{"project_id": "shop", "field": field, "decided_at": NOW, "type": "enum"} for field in fields]
+            store.append(lake, FIELD_OVERRIDES, pl.DataFrame(rows, schema=FIELD_OVERRIDES.schema))
+        wanted = pl.Series("field", values, dtype=pl.String)
+        near = store.scan_near(lake, FIELD_OVERRIDES, "shop", wanted).collect()
+        found = near.filter(pl.col("field").is_in(wanted.implode()))
+        everything = store.read(lake, FIELD_OVERRIDES, "shop")
+        assert found.height == everything.filter(pl.col("field").is_in(wanted.implode())).height
+
+
+def test_only_files_that_may_hold_a_value_are_read(lake: Lake) -> None:
+    for day in "123":
+        ids = {f"evt_{day}{number}": "enum" for number in range(3)}
+        store.append(lake, FIELD_OVERRIDES, overrides("shop", **ids))
+    near = store.scan_near(lake, FIELD_OVERRIDES, "shop", pl.Series("field", ["evt_30", "evt_4"])).collect()
+    assert sorted(near["field"]) == ["evt_30", "evt_31", "evt_32"]
+    assert store.scan_near(lake, FIELD_OVERRIDES, "shop", pl.Series("field", [], dtype=pl.String)).collect().is_empty()

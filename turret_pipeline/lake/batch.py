@@ -118,6 +118,10 @@ class HeldTable(ProjectTable):
         """Return the rows whose `column` is one of `values`."""
         return self.scan().filter(pl.col(column).is_in(values.implode()))
 
+    def near(self, values: pl.Series) -> pl.LazyFrame:
+        """Return the rows among which one of `values` may be: all, as a project of a batch is small."""
+        return self.scan()
+
     def having_by(self, column: str, values: pl.Series, n_rows: int) -> Iterator[tuple[np.ndarray, pl.LazyFrame]]:
         """Yield places in `values` with the rows of those: all at once, as a project of a batch is small."""
         yield np.arange(values.len()), self.having(column, values)

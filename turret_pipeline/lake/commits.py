@@ -164,6 +164,10 @@ class ProjectTable:
         found = [file for file, n in zip(files, pl.collect_all(each), strict=True) if n.item()]
         return store.scan_files(self.lake, self.table, found).filter(wanted)
 
+    def near(self, values: pl.Series) -> pl.LazyFrame:
+        """Return the rows of the files that may hold one of `values` (`store.files_near`)."""
+        return store.scan_files(self.lake, self.table, store.files_near(self._delta, self.project_id, values))
+
     def having_by(self, column: str, values: pl.Series, n_rows: int) -> Iterator[tuple[np.ndarray, pl.LazyFrame]]:
         """Yield places in `values` (distinct) with the rows of those, as many files at a time as have `n_rows` of them.
 

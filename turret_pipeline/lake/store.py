@@ -90,6 +90,33 @@ def project_files(opened: deltalake.DeltaTable, project_id: str, day: dt.date | 
     return opened.file_uris(file_pruning_predicate=[("project_id", "=", check_project_id(project_id)), *of_day])
 
 
+def scan_near(lake: Lake, table: Table, project_id: str, values: pl.Series) -> pl.LazyFrame:
+    """Return one project's rows of the files that `files_near` names, at the newest version."""
+    found = None if lake.batch is not None else open_table(lake, table)
+    if found is None:
+        return scan(lake, table, project_id)
+    return scan_files(lake, table, files_near(found, project_id, values))
+
+
+def files_near(opened: deltalake.DeltaTable, project_id: str, values: pl.Series) -> list[str]:
+    """Return those of `project_files` that may hold one of `values` in the column that has the name of the series.
+
+    The log has the least and the greatest value of each file. Ids that the server makes begin with the time, so of all
+    history only the newest files may hold one that has just come; with ids of another make, all may.
+    """
+    names = project_files(opened, project_id)
+    least, greatest = f"min.{values.name}", f"max.{values.name}"
+    files = pl.DataFrame(pl.from_arrow(pa.table(opened.get_add_actions(flatten=True))))
+    if least not in files.columns or greatest not in files.columns:
+        return names
+    files = files.select("path", least, greatest).drop_nulls()
+    known = values.unique().sort().append(pl.Series([None], dtype=values.dtype))
+    next_known = known.gather(known.head(-1).search_sorted(files[least]))  # null: all are less than the least
+    far = files.filter((next_known > files[greatest]).fill_null(True))["path"]
+    unread = {path.rpartition("/")[2] for path in far}
+    return [name for name in names if name.rpartition("/")[2] not in unread]
+
+
 def rows_by_project(opened: deltalake.DeltaTable) -> dict[str, int]:
     """Return how many rows each project has at the version that is open, from the log alone."""
     files = pl.DataFrame(pl.from_arrow(pa.table(opened.get_add_actions(flatten=True))))

@@ -120,10 +120,10 @@ def _groups(parts: Iterable[Part]) -> Iterator[list[Part]]:
 def _bring_parts(task: Task, day: dt.date, parts: Iterable[Part], inputs: int, anew: bool = False) -> int:
     """Commit the events of some parts of a day (of all, `anew`); return how many are new. inputs: the day's mark."""
     table = task.table
-    others = table.scan().filter(pl.col("received_date") != day) if anew else table.scan()
+    is_other = pl.col("received_date") != day if anew else pl.lit(True)
     came = _first_of_each(read_parts(task.work.lake, parts))
     failpoint.reached("events.after_read")
-    known = _known(others, came)
+    known = _known(table.near(came["event_id"]).filter(is_other), came)
     met = came.join(known, on="event_id", how="left", suffix="_known")
     won = met.filter(pl.col("received_date").is_null() | _received_before("_known"))
     beaten = won.filter(pl.col("received_date").is_not_null()).select("event_id", "received_date")
@@ -133,7 +133,7 @@ def _bring_parts(task: Task, day: dt.date, parts: Iterable[Part], inputs: int, a
         table.append(new, days={day: inputs})
     else:
         touched = sorted({day, *beaten["received_date"]})
-        kept = others.filter(pl.col("received_date").is_in(touched)).collect()
+        kept = table.scan().filter(is_other, pl.col("received_date").is_in(touched)).collect()
         kept = kept.join(beaten, on=["event_id", "received_date"], how="anti")
         rows = pl.concat([kept, new]).sort("received_date", *RECEIPT, "event_id")
         table.replace(rows, touched, days={day: inputs})
@@ -143,8 +143,8 @@ def _bring_parts(task: Task, day: dt.date, parts: Iterable[Part], inputs: int, a
 def _known(others: pl.LazyFrame, came: pl.DataFrame) -> pl.DataFrame:
     """Return day and receipt of those of `others` that have the id of one of `came`.
 
-    Of the history only the ids are read, and few of them are in memory at once: some 50 ms a million. The rest is
-    looked up for those that are met again.
+    others: those of the files that may hold one. Of them only the ids are read, and few are in memory at once: some
+    50 ms a million. The rest is looked up for those that are met again.
     """
     columns = others.select("event_id", "received_date", *RECEIPT)
     again = others.select("event_id").join(came.lazy().select("event_id"), on="event_id", how="semi")
@@ -184,7 +184,8 @@ def nothing_lost(lake: Lake, project_id: str, days: ReceiptDays = None) -> Findi
     lost = raw.join(of_newest.select("event_id").collect(), on="event_id", how="anti")
     if lost.height:
         # They may have come on another day first; the ids of all days are many more.
-        there = events.select("event_id").join(lost.lazy(), on="event_id", how="semi").collect(engine="streaming")
+        near = store.scan_near(lake, EVENTS, project_id, lost["event_id"]).select("event_id")
+        there = near.join(lost.lazy(), on="event_id", how="semi").collect(engine="streaming")
         lost = lost.join(there, on="event_id", how="anti")
     return finding(raw, lost)
 
@@ -216,8 +217,11 @@ def _came_last(parts: Iterable[Part]) -> list[Part]:
 def no_event_on_two_days(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:
     """No event that was received on one of the days was received on another day too."""
     rows = store.scan(lake, EVENTS, project_id).select("event_id", "received_date")
-    ids = of_days(rows, days).select("event_id")
-    return each_once(rows if days is None else rows.join(ids, on="event_id", how="semi"), ["event_id"])
+    if days is None:
+        return each_once(rows, ["event_id"])
+    ids = of_days(rows, days).select("event_id").collect()
+    near = store.scan_near(lake, EVENTS, project_id, ids["event_id"]).select("event_id")
+    return each_once(near.join(ids.lazy(), on="event_id", how="semi"), ["event_id"])
 
 
 STAGE = Stage(
