@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -184,3 +185,14 @@ def test_runs_of_one_host_load_nothing_of_ray() -> None:
     script = "import sys, turret_pipeline.definitions as found\nfound.defs()\nprint(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "dagster" in loaded and not {"ray", "dagster_ray"} & set(loaded)
+
+
+def test_an_import_of_all_stages_starts_no_threads_of_polars() -> None:
+    """A process may fork once it has imported them; a child would wait for ever for threads that it does not have."""
+    code = """
+import os, turret_pipeline.orchestration.definitions
+print([open(f"/proc/self/task/{each}/comm").read().strip() for each in os.listdir("/proc/self/task")])
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not re.search(r"polars-\d", run.stdout)  # as its workers are called
+    assert "python" in run.stdout

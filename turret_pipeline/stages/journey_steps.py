@@ -49,7 +49,6 @@ TOLD = ("topic_id", "kind", "text_topic_id")
 _OWN = ("project_id", "received_date", "place", *TOLD)
 COLUMNS = tuple(name for name in JOURNEY_STEPS.schema if name not in _OWN)
 _PLACED = tuple(name for name in JOURNEY_STEPS.schema if name != "project_id")
-_NONE = JOURNEY_STEPS.empty().select(_PLACED)
 MESSAGE = ("received_date", *(name for name in COLUMNS if name in MESSAGES.schema))
 """Columns of `messages` that steps are made of."""
 
@@ -174,6 +173,11 @@ class _Placed:
     all_known: bool = True
 
 
+def _no_steps() -> _Placed:
+    # Not once for all: polars starts its threads with its first work, and a process may fork once all is imported.
+    return _Placed(JOURNEY_STEPS.empty().select(_PLACED))
+
+
 @dataclass(frozen=True)
 class _Ahead:
     """What workers made of some days. left: the sessions (`SESSION`) that are not in it; None: all that there are."""
@@ -189,7 +193,7 @@ def _placed_ahead(task: Task, groups: list[list[dt.date]], texts: _Texts) -> Ite
     other: what is made of it follows from what the table has of it by then.
     """
     if task.work.spread is in_process or len(groups) < 2:
-        yield from (_Ahead(_Placed(_NONE)) for _ in groups)
+        yield from (_Ahead(_no_steps()) for _ in groups)
         return
     number = {day: place for place, group in enumerate(groups) for day in group}
     said = task.open(MESSAGES).scan().filter(pl.col("received_date").is_in(list(number)))
@@ -223,7 +227,7 @@ def _placed(messages: pl.DataFrame, texts: _Texts) -> _Placed:
     first_day = pl.col("message_date").min().over("session_id")
     placed = [steps(of_field).with_columns(received_date=first_day) for _, of_field in messages.group_by("field")]
     if not placed:
-        return _Placed(_NONE)
+        return _no_steps()
     told = texts.told(pl.concat(placed))
     return _Placed(told.select(_PLACED), bool(told["is_known"].all()))
 
