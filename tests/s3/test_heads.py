@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from collections import OrderedDict
 from dataclasses import replace
 
 import polars as pl
@@ -13,7 +14,7 @@ from tests.lake.test_upkeep import texts
 from tests.s3_server import Request, Store
 from tests.small_lake import event
 from turret_api.read.engine.library import Library
-from turret_pipeline.lake import handles, heads, part_listing, parts, small_files, store, upkeep
+from turret_pipeline.lake import handles, heads, objects, part_listing, parts, small_files, store, upkeep
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.marks import follow
 from turret_pipeline.lake.parts import PART_SCHEMA, Part, list_parts, list_projects, take_back, write_part
@@ -317,3 +318,23 @@ def key(lake: Lake, part: Part) -> str:
 def listing(lake: Lake, folder: str) -> str:
     prefix = f"{lake.root.partition('/')[2].lstrip('/').partition('/')[2]}/{folder}/"
     return Request("GET", "", {"list-type": "2", "prefix": prefix}).words.partition("?")[2]
+
+
+def test_of_objects_that_never_change_those_asked_for_last_are_kept_within_bounds(
+    lake: Lake, bucket: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [f"{lake.root}/kept/{number}" for number in range(4)]
+    for address in addresses:
+        objects.write(lake, address, b"x" * 1000)
+    monkeypatch.setattr(objects, "_kept", OrderedDict())
+    monkeypatch.setattr(objects, "_n_kept_bytes", 0)
+    monkeypatch.setattr(objects, "MOST_KEPT_BYTES", 2 * (1000 + len(addresses[0])))
+    with bucket.counting() as found:
+        for number in (0, 1, 0, 2, 0, 1):  # 1 was let go for 2, and 2 for 1
+            assert objects.read_kept(lake, addresses[number]) == b"x" * 1000
+    assert len(found) == 4
+    objects.write(lake, addresses[0], b"other")
+    with bucket.counting() as found:
+        assert objects.read_kept(lake, addresses[0]) == b"other"
+        assert [objects.read_kept(lake, addresses[3], at_most=10) for _ in range(3)] == [None] * 3
+    assert len(found) == 2

@@ -6,7 +6,7 @@ import datetime as dt
 import pickle
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import polars as pl
 import pytest
@@ -21,9 +21,6 @@ from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS, TOPIC_EDITS
 from turret_pipeline.semantics.definitions import Definition
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.work import Work
-
-Chunk = TypeVar("Chunk")
-Result = TypeVar("Result")
 
 SPREAD = {
     "field_profiles",
@@ -44,12 +41,7 @@ class Workers:
     def __init__(self) -> None:
         self.n_chunks = 0
 
-    def __call__(
-        self,
-        function: Callable[[Chunk], Result],
-        chunks: Iterable[Chunk],
-        here: Callable[[Chunk], Result] | None = None,
-    ) -> Iterator[Result]:
+    def __call__(self, function: Callable[[Any], Any], chunks: Iterable[Any], here: object = None) -> Iterator[Any]:
         for chunk in chunks:
             self.n_chunks += 1
             called, given = pickle.loads(pickle.dumps((function, chunk)))

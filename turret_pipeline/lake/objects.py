@@ -29,12 +29,13 @@ RETRY_S = 5
 CONNECT_S = 3
 """Longest time in seconds for all tries of a request to begin, and for one connection."""
 MOST_KEPT_BYTES = 64 << 20
-"""Bytes of objects that never change which a process keeps; of a large one it keeps that it is large, as no bytes."""
+"""Bytes of objects that never change which a process keeps, with their addresses; of a large one it keeps no more."""
 MOST_BYTES_AT_ONCE = 64 << 20
 """Size up to which an object is written in one request. Of larger ones a killed writer may leave parts behind."""
 
 
 _kept: OrderedDict[str, bytes] = OrderedDict()
+_n_kept_bytes = 0
 _lock = threading.Lock()
 
 
@@ -103,16 +104,31 @@ def read_kept(lake: Lake, address: str, at_most: int | None = None) -> bytes | N
     found = read_tagged(lake, address, at_most)
     if found is None:
         raise FileNotFoundError(address)
-    with _lock:
-        _kept[address] = found[0]
-        while len(_kept) > 1 and sum(map(len, _kept.values())) > MOST_KEPT_BYTES:
-            _kept.popitem(last=False)
+    _keep(address, found[0])
     return found[0] or None
 
 
-def _forget(address: str) -> None:
+def _keep(address: str, content: bytes) -> None:
+    """Keep what an object holds, and let go of what was not asked for longest, beyond `MOST_KEPT_BYTES`."""
+    global _n_kept_bytes
+    _forget(address)
     with _lock:
-        _kept.pop(address, None)
+        _kept[address] = content
+        _n_kept_bytes += _n_bytes(address, content)
+        while len(_kept) > 1 and _n_kept_bytes > MOST_KEPT_BYTES:
+            _n_kept_bytes -= _n_bytes(*_kept.popitem(last=False))
+
+
+def _forget(address: str) -> None:
+    global _n_kept_bytes
+    with _lock:
+        content = _kept.pop(address, None)
+        if content is not None:
+            _n_kept_bytes -= _n_bytes(address, content)
+
+
+def _n_bytes(address: str, content: bytes) -> int:
+    return len(address) + len(content)
 
 
 def read_head(lake: Lake, address: str) -> None:
