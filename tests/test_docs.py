@@ -60,7 +60,7 @@ def routes(*, reading: bool) -> Iterator[str]:
     for path, operations in openapi()["paths"].items():
         for method, operation in operations.items():
             about = operation.get("description") or operation["summary"]
-            if path.startswith("/v1/") is reading:
+            if (path.startswith("/v1/") and "write" not in operation["tags"]) is reading:
                 yield f"| `{method.upper()} {path}` | {' '.join(about.split())} |"
 
 

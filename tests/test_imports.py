@@ -32,7 +32,8 @@ API_DOORS = {
     "processes": (),
     "accounts": ("auth",),
     "collector": ("accounts", "auth", "errors"),
-    "serve": ("collector", "errors", "freshness", "processes"),
+    "otlp": ("auth", "collector", "errors"),
+    "serve": ("collector", "errors", "freshness", "otlp", "processes"),
 }
 """By room of `turret_api`, the others that it may enter."""
 

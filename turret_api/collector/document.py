@@ -70,7 +70,7 @@ _MANY = {
         "results": {"type": "array", "items": {"anyOf": [_TRACKED, _ERROR]}},
     },
 }
-_RATE = {
+RATE = {
     name: {"schema": {"type": "integer"}, "description": meaning}
     for name, meaning in (
         ("RateLimit-Limit", "events that the plan allows in its period"),
@@ -78,9 +78,7 @@ _RATE = {
         ("RateLimit-Reset", "seconds until they are counted anew"),
     )
 }
-_RETRY = _RATE | {
-    "Retry-After": {"schema": {"type": "integer"}, "description": "seconds until it is worth trying again"}
-}
+RETRY = RATE | {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds until it is worth trying again"}}
 
 
 def _answer(about: str, schema: dict[str, Any], headers: dict[str, Any]) -> dict[str, Any]:
@@ -105,14 +103,14 @@ TRACK: dict[str, Any] = {
         },
     },
     "responses": {
-        "200": _answer("All events are stored", {"anyOf": [_TRACKED, _MANY]}, _RATE),
-        "207": _answer("Some of several events were not stored", _MANY, _RATE),
-        "400": _answer("The request is malformed", _ERROR, _RATE),
+        "200": _answer("All events are stored", {"anyOf": [_TRACKED, _MANY]}, RATE),
+        "207": _answer("Some of several events were not stored", _MANY, RATE),
+        "400": _answer("The request is malformed", _ERROR, RATE),
         "401": _answer("No valid write key", _ERROR, {}),
-        "408": _answer("The body came too slowly", _ERROR, _RATE),
-        "413": _answer("Too many bytes or events", _ERROR, _RATE),
-        "415": _answer("Not JSON or NDJSON, or an encoding other than gzip", _ERROR, _RATE),
-        "429": _answer("The plan is used up", _ERROR, _RETRY),
-        "503": _answer("Nothing was stored; try again", _ERROR, _RETRY),
+        "408": _answer("The body came too slowly", _ERROR, RATE),
+        "413": _answer("Too many bytes or events", _ERROR, RATE),
+        "415": _answer("Not JSON or NDJSON, or an encoding other than gzip", _ERROR, RATE),
+        "429": _answer("The plan is used up", _ERROR, RETRY),
+        "503": _answer("Nothing was stored; try again", _ERROR, RETRY),
     },
 }

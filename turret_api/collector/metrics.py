@@ -19,6 +19,11 @@ class Metrics:
         self.accepted = Counter("turret_events_accepted", "Events stored and acknowledged", **given)
         self.duplicates = Counter("turret_events_duplicate", "Events acknowledged that were stored before", **given)
         self.refused = Counter("turret_events_refused", "Events refused, by code", ["code"], **given)
+        self.spans_left_out = Counter(
+            "turret_spans_left_out",
+            "Spans and log records taken that are no event: no call of a model, no text",
+            **given,
+        )
         self.commit_seconds = Histogram(
             "turret_commit_seconds", "Time of one commit to the spool, fsync included", buckets=_SECONDS, **given
         )

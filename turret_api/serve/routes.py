@@ -1,14 +1,15 @@
 """Taking events over HTTP, and the routes that operate a server: `/healthz`, `/readyz`, `/readyz/pipeline`, `/metrics`.
 
-`POST /track` stands in front of the framework (`in_front`): it reads the body itself, under the limits, and answers
-without the framework's layers and routing, which cost more than the event does. `turret_api.collector.document`
-describes it in OpenAPI. So do answers of `/v1` that are kept, whose bytes are sent again.
+What takes events (`POST /track`, and OpenTelemetry's `POST /v1/traces` and `/v1/logs`) stands in front of the framework
+(`in_front`): it reads the body itself, under the limits, and answers without the framework's layers and routing, which
+cost more than the event does. `turret_api.collector.document` and `turret_api.otlp.document` describe it in OpenAPI. So
+do answers of `/v1` that are kept, whose bytes are sent again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -17,10 +18,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turret_api.collector.collector import Collector
+from turret_api.collector.desk import Desk
 from turret_api.collector.document import TRACK
 from turret_api.collector.track import Track
 from turret_api.errors import DamagedError, UnavailableError
 from turret_api.freshness import Freshness
+from turret_api.otlp import receiver
+from turret_api.otlp.document import operation
 from turret_api.serve.exposition import exposition
 
 MOST_NAMED = 5
@@ -31,9 +35,14 @@ LOOK_S = 1.0
 
 def install(app: FastAPI, collector: Collector, freshness: Freshness) -> None:
     """After this call `app` takes events into `collector`, and says how it and the pipeline do."""
-    app.state.track = Track(collector)
-    app.add_middleware(_TrackFirst, track=app.state.track)
+    desk = Desk(collector)
+    app.state.receiver = receiver.Receiver(desk)
+    app.state.takers = {"/track": Track(desk), **app.state.receiver.takers()}
+    app.add_middleware(_TakersFirst, takers=app.state.takers)
     app.add_api_route("/track", _unreachable, methods=["POST"], openapi_extra=TRACK, responses={}, tags=["write"])
+    for path, signal in receiver.PATHS.items():
+        about = operation(signal)
+        app.add_api_route(path, _unreachable, methods=["POST"], openapi_extra=about, responses={}, tags=["write"])
     app.include_router(_operation(collector, freshness))
 
 
@@ -43,25 +52,23 @@ def in_front(of: ASGIApp, app: FastAPI) -> ASGIApp:
     All else it gives to `of`, which is `app` with what the server puts around it.
     """
     front: Callable[[ASGIApp], ASGIApp] | None = getattr(app.state, "front", None)
-    return _TrackFirst(of if front is None else front(of), app.state.track)
+    return _TakersFirst(of if front is None else front(of), app.state.takers)
 
 
-class _TrackFirst:
-    """Gives `POST /track` to `track` and everything else to the framework."""
+class _TakersFirst:
+    """Gives what is posted to a path of `takers` to the application there, and everything else to the framework."""
 
-    def __init__(self, app: ASGIApp, track: Track) -> None:
+    def __init__(self, app: ASGIApp, takers: Mapping[str, ASGIApp]) -> None:
         self._app = app
-        self._track = track
+        self._takers = takers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/track" and scope["method"] == "POST":
-            await self._track(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+        taker = self._takers.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        await (self._app if taker is None else taker)(scope, receive, send)
 
 
 async def _unreachable() -> None:
-    """Track one event, or many."""
+    """Take events; `_TakersFirst` does."""
 
 
 async def _pipeline(freshness: Freshness) -> str:

@@ -81,13 +81,15 @@ def serve(
     _bound_memory()
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.receiver.start()
         tasks = [asyncio.create_task(each) for each in (_sweep(server), _leave_figures(collector))]
         try:
             yield
         finally:
             for task in tasks:
                 task.cancel()
+            await app.state.receiver.stop()
             await asyncio.to_thread(collector.stop)
 
     app = make_app(lifespan=lifespan)

@@ -1,0 +1,150 @@
+"""What is remembered from one request to the next: turns that wait for their end, and traces that may go on.
+
+All of it is bounded. What is forgotten costs the answer of a turn, or its session, at worst; that nothing counts twice
+rests on the ids of events, not on this.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+
+import msgspec
+
+from turret_api.otlp.calls import Said
+
+_MOST_TRACES = 10_000
+_MOST_WAITING = 5_000
+_MOST_CHARACTERS = 8 * 1024 * 1024
+"""Traces; turns that wait, and characters of their texts. While there are more, turns become events at once."""
+
+
+class Turn(msgspec.Struct, gc=False):
+    """What is known of one turn of a user.
+
+    Args:
+        project_id: whose it is.
+        event_id: of its event; None: the server makes one.
+        session_id: None: it is not said.
+        user_id: likewise.
+        said: what its spans say, by their ids; what wraps its calls comes last.
+        waits_until: Unix time at which it becomes an event as it is; 0: it does not wait.
+    """
+
+    project_id: str
+    event_id: str | None
+    session_id: str | None
+    user_id: str | None
+    said: dict[str, Said]
+    waits_until: float = 0.0
+
+    def n_characters(self) -> int:
+        """Return how long its texts are together."""
+        return sum(len(each.asked.prompt or "") + len(each.answered.response or "") for each in self.said.values())
+
+
+class Trace:
+    """What is remembered of a trace.
+
+    Attributes:
+        parents: the parent of each span, empty of one without.
+        told: spans that are in a turn.
+        silent: calls without texts, whose texts log records may bring, by their spans.
+        session_id: None: it is not known.
+        user_id: likewise.
+    """
+
+    __slots__ = ("parents", "session_id", "silent", "told", "user_id")
+
+    def __init__(self, known: Trace | None = None) -> None:
+        self.parents = {} if known is None else dict(known.parents)
+        self.told = set() if known is None else set(known.told)
+        self.silent = {} if known is None else dict(known.silent)
+        self.session_id = None if known is None else known.session_id
+        self.user_id = None if known is None else known.user_id
+
+    parents: dict[str, str]
+    told: set[str]
+    silent: dict[str, Said]
+    session_id: str | None
+    user_id: str | None
+
+    def close(self) -> None:
+        """Forget what only matters while more may come of the trace."""
+        self.parents, self.told = {}, set()
+
+    @property
+    def matters(self) -> bool:
+        """Whether there is anything to remember."""
+        return bool(self.told or self.silent or self.session_id or self.user_id)
+
+
+class Memory:
+    """Turns that wait, and traces that may go on. Event loop only."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[tuple[str, str], Turn] = {}
+        self._of_tool: dict[tuple[str, str], tuple[str, str]] = {}
+        self._of_trace: dict[tuple[str, str], set[str]] = {}
+        self._traces: OrderedDict[tuple[str, str], Trace] = OrderedDict()
+        self._n_characters = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further turn can wait."""
+        return len(self.waiting) >= _MOST_WAITING or self._n_characters >= _MOST_CHARACTERS
+
+    def trace(self, project_id: str, trace_id: str) -> Trace | None:
+        """Return what is remembered of a trace."""
+        return self._traces.get((project_id, trace_id))
+
+    def of_trace(self, project_id: str, trace_id: str) -> list[Turn]:
+        """Return the turns that began in a trace and wait."""
+        return [self.waiting[project_id, each] for each in self._of_trace.get((project_id, trace_id), ())]
+
+    def of_tools(self, project_id: str, tools: Iterable[str]) -> Turn | None:
+        """Return the turn that waits for the answer to one of these tool calls."""
+        keys = (self._of_tool.get((project_id, each)) for each in tools)
+        return next((self.waiting[key] for key in keys if key is not None), None)
+
+    def wait(self, turn: Turn) -> None:
+        """After this call `turn` waits."""
+        assert turn.event_id is not None
+        self.forget(turn)
+        key = turn.project_id, turn.event_id
+        self.waiting[key] = turn
+        self._n_characters += turn.n_characters()
+        self._of_trace.setdefault((turn.project_id, _trace_of(turn.event_id)), set()).add(turn.event_id)
+        for each in turn.said.values():
+            for tool in each.answered.tools:
+                self._of_tool[turn.project_id, tool] = key
+
+    def forget(self, turn: Turn) -> None:
+        """After this call no turn of this id waits."""
+        known = self.waiting.pop((turn.project_id, turn.event_id or ""), None)
+        if known is None:
+            return
+        assert known.event_id is not None
+        self._n_characters -= known.n_characters()
+        place = known.project_id, _trace_of(known.event_id)
+        self._of_trace[place].discard(known.event_id)
+        if not self._of_trace[place]:
+            del self._of_trace[place]
+        key = known.project_id, known.event_id
+        for each in known.said.values():
+            for tool in each.answered.tools:
+                if self._of_tool.get((known.project_id, tool)) == key:
+                    del self._of_tool[known.project_id, tool]
+
+    def remember(self, project_id: str, traces: dict[str, Trace]) -> None:
+        """After this call `traces` are what is known of them; the oldest are forgotten where there are too many."""
+        for trace_id, trace in traces.items():
+            if trace.matters:
+                self._traces[project_id, trace_id] = trace
+                self._traces.move_to_end((project_id, trace_id))
+        while len(self._traces) > _MOST_TRACES:
+            self._traces.popitem(last=False)
+
+
+def _trace_of(event_id: str) -> str:
+    return event_id.partition("-")[0]

@@ -1,0 +1,281 @@
+"""From the calls of a request to events, one for each turn of a user.
+
+An agent calls its model several times for one turn, and what wraps the calls says the same once more. The calls of a
+turn are those of one trace with the same newest turn of the user behind as many others, and those that answer a tool
+call of the turn. Its event has the id `TRACE-TURN`, the latter a hash of that turn, so the same span sent again, or
+another call of the turn that comes when the event is stored, is a duplicate.
+
+The calls of a turn may come in several requests. One that ends in tool calls is no end, so its turn waits, and so do
+messages in log records whose span has not come:
+
+    a call ──it calls tools──▶ waits ──a call that answers──────────▶ an event
+       │                         ├──what wraps it, or its trace, ends─▶ an event
+       │                         └──`WAIT_S` are over────────────────▶ an event
+       └──it answers──▶ an event
+
+`plan` looks at the memory and changes nothing; what it returns is noted there once the events are stored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import NamedTuple
+
+import msgspec
+
+from turret_api.otlp.calls import CALL, SCORES, WRAPPER, Said
+from turret_api.otlp.memory import Memory, Trace, Turn
+from turret_api.otlp.wire import Span
+
+WAIT_S = 60.0
+"""Seconds that a turn waits for the call that goes on."""
+SPAN_WAIT_S = 15.0
+"""Seconds that messages in log records wait for their span, which has the model and the tokens."""
+_MOST_SPANS = 1_000
+"""Spans of a trace whose parents are remembered."""
+_MOST_STEPS = 100
+
+
+class Plan(NamedTuple):
+    """What becomes of a request.
+
+    Args:
+        events: turns that are to be stored.
+        waiting: turns that wait for more.
+        n_silent: calls of models without any text.
+        traces: what is to be remembered of each trace.
+    """
+
+    events: list[Turn]
+    waiting: list[Turn]
+    n_silent: int
+    traces: dict[str, Trace]
+
+
+def plan(memory: Memory, project_id: str, spans: list[Span], said: list[Said]) -> Plan:
+    """Return what becomes of a request's spans, of which `said` are those that say something."""
+    planning = _Planning(memory, project_id, spans, said)
+    for each in sorted(said, key=_order):
+        if each.kind == CALL:
+            planning.add(each)
+        elif each.kind == SCORES:
+            planning.score(each)
+        elif each.asked.prompt is not None:
+            planning.wrap(each)
+    if planning.open or memory.waiting:
+        for span in spans:
+            if span.is_entry:
+                planning.end(span)
+    return planning.result(spans)
+
+
+class _Planning:
+    """The turns of one request while they are gathered."""
+
+    def __init__(self, memory: Memory, project_id: str, spans: list[Span], said: list[Said]) -> None:
+        self._memory = memory
+        self._project_id = project_id
+        self._traces: dict[str, Trace] = {}
+        self._turns: dict[str, Turn] = {}
+        self._alone: list[Turn] = []
+        self._of_tool: dict[str, Turn] = {}
+        self._of_span: dict[tuple[str, str], Turn] = {}
+        self._n_silent = 0
+        self.open: dict[str, float] = {}
+        """Ids of turns that wait, and for how many seconds."""
+        for each in said:
+            self._note(each)
+        for span in spans:
+            trace = self._traces.get(span.trace_id)
+            if trace is not None and span.is_whole and len(trace.parents) < _MOST_SPANS:
+                trace.parents[span.span_id] = span.parent_id
+
+    def _note(self, said: Said) -> None:
+        trace = self._traces.get(said.trace_id)
+        if trace is None:
+            known = self._memory.trace(self._project_id, said.trace_id)
+            trace = self._traces[said.trace_id] = Trace(known)
+            if self._memory.waiting:
+                self._recall(said.trace_id)
+        about = said.about
+        if about:
+            trace.session_id = trace.session_id or about.get("session")
+            trace.user_id = trace.user_id or about.get("user")
+
+    def add(self, call: Said) -> None:
+        """Put a call into its turn."""
+        trace = self._traces[call.trace_id]
+        if call.asked.prompt is None and call.answered.response is None:
+            turn = self._of_span.get((call.trace_id, call.span_id))
+            if turn is None:
+                trace.silent[call.span_id] = call
+                self._n_silent += 1
+                return
+            call = _joined(turn.said[call.span_id], call)
+        elif not call.is_whole and call.span_id in trace.silent:
+            call = _joined(call, trace.silent.pop(call.span_id))
+        turn = self._turn_of(call)
+        if turn.event_id is None:
+            return
+        turn.said[call.span_id] = call
+        trace.told.add(call.span_id)
+        self._of_span[call.trace_id, call.span_id] = turn
+        for tool in call.answered.tools:
+            self._of_tool[tool] = turn
+        self._judge(turn)
+
+    def _judge(self, turn: Turn) -> None:
+        """Note whether a turn waits, and for how long."""
+        assert turn.event_id is not None
+        last = max(turn.said.values(), key=_start)
+        if last.answered.calls_tools and "error" not in last.fields:
+            self.open[turn.event_id] = WAIT_S
+        elif not last.is_whole and "model" not in last.fields:
+            self.open[turn.event_id] = SPAN_WAIT_S
+        else:
+            self.open.pop(turn.event_id, None)
+
+    def score(self, said: Said) -> None:
+        """Put scores into the turn of their span; where that is not at hand they are an event of their own."""
+        turn = self._of_span.get((said.trace_id, said.span_id))
+        if turn is None:
+            turn = self._turn_of(said)
+            if turn.event_id is not None:
+                turn.said[said.span_id] = said
+        else:
+            call = turn.said[said.span_id]
+            turn.said[said.span_id] = msgspec.structs.replace(call, fields=said.fields | call.fields)
+
+    def wrap(self, wrapper: Said) -> None:
+        """Let what wraps calls end their turns; where it wraps none, and nothing wraps it, it is a turn itself."""
+        trace = self._traces[wrapper.trace_id]
+        beneath = {each for each in trace.told if _is_beneath(each, wrapper.span_id, trace.parents, unknown=True)}
+        if not beneath:
+            above = (_is_beneath(wrapper.span_id, each, trace.parents, unknown=False) for each in trace.told)
+            if not any(above):
+                turn = self._turn_of(wrapper)
+                turn.said[wrapper.span_id] = wrapper
+                trace.told.add(wrapper.span_id)
+            return
+        for event_id in list(self.open):
+            turn = self._turns[event_id]
+            if not beneath.isdisjoint(turn.said):
+                turn.said[wrapper.span_id] = wrapper
+                del self.open[event_id]
+
+    def end(self, entry: Span) -> None:
+        """Let the end of a trace end its turns, but for one whose call is the trace."""
+        self._recall(entry.trace_id)
+        for event_id, wait_s in list(self.open.items()):
+            is_of_trace = event_id.startswith(entry.trace_id)
+            if is_of_trace and wait_s == WAIT_S and entry.span_id not in self._turns[event_id].said:
+                del self.open[event_id]
+
+    def result(self, spans: list[Span]) -> Plan:
+        """Return the plan."""
+        now_s = time.time()
+        events, waiting = self._alone, []
+        can_wait = not self._memory.is_full
+        for event_id, turn in self._turns.items():
+            wait_s = self.open.get(event_id)
+            if wait_s is None or not can_wait:
+                events.append(turn)
+            else:
+                turn.waits_until = turn.waits_until or now_s + wait_s
+                waiting.append(turn)
+        for span in spans:
+            if span.is_entry and span.trace_id in self._traces:
+                self._traces[span.trace_id].close()
+        return Plan(events, waiting, self._n_silent, self._traces)
+
+    def _turn_of(self, said: Said) -> Turn:
+        """Return the turn that a span belongs to, with what was known of it before."""
+        session_id, user_id = said.about.get("session"), said.about.get("user")
+        trace = self._traces[said.trace_id]
+        session_id, user_id = session_id or trace.session_id, user_id or trace.user_id
+        if not said.trace_id or not said.span_id:
+            turn = Turn(self._project_id, None, session_id or said.trace_id or None, user_id, {"": said})
+            self._alone.append(turn)
+            return turn
+        for tool in said.asked.tools:
+            if tool in self._of_tool:
+                return self._of_tool[tool]
+        if said.asked.tools:
+            waiting = self._memory.of_tools(self._project_id, said.asked.tools)
+            if waiting is not None:
+                return self._taken(waiting)
+        event_id = event_id_of(said)
+        found = self._turns.get(event_id)
+        if found is None:
+            found = self._turns[event_id] = Turn(self._project_id, event_id, session_id or said.trace_id, user_id, {})
+        return found
+
+    def _taken(self, waiting: Turn) -> Turn:
+        """Return a copy of a turn that waits, which is one of this request's from now on."""
+        assert waiting.event_id is not None
+        turn = self._turns.get(waiting.event_id)
+        if turn is None:
+            turn = msgspec.structs.replace(waiting, said=dict(waiting.said))
+            self._turns[waiting.event_id] = turn
+            for each in turn.said.values():
+                self._of_span[each.trace_id, each.span_id] = turn
+                for tool in each.answered.tools:
+                    self._of_tool[tool] = turn
+            self._judge(turn)
+        return turn
+
+    def _recall(self, trace_id: str) -> None:
+        """Take up the turns of a trace that wait."""
+        for turn in self._memory.of_trace(self._project_id, trace_id):
+            self._taken(turn)
+
+
+def event_id_of(said: Said) -> str:
+    """Return the id of the event that a span becomes: of its trace and turn, or of the span where none is said."""
+    prompt = said.asked.prompt
+    if said.kind == SCORES:
+        turn = _hash(said.span_id, *sorted(each for each in said.fields if each.startswith("score_")))
+    elif prompt is None:
+        turn = said.span_id
+    else:
+        turn = _hash(str(said.asked.n_turns), prompt)
+    return f"{said.trace_id}-{turn}"
+
+
+def _hash(*texts: str) -> str:
+    return hashlib.blake2b("\0".join(texts).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _joined(texts: Said, span: Said) -> Said:
+    """Return the texts that log records have, with what the span of the call says."""
+    return msgspec.structs.replace(
+        span,
+        asked=texts.asked,
+        answered=texts.answered,
+        about=span.about | texts.about,
+        fields=span.fields | texts.fields,
+    )
+
+
+def _is_beneath(span_id: str, top: str, parents: dict[str, str], *, unknown: bool) -> bool:
+    """Tell whether a span lies beneath another. unknown: what to say where a parent between them is not known."""
+    at = span_id
+    for _ in range(_MOST_STEPS):
+        if at not in parents:
+            return unknown and at != top
+        at = parents[at]
+        if at == top:
+            return True
+        if not at:
+            return False
+    return unknown
+
+
+def _start(said: Said) -> int:
+    return said.start_us
+
+
+def _order(said: Said) -> tuple[int, int]:
+    """Calls first, in order of time, then what wraps them, the outermost first, then scores."""
+    return (0 if said.kind == CALL else 1 if said.kind == WRAPPER else 2), said.start_us
