@@ -26,7 +26,12 @@ from turret_api.errors import UnavailableError
 
 log = logging.getLogger(__name__)
 
-SYNC_S = 0.5
+SYNC_S, IDLE_SYNC_S = 0.5, 2.0
+"""Seconds between two looks at Postgres, and between those of a collector that has stored nothing for a while: still
+less than `_PATIENCE_S`, for which others wait for what it is to give back."""
+BUSY_S = 10.0
+ALIVE_S = 5.0
+"""Seconds after which a collector with nothing new to report says that it lives; far below `_SILENT_S`."""
 _ASK_AGAIN_S = 0.05
 _PATIENCE_S = 4.0
 _SILENT_S = 15.0
@@ -51,7 +56,7 @@ class Broker:
         self._parked: list[Parked] = []
         self._reported: dict[Quota, int] = {}
         self._leased: dict[Quota, tuple[float, int]] = {}
-        self._synced_at = float("-inf")
+        self._synced_at = self._reported_at = self._busy_at = float("-inf")
         self._is_reached = True
         self._is_reconciled = False
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
@@ -75,7 +80,7 @@ class Broker:
             return  # the writer has seen it too, and ends the process
 
     def _turn(self) -> bool:
-        pause = _ASK_AGAIN_S if self._parked else max(0.0, self._synced_at + SYNC_S - time.monotonic())
+        pause = _ASK_AGAIN_S if self._parked else max(0.0, self._sync_due_at() - time.monotonic())
         try:
             item = self._inbox.get(timeout=pause) if pause else self._inbox.get_nowait()
             while True:
@@ -89,7 +94,7 @@ class Broker:
         try:
             if self._parked:
                 self._serve_parked()
-            if time.monotonic() - self._synced_at >= SYNC_S:
+            if time.monotonic() >= self._sync_due_at():
                 self._synced_at = time.monotonic()
                 self._sync()
             if not self._is_reached:
@@ -177,6 +182,10 @@ class Broker:
             resolve([submission], UnavailableError(message, retry_after_s=2))
         self._parked = []
 
+    def _sync_due_at(self) -> float:
+        """Return when Postgres is to be looked at next, by the monotonic clock."""
+        return self._synced_at + (SYNC_S if time.monotonic() - self._busy_at < BUSY_S else IDLE_SYNC_S)
+
     def _reconcile(self) -> None:
         """Take over what Postgres says is granted: a lease may have been made just before this collector died."""
         for (project_id, period), granted in self._grants.all_granted().items():
@@ -190,8 +199,13 @@ class Broker:
             self._reconcile()
         quotas = self._ledger.quotas()
         changed = {quota: quota.used for quota in quotas if self._reported.get(quota) != quota.used}
-        self._grants.report({(quota.project_id, quota.period): used for quota, used in changed.items()})
-        self._reported.update(changed)
+        now = time.monotonic()
+        if changed:
+            self._busy_at = now
+        if changed or now - self._reported_at >= ALIVE_S:
+            self._grants.report({(quota.project_id, quota.period): used for quota, used in changed.items()})
+            self._reported.update(changed)
+            self._reported_at = now
         if not quotas:
             return
         now_s = time.time()

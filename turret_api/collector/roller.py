@@ -36,7 +36,8 @@ MOST_BYTES = 8 * 1024 * 1024
 SEEN_FOR_DAYS = 8
 FEW_PARTS, WRITERS = 4, 16
 """Parts of a roll up to which one follows the other; more are written by so many threads."""
-_LOOK_S = 0.2
+_LOOK_S, _IDLE_LOOK_S = 0.2, 0.5
+"""Seconds between two looks at a spool, and at an empty one: less than the youngest age at which rows are rolled."""
 _LONGEST_PAUSE_S = 30.0
 _DAY_US = 86_400_000_000
 _SPOOLED = {name: {int: pl.Int64, bytes: pl.Binary}.get(hint, pl.String) for name, hint in get_type_hints(Row).items()}
@@ -105,10 +106,11 @@ class Roller:
         return sum(self._roll(rows) for rows in self._writer.call(Spool.pinned))
 
     def _run(self) -> None:
-        pause = 0.5
-        while not self._stop.wait(_LOOK_S):
+        pause, look_s = 0.5, _LOOK_S
+        while not self._stop.wait(look_s):
             try:
                 state = self._reader.backlog()
+                look_s = _LOOK_S if state.rows else _IDLE_LOOK_S
                 now = time.time()
                 age = 0.0 if state.oldest_us is None else max(0.0, now - state.oldest_us / 1e6)
                 self._metrics.roll_lag.set(age)

@@ -52,7 +52,7 @@ def dagster_ui(settings: Settings, environment: Mapping[str, str]) -> Component:
     where = ["--host", HOST, "--port", str(settings.dagster_port), "--workspace", str(WORKSPACE)]
     return Component(
         "dagster-ui",
-        [*_PYTHON, "dagster_webserver", *where],
+        [*_PYTHON, "turret_pipeline.orchestration.ui", *where],
         _named(environment, "dagster-ui"),
         settings.home / "logs" / "dagster-ui.log",
         lambda: answers(f"http://{HOST}:{settings.dagster_port}/server_info"),

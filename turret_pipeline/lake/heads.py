@@ -10,7 +10,7 @@ depends on a head that has moved.
 
 The tables' logs stay the only truth: whatever writes looks at them, and never at a head. A process of an earlier
 version, which moves no heads, is therefore at most `TRUSTED_S` behind for others. A local lake has no heads: there, a
-look at a folder is cheap.
+look at a folder is cheap, and one file's time says that anything has changed (`stir`).
 
 Heads, by name: `tables/<table>`, `events/<project>` (a part came, or was taken back), `late/<project>` (it was one of
 a day before yesterday), `listed/<project>` (there is a note of its parts), `deleted`, `damaged`, `layout`.
@@ -27,6 +27,7 @@ from typing import TypeVar
 
 from turret_pipeline.lake import objects
 from turret_pipeline.lake.paths import Lake, Look
+from turret_pipeline.lake.stir import stirred
 
 TRUSTED_S = 60.0
 """Seconds after which the thing itself is looked at, though its head has not moved."""
@@ -50,8 +51,12 @@ def look(lake: Lake) -> Lake:
 
 
 def moved(lake: Lake, head: str) -> str:
-    """After this call every later look shows that what the head stands for has changed; return its version (ETag)."""
+    """After this call every later look shows that what the head stands for has changed; return its version (ETag).
+
+    A local lake only shows that something has; the version is "" there.
+    """
     if lake.is_local:
+        stirred(lake.root)
         return ""
     return objects.write(lake, f"{lake.heads_folder}/{head}", uuid.uuid4().hex.encode())
 

@@ -120,14 +120,14 @@ def write_part(
     fsync_folder(target)
     seal(lake, f"{folder}/{name}")
     failpoint.reached("part.after_folder_fsync")
+    _say_there_are_others(lake, project_id, received_date)
 
 
 def _say_there_are_others(lake: Lake, project_id: str, *days: dt.date) -> None:
-    """After this call the heads of a lake on S3 say that a project has other parts (of the days) than before."""
-    if not lake.is_local:
-        if any(day < part_listing.days_ago(1) for day in days):
-            heads.moved(lake, f"late/{project_id}")
-        heads.moved(lake, f"events/{project_id}")
+    """After this call the lake's heads say that a project has other parts (of the days) than before."""
+    if not lake.is_local and any(day < part_listing.days_ago(1) for day in days):
+        heads.moved(lake, f"late/{project_id}")
+    heads.moved(lake, f"events/{project_id}")
 
 
 def part_file(lake: Lake, part: Part) -> str:

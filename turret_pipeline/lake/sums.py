@@ -147,10 +147,10 @@ def damaged(lake: Lake, address: str, reason: str) -> DamageError:
 def seal_commits(lake: Lake, table: Table, after: int, last: int) -> None:
     """After this call the commits of a table past the number `after`, to `last`, have checksums, with their files.
 
-    On S3 their table's head has moved: other processes see that there are commits. last: 0 if that is not known there.
+    Their table's head has moved: other processes see that there are commits. last: 0 if that is not known, on S3.
     """
+    tag = heads.moved(lake, f"tables/{table.name}")
     if not lake.is_local:
-        tag = heads.moved(lake, f"tables/{table.name}")
         if lake.versions is not None:
             lake.versions.committed(lake.table(table.name), last if last > after else None, tag)
         return

@@ -21,9 +21,9 @@ def main() -> None:
     candidacy.win()
     candidacy.keep(lambda: os._exit(LOST))
     # Imported only now: it takes seconds, and the memory of a process that may stand by for months.
-    from dagster._daemon.cli import run_command
+    from turret_pipeline.orchestration.daemons import run
 
-    run_command.main(["--workspace", sys.argv[1]])
+    run(sys.argv[1], os.environ["TURRET_LAKE"], os.environ["TURRET_DATABASE_URL"])
 
 
 if __name__ == "__main__":

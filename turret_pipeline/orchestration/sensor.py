@@ -1,4 +1,4 @@
-"""What starts runs by itself: one sensor that looks at the lake every few seconds.
+"""What starts runs by itself: one sensor that looks at the lake every few seconds, unless it may rest (`rest`).
 
 Why a sensor that asks the lake, and not Dagster's automation conditions: these look at what Dagster was told, cost
 seconds a tick at some ten thousand partitions, never try a failed partition again, and cannot see that a day came late.
@@ -41,6 +41,7 @@ from turret_pipeline.orchestration.day_assets import raw_reports
 from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.partitions import PROJECT, PROJECTS, day_key
 from turret_pipeline.orchestration.recover import recover
+from turret_pipeline.orchestration.rest import TICK_S
 from turret_pipeline.orchestration.waiting import note_waiting
 from turret_pipeline.orchestration.wishes import LastRequest, LastRequests, Wish, gathered
 from turret_pipeline.settings import Settings
@@ -61,7 +62,6 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 REST = "rest"
 """Kind of work, in the cursor, on tables that are made by project; the tables by day are each a kind of their own."""
 
-TICK_S = 5
 STREAM_GAP_S = 30.0
 RETRY_STARTS_S = 60.0
 """Seconds from a run's failure after which no retry of it is waited for."""
