@@ -72,6 +72,7 @@ def main() -> None:
             "topics_stability": [str(gold)],
             "journeys": ["--json"],
             "read": ["--json"],
+            "idle": ["--json"],
             "growth": ["--json"],
             "dashboard": ["--json"],
             "floods": ["--json"],

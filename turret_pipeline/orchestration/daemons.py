@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 from dagster import DagsterInstance
@@ -23,7 +22,7 @@ from dagster._core.workspace.context import IWorkspaceProcessContext, WorkspaceP
 from dagster._core.workspace.load_target import WorkspaceFileTarget
 from dagster._daemon.auto_run_reexecution.event_log_consumer import EventLogConsumerDaemon
 from dagster._daemon.controller import DagsterDaemonController, create_daemon_of_type
-from dagster._daemon.daemon import DagsterDaemon, MonitoringDaemon, SensorDaemon
+from dagster._daemon.daemon import DaemonIterator, DagsterDaemon, MonitoringDaemon, SensorDaemon
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster._daemon.sensor import execute_sensor_iteration
 from dagster._grpc import server_watcher
@@ -46,8 +45,8 @@ class QuietSensors(SensorDaemon):
         self._rest = rest
 
     def core_loop(
-        self, workspace_process_context: IWorkspaceProcessContext, shutdown_event: threading.Event
-    ) -> Iterator[Any]:
+        self, workspace_process_context: IWorkspaceProcessContext[Any], shutdown_event: threading.Event
+    ) -> DaemonIterator:
         """Look whenever the rest is over, until the daemon ends."""
         futures: dict[str, Any] = {}
         while True:
@@ -72,8 +71,8 @@ class QuietQueue(QueuedRunCoordinatorDaemon):
         self._pulse = pulse
 
     def run_iteration(
-        self, workspace_process_context: IWorkspaceProcessContext, fixed_iteration_time: float | None = None
-    ) -> Iterator[Any]:
+        self, workspace_process_context: IWorkspaceProcessContext[Any], fixed_iteration_time: float | None = None
+    ) -> DaemonIterator:
         """Launch what may be launched, if anything is queued."""
         if self._pulse.beat().is_queued:
             yield from super().run_iteration(workspace_process_context, fixed_iteration_time)
@@ -86,7 +85,7 @@ class QuietMonitoring(MonitoringDaemon):
         super().__init__(interval_seconds=interval_s)
         self._pulse = pulse
 
-    def run_iteration(self, workspace_process_context: IWorkspaceProcessContext) -> Iterator[Any]:
+    def run_iteration(self, workspace_process_context: IWorkspaceProcessContext[Any]) -> DaemonIterator:
         """Look after what is under way, if anything is."""
         if self._pulse.beat().is_under_way:
             yield from super().run_iteration(workspace_process_context)
@@ -101,7 +100,7 @@ class QuietRetries(EventLogConsumerDaemon):
         self._read_to = -1
         self._read_at = float("-inf")
 
-    def run_iteration(self, workspace_process_context: IWorkspaceProcessContext) -> Iterator[Any]:
+    def run_iteration(self, workspace_process_context: IWorkspaceProcessContext[Any]) -> DaemonIterator:
         """Start a run again for each that has failed since the last look."""
         last, now = self._pulse.beat().last_event, time.monotonic()
         # Numbers are given out before their events can be seen, so one may come late, behind a greater one.

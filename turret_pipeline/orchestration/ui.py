@@ -12,4 +12,4 @@ WATCH_S = 5.0
 
 if __name__ == "__main__":
     server_watcher.WATCH_INTERVAL = WATCH_S  # type: ignore[assignment]
-    main()
+    main()  # type: ignore[no-untyped-call]
