@@ -22,6 +22,7 @@ from turret_api.dashboard.sessions import Sessions, load_secret
 from turret_api.document import DocumentedAPI
 from turret_api.errors import InvalidKeyError
 from turret_api.freshness import Freshness
+from turret_api.pipeline_metrics import PipelineMetrics
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.front import Front
@@ -65,7 +66,8 @@ def create_app(
     app = _empty_app(keys, sessions, _with_calculator(lifespan or _nothing_to_start, calculator))
     if collector is not None:
         app.state.front = partial(Front, library=engine.library, keys=keys)
-        install_collector(app, collector, freshness)
+        pipeline = PipelineMetrics(lake, freshness, accounts.engine)
+        install_collector(app, collector, freshness, pipeline.exposition)
     app.include_router(read_router(engine, Gate(keys, sessions), accounts, freshness))
     app.include_router(Dashboard(settings, accounts, sessions).router())
     return app

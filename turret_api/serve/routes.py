@@ -33,8 +33,13 @@ LOOK_S = 1.0
 """Seconds that `/readyz` waits for a look at what waits to be built."""
 
 
-def install(app: FastAPI, collector: Collector, freshness: Freshness) -> None:
-    """After this call `app` takes events into `collector`, and says how it and the pipeline do."""
+def install(
+    app: FastAPI, collector: Collector, freshness: Freshness, pipeline: Callable[[], bytes] = lambda: b""
+) -> None:
+    """After this call `app` takes events into `collector`, and says how it and the pipeline do.
+
+    pipeline: returns the metrics of the pipeline, as `/metrics` has them.
+    """
     desk = Desk(collector)
     app.state.receiver = receiver.Receiver(desk)
     app.state.takers = {"/track": Track(desk), **app.state.receiver.takers()}
@@ -43,7 +48,7 @@ def install(app: FastAPI, collector: Collector, freshness: Freshness) -> None:
     for path, signal in receiver.PATHS.items():
         about = operation(signal)
         app.add_api_route(path, _unreachable, methods=["POST"], openapi_extra=about, responses={}, tags=["write"])
-    app.include_router(_operation(collector, freshness))
+    app.include_router(_operation(collector, freshness, pipeline))
 
 
 def in_front(of: ASGIApp, app: FastAPI) -> ASGIApp:
@@ -82,7 +87,7 @@ async def _pipeline(freshness: Freshness) -> str:
         return "unknown"
 
 
-def _operation(collector: Collector, freshness: Freshness) -> APIRouter:
+def _operation(collector: Collector, freshness: Freshness, pipeline: Callable[[], bytes]) -> APIRouter:
     router = APIRouter(tags=["operation"])
 
     @router.get("/healthz", summary="Alive")
@@ -127,8 +132,8 @@ def _operation(collector: Collector, freshness: Freshness) -> APIRouter:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     def metrics() -> Response:
-        """Answer with the metrics of all collector processes on this host that share the port."""
+        """Answer with the metrics of all collector processes on this host that share the port, and of the pipeline."""
         text = exposition(collector.metrics.registry, collector.slot.folder)
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
+        return Response(text + pipeline(), media_type=CONTENT_TYPE_LATEST)
 
     return router
