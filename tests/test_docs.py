@@ -18,6 +18,7 @@ import pytest
 
 from turret_api.accounts import Accounts
 from turret_api.app import create_app
+from turret_api.assistants.tools import TOOLS
 from turret_api.collector.collector import Collector
 from turret_api.command.main import COMMANDS
 from turret_api.dashboard.routes import PAGES
@@ -64,6 +65,12 @@ def routes(*, reading: bool) -> Iterator[str]:
                 yield f"| `{method.upper()} {path}` | {' '.join(about.split())} |"
 
 
+def tools() -> Iterator[str]:
+    yield "| tool | | asks |\n| --- | --- | --- |"
+    for each in TOOLS:
+        yield f"| `{each.name}` | {each.about} | `GET {each.path}` |"
+
+
 @functools.cache
 def openapi() -> dict:
     with tempfile.TemporaryDirectory() as home:
@@ -80,6 +87,7 @@ MADE = {
     "routes": lambda: routes(reading=False),
     "routes_v1": lambda: routes(reading=True),
     "tables": tables,
+    "tools": tools,
 }
 
 

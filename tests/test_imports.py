@@ -31,6 +31,7 @@ SHARED = ("settings", "failpoint", "semantics", "lake", "embedder")
 API_DOORS = {
     "processes": (),
     "accounts": ("auth",),
+    "assistants": ("accounts", "auth", "error_answers", "errors"),
     "collector": ("accounts", "auth", "errors"),
     "otlp": ("auth", "collector", "errors"),
     "serve": ("collector", "errors", "freshness", "otlp", "processes"),

@@ -82,6 +82,7 @@ def test_a_run_on_ray_is_given_every_setting_that_the_pipeline_reads() -> None:
         "TURRET_LATE_SECONDS",
         "TURRET_QUESTION_SECONDS",
         "TURRET_QUESTION_MEMORY_MB",
+        "TURRET_READ_KEY",
     }
     names = set(re.findall(r"^        - (TURRET_\w+)$", given, re.MULTILINE))
     assert {setting.variable for setting in SETTINGS} - names == of_the_api

@@ -10,12 +10,14 @@ from functools import partial
 from importlib.metadata import version
 
 from fastapi import FastAPI, Request
+from starlette.routing import Route
 from starlette.types import Scope
 
 from turret_api import error_answers
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import Directory
-from turret_api.auth import Gate, key_of
+from turret_api.assistants import door as assistants
+from turret_api.auth import Gate, bearer_or_key_of, is_let_in
 from turret_api.collector.collector import Collector
 from turret_api.dashboard.routes import Dashboard, nothing_here
 from turret_api.dashboard.sessions import Sessions, load_secret
@@ -70,6 +72,7 @@ def create_app(
         install_collector(app, collector, freshness, pipeline.exposition)
     app.include_router(read_router(engine, Gate(keys, sessions), accounts, freshness))
     app.include_router(Dashboard(settings, accounts, sessions).router())
+    app.router.routes.append(Route(assistants.PATH, assistants.Door(app, keys), include_in_schema=False))
     return app
 
 
@@ -97,12 +100,18 @@ def _empty_app(keys: Directory, sessions: Sessions | None, lifespan: Lifespan) -
     return app
 
 
-def _client_of(keys: Directory, sessions: Sessions | None) -> Callable[[Scope], Hashable]:
-    """Return what tells who takes turns: the key's project, a signed-in browser, or an address."""
+def _client_of(keys: Directory, sessions: Sessions | None) -> Callable[[Scope], Hashable | None]:
+    """Return what tells who takes turns: the key's project, a signed-in browser, or an address.
 
-    def client_of(scope: Scope) -> Hashable:
+    A request that another one makes within this process takes none, or those that have a turn would wait for those
+    that they wait for.
+    """
+
+    def client_of(scope: Scope) -> Hashable | None:
+        if is_let_in(scope):
+            return None
         with contextlib.suppress(InvalidKeyError):
-            key = key_of(scope["headers"])
+            key = bearer_or_key_of(scope["headers"])
             principal = keys.known(key) if key else None
             if principal is not None:
                 return principal.project_id

@@ -6,7 +6,7 @@ else, `read` reads, `admin` reads and changes settings. Whatever is wrong with a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
@@ -44,6 +44,28 @@ def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     if len(found) > 1:
         raise InvalidKeyError
     return found[0].decode("latin-1").strip() or None if found else None
+
+
+def bearer_or_key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """Return the key as `key_of` does, or else the one in `Authorization: Bearer`; raise as it does."""
+    headers = list(headers)
+    key = key_of(headers)
+    tokens = [value for name, value in headers if name == b"authorization" and value[:7].lower() == b"bearer "]
+    if key is not None or not tokens:
+        return key
+    if len(tokens) > 1:
+        raise InvalidKeyError
+    return tokens[0][7:].decode("latin-1").strip() or None
+
+
+def let_in(scope: MutableMapping[str, Any], principal: Principal) -> None:
+    """From this call on `Gate` takes the request for one of `principal`, whatever its headers say."""
+    scope[_PRINCIPAL] = principal
+
+
+def is_let_in(scope: Mapping[str, Any]) -> bool:
+    """Return whether it is known already who sends the request: it comes from within this process."""
+    return _PRINCIPAL in scope
 
 
 class Keys(Protocol):

@@ -91,6 +91,7 @@ SETTINGS: tuple[Setting, ...] = (
         "half of the machine's",
         "memory in MiB that the process which works out the read API's answers may hold",
     ),
+    Setting("TURRET_READ_KEY", "unset", "read key with which `turret mcp --url` asks another server"),
 )
 
 
@@ -115,6 +116,7 @@ class Settings:
         late_s: seconds that events may wait until they are in all tables.
         question_s: seconds that one waits for an answer of the read API; its work is ended after four times that.
         question_bytes: memory that the process which answers them may hold; None: half of the machine's.
+        read_key: key with which another server is asked; None: none is.
     """
 
     home: Path
@@ -136,6 +138,7 @@ class Settings:
     late_s: float = 600.0
     question_s: float = 30.0
     question_bytes: int | None = None
+    read_key: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -182,6 +185,7 @@ class Settings:
             late_s=float(_integer(env, "TURRET_LATE_SECONDS", 600, 1, 10_000_000)),
             question_s=float(_integer(env, "TURRET_QUESTION_SECONDS", 30, 1, 3600)),
             question_bytes=_mebibytes(env, "TURRET_QUESTION_MEMORY_MB"),
+            read_key=env.get("TURRET_READ_KEY") or None,
         )
 
     @property

@@ -36,7 +36,7 @@ FULL_S = 1.0
 FREE = frozenset({"/track", "/healthz", "/readyz", "/readyz/pipeline"})
 """Paths that take no turns."""
 
-ClientOf = Callable[[Scope], Hashable]
+ClientOf = Callable[[Scope], Hashable | None]
 
 
 class Turns:
@@ -44,7 +44,7 @@ class Turns:
 
     Args:
         app: what answers.
-        client_of: tells whose a request is.
+        client_of: tells whose a request is; None: one that takes no turn.
     """
 
     def __init__(self, app: ASGIApp, client_of: ClientOf) -> None:
@@ -61,6 +61,9 @@ class Turns:
             await self._app(scope, receive, send)
             return
         client = self._client_of(scope)
+        if client is None:
+            await self._app(scope, receive, send)
+            return
         try:
             has_waited = await self._enter(client)
         except UnavailableError as error:
