@@ -29,6 +29,7 @@ SHARED = ("settings", "failpoint", "semantics", "lake", "embedder")
 
 
 API_DOORS = {
+    "alerts": ("accounts", "auth", "errors", "freshness", "read", "serve"),
     "processes": (),
     "accounts": ("auth",),
     "assistants": ("accounts", "auth", "error_answers", "errors"),

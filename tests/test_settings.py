@@ -54,6 +54,10 @@ def test_the_database_is_always_spoken_to_through_the_installed_driver(scheme: s
         ("TURRET_RAY_ADDRESS", "127.0.0.1:6379"),
         ("TURRET_RAY_ADDRESS", "http://127.0.0.1:8265/path"),
         ("TURRET_RAY_ADDRESS", "auto"),
+        ("TURRET_PUBLIC_URL", "turret.example.com"),
+        ("TURRET_ALERTS_PRIVATE", "yes"),
+        ("TURRET_SMTP_URL", "smtp://mail.example.com"),
+        ("TURRET_SMTP_FROM", "turret@example.com"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused(variable: str, value: str) -> None:
@@ -79,7 +83,6 @@ def test_a_run_on_ray_is_given_every_setting_that_the_pipeline_reads() -> None:
         "TURRET_TLS_KEY",
         "TURRET_ROLL_SECONDS",
         "TURRET_DISK_RESERVE_MB",
-        "TURRET_LATE_SECONDS",
         "TURRET_QUESTION_SECONDS",
         "TURRET_QUESTION_MEMORY_MB",
         "TURRET_READ_KEY",

@@ -16,6 +16,7 @@ from starlette.types import Scope
 from turret_api import error_answers
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import Directory
+from turret_api.alerts.routes import alert_router
 from turret_api.assistants import door as assistants
 from turret_api.auth import Gate, bearer_or_key_of, is_let_in
 from turret_api.collector.collector import Collector
@@ -70,7 +71,9 @@ def create_app(
         app.state.front = partial(Front, library=engine.library, keys=keys)
         pipeline = PipelineMetrics(lake, freshness, accounts.engine)
         install_collector(app, collector, freshness, pipeline.exposition)
-    app.include_router(read_router(engine, Gate(keys, sessions), accounts, freshness))
+    gate = Gate(keys, sessions)
+    app.include_router(read_router(engine, gate, accounts, freshness))
+    app.include_router(alert_router(settings, accounts, gate))
     app.include_router(Dashboard(settings, accounts, sessions).router())
     app.router.routes.append(Route(assistants.PATH, assistants.Door(app, keys), include_in_schema=False))
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +93,23 @@ SETTINGS: tuple[Setting, ...] = (
         "memory in MiB that the process which works out the read API's answers may hold",
     ),
     Setting("TURRET_READ_KEY", "unset", "read key with which `turret mcp --url` asks another server"),
+    Setting(
+        "TURRET_PUBLIC_URL",
+        "unset",
+        "address at which people find the dashboard (`https://turret.example.com`); messages of alerts link to it",
+    ),
+    Setting(
+        "TURRET_ALERTS_PRIVATE",
+        "0",
+        "`1`: alerts may go to webhooks at private addresses, those of this machine and its network among them",
+    ),
+    Setting(
+        "TURRET_SMTP_URL",
+        "unset",
+        "mail server of alerts by e-mail: `smtps://user:password@host:465`, or `smtp://host:587` (STARTTLS where the "
+        "server has it); percent-encode what is special in the password",
+    ),
+    Setting("TURRET_SMTP_FROM", "unset", "sender of these mails (`turret@example.com`); has to be set with the server"),
 )
 
 
@@ -117,6 +135,9 @@ class Settings:
         question_s: seconds that one waits for an answer of the read API; its work is ended after four times that.
         question_bytes: memory that the process which answers them may hold; None: half of the machine's.
         read_key: key with which another server is asked; None: none is.
+        public_url: where people find the dashboard, without a slash at the end; None: not known.
+        alerts_private: whether alerts may go to private addresses.
+        smtp_url, smtp_from: mail server and sender of alerts; None: there are no mails.
     """
 
     home: Path
@@ -139,6 +160,10 @@ class Settings:
     question_s: float = 30.0
     question_bytes: int | None = None
     read_key: str | None = field(default=None, repr=False)
+    public_url: str | None = None
+    alerts_private: bool = False
+    smtp_url: str | None = field(default=None, repr=False)
+    smtp_from: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -165,6 +190,7 @@ class Settings:
             raise SettingError(
                 "TURRET_LLM_URL has to be an http(s) address, and TURRET_LLM_MODEL to name a model there"
             )
+        smtp_url, smtp_from = _smtp(env.get("TURRET_SMTP_URL") or None, env.get("TURRET_SMTP_FROM") or None)
         return cls(
             home=home,
             lake=lake,
@@ -186,6 +212,10 @@ class Settings:
             question_s=float(_integer(env, "TURRET_QUESTION_SECONDS", 30, 1, 3600)),
             question_bytes=_mebibytes(env, "TURRET_QUESTION_MEMORY_MB"),
             read_key=env.get("TURRET_READ_KEY") or None,
+            public_url=_public_url(env.get("TURRET_PUBLIC_URL") or None),
+            alerts_private=bool(_integer(env, "TURRET_ALERTS_PRIVATE", 0, 0, 1)),
+            smtp_url=smtp_url,
+            smtp_from=smtp_from,
         )
 
     @property
@@ -234,6 +264,32 @@ def _ray_address(address: str | None) -> str | None:
     if importlib.util.find_spec("ray") is None or importlib.util.find_spec("dagster_ray") is None:
         raise SettingError("TURRET_RAY_ADDRESS is set, but Ray is not installed: pip install 'turret[ray]'")
     return address.rstrip("/")
+
+
+def _public_url(address: str | None) -> str | None:
+    if address is None:
+        return None
+    if not re.fullmatch(r"https?://[^\s?#\"<>]+", address):
+        raise SettingError(f"TURRET_PUBLIC_URL is {address!r}; expected one like https://turret.example.com")
+    return address.rstrip("/")
+
+
+def _smtp(server: str | None, sender: str | None) -> tuple[str | None, str | None]:
+    """Return server and sender of mails; the message of an error has no password."""
+    if server is None and sender is None:
+        return None, None
+    if server is None or sender is None:
+        raise SettingError("TURRET_SMTP_URL and TURRET_SMTP_FROM belong together: set both, or neither")
+    try:
+        parts = urllib.parse.urlsplit(server)
+        is_right = parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise SettingError("TURRET_SMTP_URL is no mail server; expected smtps://user:password@host:465 or smtp://host")
+    if not re.fullmatch(r"[^@\s,;:<>\"]+@[^@\s,;:<>\"]+", sender):
+        raise SettingError(f"TURRET_SMTP_FROM is {sender!r}; expected an address like turret@example.com")
+    return server, sender
 
 
 def _file(env: Mapping[str, str], variable: str) -> Path | None:

@@ -82,11 +82,11 @@ def topic_of(text: str) -> str | None:
     return next((topic for start, topic in TOPIC_OF.items() if text.startswith(start)), None)
 
 
-def events(project_id: str, sessions: dict[str, list[str]], n_users: int = 3) -> pl.DataFrame:
+def events(project_id: str, sessions: dict[str, list[str]], n_users: int = 3, per_day: int = 1) -> pl.DataFrame:
     rows = []
     for s, (session, said) in enumerate(sessions.items()):
         for i, text in enumerate(said):
-            at = T0 + dt.timedelta(days=s, minutes=i)
+            at = T0 + dt.timedelta(days=s // per_day, minutes=i)
             metadata = {
                 "prompt": f"{text} My order is {s}{i}.",
                 "plan": "pro" if s % 2 else "free",
@@ -139,15 +139,21 @@ def topics(project_id: str, model_version: int = 1) -> pl.DataFrame:
 
 
 def write_lake(
-    lake: Lake, project_id: str, sessions: dict[str, list[str]], model_version: int = 1, n_users: int = 3
+    lake: Lake,
+    project_id: str,
+    sessions: dict[str, list[str]],
+    model_version: int = 1,
+    n_users: int = 3,
+    per_day: int = 1,
+    built_at: dt.datetime = BUILT_AT,
 ) -> None:
-    """After this call the project's tables are as the pipeline would build them from `sessions`."""
+    """After this call the project's tables are as the pipeline would build them from `sessions`, `per_day` a day."""
 
     def write(table: Table, rows: pl.DataFrame) -> None:
         named = rows.with_columns(project_id=pl.lit(project_id))
         store.replace(lake, table, named.select(table.schema.names()), project_id)
 
-    sent = events(project_id, sessions, n_users)
+    sent = events(project_id, sessions, n_users, per_day)
     profiles = profile_fields(sent).with_columns(received_date=pl.lit(T0.date()))
     messages = extract_messages(sent, ["prompt"])
     texts = messages.select("text_id", "text").unique(maintain_order=True)
@@ -167,7 +173,7 @@ def write_lake(
     stages = ["events", "field_types", "messages", "topics", "topic_assignments"]
     stages += ["topic_days", "journey_steps", "journey_edges"]
     builds = pl.DataFrame(
-        [(project_id, stage, None, BUILT_AT, "1", 1, 0.1) for stage in stages], schema=BUILDS.schema, orient="row"
+        [(project_id, stage, None, built_at, "1", 1, 0.1) for stage in stages], schema=BUILDS.schema, orient="row"
     )
     write(EVENTS, sent)
     detected = detect_types(profiles, None, FIELD_OVERRIDES.empty())

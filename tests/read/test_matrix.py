@@ -32,6 +32,8 @@ IDS = {
     "topic_id": ("t_parcel", f"t_{CANARY}", "t_absent"),
     "field": ("plan", f"{CANARY}_field", "absent"),
     "session_id": ("s1", f"{CANARY}-session", "absent"),
+    "target_id": ("target_1", f"target_{CANARY}", "absent"),
+    "delivery_id": ("msg_1", f"msg_{CANARY}", "absent"),
 }
 """By name of a parameter: an id of this project's, of the other's, and of nobody's."""
 KINDS = ("own", "foreign", "absent")

@@ -6,6 +6,11 @@ quota_grants  how many events of a period one collector may accept, and how many
 deleted_projects  one project that there was; its id is never given again, for events with it may still be on their way
 ended_sessions  one session of a browser that was signed out; its cookie is refused from then on
 secrets       one secret that all hosts share, by its name: what signs the dashboard's cookies
+alert_targets  where a project's alerts and digests go
+alert_rules   what a project is told of
+alerts        one thing that a rule found, from when it was found first until it was not found any more
+alert_deliveries  one message to one target: to be sent, sent, or given up
+alert_looks   which state of a project's tables its rules were last looked at in
 revision      one row: a number that grows with every change of all these, so that copies know when to reload
 """
 
@@ -13,15 +18,20 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
+    Text,
     func,
+    text,
 )
 
 metadata = MetaData(schema="turret")
@@ -100,3 +110,96 @@ REVISION = Table(
     Column("one", BigInteger, primary_key=True),
     Column("number", BigInteger, nullable=False),
 )
+
+
+def _of_project() -> Column[str]:
+    """Return the column that names the project, with which the row goes."""
+    return Column("project_id", ForeignKey(PROJECTS.c.project_id, ondelete="CASCADE"), nullable=False)
+
+
+def _made_at(name: str = "created_at") -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+ALERT_TARGETS = Table(
+    "alert_targets",
+    metadata,
+    Column("target_id", String(40), primary_key=True),
+    _of_project(),
+    Column("kind", String(10), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("address", Text, nullable=False),
+    Column("secret", String(200), nullable=True),
+    Column("has_texts", Boolean, nullable=False),
+    Column("quiet", Text, nullable=True),
+    Column("digest", Text, nullable=True),
+    Column("digest_at", DateTime(timezone=True), nullable=True),
+    _made_at(),
+    Column("disabled_at", DateTime(timezone=True), nullable=True),
+    Column("disabled_for", String(200), nullable=True),
+)
+"""secret: what signs a webhook's messages. quiet, digest: JSON of `turret_api.alerts.hours`. digest_at: the next."""
+Index("alert_targets_of_project", ALERT_TARGETS.c.project_id)
+
+ALERT_RULES = Table(
+    "alert_rules",
+    metadata,
+    Column("rule_id", String(40), primary_key=True),
+    _of_project(),
+    Column("name", String(100), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("filters", Text, nullable=False),
+    Column("targets", Text, nullable=True),
+    Column("urgent", Boolean, nullable=False),
+    Column("look_at", DateTime(timezone=True), nullable=True),
+    _made_at(),
+)
+"""filters: JSON of `turret_api.alerts.rules.Filters`. targets: JSON list of ids; null: all of the project. look_at:
+when the clock alone may make the rule find something."""
+Index("alert_rules_of_project", ALERT_RULES.c.project_id)
+
+ALERTS = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(40), primary_key=True),
+    _of_project(),
+    Column("rule_id", ForeignKey(ALERT_RULES.c.rule_id, ondelete="CASCADE"), nullable=False),
+    Column("subject", String(40), nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("finding", Text, nullable=False),
+    Column("last_day", Date, nullable=True),
+    Column("found_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True), nullable=True),
+)
+"""subject: what it is about, as a hash. finding: JSON. last_day: of the data in which it was seen last."""
+Index("alerts_of_project", ALERTS.c.project_id, ALERTS.c.found_at)
+Index("alerts_open", ALERTS.c.rule_id, ALERTS.c.subject, unique=True, postgresql_where=text("ended_at IS NULL"))
+
+ALERT_DELIVERIES = Table(
+    "alert_deliveries",
+    metadata,
+    Column("delivery_id", String(40), primary_key=True),
+    _of_project(),
+    Column("target_id", ForeignKey(ALERT_TARGETS.c.target_id, ondelete="CASCADE"), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("alerts", Text, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("n_attempts", Integer, nullable=False),
+    Column("next_at", DateTime(timezone=True), nullable=False),
+    Column("error", String(500), nullable=True),
+    _made_at(),
+    Column("sent_at", DateTime(timezone=True), nullable=True),
+)
+"""alerts: JSON list of ids. next_at: when it is to be sent, or tried again."""
+Index("alert_deliveries_waiting", ALERT_DELIVERIES.c.state, ALERT_DELIVERIES.c.next_at)
+Index("alert_deliveries_of_project", ALERT_DELIVERIES.c.project_id, ALERT_DELIVERIES.c.created_at)
+
+ALERT_LOOKS = Table(
+    "alert_looks",
+    metadata,
+    Column("project_id", ForeignKey(PROJECTS.c.project_id, ondelete="CASCADE"), primary_key=True),
+    Column("built_at", DateTime(timezone=True), nullable=True),
+    Column("looked_at", DateTime(timezone=True), nullable=True),
+)
+"""built_at: when the tables were last built at the last look; null: there was none, or rules came since."""

@@ -13,6 +13,7 @@ import polars as pl
 import psutil
 
 from turret_api.accounts import Accounts
+from turret_api.alerts.outbox import DEAD, WAITING, Outbox
 from turret_api.command.build import spooled
 from turret_api.command.health import accepts, answers, daemon_elsewhere, daemon_works
 from turret_api.command.system import running
@@ -59,6 +60,7 @@ def status(settings: Settings) -> dict[str, Any]:
                 | {"used": accounts.usage(each.project_id).used, **_tables(lake, each.project_id)}
                 for each in (accounts.projects() if home.is_current else ())
             ]
+            messages = Outbox(accounts).counts() if home.is_current else {}
         finally:
             accounts.close()
         processes = _processes(up, url)
@@ -79,6 +81,7 @@ def status(settings: Settings) -> dict[str, Any]:
         "spool": {"events": sum(waiting for waiting, _ in spooled(settings))},
         "model": {"name": settings.model or "turret-multilingual", "problem": settings.model_problem},
         "pipeline": _pipeline(settings),
+        "alerts": {"waiting": messages.get(WAITING, 0), "dead": messages.get(DEAD, 0)},
         "projects": projects,
     }
 
@@ -224,6 +227,9 @@ def _text(found: dict[str, Any], shows_all: bool) -> str:
     lines += [*in_time, ""] if not late else [*(_red(_late(wait)) for wait in late[:MOST_LATE]), ""]
     if len(late) > MOST_LATE:
         lines[-1:] = [_red(f"           and {len(late) - MOST_LATE} more projects are late"), ""]
+    if n_dead := found["alerts"]["dead"]:
+        words = "1 message was" if n_dead == 1 else f"{n_dead:,} messages were"
+        lines[-1:] = [_red(f"ALERTS     {words} given up (GET /v1/alerts/deliveries?state=dead; docs/alerts.md)"), ""]
     for each in found["processes"]:
         port = f"port {each['port']}" if each["port"] else ""
         state = "healthy" if each["healthy"] else "NOT HEALTHY"

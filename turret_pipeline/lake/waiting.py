@@ -19,7 +19,7 @@ import msgspec
 import pyarrow.fs
 
 from turret_pipeline.lake import files, store
-from turret_pipeline.lake.parts import PART_NAME, deleted_projects, list_projects
+from turret_pipeline.lake.parts import PART_NAME, deleted_projects, list_parts, list_projects
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import BUILDS
 
@@ -117,3 +117,19 @@ def _first_part(lake: Lake, project: str, after: float) -> float | None:
     selector = pyarrow.fs.FileSelector(folder, recursive=True, allow_not_found=True)
     parts = (info for info in filesystem.get_file_info(selector) if PART_NAME.fullmatch(info.base_name))
     return min((part.mtime_ns / 1e9 for part in parts if part.mtime_ns / 1e9 > after), default=None)
+
+
+def newest_part(lake: Lake, project_id: str) -> float | None:
+    """Return when the newest part of the project came, in seconds since 1970; None: it has none.
+
+    Parts of the newest day of receipt are looked at: a part of an earlier day is of events that were received then.
+    """
+    parts = list_parts(lake, project_id)
+    if not parts:
+        return None
+    day = max(part.received_date for part in parts)
+    filesystem, root = lake.filesystem()
+    folder = f"{root}{lake.events_folder(project_id, day).removeprefix(lake.root)}"
+    selector = pyarrow.fs.FileSelector(folder, allow_not_found=True)
+    found = (info for info in filesystem.get_file_info(selector) if PART_NAME.fullmatch(info.base_name))
+    return max((part.mtime_ns / 1e9 for part in found), default=None)

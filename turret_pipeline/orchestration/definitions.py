@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import dagster as dg
 
+from turret_pipeline.orchestration.alerts import alerts_job, alerts_sensor, told_alerts
 from turret_pipeline.orchestration.batches import BATCH, BatchResource
 from turret_pipeline.orchestration.day_assets import day_asset, raw_events
 from turret_pipeline.orchestration.executor import leased_executor
@@ -21,7 +22,7 @@ from turret_pipeline.stages.stage import Stage
 
 
 def build_definitions(workshop: Workshop, stages: Sequence[Stage] = STAGES) -> dg.Definitions:
-    """Return the assets, the two jobs that chain them, the sensor that starts these, and what looks after the rest."""
+    """Return the assets, the jobs that chain them, the sensors that start these, and what looks after the rest."""
     if workshop.settings.ray_address is not None:
         # A pool is one for the cluster. There, how much a node does at once is told by what runs and tasks reserve.
         stages = [replace(stage, pool=None) for stage in stages]
@@ -42,11 +43,12 @@ def build_definitions(workshop: Workshop, stages: Sequence[Stage] = STAGES) -> d
             description="A project's field types, messages, vectors, topics and journeys are brought up to date.",
         ),
     ]
+    alerts = alerts_job()
     return dg.Definitions(
-        assets=[raw_events(), *by_day, *by_project, *MAINTENANCE],
-        jobs=[*jobs, *maintenance_jobs()],
+        assets=[raw_events(), *by_day, *by_project, *MAINTENANCE, told_alerts],
+        jobs=[*jobs, *maintenance_jobs(), alerts],
         schedules=maintenance_schedules(),
-        sensors=[new_events_sensor(workshop.settings, jobs, stages)],
+        sensors=[new_events_sensor(workshop.settings, jobs, stages), alerts_sensor(workshop.settings, alerts)],
         executor=leased_executor(Leases(workshop.settings.database_url)),
         resources={
             "workshop": workshop,
