@@ -28,8 +28,9 @@ $(READY): pyproject.toml constraints.txt
 	@$(INSTALL) .
 	@touch $(READY)
 
-$(READY_DEV): $(READY)
-	@$(INSTALL) ".[dev,ray]"
+# The Python client is a distribution of its own: the product does without, its tests and benchmarks do not.
+$(READY_DEV): $(READY) clients/python/pyproject.toml
+	@$(INSTALL) ".[dev,ray]" --editable ./clients/python
 	@touch $(READY_DEV)
 
 $(READY_LONG): $(READY_DEV)
@@ -57,6 +58,7 @@ lint: $(READY_DEV)
 	@.venv/bin/oxlint --quiet $(SCRIPTS)
 	@.venv/bin/oxfmt --check $(SCRIPTS)
 	@.venv/bin/mypy
+	@.venv/bin/mypy --config-file clients/python/pyproject.toml
 
 docs: $(READY_DEV)
 	@.venv/bin/python -m mkdocs build --strict --quiet

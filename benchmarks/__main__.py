@@ -65,6 +65,7 @@ def main() -> None:
             write_gold(gold, options.sessions)
         for script, arguments in {
             "collector": ["--json"],
+            "client": ["--json"],
             "automation": ["--json"],
             "freshness": ["--json"],
             "embedding": [str(gold)],

@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from turret_client.client import SETTINGS as CLIENT
 
 from turret_api.accounts import Accounts
 from turret_api.app import create_app
@@ -113,7 +114,7 @@ def test_every_table_is_on_one_page_and_is_what_the_code_declares(section: str) 
 
 
 def test_the_pages_name_every_setting_and_no_other() -> None:
-    assert set(re.findall(r"TURRET_[A-Z_]+", everything())) == {each.variable for each in SETTINGS}
+    assert set(re.findall(r"TURRET_[A-Z_]+", everything())) == {each.variable for each in SETTINGS} | set(CLIENT)
 
 
 def test_the_pages_name_every_make_target_and_no_other() -> None:

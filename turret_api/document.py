@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from turret_api import errors
+from turret_api.collector.document import SCHEMAS
 
 _ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 _READ_ERRORS = {
@@ -54,12 +56,25 @@ class DocumentedAPI(FastAPI):
             for path, item in made.get("paths", {}).items():
                 for method, operation in item.items():
                     _name_errors(path, method, operation)
+            _name_operations(made)
             schemas = made.setdefault("components", {}).setdefault("schemas", {})
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
-            schemas["Error"] = _ERROR
+            schemas |= {"Error": _ERROR, **SCHEMAS}
             self.openapi_schema = made
         return self.openapi_schema
+
+
+def _name_operations(document: dict[str, Any]) -> None:
+    """Call operations like their functions, where that is one: functions of generated clients have these names."""
+    by_name: dict[str, list[dict[str, Any]]] = {}
+    for path, item in document.get("paths", {}).items():
+        for method, operation in item.items():
+            name = operation["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")
+            by_name.setdefault(name, []).append(operation)
+    for name, operations in by_name.items():
+        if len(operations) == 1:
+            operations[0]["operationId"] = name
 
 
 def _name_errors(path: str, method: str, operation: dict[str, Any]) -> None:

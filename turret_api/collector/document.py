@@ -1,4 +1,8 @@
-"""`POST /track` in the OpenAPI document. The endpoint reads its body itself, so this is written by hand."""
+"""`POST /track` in the OpenAPI document. The endpoint reads its body itself, so this is written by hand.
+
+It must be such that generators make a client of it. So NDJSON is told in words only (they know JSON and forms, and give
+up on an endpoint that takes either of two), what is true or false is no constant, and types have names.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from turret_api.collector.event import MAX_ID, MAX_KEYS
 
 _ID = {"type": ["string", "null"], "maxLength": MAX_ID}
 
-EVENT: dict[str, Any] = {
+_EVENT: dict[str, Any] = {
     "type": "object",
     "required": ["name", "metadata"],
     "additionalProperties": False,
@@ -28,7 +32,9 @@ EVENT: dict[str, Any] = {
             "propertyNames": {"minLength": 1, "maxLength": 200},
             "additionalProperties": {
                 "anyOf": [
-                    {"type": ["string", "boolean", "null", "array", "object"]},
+                    {"type": ["string", "boolean", "null"]},
+                    {"type": "array", "items": {}},
+                    {"type": "object", "additionalProperties": True},
                     {"type": "integer", "minimum": -(2**63), "maximum": 2**64 - 1},
                     {"type": "number", "not": {"type": "integer"}},
                 ]
@@ -51,15 +57,21 @@ _TRACKED = {
     "type": "object",
     "required": ["success", "message", "event_id", "session_id", "user_id"],
     "properties": {
-        "success": {"const": True},
+        "success": {"type": "boolean"},
         "message": {"type": "string"},
         "event_id": {"type": "string"},
         "session_id": {"type": "string"},
         "user_id": {"type": "string"},
-        "duplicate": {"const": True},
+        "duplicate": {"type": "boolean", "description": "true where it was stored before; else it is not there"},
     },
 }
-_ERROR = {"$ref": "#/components/schemas/Error"}
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_ERROR = _schema("Error")
 _MANY = {
     "type": "object",
     "required": ["success", "accepted", "rejected", "results"],
@@ -67,9 +79,12 @@ _MANY = {
         "success": {"type": "boolean"},
         "accepted": {"type": "integer", "minimum": 0},
         "rejected": {"type": "integer", "minimum": 0},
-        "results": {"type": "array", "items": {"anyOf": [_TRACKED, _ERROR]}},
+        "results": {"type": "array", "items": {"anyOf": [_schema("Tracked"), _ERROR]}},
     },
 }
+SCHEMAS = {"Event": _EVENT, "Tracked": _TRACKED, "TrackedMany": _MANY}
+"""By name, what `TRACK` refers to: generators of clients name their types after them."""
+
 RATE = {
     name: {"schema": {"type": "integer"}, "description": meaning}
     for name, meaning in (
@@ -97,14 +112,18 @@ TRACK: dict[str, Any] = {
         "required": True,
         "content": {
             "application/json": {
-                "schema": {"anyOf": [EVENT, {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": EVENT}]}
+                "schema": {
+                    "anyOf": [
+                        _schema("Event"),
+                        {"type": "array", "minItems": 1, "maxItems": MAX_EVENTS, "items": _schema("Event")},
+                    ]
+                }
             },
-            "application/x-ndjson": {"schema": {"type": "string"}},
         },
     },
     "responses": {
-        "200": _answer("All events are stored", {"anyOf": [_TRACKED, _MANY]}, RATE),
-        "207": _answer("Some of several events were not stored", _MANY, RATE),
+        "200": _answer("All events are stored", {"anyOf": [_schema("Tracked"), _schema("TrackedMany")]}, RATE),
+        "207": _answer("Some of several events were not stored", _schema("TrackedMany"), RATE),
         "400": _answer("The request is malformed", _ERROR, RATE),
         "401": _answer("No valid write key", _ERROR, {}),
         "408": _answer("The body came too slowly", _ERROR, RATE),

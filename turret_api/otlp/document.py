@@ -1,4 +1,7 @@
-"""`POST /v1/traces` and `POST /v1/logs` in the OpenAPI document, by hand, for they read their bodies themselves."""
+"""`POST /v1/traces` and `POST /v1/logs` in the OpenAPI document, by hand, for they read their bodies themselves.
+
+That they take protobuf is told in words only, as NDJSON is for `POST /track` (`turret_api.collector.document`).
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def operation(signal: str) -> dict[str, Any]:
             "on stable storage."
         ),
         "security": _SECURITY,
-        "requestBody": {"required": True, "content": {JSON: {"schema": request}, PROTOBUF: _BINARY}},
+        "requestBody": {"required": True, "content": {JSON: {"schema": request}}},
         "responses": {
             "200": answer(f"All is taken, but for {what} that `partialSuccess` counts", taken, RATE),
             "400": answer("The request cannot be decoded", _STATUS, RATE),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -44,10 +45,10 @@ def install(
     app.state.receiver = receiver.Receiver(desk)
     app.state.takers = {"/track": Track(desk), **app.state.receiver.takers()}
     app.add_middleware(_TakersFirst, takers=app.state.takers)
-    app.add_api_route("/track", _unreachable, methods=["POST"], openapi_extra=TRACK, responses={}, tags=["write"])
+    route = partial(app.add_api_route, endpoint=_unreachable, methods=["POST"], responses={}, tags=["write"])
+    route("/track", name="track", openapi_extra=TRACK)
     for path, signal in receiver.PATHS.items():
-        about = operation(signal)
-        app.add_api_route(path, _unreachable, methods=["POST"], openapi_extra=about, responses={}, tags=["write"])
+        route(path, name=f"receive{path.replace('/', '_')}", openapi_extra=operation(signal))
     app.include_router(_operation(collector, freshness, pipeline))
 
 

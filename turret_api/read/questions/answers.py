@@ -99,7 +99,7 @@ def _no_rest() -> RestOfTopics:
 
 
 @dataclass(frozen=True)
-class Answers(FieldAnswer):
+class AnswerFigures(FieldAnswer):
     """Topics of requests, those first of which most requests were not served."""
 
     data: list[TopicAnswers] = dataclasses.field(default_factory=list)
@@ -131,13 +131,13 @@ class AnswersOfField(OfField):
 
     tables = (*SOURCES, ANSWERS)
     built = (JOURNEY_STEPS, ANSWERS)
-    answers = Answers
+    answers = AnswerFigures
 
-    def of_field(self, snapshot: Snapshot, field: str) -> Answers:
+    def of_field(self, snapshot: Snapshot, field: str) -> AnswerFigures:
         """Return the `limit` topics of which most requests were not served; none where no field holds answers."""
         of_answers = field_of_answers(snapshot, field)
         if of_answers is None:
-            return Answers()
+            return AnswerFigures()
         steps = answered_steps(snapshot, field, of_answers, self.filters, self.level).with_columns(
             is_answered(so).alias(name) for name, so in COUNTS.items()
         )
@@ -151,7 +151,7 @@ class AnswersOfField(OfField):
         data = typed_rows(_with_topics_of_answers(named, pairs), TopicAnswers)
         whole = _counted(steps.with_columns(whole=pl.lit(0)), "whole").drop("whole").to_dicts()
         rest = left_out.select(pl.len().cast(pl.Int64).alias("topics"), pl.col(*Counts.__annotations__).sum())
-        return Answers(
+        return AnswerFigures(
             data,
             typed_rows(rest, RestOfTopics)[0],
             of_answers,

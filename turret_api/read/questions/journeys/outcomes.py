@@ -100,7 +100,7 @@ class Tested(TypedDict):
 
 
 @dataclass(frozen=True)
-class Outcomes(FieldAnswer):
+class OutcomeFigures(FieldAnswer):
     """Topics, moves and signs, the surest first; nothing where no field is marked, or where it cannot be told."""
 
     data: list[Factor] = dataclasses.field(default_factory=list)
@@ -132,13 +132,13 @@ class OutcomesOfField(OfField):
 
     tables = (*OUTCOME_SOURCES, FRICTION)
     built = (JOURNEY_STEPS, FRICTION)
-    answers = Outcomes
+    answers = OutcomeFigures
 
-    def of_field(self, snapshot: Snapshot, field: str) -> Outcomes:
+    def of_field(self, snapshot: Snapshot, field: str) -> OutcomeFigures:
         """Return the topics, moves and signs; raise an `ApiError` if the field `outcome` is not marked."""
         chosen, marked = choose_outcome(snapshot, self.outcome), list(told_outcomes(snapshot).values())
         if chosen is None or chosen["problem"] is not None:
-            return Outcomes(outcome=chosen, outcomes=marked)
+            return OutcomeFigures(outcome=chosen, outcomes=marked)
         outcome = marked_outcomes(snapshot)[chosen["field"]]
 
         def compute() -> pl.DataFrame:
@@ -151,7 +151,7 @@ class OutcomesOfField(OfField):
         told = found.filter(pl.col("kind") != _POOL)
         n, value = whole["n_with"], whole["value_with"]
         low, high = (None, None) if outcome.is_number or not n else wilson(value * n, n)
-        return Outcomes(
+        return OutcomeFigures(
             _labelled(self._asked(told, edits_of(snapshot, field).merged), labels_of(snapshot, field)),
             _counts(told),
             chosen,

@@ -1,0 +1,3 @@
+"""The version of this client, which it also tells the server."""
+
+__version__ = "0.1.0"
