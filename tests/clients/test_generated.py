@@ -88,5 +88,5 @@ def test_the_generated_client_sends_and_asks(server, project, package: Any) -> N
     assert (many.accepted, many.rejected, many.results[0].duplicate) == (1, 1, True)
     assert isinstance(refused, models.Error)
     assert refused.code == "INVALID_API_KEY"
-    assert (usage.plan, usage.used) == ("pro", 1)
+    assert (usage.plan, usage.limit) == ("pro", 1_000_000)
     assert topics.data == []
