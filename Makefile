@@ -57,6 +57,7 @@ lint: $(READY_DEV)
 	@.venv/bin/ruff format --check .
 	@.venv/bin/oxlint --quiet $(SCRIPTS)
 	@.venv/bin/oxfmt --check $(SCRIPTS)
+	@.venv/bin/python tools/lint_deploy.py
 	@.venv/bin/mypy
 	@.venv/bin/mypy --config-file clients/python/pyproject.toml
 
