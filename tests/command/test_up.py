@@ -6,6 +6,7 @@ All the while a project is built: its runs wait at a point of their work for eac
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import json
 import os
 import re
@@ -36,6 +37,7 @@ from turret_pipeline.stages.pending import pending_stages
 
 BUILT = "built-meanwhile"
 START_S = 150
+LEVELS = {"debug", "info", "warning", "error", "critical"}
 CUT_OFF_RUN = """
 from dagster import DagsterInstance, DagsterRunStatus, job
 with DagsterInstance.get() as instance:
@@ -214,6 +216,19 @@ def test_sigterm_ends_everything_in_15_seconds(up: Up) -> None:
     assert (code, processes_of(up.home)) == (0, [])
     assert seconds < 15
     assert up.status()["up"] is False
+
+
+def test_every_line_of_every_log_is_json_and_says_when_how_bad_and_from_which_process(up: Up) -> None:
+    logs = sorted((up.home / "logs").glob("*.log"))
+    assert {"up", "api", "code", "dagster-ui", "daemon", "postgres"} <= {log.stem for log in logs}
+    runs = set()
+    for log in logs:
+        for line in log.read_text().splitlines():
+            found = json.loads(line)
+            assert found["process"] == log.stem and found["message"] and found["level"] in LEVELS, line
+            assert dt.datetime.fromisoformat(found["at"]).utcoffset() == dt.timedelta(0), line
+            runs |= {found["run"]} if "run" in found else set()
+    assert runs, "what is of a run says of which"
 
 
 def make_run_in_a_container_that_is_no_more(up: Up) -> str:

@@ -57,6 +57,8 @@ class Container:
         self.process.send_signal(signal.SIGTERM)
         status = self.process.wait(60)
         self._reader.join(10)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         return status
 
 

@@ -18,6 +18,7 @@ import psycopg2
 import pytest
 
 from tests.processes.conftest import processes_of, until
+from turret_api.processes.log_lines import message_of
 from turret_api.processes.postgres import DatabaseError, database, embedded_server, embedded_url
 from turret_api.processes.postgres_keeper import state, unprivileged_user
 from turret_pipeline.settings import Settings
@@ -146,7 +147,7 @@ def test_a_server_that_keeps_dying_is_given_up_and_its_log_says_why(used_home: P
     refused = pytest.raises(DatabaseError, match="the database does not start: see the end of ")
     with refused, database(settings_of(used_home)):
         pass
-    lines = (used_home / "logs" / "postgres.log").read_text().splitlines()
+    lines = [message_of(line) for line in (used_home / "logs" / "postgres.log").read_text().splitlines()]
     assert lines[-1] == "keeper: Postgres does not stay up; the lines above say why"
     assert sum("no_such_setting" in line for line in lines) == 6, "one line each start"
 

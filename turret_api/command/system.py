@@ -37,6 +37,7 @@ from turret_api.command.private_home import make_private
 from turret_api.command.roles import HOST, Role, address, check_role, public_address
 from turret_api.command.upgrade import upgrade
 from turret_api.processes import guard
+from turret_api.processes.log_lines import Log
 from turret_api.processes.postgres import database, database_kept
 from turret_api.processes.supervisor import StartError, Supervisor, tail
 from turret_api.serve.tls import check_tls
@@ -115,6 +116,7 @@ def system(settings: Settings, say: Callable[[str], None], part: Part = Part()) 
     check_role(part.role, settings)
     check_tls(settings)
     with _home(settings) as lock:
+        say = _told_twice(say, Log(settings.home / "logs" / "up.log", "up"))
         if left_over := guard.end(settings.home):
             say(f"ended {left_over} processes that an earlier `turret up` left over")
         if open_to_others := make_private(settings.home):
@@ -147,6 +149,16 @@ def system(settings: Settings, say: Callable[[str], None], part: Part = Part()) 
                         yield System(settings, url, supervisor, first, demo, part=part)
             except StartError as error:
                 raise click.ClickException(str(error)) from error
+
+
+def _told_twice(say: Callable[[str], None], log: Log) -> Callable[[str], None]:
+    """Return what tells a person a line, and writes it into the log."""
+
+    def both(line: str) -> None:
+        log.write(line)
+        say(line)
+
+    return both
 
 
 def _knows_keys(settings: Settings) -> bool:
@@ -272,21 +284,19 @@ def _start_pipeline(supervisor: Supervisor, settings: Settings, url: str, part: 
 
 
 def _recover(environment: dict[str, str], log: Path, other_hosts: bool) -> None:
-    with log.open("a") as out:
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "turret_pipeline.orchestration.recover",
-                *(["--other-hosts"] if other_hosts else []),
-            ],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    if done.returncode:
+    more = ["--other-hosts"] if other_hosts else []
+    process = subprocess.Popen(
+        [sys.executable, "-m", "turret_pipeline.orchestration.recover", *more],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert process.stdout is not None
+    lines = Log(log, "recover")
+    lines.copy(process.stdout)
+    if process.wait():
+        lines.wait()
         raise StartError(f"unfinished runs could not be taken up: see {log}{tail(log)}")
 
 

@@ -263,7 +263,7 @@ def _give_away(data: Path) -> None:
 
 def _start_keeper(folder: Path, log: Path, lock: int) -> subprocess.Popen[bytes]:
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "turret_api.processes.postgres_keeper", str(folder)]
+    command = [sys.executable, "-m", "turret_api.processes.postgres_keeper", str(folder), str(log)]
     with log.open("a") as out:
         # A session of its own: Ctrl-C in a terminal reaches every process of the foreground group.
         keeper = subprocess.Popen(

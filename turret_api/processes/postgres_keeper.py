@@ -1,4 +1,4 @@
-"""The process that keeps the embedded Postgres: `python -m turret_api.processes.postgres_keeper FOLDER`.
+"""The process that keeps the embedded Postgres: `python -m turret_api.processes.postgres_keeper FOLDER LOG`.
 
 It runs `postgres` as its child, starts it again when it dies, and ends it when it has no user any more. Users hold a
 shared lock on `users.lock`. The kernel drops that lock however a user ends, SIGKILL included, so the keeper, which
@@ -33,6 +33,7 @@ from types import FrameType
 import psutil
 
 from turret_api.processes.kept import Died, GaveUpError, KeptProcess, NotRestarted
+from turret_api.processes.log_lines import Log
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -100,7 +101,7 @@ def running_server(data: Path) -> psutil.Process | None:
     return process if command and Path(command[0]).name == "postgres" and str(data) in command else None
 
 
-def keep(folder: Path) -> None:
+def keep(folder: Path, log: Log) -> None:
     """Run the server of `folder` until it has no user or SIGTERM comes; then shut it down. Raise `KeeperError`."""
     stop: list[int] = []
 
@@ -110,7 +111,7 @@ def keep(folder: Path) -> None:
     for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(each, on_signal)
     server = KeptProcess(
-        lambda: _start_server(folder),
+        lambda: _start_server(folder, log),
         first_pause_s=0.2,
         longest_pause_s=2.0,
         steady_s=WINDOW_S,
@@ -124,9 +125,9 @@ def keep(folder: Path) -> None:
             while not stop and not _is_unused(users.fileno()):
                 match server.poll():
                     case Died(status):
-                        print(f"keeper: postgres ended with {status}; starting it again", flush=True)
+                        log.write(f"keeper: postgres ended with {status}; starting it again")
                     case NotRestarted(error):
-                        print(f"keeper: postgres cannot be started: {error}", flush=True)
+                        log.write(f"keeper: postgres cannot be started: {error}")
                 time.sleep(POLL_S)
         except GaveUpError as error:
             raise KeeperError("Postgres does not stay up; the lines above say why") from error
@@ -134,16 +135,25 @@ def keep(folder: Path) -> None:
             server.end(STOP_S)
 
 
-def _start_server(folder: Path) -> subprocess.Popen[bytes]:
+def _start_server(folder: Path, log: Log) -> subprocess.Popen[bytes]:
     program = binaries() / "postgres"
     data = folder / "data"
-    _end_left_over(data)
+    _end_left_over(data, log)
     # The port of last time, so that addresses in use stay true, unless another process has taken it meanwhile.
     last = state(folder)
     port = last["port"] if last and _is_free(last["port"]) else _free_port()
     options = [f"--{name}={value}" for name, value in OPTIONS.items()]
     command = [*own_command(program, data, death_signal="INT"), str(program), "-D", str(data), *options]
-    server = subprocess.Popen([*command, f"--port={port}"], stdin=subprocess.DEVNULL, cwd=folder, env={"LC_ALL": "C"})
+    server = subprocess.Popen(
+        [*command, f"--port={port}"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=folder,
+        env={"LC_ALL": "C"},
+    )
+    assert server.stdout is not None
+    log.copy(server.stdout)
     try:
         _write_state(folder, {"port": port, "pid": server.pid, "keeper_pid": os.getpid()})
     except OSError:
@@ -178,10 +188,10 @@ def _write_state(folder: Path, values: dict[str, int]) -> None:
     temporary.replace(folder / "server.json")
 
 
-def _end_left_over(data: Path) -> None:
+def _end_left_over(data: Path, log: Log) -> None:
     server = running_server(data)
     if server is not None:
-        print(f"keeper: ending a server without a keeper, pid {server.pid}", flush=True)
+        log.write(f"keeper: ending a server without a keeper, pid {server.pid}")
         with contextlib.suppress(psutil.Error):
             for number in (signal.SIGINT, signal.SIGQUIT):
                 server.send_signal(number)
@@ -224,11 +234,14 @@ def _open_to_all(path: Path) -> bool:
 
 def main() -> None:
     """Keep the server of the folder in the arguments; end with 1, and the reason in the log, if that cannot be done."""
+    log = Log(Path(sys.argv[2]), "postgres")
     try:
-        keep(Path(sys.argv[1]))
+        keep(Path(sys.argv[1]), log)
     except KeeperError as error:
-        print(f"keeper: {error}", flush=True)
+        log.wait()
+        log.write(f"keeper: {error}")
         sys.exit(1)
+    log.wait()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Several processes run as one: started, watched, started again when they die, ended together.
 
 Mechanism only; which processes Turret consists of stands in `turret_api.command.system`. Each is kept by a
-`KeptProcess`. Until the whole has once been healthy, a process that keeps dying ends the whole: something is then wrong
-that a person must see. After that, what dies is started again without end.
+`KeptProcess`. What it and its children write goes through a pipe to its log (`log_lines`). Until the whole has once
+been healthy, a process that keeps dying ends the whole: something is then wrong that a person must see. After that,
+what dies is started again without end.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from pathlib import Path
 
 from turret_api.processes import guard
 from turret_api.processes.kept import Died, KeptProcess, NotRestarted, Restarted
+from turret_api.processes.log_lines import Log, message_of
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 60.0
 MAX_EARLY_DEATHS = 3
 POLL_S = 0.2
-MAX_LOG_BYTES = 20_000_000
 
 
 class StartError(Exception):
@@ -67,6 +68,7 @@ class Supervisor:
     def __post_init__(self) -> None:
         self._components: dict[str, Component] = {}
         self._kept: dict[str, KeptProcess] = {}
+        self._logs: dict[str, Log] = {}
         self._lock = threading.RLock()
         self._ending = threading.Event()
         self._all_were_healthy = False
@@ -84,6 +86,8 @@ class Supervisor:
         guard.end(self.home, self.token, self.grace_s)
         for kept in self._kept.values():
             kept.end(1)
+        for log in self._logs.values():
+            log.wait()
         assert self._guard.stdin is not None
         self._guard.stdin.close()
         self._guard.wait()
@@ -142,19 +146,18 @@ class Supervisor:
         return {each.name: each.port for each in components if each.port is not None}
 
     def _spawn(self, component: Component) -> subprocess.Popen[bytes]:
-        component.log.parent.mkdir(parents=True, exist_ok=True)
-        if component.log.exists() and component.log.stat().st_size > MAX_LOG_BYTES:
-            component.log.replace(component.log.with_suffix(".log.1"))
-        with component.log.open("a") as log:
-            return subprocess.Popen(
-                component.command,
-                env={**component.environment, **guard.mark(self.token, self.home)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Ctrl-C in a terminal goes to the whole foreground group; the order of the end is ours to give.
-                start_new_session=True,
-            )
+        process = subprocess.Popen(
+            component.command,
+            env={**component.environment, **guard.mark(self.token, self.home)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C in a terminal goes to the whole foreground group; the order of the end is ours to give.
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        self._logs.setdefault(component.name, Log(component.log, component.name)).copy(process.stdout)
+        return process
 
     def _watch(self) -> None:
         while not self._ending.wait(POLL_S):
@@ -169,6 +172,7 @@ class Supervisor:
         match self._kept[name].poll():
             case Died(status, n_deaths, pause_s):
                 if not self._all_were_healthy and n_deaths >= MAX_EARLY_DEATHS:
+                    self._logs[name].wait()
                     self.fail(f"{name} does not start: see {component.log}{tail(component.log)}")
                 how = f"by signal {-status}" if status < 0 else f"with exit status {status}"
                 self.say(f"{name} ended {how}; starting it again in {pause_s:g} s (log: {component.log})")
@@ -182,9 +186,9 @@ class Supervisor:
 
 
 def tail(log: Path, n_lines: int = 5) -> str:
-    """Return the last lines of a log, indented, each on a line of its own; empty where there are none."""
+    """Return the messages of a log's last lines, indented, each on a line of its own; empty where there are none."""
     try:
         lines = log.read_text(errors="replace").strip().splitlines()[-n_lines:]
     except OSError:
         lines = []
-    return "".join(f"\n    {line}" for line in lines)
+    return "".join(f"\n    {message_of(line)}" for line in lines)
