@@ -21,8 +21,10 @@ from turret_api.accounts import Accounts
 from turret_api.app import create_app
 from turret_api.assistants.tools import TOOLS
 from turret_api.collector.collector import Collector
+from turret_api.collector.metrics import Metrics
 from turret_api.command.main import COMMANDS
 from turret_api.dashboard.routes import PAGES
+from turret_api.pipeline_metrics import METRICS
 from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import SETTINGS, Settings
 from turret_pipeline.stages import STAGES
@@ -72,6 +74,16 @@ def tools() -> Iterator[str]:
         yield f"| `{each.name}` | {each.about} | `GET {each.path}` |"
 
 
+def metrics() -> Iterator[str]:
+    yield "| metric | labels | |\n| --- | --- | --- |"
+    for family in Metrics().registry.collect():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = {"turret_events_refused": "`code`", "turret_disk_free_bytes": "`place`"}.get(family.name, "")
+        yield f"| `{name}` | {', '.join(filter(None, ('`worker`', labels)))} | {family.documentation} |"
+    for name, (about, of) in METRICS.items():
+        yield f"| `{name}` | {', '.join(f'`{label}`' for label in of)} | {about} |"
+
+
 @functools.cache
 def openapi() -> dict:
     with tempfile.TemporaryDirectory() as home:
@@ -89,6 +101,7 @@ MADE = {
     "routes_v1": lambda: routes(reading=True),
     "tables": tables,
     "tools": tools,
+    "metrics": metrics,
 }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -31,8 +31,34 @@ ROWS_KEPT_S = 60.0
 """The same for numbers of rows, for which logs of tables are opened."""
 MOST_PROJECTS = 20
 ROWS_OF = (EVENTS, MESSAGES, EMBEDDINGS, FIELD_FAILURES)
-QUEUED, UNDER_WAY = ("QUEUED",), ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+QUEUED, UNDER_WAY = "QUEUED", ("NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 RESULTS = {"SUCCESS": "success", "FAILURE": "failure", "CANCELED": "canceled"}
+METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "turret_oldest_wait_seconds": ("Age of the oldest event that is not in all tables; 0 if all are", ()),
+    "turret_waiting_projects": ("Projects with events that are not in all tables", ()),
+    "turret_late_projects": ("Projects with events that have waited longer than TURRET_LATE_SECONDS", ()),
+    "turret_project_oldest_wait_seconds": (
+        f"Age of a project's oldest event that is not in all tables; of the {MOST_PROJECTS} longest",
+        ("project",),
+    ),
+    "turret_table_waiting_projects": ("Projects for which a table is not up to date", ("table",)),
+    "turret_pipeline_look_timestamp_seconds": (
+        "When the pipeline last looked for work, in seconds since 1970; 0 if it never did",
+        (),
+    ),
+    "turret_damaged_files": ("Files that were found damaged, and still are", ()),
+    "turret_runs_queued": ("Runs that wait in the queue", ()),
+    "turret_runs_under_way": ("Runs that have begun and not ended", ()),
+    "turret_runs_finished_last_day": ("Runs that ended within the last 24 hours, by result", ("result",)),
+    "turret_runs_last_success_timestamp_seconds": (
+        "When the last successful run ended, in seconds since 1970; 0 if none has",
+        (),
+    ),
+    "turret_table_rows": ("Rows of a table, of all projects", ("table",)),
+    "turret_field_failures": ("Failures of single fields that still stand", ()),
+    "turret_source_up": ("Whether a source of these metrics (waiting, runs, tables) answers", ("source",)),
+}
+"""By name: what it is, and its labels."""
 _RUNS = text("""
     SELECT status, count(*) FROM dagster.runs
     WHERE status NOT IN ('SUCCESS', 'FAILURE', 'CANCELED')
@@ -69,13 +95,13 @@ class PipelineMetrics:
                 self._text, self._made_at = generate_latest(self._registry), time.monotonic()
             return self._text
 
-    def describe(self) -> Iterable[Metric]:
-        """Return nothing: to be registered must not read anything."""
-        return []
+    def describe(self) -> Iterator[Metric]:
+        """Yield each metric without a value, which reads nothing."""
+        yield from map(_family, METRICS)
 
     def collect(self) -> Iterator[Metric]:
         """Yield each metric whose source answers, then which do."""
-        up = GaugeMetricFamily("turret_source_up", "Whether a source of these metrics answers", labels=["source"])
+        up: dict[str, float] = {}
         of_sources: dict[str, Callable[[], list[Metric]]] = {
             "waiting": self._waiting,
             "runs": self._runs,
@@ -84,10 +110,10 @@ class PipelineMetrics:
         for source, read in of_sources.items():
             try:
                 yield from read()
-                up.add_metric([source], 1)
+                up[source] = 1
             except (OSError, SQLAlchemyError, DamageError):
-                up.add_metric([source], 0)
-        yield up
+                up[source] = 0
+        yield _by_label("turret_source_up", up)
 
     def _waiting(self) -> list[Metric]:
         seen, now = waiting.read(self._lake), time.time()
@@ -96,41 +122,16 @@ class PipelineMetrics:
         for each in waits:
             if each.project_id is not None:
                 oldest[each.project_id] = max(oldest.get(each.project_id, 0.0), now - each.since)
-        of_projects = GaugeMetricFamily(
-            "turret_project_oldest_wait_seconds",
-            f"Age of a project's oldest event that is not in all tables; of the {MOST_PROJECTS} longest",
-            labels=["project"],
-        )
-        for project in sorted(oldest, key=lambda each: -oldest[each])[:MOST_PROJECTS]:
-            of_projects.add_metric([project], oldest[project])
+        longest = sorted(oldest, key=lambda project: -oldest[project])[:MOST_PROJECTS]
         tables = Counter(table for of in ({} if seen is None else seen.waiting).values() for table in of)
-        of_tables = GaugeMetricFamily(
-            "turret_table_waiting_projects", "Projects for which a table is not up to date", labels=["table"]
-        )
-        for table, n in sorted(tables.items()):
-            of_tables.add_metric([table], n)
         return [
-            _gauge(
-                "turret_oldest_wait_seconds",
-                "Age of the oldest event that is not in all tables; 0 if all are",
-                max((now - each.since for each in waits), default=0.0),
-            ),
-            _gauge("turret_waiting_projects", "Projects with events that are not in all tables", len(oldest)),
-            _gauge(
-                "turret_late_projects",
-                "Projects with events that have waited longer than TURRET_LATE_SECONDS",
-                len({each.project_id for each in late} - {None}),
-            ),
-            of_projects,
-            of_tables,
-            _gauge(
-                "turret_pipeline_look_timestamp_seconds",
-                "When the pipeline last looked for work, in seconds since 1970; 0 if it never did",
-                0.0 if seen is None else seen.at,
-            ),
-            _gauge(
-                "turret_damaged_files", "Files that were found damaged and still are", len(self._freshness.damage())
-            ),
+            _gauge("turret_oldest_wait_seconds", max((now - each.since for each in waits), default=0.0)),
+            _gauge("turret_waiting_projects", len(oldest)),
+            _gauge("turret_late_projects", len({each.project_id for each in late} - {None})),
+            _by_label("turret_project_oldest_wait_seconds", {project: oldest[project] for project in longest}),
+            _by_label("turret_table_waiting_projects", tables),
+            _gauge("turret_pipeline_look_timestamp_seconds", 0.0 if seen is None else seen.at),
+            _gauge("turret_damaged_files", len(self._freshness.damage())),
         ]
 
     def _runs(self) -> list[Metric]:
@@ -140,40 +141,39 @@ class PipelineMetrics:
                 last = connection.scalar(_LAST_SUCCESS)
         except ProgrammingError:  # Dagster has never run on this database
             by_status, last = {}, None
-        finished = GaugeMetricFamily(
-            "turret_runs_finished_last_day", "Runs that ended within the last 24 hours, by result", labels=["result"]
-        )
-        for status, result in RESULTS.items():
-            finished.add_metric([result], by_status.get(status, 0))
+        finished = {result: by_status.get(status, 0) for status, result in RESULTS.items()}
         return [
-            _gauge("turret_runs_queued", "Runs that wait in the queue", _sum(by_status, QUEUED)),
-            _gauge("turret_runs_under_way", "Runs that have begun and not ended", _sum(by_status, UNDER_WAY)),
-            finished,
-            _gauge(
-                "turret_runs_last_success_timestamp_seconds",
-                "When the last successful run ended, in seconds since 1970; 0 if none has",
-                float(last or 0.0),
-            ),
+            _gauge("turret_runs_queued", by_status.get(QUEUED, 0)),
+            _gauge("turret_runs_under_way", sum(by_status.get(each, 0) for each in UNDER_WAY)),
+            _by_label("turret_runs_finished_last_day", finished),
+            _gauge("turret_runs_last_success_timestamp_seconds", float(last or 0.0)),
         ]
 
     def _tables(self) -> list[Metric]:
         if time.monotonic() - self._rows_at >= ROWS_KEPT_S:
             self._rows = {table.name: self._n_rows(table) for table in ROWS_OF}
             self._rows_at = time.monotonic()
-        rows = GaugeMetricFamily("turret_table_rows", "Rows of a table, of all projects", labels=["table"])
-        for name, n in self._rows.items():
-            rows.add_metric([name], n)
         failures = self._rows[FIELD_FAILURES.name]
-        return [rows, _gauge("turret_field_failures", "Failures of single fields that still stand", failures)]
+        return [_by_label("turret_table_rows", self._rows), _gauge("turret_field_failures", failures)]
 
     def _n_rows(self, table: Table) -> int:
         opened = store.open_table(self._lake, table)
         return 0 if opened is None else sum(store.rows_by_project(opened).values())
 
 
-def _gauge(name: str, documentation: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, documentation, value=value)
+def _family(name: str) -> GaugeMetricFamily:
+    about, labels = METRICS[name]
+    return GaugeMetricFamily(name, about, labels=labels)
 
 
-def _sum(by_status: dict[str, int], statuses: Iterable[str]) -> int:
-    return sum(by_status.get(each, 0) for each in statuses)
+def _gauge(name: str, value: float) -> Metric:
+    family = _family(name)
+    family.add_metric([], value)
+    return family
+
+
+def _by_label(name: str, values: Mapping[str, float]) -> Metric:
+    family = _family(name)
+    for label, value in sorted(values.items()):
+        family.add_metric([label], value)
+    return family

@@ -69,7 +69,7 @@ class Service:
 
 def test_every_variable_of_the_file_is_set_by_who_starts_it_and_every_host_is_a_service() -> None:
     text = (ROOT / "compose.split.yaml").read_text()
-    assert set(re.findall(r"\$\{(\w+)", text)) == {"TURRET_DB_PASSWORD", "TURRET_S3_KEY", "TURRET_S3_SECRET"}
+    assert set(re.findall(r"\$\{(\w+)", text)) == {"POSTGRES_PASSWORD", "S3_KEY", "S3_SECRET"}
     assert all(":?" in found for found in re.findall(r"\$\{[^}]+\}", text)), "no password has a default"
     hosts = {
         re.sub(r".*[@/]([a-z0-9]+)[:/].*", r"\1", FILE["x-environment"][each])
