@@ -163,10 +163,13 @@ def test_a_room_of_the_api_enters_only_those_that_it_needs(room: str) -> None:
 
 def test_the_keeper_of_the_embedded_postgres_stays_small() -> None:
     room = ROOT / "turret_api" / "processes"
-    names = imports(room / "postgres_keeper.py") | imports(room / "kept.py")
+    names = {name for file in ("postgres_keeper", "kept", "log_lines") for name in imports(room / f"{file}.py")}
     foreign = {name.split(".")[0] for name in names} - sys.stdlib_module_names
     assert foreign == {"psutil", "turret_api"}
-    assert {name for name in names if name in MODULES} == {"turret_api.processes.kept"}
+    assert {name for name in names if name in MODULES} == {
+        "turret_api.processes.kept",
+        "turret_api.processes.log_lines",
+    }
 
 
 @pytest.mark.parametrize("path", modules("turret_api"), ids=str)

@@ -23,7 +23,7 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "at": "2026-01-01T00:00:00.000+00:00",
             "level": "warning",
-            "logger": "turret_api",
+            "logger": "api",
             "message": "m",
             "spool": "0",
         },
@@ -71,6 +71,7 @@ LINES: dict[str, tuple[str, dict[str, Any]]] = {
     "JSON of another form": ('{"a": 1}', {"at": AT, "level": "info", "message": '{"a": 1}'}),
     "no JSON": ('{"at": "20', {"at": AT, "level": "info", "message": '{"at": "20'}),
     "a list": ("[1]", {"at": AT, "level": "info", "message": "[1]"}),
+    "other types": ('{"event": 1, "level": 2, "timestamp": 3}', {"at": AT, "level": "info"}),
     "a broken time": ('{"event": "e", "level": "x", "timestamp": "soon"}', {"at": AT, "level": "info"}),
 }
 

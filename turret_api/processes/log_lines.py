@@ -109,7 +109,7 @@ def _messages(source: IO[bytes]) -> Iterator[str]:
 
 def _parsed(text: str, now: dt.datetime) -> dict[str, Any]:
     if text.startswith("{"):
-        with contextlib.suppress(ValueError, KeyError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):
             return _of_json(json.loads(text))
     if found := _DAGSTER.fullmatch(text):
         at = dt.datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S %z")
