@@ -1,16 +1,16 @@
 """Sends events to Turret: `track` never blocks and never raises, and a thread of its own sends what it is given.
 
-    client      Client: what an application holds
     shared      one client for the process, for those who do not want to hold one
+    client      Client: what an application holds
     event       one event as JSON, from what `track` was given
     values      any Python value as one that JSON and the server take
-    queue       the events that wait, within bounds
     sender      the thread: batches, tries, waits, the end
+    queue       the events that wait, within bounds
     answers     what an answer of the server means for each event
     tally       what has become of the events, and the log of it
     processes   forks, and the end of the process
 
-Imports point down this list only, but for `processes`, which anyone may enter.
+Imports point down this list.
 """
 
 from __future__ import annotations
