@@ -43,7 +43,7 @@ def test_10000_events_through_a_server_that_is_killed_five_times_are_all_stored_
         server.kill()
         server.start()
 
-    assert client.flush(60)
+    assert client.flush(120)
     stats = client.stats()
     assert (stats.n_sent, stats.n_lost, stats.n_waiting) == (10_000, 0, 0)
     assert stats.n_failures >= 5
@@ -335,8 +335,32 @@ def test_what_is_tracked_after_the_end_is_counted_as_lost(script: Callable, make
     assert client.stats().n_lost_by_cause == {"closed": 1}
 
 
+def test_each_event_that_is_tracked_around_the_end_is_counted_once(script: Callable, make_client: Callable) -> None:
+    client = make_client(script(stored), batch_events=20, linger_s=0)
+    n_calls = [0] * 4
+
+    def work(worker: int) -> None:
+        until_s = time.monotonic() + 1.0
+        while time.monotonic() < until_s:
+            client.track("n", {"id": worker})
+            n_calls[worker] += 1
+            time.sleep(0.0005)
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    client.close()
+    for thread in threads:
+        thread.join()
+
+    stats = client.stats()
+    assert stats.n_waiting == 0
+    assert stats.n_sent + stats.n_lost_by_cause["closed"] == sum(n_calls)
+
+
 def test_the_end_waits_no_longer_than_it_is_told(script: Callable, make_client: Callable) -> None:
-    client = make_client(script(hung), batch_events=10)
+    client = make_client(script(hung), batch_events=10, timeout_s=0.5)
     for n in range(100):
         client.track("n", {"id": n})
 

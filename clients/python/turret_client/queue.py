@@ -57,9 +57,9 @@ class Queue:
         self.is_closed = False
 
     def put(self, event: bytes) -> bool:
-        """Return True if the event waits now, False if there is no room for it."""
+        """Return True if the event waits now, False if there is no room for it, or the queue is closed."""
         with self._lock:
-            if self.n_waiting >= self._most_events or self._n_bytes + len(event) > self._most_bytes:
+            if self.is_closed or self.n_waiting >= self._most_events or self._n_bytes + len(event) > self._most_bytes:
                 return False
             self._events.append(event)
             self._n_put += 1

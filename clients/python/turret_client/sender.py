@@ -64,7 +64,6 @@ class Sender:
     def __init__(self, options: Options, make_tally: Callable[[], Tally]) -> None:
         self._options = options
         self._make_tally = make_tally
-        self._is_closed = False
         self._begin()
         processes.register(self)
 
@@ -89,16 +88,20 @@ class Sender:
         """Begin anew in a child process: what waits is the parent's to send, and its threads are not there."""
         if self._pool is not None:
             _leave(self._pool)
+        was_closed = self._queue.is_closed
         self._begin()
+        if was_closed:
+            self._queue.close()
 
     def put(self, event: bytes) -> None:
         """Take an event, or count it as lost."""
-        if self._is_closed:
+        if self._queue.put(event):
+            if self._thread is None:
+                self._start()
+        elif self._queue.is_closed:
             self.tally.lost("closed", "The client is closed", (event,))
-        elif not self._queue.put(event):
+        else:
             self.tally.lost("full", "The queue is full", (event,))
-        elif self._thread is None:
-            self._start()
 
     def flush(self, timeout_s: float | None) -> bool:
         """Return True once all events of before the call are stored or lost, or False after `timeout_s`."""
@@ -110,12 +113,10 @@ class Sender:
 
     def retire(self) -> None:
         """Let the thread end once nothing waits any more. Never blocks."""
-        self._is_closed = True
         self._queue.close()
 
     def close(self, timeout_s: float | None) -> bool:
         """Send what waits, and give up what is left after `timeout_s`. Return True if nothing was given up here."""
-        self._is_closed = True
         self._ends_at_s = float("inf") if timeout_s is None else time.monotonic() + timeout_s
         self._queue.close()
         self._nudge.ring()
