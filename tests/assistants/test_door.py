@@ -125,6 +125,13 @@ def test_a_body_that_is_no_request_is_refused_and_breaks_nothing(
     assert "Traceback" not in server.log()
 
 
+def test_the_log_holds_nothing_of_what_is_asked(server: Server, project: NewProject) -> None:
+    search = {"name": "search", "arguments": {"q": "my secret question"}}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": search}
+    assert post(server, {"X-API-Key": project.read_key}, call).json["result"]["isError"] is False
+    assert "secret" not in server.log() and "HTTP Request" not in server.log()
+
+
 def test_the_document_of_the_api_does_not_list_it(server: Server) -> None:
     assert "/mcp" not in server.request("GET", "/openapi.json").json["paths"]
 

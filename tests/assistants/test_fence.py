@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 import orjson
@@ -12,12 +11,8 @@ from hypothesis import strategies as st
 
 from tests.assistants.hostile import ORDERS
 from turret_api.assistants.fence import fenced, fenced_list, new_fence, plain, shown
-from turret_api.assistants.telling import tell, tell_error
-from turret_api.assistants.tools import NAMED
-from turret_api.assistants.vocabulary import is_own
 
 FENCE = "untrusted-0a1b2c3d"
-WITHIN = re.compile(r"<(untrusted-[0-9a-f]{8})>[^<>]*</\1>(?: \(and [\d,]+ more characters\))?")
 texts = st.one_of(
     st.text(), st.text("<>/\\u{}untrsed-0123456789abcf \u200b\u202e\uff1c\U000e0041"), st.sampled_from(ORDERS)
 )
@@ -78,47 +73,3 @@ def test_each_answer_has_a_fence_of_its_own() -> None:
 def test_a_value_that_was_never_fenced_comes_back_as_it_is() -> None:
     assert plain("s/4 50% {x} C:\\temp") == "s/4 50% {x} C:\\temp"
     assert plain("<untrusted-0a1b2c3d>a</untrusted-ffffffff>") == "<untrusted-0a1b2c3d>a</untrusted-ffffffff>"
-
-
-leaves = st.one_of(texts, st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False), st.booleans(), st.none())
-keys = st.one_of(st.sampled_from(["label", "kind", "topic_id", "at", "from", "topics", "next", "value"]), texts)
-answers = st.dictionaries(
-    keys,
-    st.recursive(leaves, lambda of: st.one_of(st.lists(of, max_size=4), st.dictionaries(keys, of, max_size=4))),
-)
-
-
-@given(answers)
-def test_outside_of_the_fences_of_any_answer_there_is_nothing_of_a_users(answer: dict) -> None:
-    told = tell(NAMED["usage"], answer, 1000)
-    assert told.structured is not None
-    text = orjson.dumps(told.structured["answer"]).decode()
-    assert text == told.text.partition("\n")[2]
-    check_own(told.structured["answer"])
-
-
-def check_own(value: object, key: str = "") -> None:
-    """Check that each string under `value` is Turret's own, or within one fence as a whole."""
-    if isinstance(value, dict):
-        for name, each in value.items():
-            if not name.isascii() or not name.replace("_", "").replace(".", "").isalnum():
-                check_fenced(name)
-            check_own(each, name)
-    elif isinstance(value, list):
-        for each in value:
-            check_own(each, key)
-    elif isinstance(value, str) and not is_own(key, value):
-        check_fenced(value)
-
-
-def check_fenced(text: str) -> None:
-    assert WITHIN.fullmatch(text), text
-
-
-@given(texts)
-def test_the_words_of_an_error_are_fenced(text: str) -> None:
-    told = tell_error(404, text, 5)
-    assert told.structured is None
-    assert told.text.count("<") == told.text.count(">") == 2
-    assert told.text.startswith("Turret answered 404. Each text in the tag untrusted-")
-    assert told.text.endswith("> Try again in 5 s.") or "more characters) Try again" in told.text

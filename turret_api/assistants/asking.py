@@ -6,6 +6,7 @@ tool has had its turn, and its key was judged.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,8 @@ from turret_api.auth import HEADER, Principal, let_in
 
 PATIENCE_S = 150.0
 """Longer than the read API takes for its longest answer, by default."""
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of each request, with what is searched for
 
 
 class Asker:

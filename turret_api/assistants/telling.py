@@ -24,13 +24,14 @@ _MOST_OF_AN_ERROR = 1000
 
 @dataclass
 class Telling:
-    """One answer on its way: the name of its fence, how much is shown of a text, and what had to be left out."""
+    """One answer on its way: its tool and fence, how much is shown of a text, and which lists had to be cut."""
 
+    tool: Tool
     fence: str
     most_characters: int
-    left_out: dict[str, str] = field(default_factory=dict)
+    cut: dict[str, str] = field(default_factory=dict)
 
-    def told(self, key: str, value: Any, leaves_out: frozenset[str]) -> Any:
+    def told(self, key: str, value: Any) -> Any:
         """Return `value`, which stands under `key`, as a model gets it."""
         if isinstance(value, str):
             most = None if key in _NEVER_CUT else self.most_characters
@@ -39,23 +40,24 @@ class Telling:
             rows = self._first(key, value)
             if rows and all(isinstance(each, str) for each in rows) and not all(is_own(key, each) for each in rows):
                 return fenced_list(rows, self.fence, self.most_characters)  # a fence for each would be most of the list
-            return [self.told(key, each, leaves_out) for each in rows]
+            return [self.told(key, each) for each in rows]
         if isinstance(value, dict):
             return {
-                name if is_own_key(name) else fenced(name, self.fence): self.told(name, each, leaves_out)
+                name if is_own_key(name) else fenced(name, self.fence): self.told(name, each)
                 for name, each in value.items()
-                if name not in leaves_out
+                if name not in self.tool.leaves_out
             }
         return value
 
     def _first(self, key: str, rows: list[Any]) -> list[Any]:
-        if key in _LIMITED or len(rows) <= MOST_DAYS:
+        is_limited = self.tool.limit is not None and key in _LIMITED
+        if is_limited or len(rows) <= MOST_DAYS:
             return rows
         if isinstance(rows[0], dict) and "date" in rows[0]:
-            self.left_out[key] = f"{key} has the newest {MOST_DAYS} of {len(rows)} days"
+            self.cut[key] = f"{key} has the newest {MOST_DAYS} of {len(rows)} days"
             return rows[-MOST_DAYS:]
         if len(rows) > MOST_ROWS:
-            self.left_out[key] = f"{key} has the first {MOST_ROWS} of {len(rows)} rows"
+            self.cut[key] = f"{key} has the first {MOST_ROWS} of {len(rows)} rows"
         return rows[:MOST_ROWS]
 
 
@@ -69,14 +71,14 @@ class Told:
 
 def tell(tool: Tool, answer: dict[str, Any], most_characters: int) -> Told:
     """Return what a model reads of a route's answer."""
-    telling = Telling(new_fence(), most_characters)
-    told = telling.told("", answer, tool.leaves_out)
+    telling = Telling(tool, new_fence(), most_characters)
+    told = telling.told("", answer)
     said = notice(telling.fence)
     built_at = answer.get("built_at")
     if isinstance(built_at, str) and is_own("built_at", built_at):
         said += f" The tables behind it were built at {built_at}."
-    if telling.left_out:
-        said += f" Shortened: {'; '.join(telling.left_out.values())}."
+    if telling.cut:
+        said += f" Shortened: {'; '.join(telling.cut.values())}."
     if answer.get("next"):
         said += " There are more rows: call again with `next` as `cursor`."
     structured = {"notice": said, "answer": told}

@@ -136,8 +136,8 @@ def _sendable(text: str) -> str:
     return text
 
 
-def _text(name: str, about: str, **more: Any) -> Parameter:
-    return Parameter(name, {"type": "string", "description": about, **more})
+def _text(name: str, about: str) -> Parameter:
+    return Parameter(name, {"type": "string", "description": about})
 
 
 def _number(name: str, about: str, low: int, high: int) -> Parameter:
@@ -162,7 +162,6 @@ _FILTERS = (
         {
             "type": "object",
             "description": 'only events with these values of metadata fields: {"plan": "pro"}; of a list, any value',
-            "additionalProperties": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]},
         },
     ),
 )
@@ -210,7 +209,7 @@ TOOLS: tuple[Tool, ...] = (
         "One topic: its course by day, its segments beside those of all messages, numbers, neighbours, and what "
         "came before it and after it in sessions.",
         "/v1/topics/{topic_id}",
-        (_needed(_text("topic_id", "id of a topic or theme", pattern="^[0-9a-z_]+$")), _FIELD, *_FILTERS, _UNIT),
+        (_needed(_text("topic_id", "id of a topic or theme")), _FIELD, *_FILTERS),
         leaves_out=_DRAWN | _SERIES,
     ),
     Tool(
@@ -254,7 +253,6 @@ TOOLS: tuple[Tool, ...] = (
             _one_of("direction", "paths that leave the topic (default), or that arrive", "from", "to"),
             _number("depth", "most moves in a path; default 3", 1, 10),
             *_ABOUT,
-            _UNIT,
         ),
         limit=10,
     ),
@@ -262,14 +260,14 @@ TOOLS: tuple[Tool, ...] = (
         "drop_offs",
         "Where sessions end: for each topic how many end there, and at which rate.",
         "/v1/journeys/drop-offs",
-        (*_ABOUT, _UNIT),
+        _ABOUT,
     ),
     Tool(
         "friction",
         "Where sessions did not get what they asked for: how often each sign is (rephrased, repeated, correction, "
         "complaint, gave_up, back_and_forth, answer_repeated), in which topics and moves, with 95% intervals.",
         "/v1/friction",
-        (*_ABOUT, _UNIT),
+        _ABOUT,
         limit=10,
     ),
     Tool(
@@ -307,8 +305,8 @@ TOOLS: tuple[Tool, ...] = (
         "The fields of the events' metadata, with types and values: what `field`, `segments` and `outcome` can name.",
         "/v1/fields",
         (_CURSOR,),
-        limit=50,
-        leaves_out=_DRAWN,
+        limit=30,
+        leaves_out=_DRAWN | {"confidence", "detected_type", "overridden", "pending", "quantiles", "reason"},
     ),
     Tool(
         "freshness",

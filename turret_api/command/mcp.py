@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
+from collections.abc import Coroutine
+from typing import Any
 
 import click
 
 from turret_pipeline.settings import Settings
 
 KEY = "TURRET_READ_KEY"
+MOST_NAMED = 20
 
 
 @click.command("mcp")
@@ -50,7 +54,7 @@ def _serve_url(url: str) -> None:
                 raise click.ClickException(f"{url}: {reason}")
             await serve_stdio(asker)
 
-    asyncio.run(serve())
+    _run(serve())
 
 
 def _serve_home(project: str | None) -> None:
@@ -68,7 +72,8 @@ def _serve_home(project: str | None) -> None:
             return accounts.find_project(project).project_id
         found = accounts.projects()
         if len(found) != 1:
-            raise click.ClickException(f"there are {len(found)} projects here; choose one with --project")
+            names = ", ".join(each.name for each in found[:MOST_NAMED]) or "none yet; `turret project create` makes one"
+            raise click.ClickException(f"choose one of the projects with --project; they are: {names}")
         return found[0].project_id
 
     async def serve(app: ASGIApp, project_id: str) -> None:
@@ -78,4 +83,10 @@ def _serve_home(project: str | None) -> None:
     settings = Settings.from_environment()
     with open_accounts(settings) as accounts:
         project_id = project_id_of(accounts)
-        asyncio.run(serve(create_app(settings, accounts), project_id))
+        _run(serve(create_app(settings, accounts), project_id))
+
+
+def _run(serving: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end. Ctrl-C ends the process at once: there is nothing to save, and a thread waits for stdin."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    asyncio.run(serving)
