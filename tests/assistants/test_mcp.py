@@ -43,6 +43,7 @@ CASES: list[tuple[str, dict[str, Any], str, Query]] = [
     ("search", {"answer": "unserved"}, "/v1/messages", [("answer", "unserved"), ("limit", "10")]),
     ("journeys", {}, "/v1/journeys", [("limit", "30")]),
     ("paths", {"depth": 2}, "/v1/journeys/paths", [("depth", "2"), ("limit", "10")]),
+    ("drop_offs", {}, "/v1/journeys/drop-offs", []),
     ("drop_offs", {"level": 1}, "/v1/journeys/drop-offs", [("level", "1")]),
     ("friction", {}, "/v1/friction", [("limit", "10")]),
     ("outcomes", {}, "/v1/outcomes", [("limit", "10")]),
