@@ -104,6 +104,8 @@ FINDING: dict[str, Any] = {
         ("fading_topic", {}, {"direction": "gone"}, True),
         ("fading_topic", {"least_change": 0.5}, {"direction": "down", "change": -0.6}, True),
         ("friction", {}, {"kind": "friction_of_move", "to_topic": "u"}, True),
+        ("move", {"topic_id": "u"}, {"kind": "move", "to_topic": "u"}, True),
+        ("move", {}, {"kind": "move", "to_topic": "u", "direction": "down"}, False),
         ("friction", {"topic_id": "u"}, {"kind": "friction_of_move", "to_topic": "u"}, True),
         ("friction", {"topic_id": "v"}, {"kind": "friction_of_move", "to_topic": "u"}, False),
         ("friction", {}, {"kind": "friction_of_topic", "direction": "down"}, False),

@@ -238,6 +238,20 @@ def test_friction_that_rises_on_a_topic_and_a_number_of_sessions_that_falls_are_
     assert volume["share_now"] is None and -0.6 < volume["change"] < -0.35 and volume["high"] < 0
 
 
+def test_a_move_that_comes_more_often_is_told_as_a_share_of_the_sessions_with_the_topic_before(streams: Any) -> None:
+    snapshot = streams.stream(walks(), 5, per_day=150)
+    now, steps = streams.NOW, snapshot._frames["journey_steps"]
+    # From now on t01 is followed by t04, wherever it was followed by anything.
+    follows = (pl.col("topic_id").shift(1) == "t01") & (pl.col("session_id").shift(1) == pl.col("session_id"))
+    changed = pl.when(follows & (pl.col("timestamp") >= now.since)).then(pl.lit("t04")).otherwise("topic_id")
+    frames = {**snapshot._frames, "journey_steps": steps.sort("session_id", "place").with_columns(topic_id=changed)}
+    changes, _ = streams.asked(type(snapshot)(frames))
+    told = {(each["kind"], each["topic_id"], each["to_topic"]): each for each in changes.data}
+    found = told["move", "t01", "t04"]
+    assert found["direction"] == "up" and found["of_now"] > found["now"] > found["before"]
+    assert found["sentence"].startswith("After “t01”, “t04” came more often: ")
+
+
 def test_an_outcome_that_falls_and_a_topic_that_sounds_worse_are_told(streams: Any) -> None:
     now = streams.NOW
     snapshot = streams.stream(walks(), 5, per_day=150)
@@ -290,7 +304,7 @@ def test_the_sessions_behind_any_finding_are_as_many_as_it_counts(streams: Any) 
             is_share = finding["kind"].startswith(("outcome", "sentiment"))
             assert sessions_behind(snapshot, finding, streams.NOW) == finding["of_now" if is_share else "now"], finding
             seen.add(finding["kind"])
-    assert len(seen) == 9
+    assert len(seen) == 10
 
 
 def test_who_asks_for_new_users_says_since_when_they_are(course: Api) -> None:

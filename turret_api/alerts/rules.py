@@ -15,8 +15,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 RuleKind = Literal[
-    "new_topic", "growing_topic", "fading_topic", "segment", "friction", "sentiment", "outcome", "volume", "silence",
-    "freshness",
+    "new_topic", "growing_topic", "fading_topic", "segment", "move", "friction", "sentiment", "outcome", "volume",
+    "silence", "freshness",
 ]  # fmt: skip
 Direction = Literal["up", "down"]
 SILENCE, FRESHNESS = "silence", "freshness"
@@ -59,6 +59,9 @@ KINDS: dict[str, Kind] = {
         frozenset({"topic_of_segment", "topic_of_new_users"}),
         frozenset({"new", "up"}),
         _OF_TOPIC,
+    ),
+    "move": Kind(
+        "After a topic another one comes more often than before", frozenset({"move"}), frozenset({"up"}), _OF_TOPIC
     ),
     "friction": Kind(
         "More of a topic's or a move's sessions meet with friction",

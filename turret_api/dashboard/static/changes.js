@@ -129,6 +129,11 @@ function words(each, field) {
       h("strong", {}, each.value),
       ", more than for others",
     ],
+    move: () => [
+      node(each.to_topic, each.to_label, field),
+      ` came ${each.direction === "up" ? "more" : "less"} often after `,
+      topic,
+    ],
     friction_of_topic: () => [`Friction ${rose} on `, topic],
     friction_of_move: () => [
       `Friction ${rose} on the way from `,

@@ -65,7 +65,7 @@ def change_views(field: str, segments: Sequence[str], outcomes: Sequence[ToldOut
     views = value_views(
         field, [*segments, *(each.outcome.field for each in outcomes), *(name for name, _ in filters.segments)]
     )
-    kinds = [_TOPICS, _of_new_users(), _SENTIMENT, _FRICTION_OF_TOPICS, _FRICTION_OF_MOVES, _VOLUME]
+    kinds = [_TOPICS, _of_new_users(), _SENTIMENT, _MOVES, _FRICTION_OF_TOPICS, _FRICTION_OF_MOVES, _VOLUME]
     if segments:
         views["scene_values"] = (
             "the values that each of these sessions has in enum fields, each once",
@@ -139,6 +139,17 @@ FROM (
     FROM requests JOIN scene_topics AS topic USING (session_id, topic_id)
     GROUP BY session_id, topic_id, topic.is_now
 ) GROUP BY topic_id"""
+
+_MOVES = f"""{_row("move", topic_id="from_topic", to_topic="to_topic")},
+    count(*) FILTER (is_now), any_value(of_now), count(*) FILTER (NOT is_now), any_value(of_before)
+FROM (
+    SELECT DISTINCT session_id, from_topic, to_topic, is_now FROM left_visits JOIN scene_sessions USING (session_id)
+    WHERE from_topic IN (SELECT topic_id FROM scene_topics) AND to_topic IN (SELECT topic_id FROM scene_topics)
+) JOIN (
+    SELECT from_topic, count(DISTINCT session_id) FILTER (is_now) AS of_now,
+        count(DISTINCT session_id) FILTER (NOT is_now) AS of_before
+    FROM left_visits JOIN scene_sessions USING (session_id) GROUP BY from_topic
+) USING (from_topic) GROUP BY from_topic, to_topic"""
 
 _FRICTION_OF_MOVES = f"""{_row("friction_of_move", topic_id="from_topic", to_topic="to_topic")},{_HAVING}
 FROM (

@@ -41,10 +41,11 @@ class Finding(TypedDict):
 
     kind: Annotated[
         Literal[
-            "topic", "topic_of_new_users", "topic_of_segment", "friction_of_topic", "friction_of_move", "outcome",
-            "outcome_of_topic", "sentiment_of_topic", "volume"
+            "topic", "topic_of_new_users", "topic_of_segment", "move", "friction_of_topic", "friction_of_move",
+            "outcome", "outcome_of_topic", "sentiment_of_topic", "volume"
         ],
-        Meaning("what changed: a topic's share of sessions; the same of new users' (or a segment's), beyond others; "
+        Meaning("what changed: a topic's share of sessions; the same of new users' (or a segment's), beyond others; a "
+                "move's share of the sessions that have the topic that it leaves; "
                 "the share of a topic's (or a move's) sessions that met with friction there; of the sessions with an "
                 "outcome (of a topic: that came to it before), the share that went well; the share of a topic's "
                 "sessions in which a message of it sounds negative; the number of sessions"),
@@ -236,6 +237,9 @@ def _sentence(row: dict[str, object]) -> str:
             return f"{topic} {verb} among {NEW_USERS} more than among others: {numbers}."
         case "topic_of_segment":
             return f"{topic} {verb} for {row['segment']} {row['value']} more than for others: {numbers}."
+        case "move":
+            way = "came more" if row["direction"] == "up" else "came less"
+            return f"After {topic}, {to} {way} often: {numbers}."
         case "friction_of_topic":
             return f"Friction {friction} on {topic}: {numbers}."
         case _:

@@ -98,16 +98,36 @@ def friction_of_topics(scene: Scene) -> pl.DataFrame:
     return candidates("friction_of_topic", shares(seen, ["topic_id"]))
 
 
+def moves(scene: Scene) -> pl.DataFrame:
+    """Return of each move between topics its share of the sessions that have the topic it leaves."""
+    known = _moves(scene)
+    of = counted(known.unique(["session", "topic_id"], maintain_order=True), ["topic_id"])
+    having = counted(_between_seen(scene, known), ["topic_id", "to_topic"])
+    found = enough(having.join(of.rename({"now": "of_now", "before": "of_before"}), on="topic_id"))
+    return candidates("move", found.with_columns(p_value=pl.Series(exact(found), dtype=pl.Float64)))
+
+
 def friction_of_moves(scene: Scene) -> pl.DataFrame:
     """Return of each move between topics the share of its sessions that left with friction."""
-    moves, names = moves_of(scene.steps)
+    return candidates("friction_of_move", shares(_between_seen(scene, _moves(scene)), ["topic_id", "to_topic"]))
+
+
+def _moves(scene: Scene) -> pl.DataFrame:
+    """Return the moves of each session, to its end too, each once: `session`, `topic_id`, `to_topic`, `has`, `is_now`.
+
+    has: whether it was made with friction, once at least.
+    """
+    found, names = moves_of(scene.steps)
     ends = [pl.col(end).replace_strict(names, return_dtype=pl.String).alias(to)
             for end, to in (("from", "topic_id"), ("to", "to_topic"))]  # fmt: skip
-    in_sessions = moves.group_by("session", "from", "to").agg(pl.col("has").any()).with_columns(ends)
+    in_sessions = found.group_by("session", "from", "to").agg(pl.col("has").any()).with_columns(ends)
+    return in_sessions.join(scene.sessions, on="session", how="inner")
+
+
+def _between_seen(scene: Scene, found: pl.DataFrame) -> pl.DataFrame:
+    """Return those of the moves that lead from a topic to a topic that people see."""
     seen = scene.topics["topic_id"].unique().to_list()
-    known = in_sessions.filter(pl.col("topic_id").is_in(seen), pl.col("to_topic").is_in(seen))
-    told = known.join(scene.sessions, on="session", how="inner")
-    return candidates("friction_of_move", shares(told, ["topic_id", "to_topic"]))
+    return found.filter(pl.col("topic_id").is_in(seen), pl.col("to_topic").is_in(seen))
 
 
 def volume(scene: Scene) -> pl.DataFrame:
@@ -198,6 +218,7 @@ KINDS: tuple[Callable[[Scene], pl.DataFrame], ...] = (
     topics,
     topics_of_new_users,
     topics_of_segments,
+    moves,
     friction_of_topics,
     friction_of_moves,
     outcomes,
