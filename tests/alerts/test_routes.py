@@ -172,3 +172,14 @@ def test_what_was_found_and_sent_is_listed_page_by_page_and_dead_letters_go_agai
     assert api.send("GET", "?state=all", status=400)["field"] == "state"
     assert api.send("GET", "?cursor=made-up", status=400)["field"] == "cursor"
     assert api.send("GET", "/rules?limit=1", status=400)["field"] == "limit"
+
+
+@pytest.mark.parametrize(("method", "path", "body"), [each for each in WRITES if "_1" in each[1]])
+@pytest.mark.parametrize("strange", ["%00", "%F0%9F%98%80", "x" * 500, "..%2Frules"])
+def test_an_id_that_no_thing_can_have_is_not_found(api: Api, method: str, path: str, body: Any, strange: str) -> None:
+    given = path.split("/")
+    given[2] = strange
+    answer = api.client.request(
+        method, "/v1/alerts" + "/".join(given), json=body, headers={"X-API-Key": api.keys["admin"]}
+    )
+    assert answer.status_code in (404, 405), answer.text

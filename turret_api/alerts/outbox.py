@@ -17,7 +17,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from turret_api.accounts import Accounts
 from turret_api.accounts.tables import ALERT_DELIVERIES, ALERT_TARGETS
 from turret_api.alerts.hours import DigestPlan
-from turret_api.alerts.store import new_id
+from turret_api.alerts.store import may_be_id, new_id
 
 ALERT, DIGEST, TEST = "alert", "digest", "test"
 WAITING, SENT, DEAD = "waiting", "sent", "dead"
@@ -129,6 +129,8 @@ class Outbox:
 
     def send_again(self, project_id: str, delivery_id: str, now: dt.datetime) -> Delivery | None:
         """Let a dead message of the project wait once more; None: it has no such message that is dead."""
+        if not may_be_id(delivery_id):
+            return None
         mine = (ALERT_DELIVERIES.c.project_id == project_id) & (ALERT_DELIVERIES.c.delivery_id == delivery_id)
         change = update(ALERT_DELIVERIES).where(mine, ALERT_DELIVERIES.c.state == DEAD)
         anew = change.values(state=WAITING, n_attempts=0, next_at=now).returning(ALERT_DELIVERIES)

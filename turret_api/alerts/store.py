@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from turret_api.alerts.hours import DigestPlan, QuietHours
 from turret_api.alerts.rules import SILENCE, Filters, Rule
 from turret_api.alerts.targets import WEBHOOK, Target
 
+_ID = re.compile(r"[a-z]+_[0-9a-f]{16}", re.ASCII)
 MOST_RULES, MOST_TARGETS = 200, 50
 """Of one project."""
 
@@ -70,6 +72,8 @@ class AlertStore:
         urgent: bool,
     ) -> Rule | None:
         """Make the rule say this; return it, or None if there is none. What it has found stays."""
+        if not may_be_id(rule_id):
+            return None
         with self.engine.begin() as connection:
             lock(connection, project_id)
             mine = (ALERT_RULES.c.project_id == project_id) & (ALERT_RULES.c.rule_id == rule_id)
@@ -135,6 +139,8 @@ class AlertStore:
         now: dt.datetime | None = None,
     ) -> Target | None:
         """Make the target say this, and enable it again if it was disabled; return it, or None if there is none."""
+        if not may_be_id(target_id):
+            return None
         with self.engine.begin() as connection:
             mine = (ALERT_TARGETS.c.project_id == project_id) & (ALERT_TARGETS.c.target_id == target_id)
             row = _target(name, quiet, digest, now, has_texts=has_texts)
@@ -188,6 +194,11 @@ def look_anew(connection: Connection, project_id: str) -> None:
 def new_id(kind: str) -> str:
     """Return an id that was never given."""
     return f"{kind}_{secrets.token_hex(8)}"
+
+
+def may_be_id(text: str) -> bool:
+    """Tell whether `new_id` may have made an id; of one that it cannot have made, the database need not be asked."""
+    return _ID.fullmatch(text) is not None
 
 
 def new_secret() -> str:

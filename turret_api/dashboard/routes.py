@@ -49,6 +49,7 @@ PAGES = (
     "/journeys",
     "/answers",
     "/digest",
+    "/alerts",
     "/sessions/{session_id:id}",
     "/settings",
     "/settings/{section}",

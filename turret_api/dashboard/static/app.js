@@ -3,6 +3,7 @@
 
 import { ApiError, forget, get, list } from "./api.js";
 import { here, link, go, view } from "./address.js";
+import { alerts } from "./alerts.js";
 import { answers } from "./answers.js";
 import { drawPictures, forgetPictures } from "./charts.js";
 import { digest } from "./digest.js";
@@ -25,6 +26,7 @@ const PAGES = {
   journeys: ["Journeys", journeys],
   answers: ["Answers", answers],
   digest: ["Digest", digest],
+  alerts: ["Alerts", alerts],
   sessions: ["Session", session],
   settings: ["Settings", settings],
 };
@@ -85,9 +87,10 @@ async function show() {
 // What stands above every page, where there is something to say: a page does not wait for it.
 const above = (known) => [known?.late ? late(known) : null, known?.building ? building(known.building) : null];
 
-// What a page needs before it can be drawn, but for the settings: events, and a text field among their keys.
+// What a page needs before it can be drawn, but for settings and alerts: events, and a text field among their keys.
 async function content_of(make, id, query, freshness) {
   if (make === settings) return settings({ fields: list("/v1/fields"), id, again: show });
+  if (make === alerts) return alerts({ query, again: show });
   // How many topics there are says how journeys are shown; who needs it finds it on its way.
   get("/v1/topics/fits").catch(() => null);
   const fields = await list("/v1/fields");
