@@ -66,6 +66,7 @@ def main() -> None:
         for script, arguments in {
             "collector": ["--json"],
             "client": ["--json"],
+            "otlp": ["--json"],
             "automation": ["--json"],
             "freshness": ["--json"],
             "embedding": [str(gold)],

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.collector.conftest import accounts, make_server, new_project, preloaded, project, server
-from turret_api.otlp.calls import said
+from turret_api.otlp.calls import all_said
 from turret_api.otlp.events import event_of
 from turret_api.otlp.memory import Memory
 from turret_api.otlp.turns import plan
@@ -28,13 +28,13 @@ class Taker:
 
     def take(self, *spans: Span) -> list[dict[str, Any]]:
         """Return the events of one request, each with its metadata as it is kept."""
-        read = [each for each in map(said, spans) if each is not None]
+        read = list(all_said(spans))
         made = plan(self.memory, "p", list(spans), read)
         for turn in made.events:
             self.memory.forget(turn)
         for turn in made.waiting:
             self.memory.wait(turn)
-        self.memory.remember("p", made.traces)
+        self.memory.remember("p", made.traces, made.whose)
         return [_shown(event_of(turn, MAX_TEXT)) for turn in made.events]
 
     def give_up(self) -> list[dict[str, Any]]:

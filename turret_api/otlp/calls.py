@@ -7,6 +7,7 @@ the other attributes by the names of `turret_api.otlp.names`.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -40,7 +41,7 @@ _MODELS = (
     "gen_ai.input.messages",
     "gen_ai.prompt.0.role",
     "llm.model_name",
-    "llm.request.type",
+    names.REQUEST_TYPE,
 )
 _INPUTS = ("langfuse.trace.input", "langfuse.observation.input", "input.value", "traceloop.entity.input")
 _PARTS = 50
@@ -80,28 +81,41 @@ class Said(msgspec.Struct, gc=False):
     own: dict[str, Any]
 
 
-def said(span: Span) -> Said | None:
-    """Return what a span says; None if that is nothing that Turret counts."""
+def all_said(spans: Iterable[Span]) -> Iterator[Said]:
+    """Yield what each of `spans` says, but for those that say nothing that Turret counts."""
+    resource, shared = None, {}
+    for span in spans:
+        if span.resource is not resource:
+            resource = span.resource
+            shared = fields_of(resource)
+        found = said(span, shared)
+        if found is not None:
+            yield found
+
+
+def said(span: Span, shared: dict[str, Any]) -> Said | None:
+    """Return what a span says; None if that is nothing that Turret counts. shared: fields of its resource."""
     kind = _kind_of(span)
     events = span.events
     details = next((each for each in events if each.name == names.DETAILS), None) if events else None
     attributes = span.attributes if details is None else {**span.attributes, **details.attributes}
-    scores = _scores(span, attributes)
-    if not kind and not scores:
-        return None
-    kind = kind or SCORES
+    scores = _scores(events, attributes) if events or names.SCORE_NAME in attributes else {}
+    if not kind:
+        if not scores:
+            return None
+        kind = SCORES
     given, gave = NOTHING_ASKED, NOTHING_ANSWERED
     if kind != SCORES:
         given, gave = _asked(attributes, events), _answered(attributes, events)
-    about, fields, own = _read(attributes, span.resource)
-    if gave.response is not None or gave.calls_tools:
-        finish = fields.get("finish_reason")
-        if finish in names.TOOL_FINISHES and not gave.calls_tools:
-            gave = Answered(gave.response, True, gave.tools)
-    elif fields.get("finish_reason") in names.TOOL_FINISHES or attributes.get("ai.response.toolCalls"):
-        gave = Answered(None, True, _vercel_tools(attributes.get("ai.response.toolCalls")))
-    if span.error is not None or any(each.name == "exception" for each in events):
+    about, fields, own = _read(attributes, shared)
+    if not gave.calls_tools and (fields.get("finish_reason") in names.TOOL_FINISHES or names.TOOL_CALLS in attributes):
+        tools = _vercel_tools(attributes.get(names.TOOL_CALLS))
+        if tools or fields.get("finish_reason") in names.TOOL_FINISHES:
+            gave = Answered(gave.response, True, gave.tools or tools)
+    if span.error is not None or (events and any(each.name == "exception" for each in events)):
         fields.setdefault("error", _error(span))
+    if scores:
+        fields |= scores
     return Said(
         kind,
         span.trace_id,
@@ -113,7 +127,7 @@ def said(span: Span) -> Said | None:
         given,
         gave,
         about,
-        fields | scores,
+        fields,
         own,
     )
 
@@ -126,27 +140,26 @@ def _kind_of(span: Span) -> str:
         if not names_.isdisjoint(names.MESSAGE_EVENTS) or names.CHOICE in names_:
             return CALL
         details = next((each.attributes for each in span.events if each.name == names.DETAILS), None)
-        return _NEITHER if details is None else _OPERATIONS.get(str(details.get("gen_ai.operation.name")), CALL)
-    operation = a.get("ai.operationId")
+        return _NEITHER if details is None else _OPERATIONS.get(str(details.get(names.OPERATION)), CALL)
+    operation = a.get(names.OPERATION_ID)
     if type(operation) is str:
         if operation.endswith((".doGenerate", ".doStream")):
             return CALL
         return _VERCEL.get(operation, _NEITHER)
     if "all_messages_events" in a or "pydantic_ai.all_messages" in a:
         return WRAPPER
-    for key, kinds in (
-        ("langfuse.observation.type", _OBSERVATIONS),
-        ("openinference.span.kind", _KINDS),
-        ("llm.request.type", _REQUEST_TYPES),
-        ("traceloop.span.kind", _ENTITIES),
-    ):
-        value = a.get(key)
-        if type(value) is str:
-            return kinds.get(value.upper() if kinds is _KINDS else value.lower(), _NEITHER)
-    operation = a.get("gen_ai.operation.name")
+    if names.OBSERVATION in a:
+        return _OBSERVATIONS.get(str(a[names.OBSERVATION]).lower(), _NEITHER)
+    if names.OPENINFERENCE in a:
+        return _KINDS.get(str(a[names.OPENINFERENCE]).upper(), _NEITHER)
+    if names.REQUEST_TYPE in a:
+        return _REQUEST_TYPES.get(str(a[names.REQUEST_TYPE]).lower(), _NEITHER)
+    if names.ENTITY in a:
+        return _ENTITIES.get(str(a[names.ENTITY]).lower(), _NEITHER)
+    operation = a.get(names.OPERATION)
     if type(operation) is str and operation in _OPERATIONS:
         return _OPERATIONS[operation]
-    if "gen_ai.tool.name" in a or "gen_ai.tool.call.id" in a:
+    if any(key in a for key in names.OF_TOOLS):
         return _NEITHER
     if any(key in a for key in _MODELS):
         return CALL
@@ -194,7 +207,7 @@ def _answered(attributes: dict[str, Any], events: list[Happened]) -> Answered:
                 return found
     for key in names.ANSWERED[2:]:
         if key in attributes and (found := answered(_unfolded(key, attributes[key]))) != NOTHING_ANSWERED:
-            tools = attributes.get("ai.response.toolCalls")
+            tools = attributes.get(names.TOOL_CALLS)
             return (
                 Answered(found.response, True, _vercel_tools(tools)) if tools and key == "ai.response.text" else found
             )
@@ -273,54 +286,60 @@ def _unfolded(key: str, value: Any) -> Any:
     return found
 
 
-def _read(
-    attributes: dict[str, Any], resource: dict[str, Any]
-) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
-    """Return what attributes say: session, user and name; fields; and what is the application's own."""
-    found: dict[str, tuple[int, Any]] = {}
+def fields_of(resource: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that what a span comes from has."""
+    _, fields, _ = _read(resource, {})
+    service = fields.get("service")
+    if type(service) is str and service.startswith("unknown_service"):
+        del fields["service"]
+    return fields
+
+
+def _read(attributes: dict[str, Any], shared: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+    """Return what attributes say: session, user and name; fields, `shared` among them; and what is the app's own."""
+    about: dict[str, str] = {}
+    fields = shared.copy()
+    ranks: dict[str, int] = {}
     own: dict[str, Any] = {}
     meanings = names.MEANINGS
-    for source in (resource, attributes):
-        for key, value in source.items():
-            meaning = meanings.get(key)
-            if meaning is not None:
-                field, rank = meaning
-                if value is not None and value != "" and (field not in found or rank <= found[field][0]):
-                    found[field] = rank, value
-            elif key.startswith(names.OWN):
-                own[key[len(next(each for each in names.OWN if key.startswith(each))) :]] = opened(value)
-            elif key in names.OWN_OBJECTS:
-                inner = opened(value)
-                own |= inner if type(inner) is dict else {}
-    about = {key: str(found.pop(key)[1]) for key in (names.SESSION, names.USER, names.NAME) if key in found}
-    fields = {field: value for field, (_, value) in found.items()}
+    for key, value in attributes.items():
+        meaning = meanings.get(key)
+        if meaning is names.NO_FIELD:
+            continue
+        if meaning is not None:
+            field, rank = meaning
+            if value is not None and value != "" and rank <= ranks.get(field, rank):
+                ranks[field] = rank
+                if field in names.ABOUT:
+                    about[field] = value if type(value) is str else str(value)
+                else:
+                    fields[field] = value
+        elif key.startswith(names.OWN):
+            own[key[len(next(each for each in names.OWN if key.startswith(each))) :]] = opened(value)
+        elif key in names.OWN_OBJECTS:
+            inner = opened(value)
+            own |= inner if type(inner) is dict else {}
     _tidy(fields, attributes)
     return about, fields, own
 
 
 def _tidy(fields: dict[str, Any], attributes: dict[str, Any]) -> None:
     """Make numbers of what are numbers, and one value of a list that has one."""
-    finish = opened(fields.get("finish_reason"))
-    if type(finish) is list:
-        finish = finish[0] if finish else None
-    if type(finish) is str:
-        fields["finish_reason"] = finish
-    else:
-        fields.pop("finish_reason", None)
-    service = fields.get("service")
-    if type(service) is str and service.startswith("unknown_service"):
-        del fields["service"]
-    usage, cost = (
-        opened(attributes.get("langfuse.observation.usage_details")),
-        opened(attributes.get("langfuse.observation.cost_details")),
-    )
-    if type(usage) is dict:
+    if "finish_reason" in fields:
+        finish = opened(fields["finish_reason"])
+        if type(finish) is list:
+            finish = finish[0] if finish else None
+        if type(finish) is str:
+            fields["finish_reason"] = finish
+        else:
+            del fields["finish_reason"]
+    if names.USAGE in attributes and type(usage := opened(attributes[names.USAGE])) is dict:
         fields.setdefault("input_tokens", usage.get("input", usage.get("prompt_tokens")))
         fields.setdefault("output_tokens", usage.get("output", usage.get("completion_tokens")))
-    if type(cost) is dict:
+    if names.COST in attributes and type(cost := opened(attributes[names.COST])) is dict:
         fields.setdefault("cost", cost["total"] if "total" in cost else _sum(cost.values()))
     for field in names.NUMBERS:
-        if field in fields:
+        if field in fields and type(fields[field]) is not int:
             number = _number(fields[field])
             if number is None:
                 del fields[field]
@@ -344,19 +363,19 @@ def _number(value: Any) -> float | int | None:
     return value if type(value) is float and math.isfinite(value) else None
 
 
-def _scores(span: Span, attributes: dict[str, Any]) -> dict[str, Any]:
+def _scores(events: list[Happened], attributes: dict[str, Any]) -> dict[str, Any]:
     """Return the scores of evaluations: a number where there is one, else its label."""
     found = {}
-    sources = [each.attributes for each in span.events if each.name == names.EVALUATION]
-    if "gen_ai.evaluation.name" in attributes:
+    sources = [each.attributes for each in events if each.name == names.EVALUATION]
+    if names.SCORE_NAME in attributes:
         sources.append(attributes)
     for each in sources:
-        value = each.get("gen_ai.evaluation.score.value")
+        value = each.get(names.SCORE_VALUE)
         number = _number(value)
-        label = each.get("gen_ai.evaluation.score.label")
+        label = each.get(names.SCORE_LABEL)
         score = label if number is None else number
-        if score is not None and each.get("gen_ai.evaluation.name"):
-            found[f"score_{each['gen_ai.evaluation.name']}"] = score
+        if score is not None and each.get(names.SCORE_NAME):
+            found[f"score_{each[names.SCORE_NAME]}"] = score
     return found
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from turret_api.collector.event import MAX_AHEAD_S, Checked, check
+import msgspec
+
+from turret_api.collector.event import MAX_AHEAD_S, MAX_ID, Checked, check, new_id
 from turret_api.errors import ApiError, invalid
 from turret_api.otlp.calls import SCORES, WRAPPER, Said
 from turret_api.otlp.memory import Turn
@@ -14,12 +16,19 @@ from turret_api.otlp.names import NUMBERS
 DEFAULT_NAME = "chat"
 SCORES_NAME = "evaluation"
 _NUL = b"\\u0000"
+_SCALARS = frozenset((str, int, float, bool))
+_LEAST, _MOST = -(2**63), 2**63
+_encode = msgspec.json.Encoder().encode
 
 
 def event_of(turn: Turn, max_text: int) -> Checked:
     """Return the event of a turn; raise `ApiError` if it may not be stored."""
     said = list(turn.said.values())
-    first = said[0] if len(said) == 1 else min(said, key=_start)
+    if len(said) == 1:
+        event = _plain(turn, said[0], max_text)
+        if event is not None:
+            return event
+    first = min(said, key=_start)
     document: dict[str, Any] = {
         "name": _name_of(said),
         "metadata": _metadata_of(said),
@@ -30,7 +39,7 @@ def event_of(turn: Turn, max_text: int) -> Checked:
     event = check(document, max_text, may_have_nul=False)
     if _NUL in event.metadata or "\0" in event.name or "\0" in event.session_id or "\0" in event.user_id:
         check(document, max_text, may_have_nul=True)
-    if first.start_us:
+    if first.start_us > 0:
         if first.start_us > (time.time() + MAX_AHEAD_S) * 1e6:
             raise invalid("The span starts more than a day ahead.", field="timestamp")
         event.timestamp_us = first.start_us
@@ -48,6 +57,35 @@ def errors_of(turns: list[Turn], max_text: int) -> list[Checked | ApiError]:
     return found
 
 
+def _plain(turn: Turn, said: Said, max_text: int) -> Checked | None:
+    """Return the event of one span as `check` would, in a third of the time; None: `check` has to judge it."""
+    event_id, session_id = turn.event_id, turn.session_id
+    user_id, name = turn.user_id or new_id("usr"), said.about.get("name", DEFAULT_NAME)
+    start_us = said.start_us
+    if said.own or event_id is None or session_id is None or said.kind == SCORES:
+        return None
+    if not 0 < start_us < (time.time() + MAX_AHEAD_S) * 1e6:
+        return None
+    for text in (session_id, user_id, name):
+        if len(text) > MAX_ID or not "!" <= text[:1] <= "~" or "\0" in text:
+            return None
+    fields = said.fields.copy()
+    if said.is_whole and said.end_us >= start_us:
+        fields["latency_ms"] = (said.end_us - start_us) / 1000
+    if said.asked.prompt is not None:
+        fields["prompt"] = said.asked.prompt
+    if said.answered.response is not None:
+        fields["response"] = said.answered.response
+    for value in fields.values():
+        kind = type(value)
+        if kind is not str and (kind not in _SCALARS or (kind is int and not _LEAST <= value < _MOST)):
+            return None
+    metadata = _encode(fields)
+    if len(metadata) > max_text or _NUL in metadata:
+        return None
+    return Checked(event_id, session_id, user_id, name, start_us, metadata, True)
+
+
 def _name_of(said: list[Said]) -> str:
     name = next((each.about["name"] for each in said if "name" in each.about), None)
     if name is not None:
@@ -60,8 +98,7 @@ def _metadata_of(said: list[Said]) -> dict[str, Any]:
 
     What wraps the calls only fills in what they do not say.
     """
-    if len(said) > 1:
-        said = sorted(said, key=_rank)
+    said = sorted(said, key=_rank)
     fields: dict[str, Any] = {}
     for each in said:
         fields |= each.own
@@ -81,7 +118,7 @@ def _metadata_of(said: list[Said]) -> dict[str, Any]:
     answers = [each.answered for each in reversed(said) if each.answered.response is not None]
     if answers:
         fields["response"] = next((each for each in answers if not each.calls_tools), answers[0]).response
-    return {key: value for key, value in fields.items() if value is not None}
+    return fields
 
 
 def _start(said: Said) -> int:

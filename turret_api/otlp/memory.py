@@ -19,6 +19,9 @@ _MOST_CHARACTERS = 8 * 1024 * 1024
 """Traces; turns that wait, and characters of their texts. While there are more, turns become events at once."""
 
 
+_NOBODY = None, None
+
+
 class Turn(msgspec.Struct, gc=False):
     """What is known of one turn of a user.
 
@@ -50,24 +53,18 @@ class Trace:
         parents: the parent of each span, empty of one without.
         told: spans that are in a turn.
         silent: calls without texts, whose texts log records may bring, by their spans.
-        session_id: None: it is not known.
-        user_id: likewise.
     """
 
-    __slots__ = ("parents", "session_id", "silent", "told", "user_id")
+    __slots__ = ("parents", "silent", "told")
 
     def __init__(self, known: Trace | None = None) -> None:
         self.parents = {} if known is None else dict(known.parents)
         self.told = set() if known is None else set(known.told)
         self.silent = {} if known is None else dict(known.silent)
-        self.session_id = None if known is None else known.session_id
-        self.user_id = None if known is None else known.user_id
 
     parents: dict[str, str]
     told: set[str]
     silent: dict[str, Said]
-    session_id: str | None
-    user_id: str | None
 
     def close(self) -> None:
         """Forget what only matters while more may come of the trace."""
@@ -76,7 +73,7 @@ class Trace:
     @property
     def matters(self) -> bool:
         """Whether there is anything to remember."""
-        return bool(self.told or self.silent or self.session_id or self.user_id)
+        return bool(self.told or self.silent)
 
 
 class Memory:
@@ -87,6 +84,7 @@ class Memory:
         self._of_tool: dict[tuple[str, str], tuple[str, str]] = {}
         self._of_trace: dict[tuple[str, str], set[str]] = {}
         self._traces: OrderedDict[tuple[str, str], Trace] = OrderedDict()
+        self._whose: OrderedDict[tuple[str, str], tuple[str | None, str | None]] = OrderedDict()
         self._n_characters = 0
 
     @property
@@ -97,6 +95,10 @@ class Memory:
     def trace(self, project_id: str, trace_id: str) -> Trace | None:
         """Return what is remembered of a trace."""
         return self._traces.get((project_id, trace_id))
+
+    def whose(self, project_id: str, trace_id: str) -> tuple[str | None, str | None]:
+        """Return the session and the user of a trace, None where they are not known."""
+        return self._whose.get((project_id, trace_id), _NOBODY)
 
     def of_trace(self, project_id: str, trace_id: str) -> list[Turn]:
         """Return the turns that began in a trace and wait."""
@@ -136,14 +138,21 @@ class Memory:
                 if self._of_tool.get((known.project_id, tool)) == key:
                     del self._of_tool[known.project_id, tool]
 
-    def remember(self, project_id: str, traces: dict[str, Trace]) -> None:
-        """After this call `traces` are what is known of them; the oldest are forgotten where there are too many."""
+    def remember(
+        self, project_id: str, traces: dict[str, Trace], whose: dict[str, tuple[str | None, str | None]]
+    ) -> None:
+        """After this call `traces` and `whose` they are is known; the oldest are forgotten where there are too many."""
         for trace_id, trace in traces.items():
+            key = project_id, trace_id
+            self._traces.pop(key, None)
             if trace.matters:
-                self._traces[project_id, trace_id] = trace
-                self._traces.move_to_end((project_id, trace_id))
+                self._traces[key] = trace
+        for trace_id, pair in whose.items():
+            self._whose[project_id, trace_id] = pair
         while len(self._traces) > _MOST_TRACES:
             self._traces.popitem(last=False)
+        while len(self._whose) > _MOST_TRACES:
+            self._whose.popitem(last=False)
 
 
 def _trace_of(event_id: str) -> str:

@@ -56,7 +56,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "service": ("service.name",),
     "tags": ("langfuse.trace.tags", "tag.tags"),
 }
-SESSION, USER, NAME = "session", "user", "name"
+ABOUT = SESSION, USER, NAME = "session", "user", "name"
 _ABOUT: dict[str, tuple[str, ...]] = {
     SESSION: (
         "session.id",
@@ -102,8 +102,10 @@ MEANINGS: dict[str, tuple[str, int]] = {
     for rank, alias in enumerate(aliases)
 }
 """By attribute what it means, and its rank: of several with one meaning the first counts."""
+NO_FIELD = "", 0
+"""What an attribute means that has its own place."""
 
-NUMBERS = frozenset(("input_tokens", "output_tokens", "cost"))
+NUMBERS = ("input_tokens", "output_tokens", "cost")
 """Fields that are added up over the calls of one turn."""
 
 OWN = (
@@ -165,3 +167,27 @@ CHOICE = "gen_ai.choice"
 
 TOOL_FINISHES = frozenset(("tool_calls", "tool_call", "tool_use", "tool-calls", "function_call", "TOOL_CALLS"))
 """What a model's call says of its end where the turn goes on with tools."""
+
+OPERATION_ID, OBSERVATION, OPENINFERENCE = "ai.operationId", "langfuse.observation.type", "openinference.span.kind"
+REQUEST_TYPE, ENTITY, OPERATION = "llm.request.type", "traceloop.span.kind", "gen_ai.operation.name"
+"""Attributes that say what kind of span it is."""
+USAGE, COST = "langfuse.observation.usage_details", "langfuse.observation.cost_details"
+TOOL_CALLS = "ai.response.toolCalls"
+SCORE_NAME = "gen_ai.evaluation.name"
+SCORE_VALUE, SCORE_LABEL = "gen_ai.evaluation.score.value", "gen_ai.evaluation.score.label"
+OF_TOOLS = ("gen_ai.tool.name", "gen_ai.tool.call.id")
+
+KNOWN = frozenset(
+    (
+        *MEANINGS,
+        *OWN_OBJECTS,
+        *ASKED,
+        *ANSWERED,
+        *OF_TOOLS,
+        *(OPERATION_ID, OBSERVATION, OPENINFERENCE, REQUEST_TYPE, ENTITY, OPERATION),
+        *(USAGE, COST, TOOL_CALLS, SCORE_NAME, SCORE_VALUE, SCORE_LABEL),
+    )
+)
+MEANINGS |= dict.fromkeys(KNOWN - MEANINGS.keys() - set(OWN_OBJECTS), NO_FIELD)
+LIKE_KNOWN = (*OWN, *(before for before, _ in (*FLAT_ASKED, *FLAT_ANSWERED)))
+"""Names, and beginnings of names, of all attributes that mean anything."""

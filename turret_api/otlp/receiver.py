@@ -27,7 +27,7 @@ from turret_api.collector.ledger import Refusal
 from turret_api.collector.submission import Stored
 from turret_api.errors import ApiError, FailedError, InvalidKeyError, UnavailableError
 from turret_api.otlp import wire
-from turret_api.otlp.calls import Said, said
+from turret_api.otlp.calls import Said, all_said
 from turret_api.otlp.events import errors_of
 from turret_api.otlp.journal import FILE, Journal
 from turret_api.otlp.memory import Memory, Turn
@@ -43,7 +43,8 @@ PATHS = {
 _SILENT = "{} calls of a model hold no text: let the instrumentation capture the content of messages."
 _AGAIN_S = 5.0
 _SOONEST_S = 0.05
-_is_id = re.compile(r"(?!0+$)[0-9a-f]+").fullmatch
+_BAD_IDS = "A span needs a trace_id of 16 bytes and a span_id of 8, not all of them zero."
+_is_ids = re.compile(r"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}").fullmatch
 
 
 class Receiver:
@@ -108,6 +109,7 @@ class Receiver:
         is_large = len(body) > LARGE
         read = await self._desk.check(_read, body, kind, signal) if is_large else _read(body, kind, signal)
         spans, says, n_bad, why = read
+        del read
         made = plan(self._memory, project_id, spans, says)
         turns, max_text = made.events + made.waiting, self._desk.max_text
         events = await self._desk.check(errors_of, turns, max_text) if is_large else errors_of(turns, max_text)
@@ -161,7 +163,7 @@ class Receiver:
             memory.forget(turn)
         for turn in made.waiting:
             memory.wait(turn)
-        memory.remember(project_id, made.traces)
+        memory.remember(project_id, made.traces, made.whose)
         if made.waiting or not (memory.waiting or self._journal.is_empty):
             await self._write(made.waiting)
         if memory.waiting:
@@ -229,22 +231,10 @@ class Receiver:
 def _read(body: bytes, kind: str, signal: str) -> tuple[list[wire.Span], list[Said], int, str]:
     """Return the spans in a body, what they say, how many are refused, and why the first of these is."""
     spans = wire.spans_of(body, kind, signal)
-    says: list[Said] = []
-    n_bad, why = 0, ""
-    for span in spans:
-        found = said(span)
-        if found is None:
-            continue
-        if span.is_whole and not (len(span.trace_id) == 32 and len(span.span_id) == 16 and _are_ids(span)):
-            n_bad += 1
-            why = why or "A span needs a trace_id of 16 bytes and a span_id of 8, not all of them zero."
-            continue
-        says.append(found)
-    return spans, says, n_bad, why
-
-
-def _are_ids(span: wire.Span) -> bool:
-    return _is_id(span.trace_id) is not None and _is_id(span.span_id) is not None
+    says = list(all_said(spans))
+    good = [each for each in says if not each.is_whole or _is_ids(f"{each.trace_id}-{each.span_id}")]
+    n_bad = len(says) - len(good)
+    return spans, good, n_bad, _BAD_IDS if n_bad else ""
 
 
 def _key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

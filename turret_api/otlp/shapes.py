@@ -68,8 +68,11 @@ def asked(value: Any) -> Asked:
     if type(found) is str:
         return NOTHING_ASKED if is_blank(found) or _is_cut(found) else Asked(found, 1, ())
     if type(found) is list:
-        if len(found) == 1 and type(found[0]) is list:
-            found = found[0]  # LangChain has a list of conversations
+        if len(found) == 1:
+            if type(found[0]) is list:
+                found = found[0]  # LangChain has a list of conversations
+            elif type(found[0]) is dict and found[0].get("role") == "user" and (text := _plain(found[0])) is not None:
+                return Asked(text, 1, ())
         if _has_roles(found):
             return _end_of(found)
     exchange = newest_exchange(found)
@@ -92,6 +95,8 @@ def answered(value: Any) -> Answered:
     if type(found) is str:
         return NOTHING_ANSWERED if is_blank(found) or _is_cut(found) else Answered(found, False, ())
     if type(found) is list and found and all(type(each) is dict for each in found):
+        if len(found) == 1 and "tool_calls" not in found[0] and (text := _plain(found[0])) is not None:
+            return Answered(text, False, ())
         messages = found if any("role" in each for each in found) else [{"role": "assistant", "content": found}]
         return _answer_of(messages)
     if type(found) is dict and ("role" in found or "tool_calls" in found or "parts" in found):
@@ -216,6 +221,17 @@ def _are_results(content: list[Any]) -> bool:
     return bool(content) and all(type(each) is dict and each.get("type") in _RESULTS for each in content)
 
 
+def _plain(message: dict[str, Any]) -> str | None:
+    """Return the text of a message of one text; None if it may be anything else."""
+    content = message.get("parts") or message.get("content")
+    if type(content) is list and len(content) == 1:
+        part = content[0]
+        if type(part) is not dict or part.get("type") != "text":
+            return None
+        content = part.get("content") or part.get("text")
+    return content if type(content) is str and content[:1] != "[" and not is_blank(content) else None
+
+
 def _text(content: Any, nested: int = 0) -> str | None:
     """Return the texts in a message's content, a line each; None if there are none."""
     if type(content) is str:
@@ -230,7 +246,7 @@ def _text(content: Any, nested: int = 0) -> str | None:
         texts = [text for part in content if (text := _text(part, nested + 1)) is not None]
         return "\n".join(texts) or None
     if type(content) is dict and content.get("type") in _TEXTS and nested <= _MOST_NESTED:
-        return next((_text(content[key], nested + 1) for key in ("text", "content", "parts") if content.get(key)), None)
+        return _text(content.get("text") or content.get("content") or content.get("parts"), nested + 1)
     return None
 
 

@@ -2,7 +2,7 @@
 
 An agent calls its model several times for one turn, and what wraps the calls says the same once more. The calls of a
 turn are those of one trace with the same newest turn of the user behind as many others, and those that answer a tool
-call of the turn. Its event has the id `TRACE-TURN`, the latter a hash of that turn, so the same span sent again, or
+call of the turn. Its event has the id `TRACE-TURN`, the latter a checksum of that turn, so the same span sent again, or
 another call of the turn that comes when the event is stored, is a duplicate.
 
 The calls of a turn may come in several requests. One that ends in tool calls is no end, so its turn waits, and so do
@@ -18,8 +18,8 @@ messages in log records whose span has not come:
 
 from __future__ import annotations
 
-import hashlib
 import time
+import zlib
 from typing import NamedTuple
 
 import msgspec
@@ -45,16 +45,21 @@ class Plan(NamedTuple):
         waiting: turns that wait for more.
         n_silent: calls of models without any text.
         traces: what is to be remembered of each trace.
+        whose: session and user of each trace.
     """
 
     events: list[Turn]
     waiting: list[Turn]
     n_silent: int
     traces: dict[str, Trace]
+    whose: dict[str, tuple[str | None, str | None]]
 
 
 def plan(memory: Memory, project_id: str, spans: list[Span], said: list[Said]) -> Plan:
     """Return what becomes of a request's spans, of which `said` are those that say something."""
+    alone, whose, said = _alone(memory, project_id, spans, said)
+    if not said and not memory.waiting:
+        return Plan(alone, [], 0, {}, whose)
     planning = _Planning(memory, project_id, spans, said)
     for each in sorted(said, key=_order):
         if each.kind == CALL:
@@ -67,7 +72,45 @@ def plan(memory: Memory, project_id: str, spans: list[Span], said: list[Said]) -
         for span in spans:
             if span.is_entry:
                 planning.end(span)
-    return planning.result(spans)
+    made = planning.result(spans)
+    return made._replace(events=alone + made.events, whose=whose | made.whose)
+
+
+def _alone(
+    memory: Memory, project_id: str, spans: list[Span], said: list[Said]
+) -> tuple[list[Turn], dict[str, tuple[str | None, str | None]], list[Said]]:
+    """Return the turns of calls that are all of their trace and its end, whose they are, and what else is said.
+
+    Most calls are of this kind, and nothing has to be looked up for them.
+    """
+    n_spans: dict[str, int] = {}
+    ends = set()
+    for span in spans:
+        n_spans[span.trace_id] = n_spans.get(span.trace_id, 0) + 1
+        if span.is_entry:
+            ends.add(span.trace_id)
+    turns: list[Turn] = []
+    whose: dict[str, tuple[str | None, str | None]] = {}
+    others: list[Said] = []
+    for each in said:
+        trace_id, given, gave = each.trace_id, each.asked, each.answered
+        if (
+            each.kind != CALL
+            or n_spans[trace_id] > 1
+            or trace_id not in ends
+            or given.prompt is None
+            or given.tools
+            or gave.calls_tools
+            or memory.trace(project_id, trace_id) is not None
+        ):
+            others.append(each)
+            continue
+        session_id, user_id = each.about.get("session"), each.about.get("user")
+        if session_id is not None:
+            whose[trace_id] = session_id, user_id
+        said_by_span = {each.span_id: each}
+        turns.append(Turn(project_id, event_id_of(each), session_id or trace_id, user_id, said_by_span))
+    return turns, whose, others
 
 
 class _Planning:
@@ -77,6 +120,7 @@ class _Planning:
         self._memory = memory
         self._project_id = project_id
         self._traces: dict[str, Trace] = {}
+        self._whose: dict[str, tuple[str | None, str | None]] = {}
         self._turns: dict[str, Turn] = {}
         self._alone: list[Turn] = []
         self._of_tool: dict[str, Turn] = {}
@@ -98,10 +142,13 @@ class _Planning:
             trace = self._traces[said.trace_id] = Trace(known)
             if self._memory.waiting:
                 self._recall(said.trace_id)
-        about = said.about
-        if about:
-            trace.session_id = trace.session_id or about.get("session")
-            trace.user_id = trace.user_id or about.get("user")
+            self._whose[said.trace_id] = self._memory.whose(self._project_id, said.trace_id)
+        if said.about:
+            session_id, user_id = self._whose[said.trace_id]
+            self._whose[said.trace_id] = (
+                session_id or said.about.get("session"),
+                user_id or said.about.get("user"),
+            )
 
     def add(self, call: Said) -> None:
         """Put a call into its turn."""
@@ -187,13 +234,14 @@ class _Planning:
         for span in spans:
             if span.is_entry and span.trace_id in self._traces:
                 self._traces[span.trace_id].close()
-        return Plan(events, waiting, self._n_silent, self._traces)
+        whose = {trace_id: pair for trace_id, pair in self._whose.items() if trace_id and pair != (None, None)}
+        return Plan(events, waiting, self._n_silent, self._traces, whose)
 
     def _turn_of(self, said: Said) -> Turn:
         """Return the turn that a span belongs to, with what was known of it before."""
         session_id, user_id = said.about.get("session"), said.about.get("user")
-        trace = self._traces[said.trace_id]
-        session_id, user_id = session_id or trace.session_id, user_id or trace.user_id
+        of_trace, user_of_trace = self._whose[said.trace_id]
+        session_id, user_id = session_id or of_trace, user_id or user_of_trace
         if not said.trace_id or not said.span_id:
             turn = Turn(self._project_id, None, session_id or said.trace_id or None, user_id, {"": said})
             self._alone.append(turn)
@@ -235,16 +283,14 @@ def event_id_of(said: Said) -> str:
     """Return the id of the event that a span becomes: of its trace and turn, or of the span where none is said."""
     prompt = said.asked.prompt
     if said.kind == SCORES:
-        turn = _hash(said.span_id, *sorted(each for each in said.fields if each.startswith("score_")))
-    elif prompt is None:
-        turn = said.span_id
-    else:
-        turn = _hash(str(said.asked.n_turns), prompt)
-    return f"{said.trace_id}-{turn}"
+        names = sorted(each for each in said.fields if each.startswith("score_"))
+        return f"{said.trace_id}-{said.span_id}-{_sum_of(' '.join(names), 0)}"
+    return f"{said.trace_id}-{said.span_id if prompt is None else _sum_of(prompt, said.asked.n_turns)}"
 
 
-def _hash(*texts: str) -> str:
-    return hashlib.blake2b("\0".join(texts).encode("utf-8", "replace"), digest_size=8).hexdigest()
+def _sum_of(text: str, number: int) -> str:
+    """Return 8 digits that tell the few turns of a trace apart."""
+    return f"{zlib.crc32(text.encode('utf-8', 'replace'), number):08x}"
 
 
 def _joined(texts: Said, span: Said) -> Said:

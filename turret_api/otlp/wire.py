@@ -1,8 +1,9 @@
 """OTLP over HTTP: from a request's bytes to spans, in protobuf or JSON, and from an outcome to an answer's bytes.
 
-Protobuf is decoded by `opentelemetry-proto`. The JSON of OTLP is not that of protobuf (ids are hexadecimal there, not
-base64), so it has types of its own here; what they do not name is ignored, as the specification wants it. Log records
-become spans as well: those of one span are its events. https://opentelemetry.io/docs/specs/otlp/
+Protobuf is decoded by `opentelemetry-proto`, spans by way of `packed`. The JSON of OTLP is not that of protobuf (ids
+are hexadecimal there, not base64), so it has types of its own in `json_form`; what they do not name is ignored, as the
+specification wants it. Log records become spans as well: those of one span are its events.
+https://opentelemetry.io/docs/specs/otlp/
 """
 
 from __future__ import annotations
@@ -14,25 +15,23 @@ import msgspec
 from google.protobuf.message import DecodeError
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as OneSpan
+from opentelemetry.proto.trace.v1.trace_pb2 import Status as OneStatus
 
 from turret_api.errors import ApiError, invalid
-from turret_api.otlp import json_form
+from turret_api.otlp import json_form, packed
 from turret_api.otlp.dust import refuse_dust
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 TRACES, LOGS = "traces", "logs"
 MAX_SPANS = 20_000
-_REQUESTS = {TRACES: ExportTraceServiceRequest, LOGS: ExportLogsServiceRequest}
+_REQUESTS: dict[str, Any] = {TRACES: packed.Request, LOGS: ExportLogsServiceRequest}
 _REMOTE = 0x300
 """Flags of a span: that it says whether its parent is in another process, and that it is."""
 _ERROR = 2
 _CODES = {400: 3, 401: 16, 408: 4, 413: 3, 415: 3, 429: 8, 500: 13, 503: 14}
 """By HTTP status the code of `google.rpc.Code`."""
-_MOST_NESTED = 32
 
 
 class Happened(NamedTuple):
@@ -95,30 +94,28 @@ def spans_of(body: bytes, kind: str, signal: str) -> list[Span]:
         ApiError: it cannot be decoded (400), or has more than `MAX_SPANS` spans or log records (413).
     """
     refuse_dust(body, is_json=kind == JSON)
-    if kind == JSON:
-        resources = json_form.resources_of(body, is_logs=signal == LOGS)
+    try:
+        if kind == JSON:
+            resources = json_form.resources_of(body, is_logs=signal == LOGS)
+            read: Callable[[Any, dict[str, Any]], Span] = _json_span if signal == TRACES else _json_record
+        else:
+            resources = _decoded(body, signal)
+            read = _span if signal == TRACES else _record
         n_spans = sum(len(each) for _, each in resources)
-        read: Callable[[Any, dict[str, Any]], Span] = _json_span if signal == TRACES else _json_record
-    else:
-        resources = _decoded(body, signal)
-        n_spans = sum(len(each) for _, each in resources)
-        read = _span if signal == TRACES else _record
-    if n_spans > MAX_SPANS:
-        raise invalid(f"{n_spans:,} {signal} at once; at most {MAX_SPANS:,} are taken.", status=413)
-    spans = [read(each, resource) for resource, some in resources for each in some]
+        if n_spans > MAX_SPANS:
+            raise invalid(f"{n_spans:,} {signal} at once; at most {MAX_SPANS:,} are taken.", status=413)
+        spans = [read(each, resource) for resource, some in resources for each in some]
+    except (DecodeError, UnicodeDecodeError):
+        raise invalid(f"The body is no OTLP request with {signal} in protobuf; JSON is sent as {JSON}.") from None
     return spans if signal == TRACES else _joined(spans)
 
 
 def _decoded(body: bytes, signal: str) -> list[tuple[dict[str, Any], Any]]:
     request = _REQUESTS[signal]()
-    try:
-        request.ParseFromString(body)
-    except DecodeError:
-        name = request.DESCRIPTOR.name
-        raise invalid(f"The body is not an {name} in protobuf; send {JSON} as such.") from None
+    request.ParseFromString(body)
     if signal == TRACES:
         return [
-            (_attributes(each.resource.attributes), scope.spans)
+            (packed.attributes_of(each.resource.attributes), scope.spans)
             for each in request.resource_spans
             for scope in each.scope_spans
         ]
@@ -130,8 +127,7 @@ def _decoded(body: bytes, signal: str) -> list[tuple[dict[str, Any], Any]]:
 
 
 def _span(span: Any, resource: dict[str, Any]) -> Span:
-    parent_id = span.parent_span_id
-    status = span.status if span.HasField("status") else None
+    parent_id, status, events = span.parent_span_id, span.status, span.events
     return Span(
         span.trace_id.hex(),
         span.span_id.hex(),
@@ -141,17 +137,27 @@ def _span(span: Any, resource: dict[str, Any]) -> Span:
         span.name,
         span.start_time_unix_nano // 1000,
         span.end_time_unix_nano // 1000,
-        status.message if status is not None and status.code == _ERROR else None,
-        _attributes(span.attributes),
+        _error_of(status) if status else None,
+        packed.attributes_of(span.attributes),
         resource,
-        [Happened(each.name, _attributes(each.attributes), None) for each in span.events],
+        [_event(each) for each in events] if events else [],
     )
+
+
+def _error_of(packed_status: bytes) -> str | None:
+    status = OneStatus.FromString(packed_status)
+    return status.message if status.code == _ERROR else None
+
+
+def _event(packed_event: bytes) -> Happened:
+    event = OneSpan.Event.FromString(packed_event)
+    return Happened(event.name, _attributes(event.attributes), None)
 
 
 def _record(record: Any, resource: dict[str, Any]) -> Span:
     attributes = _attributes(record.attributes)
     name = record.event_name or attributes.get("event.name")
-    body = _value(record.body) if record.HasField("body") else None
+    body = packed.value_of(record.body) if record.HasField("body") else None
     at_us = (record.time_unix_nano or record.observed_time_unix_nano) // 1000
     return _of_record(
         record.trace_id.hex(), record.span_id.hex(), at_us, resource, Happened(str(name), attributes, body)
@@ -176,25 +182,8 @@ def _joined(spans: list[Span]) -> list[Span]:
     return [*found.values(), *alone]
 
 
-def _attributes(pairs: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        value = pair.value
-        text = value.string_value
-        found[pair.key] = text if text else _value(value)
-    return found
-
-
-def _value(value: Any, nested: int = 0) -> Any:
-    """Return what an `AnyValue` holds; None for bytes, and for what is nested too deep."""
-    kind = value.WhichOneof("value")
-    if kind is None or kind == "bytes_value" or nested > _MOST_NESTED:
-        return None
-    if kind == "array_value":
-        return [_value(each, nested + 1) for each in value.array_value.values]
-    if kind == "kvlist_value":
-        return {each.key: _value(each.value, nested + 1) for each in value.kvlist_value.values}
-    return getattr(value, kind, None)
+def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:
+    return {each.key: packed.value_of(each.value) for each in pairs}
 
 
 def _json_span(span: json_form.Span, resource: dict[str, Any]) -> Span:
@@ -239,8 +228,8 @@ def accepted(kind: str, signal: str, n_rejected: int, message: str) -> bytes:
         partial = answer.partial_success
         setattr(partial, f"rejected_{of}", n_rejected)
         partial.error_message = message
-    packed: bytes = answer.SerializeToString()
-    return packed
+    made: bytes = answer.SerializeToString()
+    return made
 
 
 def refused(kind: str, error: ApiError) -> bytes:
@@ -248,8 +237,8 @@ def refused(kind: str, error: ApiError) -> bytes:
     code = _CODES.get(error.status, 2)
     if kind == JSON:
         return msgspec.json.encode({"code": code, "message": error.message})
-    packed: bytes = Status(code=code, message=error.message).SerializeToString()
-    return packed
+    made: bytes = Status(code=code, message=error.message).SerializeToString()
+    return made
 
 
 def all_of(spans: Iterable[Span]) -> int:
