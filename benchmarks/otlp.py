@@ -1,9 +1,9 @@
 """What a span costs beside an event: `POST /v1/traces` beside `POST /track`, with the same fields.
 
-One server, one client process, some connections with one request at a time on each. A request has 500 spans, each a call
-of a model with what OpenLLMetry's instrumentation of OpenAI writes, or an array of 500 events with the fields that come
-of them. Every event is new and has an id. Rounds alternate between the two; the figures are medians. The time that the
-server's process works is told too, which does not depend on what else the machine does.
+One server, one client process, some connections with one request at a time on each. A request has 500 spans, each a
+call of a model with what OpenLLMetry's instrumentation of OpenAI writes, or an array of 500 events with the fields that
+come of them. Every event is new and has an id. Rounds alternate between the two; the figures are medians. The time that
+the server's process works is told too, which depends less on what else the machine does.
 
     python benchmarks/otlp.py [--seconds 4] [--rounds 5] [--clients 8] [--json]
 """
@@ -31,7 +31,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 N_A_REQUEST = 500
 MARK = b"#REQUEST"
 """Stands in a request where a number is to make it another one."""
-PROMPT, RESPONSE = "How do I change the address on my account?", "Open the settings, then choose Account and Address. " * 4
+PROMPT = "How do I change the address on my account?"
+RESPONSE = "Open the settings, then choose Account and Address. " * 4
 START_NS = 1_780_000_000 * 10**9
 _numbers = itertools.count(time.time_ns() % 10**8 * 10**10)
 

@@ -1,7 +1,7 @@
 """`turret` as the tests start it: with a failpoint, a file system that fails, or a safety taken away.
 
     python launch.py [--die-at POINT [--after N]] [--without pin|commit] [--fail-fsync-after N] [--disk-full-if FILE]
-                     [--clock FILE] [--most-requests N] [--sqlite VERSION] serve …
+                     [--clock FILE] [--most-requests N] [--sqlite VERSION] [--otlp-wait SECONDS] serve …
 
 There is no such switch in the product.
 """
@@ -29,6 +29,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--disk-full-if", help="file: while it is there, the spool's disk is full")
     parser.add_argument("--most-requests", type=int, help="requests that are taken at once")
     parser.add_argument("--sqlite", help="version that SQLite says it has")
+    parser.add_argument("--otlp-wait", type=float, help="seconds that a turn of spans waits for its end")
     options, arguments = parser.parse_known_args(words)
     if options.die_at:
         _die_at(options.die_at, options.after)
@@ -42,6 +43,8 @@ def main(words: list[str] | None = None) -> None:
         _limit_requests(options.most_requests)
     if options.sqlite:
         _pretend_sqlite(options.sqlite)
+    if options.otlp_wait:
+        _wait_for_spans(options.otlp_wait)
     if options.without == "pin":
         _without_pin()
     elif options.without == "commit":
@@ -161,6 +164,12 @@ def _limit_requests(most: int) -> None:
 
 def _pretend_sqlite(version: str) -> None:
     apsw.sqlite_lib_version = lambda: version
+
+
+def _wait_for_spans(seconds: float) -> None:
+    from turret_api.otlp import turns
+
+    turns.WAIT_S, turns.SPAN_WAIT_S = seconds, seconds / 2
 
 
 def _without_pin() -> None:

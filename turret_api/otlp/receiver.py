@@ -69,8 +69,14 @@ class Receiver:
 
     def start(self) -> None:
         """Take up the turns that an earlier process left waiting."""
-        for turn in self._journal.load():
+        turns = self._journal.load()
+        for turn in turns:
             self._memory.wait(turn)
+        if not self._journal.is_empty:
+            try:
+                self._journal.replace(turns)  # its last line may be cut off
+            except OSError as error:
+                log.error("the journal of turns cannot be written", extra={"reason": str(error)[:300]})
         self._set_timer()
 
     async def stop(self) -> None:
