@@ -89,7 +89,7 @@ def _collecting(collector: Collector, keys: Directory, freshness: Freshness, lif
 def _empty_app(keys: Directory, sessions: Sessions | None, lifespan: Lifespan) -> FastAPI:
     """Return an application without routes: its clients take turns, its bodies are bounded, its errors are told."""
     app = DocumentedAPI(
-        title="Turret",
+        title="Turret API",
         version=version("turret"),
         description="Product analytics for LLM apps: track events, read topics, journeys and field types.",
         redirect_slashes=False,

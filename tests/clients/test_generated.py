@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-PACKAGE = "turret_generated"
+PACKAGE = "turret_api_client"
+"""As the generator calls it, which is not what our own client is called."""
 MYPY = f"""
 [mypy]
 strict = True
@@ -31,8 +32,8 @@ def generated(server, project, tmp_path_factory: pytest.TempPathFactory) -> Simp
     (folder / "mypy.ini").write_text(MYPY)
     done = subprocess.run(
         [sys.executable, "-m", "openapi_python_client", "generate", "--fail-on-warning", "--meta", "none",
-         "--url", f"http://127.0.0.1:{server.port}/openapi.json", "--output-path", str(folder / PACKAGE)],
-        env={**os.environ, "PATH": tools}, capture_output=True, text=True,
+         "--url", f"http://127.0.0.1:{server.port}/openapi.json"],
+        cwd=folder, env={**os.environ, "PATH": tools}, capture_output=True, text=True,
     )  # fmt: skip
     document = server.request("GET", "/openapi.json").json
     return SimpleNamespace(folder=folder, document=document, status=done.returncode, said=done.stdout + done.stderr)
