@@ -254,7 +254,7 @@ def _leave(pool: urllib3.PoolManager) -> None:
 
     urllib3 would do so at the end of the child, but with locks that a thread of the parent may have held at the fork.
     """
-    for of_host in list(pool.pools._container.values()):
+    for of_host in list(getattr(pool.pools, "_container", {}).values()):
         connections = of_host.pool
         if connections is not None:
             for connection in connections.queue:
