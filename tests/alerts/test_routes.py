@@ -51,6 +51,8 @@ def test_rules_and_targets_are_added_changed_and_removed(api: Api) -> None:
     changed = api.send("PUT", f"/rules/{rule['rule_id']}", {"kind": "outcome", "filters": {"direction": "down"}})
     assert changed == rule | {"kind": "outcome", "name": "outcome", "targets": None, "filters": changed["filters"]}
     assert changed["filters"]["direction"] == "down"
+    told = {name: changed[name] for name in ("kind", "name", "targets", "urgent", "filters")}
+    assert api.send("PUT", f"/rules/{rule['rule_id']}", told) == changed
     renamed = api.send("PUT", f"/targets/{target['target_id']}", {"name": "Team  chat"})
     assert (renamed["name"], renamed["quiet"], renamed["digest"]) == ("Team chat", None, None)
     assert api.send("DELETE", f"/rules/{rule['rule_id']}") == changed
@@ -71,7 +73,7 @@ def test_a_webhooks_secret_is_shown_once(api: Api) -> None:
         ("/rules", {"kind": "weather"}, "kind"),
         ("/rules", {}, "kind"),
         ("/rules", {"kind": "volume", "filters": {"topic_id": "t"}}, "filters.topic_id"),
-        ("/rules", {"kind": "freshness", "filters": {"days": 7}}, "filters.days"),
+        ("/rules", {"kind": "freshness", "filters": {"days": 8}}, "filters.days"),
         ("/rules", {"kind": "silence", "filters": {"hours": 0}}, "filters.hours"),
         ("/rules", {"kind": "new_topic", "filters": {"days": 91}}, "filters.days"),
         ("/rules", {"kind": "new_topic", "filters": {"least_change": "NaN"}}, "filters.least_change"),

@@ -111,8 +111,11 @@ class Filters(BaseModel):
     hours: int = Field(default=24, ge=1, le=24 * 90, description="hours without an event")
 
     def misfit(self, kind: str) -> str | None:
-        """Return the name of a filter that was given and that rules of this kind do not have; None: there is none."""
-        given = {name for name in self.model_fields_set if getattr(self, name) is not None}
+        """Return the name of a filter that is set and that rules of this kind do not have; None: there is none.
+
+        One that has its default is not set: what the API answered may be sent back.
+        """
+        given = {name for name, of in type(self).model_fields.items() if getattr(self, name) != of.default}
         return min(given - KINDS[kind].filters, default=None)
 
 
