@@ -145,6 +145,18 @@ def test_killed_after_it_was_sent_a_message_comes_once_more_under_the_same_id(sh
     assert b'"sent":0' in done.stdout.splitlines()[-1]
 
 
+def test_a_message_that_cannot_be_made_holds_up_no_other(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_hook(shop, receiver)
+    shop.store.add_target(shop.project_id, "slack", "chat", receiver.url)
+    monkeypatch.setattr("turret_api.alerts.shapes.slack", lambda message: 1 / 0)
+    looked = shop.run()
+    assert (looked["sent"], looked["failed"]) == (1, 1)
+    (waiting,) = shop.outbox.deliveries(shop.project_id, "waiting")
+    assert waiting.error == "it could not be made: ZeroDivisionError"
+
+
 def test_a_test_of_a_target_says_at_once_whether_it_arrived(shop: Shop, receiver: Receiver) -> None:
     target = shop.store.add_target(shop.project_id, "webhook", "hook", receiver.url)
     delivering = Delivering(shop.settings, shop.accounts)

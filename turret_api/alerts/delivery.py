@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Any, assert_never, cast
 
 import orjson
 import polars as pl
+from sqlalchemy.exc import SQLAlchemyError
 from standardwebhooks import Webhook
 
 from turret_api.accounts import AccountError, Accounts
@@ -25,7 +27,7 @@ from turret_api.alerts.message import (
     payload,
     test_message,
 )
-from turret_api.alerts.outbox import ALERT, DIGEST, TEST, Delivery, Outbox, SendError
+from turret_api.alerts.outbox import ALERT, DEAD, DIGEST, SENT, TEST, WAITING, Delivery, Outbox, SendError
 from turret_api.alerts.post import post
 from turret_api.alerts.store import AlertStore
 from turret_api.alerts.targets import Target, TargetKind
@@ -58,14 +60,13 @@ class Delivering:
 
     def deliver(self, clock: Callable[[], dt.datetime]) -> dict[str, int]:
         """Send all that is due, and what becomes due meanwhile; return how many messages were sent, failed, died."""
-        counts = {"sent": 0, "failed": 0, "dead": 0}
+        counts = Counter[str]()
         self.outbox.put_digests(clock())
         with ThreadPoolExecutor(AT_ONCE, "deliveries") as threads:
             while due := self.outbox.claim(clock(), AT_ONCE):
-                for found in threads.map(lambda each: self.send(each, clock()), due):
-                    state = "failed" if found is not None and found.state == "waiting" else found and found.state
-                    counts[state or "sent"] += found is not None
-        return counts
+                found = threads.map(lambda each: self.send(each, clock()), due)
+                counts.update(each.state for each in found if each is not None)
+        return {"sent": counts[SENT], "failed": counts[WAITING], "dead": counts[DEAD]}
 
     def send(self, delivery: Delivery, now: dt.datetime) -> Delivery | None:
         """Send a message that was claimed; return it as it is then, or None if nothing is left that it would tell."""
@@ -84,6 +85,12 @@ class Delivering:
         except SendError as error:
             log.warning("a message did not arrive", extra={"delivery_id": delivery.delivery_id, "reason": str(error)})
             return outbox.failed(delivery, error, now)
+        except SQLAlchemyError:
+            raise  # nothing can be noted; it is due again when its lease has ended
+        except Exception as error:
+            # A bug with one message must hold up no other, nor go on for ever.
+            log.exception("a message could not be made", extra={"delivery_id": delivery.delivery_id})
+            return outbox.failed(delivery, SendError(f"it could not be made: {type(error).__name__}"), now)
         failpoint.reached("alerts.after_send")
         return outbox.sent(delivery, now)
 

@@ -26,6 +26,9 @@ from turret_pipeline.lake.waiting import newest_part
 
 log = logging.getLogger(__name__)
 
+LEAST_PAUSE = dt.timedelta(hours=1)
+"""Least time from one look at a silent project to the next."""
+
 
 @dataclass
 class Looked:
@@ -118,8 +121,9 @@ class Looking:
                 last = dt.datetime.fromtimestamp(newest, dt.UTC)
                 is_silent = now - last >= hours
                 found[rule.rule_id] = [_silence(last, rule.filters.hours)] if is_silent else []
-                # While it is silent, it is looked at now and then, to see that it has ended.
-                look_at[rule.rule_id] = max(last + hours, now + hours / 24 if is_silent else now)
+                # While it is silent, it is looked at now and then, to see that it has ended: each look is a run.
+                again = max(hours / 4, LEAST_PAUSE) if is_silent else dt.timedelta()
+                look_at[rule.rule_id] = max(last + hours, now + again)
 
     def _late(self, project_id: str) -> list[Found]:
         waits = [each for each in self.freshness.late(project_id) if each.project_id == project_id]
@@ -134,5 +138,6 @@ class Looking:
 
 
 def _silence(last: dt.datetime, hours: int) -> Found:
-    words = f"No event has come for {hours} hours: the last one came at {last:%Y-%m-%d %H:%M} UTC."
+    span = "an hour" if hours == 1 else f"{hours} hours"
+    words = f"No event has come for {span}: the last one came at {last:%Y-%m-%d %H:%M} UTC."
     return Found(subject_of(SILENCE), words, {"kind": SILENCE, "last_event_at": last.isoformat()})
