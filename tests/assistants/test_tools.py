@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.test_docs import openapi
-from turret_api.assistants.tools import NAMED, SEGMENTS, TEXT_LENGTH, TOOLS, Parameter, Tool, WrongArgumentError
+from turret_api.assistants.tool import SEGMENTS, TEXT_LENGTH, Parameter, Tool, WrongArgumentError
+from turret_api.assistants.tools import NAMED, TOOLS
 from turret_api.assistants.vocabulary import is_own, is_own_key
 
 PARAMETERS = [(tool, parameter) for tool in TOOLS for parameter in tool.parameters]
@@ -149,3 +152,23 @@ def test_half_of_a_character_is_refused(value: str) -> None:
 @pytest.mark.parametrize(("asked", "shown"), [(None, 1000), (1, 200), (300, 300), ("400", 400), (10**6, 100_000)])
 def test_text_length_has_bounds(asked: object, shown: int) -> None:
     assert NAMED["search"].text_length({"text_length": asked}) == shown
+
+
+names = st.one_of(st.sampled_from(sorted({parameter.name for _, parameter in PARAMETERS} | {"limit"})), st.text())
+values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.characters(categories=["Cs"])),
+    lambda of: st.one_of(st.lists(of, max_size=3), st.dictionaries(st.text(), of, max_size=3)),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(TOOLS), st.dictionaries(names, values, max_size=4))
+def test_any_arguments_become_a_request_or_are_refused(tool: Tool, arguments: dict[str, Any]) -> None:
+    try:
+        path, query = tool.request(arguments)
+    except WrongArgumentError as error:
+        assert str(error).isascii() and len(str(error)) < 200
+        return
+    assert path.isascii() and path.startswith("/v1/")
+    assert all(isinstance(part, str) for pair in query for part in pair)
+    assert 200 <= tool.text_length(arguments) <= 100_000

@@ -15,7 +15,8 @@ import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from turret_api.assistants.telling import Told, tell, tell_error
-from turret_api.assistants.tools import NAMED, WrongArgumentError
+from turret_api.assistants.tool import WrongArgumentError
+from turret_api.assistants.tools import NAMED
 from turret_api.auth import HEADER, Principal, let_in
 
 PATIENCE_S = 150.0

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from turret_api.assistants.fence import fenced, fenced_list, new_fence
-from turret_api.assistants.tools import Tool
+from turret_api.assistants.tool import Tool
 from turret_api.assistants.vocabulary import is_own, is_own_key
 
 MOST_DAYS, MOST_ROWS = 31, 50
