@@ -27,8 +27,8 @@ from turret_api.errors import UnavailableError
 log = logging.getLogger(__name__)
 
 SYNC_S, IDLE_SYNC_S = 0.5, 2.0
-"""Seconds between two looks at Postgres, and between those of a collector that has stored nothing for a while: still
-less than `_PATIENCE_S`, for which others wait for what it is to give back."""
+"""Seconds between two looks at Postgres, and between those of a collector that has stored nothing for `BUSY_S`: still
+less than `_PATIENCE_S`, for which others wait for what it is to give back. What it then stores is reported as soon."""
 BUSY_S = 10.0
 ALIVE_S = 5.0
 """Seconds after which a collector with nothing new to report says that it lives; far below `_SILENT_S`."""
@@ -56,7 +56,7 @@ class Broker:
         self._parked: list[Parked] = []
         self._reported: dict[Quota, int] = {}
         self._leased: dict[Quota, tuple[float, int]] = {}
-        self._synced_at = self._reported_at = self._busy_at = float("-inf")
+        self._looked_at = self._synced_at = self._reported_at = self._busy_at = float("-inf")
         self._is_reached = True
         self._is_reconciled = False
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
@@ -80,7 +80,7 @@ class Broker:
             return  # the writer has seen it too, and ends the process
 
     def _turn(self) -> bool:
-        pause = _ASK_AGAIN_S if self._parked else max(0.0, self._sync_due_at() - time.monotonic())
+        pause = _ASK_AGAIN_S if self._parked else max(0.0, self._looked_at + SYNC_S - time.monotonic())
         try:
             item = self._inbox.get(timeout=pause) if pause else self._inbox.get_nowait()
             while True:
@@ -92,14 +92,15 @@ class Broker:
         except queue.Empty:
             pass
         try:
+            has_asked = bool(self._parked)
             if self._parked:
                 self._serve_parked()
-            if time.monotonic() >= self._sync_due_at():
-                self._synced_at = time.monotonic()
-                self._sync()
-            if not self._is_reached:
+            if time.monotonic() - self._looked_at >= SYNC_S:
+                self._looked_at = time.monotonic()
+                has_asked = self._sync_if_due() or has_asked
+            if has_asked and not self._is_reached:
                 log.info("Postgres is back; quotas are in step again")
-            self._is_reached = True
+            self._is_reached = self._is_reached or has_asked
         except SQLAlchemyError as error:
             if self._is_reached:
                 log.warning(
@@ -182,9 +183,20 @@ class Broker:
             resolve([submission], UnavailableError(message, retry_after_s=2))
         self._parked = []
 
-    def _sync_due_at(self) -> float:
-        """Return when Postgres is to be looked at next, by the monotonic clock."""
-        return self._synced_at + (SYNC_S if time.monotonic() - self._busy_at < BUSY_S else IDLE_SYNC_S)
+    def _sync_if_due(self) -> bool:
+        """Look at Postgres if it is time; return whether it was."""
+        now = time.monotonic()
+        if self._changed():
+            self._busy_at = now
+        if now - self._synced_at >= (SYNC_S if now - self._busy_at < BUSY_S else IDLE_SYNC_S):
+            self._synced_at = now
+            self._sync()
+            return True
+        return False
+
+    def _changed(self) -> dict[Quota, int]:
+        """Return what has been used of each quota of which Postgres does not know it yet."""
+        return {quota: quota.used for quota in self._ledger.quotas() if self._reported.get(quota) != quota.used}
 
     def _reconcile(self) -> None:
         """Take over what Postgres says is granted: a lease may have been made just before this collector died."""
@@ -198,10 +210,7 @@ class Broker:
         if not self._is_reconciled:
             self._reconcile()
         quotas = self._ledger.quotas()
-        changed = {quota: quota.used for quota in quotas if self._reported.get(quota) != quota.used}
-        now = time.monotonic()
-        if changed:
-            self._busy_at = now
+        changed, now = self._changed(), time.monotonic()
         if changed or now - self._reported_at >= ALIVE_S:
             self._grants.report({(quota.project_id, quota.period): used for quota, used in changed.items()})
             self._reported.update(changed)

@@ -1,0 +1,95 @@
+"""The broker asks Postgres as often as there is something to tell it, and seldom where there is nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+import queue
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+import pytest
+
+from turret_api.accounts.plans import ENTERPRISE, Plan
+from turret_api.collector import broker
+from turret_api.collector.broker import Broker
+from turret_api.collector.ledger import Quota
+
+Name = tuple[str, str]
+
+
+class Grants:
+    """Grants that count how often they are asked, and remember what was reported."""
+
+    def __init__(self) -> None:
+        self.asked: Counter[str] = Counter()
+        self.reported: dict[Name, int] = {}
+
+    def report(self, used: Mapping[Name, int]) -> None:
+        self.asked["report"] += 1
+        self.reported |= used
+
+    def used_elsewhere(self, periods: Iterable[Name]) -> dict[Name, tuple[int, int]]:
+        self.asked["used elsewhere"] += 1
+        return {}
+
+    def wanted(self) -> set[Name]:
+        self.asked["wanted"] += 1
+        return set()
+
+    def all_granted(self) -> dict[Name, int]:
+        return {}
+
+
+class Ledger:
+    """One quota, from which events are taken by hand."""
+
+    def __init__(self) -> None:
+        plan = Plan(ENTERPRISE, None, dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+        self.one = Quota("shop", "2026-11", plan)
+
+    def quotas(self) -> list[Quota]:
+        return [self.one]
+
+    def quota(self, project_id: str, now_s: float) -> Quota:
+        return self.one
+
+
+@pytest.fixture
+def grants() -> Grants:
+    return Grants()
+
+
+@pytest.fixture
+def ledger(grants: Grants, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+    """The ledger of a broker that runs, with all its times a tenth as long."""
+    for name in ("SYNC_S", "IDLE_SYNC_S", "BUSY_S", "ALIVE_S"):
+        monkeypatch.setattr(broker, name, getattr(broker, name) / 10)
+    ledger = Ledger()
+    ran = Broker(grants, ledger, None, queue.SimpleQueue())  # type: ignore[arg-type]
+    ran.start()
+    yield ledger
+    ledger.one.granted = ledger.one.used
+    ran.stop()
+
+
+def test_a_collector_that_stores_nothing_asks_seldom_and_says_all_the_same_that_it_lives(
+    grants: Grants, ledger: Ledger
+) -> None:
+    time.sleep(1.2)
+    before = grants.asked.copy()
+    time.sleep(2)
+    asked = {name: n - before[name] for name, n in grants.asked.items()}
+    assert 1 <= asked["wanted"] <= 11, "once in 0.2 s, not in 0.05"
+    assert 1 <= asked["report"] <= 5, "once in 0.5 s"
+
+
+def test_what_is_stored_after_a_quiet_time_is_reported_as_soon_as_ever(grants: Grants, ledger: Ledger) -> None:
+    time.sleep(1.5)
+    looks = grants.asked["wanted"]
+    ledger.one.used = 7
+    deadline = time.monotonic() + 5
+    while grants.reported.get(("shop", "2026-11")) != 7:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert grants.asked["wanted"] - looks <= 1, "it does not wait for the look that was due"
