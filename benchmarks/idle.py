@@ -34,7 +34,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import pending_stages
 
-GOAL_SHARE, GOAL_GIB = 0.03, 0.8
+GOAL_PERCENT, GOAL_GIB = 3.0, 0.8
 STARTED_S = 240.0
 QUIET_S = 20.0
 """Seconds between two looks at the processor time, by which the start is seen to be over."""
@@ -134,8 +134,8 @@ def measure(home: Path, seconds: float) -> dict[str, float]:
         each = after[pid]
         say(f"{used[pid] / took:8.2%} {each.pss_bytes / 2**20:8.0f} MiB  {each.name}")
     return {
-        "idle_core_share": sum(used.values()) / took,
-        "goal_core_share": GOAL_SHARE,
+        "idle_core_percent": 100 * sum(used.values()) / took,
+        "goal_core_percent": GOAL_PERCENT,
         "idle_pss_gib": sum(each.pss_bytes for each in after.values()) / 2**30,
         "goal_pss_gib": GOAL_GIB,
         "n_processes": len(after),

@@ -158,7 +158,8 @@ class PipelineMetrics:
 
     def _n_rows(self, table: Table) -> int:
         opened = store.open_table(self._lake, table)
-        return 0 if opened is None else sum(store.rows_by_project(opened).values())
+        # By the log's statistics, in deltalake: with polars the process would grow by 50 MiB at the first scrape.
+        return 0 if opened is None else int(opened.count())
 
 
 def _family(name: str) -> GaugeMetricFamily:
