@@ -5,6 +5,9 @@
 
 FROM python:3.11-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
+# For an index of your own, or the one with PyTorch's builds without CUDA, which make the image smaller by gigabytes.
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
 WORKDIR /src
 RUN python -m venv /opt/turret
 # The libraries first: they change rarely, and are most of the image.
