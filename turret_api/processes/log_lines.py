@@ -61,6 +61,8 @@ class Log:
         self._file = file
         self._process = process
         self._copies: list[threading.Thread] = []
+        # Children of an earlier process may still write while the next one does.
+        self._lock = threading.Lock()
 
     def copy(self, source: IO[bytes]) -> None:
         """From this call on all that comes from `source` is in the file, a moment later, until it ends."""
@@ -75,7 +77,7 @@ class Log:
 
     def write(self, text: str) -> None:
         """After this call the file has a line with this text. A file that cannot be written stops nothing."""
-        with contextlib.suppress(OSError):
+        with self._lock, contextlib.suppress(OSError):
             self._file.parent.mkdir(parents=True, exist_ok=True)
             if self._file.exists() and self._file.stat().st_size > MAX_BYTES:
                 self._file.replace(self._file.with_suffix(".log.1"))
