@@ -12,7 +12,7 @@ from tests.collector.conftest import accounts, make_server, new_project, preload
 from turret_api.otlp.calls import all_said
 from turret_api.otlp.events import event_of
 from turret_api.otlp.memory import Memory
-from turret_api.otlp.turns import plan
+from turret_api.otlp.turns import alone, plan
 from turret_api.otlp.wire import Span
 
 __all__ = ["accounts", "make_server", "new_project", "preloaded", "project", "server"]
@@ -28,14 +28,14 @@ class Taker:
 
     def take(self, *spans: Span) -> list[dict[str, Any]]:
         """Return the events of one request, each with its metadata as it is kept."""
-        read = list(all_said(spans))
-        made = plan(self.memory, "p", list(spans), read)
+        turns, whose, others = alone(self.memory, "p", list(spans), list(all_said(spans)))
+        made = plan(self.memory, "p", list(spans), others)
         for turn in made.events:
             self.memory.forget(turn)
         for turn in made.waiting:
             self.memory.wait(turn)
-        self.memory.remember("p", made.traces, made.whose)
-        return [_shown(event_of(turn, MAX_TEXT)) for turn in made.events]
+        self.memory.remember("p", made.traces, whose | made.whose)
+        return [_shown(event_of(turn, MAX_TEXT)) for turn in turns + made.events]
 
     def give_up(self) -> list[dict[str, Any]]:
         """Return the events of the turns that wait."""

@@ -308,7 +308,7 @@ def _read(attributes: dict[str, Any], shared: dict[str, Any]) -> tuple[dict[str,
             continue
         if meaning is not None:
             field, rank = meaning
-            if value is not None and value != "" and rank <= ranks.get(field, rank):
+            if value is not None and value != "" and (field not in ranks or rank < ranks[field]):
                 ranks[field] = rank
                 if field in names.ABOUT:
                     about[field] = value if type(value) is str else str(value)

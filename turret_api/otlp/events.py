@@ -46,7 +46,7 @@ def event_of(turn: Turn, max_text: int) -> Checked:
     return event
 
 
-def errors_of(turns: list[Turn], max_text: int) -> list[Checked | ApiError]:
+def events_of(turns: list[Turn], max_text: int) -> list[Checked | ApiError]:
     """Return the events of turns, or why there is none, in order."""
     found: list[Checked | ApiError] = []
     for turn in turns:

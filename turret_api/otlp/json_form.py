@@ -163,6 +163,15 @@ def value_of(value: Value, nested: int = 0) -> Any:
     return None
 
 
+def id_of(text: str, n_digits: int) -> str:
+    """Return an id in lower case; empty if it is none: not hexadecimal digits, or zeros alone."""
+    try:
+        number = bytes.fromhex(text) if len(text) == n_digits else b""
+    except ValueError:
+        return ""
+    return number.hex() if any(number) else ""
+
+
 def number_of(value: int | str, otherwise: Any = 0) -> Any:
     """Return the integer of 64 bits that `value` is or says; `otherwise` if it is none."""
     if type(value) is str:

@@ -19,7 +19,9 @@ _MOST_CHARACTERS = 8 * 1024 * 1024
 """Traces; turns that wait, and characters of their texts. While there are more, turns become events at once."""
 
 
-_NOBODY = None, None
+Whose = tuple[str | None, str | None]
+"""Session and user, None where they are not known."""
+_NOBODY: Whose = None, None
 
 
 class Turn(msgspec.Struct, gc=False):
@@ -84,7 +86,7 @@ class Memory:
         self._of_tool: dict[tuple[str, str], tuple[str, str]] = {}
         self._of_trace: dict[tuple[str, str], set[str]] = {}
         self._traces: OrderedDict[tuple[str, str], Trace] = OrderedDict()
-        self._whose: OrderedDict[tuple[str, str], tuple[str | None, str | None]] = OrderedDict()
+        self._whose: OrderedDict[tuple[str, str], Whose] = OrderedDict()
         self._n_characters = 0
 
     @property
@@ -96,7 +98,7 @@ class Memory:
         """Return what is remembered of a trace."""
         return self._traces.get((project_id, trace_id))
 
-    def whose(self, project_id: str, trace_id: str) -> tuple[str | None, str | None]:
+    def whose(self, project_id: str, trace_id: str) -> Whose:
         """Return the session and the user of a trace, None where they are not known."""
         return self._whose.get((project_id, trace_id), _NOBODY)
 
@@ -138,9 +140,7 @@ class Memory:
                 if self._of_tool.get((known.project_id, tool)) == key:
                     del self._of_tool[known.project_id, tool]
 
-    def remember(
-        self, project_id: str, traces: dict[str, Trace], whose: dict[str, tuple[str | None, str | None]]
-    ) -> None:
+    def remember(self, project_id: str, traces: dict[str, Trace], whose: dict[str, Whose]) -> None:
         """After this call `traces` and `whose` they are is known; the oldest are forgotten where there are too many."""
         for trace_id, trace in traces.items():
             key = project_id, trace_id

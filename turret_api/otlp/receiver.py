@@ -11,10 +11,10 @@ import base64
 import binascii
 import contextlib
 import logging
-import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import partial
+from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -28,10 +28,10 @@ from turret_api.collector.submission import Stored
 from turret_api.errors import ApiError, FailedError, InvalidKeyError, UnavailableError
 from turret_api.otlp import wire
 from turret_api.otlp.calls import Said, all_said
-from turret_api.otlp.events import errors_of
+from turret_api.otlp.events import events_of
 from turret_api.otlp.journal import FILE, Journal
-from turret_api.otlp.memory import Memory, Turn
-from turret_api.otlp.turns import Plan, plan
+from turret_api.otlp.memory import Memory, Turn, Whose
+from turret_api.otlp.turns import Plan, alone, plan
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,6 @@ _SILENT = "{} calls of a model hold no text: let the instrumentation capture the
 _AGAIN_S = 5.0
 _SOONEST_S = 0.05
 _BAD_IDS = "A span needs a trace_id of 16 bytes and a span_id of 8, not all of them zero."
-_is_ids = re.compile(r"(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}").fullmatch
 
 
 class Receiver:
@@ -112,64 +111,66 @@ class Receiver:
 
     async def _store(self, project_id: str, body: bytes, kind: str, signal: str) -> bytes:
         """Store what `body` holds; return the answer, or raise `ApiError` where nothing of it could be taken."""
-        is_large = len(body) > LARGE
-        read = await self._desk.check(_read, body, kind, signal) if is_large else _read(body, kind, signal)
-        spans, says, n_bad, why = read
-        del read
-        made = plan(self._memory, project_id, spans, says)
-        turns, max_text = made.events + made.waiting, self._desk.max_text
-        events = await self._desk.check(errors_of, turns, max_text) if is_large else errors_of(turns, max_text)
-        n_ready = len(made.events)
-        stored, refused = await self._stored(project_id, made.events, events[:n_ready], len(body))
-        judged = list(zip(made.waiting, events[n_ready:], strict=True))
-        made = made._replace(waiting=[turn for turn, event in judged if type(event) is Checked])
-        refused += [(turn, event) for turn, event in judged if isinstance(event, ApiError)]
-        n_refused = sum(len(turn.said) for turn, _ in refused)
-        if refused and not stored and not made.waiting and all(error.status == 429 for _, error in refused):
-            raise refused[0][1]
-        metrics = self._desk.metrics
-        for _, error in refused:
-            metrics.refused.labels(error.code).inc()
-        metrics.spans_left_out.inc(max(0, len(spans) - len(says) - n_bad) + made.n_silent)
-        await self._keep(project_id, made._replace(events=stored))
-        if refused and not why:
-            why = refused[0][1].message
-        n_rejected = n_bad + n_refused
+        memory, max_text = self._memory, self._desk.max_text
+        if len(body) > LARGE:
+            taken = await self._desk.check(_taken, body, kind, signal, memory, project_id, max_text)
+        else:
+            taken = _taken(body, kind, signal, memory, project_id, max_text)
+        made = plan(memory, project_id, taken.spans, taken.said)
+        events = taken.events + events_of(made.events, max_text)
+        n_ready, n_alone = len(events), len(taken.events)
+        whys = await self._stored(project_id, events, len(body))
+        whys += [each if isinstance(each, ApiError) else None for each in events_of(made.waiting, max_text)]
+        refused = [why for why in whys if why is not None]
+        n_rejected = taken.n_bad
+        if refused:
+            if len(refused) == len(whys) and all(why.status == 429 for why in refused):
+                raise refused[0]
+            n_rejected += sum(len(turn.said) if why else 0 for turn, why in _aligned(made, whys[n_alone:]))
+            n_rejected += sum(why is not None for why in whys[:n_alone])
+            made = made._replace(
+                events=[turn for turn, why in zip(made.events, whys[n_alone:n_ready], strict=True) if why is None],
+                waiting=[turn for turn, why in zip(made.waiting, whys[n_ready:], strict=True) if why is None],
+            )
+            for why in refused:
+                self._desk.metrics.refused.labels(why.code).inc()
+        self._desk.metrics.spans_left_out.inc(taken.n_left_out + made.n_silent)
+        await self._keep(project_id, made, taken.whose)
         if n_rejected:
-            return wire.accepted(kind, signal, n_rejected, why)
-        return wire.accepted(kind, signal, 0, _SILENT.format(made.n_silent) if made.n_silent and not stored else "")
+            return wire.accepted(kind, signal, n_rejected, _BAD_IDS if taken.n_bad else refused[0].message)
+        return wire.accepted(kind, signal, 0, _SILENT.format(made.n_silent) if made.n_silent and not events else "")
 
     async def _stored(
-        self, project_id: str, turns: list[Turn], events: list[Checked | ApiError], size_bytes: int
-    ) -> tuple[list[Turn], list[tuple[Turn, ApiError]]]:
-        """Store `events`, those of `turns`; return which turns are stored, and which are refused and why."""
+        self, project_id: str, events: list[Checked | ApiError], size_bytes: int
+    ) -> list[ApiError | None]:
+        """Store `events`; return for each None if it is stored, else why it is refused."""
         if not events:
             obstacle = self._collector.obstacle
             if obstacle is not None:
                 raise UnavailableError(obstacle, retry_after_s=5)
-            return [], []
-        stored, refused = [], []
+            return []
+        whys: list[ApiError | None] = []
         n_duplicates = 0
-        for turn, result in zip(turns, await self._collector.store(project_id, events, size_bytes), strict=True):
+        for result in await self._collector.store(project_id, events, size_bytes):
             if type(result) is Stored:
-                stored.append(turn)
                 n_duplicates += result.is_duplicate
+                whys.append(None)
             else:
-                error = limit_error(result) if type(result) is Refusal else result
-                assert isinstance(error, ApiError)
-                refused.append((turn, error))
-        self._desk.metrics.accepted.inc(len(stored) - n_duplicates)
+                why = limit_error(result) if type(result) is Refusal else result
+                assert isinstance(why, ApiError)
+                whys.append(why)
+        self._desk.metrics.accepted.inc(whys.count(None) - n_duplicates)
         self._desk.metrics.duplicates.inc(n_duplicates)
-        return stored, refused
+        return whys
 
-    async def _keep(self, project_id: str, made: Plan) -> None:
+    async def _keep(self, project_id: str, made: Plan, whose: dict[str, Whose]) -> None:
         """Note what is stored, and bring the turns that wait to the disk."""
         memory = self._memory
         for turn in made.events:
             memory.forget(turn)
         for turn in made.waiting:
             memory.wait(turn)
-        memory.remember(project_id, made.traces, made.whose)
+        memory.remember(project_id, made.traces, whose | made.whose)
         if made.waiting or not (memory.waiting or self._journal.is_empty):
             await self._write(made.waiting)
         if memory.waiting:
@@ -219,13 +220,14 @@ class Receiver:
         for project_id in {each.project_id for each in turns}:
             mine = [each for each in turns if each.project_id == project_id]
             try:
-                _, refused = await self._stored(project_id, mine, errors_of(mine, self._desk.max_text), 0)
+                whys = await self._stored(project_id, events_of(mine, self._desk.max_text), 0)
             except UnavailableError:
                 for each in mine:
                     each.waits_until = time.time() + _AGAIN_S
                 continue
-            for _, error in refused:
-                self._desk.metrics.refused.labels(error.code).inc()
+            for why in whys:
+                if why is not None:
+                    self._desk.metrics.refused.labels(why.code).inc()
             for each in mine:
                 self._memory.forget(each)
         if not self._memory.waiting and not self._journal.is_empty:
@@ -234,13 +236,39 @@ class Receiver:
         self._set_timer()
 
 
-def _read(body: bytes, kind: str, signal: str) -> tuple[list[wire.Span], list[Said], int, str]:
-    """Return the spans in a body, what they say, how many are refused, and why the first of these is."""
+class _Taken(NamedTuple):
+    """What a request holds.
+
+    Args:
+        events: of calls that are all of their trace, or why there is none.
+        whose: session and user of these traces.
+        spans: those that it takes to tell what becomes of `said`.
+        said: what all others say.
+        n_left_out: spans that say nothing.
+        n_bad: spans whose ids are none.
+    """
+
+    events: list[Checked | ApiError]
+    whose: dict[str, Whose]
+    spans: list[wire.Span]
+    said: list[Said]
+    n_left_out: int
+    n_bad: int
+
+
+def _taken(body: bytes, kind: str, signal: str, memory: Memory, project_id: str, max_text: int) -> _Taken:
+    """Return what a body holds; of `memory` nothing is changed. Raise `ApiError` if it cannot be decoded."""
     spans = wire.spans_of(body, kind, signal)
     says = list(all_said(spans))
-    good = [each for each in says if not each.is_whole or _is_ids(f"{each.trace_id}-{each.span_id}")]
-    n_bad = len(says) - len(good)
-    return spans, good, n_bad, _BAD_IDS if n_bad else ""
+    good = [each for each in says if (len(each.trace_id) == 32 and len(each.span_id) == 16) or not each.is_whole]
+    turns, whose, others = alone(memory, project_id, spans, good)
+    is_needed = others or memory.waiting
+    n_left_out, n_bad = len(spans) - len(says), len(says) - len(good)
+    return _Taken(events_of(turns, max_text), whose, spans if is_needed else [], others, n_left_out, n_bad)
+
+
+def _aligned(made: Plan, whys: list[ApiError | None]) -> Iterator[tuple[Turn, ApiError | None]]:
+    return zip([*made.events, *made.waiting], whys, strict=True)
 
 
 def _key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -229,7 +229,10 @@ def _plain(message: dict[str, Any]) -> str | None:
         if type(part) is not dict or part.get("type") != "text":
             return None
         content = part.get("content") or part.get("text")
-    return content if type(content) is str and content[:1] != "[" and not is_blank(content) else None
+    # Nearly every text begins with a visible character of ASCII: that look costs less than a call.
+    if type(content) is str and content[:1] != "[" and ("!" <= content[:1] <= "~" or not is_blank(content)):
+        return content
+    return None
 
 
 def _text(content: Any, nested: int = 0) -> str | None:

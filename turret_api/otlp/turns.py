@@ -25,7 +25,7 @@ from typing import NamedTuple
 import msgspec
 
 from turret_api.otlp.calls import CALL, SCORES, WRAPPER, Said
-from turret_api.otlp.memory import Memory, Trace, Turn
+from turret_api.otlp.memory import Memory, Trace, Turn, Whose
 from turret_api.otlp.wire import Span
 
 WAIT_S = 60.0
@@ -52,14 +52,13 @@ class Plan(NamedTuple):
     waiting: list[Turn]
     n_silent: int
     traces: dict[str, Trace]
-    whose: dict[str, tuple[str | None, str | None]]
+    whose: dict[str, Whose]
 
 
 def plan(memory: Memory, project_id: str, spans: list[Span], said: list[Said]) -> Plan:
-    """Return what becomes of a request's spans, of which `said` are those that say something."""
-    alone, whose, said = _alone(memory, project_id, spans, said)
+    """Return what becomes of a request's spans: of what they say, `said` is what `alone` leaves."""
     if not said and not memory.waiting:
-        return Plan(alone, [], 0, {}, whose)
+        return Plan([], [], 0, {}, {})
     planning = _Planning(memory, project_id, spans, said)
     for each in sorted(said, key=_order):
         if each.kind == CALL:
@@ -72,13 +71,12 @@ def plan(memory: Memory, project_id: str, spans: list[Span], said: list[Said]) -
         for span in spans:
             if span.is_entry:
                 planning.end(span)
-    made = planning.result(spans)
-    return made._replace(events=alone + made.events, whose=whose | made.whose)
+    return planning.result(spans)
 
 
-def _alone(
+def alone(
     memory: Memory, project_id: str, spans: list[Span], said: list[Said]
-) -> tuple[list[Turn], dict[str, tuple[str | None, str | None]], list[Said]]:
+) -> tuple[list[Turn], dict[str, Whose], list[Said]]:
     """Return the turns of calls that are all of their trace and its end, whose they are, and what else is said.
 
     Most calls are of this kind, and nothing has to be looked up for them.
@@ -90,7 +88,7 @@ def _alone(
         if span.is_entry:
             ends.add(span.trace_id)
     turns: list[Turn] = []
-    whose: dict[str, tuple[str | None, str | None]] = {}
+    whose: dict[str, Whose] = {}
     others: list[Said] = []
     for each in said:
         trace_id, given, gave = each.trace_id, each.asked, each.answered
@@ -120,7 +118,7 @@ class _Planning:
         self._memory = memory
         self._project_id = project_id
         self._traces: dict[str, Trace] = {}
-        self._whose: dict[str, tuple[str | None, str | None]] = {}
+        self._whose: dict[str, Whose] = {}
         self._turns: dict[str, Turn] = {}
         self._alone: list[Turn] = []
         self._of_tool: dict[str, Turn] = {}

@@ -30,6 +30,7 @@ _REQUESTS: dict[str, Any] = {TRACES: packed.Request, LOGS: ExportLogsServiceRequ
 _REMOTE = 0x300
 """Flags of a span: that it says whether its parent is in another process, and that it is."""
 _ERROR = 2
+_ZEROS = frozenset((bytes(16), bytes(8)))
 _CODES = {400: 3, 401: 16, 408: 4, 413: 3, 415: 3, 429: 8, 500: 13, 503: 14}
 """By HTTP status the code of `google.rpc.Code`."""
 
@@ -46,12 +47,11 @@ class Span(msgspec.Struct, gc=False):
     """A span, or what log records say of one.
 
     Args:
-        trace_id: 32 hexadecimal digits, or what stands in their place.
+        trace_id: 32 hexadecimal digits; of an id that is none there may be fewer.
         span_id: 16, likewise.
         parent_id: 16; empty: it is the first of its trace.
         is_entry: whether it has no parent in its own process.
         is_whole: False of what log records say, which know neither parent nor duration.
-        name: what it is called.
         start_us: Unix time in microseconds; 0: unknown.
         end_us: likewise.
         error: what went wrong, empty if it is not said; None: nothing did.
@@ -65,7 +65,6 @@ class Span(msgspec.Struct, gc=False):
     parent_id: str
     is_entry: bool
     is_whole: bool
-    name: str
     start_us: int
     end_us: int
     error: str | None
@@ -129,12 +128,11 @@ def _decoded(body: bytes, signal: str) -> list[tuple[dict[str, Any], Any]]:
 def _span(span: Any, resource: dict[str, Any]) -> Span:
     parent_id, status, events = span.parent_span_id, span.status, span.events
     return Span(
-        span.trace_id.hex(),
-        span.span_id.hex(),
-        parent_id.hex(),
+        _hex(span.trace_id),
+        _hex(span.span_id),
+        parent_id.hex() if parent_id else "",
         not parent_id or span.flags & _REMOTE == _REMOTE,
         True,
-        span.name,
         span.start_time_unix_nano // 1000,
         span.end_time_unix_nano // 1000,
         _error_of(status) if status else None,
@@ -142,6 +140,11 @@ def _span(span: Any, resource: dict[str, Any]) -> Span:
         resource,
         [_event(each) for each in events] if events else [],
     )
+
+
+def _hex(packed_id: bytes) -> str:
+    """Return an id in hexadecimal digits; that of zeros is none."""
+    return packed_id.hex() if packed_id not in _ZEROS else ""
 
 
 def _error_of(packed_status: bytes) -> str | None:
@@ -165,7 +168,7 @@ def _record(record: Any, resource: dict[str, Any]) -> Span:
 
 
 def _of_record(trace_id: str, span_id: str, at_us: int, resource: dict[str, Any], happened: Happened) -> Span:
-    return Span(trace_id, span_id, "", False, False, "", at_us, 0, None, {}, resource, [happened])
+    return Span(trace_id, span_id, "", False, False, at_us, 0, None, {}, resource, [happened])
 
 
 def _joined(spans: list[Span]) -> list[Span]:
@@ -189,12 +192,11 @@ def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:
 def _json_span(span: json_form.Span, resource: dict[str, Any]) -> Span:
     events = [Happened(each.name, json_form.attributes_of(each.attributes), None) for each in span.events]
     return Span(
-        span.trace_id.lower(),
-        span.span_id.lower(),
-        span.parent_span_id.lower(),
+        json_form.id_of(span.trace_id, 32),
+        json_form.id_of(span.span_id, 16),
+        json_form.id_of(span.parent_span_id, 16),
         not span.parent_span_id or span.flags & _REMOTE == _REMOTE,
         True,
-        span.name,
         json_form.number_of(span.start_time_unix_nano) // 1000,
         json_form.number_of(span.end_time_unix_nano) // 1000,
         span.status.message if span.status.code in (_ERROR, "STATUS_CODE_ERROR") else None,
@@ -210,7 +212,9 @@ def _json_record(record: json_form.Record, resource: dict[str, Any]) -> Span:
     body = None if record.body is None else json_form.value_of(record.body)
     nanos = json_form.number_of(record.time_unix_nano) or json_form.number_of(record.observed_time_unix_nano)
     happened = Happened(str(name), attributes, body)
-    return _of_record(record.trace_id.lower(), record.span_id.lower(), nanos // 1000, resource, happened)
+    return _of_record(
+        json_form.id_of(record.trace_id, 32), json_form.id_of(record.span_id, 16), nanos // 1000, resource, happened
+    )
 
 
 def accepted(kind: str, signal: str, n_rejected: int, message: str) -> bytes:
