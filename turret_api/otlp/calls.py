@@ -297,7 +297,6 @@ def fields_of(resource: dict[str, Any]) -> dict[str, Any]:
 
 def _read(attributes: dict[str, Any], shared: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
     """Return what attributes say: session, user and name; fields, `shared` among them; and what is the app's own."""
-    about: dict[str, str] = {}
     fields = shared.copy()
     ranks: dict[str, int] = {}
     own: dict[str, Any] = {}
@@ -308,17 +307,15 @@ def _read(attributes: dict[str, Any], shared: dict[str, Any]) -> tuple[dict[str,
             continue
         if meaning is not None:
             field, rank = meaning
-            if value is not None and value != "" and (field not in ranks or rank < ranks[field]):
+            if (value or not (value is None or value == "")) and (field not in ranks or rank < ranks[field]):
                 ranks[field] = rank
-                if field in names.ABOUT:
-                    about[field] = value if type(value) is str else str(value)
-                else:
-                    fields[field] = value
+                fields[field] = value
         elif key.startswith(names.OWN):
             own[key[len(next(each for each in names.OWN if key.startswith(each))) :]] = opened(value)
         elif key in names.OWN_OBJECTS:
             inner = opened(value)
             own |= inner if type(inner) is dict else {}
+    about = {key: str(fields.pop(key)) for key in names.ABOUT if key in fields}
     _tidy(fields, attributes)
     return about, fields, own
 

@@ -7,7 +7,7 @@ rests on the ids of events, not on this.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -93,6 +93,11 @@ class Memory:
     def is_full(self) -> bool:
         """Whether no further turn can wait."""
         return len(self.waiting) >= _MOST_WAITING or self._n_characters >= _MOST_CHARACTERS
+
+    def knows(self, project_id: str) -> Callable[[str], bool]:
+        """Return what tells whether a trace is remembered."""
+        traces = self._traces
+        return lambda trace_id: (project_id, trace_id) in traces
 
     def trace(self, project_id: str, trace_id: str) -> Trace | None:
         """Return what is remembered of a trace."""

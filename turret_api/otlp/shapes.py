@@ -28,6 +28,36 @@ _MOST_NESTED = 4
 _decode = msgspec.json.Decoder().decode
 
 
+class _Part(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    type: str = ""
+    content: str | None = None
+    text: str | None = None
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """What most messages are: texts alone. The decoder itself refuses all others."""
+
+    role: str
+    parts: list[_Part] | None = None
+    content: str | list[_Part] | None = None
+    finish_reason: str | None = None
+
+    def text(self) -> str | None:
+        """Return the text of a message that has one; None if it may be anything else."""
+        content = self.parts or self.content
+        if type(content) is list:
+            if len(content) != 1 or content[0].type != "text":
+                return None
+            content = content[0].content or content[0].text
+        # Nearly every text begins with a visible character of ASCII: that look costs less than a call.
+        if type(content) is str and content[:1] != "[" and ("!" <= content[:1] <= "~" or not is_blank(content)):
+            return content
+        return None
+
+
+_messages = msgspec.json.Decoder(list[_Message]).decode
+
+
 class Asked(NamedTuple):
     """The end of what a model was given.
 
@@ -62,17 +92,18 @@ NOTHING_ANSWERED = Answered(None, False, ())
 
 def asked(value: Any) -> Asked:
     """Return what is asked in `value`: a list of messages, an object that has one, a text, or JSON of these."""
+    if type(value) is str and value[:2] == "[{":
+        plain = _plain(value)
+        if plain and plain[-1].role == "user" and (text := plain[-1].text()) is not None:
+            return Asked(text, len([each for each in plain if each.role in _USERS]), ())
     found = opened(value)
     if type(found) is dict:
         found = _inner(found)
     if type(found) is str:
         return NOTHING_ASKED if is_blank(found) or _is_cut(found) else Asked(found, 1, ())
     if type(found) is list:
-        if len(found) == 1:
-            if type(found[0]) is list:
-                found = found[0]  # LangChain has a list of conversations
-            elif type(found[0]) is dict and found[0].get("role") == "user" and (text := _plain(found[0])) is not None:
-                return Asked(text, 1, ())
+        if len(found) == 1 and type(found[0]) is list:
+            found = found[0]  # LangChain has a list of conversations
         if _has_roles(found):
             return _end_of(found)
     exchange = newest_exchange(found)
@@ -84,6 +115,10 @@ def asked(value: Any) -> Asked:
 
 def answered(value: Any) -> Answered:
     """Return what is answered in `value`, of the forms that `asked` takes, and answers of APIs."""
+    if type(value) is str and value[:2] == "[{":
+        plain = _plain(value)
+        if plain and len(plain) == 1 and plain[0].role == "assistant" and (text := plain[0].text()) is not None:
+            return Answered(text, False, ())
     found = opened(value)
     if type(found) is dict:
         choices = found.get("choices")
@@ -95,8 +130,6 @@ def answered(value: Any) -> Answered:
     if type(found) is str:
         return NOTHING_ANSWERED if is_blank(found) or _is_cut(found) else Answered(found, False, ())
     if type(found) is list and found and all(type(each) is dict for each in found):
-        if len(found) == 1 and "tool_calls" not in found[0] and (text := _plain(found[0])) is not None:
-            return Answered(text, False, ())
         messages = found if any("role" in each for each in found) else [{"role": "assistant", "content": found}]
         return _answer_of(messages)
     if type(found) is dict and ("role" in found or "tool_calls" in found or "parts" in found):
@@ -221,18 +254,12 @@ def _are_results(content: list[Any]) -> bool:
     return bool(content) and all(type(each) is dict and each.get("type") in _RESULTS for each in content)
 
 
-def _plain(message: dict[str, Any]) -> str | None:
-    """Return the text of a message of one text; None if it may be anything else."""
-    content = message.get("parts") or message.get("content")
-    if type(content) is list and len(content) == 1:
-        part = content[0]
-        if type(part) is not dict or part.get("type") != "text":
-            return None
-        content = part.get("content") or part.get("text")
-    # Nearly every text begins with a visible character of ASCII: that look costs less than a call.
-    if type(content) is str and content[:1] != "[" and ("!" <= content[:1] <= "~" or not is_blank(content)):
-        return content
-    return None
+def _plain(text: str) -> list[_Message] | None:
+    """Return the messages in a text of JSON where all are plain; None if they are not."""
+    try:
+        return _messages(text)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return None
 
 
 def _text(content: Any, nested: int = 0) -> str | None:

@@ -87,6 +87,7 @@ def alone(
         n_spans[span.trace_id] = n_spans.get(span.trace_id, 0) + 1
         if span.is_entry:
             ends.add(span.trace_id)
+    is_known = memory.knows(project_id)
     turns: list[Turn] = []
     whose: dict[str, Whose] = {}
     others: list[Said] = []
@@ -99,7 +100,7 @@ def alone(
             or given.prompt is None
             or given.tools
             or gave.calls_tools
-            or memory.trace(project_id, trace_id) is not None
+            or is_known(trace_id)
         ):
             others.append(each)
             continue
