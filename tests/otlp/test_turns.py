@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 
 import pytest
@@ -173,6 +174,21 @@ def test_results_of_tools_are_no_turn_of_the_user(taker) -> None:
     uses = {"role": "assistant", "content": [{"type": "tool_use", "id": "call-1", "name": "weather"}]}
     (event,) = taker.take(*read(call(2, [user()], uses), call(3, [user(), uses, result], answer())))
     assert (event["prompt"], event["response"]) == (ASKED, ANSWERED)
+
+
+def test_a_loop_that_sends_the_results_of_tools_alone_is_one_event(taker) -> None:
+    assert taker.take(*read(call(2, [user()], calls_tool("call-5")))) == []
+    assert taker.take(*read(call(3, [tool("call-5")], calls_tool("call-6")))) == []
+    (event,) = taker.take(*read(call(4, [tool("call-6")], answer())))
+    assert (event["prompt"], event["response"], event["input_tokens"]) == (ASKED, ANSWERED, 30)
+
+
+def test_a_trace_of_thousands_of_wrappers_is_taken_in_time(taker) -> None:
+    spans = [agent(n, f"step {n}", parent=n // 2) for n in range(1, 3000)]
+    calls = [call(n, [user(f"question {n}")], answer(), parent=n // 4) for n in range(3000, 4000)]
+    began = time.perf_counter()
+    events = taker.take(*read(*spans, *calls))
+    assert len(events) >= 1000 and time.perf_counter() - began < 10
 
 
 def test_a_session_that_one_span_of_a_trace_names_is_that_of_its_events(taker) -> None:

@@ -173,20 +173,23 @@ def _kind_of(span: Span) -> str:
 
 def _asked(attributes: dict[str, Any], events: list[Happened]) -> Asked:
     for key in names.ASKED[:2]:
-        if key in attributes and (found := asked(attributes[key])).prompt is not None:
+        if key in attributes and (found := asked(attributes[key])) != NOTHING_ASKED:
             return found
     for before, behind in names.FLAT_ASKED:
-        if (messages := _flat(attributes, before, behind)) and (found := asked(messages)).prompt is not None:
+        if (messages := _flat(attributes, before, behind)) and (found := asked(messages)) != NOTHING_ASKED:
             return found
     if events:
         messages = _messages(events)
-        if messages and (found := asked(messages)).prompt is not None:
+        if messages and (found := asked(messages)) != NOTHING_ASKED:
             return found
         for each in events:
-            if each.name in names.PROMPT_EVENTS and (found := asked(each.attributes.get("gen_ai.prompt"))).prompt:
+            if (
+                each.name in names.PROMPT_EVENTS
+                and (found := asked(each.attributes.get("gen_ai.prompt"))) != NOTHING_ASKED
+            ):
                 return found
     for key in names.ASKED[2:]:
-        if key in attributes and (found := asked(_unfolded(key, attributes[key]))).prompt is not None:
+        if key in attributes and (found := asked(_unfolded(key, attributes[key]))) != NOTHING_ASKED:
             return found
     return NOTHING_ASKED
 

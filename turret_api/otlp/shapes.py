@@ -199,13 +199,10 @@ def _end_of(messages: list[Any]) -> Asked:
                     return Asked(None, 0, ())  # the newest turn is a picture, say
         elif prompt is None and role != "system":
             tools += _tools_of(message)
-    return Asked(prompt, n_turns, tuple(tools)) if prompt is not None else _other(messages)
-
-
-def _other(messages: list[Any]) -> Asked:
-    """Return what is asked in messages that say otherwise by whom they are."""
-    exchange = newest_exchange(messages)
-    return NOTHING_ASKED if exchange is None else Asked(exchange.asked, 0, ())
+    if prompt is None:  # the messages say otherwise by whom they are, or are results of tools alone
+        exchange = newest_exchange(messages)
+        return Asked(None if exchange is None else exchange.asked, 0, tuple(tools))
+    return Asked(prompt, n_turns, tuple(tools))
 
 
 def _answer_of(messages: list[Any]) -> Answered:

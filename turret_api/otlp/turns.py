@@ -124,6 +124,8 @@ class _Planning:
         self._alone: list[Turn] = []
         self._of_tool: dict[str, Turn] = {}
         self._of_span: dict[tuple[str, str], Turn] = {}
+        self._above: dict[str, set[str]] = {}
+        self._broken: set[str] = set()
         self._n_silent = 0
         self.open: dict[str, float] = {}
         """Ids of turns that wait, and for how many seconds."""
@@ -132,7 +134,7 @@ class _Planning:
         for span in spans:
             trace = self._traces.get(span.trace_id)
             if trace is not None and span.is_whole and len(trace.parents) < _MOST_SPANS:
-                trace.parents[span.span_id] = span.parent_id
+                trace.parents[span.span_id] = "" if span.is_entry else span.parent_id
 
     def _note(self, said: Said) -> None:
         trace = self._traces.get(said.trace_id)
@@ -153,19 +155,22 @@ class _Planning:
         """Put a call into its turn."""
         trace = self._traces[call.trace_id]
         if call.asked.prompt is None and call.answered.response is None:
-            turn = self._of_span.get((call.trace_id, call.span_id))
+            turn = self._of_span.get((call.trace_id, call.span_id)) or self._by_tools(call)
             if turn is None:
-                trace.silent[call.span_id] = call
+                if len(trace.silent) < _MOST_SPANS:
+                    trace.silent[call.span_id] = call
                 self._n_silent += 1
                 return
-            call = _joined(turn.said[call.span_id], call)
+            call = _joined(turn.said.get(call.span_id, call), call)
         elif not call.is_whole and call.span_id in trace.silent:
             call = _joined(call, trace.silent.pop(call.span_id))
-        turn = self._turn_of(call)
+            turn = self._turn_of(call)
+        else:
+            turn = self._turn_of(call)
         if turn.event_id is None:
             return
         turn.said[call.span_id] = call
-        trace.told.add(call.span_id)
+        self._tell(trace, call)
         self._of_span[call.trace_id, call.span_id] = turn
         for tool in call.answered.tools:
             self._of_tool[tool] = turn
@@ -196,19 +201,49 @@ class _Planning:
     def wrap(self, wrapper: Said) -> None:
         """Let what wraps calls end their turns; where it wraps none, and nothing wraps it, it is a turn itself."""
         trace = self._traces[wrapper.trace_id]
-        beneath = {each for each in trace.told if _is_beneath(each, wrapper.span_id, trace.parents, unknown=True)}
-        if not beneath:
-            above = (_is_beneath(wrapper.span_id, each, trace.parents, unknown=False) for each in trace.told)
-            if not any(above):
+        if wrapper.trace_id not in self._above:
+            self._above[wrapper.trace_id] = set()
+            for each in trace.told:
+                self._climb(wrapper.trace_id, each)
+        if wrapper.span_id not in self._above[wrapper.trace_id] and wrapper.trace_id not in self._broken:
+            if not self._is_wrapped(wrapper):
                 turn = self._turn_of(wrapper)
                 turn.said[wrapper.span_id] = wrapper
-                trace.told.add(wrapper.span_id)
+                self._tell(trace, wrapper)
+                self._climb(wrapper.trace_id, wrapper.span_id)
             return
         for event_id in list(self.open):
             turn = self._turns[event_id]
-            if not beneath.isdisjoint(turn.said):
+            if any(_is_beneath(each, wrapper.span_id, trace.parents) for each in turn.said):
                 turn.said[wrapper.span_id] = wrapper
                 del self.open[event_id]
+
+    def _tell(self, trace: Trace, said: Said) -> None:
+        if len(trace.told) < _MOST_SPANS:
+            trace.told.add(said.span_id)
+
+    def _climb(self, trace_id: str, span_id: str) -> None:
+        """Note what lies above a span that is in a turn; where a parent is not known, all may."""
+        above, parents = self._above[trace_id], self._traces[trace_id].parents
+        at = span_id
+        while True:
+            if at not in parents:
+                self._broken.add(trace_id)
+                return
+            at = parents[at]
+            if not at or at in above:
+                return
+            above.add(at)
+
+    def _is_wrapped(self, wrapper: Said) -> bool:
+        """Tell whether something that is a turn lies above a span."""
+        trace = self._traces[wrapper.trace_id]
+        at = wrapper.span_id
+        for _ in range(_MOST_STEPS):
+            at = trace.parents.get(at, "")
+            if not at or at in trace.told:
+                return bool(at)
+        return False
 
     def end(self, entry: Span) -> None:
         """Let the end of a trace end its turns, but for one whose call is the trace."""
@@ -245,18 +280,22 @@ class _Planning:
             turn = Turn(self._project_id, None, session_id or said.trace_id or None, user_id, {"": said})
             self._alone.append(turn)
             return turn
-        for tool in said.asked.tools:
-            if tool in self._of_tool:
-                return self._of_tool[tool]
-        if said.asked.tools:
-            waiting = self._memory.of_tools(self._project_id, said.asked.tools)
-            if waiting is not None:
-                return self._taken(waiting)
+        by_tools = self._by_tools(said)
+        if by_tools is not None:
+            return by_tools
         event_id = event_id_of(said)
         found = self._turns.get(event_id)
         if found is None:
             found = self._turns[event_id] = Turn(self._project_id, event_id, session_id or said.trace_id, user_id, {})
         return found
+
+    def _by_tools(self, said: Said) -> Turn | None:
+        """Return the turn that goes on with the results of tools that a call was given."""
+        for tool in said.asked.tools:
+            if tool in self._of_tool:
+                return self._of_tool[tool]
+        waiting = self._memory.of_tools(self._project_id, said.asked.tools) if said.asked.tools else None
+        return None if waiting is None else self._taken(waiting)
 
     def _taken(self, waiting: Turn) -> Turn:
         """Return a copy of a turn that waits, which is one of this request's from now on."""
@@ -303,18 +342,18 @@ def _joined(texts: Said, span: Said) -> Said:
     )
 
 
-def _is_beneath(span_id: str, top: str, parents: dict[str, str], *, unknown: bool) -> bool:
-    """Tell whether a span lies beneath another. unknown: what to say where a parent between them is not known."""
+def _is_beneath(span_id: str, top: str, parents: dict[str, str]) -> bool:
+    """Tell whether a span lies beneath another; also where a parent between them is not known."""
     at = span_id
     for _ in range(_MOST_STEPS):
         if at not in parents:
-            return unknown and at != top
+            return at != top
         at = parents[at]
         if at == top:
             return True
         if not at:
             return False
-    return unknown
+    return True
 
 
 def _start(said: Said) -> int:
