@@ -1,8 +1,9 @@
 """What `/metrics` says of the pipeline: runs, how far the tables are behind, what failed, what is damaged.
 
 All of it is read where it stands, when somebody scrapes: what waits in the lake and in the spools (`freshness`), runs
-in Dagster's tables, rows in the tables' logs. It is the same on every host that reads one lake, so a query over several
-takes the greatest. Where a source does not answer, its metrics are left out and `turret_source_up` is 0 for it.
+in Dagster's tables, rows in the tables' logs, messages of alerts in the accounts. It is the same on every host that
+reads one lake, so a query over several takes the greatest. Where a source does not answer, its metrics are left out and
+`turret_source_up` is 0 for it.
 
 Labels are bounded: tables are some thirty, and of projects only those that have waited longest are named.
 """
@@ -56,7 +57,8 @@ METRICS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "turret_table_rows": ("Rows of a table, of all projects", ("table",)),
     "turret_field_failures": ("Failures of single fields that still stand", ()),
-    "turret_source_up": ("Whether a source of these metrics (waiting, runs, tables) answers", ("source",)),
+    "turret_alert_messages": ("Messages of alerts and digests that wait, or are dead letters", ("state",)),
+    "turret_source_up": ("Whether a source of these metrics (waiting, runs, tables, messages) answers", ("source",)),
 }
 """By name: what it is, and its labels."""
 _RUNS = text("""
@@ -65,6 +67,9 @@ _RUNS = text("""
         OR update_timestamp > (now() AT TIME ZONE 'utc') - interval '1 day'
     GROUP BY status
 """)
+_MESSAGES = text(
+    "SELECT state, count(*) FROM turret.alert_deliveries WHERE state IN ('waiting', 'dead') GROUP BY state"
+)
 _LAST_SUCCESS = text("SELECT end_time FROM dagster.runs WHERE status = 'SUCCESS' ORDER BY id DESC LIMIT 1")
 
 
@@ -106,6 +111,7 @@ class PipelineMetrics:
             "waiting": self._waiting,
             "runs": self._runs,
             "tables": self._tables,
+            "messages": self._messages,
         }
         for source, read in of_sources.items():
             try:
@@ -148,6 +154,11 @@ class PipelineMetrics:
             _by_label("turret_runs_finished_last_day", finished),
             _gauge("turret_runs_last_success_timestamp_seconds", float(last or 0.0)),
         ]
+
+    def _messages(self) -> list[Metric]:
+        with self._engine.connect() as connection:
+            by_state: dict[str, float] = {row[0]: row[1] for row in connection.execute(_MESSAGES)}
+        return [_by_label("turret_alert_messages", {"waiting": 0, "dead": 0} | by_state)]
 
     def _tables(self) -> list[Metric]:
         if time.monotonic() - self._rows_at >= ROWS_KEPT_S:

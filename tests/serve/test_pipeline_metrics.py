@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, NullPool, create_engine, text
 
 from tests.small_lake import DAYS, event, put
+from turret_api.accounts import Accounts
 from turret_api.collector.metrics import Metrics
 from turret_api.freshness import Freshness
 from turret_api.pipeline_metrics import MOST_PROJECTS, PipelineMetrics
@@ -38,7 +39,10 @@ Samples = dict[tuple[str, str], float]
 
 @pytest.fixture
 def engine(database_url: str) -> Iterator[Engine]:
-    """The database, without Dagster's schema before and after."""
+    """The database with the accounts, and without Dagster's schema before and after."""
+    accounts = Accounts(database_url)
+    accounts.migrate()
+    accounts.close()
     engine = create_engine(database_url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
         connection.execute(text("DROP SCHEMA IF EXISTS dagster CASCADE"))
@@ -64,7 +68,8 @@ def test_an_empty_system_is_told_as_one_that_is_up_to_date(tmp_path: Path, engin
     found = samples(metrics_of(Lake(str(tmp_path)), engine).exposition())
     names = ("oldest_wait_seconds", "waiting_projects", "late_projects", "damaged_files", "field_failures")
     assert all(found[f"turret_{name}", ""] == 0 for name in (*names, "runs_queued", "runs_under_way"))
-    assert {found["turret_source_up", each] for each in ("waiting", "runs", "tables")} == {1}
+    assert {found["turret_source_up", each] for each in ("waiting", "runs", "tables", "messages")} == {1}
+    assert [found["turret_alert_messages", each] for each in ("waiting", "dead")] == [0, 0]
 
 
 def test_waits_runs_failures_and_rows_are_those_of_lake_and_database(tmp_path: Path, engine: Engine) -> None:
@@ -95,6 +100,15 @@ def test_waits_runs_failures_and_rows_are_those_of_lake_and_database(tmp_path: P
     assert [found["turret_runs_finished_last_day", each] for each in ("success", "failure", "canceled")] == [1, 1, 1]
     assert found["turret_runs_last_success_timestamp_seconds", ""] in (1600000000, 1700000000.5)
     assert found["turret_field_failures", ""] == found["turret_table_rows", "field_failures"] == 1
+
+
+def test_messages_that_wait_and_dead_letters_are_counted(tmp_path: Path, make_database: Callable[[], str]) -> None:
+    engine = create_engine(make_database(), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA turret; CREATE TABLE turret.alert_deliveries (state text)"))
+        connection.execute(text("INSERT INTO turret.alert_deliveries VALUES ('dead'), ('sent'), ('dead'), ('waiting')"))
+    found = samples(metrics_of(Lake(str(tmp_path)), engine).exposition())
+    assert [found["turret_alert_messages", each] for each in ("waiting", "dead")] == [1, 2]
 
 
 def test_of_many_projects_only_those_that_wait_longest_are_named(tmp_path: Path, engine: Engine) -> None:
