@@ -190,16 +190,17 @@ def _attributes(pairs: Iterable[Any]) -> dict[str, Any]:
 
 
 def _json_span(span: json_form.Span, resource: dict[str, Any]) -> Span:
-    events = [Happened(each.name, json_form.attributes_of(each.attributes), None) for each in span.events]
+    events = [Happened(each.name or "", json_form.attributes_of(each.attributes), None) for each in span.events or ()]
+    status = span.status
     return Span(
         json_form.id_of(span.trace_id, 32),
         json_form.id_of(span.span_id, 16),
         json_form.id_of(span.parent_span_id, 16),
-        not span.parent_span_id or span.flags & _REMOTE == _REMOTE,
+        not span.parent_span_id or (span.flags or 0) & _REMOTE == _REMOTE,
         True,
         json_form.number_of(span.start_time_unix_nano) // 1000,
         json_form.number_of(span.end_time_unix_nano) // 1000,
-        span.status.message if span.status.code in (_ERROR, "STATUS_CODE_ERROR") else None,
+        (status.message or "") if status is not None and status.code in (_ERROR, "STATUS_CODE_ERROR") else None,
         json_form.attributes_of(span.attributes),
         resource,
         events,
