@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -140,6 +141,12 @@ def test_a_key_that_is_no_name_needs_one_too(key: str) -> None:
 )
 def test_a_call_becomes_a_request(name: str, arguments: dict, path: str, query: list) -> None:
     assert NAMED[name].request(arguments) == (path, query)
+
+
+@pytest.mark.parametrize("topic_id", [".", "..", "../usage"])
+def test_an_argument_leads_to_no_other_route(topic_id: str) -> None:
+    path, _ = NAMED["topic"].request({"topic_id": topic_id})
+    assert httpx.URL("http://turret").join(path).raw_path.startswith(b"/v1/topics/%2E")
 
 
 @pytest.mark.parametrize("value", ["\ud800", "x" + "\udfff"])

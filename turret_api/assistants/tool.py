@@ -84,7 +84,8 @@ class Tool:
             _check(known[name], value)
             for key, text in _sent(name, value):
                 if f"{{{key}}}" in path:
-                    path = path.replace(f"{{{key}}}", quote(text, safe=""))
+                    # A text of dots alone would lead to another route.
+                    path = path.replace(f"{{{key}}}", quote(text, safe="").replace(".", "%2E"))
                 elif key != TEXT_LENGTH:
                     query.append((key, text))
         return path, query
