@@ -63,6 +63,8 @@ def test_what_is_restored_is_what_was_there(new_settings: Callable[[str], Settin
     write_down(one.open_lake(), "shop")
     made = turret(one, "key", "create", "--project", "shop", "--scope", "read", "--name", "notebook")
     assert made.exit_code == 0, made.output
+    turns = Path("spool", "0", "turns.ndjson")  # spans that wait; not of 0.1.0
+    (one.home / turns).write_text("{}\n")
     assert turret(one, "backup", tmp_path / name).exit_code == 0
     done = turret(two, "restore", tmp_path / name)
     assert done.exit_code == 0, done.output
@@ -74,6 +76,7 @@ def test_what_is_restored_is_what_was_there(new_settings: Callable[[str], Settin
     assert store.read(two.open_lake(), ANNOTATIONS, "shop")["text"].to_list() == ["Version 2"]
     assert [rows for rows, _ in spooled(two)] == [rows for rows, _ in spooled(one)] == [5]
     assert (two.home / "dashboard.secret").read_bytes() == (one.home / "dashboard.secret").read_bytes()
+    assert (two.home / turns).read_text() == "{}\n"
     assert standing(two, str(two.database_url)).is_current
     kept = [path for part in ("spool", "dashboard.secret") for path in (two.home / part, *(two.home / part).rglob("*"))]
     assert [path for path in kept if path.is_file() and path.stat().st_mode & 0o077] == []

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
 
 from tests.collector.conftest import Server
 from turret_api.accounts import NewProject
+from turret_api.collector.desk import Desk
 from turret_api.otlp import turns
 from turret_api.otlp.calls import all_said
 from turret_api.otlp.journal import Journal
 from turret_api.otlp.memory import Memory
+from turret_api.otlp.receiver import Receiver
 
 from .spans import logs, protobuf, read, record, span, span_id
 
@@ -115,3 +122,61 @@ def test_a_line_that_is_cut_off_costs_no_other(tmp_path: Path) -> None:
     journal.load()
     journal.replace([])
     assert journal.is_empty and Journal(file).load() == []
+
+
+def test_a_kill_while_the_journal_is_written_anew_costs_no_turn(
+    make_server: Callable[..., Server], new_project: Callable[..., NewProject]
+) -> None:
+    project = new_project()
+    server = make_server().start()
+    assert send(server, project.write_key, FIRST) == 200
+    server.kill()
+    server.launch = ["--die-at", "turns.before_rename"]
+    server.begin()
+    assert server.wait() != 0
+    server.launch = []
+    server.start()
+    assert send(server, project.write_key, LAST) == 200
+    (event,) = kept(server, project, 1)
+    assert (event["prompt"], event["response"]) == ("Where is my order?", "Here.")
+
+
+def test_a_write_that_failed_half_way_costs_no_other_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "turns.ndjson"
+    journal = Journal(file)
+    (turn,) = waiting()
+    journal.add([turn])
+    n_bytes = file.stat().st_size
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        with pytest.raises(OSError, match="No space"):
+            journal.replace([])
+        assert Journal(file).load() == [turn]
+        with pytest.raises(OSError, match="No space"):
+            journal.add(waiting())
+    os.truncate(file, n_bytes + 50)
+    turn.event_id = "another"
+    journal.add([turn])
+    assert [each.event_id for each in Journal(file).load()] == [waiting()[0].event_id, "another"]
+
+
+def test_turns_of_a_process_that_is_not_started_again_are_taken_up(tmp_path: Path) -> None:
+    mine, left = tmp_path / "0", tmp_path / "1"
+    mine.mkdir()
+    left.mkdir()
+    Journal(left / "turns.ndjson").add(waiting())
+    house = SimpleNamespace()
+    collector = SimpleNamespace(slot=SimpleNamespace(folder=mine), house=house)
+
+    async def take_up() -> None:
+        Receiver(cast(Desk, SimpleNamespace(collector=collector))).start()
+        await asyncio.to_thread(house.on_left, left)
+
+    asyncio.run(take_up())
+    assert Journal(left / "turns.ndjson").load() == []
+    (turn,) = Journal(mine / "turns.ndjson").load()
+    assert turn.said == waiting()[0].said

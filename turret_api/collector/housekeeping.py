@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.slots import Slot, left_slots
@@ -34,6 +35,8 @@ class Housekeeping:
         self._reader = reader
         self._metrics = metrics
         self._adopt = adopt
+        self.on_left: Callable[[Path], None] = lambda folder: None
+        """Takes up what else is in the folder of a left spool; on the thread of this, with the folder locked."""
         self._left: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
@@ -67,6 +70,7 @@ class Housekeeping:
             if slot.folder.name not in before:
                 slot.release()
         for slot in [each for each in left if each.folder.name in before]:
+            self._take_rest(slot.folder)
             try:
                 reader = SpoolReader(slot.spool_file)
                 try:
@@ -81,3 +85,9 @@ class Housekeeping:
             else:
                 log.info("taking up a left spool", extra={"spool": slot.folder.name})
                 self._adopt(slot)
+
+    def _take_rest(self, folder: Path) -> None:
+        try:
+            self.on_left(folder)
+        except OSError as error:
+            log.error("a left folder cannot be read", extra={"spool": folder.name, "reason": str(error)[:300]})

@@ -14,6 +14,8 @@ from pathlib import Path
 MOST_SLOTS = 256
 SPOOL_FILE = "spool.db"
 KEYS_FILE = "keys.json"
+TURNS_FILE = "turns.ndjson"
+"""Of `turret_api.otlp.journal`."""
 
 
 class SlotError(Exception):

@@ -22,7 +22,7 @@ import click
 import msgspec
 import pyarrow.fs
 
-from turret_api.collector.slots import KEYS_FILE, SPOOL_FILE, slot_folders
+from turret_api.collector.slots import KEYS_FILE, SPOOL_FILE, TURNS_FILE, slot_folders
 from turret_api.command.archive import DUMP, HOME_FILES, MANIFEST, SCHEMAS, SUMS, Manifest, SummedArchive, run_postgres
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import files, store
@@ -81,8 +81,9 @@ def _fill(tar: SummedArchive, settings: Settings, url: str, folder: Path, say: C
     for spool in slot_folders(settings.home / "spool"):
         _copy_spool(spool / SPOOL_FILE, folder / SPOOL_FILE)
         tar.add(folder / SPOOL_FILE, f"spool/{spool.name}/{SPOOL_FILE}")
-        if (spool / KEYS_FILE).exists():
-            tar.add(spool / KEYS_FILE, f"spool/{spool.name}/{KEYS_FILE}")
+        for name in (KEYS_FILE, TURNS_FILE):
+            if (spool / name).exists():
+                tar.add(spool / name, f"spool/{spool.name}/{name}")
         say(f"spool {spool.name}")
     n_files = sum(_copy(tar, lake, name) for part in ("events", "deleted") for name in _names(lake, part))
     _copy(tar, lake, lake.layout_file.removeprefix(f"{lake.root}/"))

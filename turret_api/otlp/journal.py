@@ -13,11 +13,13 @@ from pathlib import Path
 
 import msgspec
 
+from turret_api.collector.slots import TURNS_FILE
 from turret_api.otlp.memory import Turn
+from turret_pipeline import failpoint
+from turret_pipeline.lake.files import fsync_folder
 
 log = logging.getLogger(__name__)
 
-FILE = "turns.ndjson"
 MOST_BYTES = 64 * 1024 * 1024
 """Size from which on the file is written anew."""
 
@@ -31,6 +33,7 @@ class Journal:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._n_bytes = 0
+        self._is_whole = True
 
     def load(self) -> list[Turn]:
         """Return the turns that an earlier process left, each as it was last."""
@@ -39,24 +42,37 @@ class Journal:
         except FileNotFoundError:
             return []
         found: dict[tuple[str, str | None], Turn] = {}
-        for line in lines:
+        for line in filter(None, lines):
             try:
                 turn = _decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 log.warning("a turn in the journal cannot be read", extra={"reason": str(self._file)})  # it is cut off
                 continue
             found[turn.project_id, turn.event_id] = turn
-        self._n_bytes = sum(map(len, lines))
+        self._n_bytes, self._is_whole = sum(map(len, lines)), False
         return list(found.values())
 
     def add(self, turns: Iterable[Turn]) -> None:
         """After this call `turns` are on stable storage; raise `OSError` if they cannot be."""
-        self._write(turns, os.O_APPEND)
+        # Where the last write failed, there may be half a line, which must not take the next one with it.
+        lines = (b"" if self._is_whole else b"\n") + _lines(turns)
+        is_new = not self._file.exists()
+        self._is_whole = False
+        self._n_bytes += len(lines)
+        _write(self._file, lines, os.O_APPEND)
+        self._is_whole = True
+        if is_new:
+            fsync_folder(self._file.parent)
 
     def replace(self, turns: Iterable[Turn]) -> None:
-        """After this call `turns` are all that is in the file."""
-        self._n_bytes = 0
-        self._write(turns, os.O_TRUNC)
+        """After this call `turns` are all that is in the file; until then, or on `OSError`, it is as it was."""
+        lines = _lines(turns)
+        anew = self._file.with_name(f".{TURNS_FILE}.tmp")
+        _write(anew, lines, os.O_TRUNC)
+        failpoint.reached("turns.before_rename")
+        anew.replace(self._file)
+        fsync_folder(self._file.parent)
+        self._n_bytes, self._is_whole = len(lines), True
 
     @property
     def is_empty(self) -> bool:
@@ -68,20 +84,14 @@ class Journal:
         """Whether it is time to write the file anew."""
         return self._n_bytes > MOST_BYTES
 
-    def _write(self, turns: Iterable[Turn], how: int) -> None:
-        is_new = not self._file.exists()
-        lines = b"".join([_encode(each) + b"\n" for each in turns])
-        descriptor = os.open(self._file, os.O_WRONLY | os.O_CREAT | how, 0o600)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
-        finally:
-            self._n_bytes += len(lines)
-        if is_new:
-            folder = os.open(self._file.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+
+def _lines(turns: Iterable[Turn]) -> bytes:
+    return b"".join([_encode(each) + b"\n" for each in turns])
+
+
+def _write(file: Path, lines: bytes, how: int) -> None:
+    """After this call `lines` are in `file` on stable storage, which is found after a crash if it was there before."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | how, 0o600), "wb") as stream:
+        stream.write(lines)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,12 +25,13 @@ from turret_api.collector.desk import LARGE, Desk, Headers, described, limit_err
 from turret_api.collector.event import Checked
 from turret_api.collector.intake import ClientGoneError
 from turret_api.collector.ledger import Refusal
+from turret_api.collector.slots import TURNS_FILE
 from turret_api.collector.submission import Stored
 from turret_api.errors import ApiError, FailedError, InvalidKeyError, UnavailableError
 from turret_api.otlp import wire
 from turret_api.otlp.calls import Said, all_said
 from turret_api.otlp.events import events_of
-from turret_api.otlp.journal import FILE, Journal
+from turret_api.otlp.journal import Journal
 from turret_api.otlp.memory import Memory, Turn, Whose
 from turret_api.otlp.turns import Plan, alone, plan
 
@@ -57,7 +59,7 @@ class Receiver:
         self._desk = desk
         self._collector = desk.collector
         self._memory = Memory()
-        self._journal = Journal(desk.collector.slot.folder / FILE)
+        self._journal = Journal(desk.collector.slot.folder / TURNS_FILE)
         self._writing = asyncio.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
@@ -76,6 +78,25 @@ class Receiver:
                 self._journal.replace(turns)  # its last line may be cut off
             except OSError as error:
                 log.error("the journal of turns cannot be written", extra={"reason": str(error)[:300]})
+        self._collector.house.on_left = partial(self._take_over, asyncio.get_running_loop())
+        self._set_timer()
+
+    def _take_over(self, loop: asyncio.AbstractEventLoop, folder: Path) -> None:
+        """Take up the turns that a process left in `folder`, of which no process takes care. Another thread."""
+        left = Journal(folder / TURNS_FILE)
+        turns = left.load()
+        if turns:
+            with contextlib.suppress(UnavailableError):
+                asyncio.run_coroutine_threadsafe(self._adopt(turns), loop).result()
+                left.replace([])
+
+    async def _adopt(self, turns: list[Turn]) -> None:
+        """After this call `turns` wait here, on the disk too."""
+        memory = self._memory
+        added = [each for each in turns if (each.project_id, each.event_id or "") not in memory.waiting]
+        for each in added:
+            memory.wait(each)
+        await self._write(added)
         self._set_timer()
 
     async def stop(self) -> None:
@@ -229,7 +250,8 @@ class Receiver:
                 if why is not None:
                     self._desk.metrics.refused.labels(why.code).inc()
             for each in mine:
-                self._memory.forget(each)
+                if self._memory.waiting.get((project_id, each.event_id or "")) is each:  # it may have gone on meanwhile
+                    self._memory.forget(each)
         if not self._memory.waiting and not self._journal.is_empty:
             with contextlib.suppress(UnavailableError):
                 await self._write([])
