@@ -281,6 +281,31 @@ def test_a_used_up_plan_is_told_as_one_that_may_be_tried_again(
     assert int(sent.headers["retry-after"]) > 0 and sent.headers["ratelimit-remaining"] == "0"
 
 
+def test_a_used_up_plan_refuses_turns_that_would_wait_and_counts_the_spans_of_the_request_alone(
+    server: Server, new_project: Callable[..., NewProject]
+) -> None:
+    project = new_project("enterprise", 1)
+    asked = {"role": "user", "content": "Where is my order?"}
+
+    def turn(trace: str, n: int, given: list[Any], gave: dict[str, Any]) -> dict[str, Any]:
+        said = {"gen_ai.operation.name": "chat", "gen_ai.input.messages": given, "gen_ai.output.messages": [gave]}
+        return span(said, trace=trace, own_id=f"{n:016x}", parent="f" * 16, start_s=n)
+
+    def begun(trace: str) -> dict[str, Any]:
+        return turn(trace, 1, [asked], {"role": "assistant", "tool_calls": [{"id": trace, "type": "function"}]})
+
+    def ended(trace: str) -> dict[str, Any]:
+        calls = {"role": "assistant", "tool_calls": [{"id": trace, "type": "function"}]}
+        given = [asked, calls, {"role": "tool", "tool_call_id": trace, "content": "Here."}]
+        return turn(trace, 2, given, {"role": "assistant", "content": "There."})
+
+    first, second, third = (letter * 32 for letter in "123")
+    assert send(server, project.write_key, request(begun(first), begun(second))).json == {}
+    sent = send(server, project.write_key, request(ended(first), ended(second)))
+    assert sent.json["partialSuccess"]["rejectedSpans"] == "1"
+    assert send(server, project.write_key, request(begun(third))).status == 429
+
+
 def test_other_methods_are_refused_as_elsewhere(server: Server) -> None:
     assert server.request("GET", TRACES).status == 405
 

@@ -101,6 +101,12 @@ class Desk:
             if not self._n_apart:
                 sys.setswitchinterval(_USUAL_S)
 
+    def used_up(self, project_id: str) -> ApiError | None:
+        """Return the answer to an event for which the plan has no room as far as is known here; None: it has some."""
+        now_s = time.time()
+        quota = self._ledger.quota(project_id, now_s)
+        return None if quota.headers(now_s)[1] else limit_error(quota.refusal(now_s))
+
     def refuse(self, error: ApiError, headers: Headers) -> int:
         """Count a refused request, and add what `error` has to say to `headers`; return the status."""
         self.metrics.refused.labels(error.code).inc()

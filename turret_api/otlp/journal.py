@@ -49,7 +49,7 @@ class Journal:
                 log.warning("a turn in the journal cannot be read", extra={"reason": str(self._file)})  # it is cut off
                 continue
             found[turn.project_id, turn.event_id] = turn
-        self._n_bytes, self._is_whole = sum(map(len, lines)), False
+        self._n_bytes, self._is_whole = sum(map(len, lines)), not lines
         return list(found.values())
 
     def add(self, turns: Iterable[Turn]) -> None:

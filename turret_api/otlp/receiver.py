@@ -141,13 +141,15 @@ class Receiver:
         events = taken.events + events_of(made.events, max_text)
         n_ready, n_alone = len(events), len(taken.events)
         whys = await self._stored(project_id, events, len(body))
-        whys += [each if isinstance(each, ApiError) else None for each in events_of(made.waiting, max_text)]
+        used_up = self._desk.used_up(project_id) if made.waiting else None  # one that waits is promised a place
+        whys += [each if isinstance(each, ApiError) else used_up for each in events_of(made.waiting, max_text)]
         refused = [why for why in whys if why is not None]
         n_rejected = taken.n_bad
         if refused:
             if len(refused) == len(whys) and all(why.status == 429 for why in refused):
                 raise refused[0]
-            n_rejected += sum(len(turn.said) if why else 0 for turn, why in _aligned(made, whys[n_alone:]))
+            ids = {(each.trace_id, each.span_id) for each in taken.spans}  # calls of earlier requests were taken there
+            n_rejected += sum(_n_of(turn, ids) if why else 0 for turn, why in _aligned(made, whys[n_alone:]))
             n_rejected += sum(why is not None for why in whys[:n_alone])
             made = made._replace(
                 events=[turn for turn, why in zip(made.events, whys[n_alone:n_ready], strict=True) if why is None],
@@ -291,6 +293,11 @@ def _taken(body: bytes, kind: str, signal: str, memory: Memory, project_id: str,
 
 def _aligned(made: Plan, whys: list[ApiError | None]) -> Iterator[tuple[Turn, ApiError | None]]:
     return zip([*made.events, *made.waiting], whys, strict=True)
+
+
+def _n_of(turn: Turn, ids: set[tuple[str, str]]) -> int:
+    """Return how many of a turn's spans are among `ids`."""
+    return sum((each.trace_id, each.span_id) in ids for each in turn.said.values())
 
 
 def _key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
