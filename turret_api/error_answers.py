@@ -80,6 +80,9 @@ async def _answer_framework_error(
 async def _answer_validation_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
+    if first["type"] == "json_invalid":
+        reason = str(first.get("ctx", {}).get("error", "it cannot be read")).rstrip(".")
+        return answer(invalid(f"The body is not valid JSON: {reason[:1].lower()}{reason[1:]}."))
     place = [str(word) for word in first["loc"] if word not in ("body", "query", "path", "header")]
     field = ".".join(place) or None
     message = f"{field or 'The request body'}: {first['msg'][:1].lower()}{first['msg'][1:].rstrip('.')}."

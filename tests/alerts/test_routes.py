@@ -182,3 +182,10 @@ def test_an_id_that_no_thing_can_have_is_not_found(api: Api) -> None:
                 headers = {"X-API-Key": api.keys["admin"]}
                 answer = api.client.request(method, "/v1/alerts" + "/".join(given), json=body, headers=headers)
                 assert answer.status_code in (404, 405), answer.text
+
+
+def test_a_body_that_is_no_json_is_told_as_such(api: Api) -> None:
+    headers = {"X-API-Key": api.keys["admin"], "Content-Type": "application/json"}
+    answer = api.client.post("/v1/alerts/rules", content=b'{"kind": friction}', headers=headers)
+    told = "The body is not valid JSON: expecting value."
+    assert (answer.status_code, answer.json()["error"], answer.json().get("field")) == (400, told, None)
