@@ -21,7 +21,7 @@ def test_an_event_that_meets_a_bug_is_answered_and_the_next_is_taken(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def broken(*_: object) -> None:
+    def broken(*_: object) -> None:
         raise KeyError("a bug")
 
     headers = {"X-API-Key": new_project().write_key}
@@ -31,7 +31,7 @@ def test_an_event_that_meets_a_bug_is_answered_and_the_next_is_taken(
     try:
         with TestClient(create_app(settings, accounts, collector=collector, keys=collector.keys)) as client:
             with monkeypatch.context() as patch, caplog.at_level(logging.ERROR):
-                patch.setattr(collector, "store", broken)
+                patch.setattr(collector.writer, "submit", broken)
                 answer = client.post("/track", json=event, headers=headers)
             assert answer.status_code == 500
             assert (answer.json()["success"], answer.json()["code"]) == (False, "INTERNAL_ERROR")

@@ -20,8 +20,9 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
 def checkout(tmp_path: Path) -> Path:
     folder = tmp_path / "a check out"
     (folder / ".venv" / "bin").mkdir(parents=True)
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
-        shutil.copy(CHECKOUT / name, folder)
+    (folder / "clients" / "python").mkdir(parents=True)
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "clients/python/pyproject.toml"):
+        shutil.copy(CHECKOUT / name, folder / name)
         os.utime(folder / name, (1000, 1000))
     return folder
 
@@ -63,5 +64,5 @@ def test_the_hooks_of_commits_call_every_tool_of_lint_and_fetch_nothing() -> Non
     ).stdout
     (local,) = yaml.safe_load((CHECKOUT / ".pre-commit-config.yaml").read_text())["repos"]
     entries = {hook["entry"].split()[0] for hook in local["hooks"] if hook["language"] == "system"}
-    assert (local["repo"], len(local["hooks"])) == ("local", 6)
+    assert (local["repo"], len(local["hooks"])) == ("local", 8)
     assert entries - {".venv/bin/python"} == set(re.findall(r"\.venv/bin/(?!python)[a-z]+", lint))

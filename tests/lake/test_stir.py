@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import polars as pl
@@ -18,8 +19,8 @@ def test_each_new_part_and_each_commit_shows(tmp_path: Path) -> None:
     seen = [last_stirred(lake.root)]
     put(lake, DAYS[0], "c-000000000001-000000000002", [event(1, DAYS[0], "a")])
     seen.append(last_stirred(lake.root))
-    row = {"project_id": "shop", "field": "plan", "type": "enum"}
-    store.append(lake, FIELD_OVERRIDES, pl.concat([FIELD_OVERRIDES.empty(), pl.DataFrame(row)], how="diagonal_relaxed"))
+    row = {"project_id": "shop", "field": "plan", "decided_at": dt.datetime(2026, 3, 1, tzinfo=dt.UTC), "type": "enum"}
+    store.append(lake, FIELD_OVERRIDES, pl.DataFrame([row], schema=FIELD_OVERRIDES.schema))
     seen.append(last_stirred(lake.root))
     assert seen == sorted(set(seen))
 
