@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from tests.homes.make import Release, event
 from tests.small_lake import bring, tables, write_down
 from turret_api.accounts import Accounts
+from turret_api.collector.slots import SPOOL_FILE
 from turret_api.command.archive import MANIFEST, Manifest
 from turret_api.command.build import bring_in_spools, spooled
 from turret_api.command.main import main
@@ -82,6 +83,38 @@ def test_what_is_restored_is_what_was_there(new_settings: Callable[[str], Settin
     assert [path for path in kept if path.is_file() and path.stat().st_mode & 0o077] == []
     assert (tmp_path / name).stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
+
+
+def test_a_backup_while_the_journal_of_turns_is_written_can_be_read(
+    new_settings: Callable[[str], Settings], tmp_path: Path
+) -> None:
+    one, two = new_settings("one"), new_settings("two")
+    assert turret(one, "restore", HOME_OF_0_1_0).exit_code == 0
+    upgrade(one, str(one.database_url), lambda _: None)
+    turns = one.home / "spool" / "0" / "turns.ndjson"
+    turns.write_text("{}\n")
+    ending = threading.Event()
+
+    def write() -> None:
+        while not ending.is_set():
+            with turns.open("a") as journal:
+                journal.writelines("{}\n" for _ in range(20_000))
+            turns.with_suffix(".new").write_text("{}\n")
+            turns.with_suffix(".new").replace(turns)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        done = turret(one, "backup", tmp_path / "archive.tar")
+    finally:
+        ending.set()
+        writer.join()
+    assert done.exit_code == 0, done.output
+    with tarfile.open(tmp_path / "archive.tar") as archive:
+        names = archive.getnames()
+    assert names.index("spool/0/turns.ndjson") < names.index(f"spool/0/{SPOOL_FILE}")  # or one might be in neither
+    done = turret(two, "restore", tmp_path / "archive.tar")
+    assert done.exit_code == 0, done.output
 
 
 def test_a_backup_while_events_come_in_holds_all_that_was_acknowledged_before_it(

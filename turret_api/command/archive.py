@@ -76,9 +76,9 @@ class SummedArchive(tarfile.TarFile):
         self.sums[tarinfo.name] = summing.digest()
 
     def add_bytes(self, name: str, content: bytes) -> None:
-        """Add a file with this content."""
+        """Add a file with this content, which its owner alone may read."""
         about = tarfile.TarInfo(name)
-        about.size = len(content)
+        about.size, about.mode = len(content), 0o600
         self.addfile(about, io.BytesIO(content))
 
 

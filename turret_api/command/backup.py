@@ -1,13 +1,15 @@
 """`turret backup`: everything that a home knows, in one file, while Turret runs or not; see `archive` for the file.
 
 What depends on something else is copied before it: tables before the tables that they are made from, all tables before
-the raw events, spools before the events that they become, and the accounts last. So the archive holds each event that
-was acknowledged when the backup began at least once, and each table is at most behind what it is made from, which a
-build mends. An event that is in a spool and in a part too is counted once, as always.
+the raw events, turns that wait before the spool that they come to, spools before the events that they become, and the
+accounts last. So the archive holds each event that was acknowledged when the backup began at least once, and each table
+is at most behind what it is made from, which a build mends. An event that is in a spool and in a part too is counted
+once, as always.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import tarfile
@@ -79,11 +81,12 @@ def _fill(tar: SummedArchive, settings: Settings, url: str, folder: Path, say: C
         if n_files:
             say(f"table {table.name}: {n_files:,} files")
     for spool in slot_folders(settings.home / "spool"):
+        for name in (KEYS_FILE, TURNS_FILE):
+            # Read at once, for they are written meanwhile: added as files, they could be longer than was said.
+            with contextlib.suppress(FileNotFoundError):
+                tar.add_bytes(f"spool/{spool.name}/{name}", (spool / name).read_bytes())
         _copy_spool(spool / SPOOL_FILE, folder / SPOOL_FILE)
         tar.add(folder / SPOOL_FILE, f"spool/{spool.name}/{SPOOL_FILE}")
-        for name in (KEYS_FILE, TURNS_FILE):
-            if (spool / name).exists():
-                tar.add(spool / name, f"spool/{spool.name}/{name}")
         say(f"spool {spool.name}")
     n_files = sum(_copy(tar, lake, name) for part in ("events", "deleted") for name in _names(lake, part))
     _copy(tar, lake, lake.layout_file.removeprefix(f"{lake.root}/"))
