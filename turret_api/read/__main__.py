@@ -10,7 +10,7 @@ import pkgutil
 import sys
 from pathlib import Path
 
-import scipy.stats  # noqa: F401 - the first question about trends would wait for it, most of a second
+import scipy.special  # noqa: F401 - the first question about trends would wait for it
 
 from turret_api.read import questions
 from turret_api.read.engine.process import main

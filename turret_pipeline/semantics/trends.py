@@ -13,6 +13,8 @@ one (quasi-likelihood); the multiples of all topics are shrunk towards their com
 of freedom that this gives (Smyth 2004; Lund, Nettleton, McCarthy, Smyth 2012). Days that hang together beyond that (the
 same users for a week) show in the variance between weeks, which scales it for all topics. Few counts are judged by the
 binomial tail itself. Marks are those of Benjamini and Hochberg (1995) at `FALSE_ALARMS`, over all topics at once.
+
+`scipy.special` is imported where it is used: 20 MiB that a process which works nothing out itself can do without.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ import datetime as dt
 
 import numpy as np
 import polars as pl
-from scipy.special import betainc, ndtri, polygamma, psi, stdtr
 
 from turret_pipeline.semantics.changes import DAY, LEAST_CHANGE, RECENT_DAYS
+from turret_pipeline.semantics.false_discovery import adjusted
 
 BEFORE_WEEKS = 8
 NEW_DAYS = 14
@@ -71,8 +73,6 @@ def topic_trends(days: pl.DataFrame, changes: pl.DataFrame | None = None, last: 
     told = now + then >= LEAST_SESSIONS
     if not told.any() or not then.any() or not now.any():
         return unknown
-    from scipy.stats import false_discovery_control  # takes half a second, which no start of the API need wait for
-
     ratio = _common_ratio(now, then)
     scale, freedom = _dispersion(before[told])
     # What comes in bunches varies by more than in proportion: where days are fuller now, so is what is beyond chance.
@@ -82,7 +82,7 @@ def topic_trends(days: pl.DataFrame, changes: pl.DataFrame | None = None, last: 
     p_value = np.full(len(topics), np.nan)
     p_value[told] = _p_values(now[told], then[told], ratio, scale, freedom)
     q_value = np.full(len(topics), np.nan)
-    q_value[told] = false_discovery_control(p_value[told], method="bh")
+    q_value[told] = adjusted(p_value[told])
     marks: list[str | None] = []
     for topic in range(len(topics)):
         sure = q_value[topic] <= FALSE_ALARMS
@@ -179,6 +179,8 @@ def _shrunk(raw: np.ndarray, freedom: int, log_total: np.ndarray) -> tuple[np.nd
     """Return the estimates drawn towards a common line over the log of the total, and their degrees of freedom."""
     if len(raw) < 4:
         return raw, np.full(len(raw), float(freedom))
+    from scipy.special import polygamma, psi
+
     level = np.log(raw) - psi(freedom / 2) + np.log(freedom / 2)
     design = np.column_stack([np.ones(len(raw)), log_total - log_total.mean()])
     course = design @ np.linalg.lstsq(design, level, rcond=None)[0]
@@ -189,6 +191,8 @@ def _shrunk(raw: np.ndarray, freedom: int, log_total: np.ndarray) -> tuple[np.nd
 
 def _trigamma_inverse(value: float) -> float:
     """Return x with trigamma(x) = value, by Newton's method as in Smyth (2004)."""
+    from scipy.special import polygamma
+
     x = 0.5 + 1 / value
     for _ in range(50):
         now = float(polygamma(1, x))
@@ -201,6 +205,8 @@ def _trigamma_inverse(value: float) -> float:
 
 def _p_values(now: np.ndarray, then: np.ndarray, ratio: float, scale: np.ndarray, freedom: np.ndarray) -> np.ndarray:
     """Return two-sided p-values that `now` is what the common ratio lets expect, given the sum of both."""
+    from scipy.special import betainc, ndtri, stdtr
+
     share = ratio / (1 + ratio)
     hits, misses = now / scale, then / scale
     up = np.where(hits > 0, betainc(np.maximum(hits, 1e-9), misses + 1, share), 1.0)

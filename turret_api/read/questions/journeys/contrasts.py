@@ -66,7 +66,6 @@ def contrasts_of_medians(thing: np.ndarray, unit: np.ndarray, values: np.ndarray
     Whitney with ties and continuity corrected for (as `statistics.differences_of_medians`).
     """
     from scipy.special import ndtr
-    from scipy.stats import rankdata
 
     n = _counted(thing, n_things)
     n_other = values.size - n
@@ -86,7 +85,7 @@ def contrasts_of_medians(thing: np.ndarray, unit: np.ndarray, values: np.ndarray
     half = Z_95 * np.sqrt(cuts[0] + cuts[1])
     found["low"][tested] = found["difference"][tested] - half
     found["high"][tested] = found["difference"][tested] + half
-    ranks = rankdata(values)
+    ranks = pl.Series(values).rank("average").to_numpy()
     above = _counted(thing, n_things, ranks[unit]) - n * (n + 1) / 2
     both = (n > 0) & (n_other > 0)
     found["superiority"][both] = (above / np.maximum(n * n_other, 1))[both]

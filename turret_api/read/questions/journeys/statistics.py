@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
+from turret_pipeline.semantics.false_discovery import adjusted
+
 Z_95 = 1.959963984540054
 LEAST_UNITS = 5
 """Units on either side below which nothing is said of medians: the normal law of ranks does not hold yet."""
@@ -63,15 +65,13 @@ def q_values(p_values: pl.Series, family: np.ndarray | None = None) -> pl.Series
     family: for each test the part of the whole that it belongs to; each part has an equal share of the alarms, however
     many tests it has (weights of Genovese, Roeder and Wasserman, Biometrika 93, 2006). None: there is one part.
     """
-    from scipy.stats import false_discovery_control  # half a second to import, and few answers need it
-
     known = p_values.is_not_null().to_numpy()
     p_value, found = p_values.to_numpy()[known], np.full(len(p_values), np.nan)
     if p_value.size and family is not None:
         _, part, n_of_part = np.unique(family[known], return_inverse=True, return_counts=True)
         p_value = np.minimum(p_value / (p_value.size / len(n_of_part) / n_of_part[part]), 1.0)
     if p_value.size:
-        found[known] = false_discovery_control(p_value)
+        found[known] = adjusted(p_value)
     return pl.Series(found, dtype=pl.Float64).fill_nan(None)
 
 
