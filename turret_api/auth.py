@@ -50,12 +50,22 @@ def bearer_or_key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """Return the key as `key_of` does, or else the one in `Authorization: Bearer`; raise as it does."""
     headers = list(headers)
     key = key_of(headers)
-    tokens = [value for name, value in headers if name == b"authorization" and value[:7].lower() == b"bearer "]
-    if key is not None or not tokens:
+    if key is not None:
         return key
-    if len(tokens) > 1:
+    scheme, given = authorization_of(headers)
+    return given or None if scheme == "bearer" else None
+
+
+def authorization_of(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """Return the scheme (in lower case) and the credentials of `Authorization`, both "" where there is none.
+
+    Raise `InvalidKeyError` if there are two, as `key_of` does.
+    """
+    found = [value for name, value in headers if name == b"authorization"]
+    if len(found) > 1:
         raise InvalidKeyError
-    return tokens[0][7:].decode("latin-1").strip() or None
+    scheme, _, given = found[0].decode("latin-1").strip().partition(" ") if found else ("", "", "")
+    return scheme.lower(), given.strip()
 
 
 def let_in(scope: MutableMapping[str, Any], principal: Principal) -> None:

@@ -30,7 +30,7 @@ Next = Annotated[str | None, Field(description="cursor of the next page; null: t
 class Model(BaseModel):
     """An answer, or what is asked for; it has no further keys."""
 
-    model_config = ConfigDict(extra="forbid", serialize_by_alias=True)
+    model_config = ConfigDict(extra="forbid", from_attributes=True, serialize_by_alias=True)
 
 
 class RuleChoice(Model):
@@ -158,15 +158,7 @@ class DeliveryRows(Model):
 
 def rule_row(rule: Rule) -> RuleRow:
     """Return the rule as it is answered."""
-    return RuleRow(
-        rule_id=rule.rule_id,
-        name=rule.name,
-        kind=rule.kind,
-        filters=rule.filters,
-        targets=None if rule.targets is None else list(rule.targets),
-        urgent=rule.urgent,
-        created_at=rule.created_at,
-    )
+    return RuleRow.model_validate(rule)
 
 
 def target_row(target: Target) -> TargetRow:
@@ -187,17 +179,7 @@ def target_row(target: Target) -> TargetRow:
 
 def alert_row(alert: Alert) -> AlertRow:
     """Return the alert as it is answered."""
-    return AlertRow(
-        alert_id=alert.alert_id,
-        rule_id=alert.rule_id,
-        rule=alert.rule,
-        kind=alert.kind,
-        sentence=alert.sentence,
-        finding=alert.finding,
-        found_at=alert.found_at,
-        seen_at=alert.seen_at,
-        ended_at=alert.ended_at,
-    )
+    return AlertRow.model_validate(alert)
 
 
 def delivery_row(delivery: Delivery) -> DeliveryRow:

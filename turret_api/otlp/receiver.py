@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turret_api.auth import key_of
+from turret_api.auth import authorization_of, bearer_or_key_of
 from turret_api.collector import body as bodies
 from turret_api.collector.desk import LARGE, Desk, Headers, described, limit_error
 from turret_api.collector.event import Checked
@@ -302,20 +302,14 @@ def _n_of(turn: Turn, ids: set[tuple[str, str]]) -> int:
 
 def _key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """Return the key in a request's headers: in `X-API-Key`, as a bearer token, or as the password of a user."""
-    pairs = list(headers)
-    key = key_of(pairs)
+    headers = list(headers)
+    key = bearer_or_key_of(headers)
     if key is not None:
         return key
-    found = [value.decode("latin-1").strip() for name, value in pairs if name == b"authorization"]
-    if len(found) != 1:
+    scheme, given = authorization_of(headers)
+    if scheme != "basic":
         return None
-    scheme, _, given = found[0].partition(" ")
-    given = given.strip()
-    if scheme.lower() == "bearer":
-        return given or None
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(given, validate=True).decode("latin-1").partition(":")[2] or None
-        except (binascii.Error, ValueError):
-            raise InvalidKeyError from None
-    return None
+    try:
+        return base64.b64decode(given, validate=True).decode("latin-1").partition(":")[2] or None
+    except (binascii.Error, ValueError):
+        raise InvalidKeyError from None

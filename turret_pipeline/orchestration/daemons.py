@@ -30,11 +30,9 @@ from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handle
 from dagster._utils.log import configure_loggers
 
 from turret_pipeline.orchestration.pulse import Pulse
-from turret_pipeline.orchestration.rest import REST_S, Rest
+from turret_pipeline.orchestration.rest import REST_S, WATCH_S, Rest
 
 LOOK_S = 1.0
-WATCH_S = 5.0
-"""Seconds between two looks at whether the code server is still the same; Dagster's is one, with a new channel each."""
 
 
 class QuietSensors(SensorDaemon):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dagster._grpc import server_watcher
 from dagster_webserver.cli import main
 
-WATCH_S = 5.0
+from turret_pipeline.orchestration.rest import WATCH_S
 
 if __name__ == "__main__":
     server_watcher.WATCH_INTERVAL = WATCH_S  # type: ignore[assignment]

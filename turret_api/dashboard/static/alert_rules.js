@@ -1,7 +1,7 @@
 // Alerts → Rules: what a project wants to be told of; an admin adds and removes rules.
 
 import { get, post } from "./api.js";
-import { h } from "./dom.js";
+import { choice, h } from "./dom.js";
 import { percent, plural } from "./format.js";
 import { attempt, takeAway } from "./notes.js";
 import { isAdmin } from "./outcome_marks.js";
@@ -102,12 +102,6 @@ const filtersOf = (filters) =>
     .join(", ");
 
 function form(targets, topics, problem, again) {
-  const choice = (name, pairs) =>
-    h(
-      "select",
-      { name },
-      pairs.map(([value, label]) => h("option", { value }, label)),
-    );
   const kind = choice(
     "kind",
     Object.entries(KINDS).map(([value, [label]]) => [value, label]),

@@ -1,7 +1,7 @@
 // Alerts → Targets: where messages go; an admin adds, tests and removes targets.
 
 import { get, post, put } from "./api.js";
-import { h } from "./dom.js";
+import { choice, h } from "./dom.js";
 import { moment, titled } from "./format.js";
 import { attempt, takeAway } from "./notes.js";
 import { isAdmin } from "./outcome_marks.js";
@@ -140,12 +140,6 @@ const enable = (each, problem, again) =>
   );
 
 function form(made, problem, again) {
-  const choice = (name, pairs) =>
-    h(
-      "select",
-      { name },
-      pairs.map(([value, label]) => h("option", { value }, label)),
-    );
   const kind = choice(
     "kind",
     Object.entries(KINDS).map(([value, [label]]) => [value, label]),

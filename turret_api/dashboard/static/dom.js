@@ -22,6 +22,15 @@ export function svg(name, attributes = {}, ...children) {
   return element;
 }
 
+// A list of which one is picked: pairs of a value and its words.
+export function choice(name, pairs) {
+  return h(
+    "select",
+    { name },
+    pairs.map(([value, words]) => h("option", { value }, words)),
+  );
+}
+
 export function meter(share, kind = "") {
   const width = `${Math.max(0, Math.min(1, share)) * 100}%`;
   return h("div", { class: `meter ${kind}`, "aria-hidden": "true" }, h("i", { style: { width } }));
