@@ -2,6 +2,15 @@
 
 A key's scope is one of three, and none contains another's right to write events: `write` sends events and nothing
 else, `read` reads, `admin` reads and changes settings. Whatever is wrong with a key, the answer is the same 401.
+
+Who may read has a role, and may do what the roles before it may do:
+
+    viewer    counts, labels and journeys, no text of an event
+    analyst   texts too: messages, sessions, examples, exports
+    editor    changes what people make of the data: topics, field types, notes, views, alerts
+    owner     keys, people, privacy, erasure, the audit log
+
+A read key is an analyst's and an admin key is an owner's, unless another role was chosen for it.
 """
 
 from __future__ import annotations
@@ -19,6 +28,8 @@ from turret_api.errors import InvalidKeyError
 
 HEADER = "X-API-Key"
 WRITE, READ, ADMIN = SCOPES = ("write", "read", "admin")
+VIEWER, ANALYST, EDITOR, OWNER = ROLES = ("viewer", "analyst", "editor", "owner")
+_ROLE_OF_SCOPE = {READ: ANALYST, ADMIN: OWNER}
 
 FIELD = HEADER.lower().encode()
 _PRINCIPAL = "turret.principal"
@@ -27,12 +38,35 @@ _header = APIKeyHeader(name=HEADER, auto_error=False, description="a read key, o
 
 @dataclass(frozen=True)
 class Principal:
-    """Whose request it is: the project, the key's scope (one of `SCOPES`), its id (never the key), and its name."""
+    """Whose request it is.
+
+    Args:
+        project_id: the project.
+        scope: the key's, one of `SCOPES`.
+        key_id: the key's id, never the key.
+        name: the key's.
+        given_role: the role chosen for the key, one of `ROLES`; None: none was.
+    """
 
     project_id: str
     scope: str
     key_id: str
     name: str | None = None
+    given_role: str | None = None
+
+    @property
+    def role(self) -> str | None:
+        """What the client is to the project, one of `ROLES`; None: it may read nothing."""
+        return None if self.scope == WRITE else self.given_role or _ROLE_OF_SCOPE.get(self.scope)
+
+    def may(self, role: str) -> bool:
+        """Return whether the client may do what `role` may do."""
+        return self.role is not None and ROLES.index(self.role) >= ROLES.index(role)
+
+    @property
+    def actor(self) -> str:
+        """Who this is in the audit log."""
+        return f"key:{self.key_id}"
 
 
 def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -107,15 +141,23 @@ class Gate:
         self._keys = keys
         self._sessions = sessions
 
+    def viewer(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
+        """Return who asks, if they may see counts; raise `InvalidKeyError` if not. The answer shows no text to them."""
+        return self._let_in(request, VIEWER)
+
     def reader(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
-        """Return who asks, if they may read (a read or admin key, or signed in); raise `InvalidKeyError` if not."""
-        return self._let_in(request, READ, ADMIN)
+        """Return who asks, if they may read texts (a read or admin key, or signed in); raise `InvalidKeyError` if not."""
+        return self._let_in(request, ANALYST)
+
+    def editor(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
+        """Return who asks, if they may change what people make of the data; raise `InvalidKeyError` if not."""
+        return self._let_in(request, EDITOR)
 
     def admin(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
-        """Return who asks, if they may change settings (an admin key); raise `InvalidKeyError` if not."""
-        return self._let_in(request, ADMIN)
+        """Return who asks, if they may change settings (an owner); raise `InvalidKeyError` if not."""
+        return self._let_in(request, OWNER)
 
-    def _let_in(self, request: Request, *scopes: str) -> Principal:
+    def _let_in(self, request: Request, role: str) -> Principal:
         principal: Principal | None = request.scope.get(_PRINCIPAL)
         if principal is None:
             key = key_of(request.scope["headers"])
@@ -123,7 +165,7 @@ class Gate:
                 principal = self._keys.find(key)
             else:
                 principal = None if self._sessions is None else self._sessions.principal(request)
-        if principal is None or principal.scope not in scopes:
+        if principal is None or not principal.may(role):
             raise InvalidKeyError
         request.scope[_PRINCIPAL] = principal
         return principal

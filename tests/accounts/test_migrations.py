@@ -8,7 +8,20 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import func, inspect, select, text
 
 from turret_api.accounts import AccountError, Accounts, migrations
-from turret_api.accounts.tables import DELETED_PROJECTS, ENDED_SESSIONS, REVISION, SECRETS, metadata
+from turret_api.accounts.tables import (
+    AUDIT,
+    DELETED_PROJECTS,
+    ENDED_SESSIONS,
+    ERASURES,
+    PEOPLE,
+    PRIVACY,
+    REVISION,
+    SECRETS,
+    SUPPRESSED,
+    metadata,
+)
+
+SINCE_0007 = {PRIVACY, PEOPLE, AUDIT, ERASURES, SUPPRESSED}
 
 
 @pytest.fixture
@@ -20,12 +33,14 @@ def accounts(make_database: Callable[[], str]) -> Iterator[Accounts]:
 
 def as_made_without_steps(accounts: Accounts, *, with_deleted: bool) -> None:
     """Make the tables as versions did that knew no steps, the first without deleted projects, with a project."""
-    later = {ENDED_SESSIONS, SECRETS} | (set() if with_deleted else {DELETED_PROJECTS})
+    later = {ENDED_SESSIONS, SECRETS, *SINCE_0007} | (set() if with_deleted else {DELETED_PROJECTS})
     tables = [each for each in metadata.sorted_tables if each not in later and not each.name.startswith("alert")]
     with accounts.engine.begin() as connection:
         connection.execute(text("CREATE SCHEMA turret"))
         metadata.create_all(connection, tables=tables)
-        connection.execute(text("ALTER TABLE turret.api_keys DROP COLUMN name, DROP COLUMN last_used_at"))
+        connection.execute(
+            text("ALTER TABLE turret.api_keys DROP COLUMN name, DROP COLUMN last_used_at, DROP COLUMN role")
+        )
         connection.execute(REVISION.insert().values(one=1, number=41))
         connection.execute(text("INSERT INTO turret.projects VALUES ('shop', 'shop', 'enterprise', 4321)"))
 

@@ -15,6 +15,7 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,6 +24,7 @@ from turret_api.accounts.ended_sessions import end_session, ended_sessions
 from turret_api.accounts.keys import is_well_formed, key_hash
 from turret_api.accounts.last_use import LastUse
 from turret_api.accounts.plans import Plan
+from turret_api.accounts.privacy import all_rules
 from turret_api.accounts.store import Accounts
 from turret_api.auth import Principal
 
@@ -38,7 +40,7 @@ class _Copy(msgspec.Struct):
 
     keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
     the projects that were deleted. ended: ids of the sessions that were signed out. names: of keys that have one, by
-    key_id.
+    key_id. roles: those chosen for keys, by key_id. privacy: rules of projects, by project and name.
     """
 
     revision: int = 0
@@ -47,6 +49,8 @@ class _Copy(msgspec.Struct):
     deleted: frozenset[str] = frozenset()
     ended: frozenset[str] = frozenset()
     names: dict[str, str] = msgspec.field(default_factory=dict)
+    roles: dict[str, str] = msgspec.field(default_factory=dict)
+    privacy: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
 
 class Directory:
@@ -110,7 +114,7 @@ class Directory:
         if found is None or (found[3] is not None and found[3] <= time.time()):
             return None
         self._last_use.note(found[2])
-        return Principal(found[0], found[1], found[2], self._copy.names.get(found[2]))
+        return self._principal(found)
 
     def may_be_new(self, key: str) -> bool:
         """Tell whether `key` could be a real key that the copy does not know yet.
@@ -148,7 +152,7 @@ class Directory:
         if found is None or (found[3] is not None and found[3] <= time.time()):
             return None
         self._last_use.note(found[2])
-        return Principal(found[0], found[1], found[2], self._copy.names.get(found[2]))
+        return self._principal(found)
 
     def has_ended(self, session_id: str) -> bool:
         """Return whether the session was signed out; looks in Postgres unless that was away a moment ago."""
@@ -168,6 +172,10 @@ class Directory:
         """Return the projects that were deleted, as far as the copy knows. Never blocks."""
         return self._copy.deleted
 
+    def privacy(self, project_id: str, name: str) -> Any:
+        """Return the project's privacy rule of this name, as far as the copy knows; None: it has none. Never blocks."""
+        return self._copy.privacy.get(project_id, {}).get(name)
+
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
 
@@ -184,6 +192,7 @@ class Directory:
                 changed = self._accounts.changed_since(self._copy.revision)
                 deleted = self._copy.deleted if changed is None else self._accounts.deleted_ids()
                 ended = self._copy.ended if changed is None else ended_sessions(self._accounts)
+                privacy = None if changed is None else all_rules(self._accounts)
             except SQLAlchemyError as error:
                 if self._reached:
                     log.warning("Postgres is away; keys and plans stand as last seen", extra={"reason": str(error)})
@@ -213,10 +222,16 @@ class Directory:
                 deleted,
                 ended,
                 {key.key_id: key.name for key in keys if key.name is not None},
+                {key.key_id: key.role for key in keys if key.role is not None},
+                self._copy.privacy if privacy is None else privacy,
             )
             self.version += 1
             self._keep()
         return True
+
+    def _principal(self, found: tuple[str, str, str, float | None]) -> Principal:
+        key_id = found[2]
+        return Principal(found[0], found[1], key_id, self._copy.names.get(key_id), self._copy.roles.get(key_id))
 
     def _run(self) -> None:
         while not self._stop.wait(REFRESH_S):

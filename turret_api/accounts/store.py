@@ -69,6 +69,7 @@ class Key:
     revoked_at: dt.datetime | None
     name: str | None = None
     last_used_at: dt.datetime | None = None
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -275,6 +276,7 @@ _SELECT_KEYS = select(
     API_KEYS.c.revoked_at,
     API_KEYS.c.name,
     API_KEYS.c.last_used_at,
+    API_KEYS.c.role,
 )
 
 

@@ -11,6 +11,11 @@ alert_rules   what a project is told of
 alerts        one thing that a rule found, from when it was found first until it was not found any more
 alert_deliveries  one message to one target: to be sent, sent, or given up
 alert_looks   which state of a project's tables its rules were last looked at in
+privacy       one of a project's rules on what may be kept or shown, such as what is masked, by its name
+people        one person who may sign in to a project by OpenID Connect, and as what
+audit         one thing that was done: a sign-in, an export, an erasure, a change of a key or a setting
+erasures      one erasure: what was asked for (as a keyed hash), how far it is, and its receipt
+suppressed    one user who was erased, as a keyed hash, whose later events are refused
 revision      one row: a number that grows with every change of all these, so that copies know when to reload
 """
 
@@ -24,6 +29,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    Identity,
     Index,
     Integer,
     MetaData,
@@ -59,7 +65,9 @@ API_KEYS = Table(
     Column("revoked_at", DateTime(timezone=True), nullable=True),
     Column("name", String(100), nullable=True),
     Column("last_used_at", DateTime(timezone=True), nullable=True),
+    Column("role", String(10), nullable=True),
 )
+"""role: one of `turret_api.auth.ROLES`; null: what the scope stands for."""
 Index("api_keys_of_project", API_KEYS.c.project_id)
 
 COLLECTORS = Table(
@@ -203,3 +211,67 @@ ALERT_LOOKS = Table(
     Column("looked_at", DateTime(timezone=True), nullable=True),
 )
 """built_at: when the tables were last built at the last look; null: there was none, or rules came since."""
+
+PRIVACY = Table(
+    "privacy",
+    metadata,
+    Column("project_id", ForeignKey(PROJECTS.c.project_id, ondelete="CASCADE"), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+    _made_at("changed_at"),
+)
+"""value: JSON."""
+
+PEOPLE = Table(
+    "people",
+    metadata,
+    Column("person_id", String(40), primary_key=True),
+    _of_project(),
+    Column("email", String(320), nullable=False),
+    Column("subject", String(300), nullable=True),
+    Column("role", String(10), nullable=False),
+    _made_at(),
+    Column("last_seen_at", DateTime(timezone=True), nullable=True),
+)
+"""email: in lower case. subject: issuer and subject of the token that the person signed in with first."""
+Index("people_of_project", PEOPLE.c.project_id, PEOPLE.c.email, unique=True)
+
+AUDIT = Table(
+    "audit",
+    metadata,
+    Column("audit_id", BigInteger, Identity(), primary_key=True),
+    Column("project_id", String(63), nullable=True),
+    _made_at("at"),
+    Column("actor", String(340), nullable=False),
+    Column("action", String(40), nullable=False),
+    Column("about", Text, nullable=False),
+)
+"""project_id: outlives the project; null: of the installation. actor: `key:ID`, `person:EMAIL` or `command:USER`.
+about: JSON, never with texts of events."""
+Index("audit_of_project", AUDIT.c.project_id, AUDIT.c.audit_id)
+
+ERASURES = Table(
+    "erasures",
+    metadata,
+    Column("erasure_id", String(40), primary_key=True),
+    _of_project(),
+    Column("kind", String(10), nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("wanted", Text, nullable=True),
+    Column("state", String(10), nullable=False),
+    _made_at(),
+    Column("finished_at", DateTime(timezone=True), nullable=True),
+    Column("receipt", Text, nullable=True),
+)
+"""kind: user, session, event or texts. wanted: JSON of what is to be erased, only until it is. state: waiting, running,
+done or failed. receipt: JSON."""
+Index("erasures_of_project", ERASURES.c.project_id, ERASURES.c.created_at)
+
+SUPPRESSED = Table(
+    "suppressed",
+    metadata,
+    Column("project_id", ForeignKey(PROJECTS.c.project_id, ondelete="CASCADE"), primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    _made_at(),
+)
+"""hash: keyed, of the `user_id`."""

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from turret_api import error_answers
-from turret_api.auth import ADMIN, READ, Keys, Principal, bearer_or_key_of
+from turret_api.auth import ANALYST, Keys, Principal, bearer_or_key_of
 from turret_api.errors import ApiError, InvalidKeyError, invalid
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Door:
             raise ApiError(405, "INVALID_REQUEST", words, headers={"Allow": "POST"})
         key = bearer_or_key_of(request.scope["headers"])
         principal = await run_in_threadpool(self._keys.find, key) if key else None
-        if principal is None or principal.scope not in (READ, ADMIN):
+        if principal is None or not principal.may(ANALYST):
             raise RefusedKeyError
         origin = request.headers.get("origin")
         if origin is not None and urllib.parse.urlsplit(origin).netloc != request.headers.get("host"):

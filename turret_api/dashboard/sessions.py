@@ -78,7 +78,7 @@ class Sessions:
         The browser stays signed in to the other projects that it was signed in to, up to `MOST_PROJECTS` in all.
         """
         principal = self._keys.find(key)
-        if principal is None or principal.scope == "write":
+        if principal is None or principal.role is None:
             return None
         session_id, signed_in = self._session(request)
         others = [digest for digest, other in signed_in if other.project_id != principal.project_id]

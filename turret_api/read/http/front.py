@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turret_api.auth import ADMIN, READ, Keys
+from turret_api.auth import ANALYST, Keys
 from turret_api.read.engine.library import Library
 
 SLOT = "turret.answered"
@@ -92,7 +92,7 @@ class Front:
         if not self._library.is_newest(kept.generation):
             return False
         principal = self._keys.known(key.decode("latin-1"))
-        return principal is not None and principal.scope in (READ, ADMIN) and principal.project_id == kept.project_id
+        return principal is not None and principal.may(ANALYST) and principal.project_id == kept.project_id
 
     def _keep(self, place: Place, kept: Kept) -> None:
         if kept.generation != self._generation or self._size_bytes > MOST_BYTES or len(self._kept) >= MOST_ANSWERS:
