@@ -142,11 +142,11 @@ class Gate:
         self._sessions = sessions
 
     def viewer(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
-        """Return who asks, if they may see counts; raise `InvalidKeyError` if not. The answer shows no text to them."""
+        """Return who asks, if they may see counts, but no text of an event; raise `InvalidKeyError` if not."""
         return self._let_in(request, VIEWER)
 
     def reader(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
-        """Return who asks, if they may read texts (a read or admin key, or signed in); raise `InvalidKeyError` if not."""
+        """Return who asks, if they may read texts (an analyst); raise `InvalidKeyError` if not."""
         return self._let_in(request, ANALYST)
 
     def editor(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
