@@ -1,0 +1,42 @@
+"""What an erasure takes away, and what it says of each place that it took it from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["user", "session", "event", "texts"]
+
+
+class Erased(msgspec.Struct, frozen=True, kw_only=True):
+    """What one erasure takes away, gathered before anything of it is removed.
+
+    Args:
+        project_id: the project that it is of.
+        kind: what was named: a user, a session, an event, or a piece of text that all texts with it go by.
+        values: what was named: ids as they were sent, or the piece of text.
+        user_ids: those of whom nothing is left in the project; not those who have other events that stay.
+        session_ids: likewise of sessions.
+        event_ids: of all events that go.
+        texts: every text of the events that go, but those that an event that stays has too: messages, other values of
+            their metadata and file names of imports.
+        text_ids: of the messages among `texts`.
+    """
+
+    project_id: str
+    kind: Kind
+    values: frozenset[str]
+    user_ids: frozenset[str] = frozenset()
+    session_ids: frozenset[str] = frozenset()
+    event_ids: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    text_ids: frozenset[str] = frozenset()
+
+
+class Done(msgspec.Struct, frozen=True):
+    """One line of a receipt: what was done in one place. n: how many of what `what` counts; 0: nothing was there."""
+
+    place: str
+    what: str
+    n: int
