@@ -160,7 +160,8 @@ def seal_commits(lake: Lake, table: Table, after: int, last: int) -> None:
         for line in Path(commit).read_bytes().splitlines():
             if line.startswith(b'{"add"'):
                 path = urllib.parse.unquote(orjson.loads(line)["add"]["path"])
-                seal(lake, f"{folder}/{path}", keep_copy=table.is_kept)
+                with contextlib.suppress(FileNotFoundError):  # another project's, replaced and forgotten meanwhile
+                    seal(lake, f"{folder}/{path}", keep_copy=table.is_kept)
         seal(lake, commit, keep_copy=True)
         checkpoint = f"{folder}/_delta_log/{number:020d}.checkpoint.parquet"
         if Path(checkpoint).exists():
