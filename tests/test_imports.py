@@ -29,11 +29,11 @@ SHARED = ("settings", "failpoint", "semantics", "lake", "embedder")
 
 
 API_DOORS = {
-    "alerts": ("accounts", "auth", "errors", "freshness", "read", "serve"),
+    "alerts": ("accounts", "auth", "errors", "freshness", "read", "roles", "serve"),
     "processes": (),
-    "accounts": ("auth",),
-    "assistants": ("accounts", "auth", "error_answers", "errors"),
-    "collector": ("accounts", "auth", "errors"),
+    "accounts": ("auth", "roles"),
+    "assistants": ("accounts", "auth", "error_answers", "errors", "roles"),
+    "collector": ("accounts", "auth", "errors", "roles"),
     "otlp": ("auth", "collector", "errors"),
     "serve": ("collector", "errors", "freshness", "otlp", "processes"),
 }

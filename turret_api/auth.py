@@ -1,16 +1,7 @@
 """Who sends a request: from an API key or a signed-in browser to a project, and what may be done there.
 
-A key's scope is one of three, and none contains another's right to write events: `write` sends events and nothing
-else, `read` reads, `admin` reads and changes settings. Whatever is wrong with a key, the answer is the same 401.
-
-Who may read has a role, and may do what the roles before it may do:
-
-    viewer    counts, labels and journeys, no text of an event
-    analyst   texts too: messages, sessions, examples, exports
-    editor    changes what people make of the data: topics, field types, notes, views, alerts
-    owner     keys, people, privacy, erasure, the audit log
-
-A read key is an analyst's and an admin key is an owner's, unless another role was chosen for it.
+What a key may do is its scope or its role (`turret_api.roles`). Whatever is wrong with a key, the answer is the
+same 401.
 """
 
 from __future__ import annotations
@@ -25,12 +16,9 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 
 from turret_api.errors import InvalidKeyError
+from turret_api.roles import ANALYST, EDITOR, OWNER, VIEWER, includes, role_of
 
 HEADER = "X-API-Key"
-WRITE, READ, ADMIN = SCOPES = ("write", "read", "admin")
-VIEWER, ANALYST, EDITOR, OWNER = ROLES = ("viewer", "analyst", "editor", "owner")
-_ROLE_OF_SCOPE = {READ: ANALYST, ADMIN: OWNER}
-
 FIELD = HEADER.lower().encode()
 _PRINCIPAL = "turret.principal"
 _header = APIKeyHeader(name=HEADER, auto_error=False, description="a read key, or an admin key")
@@ -42,10 +30,10 @@ class Principal:
 
     Args:
         project_id: the project.
-        scope: the key's, one of `SCOPES`.
+        scope: the key's, one of `turret_api.roles.SCOPES`.
         key_id: the key's id, never the key.
         name: the key's.
-        given_role: the role chosen for the key, one of `ROLES`; None: none was.
+        given_role: the role chosen for the key, one of `turret_api.roles.ROLES`; None: none was.
     """
 
     project_id: str
@@ -56,12 +44,12 @@ class Principal:
 
     @property
     def role(self) -> str | None:
-        """What the client is to the project, one of `ROLES`; None: it may read nothing."""
-        return None if self.scope == WRITE else self.given_role or _ROLE_OF_SCOPE.get(self.scope)
+        """What the client is to the project, one of `turret_api.roles.ROLES`; None: it may read nothing."""
+        return role_of(self.scope, self.given_role)
 
     def may(self, role: str) -> bool:
         """Return whether the client may do what `role` may do."""
-        return self.role is not None and ROLES.index(self.role) >= ROLES.index(role)
+        return includes(self.role, role)
 
     @property
     def actor(self) -> str:

@@ -17,7 +17,7 @@ def test_an_admin_makes_a_key_that_is_shown_once_and_revokes_it(served: Served, 
     visitor.sign_in(served.full.admin_key, "/settings/keys")
     page = visitor.page
     expect(page.locator("#keys")).to_contain_text("you are signed in with it")
-    page.get_by_label("It may").select_option("read")
+    page.get_by_label("It may").select_option("analyst")
     page.get_by_label("It expires").select_option("30")
     page.get_by_label("Its name").fill("Ada's notebook")
     page.get_by_role("button", name="Make a key").click()

@@ -102,8 +102,8 @@ def test_a_view_is_saved_opened_renamed_and_removed_and_a_read_key_opens_it(serv
     visitor.sign_in(served.full.read_key, "/topics")
     views.locator("summary").first.click()
     expect(views.get_by_role("link")).to_have_text("The plus plan")
-    expect(views).to_contain_text("Only an admin key may save or change views")
-    expect(page.locator(".filters")).to_contain_text("Only an admin key may save this view")
+    expect(views).to_contain_text("Only an editor may save or change views")
+    expect(page.locator(".filters")).to_contain_text("Only an editor may save this view")
     assert views.get_by_role("button").count() == 0
     visitor.sign_in(served.full.admin_key, "/topics")
     views.locator("summary").first.click()

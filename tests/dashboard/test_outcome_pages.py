@@ -30,7 +30,7 @@ def unmarked(served: Served) -> Iterator[Served]:
 def test_where_no_field_is_marked_a_likely_one_can_be_with_a_click(unmarked: Served, visitor: Visitor) -> None:
     visitor.sign_in(unmarked.full.read_key, "/journeys?view=outcomes")
     page = visitor.page
-    expect(page.locator("#outcomes")).to_contain_text("an admin key can mark one in Settings")
+    expect(page.locator("#outcomes")).to_contain_text("an editor can mark one in Settings")
     expect(page.locator("#outcomes li")).to_have_text(["latency_ms lower is better"])
     assert page.locator("#outcomes button").count() == 0
     visitor.sign_in(unmarked.full.admin_key, "/journeys?view=outcomes")

@@ -45,9 +45,9 @@ def test_who_is_not_signed_in_gets_the_sign_in_page_and_no_data(served: Served) 
     assert httpx.get(f"{served.url}/v1/topics").status_code == 401
 
 
-@pytest.mark.parametrize("scope", ["read_key", "admin_key"])
+@pytest.mark.parametrize(("scope", "role"), [("read_key", "analyst"), ("admin_key", "owner")])
 def test_a_read_or_admin_key_signs_in_with_a_cookie_that_no_script_reads_and_that_is_no_key(
-    served: Served, scope: str
+    served: Served, scope: str, role: str
 ) -> None:
     key = getattr(served.full, scope)
     answer = sign_in(served, f" {key}\n", "/journeys?field=prompt")
@@ -57,7 +57,7 @@ def test_a_read_or_admin_key_signs_in_with_a_cookie_that_no_script_reads_and_tha
     assert key not in answer.headers["set-cookie"]
     cookies = {COOKIE: answer.cookies[COOKIE]}
     assert httpx.get(f"{served.url}/v1/topics", cookies=cookies, timeout=60).json()["n_messages"] > 0
-    assert 'data-scope="' + scope.removesuffix("_key") in httpx.get(served.url, cookies=cookies).text
+    assert f'data-role="{role}"' in httpx.get(served.url, cookies=cookies).text
 
 
 def test_a_write_key_or_an_unknown_key_is_refused_in_words(served: Served) -> None:

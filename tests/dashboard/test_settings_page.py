@@ -32,7 +32,7 @@ def test_who_may_only_look_is_offered_no_change(served: Served, visitor: Visitor
     days = visitor.page.evaluate("document.querySelector('#received .picture').data[0].y")
     assert sum(days) == events["n_events"] and numbers(visitor.page, "#names td.count") == [events["data"][0]["count"]]
     visitor.page.get_by_role("link", name="Keys").click()
-    expect(visitor.page.locator("#keys")).to_contain_text("Only an admin key")
+    expect(visitor.page.locator("#keys")).to_contain_text("Only an owner")
     visitor.open("/topics/t_refund")
     assert visitor.page.locator("#curate").count() == 0
     assert visitor.problems == []

@@ -16,13 +16,14 @@ from fastapi.testclient import TestClient
 
 from turret_api import error_answers
 from turret_api.accounts import Accounts
-from turret_api.auth import ADMIN, READ, WRITE, Gate, Principal
+from turret_api.auth import Gate, Principal
 from turret_api.dashboard.routes import nothing_here
 from turret_api.freshness import Freshness
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.front import Front
 from turret_api.read.http.routes import read_router
+from turret_api.roles import ADMIN, READ, WRITE
 from turret_pipeline.analysis.fields.detect import detect_types, extract_messages, profile_fields
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake

@@ -222,7 +222,7 @@ class Directory:
                 deleted,
                 ended,
                 {key.key_id: key.name for key in keys if key.name is not None},
-                {key.key_id: key.role for key in keys if key.role is not None},
+                {key.key_id: key.given_role for key in keys if key.given_role is not None},
                 self._copy.privacy if privacy is None else privacy,
             )
             self.version += 1

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from turret_api.accounts import keys, migrations
 from turret_api.accounts.plans import TRIAL, Plan, PlanError, limit_of
 from turret_api.accounts.tables import API_KEYS, DELETED_PROJECTS, PROJECTS, QUOTA_GRANTS, REVISION, SECRETS
+from turret_api.roles import ROLES_OF_SCOPE, role_of
 from turret_pipeline.semantics.blank import is_blank
 
 _LOCK = 0x7475727265  # "turre": the advisory lock under which tables are made
@@ -69,7 +70,12 @@ class Key:
     revoked_at: dt.datetime | None
     name: str | None = None
     last_used_at: dt.datetime | None = None
-    role: str | None = None
+    given_role: str | None = None
+
+    @property
+    def role(self) -> str | None:
+        """What the key is to the project, one of `turret_api.roles.ROLES`; None: it sends events."""
+        return role_of(self.scope, self.given_role)
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,12 @@ class NewKey:
     key: str
     expires_at: dt.datetime | None
     name: str | None = None
+    given_role: str | None = None
+
+    @property
+    def role(self) -> str | None:
+        """As that of a `Key`."""
+        return role_of(self.scope, self.given_role)
 
 
 @dataclass(frozen=True)
@@ -205,16 +217,27 @@ class Accounts:
         return Usage(project.plan, project.limit, int(used or 0), terms.resets_at(now))
 
     def create_key(
-        self, project_id: str, scope: str, expires_at: dt.datetime | None = None, name: str | None = None
+        self,
+        project_id: str,
+        scope: str,
+        expires_at: dt.datetime | None = None,
+        name: str | None = None,
+        role: str | None = None,
     ) -> NewKey:
-        """Make a key of `scope` for the project, called `name`, in one line, if it is to have a name."""
+        """Make a key of `scope` for the project, called `name`, in one line, if it is to have a name.
+
+        role: one that a key of this scope may have; None: its usual one.
+        """
         name = None if name is None else " ".join(name.split())
         if name is not None and (is_blank(name) or len(name) > MOST_OF_A_NAME or not name.isprintable()):
             raise AccountError(f"a key's name has 1 to {MOST_OF_A_NAME} printable characters")
         if scope not in keys.PREFIXES:
             raise AccountError(f"{scope!r} is not a scope; choose one of {', '.join(keys.PREFIXES)}")
+        if role is not None and role not in ROLES_OF_SCOPE[scope]:
+            may = " or ".join(sorted(ROLES_OF_SCOPE[scope])) or "of no role: it sends events"
+            raise AccountError(f"a {scope} key cannot be {role}; it is {may}")
         with self.engine.begin() as connection:
-            key = _insert_key(connection, project_id, scope, expires_at, name)
+            key = _insert_key(connection, project_id, scope, expires_at, name, role)
             _touch(connection)
         return key
 
@@ -276,7 +299,7 @@ _SELECT_KEYS = select(
     API_KEYS.c.revoked_at,
     API_KEYS.c.name,
     API_KEYS.c.last_used_at,
-    API_KEYS.c.role,
+    API_KEYS.c.role.label("given_role"),
 )
 
 
@@ -290,7 +313,12 @@ def _refuse_newer(connection: Connection) -> None:
 
 
 def _insert_key(
-    connection: Connection, project_id: str, scope: str, expires_at: dt.datetime | None, name: str | None = None
+    connection: Connection,
+    project_id: str,
+    scope: str,
+    expires_at: dt.datetime | None,
+    name: str | None = None,
+    role: str | None = None,
 ) -> NewKey:
     key = keys.new_key(scope)
     key_id = f"key_{secrets.token_hex(6)}"
@@ -303,9 +331,10 @@ def _insert_key(
             hash=keys.key_hash(key),
             expires_at=expires_at,
             name=name,
+            role=role,
         )
     )
-    return NewKey(key_id, project_id, scope, key, expires_at, name)
+    return NewKey(key_id, project_id, scope, key, expires_at, name, role)
 
 
 def _touch(connection: Connection) -> None:

@@ -67,7 +67,7 @@ API_KEYS = Table(
     Column("last_used_at", DateTime(timezone=True), nullable=True),
     Column("role", String(10), nullable=True),
 )
-"""role: one of `turret_api.auth.ROLES`; null: what the scope stands for."""
+"""role: one of `turret_api.roles.ROLES`; null: what the scope stands for."""
 Index("api_keys_of_project", API_KEYS.c.project_id)
 
 COLLECTORS = Table(

@@ -48,7 +48,7 @@ def alert_router(settings: Settings, accounts: Accounts, gate: Gate) -> APIRoute
     """Return the routes of alerts, for clients that `gate` lets in."""
     known = [Depends(only_known_parameters)]
     router = APIRouter(prefix="/v1/alerts", tags=["alerts"], dependencies=known, route_class=KeyFirst)
-    reader, admin = Depends(gate.reader), Depends(gate.admin)
+    reader, editor, admin = Depends(gate.reader), Depends(gate.editor), Depends(gate.admin)
     store, book = AlertStore(accounts), AlertBook(accounts)
     delivering, outbox = Delivering(settings, accounts), Outbox(accounts)
 
@@ -72,7 +72,7 @@ def alert_router(settings: Settings, accounts: Accounts, gate: Gate) -> APIRoute
             return RuleRows(data=[rule_row(each) for each in store.rules(principal.project_id)], next=None)
 
     @router.post("/rules", response_model=RuleRow)
-    def post_rule(choice: RuleChoice, principal: Principal = admin) -> RuleRow:
+    def post_rule(choice: RuleChoice, principal: Principal = editor) -> RuleRow:
         """Add a rule: it is looked at within minutes, then whenever the tables were built, each 15 minutes at most."""
         with _reached():
             _check_rule(store, principal, choice)
@@ -83,7 +83,7 @@ def alert_router(settings: Settings, accounts: Accounts, gate: Gate) -> APIRoute
         return rule_row(made)
 
     @router.put("/rules/{rule_id}", response_model=RuleRow)
-    def put_rule(rule_id: str, choice: RuleChoice, principal: Principal = admin) -> RuleRow:
+    def put_rule(rule_id: str, choice: RuleChoice, principal: Principal = editor) -> RuleRow:
         """Make a rule say something else; it keeps its id and what it found."""
         with _reached():
             _check_rule(store, principal, choice)
@@ -91,7 +91,7 @@ def alert_router(settings: Settings, accounts: Accounts, gate: Gate) -> APIRoute
         return rule_row(_there(found, "rule", rule_id))
 
     @router.delete("/rules/{rule_id}", response_model=RuleRow)
-    def delete_rule(rule_id: str, principal: Principal = admin) -> RuleRow:
+    def delete_rule(rule_id: str, principal: Principal = editor) -> RuleRow:
         """Remove a rule, with what it found."""
         with _reached():
             return rule_row(_there(store.remove_rule(principal.project_id, rule_id), "rule", rule_id))
@@ -168,7 +168,7 @@ def alert_router(settings: Settings, accounts: Accounts, gate: Gate) -> APIRoute
         return DeliveryRows(data=[delivery_row(each) for each in found[:limit]], next=_next(found, limit, offset))
 
     @router.post("/deliveries/{delivery_id}/send", response_model=DeliveryRow)
-    def post_send(delivery_id: str, principal: Principal = admin) -> DeliveryRow:
+    def post_send(delivery_id: str, principal: Principal = editor) -> DeliveryRow:
         """Send a dead message once more, within minutes, under the same id."""
         with _reached():
             found = outbox.send_again(principal.project_id, delivery_id, dt.datetime.now(dt.UTC))

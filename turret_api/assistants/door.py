@@ -19,8 +19,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from turret_api import error_answers
-from turret_api.auth import ANALYST, Keys, Principal, bearer_or_key_of
+from turret_api.auth import Keys, Principal, bearer_or_key_of
 from turret_api.errors import ApiError, InvalidKeyError, invalid
+from turret_api.roles import ANALYST
 
 if TYPE_CHECKING:
     from types import ModuleType

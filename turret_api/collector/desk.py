@@ -17,12 +17,12 @@ from typing import NamedTuple, TypeVar, TypeVarTuple
 
 from starlette.types import Message, Receive, Scope, Send
 
-from turret_api.auth import WRITE
 from turret_api.collector import body as bodies
 from turret_api.collector.collector import Collector
 from turret_api.collector.intake import Intake, Reservation
 from turret_api.collector.ledger import LOOK_AGAIN_S, Refusal
 from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError
+from turret_api.roles import WRITE
 
 LARGE = 256 * 1024
 """Bytes of a body from which on it is checked in a thread beside the event loop."""

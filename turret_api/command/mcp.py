@@ -64,8 +64,9 @@ def _serve_home(project: str | None) -> None:
     from turret_api.app import create_app
     from turret_api.assistants.asking import Asker, in_process
     from turret_api.assistants.server import serve_stdio
-    from turret_api.auth import READ, Principal
+    from turret_api.auth import Principal
     from turret_api.command.accounts import open_accounts
+    from turret_api.roles import READ
 
     def project_id_of(accounts: Accounts) -> str:
         if project is not None:

@@ -142,7 +142,7 @@ class Dashboard:
             "project": names[principal.project_id],
             "project_id": principal.project_id,
             "projects": sorted(names.items(), key=lambda each: each[1].lower()),
-            "scope": principal.scope,
+            "role": principal.role,
             "origin": f"{request.url.scheme}://{request.url.netloc}",
             "dagster": f"http://{host}:{self._settings.dagster_port}",
             "modules": files.modules(),

@@ -1,11 +1,11 @@
-// Alerts → Rules: what a project wants to be told of; an admin adds and removes rules.
+// Alerts → Rules: what a project wants to be told of; an editor adds and removes rules.
 
 import { get, post } from "./api.js";
 import { choice, h } from "./dom.js";
 import { percent, plural } from "./format.js";
 import { attempt, takeAway } from "./notes.js";
-import { isAdmin } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { mayEdit } from "./rights.js";
 import { table } from "./tables.js";
 
 // By kind: what it tells, and which inputs it has.
@@ -29,9 +29,9 @@ export function rules(again) {
   const known = get("/v1/alerts/rules"),
     targets = get("/v1/alerts/targets");
   // Without them a rule is about any topic.
-  const topics = isAdmin ? get("/v1/topics", { limit: 1000 }).catch(() => ({ data: [] })) : null;
+  const topics = mayEdit ? get("/v1/topics", { limit: 1000 }).catch(() => ({ data: [] })) : null;
   return [
-    isAdmin
+    mayEdit
       ? panel(
           "New rule",
           "",
@@ -79,7 +79,7 @@ const rulesTable = (data, names, problem, again) =>
         unseen: true,
         cls: "number",
         cell: (each) =>
-          isAdmin ? takeAway(`the rule ${each.name}`, `/v1/alerts/rules/${each.rule_id}`, problem, again) : "",
+          mayEdit ? takeAway(`the rule ${each.name}`, `/v1/alerts/rules/${each.rule_id}`, problem, again) : "",
       },
     ],
     data,

@@ -1,11 +1,11 @@
-// Alerts → Targets: where messages go; an admin adds, tests and removes targets.
+// Alerts → Targets: where messages go; an owner adds, tests and removes targets.
 
 import { get, post, put } from "./api.js";
 import { choice, h } from "./dom.js";
 import { moment, titled } from "./format.js";
 import { attempt, takeAway } from "./notes.js";
-import { isAdmin } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { mayOwn } from "./rights.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
 
@@ -23,7 +23,7 @@ export function targets(again) {
   const made = h("div", { class: "made", role: "status" });
   const known = get("/v1/alerts/targets");
   return [
-    isAdmin
+    mayOwn
       ? panel(
           "New target",
           "",
@@ -80,7 +80,7 @@ const targetsTable = (data, problem, again) =>
         unseen: true,
         cls: "number",
         cell: (each) =>
-          isAdmin
+          mayOwn
             ? [
                 each.disabled_at ? enable(each, problem, again) : test(each),
                 takeAway(`the target ${each.name}`, `/v1/alerts/targets/${each.target_id}`, problem, again),

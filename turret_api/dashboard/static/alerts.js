@@ -8,8 +8,8 @@ import { pageHead, tabs } from "./data.js";
 import { h } from "./dom.js";
 import { ago, moment, plural } from "./format.js";
 import { attempt } from "./notes.js";
-import { isAdmin } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { lookingAs, mayEdit, mayOwn } from "./rights.js";
 import { table } from "./tables.js";
 
 const SHOWN = 100;
@@ -25,7 +25,7 @@ export function alerts({ query, again }) {
   return h(
     "div",
     {},
-    pageHead("Alerts", isAdmin ? null : "You look with a read key; an admin key may change rules and targets."),
+    pageHead("Alerts", mayOwn ? null : `${lookingAs}; an editor may change rules, and an owner targets too.`),
     tabs(
       "Alerts",
       section,
@@ -56,7 +56,7 @@ function found() {
             "p",
             { class: "empty" },
             all.length ? "Nothing yet. Rules are looked at after each build. " : "There are no rules yet. ",
-            isAdmin && !all.length
+            mayEdit && !all.length
               ? h("a", { class: "more", href: link("/alerts", { view: "rules" }) }, "Add one")
               : null,
           ),
@@ -154,7 +154,7 @@ const messagesTable = (data, names, problem, again) =>
         title: "Send again",
         unseen: true,
         cls: "number",
-        cell: (each) => (isAdmin && each.state === "dead" ? sendAgain(each, problem, again) : ""),
+        cell: (each) => (mayEdit && each.state === "dead" ? sendAgain(each, problem, again) : ""),
       },
     ],
     data,

@@ -7,6 +7,7 @@ import { go, link } from "./address.js";
 import { h } from "./dom.js";
 import { count, percent, plural } from "./format.js";
 import { panel } from "./panel.js";
+import { mayEdit } from "./rights.js";
 import { table } from "./tables.js";
 
 const LEAST = 3,
@@ -15,7 +16,6 @@ const none = (field) => ({ field, topic_id: null, label: "", examples: [], count
 let draft = none(null);
 let changed = () => {};
 
-const mayDefine = () => document.body.dataset.scope === "admin";
 const draftOf = (field) => (draft.field === field ? draft : (draft = none(field)));
 
 // Puts the text on one side, and off the other.
@@ -29,7 +29,7 @@ function putText(field, side, text) {
 
 // What makes a message an example of the draft; null for who may not define topics.
 export function exampleButton(text, field) {
-  if (!mayDefine()) return null;
+  if (!mayEdit) return null;
   const is = () => draft.field === field && draft.examples.includes(text);
   const words = () => (is() ? "Is an example" : "Use as example");
   const button = h(
@@ -65,7 +65,7 @@ export async function removeDefinition(topic_id) {
 
 // The panel on the page of all topics.
 export function definitionPanel(field, again) {
-  if (!mayDefine()) return null;
+  if (!mayEdit) return null;
   const mine = draftOf(field);
   const problem = h("p", { class: "problem", role: "alert" });
   const told = h("div", { id: "trial", "aria-live": "polite" });

@@ -1,21 +1,29 @@
 // Settings → Keys: which keys the project has; making one, which is shown once; revoking one.
 
 import { get, post, remove } from "./api.js";
-import { h } from "./dom.js";
+import { choice, h } from "./dom.js";
 import { ago, moment } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { mayOwn } from "./rights.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
 
-const MAY = { write: "send events", read: "read everything", admin: "read, and change settings, topics and keys" };
+// What a key may do: send events, or what its role may.
+const MAY = {
+  write: "send events",
+  viewer: "see counts, topics and journeys, but no text",
+  analyst: "read texts too",
+  editor: "change topics, fields, notes and alerts too",
+  owner: "do everything: keys, people and privacy too",
+};
 
 export function keys({ again }) {
-  if (document.body.dataset.scope !== "admin")
+  if (!mayOwn)
     return panel(
       "Keys",
       "",
       { id: "keys" },
-      h("p", { class: "empty" }, "Only an admin key may see and change the project's keys."),
+      h("p", { class: "empty" }, "Only an owner may see and change the project's keys."),
     );
   const made = h("div", { class: "made", role: "status" });
   const problem = h("p", { class: "problem", role: "alert" });
@@ -40,7 +48,7 @@ export function keys({ again }) {
           rows: async () =>
             rowsOf(
               (await get("/v1/keys")).data,
-              ...["key_id", "name", "scope", "hint", "created_at", "last_used_at", "expires_at", "revoked_at"],
+              ...["key_id", "name", "scope", "role", "hint", "created_at", "last_used_at", "expires_at", "revoked_at"],
             ),
         },
       },
@@ -50,10 +58,9 @@ export function keys({ again }) {
 }
 
 function form(made, problem) {
-  const scope = h(
-    "select",
-    { name: "scope" },
-    Object.entries(MAY).map(([each, may]) => h("option", { value: each }, `${each}: may ${may}`)),
+  const may = choice(
+    "may",
+    Object.entries(MAY).map(([each, words]) => [each, `${each}: may ${words}`]),
   );
   const days = h(
     "select",
@@ -71,12 +78,17 @@ function form(made, problem) {
     problem.textContent = "";
     try {
       const found = await post("/v1/keys", {
-        scope: scope.value,
+        ...(may.value === "write" ? { scope: may.value } : { role: may.value }),
         days: days.value ? Number(days.value) : null,
         name: name.value.trim() || null,
       });
       made.replaceChildren(
-        h("p", {}, h("strong", {}, `Your new ${found.scope} key. `), "Keep it now; it is never shown again."),
+        h(
+          "p",
+          {},
+          h("strong", {}, `Your new ${found.role ?? found.scope} key. `),
+          "Keep it now; it is never shown again.",
+        ),
         h(
           "div",
           { class: "line" },
@@ -92,7 +104,7 @@ function form(made, problem) {
   return h(
     "form",
     { class: "controls", onsubmit: submit },
-    h("label", { class: "pick" }, "It may", scope),
+    h("label", { class: "pick" }, "It may", may),
     h("label", { class: "pick" }, "It expires", days),
     h("label", { class: "pick" }, "Its name", name),
     h("button", { class: "primary", type: "submit" }, "Make a key"),
@@ -115,7 +127,7 @@ function keysTable(data, problem, again) {
       {
         title: "May",
         cell: (key) => [
-          h("span", { class: "type" }, key.scope),
+          h("span", { class: "type" }, key.role ?? key.scope),
           key.is_current ? h("span", { class: "fine" }, " you are signed in with it") : null,
         ],
       },

@@ -1,11 +1,10 @@
-// What people write down: annotations of dates under the charts over days, and notes on topics. An admin key writes.
+// What people write down: annotations of dates under the charts over days, and notes on topics. An editor writes.
 
 import { addressOf, list, post, remove } from "./api.js";
 import { h } from "./dom.js";
 import { day, moment } from "./format.js";
 import { later, panel } from "./panel.js";
-
-const isAdmin = () => document.body.dataset.scope === "admin";
+import { mayEdit } from "./rights.js";
 
 // All annotations, in order of their days; a chart is worth having without them.
 export const annotations = () =>
@@ -44,14 +43,14 @@ export function annotated(all, days, again) {
               " ",
               each.kind ? [h("span", { class: "mark" }, each.kind), " "] : null,
               h("span", { title: by(each) }, each.text),
-              isAdmin()
+              mayEdit
                 ? takeAway(`the annotation “${each.text}”`, `/v1/annotations/${each.annotation_id}`, problem, again)
                 : null,
             ),
           ),
         )
       : null,
-    isAdmin() ? newAnnotation(last, problem, again) : null,
+    mayEdit ? newAnnotation(last, problem, again) : null,
     problem,
   );
 }
@@ -138,14 +137,14 @@ export function topicNotes(id, field, again) {
                   { "data-note": note.note_id },
                   h("div", { class: "text" }, note.text),
                   h("span", { class: "fine" }, by(note)),
-                  isAdmin() ? takeAway("the note", addressOf(`${path}/${note.note_id}`), problem, again) : null,
+                  mayEdit ? takeAway("the note", addressOf(`${path}/${note.note_id}`), problem, again) : null,
                 ),
               ),
             )
-          : h("p", { class: "fine" }, isAdmin() ? "None yet." : "None yet. An admin key may write notes."),
+          : h("p", { class: "fine" }, mayEdit ? "None yet." : "None yet. An editor may write notes."),
       40,
     ),
-    isAdmin()
+    mayEdit
       ? h(
           "form",
           { class: "write-note", onsubmit: write },

@@ -1,7 +1,8 @@
-// Which fields are outcomes, that is, tell how well a session went: what a mark says, and how an admin sets or takes it back.
+// Which fields are outcomes, that is, tell how well a session went: what a mark says, and how an editor sets or takes it back.
 
 import { addressOf, patch } from "./api.js";
 import { h } from "./dom.js";
+import { mayEdit } from "./rights.js";
 
 const SHOWN = 20;
 const LIKELY =
@@ -9,7 +10,6 @@ const LIKELY =
 const GOOD = ["true", "yes", "up", "thumbs_up", "positive", "good", "helpful", "resolved", "solved", "success", "1"];
 const LOWER = /cost|latency|price|duration|errors?/i;
 
-export const isAdmin = document.body.dataset.scope === "admin";
 const valuesOf = (field) => (field.values ?? []).map(({ value }) => String(value));
 const isNumber = (text) => text.trim() !== "" && Number.isFinite(Number(text));
 const hasDirection = (field) => field.type === "number" || valuesOf(field).every(isNumber);
@@ -22,7 +22,7 @@ const change = (field, outcome) => patch(addressOf("/v1/fields", { field: field.
 
 // What a field is as an outcome; null where it is none. `problem`: where what goes wrong is said.
 export function markOf(field, problem, again) {
-  if (!isAdmin) return field.outcome ? h("p", { class: "fine" }, `Outcome, ${saidOf(field.outcome)}`) : null;
+  if (!mayEdit) return field.outcome ? h("p", { class: "fine" }, `Outcome, ${saidOf(field.outcome)}`) : null;
   if (!canBe(field) && !field.outcome) return null;
   const said = field.outcome?.problem ? h("p", { class: "problem" }, field.outcome.problem) : null;
   const set = async (outcome) => {
@@ -108,7 +108,7 @@ function suggestion(field) {
   return good.length && good.length < valuesOf(field).length ? { good } : null;
 }
 
-// The fields that look like outcomes by their names, each with a button that marks it, where the key may do that.
+// The fields that look like outcomes by their names, each with a button that marks it, where one may do that.
 export function suggestions(fields, again) {
   const rank = ({ good, better }) => (good ? 0 : better === "higher" ? 1 : 2);
   const found = fields
@@ -139,7 +139,7 @@ export function suggestions(fields, again) {
           {},
           h("strong", { class: "field-name" }, field.field),
           ` ${saidOf(outcome)} `,
-          isAdmin
+          mayEdit
             ? h(
                 "button",
                 {

@@ -6,9 +6,10 @@ import { SIGNS, askedJourneys, fromTo, naming, node } from "./data.js";
 import { h } from "./dom.js";
 import { count, measure, percent, plural, signed } from "./format.js";
 import { sessionsTable } from "./moved.js";
-import { isAdmin, saidOf, suggestions } from "./outcome_marks.js";
+import { saidOf, suggestions } from "./outcome_marks.js";
 import { later, panel } from "./panel.js";
 import { queryButton } from "./query.js";
+import { mayEdit } from "./rights.js";
 import { table } from "./tables.js";
 
 const SURE = 0.05;
@@ -56,7 +57,7 @@ const noneMarked = (fields, again) => [
     " or ",
     h("code", {}, "rating"),
     ". None is marked yet: ",
-    isAdmin ? ["mark one here or in ", settingsLink()] : ["an admin key can mark one in ", settingsLink()],
+    mayEdit ? ["mark one here or in ", settingsLink()] : ["an editor can mark one in ", settingsLink()],
     ".",
   ),
   suggestions(fields, again),

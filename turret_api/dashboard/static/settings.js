@@ -1,4 +1,4 @@
-// Settings: what the fields are (an admin's word wins), the project's keys, its use of the plan, and the project itself.
+// Settings: what the fields are (an editor's word wins), the project's keys, its use of the plan, and the project itself.
 
 import { addressOf, get, patch } from "./api.js";
 import { link } from "./address.js";
@@ -8,8 +8,9 @@ import { h, meter } from "./dom.js";
 import { fieldsTable, typeMark } from "./fields.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { keys } from "./keys.js";
-import { isAdmin, markOf } from "./outcome_marks.js";
+import { markOf } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { lookingAs, mayEdit, role } from "./rights.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
 
@@ -30,7 +31,7 @@ export function settings(context) {
     {},
     pageHead(
       "Settings",
-      isAdmin ? null : "You look with a read key; an admin key may change things.",
+      mayEdit ? null : `${lookingAs}; an editor may change things.`,
       section === "metadata" ? freshness(context.fields) : null,
     ),
     tabs(
@@ -61,7 +62,7 @@ function metadata({ fields, again }) {
           ? [
               left_out ? leftOut(left_out) : null,
               listed(data, {
-                edit: isAdmin ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type),
+                edit: mayEdit ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type),
                 mark: (field) => markOf(field, problem, again),
                 history,
               }),
@@ -274,8 +275,8 @@ function project() {
           h("dd", {}, titled(all.plan)),
           h("dt", {}, "Made"),
           h("dd", {}, moment(all.created_at)),
-          h("dt", {}, "Signed in with"),
-          h("dd", {}, `${about.scope} key`),
+          h("dt", {}, "Signed in as"),
+          h("dd", {}, role),
         ),
       ),
     ),

@@ -4,6 +4,7 @@ import { getAnew, post } from "./api.js";
 import { h, meter } from "./dom.js";
 import { count, plural } from "./format.js";
 import { skeleton } from "./panel.js";
+import { mayOwn } from "./rights.js";
 
 const about = document.body.dataset;
 
@@ -150,7 +151,7 @@ export function firstEvent(again) {
             "div",
             { class: "controls" },
             copyButton(() => code.textContent),
-            about.scope === "admin"
+            mayOwn
               ? h("button", { class: "button", type: "button", onclick: withKey }, "Make a write key for it")
               : null,
           ),

@@ -8,6 +8,7 @@ import { changeDefinition, removeDefinition } from "./definition.js";
 import { h } from "./dom.js";
 import { moment } from "./format.js";
 import { later, panel } from "./panel.js";
+import { mayEdit } from "./rights.js";
 import { table } from "./tables.js";
 
 const WORDS = {
@@ -20,7 +21,7 @@ const WORDS = {
 
 // The controls for one topic in a row, or null for who may only look.
 export function curationRow(one, field, again) {
-  if (document.body.dataset.scope !== "admin") return null;
+  if (!mayEdit) return null;
   return h(
     "section",
     { class: "panel slim", id: "curate", "aria-labelledby": "curate-title" },
@@ -176,12 +177,7 @@ export function decisions(field, topics, again) {
                 `${WORDS[edit.action]}${edit.action === "rename" ? ` “${edit.value}”` : edit.action === "merge" ? ` “${name(edit.value)}”` : ""}`,
             },
             { title: "When", cls: "muted", cell: (edit) => moment(edit.decided_at) },
-            document.body.dataset.scope === "admin" && {
-              title: "Take back",
-              unseen: true,
-              cls: "number",
-              cell: takeBack,
-            },
+            mayEdit && { title: "Take back", unseen: true, cls: "number", cell: takeBack },
           ],
           mine,
           {

@@ -1,13 +1,13 @@
-// Saved views: a page as its address says it, under a name, in the side bar; an admin key saves, renames and removes them.
+// Saved views: a page as its address says it, under a name, in the side bar; an editor saves, renames and removes them.
 
 import { get, post, put } from "./api.js";
 import { h } from "./dom.js";
 import { attempt, takeAway } from "./notes.js";
+import { mayEdit } from "./rights.js";
 
 const menu = document.getElementById("views"),
   place = document.getElementById("views-list"),
   about = document.body.dataset;
-const isAdmin = about.scope === "admin";
 
 // The page's address as it is saved, without its project.
 function present() {
@@ -48,14 +48,14 @@ export async function drawViews() {
           found.data.map((each) => item(each, isHere(each), problem, again)),
         )
       : h("p", { class: "fine" }, "None yet."),
-    isAdmin ? saving(problem, again) : h("p", { class: "fine" }, "Only an admin key may save or change views."),
+    mayEdit ? saving(problem, again) : h("p", { class: "fine" }, "Only an editor may save or change views."),
     problem,
   );
 }
 
 function item(each, isHere, problem, again) {
   const anchor = h("a", { href: opened(each), "aria-current": isHere ? "page" : null, title: each.address }, each.name);
-  if (!isAdmin) return h("li", { "data-view": each.view_id }, anchor);
+  if (!mayEdit) return h("li", { "data-view": each.view_id }, anchor);
   const name = h("input", {
     type: "text",
     value: each.name,
@@ -110,7 +110,7 @@ function saving(problem, again) {
 
 // Beside the filters: leads to the one place where views are saved, or says why there is none.
 export const saveButton = () =>
-  isAdmin
+  mayEdit
     ? h(
         "button",
         {
@@ -123,4 +123,4 @@ export const saveButton = () =>
         },
         "Save this view…",
       )
-    : h("p", { class: "fine" }, "Only an admin key may save this view; its address says all of it.");
+    : h("p", { class: "fine" }, "Only an editor may save this view; its address says all of it.");

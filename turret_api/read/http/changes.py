@@ -1,4 +1,4 @@
-"""`PATCH /v1/fields/…`, `POST /v1/topics/edits` and definitions of topics: what an admin key may change."""
+"""`PATCH /v1/fields/…`, `POST /v1/topics/edits` and definitions of topics: what an editor may change."""
 
 from __future__ import annotations
 
@@ -115,12 +115,12 @@ class DefinitionChoice(DefinitionChange):
 
 def change_router(engine: Engine, gate: Gate) -> APIRouter:
     """Return the routes that change what `engine` answers from, for clients that `gate` lets change it."""
-    router, admin = APIRouter(route_class=KeyFirst), Depends(gate.admin)
+    router, editor = APIRouter(route_class=KeyFirst), Depends(gate.editor)
     library, replies = engine.library, Replies(engine)
 
     @router.patch("/fields", response_model=FieldRow)
     @router.patch("/fields/{field:id}", response_model=FieldRow)
-    def patch_field(field: str, choice: FieldChoice, principal: Principal = admin) -> FieldRow:
+    def patch_field(field: str, choice: FieldChoice, principal: Principal = editor) -> FieldRow:
         """Choose a field's type (from the next build on), mark it as an outcome (at once), or take that back (null)."""
         given = choice.model_fields_set
         if not given:
@@ -134,7 +134,7 @@ def change_router(engine: Engine, gate: Gate) -> APIRouter:
         )
 
     @router.post("/topics/edits", response_model=Edit)
-    def post_edit(choice: EditChoice, principal: Principal = admin) -> Edit:
+    def post_edit(choice: EditChoice, principal: Principal = editor) -> Edit:
         """Rename, merge, hide or pin a topic, or (null) take that back; in force at once and through every refit."""
         if choice.value is True and choice.action not in (HIDE, PIN):
             raise invalid("value is true only to hide or pin a topic.", field="value")
@@ -142,7 +142,7 @@ def change_router(engine: Engine, gate: Gate) -> APIRouter:
         return changes.edit_topic(library, principal.project_id, choice.topic_id, choice.action, value, choice.field)
 
     @router.post("/topics/try", response_model=Trial)
-    def try_topic(request: Request, choice: TrialChoice, principal: Principal = admin) -> Response:
+    def try_topic(request: Request, choice: TrialChoice, principal: Principal = editor) -> Response:
         """What a topic defined by these texts would take, and how much of that belongs to it; nothing is saved."""
         changes.check_examples(choice.examples, choice.counter_examples)
         tried = TrialOfDefinition(
@@ -155,14 +155,14 @@ def change_router(engine: Engine, gate: Gate) -> APIRouter:
         return replies.reply(request, principal, tried, "json", None)
 
     @router.post("/topics", response_model=DefinedTopic)
-    def define_topic(choice: DefinitionChoice, principal: Principal = admin) -> DefinedTopic:
+    def define_topic(choice: DefinitionChoice, principal: Principal = editor) -> DefinedTopic:
         """Define a topic by examples: from the next build on it takes what belongs to it, before any found topic."""
         return changes.define_topic(
             library, principal.project_id, choice.label, choice.examples, choice.counter_examples, field=choice.field
         )
 
     @router.put("/topics/{topic_id}", response_model=DefinedTopic)
-    def redefine_topic(topic_id: str, choice: DefinitionChange, principal: Principal = admin) -> DefinedTopic:
+    def redefine_topic(topic_id: str, choice: DefinitionChange, principal: Principal = editor) -> DefinedTopic:
         """Define a defined topic anew; it keeps its id."""
         return changes.define_topic(
             library,
@@ -174,7 +174,7 @@ def change_router(engine: Engine, gate: Gate) -> APIRouter:
         )
 
     @router.delete("/topics/{topic_id}", response_model=Edit)
-    def delete_topic(topic_id: str, principal: Principal = admin) -> Edit:
+    def delete_topic(topic_id: str, principal: Principal = editor) -> Edit:
         """Take a definition back: with the next build its texts have the found topics again that they had."""
         return changes.remove_definition(library, principal.project_id, topic_id)
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from turret_api.auth import ANALYST, Keys
+from turret_api.auth import Keys
 from turret_api.read.engine.library import Library
+from turret_api.roles import ANALYST
 
 SLOT = "turret.answered"
 """Key of the request's scope under which `Replies` leaves what may be sent again."""

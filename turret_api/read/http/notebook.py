@@ -1,4 +1,4 @@
-"""`/v1/annotations`, `/v1/topics/…/notes`, `/v1/views`: what an admin key may write down and take away."""
+"""`/v1/annotations`, `/v1/topics/…/notes`, `/v1/views`: what an editor may write down and take away."""
 
 from __future__ import annotations
 
@@ -51,40 +51,40 @@ class ViewChoice(BaseModel):
 
 def notebook_router(library: Library, gate: Gate) -> APIRouter:
     """Return the routes that write down and take away what people say, for clients that `gate` lets do so."""
-    router, admin = APIRouter(route_class=KeyFirst), Depends(gate.admin)
+    router, editor = APIRouter(route_class=KeyFirst), Depends(gate.editor)
 
     @router.post("/annotations", response_model=Annotation)
-    def post_annotation(choice: AnnotationChoice, principal: Principal = admin) -> Annotation:
+    def post_annotation(choice: AnnotationChoice, principal: Principal = editor) -> Annotation:
         """Annotate a day, or several: every chart over days shows it, and Compare may begin at a release."""
         return notebook.annotate(library, principal, choice.date, choice.text, choice.until, choice.kind)
 
     @router.delete("/annotations/{annotation_id}", response_model=Annotation)
-    def delete_annotation(annotation_id: str, principal: Principal = admin) -> Annotation:
+    def delete_annotation(annotation_id: str, principal: Principal = editor) -> Annotation:
         """Take an annotation away."""
         return notebook.remove_annotation(library, principal, annotation_id)
 
     @router.post("/topics/{topic_id}/notes", response_model=TopicNote)
-    def post_note(topic_id: str, choice: NoteChoice, principal: Principal = admin) -> TopicNote:
+    def post_note(topic_id: str, choice: NoteChoice, principal: Principal = editor) -> TopicNote:
         """Write a note on a topic; it stays with it through merges and refits."""
         return notebook.write_note(library, principal, topic_id, choice.text, choice.field)
 
     @router.delete("/topics/{topic_id}/notes/{note_id}", response_model=TopicNote)
-    def delete_note(topic_id: str, note_id: str, principal: Principal = admin) -> TopicNote:
+    def delete_note(topic_id: str, note_id: str, principal: Principal = editor) -> TopicNote:
         """Take a note away."""
         return notebook.remove_note(library, principal, topic_id, note_id)
 
     @router.post("/views", response_model=SavedView)
-    def post_view(choice: ViewChoice, principal: Principal = admin) -> SavedView:
+    def post_view(choice: ViewChoice, principal: Principal = editor) -> SavedView:
         """Save a page of the dashboard, as its address says it, under a name."""
         return notebook.save_view(library, principal, choice.name, choice.address)
 
     @router.put("/views/{view_id}", response_model=SavedView)
-    def put_view(view_id: str, choice: ViewChoice, principal: Principal = admin) -> SavedView:
+    def put_view(view_id: str, choice: ViewChoice, principal: Principal = editor) -> SavedView:
         """Give a saved view another name or address; it keeps its id."""
         return notebook.save_view(library, principal, choice.name, choice.address, view_id)
 
     @router.delete("/views/{view_id}", response_model=SavedView)
-    def delete_view(view_id: str, principal: Principal = admin) -> SavedView:
+    def delete_view(view_id: str, principal: Principal = editor) -> SavedView:
         """Take a saved view away."""
         return notebook.remove_view(library, principal, view_id)
 

@@ -19,8 +19,11 @@ from turret_api.errors import NotFoundError, UnavailableError, invalid
 from turret_api.freshness import Freshness, Wait
 from turret_api.read.engine.library import Library
 from turret_api.read.views.building import progress_of
+from turret_api.roles import ROLES_OF_SCOPE, SCOPE_OF_ROLE
 from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.tables import BUILDS, EVENTS, TABLES
+
+Role = Literal["viewer", "analyst", "editor", "owner"]
 
 
 class Model(BaseModel):
@@ -81,6 +84,7 @@ class KeyRow(Model):
 
     key_id: str
     scope: str
+    role: str | None = Field(description="what it may read and change; null: it sends events")
     hint: str = Field(description="the key's first characters")
     created_at: dt.datetime
     name: str | None = Field(description="what it is for, or whose it is; null: it has no name")
@@ -100,8 +104,13 @@ class Keys(Model):
 class KeyChoice(Model):
     """What key is to be made."""
 
-    scope: Literal["write", "read", "admin"] = Field(
-        description="write: send events; read: read; admin: read and change settings"
+    scope: Literal["write", "read", "admin"] | None = Field(
+        default=None, description="write: send events; read: read; admin: read and change settings; needed without role"
+    )
+    role: Role | None = Field(
+        default=None,
+        description="viewer: counts; analyst: texts too (default of scope read); editor: changes too, but of keys, "
+        "people and privacy; owner: these too (default of scope admin)",
     )
     days: int | None = Field(default=None, description="days until the key expires; null: never", ge=1, le=36_500)
     name: str | None = Field(
@@ -114,6 +123,7 @@ class NewKey(Model):
 
     key_id: str
     scope: str
+    role: str | None = Field(description="what it may read and change; null: it sends events")
     name: str | None
     key: str = Field(description="the key; it cannot be shown again")
     expires_at: dt.datetime | None
@@ -165,9 +175,14 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
     def post_key(choice: KeyChoice, principal: Principal = admin) -> NewKey:
         """Make a key. This answer is the only one that ever shows it."""
         expires_at = None if choice.days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=choice.days)
+        scope = choice.scope or SCOPE_OF_ROLE.get(choice.role or "")
+        if scope is None:
+            raise invalid("Send `scope` or `role`: what the key may do.", field="scope")
+        if choice.role is not None and choice.role not in ROLES_OF_SCOPE[scope]:
+            raise invalid(f"A key of scope {scope} cannot be {choice.role}; leave `scope` out.", field="role")
         with _reached(accounts):
             try:
-                made = accounts.create_key(principal.project_id, choice.scope, expires_at, choice.name)
+                made = accounts.create_key(principal.project_id, scope, expires_at, choice.name, choice.role)
             except AccountError as error:
                 raise invalid(f"{str(error).capitalize()}.", field="name") from None
         return NewKey.model_validate(made)
@@ -209,6 +224,7 @@ def _row(key: Key, principal: Principal) -> KeyRow:
     return KeyRow(
         key_id=key.key_id,
         scope=key.scope,
+        role=key.role,
         hint=key.hint,
         created_at=key.created_at,
         name=key.name,
