@@ -34,7 +34,7 @@ API_DOORS = {
     "accounts": ("auth", "roles"),
     "assistants": ("accounts", "auth", "error_answers", "errors", "roles"),
     "collector": ("accounts", "auth", "errors", "roles"),
-    "otlp": ("auth", "collector", "errors"),
+    "otlp": ("accounts", "auth", "collector", "errors"),
     "serve": ("collector", "errors", "freshness", "otlp", "processes"),
 }
 """By room of `turret_api`, the others that it may enter."""

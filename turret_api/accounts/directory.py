@@ -26,6 +26,7 @@ from turret_api.accounts.last_use import LastUse
 from turret_api.accounts.plans import Plan
 from turret_api.accounts.privacy import all_rules
 from turret_api.accounts.store import Accounts
+from turret_api.accounts.suppression import Suppressed, all_suppressed, of_project
 from turret_api.auth import Principal
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ class _Copy(msgspec.Struct):
 
     keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
     the projects that were deleted. ended: ids of the sessions that were signed out. names: of keys that have one, by
-    key_id. roles: those chosen for keys, by key_id. privacy: rules of projects, by project and name.
+    key_id. roles: those chosen for keys, by key_id. privacy: rules of projects, by project and name. suppressed: hashes
+    of the users who are not recorded, by project. secret: what these are keyed with.
     """
 
     revision: int = 0
@@ -51,6 +53,8 @@ class _Copy(msgspec.Struct):
     names: dict[str, str] = msgspec.field(default_factory=dict)
     roles: dict[str, str] = msgspec.field(default_factory=dict)
     privacy: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
+    suppressed: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    secret: str = ""
 
 
 class Directory:
@@ -176,6 +180,11 @@ class Directory:
         """Return the project's privacy rule of this name, as far as the copy knows; None: it has none. Never blocks."""
         return self._copy.privacy.get(project_id, {}).get(name)
 
+    def suppressed(self, project_id: str) -> Suppressed | None:
+        """Return the project's users who are not recorded, as far as is known; None: there are none. Never blocks."""
+        copy = self._copy
+        return of_project(copy.secret, copy.suppressed, project_id) if copy.suppressed else None
+
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
 
@@ -193,6 +202,7 @@ class Directory:
                 deleted = self._copy.deleted if changed is None else self._accounts.deleted_ids()
                 ended = self._copy.ended if changed is None else ended_sessions(self._accounts)
                 privacy = None if changed is None else all_rules(self._accounts)
+                suppressed = None if changed is None else all_suppressed(self._accounts)
             except SQLAlchemyError as error:
                 if self._reached:
                     log.warning("Postgres is away; keys and plans stand as last seen", extra={"reason": str(error)})
@@ -224,6 +234,8 @@ class Directory:
                 {key.key_id: key.name for key in keys if key.name is not None},
                 {key.key_id: key.given_role for key in keys if key.given_role is not None},
                 self._copy.privacy if privacy is None else privacy,
+                self._copy.suppressed if suppressed is None else suppressed[1],
+                self._copy.secret if suppressed is None else suppressed[0],
             )
             self.version += 1
             self._keep()

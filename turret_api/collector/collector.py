@@ -103,7 +103,14 @@ class Collector:
         self._neighbours = Neighbours(self.slot)
         parked: queue.SimpleQueue[Parked | None] = queue.SimpleQueue()
         self.writer = Writer(
-            self._spool, self.ledger, self.metrics, parked.put, self.disk.mark_full, on_broken, self._neighbours
+            self._spool,
+            self.ledger,
+            self.metrics,
+            parked.put,
+            self.disk.mark_full,
+            on_broken,
+            self._neighbours,
+            self.keys.suppressed,
         )
         self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer, parked)
         self._reader = self._spool.reader()

@@ -108,8 +108,10 @@ class Track:
                 return 200, _encode(TrackedBefore(True, _MESSAGE, result.event_id, result.session_id, result.user_id))
             self._metrics.accepted.inc()
             return 200, _encode(Tracked(True, _MESSAGE, result.event_id, result.session_id, result.user_id))
-        assert type(result) is Refusal
-        raise limit_error(result)
+        if type(result) is Refusal:
+            raise limit_error(result)
+        assert isinstance(result, ApiError)
+        raise result
 
     async def _check_many(self, body: bytes, documents: Sequence[bodies.Document]) -> list[Checked | ApiError]:
         is_large = len(body) > LARGE

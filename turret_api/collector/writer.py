@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
+from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked
 from turret_api.collector.ledger import Ledger, Quota
 from turret_api.collector.metrics import Metrics
@@ -21,6 +22,7 @@ from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.rows import Row, Seen
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolFullError
 from turret_api.collector.submission import Parked, Stored, Submission, resolve
+from turret_api.collector.suppression import suppressed_error
 from turret_api.errors import UnavailableError
 from turret_pipeline import failpoint
 
@@ -57,6 +59,7 @@ class Writer:
         on_full: is called when the disk had no room.
         on_broken: is called when a write or an fsync failed; must end the process.
         neighbours: the other collectors of this host; None: there are none.
+        suppressed: returns a project's users who are not recorded; None: there are none.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Writer:
         on_full: Callable[[], None],
         on_broken: Callable[[Exception], None],
         neighbours: Neighbours | None = None,
+        suppressed: Callable[[str], Suppressed | None] = lambda project_id: None,
     ) -> None:
         self._spool = spool
         self._ledger = ledger
@@ -76,6 +80,7 @@ class Writer:
         self._on_full = on_full
         self._on_broken = on_broken
         self._neighbours = neighbours
+        self._suppressed = suppressed
         self._queue: queue.SimpleQueue[Submission | _Command | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._clock_us = 0
@@ -230,6 +235,7 @@ class Writer:
         now_s = now_us / 1e6
         for submission in waiting:
             project_id = submission.project_id
+            suppressed = self._suppressed(project_id)
             quota = self._ledger.quota(project_id, now_s)
             n_free = quota.n_free(now_s) - batch.taken.get(quota, 0)
             if n_free < len(submission.events) and not submission.is_final and not quota.is_closed(now_s):
@@ -247,6 +253,9 @@ class Writer:
             for event in submission.events:
                 if type(event) is not Checked:
                     results.append(event)  # type: ignore[arg-type]
+                    continue
+                if suppressed is not None and event.user_id in suppressed:
+                    results.append(suppressed_error())
                     continue
                 if event.is_named:
                     key = (project_id, event.event_id)

@@ -85,6 +85,7 @@ def command(
     Every import has an id, by which it can be taken back: then the next build leaves the tables as if it had never
     been. What clients sent stays, and so does what another import brought too.
     """
+    from turret_api.accounts.suppression import suppressed_of
     from turret_api.command.imports import show_imports, take_back
     from turret_api.importing.documents import Documents
     from turret_api.importing.history import import_documents
@@ -110,6 +111,7 @@ def command(
         raise click.UsageError("FILE and --project are needed, or --list, or --undo IMPORT")
     with open_accounts(settings) as accounts:
         project_id = accounts.find_project(project).project_id
+        suppressed = suppressed_of(accounts, project_id)
     started = time.monotonic()
     refused: list[RefusedRow] = []
     with contextlib.ExitStack() as stack:
@@ -127,7 +129,7 @@ def command(
             zone = time_zone(timezone)
             documents = Documents(file, _mapping(mapping), name, zone, progress.show, of_product)
             lake = settings.open_lake()
-            done = import_documents(lake, project_id, documents, settings.max_text, on_refused, file.name)
+            done = import_documents(lake, project_id, documents, settings.max_text, on_refused, file.name, suppressed)
         except SourceError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:

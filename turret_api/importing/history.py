@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked, check, given_id
+from turret_api.collector.suppression import suppressed_error
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
 from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth
@@ -99,6 +101,7 @@ def import_documents(
     max_text: int,
     on_refused: Callable[[RefusedRow], None],
     file: str = "",
+    suppressed: Suppressed | None = None,
 ) -> Imported:
     """Bring `documents` into the lake as events of the project, without those that are there already.
 
@@ -109,6 +112,7 @@ def import_documents(
         max_text: longest text in characters.
         on_refused: called with a `RefusedRow` for each that is not imported.
         file: name of the file that they come from, to be shown to people.
+        suppressed: users who are not recorded; None: there are none.
     """
     done = Imported()
     parts = list_parts(lake, project_id)
@@ -118,7 +122,7 @@ def import_documents(
     received_date = dt.datetime.fromtimestamp(received_us // 1_000_000, dt.UTC).date()
     import_id = id_of_import(received_us)
     lake.make()
-    events = _checked(documents, max_text, done, on_refused, pl.concat([sent.rows, imported.rows]))
+    events = _checked(documents, max_text, done, on_refused, pl.concat([sent.rows, imported.rows]), suppressed)
     for number, batch in enumerate(_batches(events)):
         frame = _frame(batch, received_us)
         is_sent, is_imported = sent.are_known(frame["event_id"]), imported.are_known(frame["event_id"])
@@ -142,14 +146,15 @@ def _checked(
     done: Imported,
     on_refused: Callable[[RefusedRow], None],
     known: pl.DataFrame,
+    suppressed: Suppressed | None,
 ) -> Iterator[tuple[int, Checked]]:
     """Yield row number and event of what may be stored, each event once, with the ids that this file always gives."""
-    anonymous = AnonymousRows(lambda: _anonymous(documents, max_text), known)
+    anonymous = AnonymousRows(lambda: _anonymous(documents, max_text, suppressed), known)
     occurrences: collections.Counter[bytes] = collections.Counter()
     for number, row in documents:
         done.read += 1
         try:
-            event, document = _judged(row, max_text)
+            event, document = _judged(row, max_text, suppressed)
         except ApiError as error:
             done.refused += 1
             on_refused(RefusedRow(number, error.code, error.message))
@@ -173,20 +178,25 @@ def _checked(
         yield number, event
 
 
-def _anonymous(documents: Iterable[Document], max_text: int) -> Iterator[tuple[int, bytes]]:
+def _anonymous(
+    documents: Iterable[Document], max_text: int, suppressed: Suppressed | None
+) -> Iterator[tuple[int, bytes]]:
     """Yield number and content of each row that has neither an id nor a time."""
     for number, row in documents:
         with contextlib.suppress(ApiError):
-            event, document = _judged(row, max_text)
+            event, document = _judged(row, max_text, suppressed)
             if is_anonymous(event):
                 yield number, content(event, document)
 
 
-def _judged(row: Any | ApiError, max_text: int) -> tuple[Checked, dict[str, Any]]:
-    """Return the event of a row and its document; raise `ApiError` if it is none."""
+def _judged(row: Any | ApiError, max_text: int, suppressed: Suppressed | None) -> tuple[Checked, dict[str, Any]]:
+    """Return the event of a row and its document; raise `ApiError` if it is none, or one of a user not recorded."""
     if isinstance(row, ApiError):
         raise row
-    return check(row, max_text), row
+    event = check(row, max_text)
+    if suppressed is not None and event.user_id in suppressed:
+        raise suppressed_error()
+    return event, row
 
 
 def _batches(events: Iterable[tuple[int, Checked]]) -> Iterator[list[tuple[int, Checked]]]:

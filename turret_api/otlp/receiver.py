@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from turret_api.accounts.suppression import Suppressed
 from turret_api.auth import authorization_of, bearer_or_key_of
 from turret_api.collector import body as bodies
 from turret_api.collector.desk import LARGE, Desk, Headers, described, limit_error
@@ -27,6 +28,7 @@ from turret_api.collector.intake import ClientGoneError
 from turret_api.collector.ledger import Refusal
 from turret_api.collector.slots import TURNS_FILE
 from turret_api.collector.submission import Stored
+from turret_api.collector.suppression import suppressed_error
 from turret_api.errors import ApiError, FailedError, InvalidKeyError, UnavailableError
 from turret_api.otlp import wire
 from turret_api.otlp.calls import Said, all_said
@@ -142,7 +144,8 @@ class Receiver:
         n_ready, n_alone = len(events), len(taken.events)
         whys = await self._stored(project_id, events, len(body))
         used_up = self._desk.used_up(project_id) if made.waiting else None  # one that waits is promised a place
-        whys += [each if isinstance(each, ApiError) else used_up for each in events_of(made.waiting, max_text)]
+        suppressed = self._collector.keys.suppressed(project_id)
+        whys += [_why_not(each, used_up, suppressed) for each in events_of(made.waiting, max_text)]
         refused = [why for why in whys if why is not None]
         n_rejected = taken.n_bad
         if refused:
@@ -289,6 +292,13 @@ def _taken(body: bytes, kind: str, signal: str, memory: Memory, project_id: str,
     is_needed = others or memory.waiting
     n_left_out, n_bad = len(spans) - len(says), len(says) - len(good)
     return _Taken(events_of(turns, max_text), whose, spans if is_needed else [], others, n_left_out, n_bad)
+
+
+def _why_not(event: Checked | ApiError, used_up: ApiError | None, suppressed: Suppressed | None) -> ApiError | None:
+    """Return why a turn that makes `event` may not wait for its end; None: it may."""
+    if isinstance(event, ApiError):
+        return event
+    return suppressed_error() if suppressed is not None and event.user_id in suppressed else used_up
 
 
 def _aligned(made: Plan, whys: list[ApiError | None]) -> Iterator[tuple[Turn, ApiError | None]]:
