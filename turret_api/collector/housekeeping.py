@@ -1,4 +1,4 @@
-"""What a collector does beside its work: measure its spool, and take up spools that no process has."""
+"""What a collector does beside its work: measure its spool, take up spools that no process has, and forget."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from turret_api.collector.forgetting import Forget, answer, asked
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.slots import Slot, left_slots
 from turret_api.collector.spool import SpoolError, SpoolReader
@@ -21,7 +22,7 @@ LOOK_EVERY_S = 15.0
 
 
 class Housekeeping:
-    """A thread that does both, again and again.
+    """A thread that does all of it, again and again.
 
     Args:
         slot: the collector's own folder.
@@ -37,6 +38,8 @@ class Housekeeping:
         self._adopt = adopt
         self.on_left: Callable[[Path], None] = lambda folder: None
         """Takes up what else is in the folder of a left spool; on the thread of this, with the folder locked."""
+        self.on_forget: Callable[[Forget], None] = lambda wanted: None
+        """Forgets what waits beside the spool; on the thread of this."""
         self._left: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
@@ -56,6 +59,9 @@ class Housekeeping:
         while not self._stop.wait(MEASURE_EVERY_S):
             try:
                 self._metrics.spool_bytes.set(self._reader.state().payload_bytes)
+                if (wanted := asked(self._slot.folder)) is not None:
+                    self.on_forget(wanted)
+                    answer(self._slot.folder)
                 if time.monotonic() >= look_at:
                     look_at = time.monotonic() + LOOK_EVERY_S
                     self.look_for_left_spools()

@@ -145,6 +145,16 @@ class Memory:
                 if self._of_tool.get((known.project_id, tool)) == key:
                     del self._of_tool[known.project_id, tool]
 
+    def drop(self, is_wanted: Callable[[str, str | None, str | None, str | None], bool]) -> None:
+        """Forget the turns and traces that are wanted, by project, user, session and event (None: not known)."""
+        for turn in list(self.waiting.values()):
+            if is_wanted(turn.project_id, turn.user_id, turn.session_id, turn.event_id):
+                self.forget(turn)
+        for key, (session_id, user_id) in list(self._whose.items()):
+            if is_wanted(key[0], user_id, session_id, None):
+                del self._whose[key]
+                self._traces.pop(key, None)
+
     def remember(self, project_id: str, traces: dict[str, Trace], whose: dict[str, Whose]) -> None:
         """After this call `traces` and `whose` they are is known; the oldest are forgotten where there are too many."""
         for trace_id, trace in traces.items():

@@ -24,6 +24,7 @@ from turret_api.auth import authorization_of, bearer_or_key_of
 from turret_api.collector import body as bodies
 from turret_api.collector.desk import LARGE, Desk, Headers, described, limit_error
 from turret_api.collector.event import Checked
+from turret_api.collector.forgetting import Forget
 from turret_api.collector.intake import ClientGoneError
 from turret_api.collector.ledger import Refusal
 from turret_api.collector.slots import TURNS_FILE
@@ -80,7 +81,9 @@ class Receiver:
                 self._journal.replace(turns)  # its last line may be cut off
             except OSError as error:
                 log.error("the journal of turns cannot be written", extra={"reason": str(error)[:300]})
-        self._collector.house.on_left = partial(self._take_over, asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        self._collector.house.on_left = partial(self._take_over, loop)
+        self._collector.house.on_forget = partial(self._forget, loop)
         self._set_timer()
 
     def _take_over(self, loop: asyncio.AbstractEventLoop, folder: Path) -> None:
@@ -91,6 +94,17 @@ class Receiver:
             with contextlib.suppress(UnavailableError):
                 asyncio.run_coroutine_threadsafe(self._adopt(turns), loop).result()
                 left.replace([])
+
+    def _forget(self, loop: asyncio.AbstractEventLoop, wanted: Forget) -> None:
+        """After this call nothing that is wanted waits, nor is it in the journal. Another thread."""
+        with contextlib.suppress(UnavailableError):
+            asyncio.run_coroutine_threadsafe(self._drop(wanted), loop).result()
+
+    async def _drop(self, wanted: Forget) -> None:
+        self._memory.drop(wanted.is_of)
+        async with self._writing:
+            if not self._journal.is_empty:  # it has turns too that have become events since
+                await asyncio.to_thread(self._journal.replace, list(self._memory.waiting.values()))
 
     async def _adopt(self, turns: list[Turn]) -> None:
         """After this call `turns` wait here, on the disk too."""

@@ -1,0 +1,111 @@
+"""A user who was erased, and asked not to be recorded again, is not; everybody else is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.collector.conftest import Server
+from tests.otlp.spans import request, span, span_id
+from turret_api.accounts import Accounts, NewProject
+from turret_api.accounts.directory import Directory
+from turret_api.accounts.suppression import count_suppressed, suppress, unsuppress
+
+GONE = "ada@example.com"
+
+
+def event(user_id: str, **more: Any) -> dict[str, Any]:
+    return {"name": "said", "metadata": {"prompt": "Hello"}, "user_id": user_id, **more}
+
+
+@pytest.fixture(scope="module")
+def project(accounts: Accounts, new_project: Callable[..., NewProject]) -> NewProject:
+    made = new_project()
+    assert suppress(accounts, made.project_id, GONE) is True
+    return made
+
+
+def test_an_event_of_a_suppressed_user_is_refused_and_not_stored(
+    make_server: Callable[..., Server], project: NewProject
+) -> None:
+    server = make_server().start()
+    refused = server.track(project.write_key, event(GONE, event_id="1"))
+    assert (refused.status, refused.code, refused.json["field"]) == (400, "INVALID_REQUEST", "user_id")
+    assert "erased" in refused.json["error"]
+    many = server.track(project.write_key, [event("bob"), event(GONE), event("eve")])
+    assert (many.status, many.json["accepted"], many.json["rejected"]) == (207, 2, 1)
+    assert [each["success"] for each in many.json["results"]] == [True, False, True]
+    assert server.track(project.write_key, event("bob", event_id="1")).json.get("duplicate") is None
+    assert set(server.wait_for_events(project.project_id, 3)["user_id"]) == {"bob", "eve"}
+
+
+def test_a_turn_of_a_suppressed_user_is_refused_in_the_way_of_otlp(
+    make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts
+) -> None:
+    project = new_project()
+    suppress(accounts, project.project_id, GONE)
+    server = make_server().start()
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.input.messages": [{"role": "user", "content": "Hello"}],
+        "gen_ai.output.messages": [{"role": "assistant", "content": "Hi"}],
+        "user.id": GONE,
+    }
+    headers = {"X-API-Key": project.write_key, "Content-Type": "application/json"}
+    for a_span in (span(said), span(said, parent=span_id(9))):  # one that is whole, and one that waits for its end
+        answer = server.request("POST", "/v1/traces", json.dumps(request(a_span)), headers)
+        assert answer.status == 200
+        partial = answer.json["partialSuccess"]
+        assert int(partial["rejectedSpans"]) == 1 and "erased" in partial["errorMessage"]
+    assert server.stop() == 0
+    assert server.events(project.project_id).height == 0
+    journal = next(server.home.glob("spool/*/turns.ndjson"), None)
+    assert journal is None or GONE.encode() not in journal.read_bytes()
+
+
+def test_an_import_counts_rows_of_suppressed_users_as_refused(
+    turret: Callable[..., Any], project: NewProject, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.ndjson"
+    rows = [event("bob", event_id="a"), event(GONE, event_id="b"), event(GONE)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = turret("import", str(file), "--project", project.project_id, "--json")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["imported"], told["refused"]) == (1, 2)
+    assert {row["error"].partition(";")[0] for row in told["refused_rows"]} == {
+        "user_id: this user was erased and is not recorded any more"
+    }
+
+
+def test_suppression_holds_while_postgres_is_away_and_for_one_project_only(
+    accounts: Accounts, new_project: Callable[..., NewProject], tmp_path: Path
+) -> None:
+    one, other = new_project(), new_project()
+    suppress(accounts, one.project_id, GONE)
+    Directory(accounts, tmp_path / "keys.json").refresh()
+    away = Directory(Accounts("postgresql+psycopg2://nobody@127.0.0.1:1/nothing"), tmp_path / "keys.json")
+    suppressed = away.suppressed(one.project_id)
+    assert suppressed is not None and GONE in suppressed and "bob" not in suppressed
+    assert away.suppressed(other.project_id) is None
+    assert GONE not in (tmp_path / "keys.json").read_text()
+
+
+def test_a_suppressed_user_is_recorded_again_within_seconds_of_its_end(
+    make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts
+) -> None:
+    project = new_project()
+    assert suppress(accounts, project.project_id, GONE) and not suppress(accounts, project.project_id, GONE)
+    server = make_server().start()
+    assert server.track(project.write_key, event(GONE)).status == 400
+    assert count_suppressed(accounts, project.project_id) == 1
+    assert unsuppress(accounts, project.project_id, GONE) and not unsuppress(accounts, project.project_id, GONE)
+    deadline = time.monotonic() + 5
+    while server.track(project.write_key, event(GONE)).status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
