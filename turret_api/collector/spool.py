@@ -53,7 +53,7 @@ class Spool:
             if mode != "wal":
                 raise SpoolError(f"{file} cannot keep a write-ahead log (journal_mode is {mode}); use a local disk")
             self._db.execute("PRAGMA synchronous=FULL")
-            # Bytes of a row go with it, where its page is written anyway; `turret erase` sees to the pages that are free.
+            # Bytes of a row go with it where its page is written anyway; an erasure sees to the pages that are free.
             self._db.execute("PRAGMA secure_delete=FAST")
             self._db.execute("PRAGMA wal_autocheckpoint=2000")
             self._db.execute("PRAGMA journal_size_limit=16777216")
