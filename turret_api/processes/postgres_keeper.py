@@ -44,6 +44,12 @@ OPTIONS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "log_checkpoints": "off",
+    # A log of writes that is not needed any more is removed. Used again, it would keep what was erased.
+    "wal_recycle": "off",
+    # The server's log quotes neither statements nor values.
+    "log_min_error_statement": "panic",
+    "log_parameter_max_length_on_error": "0",
+    "log_error_verbosity": "terse",
 }
 POLL_S = 0.2
 STOP_S = 10.0
