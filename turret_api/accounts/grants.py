@@ -8,6 +8,7 @@ in between: a grant grows here first and in the spool then, and it shrinks in th
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -63,6 +64,13 @@ def holders(accounts: Accounts) -> list[Holder]:
     with accounts.engine.connect() as connection:
         found = [Holder(row[0], int(row[1]), float(row[2])) for row in connection.execute(query)]
     return sorted(found, key=lambda holder: -holder.silent_s)
+
+
+def recent_collectors(accounts: Accounts, within: dt.timedelta) -> set[str]:
+    """Return the ids of the collectors, of all hosts, that were heard of within this time."""
+    query = select(COLLECTORS.c.collector_id).where(COLLECTORS.c.seen_at > func.now() - within)
+    with accounts.engine.connect() as connection:
+        return set(connection.scalars(query))
 
 
 def release(accounts: Accounts, collector_id: str) -> None:

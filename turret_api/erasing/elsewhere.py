@@ -1,0 +1,83 @@
+"""Everything outside the lake that an erasure must reach, place by place.
+
+Called once the lake has nothing of it any more, or a process could write down anew what was removed here. What is
+removed from a database lies in its files until they are written anew, which comes last.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+from turret_api.accounts import Accounts
+from turret_api.accounts.exports import archives
+from turret_api.accounts.grants import recent_collectors
+from turret_api.accounts.suppression import hasher_of
+from turret_api.collector.roller import SEEN_FOR_DAYS
+from turret_api.collector.slots import SPOOL_FILE, slot_folders
+from turret_api.collector.spool_reader import SpoolReader
+from turret_api.erasing import postgres
+from turret_api.erasing.accounts import erase_from_accounts
+from turret_api.erasing.dagster import erase_from_dagster
+from turret_api.erasing.erased import Done, Erased
+from turret_api.erasing.exports import erase_from_exports
+from turret_api.erasing.logs import erase_from_logs
+from turret_api.erasing.notes import note_of, write_note
+from turret_api.erasing.spools import erase_from_spools
+from turret_api.erasing.words import words_of
+from turret_pipeline.settings import Settings
+
+
+def erase_elsewhere(settings: Settings, accounts: Accounts, database_url: str, erased: Erased) -> list[Done]:
+    """After this call nothing outside the lake that is ours has what was erased; return what was done where.
+
+    Raise `OSError` and the errors of the databases where a place could not be reached: the same call goes on then.
+    `postgres.write_anew` is to be called once more where rows with what was erased are changed after this.
+    """
+    words = words_of(erased)
+    now = dt.datetime.now(dt.UTC)
+    written = archives(accounts)
+    done = [
+        *erase_from_spools(settings, erased),
+        *_other_hosts(settings, accounts),
+        *erase_from_logs(settings.home, words),
+        *_set_aside(settings.home),
+        *erase_from_exports(accounts, erased, words),
+        *erase_from_accounts(accounts, erased, words),
+        *write_note(note_of(hasher_of(accounts), erased, now), settings.home, [each.path for each in written]),
+    ]
+    with postgres.connected(database_url) as opened:
+        done += erase_from_dagster(opened, erased.project_id, words)
+    done += postgres.write_anew(database_url, settings.database_url is None)
+    for archive in written:
+        if archive.path.exists():
+            done.append(Done("backups", f"still has it, and loses it when it is restored: {archive.path}", 1))
+        else:
+            done.append(Done("backups", f"not where it was written any more: {archive.path}", 0))
+    return done
+
+
+def _other_hosts(settings: Settings, accounts: Accounts) -> list[Done]:
+    """Return a line on the collectors of other hosts, whose spools cannot be reached from here."""
+    mine = set()
+    for folder in slot_folders(settings.home / "spool"):
+        reader = SpoolReader(folder / SPOOL_FILE)
+        try:
+            mine.add(reader.collector_id())
+        finally:
+            reader.close()
+    others = recent_collectors(accounts, dt.timedelta(days=SEEN_FOR_DAYS)) - mine
+    if not others:
+        return []
+    what = f"collectors of other homes: what they know of ids goes within {SEEN_FOR_DAYS} days, turns within a minute"
+    return [Done("spools of other hosts", what, len(others))]
+
+
+def _set_aside(home: Path) -> list[Done]:
+    """Remove what `turret doctor` set aside of a damaged database, which holds all that it ever held."""
+    n = 0
+    for folder in (home / "postgres").glob("damaged-*"):
+        shutil.rmtree(folder)
+        n += 1
+    return [Done("postgres", "copies of a damaged database, removed", n)] if n else []
