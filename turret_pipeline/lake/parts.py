@@ -157,6 +157,11 @@ def list_aside(lake: Lake, project_id: str) -> list[Part]:
     return sorted(part for part in _parts(_files(lake, project_id)) if part.name.endswith(ASIDE))
 
 
+def list_all_files(lake: Lake, project_id: str) -> list[Part]:
+    """Return every file of a project that holds raw events, be it a part, taken back or kept for later, in order."""
+    return sorted(_parts(_files(lake, project_id)))
+
+
 def list_files_of(lake: Lake, project_id: str, source: str) -> list[Part]:
     """Return every file that the source wrote, whether it was taken back or not, in order."""
     return sorted(part for part in _parts(_files(lake, project_id)) if part.source == source)
@@ -216,8 +221,13 @@ def delete_project(lake: Lake, project_id: str, note: bytes) -> None:
 
 def take_back(lake: Lake, project_id: str, source: str, note: bytes) -> None:
     """After this call the parts of the source are as if they were not there; `note` says why, in JSON."""
-    files.write(lake, f"{lake.project_folder(project_id)}/{_TAKEN_BACK}/{source}.json", note)
+    files.write(lake, note_of_taking_back(lake, project_id, source), note)
     _say_there_are_others(lake, project_id)
+
+
+def note_of_taking_back(lake: Lake, project_id: str, source: str) -> str:
+    """Return the address of the note that says that the source is taken back."""
+    return f"{lake.project_folder(project_id)}/{_TAKEN_BACK}/{source}.json"
 
 
 def taken_back(lake: Lake, project_id: str) -> dict[str, bytes]:

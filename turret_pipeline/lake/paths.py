@@ -147,6 +147,10 @@ class Lake:
         """Address of the folder with a note for each project that was deleted."""
         return f"{self.root}/deleted"
 
+    def erasing_folder(self, project_id: str) -> str:
+        """Address of the folder with what erasures under way take out of a project."""
+        return f"{self.root}/erasing/{check_project_id(project_id)}"
+
     @property
     def waiting_file(self) -> str:
         """Address of the file in which the pipeline leaves what waits to be built."""

@@ -95,7 +95,7 @@ def _take_back(task: Task, day: dt.date, gone: set[str]) -> int:
         is_whole = table.inputs(other) == task.inputs(other)
         there = set() if is_whole else _consumed(task, other)
         read += [part for part in parts if is_whole or part.name in there]
-    back = _first_of_each(read_again(task.work.lake, read, ids)).with_columns(project_id=pl.lit(task.work.project_id))
+    back = first_of_each(read_again(task.work.lake, read, ids)).with_columns(project_id=pl.lit(task.work.project_id))
     touched = sorted({day, *back["received_date"]})
     kept = table.scan().filter(pl.col("received_date").is_in(touched), ~goes).collect()
     rows = pl.concat([kept, back.select(EVENTS.schema.names())]).sort("received_date", *RECEIPT, "event_id")
@@ -121,7 +121,7 @@ def _bring_parts(task: Task, day: dt.date, parts: Iterable[Part], inputs: int, a
     """Commit the events of some parts of a day (of all, `anew`); return how many are new. inputs: the day's mark."""
     table = task.table
     is_other = pl.col("received_date") != day if anew else pl.lit(True)
-    came = _first_of_each(read_parts(task.work.lake, parts))
+    came = first_of_each(read_parts(task.work.lake, parts))
     failpoint.reached("events.after_read")
     known = _known(table.near(came["event_id"]).filter(is_other), came)
     met = came.join(known, on="event_id", how="left", suffix="_known")
@@ -154,7 +154,8 @@ def _known(others: pl.LazyFrame, came: pl.DataFrame) -> pl.DataFrame:
     return columns.join(ids.lazy(), on="event_id", how="semi").collect(engine="streaming")
 
 
-def _first_of_each(events: pl.DataFrame) -> pl.DataFrame:
+def first_of_each(events: pl.DataFrame) -> pl.DataFrame:
+    """Return the events, of each id the one that was received first."""
     return events.sort(*RECEIPT).unique("event_id", keep="first", maintain_order=True)
 
 

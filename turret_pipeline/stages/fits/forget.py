@@ -30,8 +30,13 @@ def forget(tables: Tables, fields: Collection[str]) -> None:
     kept = assigned.filter(is_kept).join(said, on=["field", "text_id"], how="semi")
     _keep(tables.assignments, kept, inputs=UNFINISHED, marks=tally)
     _keep(tables.topics, tables.topics.scan().filter(is_kept), inputs=UNFINISHED)
-    for table in (tables.lineage, tables.fits):
-        _keep(table, table.scan().filter(is_kept))
+    _keep(tables.fits, tables.fits.scan().filter(is_kept))
+    _keep(tables.lineage, tables.lineage.scan().filter(is_kept))
+    ways = tables.lineage.read()
+    if ways.select(pl.any_horizontal(pl.col("from_label", "to_label").is_not_null()).any()).item():
+        # Names of then may have come from what was taken back; ids still tell what became of what.
+        unnamed = pl.lit(None, dtype=pl.String)
+        tables.lineage.replace(ways.with_columns(from_label=unnamed, to_label=unnamed).sort(*tables.lineage.table.key))
 
 
 def without_words(topics: pl.DataFrame, held: Collection[str]) -> pl.DataFrame:

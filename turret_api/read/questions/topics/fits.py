@@ -126,7 +126,8 @@ def became(snapshot: Snapshot, topic_id: str) -> str:
     (way,) = typed_rows(last, Way)
     if way["to_topic"] is None:
         return f"it ended at fit {way['model_version']}"
-    return f"most of it became {way['to_topic']} ({way['to_label']}) at fit {way['model_version']}"
+    label = "" if way["to_label"] is None else f" ({way['to_label']})"
+    return f"most of it became {way['to_topic']}{label} at fit {way['model_version']}"
 
 
 def _lineage(snapshot: Snapshot) -> pl.DataFrame:

@@ -1,0 +1,59 @@
+"""Raw parts without the events that are erased: each is written anew under its name, or goes."""
+
+from __future__ import annotations
+
+import orjson
+
+from turret_pipeline import failpoint
+from turret_pipeline.lake import files
+from turret_pipeline.lake.parts import (
+    list_all_files,
+    note_of_taking_back,
+    read_notes,
+    read_parts,
+    remove_files,
+    taken_back,
+    write_part,
+)
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.stages.erasure.gathering import Gathered
+from turret_pipeline.stages.erasure.quoting import Quoting
+
+ERASED = "erased"
+"""What an import's file is called once its name quotes what was erased."""
+
+_FILE = ("turret.file", "file")
+"""Keys of the name of an import's file: in the notes of its parts, and in the note that it was taken back."""
+
+
+def remove_raw_events(lake: Lake, gathered: Gathered) -> int:
+    """After this call no file of raw events has one that is erased; return how many rows went with this call."""
+    n_removed = 0
+    there = {(part.received_date, part.name): part for part in list_all_files(lake, gathered.project_id)}
+    for part in (there[each] for each in gathered.files if each in there):
+        rows = read_parts(lake, [part]).drop("part")
+        stays = rows.join(gathered.selection.of(rows), on=["event_id", "seq", "received_at"], how="anti")
+        n_removed += rows.height - stays.height
+        if stays.is_empty():
+            remove_files(lake, [part])
+        elif stays.height < rows.height:
+            write_part(lake, part.project_id, part.received_date, part.name, stays.sort("seq"), read_notes(lake, part))
+        failpoint.reached("erasure.after_part")
+    return n_removed
+
+
+def rename_imports(lake: Lake, gathered: Gathered) -> int:
+    """After this call no import's file bears a name that quotes what is erased; return how many did."""
+    quoting, renamed = Quoting(gathered), set()
+    for part in list_all_files(lake, gathered.project_id):
+        if part.source.startswith("import-") and quoting.is_in((notes := read_notes(lake, part)).get(_FILE[0])):
+            rows = read_parts(lake, [part]).drop("part")
+            write_part(lake, part.project_id, part.received_date, part.name, rows, {**notes, _FILE[0]: ERASED})
+            renamed.add(part.source)
+    for source, content in taken_back(lake, gathered.project_id).items():
+        note = orjson.loads(content)
+        if quoting.is_in(note.get(_FILE[1])):
+            address = note_of_taking_back(lake, gathered.project_id, source)
+            files.write(lake, address, orjson.dumps({**note, _FILE[1]: ERASED}))
+            renamed.add(source)
+    return len(renamed)
