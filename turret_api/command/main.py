@@ -22,6 +22,7 @@ COMMANDS = {
     "spool": ("turret_api.command.spool:command", "Look after events that are not yet in the lake."),
     "import": ("turret_api.command.import_events:command", "Import historical events from a file."),
     "export": ("turret_api.command.export:command", "Write a table to a file."),
+    "erase": ("turret_api.command.erase:command", "Erase a user, a session, an event, or texts."),
     "mcp": ("turret_api.command.mcp:command", "Let an assistant ask a project, on stdin and stdout (MCP)."),
     "backup": ("turret_api.command.backup:command", "Write everything that Turret knows into one file."),
     "restore": ("turret_api.command.restore:command", "Make an empty home what a backup holds."),

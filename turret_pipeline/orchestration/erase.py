@@ -23,7 +23,7 @@ from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.lake.oblivion import forget_histories
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.erasure.gathering import discard, find, gather, gathered, totals
+from turret_pipeline.stages.erasure.gathering import Gathered, discard, find, gather, gathered, totals
 from turret_pipeline.stages.erasure.raw import remove_raw_events, rename_imports
 from turret_pipeline.stages.erasure.remains import remains
 from turret_pipeline.stages.erasure.removal import remove_events, remove_quotes
@@ -50,7 +50,7 @@ class Done(msgspec.Struct, frozen=True):
 def find_only(lake: Lake, asked: Asked) -> dict[str, Any]:
     """Return what would go."""
     found = find(lake, asked.erasure_id, asked.project_id, Selection(asked.kind, asked.value))
-    return {"gathered": msgspec.to_builtins(found)}
+    return {"gathered": _told(found)}
 
 
 def remove(lake: Lake, asked: Asked) -> dict[str, Any]:
@@ -66,7 +66,11 @@ def remove(lake: Lake, asked: Asked) -> dict[str, Any]:
         Done("table events", "events", n_events),
         *(Done(f"table {name}", "rows of people that quoted it", n) for name, n in quotes.items() if n),
     ]
-    return {"gathered": msgspec.to_builtins(found), "done": msgspec.to_builtins(done)}
+    return {"gathered": _told(found), "done": msgspec.to_builtins(done)}
+
+
+def _told(found: Gathered) -> dict[str, Any]:
+    return {**msgspec.to_builtins(found), "text_ids": found.text_ids}
 
 
 def forget(lake: Lake, asked: Asked) -> dict[str, Any]:

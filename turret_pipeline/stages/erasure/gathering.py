@@ -112,15 +112,15 @@ def find(lake: Lake, erasure_id: str, project_id: str, selection: Selection) -> 
     gone = pl.concat([each.select("event_id", "session_id", "user_id", "name", "metadata") for each in goes])
     users, sessions, tokens = set(gone["user_id"]), set(gone["session_id"]), _tokens(gone)
     others: list[Part] = []
-    nowhere: list[Part | None] = [None]
-    for part in [*parts, *nowhere] if gone.height else []:
-        rows = lost if part is None else read_parts(lake, [part])
+    places: list[Part | None] = [*parts, None] if gone.height else []
+    for place in places:
+        rows = lost if place is None else read_parts(lake, [place])
         stays = rows.join(selection.of(rows), on=["event_id", "seq", "received_at"], how="anti")
         users -= set(stays["user_id"])
         sessions -= set(stays["session_id"])
         tokens -= _tokens(stays, tokens)
-        if part is not None and stays["event_id"].is_in(gone["event_id"].implode()).any():
-            others.append(part)
+        if place is not None and stays["event_id"].is_in(gone["event_id"].implode()).any():
+            others.append(place)
     return Gathered(
         erasure_id=erasure_id,
         project_id=project_id,

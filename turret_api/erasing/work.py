@@ -1,0 +1,210 @@
+"""Performing an erasure, from the spools to the receipt.
+
+    asked for ──turns and spools are brought in──▶ the lake has all that was sent before
+        ──it goes from raw events, `events` and what people wrote──▶ what was named is in the lake's list alone
+        ──a build──▶ ──nothing is left, histories are forgotten──▶ ──everywhere else──▶ the receipt is noted
+        ──the list goes──▶ done
+
+Killed anywhere, the same call goes on from there. The steps in the lake are processes of `turret_pipeline`
+(`orchestration.erase`, `orchestration.build`), which this package does not know; what is erased goes to them on stdin.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from turret_api.accounts import Accounts
+from turret_api.accounts.directory import REFRESH_S
+from turret_api.accounts.suppression import suppress
+from turret_api.collector.forgetting import Forget
+from turret_api.collector.slots import slot_folders, try_slot
+from turret_api.command.build import bring_in_spools
+from turret_api.command.dagster_home import dagster_environment
+from turret_api.command.import_lock import one_import_at_a_time
+from turret_api.erasing.book import Book, Erasure, Receipt, Totals
+from turret_api.erasing.erased import Done, Erased
+from turret_api.erasing.spools import forget_waiting_turns
+from turret_pipeline import failpoint
+from turret_pipeline.lake.locks import sole_writer
+from turret_pipeline.settings import Settings
+
+_HEARD_S = 2 * REFRESH_S
+"""Seconds until every collector of this host knows that a user is suppressed."""
+
+Say = Callable[[str], None]
+
+
+class ErasureError(Exception):
+    """An erasure could not be done; the message says why, without what was to be erased. The same call may do it."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What an erasure is performed with. url: of the database. say: told how it goes, in lines without any value."""
+
+    settings: Settings
+    accounts: Accounts
+    url: str
+    say: Say
+
+
+def perform(place: Workplace, erasure: Erasure) -> Erasure:
+    """Do what is left to do of the erasure; return it as it is now: done.
+
+    Raise `ErasureError` where it cannot be done now; the book has the reason then. Waits for another process that
+    performs one of the same project.
+    """
+    book = Book(place.accounts)
+    lake = place.settings.open_lake()
+    name = f"erasures of {erasure.project_id}"
+    with sole_writer(place.url, lake, name, lambda: place.say("another erasure is under way; waiting")):
+        now = book.find(erasure.project_id, erasure.erasure_id)
+        if now is None or now.wanted is None:
+            return now or erasure
+        book.begin(now)
+        try:
+            if now.receipt is None or now.receipt.problem is not None:
+                book.note(now, _perform(place, book, now))
+            failpoint.reached("erasing.after_receipt")
+            _step(place, "discard", now)
+            failpoint.reached("erasing.after_discard")
+            return book.finish(now)
+        except ErasureError as error:
+            book.fail(now, Receipt(by=now.wanted.by, suppressed=now.wanted.suppress, problem=str(error)))
+            raise
+
+
+def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
+    wanted = erasure.wanted
+    assert wanted is not None
+    done: list[Done] = []
+    if wanted.value is not None:
+        done += _bring_in(place, erasure, wanted.value, wanted.suppress)
+    place.say("taking it out of raw events and the table events")
+    with one_import_at_a_time(place.settings, erasure.project_id):
+        removed = _step(place, "remove", erasure)
+    book.keep_hash_only(erasure)
+    failpoint.reached("erasing.after_removal")
+    gathered = removed["gathered"]
+    done += msgspec.convert(removed["done"], list[Done])
+    if gathered["event_ids"]:
+        place.say("bringing the other tables up to date")
+        _build(place, erasure.project_id)
+    failpoint.reached("erasing.after_build")
+    place.say("forgetting what the tables were before")
+    forgotten = _step(place, "forget", erasure)
+    if forgotten["left"]:
+        raise ErasureError(f"not everything could be taken out of the lake: {'; '.join(forgotten['left'][:5])}")
+    done += msgspec.convert(forgotten["done"], list[Done])
+    failpoint.reached("erasing.after_lake")
+    return Receipt(
+        by=wanted.by,
+        suppressed=wanted.suppress,
+        n_events=len(gathered["event_ids"]),
+        done=tuple(done),
+        before=msgspec.convert(gathered["totals"], Totals),
+        after=msgspec.convert(forgotten["totals"], Totals),
+        not_reached=tuple(_not_reached(place.settings)),
+    )
+
+
+def erased_of(gathered: dict[str, Any]) -> Erased:
+    """Return what an erasure takes away, of what `orchestration.erase` gathered."""
+    sets = {name: frozenset(gathered[name]) for name in ("user_ids", "session_ids", "event_ids", "texts")}
+    return Erased(
+        project_id=gathered["project_id"],
+        kind=gathered["kind"],
+        values=frozenset([gathered["value"]]),
+        text_ids=frozenset(gathered["text_ids"]),
+        **sets,
+    )
+
+
+def _bring_in(place: Workplace, erasure: Erasure, value: str, is_suppressed: bool) -> list[Done]:
+    """After this call all that was sent before is in the lake, and no turn waits that is to be erased."""
+    done = []
+    if is_suppressed and erasure.kind == "user":
+        is_new = suppress(place.accounts, erasure.project_id, value)
+        done.append(Done("collectors", "users whose later events are refused", int(is_new)))
+        if _collectors_run(place.settings):
+            time.sleep(_HEARD_S)
+    named = {f"{erasure.kind}_ids": frozenset([value])} if erasure.kind != "texts" else {}
+    if named:
+        done += forget_waiting_turns(place.settings, Forget(project_id=erasure.project_id, **named))
+    bring_in_spools(place.settings, place.url)
+    return done
+
+
+def _collectors_run(settings: Settings) -> bool:
+    """Tell whether a server on this host has a spool."""
+    for folder in slot_folders(settings.home / "spool"):
+        slot = try_slot(folder)
+        if slot is None:
+            return True
+        slot.release()
+    return False
+
+
+def find(place: Workplace, project_id: str, kind: str, value: str) -> dict[str, Any]:
+    """Return what an erasure would take away, as `orchestration.erase` gathers it; nothing is changed."""
+    bring_in_spools(place.settings, place.url)
+    asked = {"erasure_id": "none", "project_id": project_id, "kind": kind, "value": value}
+    found: dict[str, Any] = _asked(place, "find", asked)["gathered"]
+    return found
+
+
+def _step(place: Workplace, step: str, erasure: Erasure) -> dict[str, Any]:
+    """Run a step of `turret_pipeline.orchestration.erase`; return what it says."""
+    value = "" if erasure.wanted is None else erasure.wanted.value or ""
+    return _asked(
+        place,
+        step,
+        {
+            "erasure_id": erasure.erasure_id,
+            "project_id": erasure.project_id,
+            "kind": erasure.kind,
+            "value": value,
+        },
+    )
+
+
+def _asked(place: Workplace, step: str, asked: dict[str, str]) -> dict[str, Any]:
+    command = [sys.executable, "-m", "turret_pipeline.orchestration.erase", step]
+    environment = dagster_environment(place.settings, place.url)
+    done = subprocess.run(
+        command, input=msgspec.json.encode(asked), env=environment, stdout=subprocess.PIPE, stderr=None, check=False
+    )
+    if done.returncode:
+        raise ErasureError(f"the step {step!r} in the lake ended with status {done.returncode}")
+    found: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return found
+
+
+def _build(place: Workplace, project_id: str) -> None:
+    """Bring the project's tables up to date, as far as can be; whether that was far enough is looked at afterwards."""
+    command = [sys.executable, "-m", "turret_pipeline.orchestration.build", f"--project={project_id}"]
+    environment = dagster_environment(place.settings, place.url)
+    # Its lines are for people, and stdout is for the receipt.
+    done = subprocess.run(command, env=environment, stdout=sys.stderr, check=False)
+    if done.returncode:
+        place.say(f"the build ended with status {done.returncode}")
+
+
+def _not_reached(settings: Settings) -> list[str]:
+    """Return what this installation cannot reach, and what to do there."""
+    found = [
+        "files that were exported or downloaded, and messages of alerts that were sent: delete them where they are",
+        "backups that were made before: a restored home erases again what it knows was erased; old archives have it",
+    ]
+    if settings.database_url is not None:
+        found.append("spools of other hosts: events that waited there come into the lake later; erase again then")
+    if "://" in settings.lake:
+        found.append("earlier versions of objects, if the bucket keeps them: let its lifecycle rules remove them")
+    return found
