@@ -14,10 +14,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import click
 import msgspec
 
 from turret_api.accounts import Accounts
@@ -28,7 +29,7 @@ from turret_api.collector.slots import slot_folders, try_slot
 from turret_api.command.build import bring_in_spools
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.import_lock import one_import_at_a_time
-from turret_api.erasing.book import Book, Erasure, Receipt, Totals
+from turret_api.erasing.book import Book, Erasure, Receipt, Totals, Wanted
 from turret_api.erasing.erased import Done, Erased
 from turret_api.erasing.spools import forget_waiting_turns
 from turret_pipeline import failpoint
@@ -76,24 +77,31 @@ def perform(place: Workplace, erasure: Erasure) -> Erasure:
             _step(place, "discard", now)
             failpoint.reached("erasing.after_discard")
             return book.finish(now)
-        except ErasureError as error:
-            book.fail(now, Receipt(by=now.wanted.by, suppressed=now.wanted.suppress, problem=str(error)))
-            raise
+        except (ErasureError, click.ClickException) as error:
+            so_far = book.find(now.project_id, now.erasure_id)
+            done = so_far.receipt.done if so_far is not None and so_far.receipt is not None else ()
+            book.fail(now, _unfinished(now.wanted, done, str(error)))
+            raise ErasureError(str(error)) from error
+
+
+def _unfinished(wanted: Wanted, done: Iterable[Done], problem: str = "it is not done yet") -> Receipt:
+    return Receipt(by=wanted.by, suppressed=wanted.suppress, done=tuple(done), problem=problem)
 
 
 def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
     wanted = erasure.wanted
     assert wanted is not None
-    done: list[Done] = []
+    done = list(erasure.receipt.done) if erasure.receipt is not None else []
     if wanted.value is not None:
-        done += _bring_in(place, erasure, wanted.value, wanted.suppress)
+        done = added_up(done, _bring_in(place, erasure, wanted.value, wanted.suppress))
     place.say("taking it out of raw events and the table events")
     with one_import_at_a_time(place.settings, erasure.project_id):
         removed = _step(place, "remove", erasure)
+    gathered = removed["gathered"]
+    done = added_up(done, msgspec.convert(removed["done"], list[Done]))
+    book.note(erasure, _unfinished(wanted, done))
     book.keep_hash_only(erasure)
     failpoint.reached("erasing.after_removal")
-    gathered = removed["gathered"]
-    done += msgspec.convert(removed["done"], list[Done])
     if gathered["event_ids"]:
         place.say("bringing the other tables up to date")
         _build(place, erasure.project_id)
@@ -102,7 +110,8 @@ def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
     forgotten = _step(place, "forget", erasure)
     if forgotten["left"]:
         raise ErasureError(f"not everything could be taken out of the lake: {'; '.join(forgotten['left'][:5])}")
-    done += msgspec.convert(forgotten["done"], list[Done])
+    done = added_up(done, msgspec.convert(forgotten["done"], list[Done]))
+    book.note(erasure, _unfinished(wanted, done))
     failpoint.reached("erasing.after_lake")
     return Receipt(
         by=wanted.by,
@@ -113,6 +122,14 @@ def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
         after=msgspec.convert(forgotten["totals"], Totals),
         not_reached=tuple(_not_reached(place.settings)),
     )
+
+
+def added_up(known: Iterable[Done], added: Iterable[Done]) -> list[Done]:
+    """Return the lines of both, each thing once: what an erasure did before it was cut off counts too."""
+    counts: dict[tuple[str, str], int] = {}
+    for each in (*known, *added):
+        counts[each.place, each.what] = counts.get((each.place, each.what), 0) + each.n
+    return [Done(place, what, n) for (place, what), n in counts.items()]
 
 
 def erased_of(gathered: dict[str, Any]) -> Erased:

@@ -61,7 +61,7 @@ def remove(lake: Lake, asked: Asked) -> dict[str, Any]:
     n_events = remove_events(lake, found)
     quotes = remove_quotes(lake, found)
     done = [
-        Done("raw events", f"events that were taken out of {len(found.files)} files", n_raw),
+        Done("raw events", "events in the files of collectors and imports", n_raw),
         Done("imports", "names of files that were replaced", n_files),
         Done("table events", "events", n_events),
         *(Done(f"table {name}", "rows of people that quoted it", n) for name, n in quotes.items() if n),

@@ -103,10 +103,10 @@ def redefine(field: Field, assigned: Outcome) -> None:
 
 def _why_anew(field: Field) -> str | None:
     """Return why the field is to be fitted anew whatever texts came, or None."""
-    if field.work.full_refresh:
-        return "a full refresh was asked for"
     if field.work.forgets:
         return "events were taken back"
+    if field.work.full_refresh:
+        return "a full refresh was asked for"
     if field.fit and field.fitted_frames != field.frames:
         return "texts are read without other shared frames"
     if field.fit and field.fitted_model != field.model:

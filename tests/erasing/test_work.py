@@ -1,0 +1,146 @@
+"""An erasure from what was asked for to the receipt; cut off at any point, the next call does the rest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lake.holding import holding
+from tests.small_lake import DAYS, event, put
+from tests.test_one_event import build, environment
+from turret_api.accounts import Accounts
+from turret_api.accounts.audit import entries
+from turret_api.erasing.book import Book
+from turret_api.erasing.work import Workplace, perform
+from turret_pipeline.lake import store
+from turret_pipeline.lake.parts import list_parts, read_parts
+from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import EVENTS, TABLES
+from turret_pipeline.settings import Settings
+
+CANARY = "canary-user-81"
+POINTS = ["after_removal", "after_build", "after_lake", "after_receipt", "after_discard"]
+
+
+class Home:
+    """A home with one project that was built, in which some events are the canary's."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        self.settings, self.url, self.lake = settings, url, settings.open_lake()
+        self.accounts = Accounts(url)
+        self.accounts.migrate()
+        self.project_id = self.accounts.create_project("shop").project_id
+        self.book = Book(self.accounts)
+        self.place = Workplace(settings, self.accounts, url, lambda line: None)
+
+    def send(self, user: str, first: int, n: int) -> None:
+        """Let the lake have `n` events of a user, from the number `first` on."""
+        rows = [
+            event(number, DAYS[0], f"{user} asks for the parcel number {number} again", user_id=user)
+            for number in range(first, first + n)
+        ]
+        put(self.lake, DAYS[0], f"c0ffee-1-{first}", rows, self.project_id)
+
+    def turret(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        command = [sys.executable, "-m", "turret_api", *words]
+        env = environment(self.settings, self.url)
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(
+    database_url: str, tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake], None]
+) -> Iterator[Home]:
+    folder = tmp_path_factory.mktemp("home")
+    made = Home(
+        Settings.from_environment({"TURRET_HOME": str(folder), "TURRET_DATABASE_URL": database_url}), database_url
+    )
+    made.lake.make()
+    keep_model(made.lake)
+    made.send("someone", 0, 30)
+    made.send(CANARY, 100, 20)
+    build(made.settings, made.url, made.project_id)
+    yield made
+    made.accounts.close()
+
+
+def test_cut_off_at_every_point_it_is_finished_by_the_next_call_and_tells_all_that_was_done(
+    home: Home, interrupted_at: Callable[[str], AbstractContextManager[None]]
+) -> None:
+    asked = home.book.ask(home.project_id, "user", CANARY, "key:k1")
+    for point in POINTS:
+        with interrupted_at(f"erasing.{point}"):
+            perform(home.place, asked)
+        now = home.book.find(home.project_id, asked.erasure_id)
+        assert now is not None and now.state == "running" and now.wanted is not None
+        assert now.wanted.value is None
+    done = perform(home.place, asked)
+    receipt = done.receipt
+    assert done.state == "done" and done.wanted is None and receipt is not None and receipt.problem is None
+    counts = {(each.place, each.what): each.n for each in receipt.done}
+    assert counts["raw events", "events in the files of collectors and imports"] == 20
+    assert counts["table events", "events"] == 20
+    assert receipt.before is not None and receipt.after is not None
+    assert (receipt.before.events, receipt.after.events) == (50, 30)
+    assert holding(Path(home.lake.root) / "events", CANARY) == []
+    assert holding(Path(home.lake.root) / "tables", CANARY) == []
+    assert holding(Path(home.lake.root), CANARY) == []
+    assert perform(home.place, asked) == done
+
+
+def test_what_is_kept_of_it_names_nobody(home: Home) -> None:
+    asked = home.book.ask(home.project_id, "session", "nobody's session", "key:k1")
+    done = perform(home.place, asked)
+    assert done.receipt is not None and done.receipt.n_events == 0
+    told = [each.about for each in entries(home.accounts, home.project_id) if each.action == "erasure"]
+    assert [each["state"] for each in told[:2]] == ["done", "asked for"]
+    assert told[0] == {"erasure_id": asked.erasure_id, "kind": "session", "hash": asked.hash, "state": "done"}
+    assert len(asked.hash) == 64 and "nobody" not in str(done)
+
+
+def test_the_command_says_what_would_go_and_erases_only_when_it_is_sure(home: Home) -> None:
+    home.send("a-leaver", 300, 5)
+    there = ["erase", "--project", "shop", "--matching", "A-LEAVER ASKS"]
+    unsure = home.turret(*there)
+    assert unsure.returncode == 1 and "this erases 5 events" in unsure.stderr and "--yes" in unsure.stderr
+    dry = home.turret(*there, "--dry-run", "--yes", "--json")
+    would = {"event_ids": 5, "session_ids": 1, "user_ids": 1}
+    assert json.loads(dry.stdout) == {"project_id": home.project_id, "kind": "texts", "would_erase": would}
+    assert read_parts(home.lake, list_parts(home.lake, home.project_id)).height >= 35
+    told = home.turret(*there, "--yes", "--json")
+    receipt: dict[str, Any] = json.loads(told.stdout)
+    assert told.returncode == 0 and receipt["state"] == "done" and receipt["n_events"] == 5, told.stderr
+    assert holding(Path(home.lake.root), "a-leaver") == []
+    assert "a-leaver" not in told.stdout + told.stderr
+    assert store.read(home.lake, EVENTS, home.project_id)["user_id"].unique().to_list() == ["someone"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "name one of --user"),
+        (["--user", "a", "--event", "b"], "name one of --user"),
+        (["--user", ""], "name one of --user"),
+        (["--session", "a", "--suppress"], "--suppress goes with --user"),
+        (["--user", "a", "--project", "none"], "none"),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_refused_in_words(home: Home, words: list[str], said: str) -> None:
+    done = home.turret("erase", "--project", "shop", *words)
+    assert done.returncode != 0 and said in done.stderr
+
+
+def test_another_project_has_lost_nothing(home: Home) -> None:
+    other = home.accounts.create_project("other").project_id
+    put(home.lake, DAYS[0], "c0ffee-9-1", [event(1, DAYS[0], user_id=CANARY)], other)
+    perform(home.place, home.book.ask(home.project_id, "user", CANARY, "key:k1"))
+    assert read_parts(home.lake, list_parts(home.lake, other))["user_id"].to_list() == [CANARY]
+    assert all(store.read(home.lake, table, other).is_empty() for table in TABLES.values())
