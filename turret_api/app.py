@@ -28,6 +28,7 @@ from turret_api.freshness import Freshness
 from turret_api.pipeline_metrics import PipelineMetrics
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
+from turret_api.read.http.few import few_in
 from turret_api.read.http.front import Front
 from turret_api.read.http.routes import read_router
 from turret_api.serve.bodies import BoundedBodies
@@ -72,7 +73,7 @@ def create_app(
         pipeline = PipelineMetrics(lake, freshness, accounts.engine)
         install_collector(app, collector, freshness, pipeline.exposition)
     gate = Gate(keys, sessions)
-    app.include_router(read_router(engine, gate, accounts, freshness))
+    app.include_router(read_router(engine, gate, accounts, freshness, partial(few_in, keys)))
     app.include_router(alert_router(settings, accounts, gate))
     app.include_router(Dashboard(settings, accounts, sessions).router())
     app.router.routes.append(Route(assistants.PATH, assistants.Door(app, keys), include_in_schema=False))

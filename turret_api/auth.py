@@ -15,7 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader
 
-from turret_api.errors import InvalidKeyError
+from turret_api.errors import InvalidKeyError, RoleError
 from turret_api.roles import ANALYST, EDITOR, OWNER, VIEWER, includes, role_of
 
 HEADER = "X-API-Key"
@@ -130,7 +130,10 @@ class Gate:
         self._sessions = sessions
 
     def viewer(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
-        """Return who asks, if they may see counts, but no text of an event; raise `InvalidKeyError` if not."""
+        """Return who asks, if they may see counts, but no text of an event; raise `InvalidKeyError` if not.
+
+        Of a person who is signed in, and of any role that is too low for one of these, `RoleError` is raised.
+        """
         return self._let_in(request, VIEWER)
 
     def reader(self, request: Request, _: Annotated[str | None, Security(_header)] = None) -> Principal:
@@ -147,14 +150,17 @@ class Gate:
 
     def _let_in(self, request: Request, role: str) -> Principal:
         principal: Principal | None = request.scope.get(_PRINCIPAL)
+        key = None
         if principal is None:
             key = key_of(request.scope["headers"])
             if key:
                 principal = self._keys.find(key)
             else:
                 principal = None if self._sessions is None else self._sessions.principal(request)
-        if principal is None or not principal.may(role):
+        if principal is None or principal.role is None or (key and not principal.may(role)):
             raise InvalidKeyError
+        if not principal.may(role):
+            raise RoleError(principal.role, role)
         request.scope[_PRINCIPAL] = principal
         return principal
 

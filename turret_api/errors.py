@@ -6,6 +6,7 @@ other, so that they can be pickled, and no framework is imported here.
 
     ApiError
     ├─ InvalidKeyError        401 INVALID_API_KEY: always the same words, so that they tell nothing about the key
+    ├─ RoleError              403 ROLE_TOO_LOW: who asks is known, and may not do this
     ├─ NotFoundError          404 INVALID_REQUEST: also for what belongs to another project
     ├─ FailedError            500 INTERNAL_ERROR: a bug; the log has it
     ├─ DamagedError           503 SERVICE_UNAVAILABLE: what was asked for is damaged; a person has to mend it
@@ -23,6 +24,7 @@ INVALID_API_KEY = "INVALID_API_KEY"
 MISSING_REQUIRED_FIELD = "MISSING_REQUIRED_FIELD"
 INVALID_REQUEST = "INVALID_REQUEST"
 TEXT_TOO_LONG = "TEXT_TOO_LONG"
+ROLE_TOO_LOW = "ROLE_TOO_LOW"
 RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
 SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
 INTERNAL_ERROR = "INTERNAL_ERROR"
@@ -80,6 +82,14 @@ class InvalidKeyError(ApiError):
         )
 
 
+class RoleError(ApiError):
+    """A person who is signed in may not do this; a key is told no more than that it is refused (`InvalidKeyError`)."""
+
+    def __init__(self, role: str, needed: str) -> None:
+        words = f"Not with your role: you are {_a(role)}, and this is for {_a(needed)}. Ask an owner of the project."
+        super().__init__(403, ROLE_TOO_LOW, words)
+
+
 class NotFoundError(ApiError):
     """What was asked for does not exist in this project."""
 
@@ -114,6 +124,10 @@ class AwayError(UnavailableError):
 
     def __init__(self) -> None:
         super().__init__("The store that holds the data does not answer; try again.", retry_after_s=5)
+
+
+def _a(role: str) -> str:
+    return f"an {role}" if role[0] in "aeiou" else f"a {role}"
 
 
 def invalid(message: str, *, field: str | None = None, status: int = 400) -> ApiError:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.alerts.conftest import DAY, HOUR, NOW, Receiver, Shop
+from turret_api.accounts import privacy
 from turret_api.alerts.hours import WEEKDAYS, DigestPlan, QuietHours
 from turret_api.alerts.rules import Filters
 from turret_api.read.engine.engine import Engine
@@ -145,6 +146,16 @@ def test_a_digest_has_the_words_and_numbers_of_its_route(shop: Shop, receiver: R
     said = "\n".join(block["text"]["text"] for block in told["/slack"]["blocks"] if "text" in block)
     for line in words.splitlines():
         assert line.strip("-= ") in said
+
+
+def test_where_a_project_chose_so_a_digest_is_sent_without_what_few_users_have(shop: Shop, receiver: Receiver) -> None:
+    privacy.set_rule(shop.accounts, shop.project_id, privacy.FEW, {"exports": 1000})
+    plan = DigestPlan(every="day", hour=13, days=7)
+    shop.store.add_target(shop.project_id, "webhook", "hook", receiver.url, digest=plan, now=NOW)
+    shop.build(17, new_from=9)
+    assert shop.run()["sent"] == 0 and shop.run(after=HOUR)["sent"] == 1
+    digest = receiver.bodies[0]["data"]["digest"]
+    assert (digest["messages"]["now"], digest["topics"], digest["changes"], digest["notes"]) == (0, [], [], [])
 
 
 def test_a_target_that_is_disabled_gets_no_digest(shop: Shop, receiver: Receiver) -> None:

@@ -20,9 +20,11 @@ from tests.assistants.conftest import Call, Served, in_turn, over_http
 from tests.assistants.hostile import ORDERS, pieces
 from tests.assistants.unfenced import as_route, fences, outside, texts
 from tests.read.conftest import CANARY
+from turret_api.accounts import Accounts
 from turret_api.assistants.fence import plain
 from turret_api.assistants.telling import notice
 from turret_api.assistants.tools import TOOLS
+from turret_api.roles import READ, VIEWER
 
 Query = list[tuple[str, str]]
 CASES: list[tuple[str, dict[str, Any], str, Query]] = [
@@ -276,3 +278,28 @@ def test_with_httpx_alone_a_call_is_one_post(served: Served) -> None:
     answer = httpx.post(f"{served.url}/mcp", json=call, headers=headers, timeout=30)
     assert answer.status_code == 200
     assert answer.json()["result"]["structuredContent"]["answer"]["plan"] == "pro"
+
+
+OF_COUNTS = ("digest", "topics", "topic", "journeys", "drop_offs", "fields", "freshness", "usage")
+
+
+def test_with_a_viewers_key_the_tools_of_counts_answer_without_texts_and_the_others_say_why_not(
+    served: Served, database_url: str
+) -> None:
+    accounts = Accounts(database_url)
+    key = accounts.create_key(served.hostile.project_id, READ, role=VIEWER).key
+    accounts.close()
+    topics = served.call(("topics", {}), key=key)[0].structured_content
+    assert topics is not None
+    topic_id = next(row["topic_id"] for row in topics["data"] if row["topic_id"] != "few")
+    calls: list[Call] = [(name, placed(arguments, topic_id)) for name, arguments, _, _ in CASES]
+    for (name, arguments), result in zip(calls, served.call(*calls, key=key), strict=True):
+        words = result.content[0].text  # type: ignore[union-attr]
+        if name in OF_COUNTS:
+            assert result.structured_content is not None, (name, arguments, words)
+            assert "examples" not in words or '"examples": []' in words or 'examples":null' in words, (
+                name,
+                words[:500],
+            )
+        else:
+            assert result.is_error and "Not with your role" in words, (name, words)

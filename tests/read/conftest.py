@@ -16,6 +16,7 @@ from fastapi.testclient import TestClient
 
 from turret_api import error_answers
 from turret_api.accounts import Accounts
+from turret_api.accounts.few import Few
 from turret_api.auth import Gate, Principal
 from turret_api.dashboard.routes import nothing_here
 from turret_api.freshness import Freshness
@@ -23,7 +24,7 @@ from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.front import Front
 from turret_api.read.http.routes import read_router
-from turret_api.roles import ADMIN, READ, WRITE
+from turret_api.roles import ADMIN, READ, VIEWER, WRITE
 from turret_pipeline.analysis.fields.detect import detect_types, extract_messages, profile_fields
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -225,10 +226,12 @@ NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/nothing"
 
 
 class GivenKeys:
-    """Keys as the accounts know them, without a database: `project:scope`."""
+    """Keys as the accounts know them, without a database: `project:scope`, or `project:viewer`."""
 
     def find(self, key: str) -> Principal | None:
         project_id, _, scope = key.partition(":")
+        if scope == VIEWER:
+            return Principal(project_id, READ, key, given_role=VIEWER)
         return Principal(project_id, scope, key) if scope in (READ, ADMIN, WRITE) else None
 
     def known(self, key: str) -> Principal | None:
@@ -236,14 +239,21 @@ class GivenKeys:
 
 
 def read_app(
-    lake: Lake, *, keys: GivenKeys | None = None, calculator: Calculator | None = None, front: bool = False
+    lake: Lake,
+    *,
+    keys: GivenKeys | None = None,
+    calculator: Calculator | None = None,
+    front: bool = False,
+    few: int = 5,
 ) -> FastAPI:
     """The read API alone, over `lake` and accounts that cannot be reached."""
     keys = keys or GivenKeys()
     engine = Engine(lake, calculator)
     app = FastAPI()
     error_answers.install(app, nothing_here)
-    app.include_router(read_router(engine, Gate(keys), Accounts(NOWHERE), Freshness(lake, None, LATE_S)))
+    rule = Few(viewers=few)
+    freshness = Freshness(lake, None, LATE_S)
+    app.include_router(read_router(engine, Gate(keys), Accounts(NOWHERE), freshness, lambda _: rule))
     if front:
         app.add_middleware(Front, library=engine.library, keys=keys)
     return app

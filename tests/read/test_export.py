@@ -107,3 +107,12 @@ def test_a_model_of_a_project_without_a_text_field_and_a_folder_for_a_table_are_
         done = CliRunner().invoke(command, words, env=environment)
         assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
         assert reason in done.output
+
+
+def test_exported_journeys_are_of_as_many_users_as_the_project_chose(api: Api) -> None:
+    snapshot = Library(api.lake).snapshot("shop")
+    all_, some = (rows_of(snapshot, "journeys", None, least) for least in (0, 2))
+    assert some.columns == JOURNEYS and "few" in some["to_topic"] and "few" not in all_["to_topic"]
+    for least in (all_, some):
+        assert least.filter(pl.col("from_topic") == "start")["count"].sum() == 5
+    assert rows_of(snapshot, "journeys", None, 4).is_empty()  # three users sent all

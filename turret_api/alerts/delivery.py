@@ -15,7 +15,8 @@ import polars as pl
 from sqlalchemy.exc import SQLAlchemyError
 from standardwebhooks import Webhook
 
-from turret_api.accounts import AccountError, Accounts
+from turret_api.accounts import AccountError, Accounts, privacy
+from turret_api.accounts.few import few_of
 from turret_api.alerts import shapes
 from turret_api.alerts.book import Alert, AlertBook
 from turret_api.alerts.mail import mail, send_mail
@@ -33,8 +34,10 @@ from turret_api.alerts.store import AlertStore
 from turret_api.alerts.targets import Target, TargetKind
 from turret_api.errors import ApiError
 from turret_api.read.engine.engine import Engine
+from turret_api.read.engine.question import Question
 from turret_api.read.questions.digest import DigestOfField
 from turret_api.read.questions.digest_words import digest_blocks
+from turret_api.read.questions.viewers import of_viewer
 from turret_pipeline import failpoint
 from turret_pipeline.lake.tables import TOPICS
 from turret_pipeline.settings import Settings
@@ -117,7 +120,9 @@ class Delivering:
         if target.digest is None or self.engine is None:
             return None
         days = target.digest.days
-        question = DigestOfField(target.digest.field, days=days)
+        few = few_of(privacy.rules_of(self.accounts, target.project_id).get(privacy.FEW)).exports
+        question: Question = DigestOfField(target.digest.field, days=days)
+        question = of_viewer(question, few) if few else question
         answer: dict[str, Any] = orjson.loads(self.engine.ask(target.project_id, question).content or b"")
         digest = question.answer(self.engine.library.snapshot(target.project_id))
         blocks = list(digest_blocks(digest))

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from turret_api import error_answers
 from turret_api.auth import Keys, Principal, bearer_or_key_of
 from turret_api.errors import ApiError, InvalidKeyError, invalid
-from turret_api.roles import ANALYST
+from turret_api.roles import VIEWER
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -55,7 +55,7 @@ class Door:
             raise ApiError(405, "INVALID_REQUEST", words, headers={"Allow": "POST"})
         key = bearer_or_key_of(request.scope["headers"])
         principal = await run_in_threadpool(self._keys.find, key) if key else None
-        if principal is None or not principal.may(ANALYST):
+        if principal is None or not principal.may(VIEWER):
             raise RefusedKeyError
         origin = request.headers.get("origin")
         if origin is not None and urllib.parse.urlsplit(origin).netloc != request.headers.get("host"):

@@ -24,7 +24,7 @@ _TIMES = frozenset(
     )
 )
 _TOPICS = frozenset(("from", "from_topic", "on_topic", "parent_id", "to", "to_topic", "topic_id", "topics"))
-_NODES = frozenset((START, END, UNASSIGNED, ONLY_MOVES, *MOVES))
+_NODES = frozenset((START, END, UNASSIGNED, ONLY_MOVES, "few", *MOVES))
 _WORDS = {
     "answer_kind": ANSWER_KINDS,
     "better": ("higher", "lower"),

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import orjson
 import polars as pl
 
+from turret_api.accounts import privacy
+from turret_api.accounts.few import few_of
 from turret_api.command.accounts import open_accounts
 from turret_api.command.build import run
 from turret_api.errors import ApiError
@@ -83,11 +86,12 @@ def command(table: str, project: str, field: str | None, out: Path) -> None:
     settings = Settings.from_environment()
     with open_accounts() as accounts:
         project_id = accounts.find_project(project).project_id
+        least = few_of(privacy.rules_of(accounts, project_id).get(privacy.FEW)).exports
     snapshot = Library(settings.open_lake()).snapshot(project_id)
     try:
         if table == MODEL:
             sys.exit(export_model(project_id, choose_field(snapshot, field), out))
-        rows = rows_of(snapshot, table, field)
+        rows = rows_of(snapshot, table, field, least)
     except ApiError as error:
         raise click.ClickException(error.message) from error
     write(rows, out)
@@ -102,15 +106,18 @@ def export_model(project_id: str, field: str | None, out: Path) -> int:
     return run([sys.executable, "-m", "turret_pipeline.orchestration.export_model", *words], dict(os.environ))
 
 
-def rows_of(snapshot: Snapshot, table: str, field: str | None) -> pl.DataFrame:
-    """Return what `turret export` writes of a table or view; raise an `ApiError` for a field that it cannot have."""
+def rows_of(snapshot: Snapshot, table: str, field: str | None, least: int = 0) -> pl.DataFrame:
+    """Return what `turret export` writes of a table or view; raise an `ApiError` for a field that it cannot have.
+
+    least: users that each number must be of in what holds no texts, which is `journeys`; 0: any number.
+    """
     if table == "fields":
         rows = list_fields(snapshot)
         kept = [row for row in rows if field in (None, row["field"])]
         return pl.DataFrame(kept, schema=FIELDS)
     if table == "journeys":
         chosen = choose_field(snapshot, field)
-        return graph_edges(snapshot, chosen or "", NO_FILTERS, 0).select(EDGE)
+        return graph_edges(snapshot, chosen or "", replace(NO_FILTERS, few=least), 0).select(EDGE)
     if table == "messages":
         chosen = choose_field(snapshot, field) or ""
         found = with_texts(snapshot, chosen, messages_of(snapshot, chosen, ALL_KINDS).collect())

@@ -11,9 +11,20 @@ import { h } from "./dom.js";
 import { journeys } from "./journeys.js";
 import { opening, overview } from "./overview.js";
 import { beginView, later } from "./panel.js";
+import { mayReadTexts } from "./rights.js";
 import { session } from "./session.js";
 import { settings } from "./settings.js";
-import { brokenFields, building, failed, firstEvent, late, loading, noTextField, notBuilt } from "./states.js";
+import {
+  brokenFields,
+  building,
+  failed,
+  firstEvent,
+  late,
+  loading,
+  noTextField,
+  notBuilt,
+  notWithThisRole,
+} from "./states.js";
 import { topic } from "./topic.js";
 import { topics } from "./topics.js";
 import { drawViews } from "./views.js";
@@ -30,6 +41,8 @@ const PAGES = {
   sessions: ["Session", session],
   settings: ["Settings", settings],
 };
+// Pages that are about texts, or about single users.
+const OF_TEXTS = ["answers", "alerts", "sessions"];
 const main = document.getElementById("view");
 const said = document.getElementById("said");
 const projects = document.getElementById("projects");
@@ -65,8 +78,9 @@ async function show() {
   try {
     // Not knowing how late the tables are is no reason to show nothing.
     const freshness = get("/v1/freshness").catch(() => null);
-    const page = await content_of(make, id, query, freshness);
-    content = h("div", {}, later(freshness, above, 0), page);
+    const shown =
+      OF_TEXTS.includes(page) && !mayReadTexts ? notWithThisRole(title) : await content_of(make, id, query, freshness);
+    content = h("div", {}, later(freshness, above, 0), shown);
   } catch (error) {
     if (!(error instanceof ApiError)) console.error(error);
     content = failed(error, show);
@@ -150,6 +164,7 @@ addEventListener("popstate", () => {
   if (placed() !== address) show();
 });
 addEventListener("turret:view", show);
+if (!mayReadTexts) for (const page of OF_TEXTS) document.querySelector(`#pages [data-page=${page}]`)?.remove();
 // A link to a view is a link to its project's view, whoever follows it.
 history.replaceState(null, "", here({ project: document.body.dataset.projectId }));
 show();

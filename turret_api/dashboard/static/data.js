@@ -97,6 +97,7 @@ export const SPECIAL = {
   unassigned: "No topic",
   rest: "Other topics",
   moves: "Moves only",
+  few: "Few users",
 };
 
 // What messages are that are no requests, by their kind; all but the first are moves of the conversation.

@@ -2,12 +2,13 @@
 
 import { afterwards, get, text } from "./api.js";
 import { go, here } from "./address.js";
-import { asked, fieldChooser, freshness, pageHead, SIGNS, topicLink } from "./data.js";
+import { asked, fieldChooser, freshness, node, pageHead, SIGNS, topicLink } from "./data.js";
 import { list } from "./changes.js";
 import { h } from "./dom.js";
 import { count, day, measure, moment, percent, plural } from "./format.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { queryButton } from "./query.js";
+import { mayReadTexts } from "./rights.js";
 import { change, shareBar, table } from "./tables.js";
 
 const LENGTHS = [7, 14, 30];
@@ -16,7 +17,7 @@ export function digest({ texts, field, query }) {
   const days = Number(query.get("days")) || LENGTHS[0];
   const wanted = { field: asked(field, query).field, days },
     first = get("/v1/digest", { ...wanted, brief: true }),
-    whole = afterwards(() => get("/v1/digest", wanted));
+    whole = mayReadTexts ? afterwards(() => get("/v1/digest", wanted)) : null;
   const source = (...parts) => ["/v1/digest", wanted, parts];
   return h(
     "div",
@@ -116,18 +117,19 @@ function sections(all, whole, field, source) {
           { class: "fine whole-row" },
           `The ${all.days} days before are not whole in the data, so nothing is compared with them.`,
         ),
-    later(whole, (found) => changes(found, field, compared, source("changes")), 160),
+    whole && later(whole, (found) => changes(found, field, compared, source("changes")), 160),
     topTopics(all, field, compared, source("topics", "totals")),
-    later(
-      whole,
-      (found) => [
-        friction(found, compared, source("friction")),
-        found.numbers.length ? numbers(found, compared, source("numbers")) : null,
-      ],
-      160,
-    ),
+    whole &&
+      later(
+        whole,
+        (found) => [
+          friction(found, compared, source("friction")),
+          found.numbers.length ? numbers(found, compared, source("numbers")) : null,
+        ],
+        160,
+      ),
     happened(all, source("annotations")),
-    notes(all, field, source("notes")),
+    whole && notes(all, field, source("notes")),
   ];
 }
 
@@ -168,10 +170,7 @@ const topTopics = (all, field, compared, query) =>
     },
     table(
       [
-        {
-          title: "Topic",
-          cell: (each) => h("a", { class: "plain", href: topicLink(each.topic_id, field) }, each.label),
-        },
+        { title: "Topic", cell: (each) => node(each.topic_id, each.label, field) },
         { title: "Messages", cls: "number size", cell: (each) => count(each.size) },
         { title: "Share", cell: (each) => shareBar(each.share) },
         compared && { title: "Before", cls: "number muted", cell: (each) => percent(each.share_before) },

@@ -3,7 +3,7 @@
 const whole = new Intl.NumberFormat("en");
 const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
-export const count = (value) => whole.format(value);
+export const count = (value) => (value === null || value === undefined ? "–" : whole.format(value));
 export const compact = (value) => (value < 10_000 ? whole.format(value) : short.format(value));
 export const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
 

@@ -17,6 +17,7 @@ import { outcomes } from "./outcomes.js";
 import { later, panel } from "./panel.js";
 import { paths } from "./paths.js";
 import { returns } from "./returns.js";
+import { mayReadTexts } from "./rights.js";
 import { movesTable, shareBar, table } from "./tables.js";
 import { OF_PEOPLE, inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
@@ -44,7 +45,8 @@ const UNITS = {
 export async function journeys(given) {
   const context = { ...given, query: await withLevel(given.field, given.query) };
   const { field, query } = context;
-  const current = VIEWS[query.get("view")] ? query.get("view") : "flow";
+  const views = mayReadTexts ? VIEWS : { flow: moves };
+  const current = views[query.get("view")] ? query.get("view") : "flow";
   // Names, and the head, wait for what a view is about.
   const first = (ask) => ask(),
     topics = (current === "compare" ? first : afterwards)(() => loadTopics(field, query)),
@@ -75,13 +77,13 @@ export async function journeys(given) {
     tabs(
       "Ways to look at journeys",
       current,
-      Object.entries(TITLES).map(([key, title]) => [
+      Object.keys(views).map((key) => [
         key,
-        title,
+        TITLES[key],
         here({ view: key === "flow" ? null : key, move: null, with: null }),
       ]),
     ),
-    withFilters(context, VIEWS[current](context, topics, found)),
+    withFilters(context, views[current](context, topics, found)),
   );
 }
 
@@ -90,11 +92,12 @@ function moves(context, topics, found) {
   const wanted = inUnit(askedJourneys(field, query), query),
     unit = unitOf(query),
     number = query.get("number"),
-    shape = query.get("shape") === "graph" ? "graph" : "flow";
+    // A flow is drawn of paths, which are of single sessions.
+    shape = query.get("shape") === "graph" || !mayReadTexts ? "graph" : "flow";
   const paths = shape === "flow" ? loadPaths(field, query, depthFor(4)) : null;
   const starts = get("/v1/journeys/starts", wanted),
     ends = get("/v1/journeys/drop-offs", wanted),
-    loops = afterwards(() => get("/v1/journeys/loops", wanted));
+    loops = mayReadTexts ? afterwards(() => get("/v1/journeys/loops", wanted)) : null;
   const source = (route) => ({ table: [`/v1/journeys/${route}`, wanted] });
   const choose = choice(
     "shape",
@@ -105,7 +108,7 @@ function moves(context, topics, found) {
     shape,
     (key) => ({ shape: key === "flow" ? null : key }),
   );
-  const behind = query.get("move") ? sessionsBehind(query.get("move"), context, topics) : null,
+  const behind = query.get("move") && mayReadTexts ? sessionsBehind(query.get("move"), context, topics) : null,
     isFirst = query.has("began_from"); // who comes from a change wants the sessions
   return [
     isFirst ? behind : null,
@@ -127,13 +130,13 @@ function moves(context, topics, found) {
         const words =
           shape === "flow"
             ? `${unit === "users" ? "Every user's first session" : "Every session"} from its start, visit by visit; a column holds them all until they end. Click a move to read the sessions behind it, “Other topics” to see more of them.`
-            : "From left to right: topics that sessions come to early, and late. Click a move to read the sessions behind it.";
+            : `From left to right: topics that sessions come to early, and late.${mayReadTexts ? " Click a move to read the sessions behind it." : ""}`;
         return panel(
           "Where sessions go",
           "",
           {
             id: "journeys",
-            note: choose,
+            note: mayReadTexts ? choose : null,
             exports: {
               picture: true,
               query: paths ? pathsQuery(field, query, depthFor(4)) : ["/v1/journeys", { ...wanted, number }],
@@ -159,12 +162,13 @@ function moves(context, topics, found) {
       { id: "drop-offs", exports: source("drop-offs") },
       later(ends, ({ data }) => endsTable(data, field, "Sessions end after", unit), 260),
     ),
-    panel(
-      "Back and forth",
-      "",
-      { id: "loops", note: "From one topic to another and back again", exports: source("loops") },
-      later(loops, ({ data }) => loopsTable(data, field, unit), 120),
-    ),
+    loops &&
+      panel(
+        "Back and forth",
+        "",
+        { id: "loops", note: "From one topic to another and back again", exports: source("loops") },
+        later(loops, ({ data }) => loopsTable(data, field, unit), 120),
+      ),
     later(
       Promise.all([topics, found]),
       ([all, { edges, rest }]) =>

@@ -9,10 +9,12 @@ import { asked, askedJourneys, fieldChooser, freshness, loadTopics, pageHead, wi
 import { h, meter } from "./dom.js";
 import { flow, loadPaths, pathsQuery, rank, depthFor } from "./flow.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
+import { graph as graphOf } from "./graph.js";
 import { topicMap } from "./map.js";
 import { annotated, annotations } from "./notes.js";
 import { later, panel, rowsOf, skeleton } from "./panel.js";
 import { queryButton } from "./query.js";
+import { mayReadTexts } from "./rights.js";
 import { movesTable, topicsTable } from "./tables.js";
 import { inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
@@ -29,7 +31,8 @@ export function overview({ texts, field, query, again }) {
   const leveled = withLevel(field, query),
     below = afterwards(() => leveled),
     graph = below.then((known) => get("/v1/journeys", inUnit(askedJourneys(field, known), known))),
-    paths = below.then((known) => loadPaths(field, known, depthFor(3)));
+    // A flow is drawn of paths, which are of single sessions; who may not see these sees a graph.
+    paths = mayReadTexts ? below.then((known) => loadPaths(field, known, depthFor(3))) : null;
   const all = [topics, graph, paths, leveled];
   return h(
     "div",
@@ -80,11 +83,12 @@ export function overview({ texts, field, query, again }) {
         ]),
         tile("assigned", "With a topic", totals, counts, (found) => {
           const n = found[`n_${unit}`];
+          if (found.n_with_topic === null) return ["–", null];
           return [percent(n ? found.n_with_topic / n : null), `${count(n - found.n_with_topic)} without`];
         }),
         planTile(usage),
       ),
-      changesPanel(field, query, Promise.allSettled([graph, paths])),
+      mayReadTexts ? changesPanel(field, query, Promise.allSettled([graph, paths])) : null,
       panel(
         `${titleOf(unit)} a day`,
         "",
@@ -152,7 +156,7 @@ export function overview({ texts, field, query, again }) {
       ),
       later(
         Promise.all(all),
-        ([found, { edges }, answer, known]) =>
+        ([found, { edges, nodes }, answer, known]) =>
           edges.length
             ? [
                 panel(
@@ -161,9 +165,9 @@ export function overview({ texts, field, query, again }) {
                   {
                     id: "journeys",
                     note: h("a", { href: link("/journeys") }, "Explore journeys"),
-                    exports: { picture: true, query: pathsQuery(field, known, depthFor(3)) },
+                    exports: { picture: true, query: paths && pathsQuery(field, known, depthFor(3)) },
                   },
-                  flow(answer, found, { unit }),
+                  paths ? flow(answer, found, { unit }) : graphOf({ edges, nodes }, found),
                 ),
                 panel(
                   "Most common moves",

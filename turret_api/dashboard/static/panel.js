@@ -4,6 +4,7 @@ import { ApiError, file } from "./api.js";
 import { drawPictures, imageOf } from "./charts.js";
 import { h } from "./dom.js";
 import { showQuery } from "./query.js";
+import { mayReadTexts } from "./rights.js";
 
 let waiting = new Set();
 
@@ -61,6 +62,7 @@ export function beginView() {
 
 export function failedPart(error) {
   if (!(error instanceof ApiError)) console.error(error);
+  if (error.code === "ROLE_TOO_LOW") return h("p", { class: "empty" }, error.message);
   return h(
     "div",
     { class: "failed", role: "alert" },
@@ -108,7 +110,7 @@ function exportMenu(title, id, { table, picture, rows, query = table }) {
       });
     }
   }
-  if (query) item("Show the query", () => showQuery(title, ...query));
+  if (query && mayReadTexts) item("Show the query", () => showQuery(title, ...query));
   return h(
     "details",
     { class: "menu" },

@@ -2,6 +2,7 @@
 
 import { text } from "./api.js";
 import { h } from "./dom.js";
+import { mayReadTexts } from "./rights.js";
 
 const PART = /^-- part: (.*)$/m;
 
@@ -47,7 +48,9 @@ export async function showQuery(title, path, query, parts = []) {
 }
 
 // A button that shows the query of a single number.
+// Who may see counts alone gets none: the SQL counts everything.
 export const queryButton = (title, ...source) =>
+  mayReadTexts &&
   h(
     "button",
     {

@@ -10,7 +10,7 @@ import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { keys } from "./keys.js";
 import { markOf } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
-import { lookingAs, mayEdit, role } from "./rights.js";
+import { lookingAs, mayEdit, mayReadTexts, role } from "./rights.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
 
@@ -202,31 +202,32 @@ function usage() {
       ],
       90,
     ),
-    panel(
-      "Events received a day",
-      "",
-      {
-        id: "received",
-        exports: {
-          rows: async () => rowsOf((await events).received_per_day, "date", "count"),
-          picture: true,
-          query: ["/v1/events", {}, ["received_per_day"]],
+    mayReadTexts &&
+      panel(
+        "Events received a day",
+        "",
+        {
+          id: "received",
+          exports: {
+            rows: async () => rowsOf((await events).received_per_day, "date", "count"),
+            picture: true,
+            query: ["/v1/events", {}, ["received_per_day"]],
+          },
+          note: later(
+            events.catch(() => null),
+            (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""),
+            18,
+          ),
         },
-        note: later(
-          events.catch(() => null),
-          (all) => (all ? `${plural(all.n_events, "event")} in the lake, imported ones included` : ""),
-          18,
+        later(
+          events,
+          ({ received_per_day: days }) =>
+            days.length
+              ? picture(`Events received a day, ${days.length} days`, "short", volume(days, "events"))
+              : h("p", { class: "empty" }, "No events yet."),
+          132,
         ),
-      },
-      later(
-        events,
-        ({ received_per_day: days }) =>
-          days.length
-            ? picture(`Events received a day, ${days.length} days`, "short", volume(days, "events"))
-            : h("p", { class: "empty" }, "No events yet."),
-        132,
       ),
-    ),
     panel(
       "Events by name",
       "",

@@ -4,7 +4,7 @@ import { getAnew, post } from "./api.js";
 import { h, meter } from "./dom.js";
 import { count, plural } from "./format.js";
 import { skeleton } from "./panel.js";
-import { mayOwn } from "./rights.js";
+import { mayOwn, role } from "./rights.js";
 
 const about = document.body.dataset;
 
@@ -37,6 +37,15 @@ export function failed(error, again) {
     h("p", { class: "fine" }, "The API's log is logs/api.log in the folder TURRET_HOME."),
   );
 }
+
+// In place of a page of texts, for who may see counts alone.
+export const notWithThisRole = (title) =>
+  h(
+    "div",
+    { class: "state" },
+    h("h1", {}, title),
+    h("p", {}, `Not with your role: you are a ${role}, and this page shows what users wrote. Ask an owner.`),
+  );
 
 // Above a page: the fields that the last build could not do, while it did all others.
 export function brokenFields(fields) {

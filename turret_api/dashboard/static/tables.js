@@ -5,6 +5,7 @@ import { colourName } from "./charts.js";
 import { fromTo, node, topicLink } from "./data.js";
 import { h, meter, spark } from "./dom.js";
 import { count, gap, measure, percent } from "./format.js";
+import { mayReadTexts } from "./rights.js";
 import { moodColumn } from "./sentiment.js";
 import { sumColumn } from "./sums.js";
 import { NOT_ONE, sizeOf, titleOf } from "./units.js";
@@ -140,7 +141,9 @@ export function topicsTable(found, field, { limit = Infinity, sort = null, numbe
             "span",
             { class: "topic-name" },
             h("i", { class: "dot", style: { background: colourName(found.place(topic)) } }),
-            h("a", { href: topicLink(topic.topic_id, field, number) }, topic.label),
+            isFew(topic)
+              ? h("span", { title: FEW }, topic.label)
+              : h("a", { href: topicLink(topic.topic_id, field, number) }, topic.label),
             trendMark(topic),
             definedMark(topic),
           ),
@@ -160,19 +163,20 @@ export function topicsTable(found, field, { limit = Infinity, sort = null, numbe
       sumColumn(number),
       // The sums take the place of the days, or the table would be too wide.
       full &&
-        !number && {
+        !number &&
+        mayReadTexts && {
           title: "Days",
           cell: (topic) => spark(dayCounts(topic), `${titleOf(unit)} a day: ${dayCounts(topic).join(", ")}`),
         },
-      {
+      mayReadTexts && {
         title: "7 days",
         hint: "Share of sessions in the last 7 whole days against the 7 before; –: none before, or these days are not all whole",
         cls: "number",
         value: (topic) => topic.change,
         cell: (topic) => change(topic.change, isMarked(topic)),
       },
-      full && moodColumn(),
-      {
+      full && mayReadTexts && moodColumn(),
+      mayReadTexts && {
         title: full ? "What people write" : "Keywords",
         cls: "whole",
         cell: (topic) => [
@@ -188,15 +192,19 @@ export function topicsTable(found, field, { limit = Infinity, sort = null, numbe
       label: "Topics",
       limit: full ? 100 : Infinity,
       attributes: (topic) => ({
-        class: "link",
+        class: isFew(topic) ? null : "link",
         "data-topic": topic.topic_id,
         onclick: (event) => {
-          if (!event.target.closest("a")) go(topicLink(topic.topic_id, field, number));
+          if (!isFew(topic) && !event.target.closest("a")) go(topicLink(topic.topic_id, field, number));
         },
       }),
     },
   );
 }
+
+// What is counted of topics that too few users have to be shown by themselves.
+const isFew = ({ topic_id }) => topic_id === "few";
+const FEW = "Topics that too few users have to be shown by themselves";
 
 export const dayCounts = ({ trend }) => trend.days.map((each) => each.count);
 

@@ -14,6 +14,7 @@ import { later, panel, rowsOf } from "./panel.js";
 import { moodPanel, soundChoice } from "./mood.js";
 import { asksSound } from "./sentiment.js";
 import { queryButton } from "./query.js";
+import { mayReadTexts } from "./rights.js";
 import { sumChoice } from "./sums.js";
 import { change, definedMark, isMarked, table, trendMark } from "./tables.js";
 import { curationRow } from "./topic_edits.js";
@@ -36,8 +37,8 @@ export async function topic(context) {
     listed = list("/v1/topics", counted),
     below = listed.catch(() => null),
     whole = below.then(() => get(path, counted)),
-    recent = below.then(() => get("/v1/messages", { ...spoken, limit: 25 }));
-  for (const each of [whole, recent]) each.catch(() => null);
+    recent = mayReadTexts ? below.then(() => get("/v1/messages", { ...spoken, limit: 25 })) : null;
+  for (const each of [whole, recent]) each?.catch(() => null);
   let one, known;
   try {
     known = await listed;
@@ -62,8 +63,12 @@ export async function topic(context) {
       trendMark(one),
       definedMark(one),
       unitSwitch(query),
-      cohortLink([id], { path: "/" }),
-      h("a", { class: "button", href: link("/journeys", usersOf(id)) }, "Compare its users"),
+      mayReadTexts
+        ? [
+            cohortLink([id], { path: "/" }),
+            h("a", { class: "button", href: link("/journeys", usersOf(id)) }, "Compare its users"),
+          ]
+        : null,
       h("a", { class: "button", href: link("/topics") }, "All topics"),
       freshness(Promise.resolve(one)),
     ),
@@ -106,8 +111,8 @@ export async function topic(context) {
           132,
         ),
       ),
-      part((whole) => moodPanel(whole, source), 260),
-      isMove(id) ? null : topicNotes(id, field, again),
+      mayReadTexts ? part((whole) => moodPanel(whole, source), 260) : null,
+      isMove(id) || !mayReadTexts ? null : topicNotes(id, field, again),
       panel(
         "What comes before",
         "half",
@@ -126,20 +131,22 @@ export async function topic(context) {
         },
         part(({ after }) => moves(after, field, "After", unit)),
       ),
-      isMove(id) ? null : outcomesOfTopic(one, context.fields.data, wanted),
-      panel(
-        "Typical messages",
-        "half",
-        {
-          id: "examples",
-          exports: { query: source("topic"), rows: () => [["text"], ...one.examples.map((text) => [text])] },
-        },
-        h(
-          "ul",
-          { class: "quotes" },
-          one.examples.map((text) => h("li", {}, text)),
-        ),
-      ),
+      isMove(id) || !mayReadTexts ? null : outcomesOfTopic(one, context.fields.data, wanted),
+      mayReadTexts
+        ? panel(
+            "Typical messages",
+            "half",
+            {
+              id: "examples",
+              exports: { query: source("topic"), rows: () => [["text"], ...one.examples.map((text) => [text])] },
+            },
+            h(
+              "ul",
+              { class: "quotes" },
+              one.examples.map((text) => h("li", {}, text)),
+            ),
+          )
+        : null,
       panel(
         "Topics like it",
         "half",
@@ -166,7 +173,7 @@ export async function topic(context) {
           ),
         ),
       ),
-      answered(wanted, one, field),
+      mayReadTexts ? answered(wanted, one, field) : null,
       part(({ segments, numbers: all }) => [
         ...segments.map((each) => segmentPanel(each, source("segments", "segments.n_none"), unit)),
         all.length
@@ -194,7 +201,8 @@ export async function topic(context) {
               ["/v1/topics", { ...counted, level: 0, limit: 1000 }, ["data"]],
               unit,
             )
-          : panel(
+          : mayReadTexts &&
+            panel(
               "What it came from and became",
               "",
               {
@@ -218,7 +226,7 @@ export async function topic(context) {
               },
               lineage(one, field),
             ),
-      one.level
+      one.level || !mayReadTexts
         ? null
         : panel(
             "Recent messages",

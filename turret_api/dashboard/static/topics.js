@@ -13,6 +13,7 @@ import { count, percent, plural } from "./format.js";
 import { topicMap } from "./map.js";
 import { exampleColumn, whenColumn } from "./messages.js";
 import { later, panel } from "./panel.js";
+import { mayReadTexts } from "./rights.js";
 import { sumChoice, sumRest } from "./sums.js";
 import { table, topicsTable } from "./tables.js";
 import { decisions } from "./topic_edits.js";
@@ -26,9 +27,11 @@ export function topics(context) {
   const number = query.get("number"),
     found = loadTopics(field, query, number);
   const source = (level) => ["/v1/topics", inUnit({ ...asked(field, query), level, number, limit: 1000 }, query)];
-  const q = query.get("q") ?? "",
-    texts = afterwards(() => get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS }));
-  texts.catch(() => null);
+  const q = (mayReadTexts && query.get("q")) || "",
+    texts = mayReadTexts
+      ? afterwards(() => get("/v1/topics/map", { ...asked(field, query), limit: MOST_POINTS }))
+      : null;
+  texts?.catch(() => null);
   return h(
     "div",
     {},
@@ -47,7 +50,7 @@ export function topics(context) {
     ),
     withFilters(
       context,
-      search(q),
+      mayReadTexts ? search(q) : null,
       q
         ? panel(
             `Messages like “${q}”`,
@@ -77,8 +80,7 @@ export function topics(context) {
               ),
         520,
       ),
-      decisions(field, found, again),
-      fits(field),
+      mayReadTexts ? [decisions(field, found, again), fits(field)] : null,
     ),
   );
 }
@@ -177,7 +179,7 @@ function mapPanel(all, texts, field, query, state, choose) {
       {
         id: "map",
         note: "Drag to move, scroll to zoom, click to open",
-        exports: { picture: true, rows, query: source },
+        exports: { picture: true, rows: texts && rows, query: source },
       },
       map,
       legend(all, state, choose),

@@ -43,6 +43,19 @@ class Meaning:
         return {**make(schema), "description": self.text}
 
 
+@dataclass(frozen=True)
+class OfTexts:
+    """Marks a part of an answer that holds texts of events, or tells of a single user: a viewer does not get it."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, make: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        """Return the value's JSON schema, with what a viewer gets instead."""
+        made = make(schema)
+        words = "; ".join(filter(None, (made.get("description"), "a viewer gets none")))
+        return {**made, "description": words}
+
+
+OF_TEXTS = OfTexts()
+
 Next = Annotated[str | None, Meaning("cursor of the next page; null: this is the last")]
 BuiltAt = Annotated[dt.datetime | None, Meaning("when the tables behind the answer were last built; null: never")]
 ModelVersion = Annotated[int | None, Meaning("number of the fit that the topics come from; null: none yet")]
@@ -96,6 +109,9 @@ class Question(ABC):
     answers: ClassVar[type]
     """Type of the answer."""
 
+    is_open: ClassVar[bool] = False
+    """Whether a viewer may ask it: all that it tells of texts and single users is marked `OF_TEXTS`."""
+
     rows_in: ClassVar[str] = "data"
     """Name of the answer's list, which can be had as a CSV or Parquet file too; most answers have one."""
 
@@ -108,6 +124,13 @@ class Question(ABC):
     @abstractmethod
     def answer(self, snapshot: Snapshot) -> Any:
         """Return the answer, of the type `answers`, from the project's tables; raise an `ApiError` if there is none."""
+
+    def for_viewer(self, least: int) -> Question:
+        """Return the question as a viewer may ask it, whose counts are of `least` users or more.
+
+        Raise an `ApiError` where it asks for what a viewer may not have.
+        """
+        return self
 
     def queries(self, snapshot: Snapshot) -> Queries:
         """Return the SQL that counts what the answer says; raise an `ApiError` where there is no answer either."""

@@ -132,10 +132,10 @@ class NewKey(Model):
 def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: Freshness) -> APIRouter:
     """Return the routes about a project itself, for clients that `gate` lets in."""
     router = APIRouter(tags=["project"], route_class=KeyFirst)
-    reader, admin = Depends(gate.reader), Depends(gate.admin)
+    viewer, admin = Depends(gate.viewer), Depends(gate.admin)
 
     @router.get("/project", response_model=Project)
-    def get_project(principal: Principal = reader) -> Project:
+    def get_project(principal: Principal = viewer) -> Project:
         """The project's name and plan, and when each of its tables was last built."""
         with _reached(accounts):
             project = accounts.find_project(principal.project_id)
@@ -151,7 +151,7 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
         )
 
     @router.get("/freshness", response_model=ProjectFreshness)
-    def get_freshness(principal: Principal = reader) -> ProjectFreshness:
+    def get_freshness(principal: Principal = viewer) -> ProjectFreshness:
         """Whether the tables are behind: since when events wait, and whether that is longer than they should."""
         waits, damaged = freshness.waits(principal.project_id), freshness.damage(principal.project_id)
         words = damaged + [wait.words for wait in waits[:1]]
@@ -199,7 +199,7 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
         return _row(found, principal)
 
     @router.get("/usage", response_model=UsageRow)
-    def get_usage(principal: Principal = reader) -> UsageRow:
+    def get_usage(principal: Principal = viewer) -> UsageRow:
         """The project's plan, what it allows, what of it is used, and when the count begins anew."""
         with _reached(accounts):
             return UsageRow.model_validate(accounts.usage(principal.project_id))

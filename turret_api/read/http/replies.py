@@ -11,6 +11,7 @@ from turret_api.auth import Principal
 from turret_api.read.engine.engine import Engine
 from turret_api.read.engine.question import Question
 from turret_api.read.http.front import SLOT, Kept
+from turret_api.roles import ANALYST
 
 MEDIA = {
     "json": "application/json",
@@ -58,7 +59,8 @@ class Replies:
         if is_packed:
             headers |= {"ETag": packed_tag, "Content-Encoding": "gzip"}
         response = Response(sent, media_type=MEDIA[form], headers=headers)
-        if found.generation is not None and SLOT in request.scope:
+        # What is kept is sent to whoever may read texts; a viewer's answer is another, and is made by the engine.
+        if found.generation is not None and SLOT in request.scope and principal.may(ANALYST):
             kept_tag = headers["ETag"].encode()
             again = Kept(found.generation, principal.project_id, kept_tag, response.raw_headers, sent)
             request.scope[SLOT].append(again)

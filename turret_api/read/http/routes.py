@@ -11,15 +11,19 @@ from starlette.responses import Response
 from turret_api import path_ids
 from turret_api.accounts import Accounts
 from turret_api.auth import Gate, KeyFirst, Principal
+from turret_api.errors import invalid
 from turret_api.freshness import Freshness
 from turret_api.read.engine.engine import Engine
 from turret_api.read.engine.question import Question, Spoken
 from turret_api.read.http.changes import change_router
+from turret_api.read.http.few import OfProject, few_router, no_rules
 from turret_api.read.http.notebook import notebook_router
 from turret_api.read.http.parameters import AsOf, Form, only_known_parameters, utc
 from turret_api.read.http.project import project_router
 from turret_api.read.http.questions import JOURNEYS, READ
 from turret_api.read.http.replies import MEDIA, Replies
+from turret_api.read.questions.viewers import of_viewer
+from turret_api.roles import ANALYST
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -35,8 +39,13 @@ WORDS = _also({"type": "string"}, MEDIA["text"], MEDIA["markdown"])
 SQL = _also({"type": "string"}, MEDIA["sql"])
 
 
-def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Freshness) -> APIRouter:
-    """Return the read API over `engine`, `accounts` and `freshness`, for clients that `gate` lets in."""
+def read_router(
+    engine: Engine, gate: Gate, accounts: Accounts, freshness: Freshness, few: OfProject = no_rules
+) -> APIRouter:
+    """Return the read API over `engine`, `accounts` and `freshness`, for clients that `gate` lets in.
+
+    few: says of how many users the counts that a project's viewers see must be.
+    """
     path_ids.install()
     router = APIRouter(prefix="/v1", tags=["read"], dependencies=[Depends(only_known_parameters)], route_class=KeyFirst)
     replies = Replies(engine)
@@ -44,7 +53,7 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Fresh
         for path, (parse, kind) in paths.items():
             router.add_api_route(
                 path,
-                _endpoint(parse, replies, gate),
+                _endpoint(parse, replies, gate.viewer if kind.is_open else gate.reader, few),
                 methods=["GET"],
                 response_model=kind.answers,
                 responses=FILES if kind.row() else WORDS if issubclass(kind.answers, Spoken) else SQL,
@@ -53,12 +62,15 @@ def read_router(engine: Engine, gate: Gate, accounts: Accounts, freshness: Fresh
     router.include_router(change_router(engine, gate))
     router.include_router(notebook_router(engine.library, gate))
     router.include_router(project_router(engine.library, gate, accounts, freshness))
+    router.include_router(few_router(gate, accounts))
     return router
 
 
-def _endpoint(parse: Callable[..., Question], replies: Replies, gate: Gate) -> Callable[..., Response]:
-    """Return what answers a request for the question that `parse` reads off it."""
-    reader, parsed = Depends(gate.reader), Depends(parse)
+def _endpoint(
+    parse: Callable[..., Question], replies: Replies, judge: Callable[..., Principal], few: OfProject
+) -> Callable[..., Response]:
+    """Return what answers a request, of a client that `judge` lets in, for the question that `parse` reads off it."""
+    reader, parsed = Depends(judge), Depends(parse)
 
     def endpoint(
         request: Request,
@@ -67,6 +79,10 @@ def _endpoint(parse: Callable[..., Question], replies: Replies, gate: Gate) -> C
         as_of: AsOf = None,
         form: Form = "json",
     ) -> Response:
+        if not principal.may(ANALYST):
+            if as_of is not None:
+                raise invalid("A viewer asks for the tables as they are now; leave out `as_of`.", field="as_of")
+            question = of_viewer(question, few(principal.project_id).viewers)
         return replies.reply(request, principal, question, form, utc(as_of))
 
     endpoint.__name__, endpoint.__doc__ = parse.__name__, parse.__doc__

@@ -50,6 +50,11 @@ class DigestOfField(OfField):
     tables = tuple(dict.fromkeys((*TOPIC_SOURCES, *ChangesOfField.tables, *NOTE_SOURCES, ANNOTATIONS)))
     built = TOPICS_BUILT
     answers = Digest
+    is_open = True
+
+    def for_viewer(self, least: int) -> DigestOfField:
+        """Return the brief digest, of counts of `least` users or more."""
+        return dataclasses.replace(self, brief=True, filters=self.filters.for_viewer(least))
 
     def of_field(self, snapshot: Snapshot, field: str) -> Digest:
         """Return the digest of the window that ends with the last complete day.
@@ -60,8 +65,9 @@ class DigestOfField(OfField):
         if window is None:
             return Digest(days=self.days)
         first, has_before = window
-        now, end = between(first, self.days), first + dt.timedelta(self.days - 1)
-        before = between(first - dt.timedelta(self.days), self.days) if has_before else None
+        few = self.filters.few
+        now, end = between(first, self.days, few), first + dt.timedelta(self.days - 1)
+        before = between(first - dt.timedelta(self.days), self.days, few) if has_before else None
         topics, n_other, n_unassigned = top_topics(snapshot, field, now, before)
         here, there = (None if each is None else _counts(snapshot, field, each) for each in (now, before))
         assert here is not None
@@ -118,10 +124,10 @@ def last_window(snapshot: Snapshot, field: str, days: int) -> tuple[dt.date, boo
     return first, oldest < first - dt.timedelta(days)
 
 
-def between(first: dt.date, days: int) -> Filters:
-    """Return the filters that messages of `days` days from `first` on pass."""
+def between(first: dt.date, days: int, few: int = 0) -> Filters:
+    """Return the filters that messages of `days` days from `first` on pass. few: as in `Filters`."""
     since = dt.datetime.combine(first, dt.time(), dt.UTC)
-    return Filters(since=since, until=since + dt.timedelta(days))
+    return Filters(since=since, until=since + dt.timedelta(days), few=few)
 
 
 def top_topics(
@@ -132,6 +138,7 @@ def top_topics(
     n_messages, n_then = sum(sizes.values()), 0 if then is None else sum(then.values())
     labels, hidden = labels_of(snapshot, field), edits_of(snapshot, field).hidden
     n_unassigned = sizes.pop(UNASSIGNED, 0)
+    absent = None if now.few else 0  # of a topic that few users have it is not told whether anybody had it
     shown = sorted((-size, name) for name, size in sizes.items() if name not in hidden)[:TOP_TOPICS]
     found: list[DigestTopic] = [
         {
@@ -139,12 +146,16 @@ def top_topics(
             "label": labels.get(name, name),
             "size": -size,
             "share": -size / n_messages,
-            "size_before": None if then is None else then.get(name, 0),
-            "share_before": None if then is None else then.get(name, 0) / n_then if n_then else 0.0,
+            "size_before": None if then is None else then.get(name, absent),
+            "share_before": None if then is None else _share(then.get(name, absent), n_then),
         }
         for size, name in shown
     ]
     return found, n_messages - n_unassigned - sum(row["size"] for row in found), n_unassigned
+
+
+def _share(n: int | None, of: int) -> float | None:
+    return None if n is None else n / of if of else 0.0
 
 
 def _sizes(snapshot: Snapshot, field: str, filters: Filters) -> dict[str, int]:

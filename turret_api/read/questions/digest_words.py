@@ -11,7 +11,7 @@ from typing import Annotated
 
 from typing_extensions import TypedDict
 
-from turret_api.read.engine.question import FieldAnswer, Meaning, Spoken
+from turret_api.read.engine.question import OF_TEXTS, FieldAnswer, Meaning, Spoken
 from turret_api.read.questions.changes.findings import Finding
 from turret_api.read.questions.notebook import Annotation, TopicNote
 
@@ -80,20 +80,22 @@ class Digest(FieldAnswer, Spoken):
     messages: Compared | None = None
     sessions: Compared | None = None
     users: Compared | None = None
-    changes: Annotated[list[Finding], Meaning("those of `/v1/changes`, what matters most first")] = dataclasses.field(
-        default_factory=list
+    changes: Annotated[list[Finding], Meaning("those of `/v1/changes`, what matters most first"), OF_TEXTS] = (
+        dataclasses.field(default_factory=list)
     )
     topics: Annotated[list[DigestTopic], Meaning("the largest first; hidden ones are among `n_other`")] = (
         dataclasses.field(default_factory=list)
     )
     n_other: Annotated[int, Meaning("messages of further topics")] = 0
     n_unassigned: Annotated[int, Meaning("messages without a topic")] = 0
-    friction: Annotated[list[DigestSign], Meaning("any sign, then those that the most sessions met with")] = (
+    friction: Annotated[list[DigestSign], Meaning("any sign, then those that the most sessions met with"), OF_TEXTS] = (
         dataclasses.field(default_factory=list)
     )
-    numbers: Annotated[list[DigestNumber], Meaning("cost and tokens first")] = dataclasses.field(default_factory=list)
+    numbers: Annotated[list[DigestNumber], Meaning("cost and tokens first"), OF_TEXTS] = dataclasses.field(
+        default_factory=list
+    )
     annotations: Annotated[list[Annotation], Meaning("of days of the window")] = dataclasses.field(default_factory=list)
-    notes: Annotated[list[TopicNote], Meaning("written in the window, or since")] = dataclasses.field(
+    notes: Annotated[list[TopicNote], Meaning("written in the window, or since"), OF_TEXTS] = dataclasses.field(
         default_factory=list
     )
 

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.queries import Queries
-from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, Question, typed_rows
+from turret_api.read.engine.question import OF_TEXTS, Answer, BuiltAt, Meaning, Next, Question, typed_rows
 from turret_api.read.views.topic_days import DayCount
 from turret_pipeline.lake.tables import EVENTS
 
@@ -20,9 +20,9 @@ class EventName(TypedDict):
     """A name that events have."""
 
     name: str
-    count: int
-    first_seen: dt.datetime
-    last_seen: dt.datetime
+    count: Annotated[int | None, OF_TEXTS]
+    first_seen: Annotated[dt.datetime | None, OF_TEXTS]
+    last_seen: Annotated[dt.datetime | None, OF_TEXTS]
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class EventNames(Answer):
     """The names of a project's events, most common first."""
 
     data: list[EventName] = field(default_factory=list)
-    n_events: int = 0
-    received_per_day: Annotated[list[DayCount], Meaning("events by UTC day of receipt; days without are left out")] = (
-        field(default_factory=list)
-    )
+    n_events: Annotated[int | None, OF_TEXTS] = 0
+    received_per_day: Annotated[
+        list[DayCount], Meaning("events by UTC day of receipt; days without are left out"), OF_TEXTS
+    ] = field(default_factory=list)
     next: Next = None
     built_at: BuiltAt = None
 
@@ -44,6 +44,7 @@ class EventsByName(Question):
 
     tables = (EVENTS,)
     answers = EventNames
+    is_open = True
 
     def answer(self, snapshot: Snapshot) -> EventNames:
         """Return the names and the days."""

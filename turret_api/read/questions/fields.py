@@ -16,7 +16,7 @@ from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.queries import Queries
-from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, documented
+from turret_api.read.engine.question import OF_TEXTS, Answer, BuiltAt, Meaning, Next, documented
 from turret_api.read.questions.pages import Listed
 from turret_api.read.views.messages import choose_field
 from turret_api.read.views.numbers import Bin
@@ -51,21 +51,23 @@ class FieldRow(TypedDict):
     overridden: bool
     pending: Annotated[bool, Meaning("whether a person's override waits for the next build to take effect everywhere")]
     confidence: Annotated[float, Meaning("0 to 1")]
-    reason: str
-    failure: Annotated[str | None, Meaning("why a build could not profile, embed or fit it; null: it could")]
+    reason: Annotated[str | None, OF_TEXTS]
+    failure: Annotated[str | None, Meaning("why a build could not profile, embed or fit it; null: it could"), OF_TEXTS]
     personal: Annotated[bool, Meaning("whether the values are names, postal or e-mail addresses of people")]
-    outcome: Annotated[OutcomeOfField | None, Meaning("how it tells how well a session went; null: it is not marked")]
-    n_events: int
-    n_null: int
-    n_distinct: int
-    examples: Annotated[list[str] | None, Meaning("of text and other")]
-    values: Annotated[list[ValueCount] | None, Meaning("of an enum: its values, most common first")]
-    n_rest: Annotated[int | None, Meaning("of an enum: events with a value that is not listed")]
-    min: float | None
-    max: float | None
-    mean: float | None
-    quantiles: Annotated[dict[str, float] | None, Meaning("of a number: by share, from 0.05 to 0.95")]
-    bins: Annotated[list[Bin] | None, Meaning("of a number: about a tenth of them each; together all")]
+    outcome: Annotated[
+        OutcomeOfField | None, Meaning("how it tells how well a session went; null: it is not marked"), OF_TEXTS
+    ]
+    n_events: Annotated[int | None, OF_TEXTS]
+    n_null: Annotated[int | None, OF_TEXTS]
+    n_distinct: Annotated[int | None, OF_TEXTS]
+    examples: Annotated[list[str] | None, Meaning("of text and other"), OF_TEXTS]
+    values: Annotated[list[ValueCount] | None, Meaning("of an enum: its values, most common first"), OF_TEXTS]
+    n_rest: Annotated[int | None, Meaning("of an enum: events with a value that is not listed"), OF_TEXTS]
+    min: Annotated[float | None, OF_TEXTS]
+    max: Annotated[float | None, OF_TEXTS]
+    mean: Annotated[float | None, OF_TEXTS]
+    quantiles: Annotated[dict[str, float] | None, Meaning("of a number: by share, from 0.05 to 0.95"), OF_TEXTS]
+    bins: Annotated[list[Bin] | None, Meaning("of a number: about a tenth of them each; together all"), OF_TEXTS]
 
 
 class LeftOut(TypedDict):
@@ -84,7 +86,7 @@ class Fields(Answer):
     default_field: Annotated[
         str | None, Meaning("the text field that answers are about where a request names none; null: there is none yet")
     ] = None
-    left_out: Annotated[LeftOut | None, Meaning("fields without a type; null: every field has one")] = None
+    left_out: Annotated[LeftOut | None, Meaning("fields without a type; null: every field has one"), OF_TEXTS] = None
     built_at: BuiltAt = None
     next: Next = None
 
@@ -115,6 +117,7 @@ class AllFields(Listed):
 
     tables = (FIELD_TYPES, FIELD_OVERRIDES, FIELD_OUTCOMES, FIELD_FAILURES, LEFT_OUT_FIELDS)
     answers = Fields
+    is_open = True
 
     def answer(self, snapshot: Snapshot) -> Fields:
         """Return a page of the fields."""

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import parse_qsl, urlsplit
 
 import polars as pl
 from typing_extensions import TypedDict
@@ -22,6 +23,8 @@ from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_o
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import ANNOTATIONS, SAVED_VIEWS
 
+_PLAIN = frozenset(("view", "field", "from", "to", "level", "unit", "kinds", "sort", "days", "topic", "name"))
+"""Keys of addresses whose values are none that users sent."""
 Kind = Literal["release"]
 Author = Annotated[str | None, Meaning("name of the key with which it was written; null: it had none")]
 
@@ -83,6 +86,7 @@ class AllAnnotations(Listed):
 
     tables = (ANNOTATIONS,)
     answers = Annotations
+    is_open = True
 
     def answer(self, snapshot: Snapshot) -> Annotations:
         """Return a page of the annotations."""
@@ -138,6 +142,13 @@ ORDER BY written_at DESC, note_id LIMIT {self.limit} OFFSET {self.offset}"""
         return Queries({"data": data}, note_views())
 
 
+def _is_open(address: str) -> bool:
+    """Tell whether a page's address holds nothing that a message may: what is searched for, a session, a value."""
+    parts = urlsplit(address)
+    keys = {key for key, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    return keys <= _PLAIN and not parts.path.startswith("/sessions")
+
+
 @dataclass(frozen=True)
 class SavedViews(Answer):
     """Saved views, in order of their names."""
@@ -150,12 +161,21 @@ class SavedViews(Answer):
 class AllViews(Listed):
     """Which views did people save?"""
 
+    of_viewer: bool = False
+
     tables = (SAVED_VIEWS,)
     answers = SavedViews
+    is_open = True
+
+    def for_viewer(self, least: int) -> AllViews:
+        """Return the same question about those views whose addresses hold no more than a viewer may ask for."""
+        return dataclasses.replace(self, of_viewer=True)
 
     def answer(self, snapshot: Snapshot) -> SavedViews:
         """Return a page of the saved views."""
         found = views_of(snapshot).rename({"decided_at": "changed_at"})
+        if self.of_viewer:
+            found = found.filter(pl.col("address").map_elements(_is_open, return_dtype=pl.Boolean))
         return SavedViews(*self.page(typed_rows(found, SavedView)))
 
     def queries(self, snapshot: Snapshot) -> Queries:

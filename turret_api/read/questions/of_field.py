@@ -32,6 +32,10 @@ class OfField(Question):
     built: ClassVar[tuple[Table, ...]]
     """Tables whose last build the answer tells as `built_at`."""
 
+    def for_viewer(self, least: int) -> Question:
+        """Return the same question about counts of `least` users or more."""
+        return dataclasses.replace(self, filters=self.filters.for_viewer(least))
+
     @abstractmethod
     def of_field(self, snapshot: Snapshot, field: str) -> Any:
         """Return the answer about the text field, which is sure to be one; `built_at` and the like are left open."""

@@ -25,6 +25,12 @@ class Listed(Question):
         return cut(rows, self.offset, self.limit)
 
 
+def no_number(number: str | None) -> None:
+    """Raise an `ApiError` if a number field is to be added up, which a viewer may not: few may have sent a number."""
+    if number is not None:
+        raise invalid("A viewer cannot add up a number field; leave out `number`.", field="number")
+
+
 def encode(place: bytes) -> str:
     """Return the cursor that says `place`."""
     return base64.urlsafe_b64encode(place).decode().rstrip("=")

@@ -9,6 +9,9 @@ under filters is the journey of the messages that pass.
 
 `kinds` says whether moves of conversation count too: each under the name of its kind, as if that were a topic. By
 default requests and follow-ups count alone, and journeys take moves for a part of the visit before them.
+
+`few` is how many users whatever is counted must be of: topics and moves of fewer are one (see `views.few`). 0 and 1
+leave all as they are; but from 1 on nothing is taken from the pipeline's own counts, which know no users.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from typing import Literal
 
 import polars as pl
 
+from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.cohorts import Cohort, of_cohorts, placed
 from turret_api.read.views.values import Segments, passing, read_steps
@@ -36,15 +40,31 @@ class Filters:
     segments: Segments = ()
     kinds: Kinds = "requests"
     cohorts: tuple[Cohort, ...] = ()
+    few: int = 0
 
     def __bool__(self) -> bool:
-        """Tell whether any message may be left out, but for what `kinds` leaves out."""
+        """Tell whether any message may be left out, but for what `kinds` leaves out, or be counted as `few`."""
         return self not in (NO_FILTERS, ALL_KINDS)
 
     @property
     def has_moves(self) -> bool:
         """Whether moves of conversation count too."""
         return self.kinds == "all"
+
+    def for_viewer(self, least: int) -> Filters:
+        """Return the same filters, of counts of `least` users or more; raise an `ApiError` where they single out users.
+
+        Two answers may differ by one user, and so tell of that user, the easier the finer the filters are. So times are
+        those of whole days, cohorts are refused, and so are ranges of numbers.
+        """
+        midnight = dt.time()
+        if any(time is not None and time.time() != midnight for time in (self.since, self.until)):
+            raise invalid("A viewer asks for whole days: `from` and `to` are at midnight (UTC).", field="from")
+        if self.cohorts:
+            raise invalid("A viewer cannot ask for cohorts, which single out users.", field="cohort")
+        if any(".." in value for _, values in self.segments for value in values):
+            raise invalid("A viewer cannot ask for ranges of numbers, which single out users.", field="segment")
+        return replace(self, few=max(least, 1))
 
     def with_moves(self) -> Filters:
         """Return the same filters with moves of conversation counted too."""

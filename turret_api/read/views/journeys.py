@@ -9,12 +9,14 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
+from turret_api.read.views.all_steps import users_of_sessions
+from turret_api.read.views.few_edges import ENDS, folding
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_visits, numbered
-from turret_api.read.views.topics import edits_of
+from turret_api.read.views.topics import FEW, edits_of
 from turret_pipeline.lake.tables import JOURNEY_EDGES
-from turret_pipeline.semantics.visits import journey_edges
+from turret_pipeline.semantics.visits import END, GAPS, START, journey_edges
 
 JOURNEY_SOURCES = (*SOURCES, JOURNEY_EDGES)
 """Tables that answers about journeys follow from."""
@@ -33,6 +35,50 @@ def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) ->
         )
 
     def compute() -> pl.DataFrame:
-        return journey_edges(numbered(field_visits(snapshot, field, filters, level)))
+        found = journey_edges(numbered(field_visits(snapshot, field, filters, level)))
+        return _led_over_few(snapshot, field, filters, level, found) if filters.few else found
 
     return snapshot.remember(("edges", field, filters, level), SOURCES, compute)
+
+
+def all_moves(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return each move: `from_topic` (null: the session starts), `to_topic` (null: it ends), `session`, `user`."""
+    visits = field_visits(snapshot, field, filters, level).select("session", "topic_id")
+    visits = visits.with_columns(users_of_sessions(snapshot, field).gather(visits["session"]))
+    topic, session = pl.col("topic_id"), pl.col("session")
+    first, last = session != session.shift(), session != session.shift(-1)
+    before = pl.when(~first.fill_null(True)).then(topic.shift())
+    into = visits.select(before.alias("from_topic"), topic.alias("to_topic"), "session", "user")
+    out = visits.filter(last.fill_null(True)).select(
+        topic.alias("from_topic"), pl.when(False).then(topic).alias("to_topic"), "session", "user"
+    )
+    return pl.concat([into, out])
+
+
+def moves_over_few(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
+    """Return `all_moves` with texts and names for all ends, and those that few users make led over `few`."""
+
+    def compute() -> pl.DataFrame:
+        named = named_ends(all_moves(snapshot, field, filters, level))
+        return folding(named, filters.few).apply(named)
+
+    return snapshot.remember(("moves over few", field, filters, level), SOURCES, compute)
+
+
+def named_ends(moves: pl.DataFrame) -> pl.DataFrame:
+    """Return `moves` with texts as ends, and names where a session starts or ends."""
+    texts = moves.with_columns(pl.col(ENDS).cast(pl.String))
+    return texts.with_columns(pl.col("from_topic").fill_null(START), pl.col("to_topic").fill_null(END))
+
+
+def _led_over_few(snapshot: Snapshot, field: str, filters: Filters, level: int, edges: pl.DataFrame) -> pl.DataFrame:
+    """Return `edges` as they are once moves of few users lead over `few`; of edges from and to it no gap is told."""
+    moves = moves_over_few(snapshot, field, filters, level)
+    counted = moves.group_by(ENDS).agg(
+        pl.len().cast(pl.Int64).alias("count"), pl.col("session").n_unique().cast(pl.Int64).alias("sessions")
+    )
+    found = counted.join(edges.select(*ENDS, *GAPS), on=ENDS, how="left")
+    is_few = pl.any_horizontal(pl.col(ENDS) == FEW)
+    gaps = [pl.when(~is_few).then(name).alias(name) for name in GAPS]
+    share = pl.col("count") / pl.col("count").sum().over("from_topic")
+    return found.with_columns(*gaps, probability=share).select(edges.columns).sort(ENDS)

@@ -1,11 +1,11 @@
-"""Moves of conversation as rows of a list of topics: each kind that occurs, with its most common texts."""
+"""Rows of a list of topics that are none: kinds of moves of conversation with their most common texts, and `few`."""
 
 from __future__ import annotations
 
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.topics import MOVE_NODES
+from turret_api.read.views.topics import FEW, MOVE_NODES, NODES
 from turret_pipeline.lake.tables import JOURNEY_STEPS, MESSAGES, STRINGS, TOPICS
 from turret_pipeline.semantics.visits import is_move
 
@@ -13,6 +13,13 @@ EXAMPLES = 5
 
 COLUMNS = ("topic_id", "level", "parent_id", "label", "summary", "keywords", "examples", "n_texts", "x", "y")
 """Columns of `TOPICS` that lists of topics show; a move has no place on the map."""
+
+
+def few_topic(level: int) -> pl.DataFrame:
+    """Return the row (`COLUMNS`) of `few`."""
+    row = {"topic_id": FEW, "level": level, "label": NODES[FEW], "keywords": [], "examples": [], "n_texts": 0}
+    empty = TOPICS.empty().select(COLUMNS)
+    return pl.DataFrame([{name: row.get(name) for name in COLUMNS}], schema=empty.schema)
 
 
 def move_topics(snapshot: Snapshot, field: str) -> pl.DataFrame:

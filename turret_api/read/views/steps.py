@@ -9,8 +9,9 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.all_steps import all_steps, renamed, sessions_of, users_of
+from turret_api.read.views.all_steps import all_steps, renamed, sessions_of, users_of, users_of_sessions
 from turret_api.read.views.answers import answers_beside
+from turret_api.read.views.few import without_few
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.friction import signs_of
 from turret_api.read.views.messages import SOURCES
@@ -70,6 +71,9 @@ def walked_steps(
     steps = _passing(snapshot, field, filters, level, beside)
     if not filters.has_moves:
         steps = steps.with_columns(folded(steps.select("topic_id", "is_move", session_id="session")))
+    if filters.few:  # a visit is of the user of its session, which may be another than that of the message
+        users = users_of_sessions(snapshot, field).gather(steps["session"])
+        steps = without_few(steps, users, filters.few)
     return steps.drop("is_move")
 
 
@@ -131,10 +135,19 @@ def passing_steps(snapshot: Snapshot, field: str, filters: Filters, level: int) 
 def _passing(
     snapshot: Snapshot, field: str, filters: Filters, level: int, beside: dict[str, pl.Series]
 ) -> pl.DataFrame:
-    """Return the steps of all messages that pass, moves too, with the topics of the level and what stands `beside`."""
+    """Return the steps of all messages that pass, moves too, with the topics of the level and what stands `beside`.
+
+    Topics that too few users have are `few`.
+    """
     steps = all_steps(snapshot, field).with_columns(**beside)
+    if filters.few:
+        steps = steps.with_columns(users_of(snapshot, field).alias("who"))
     passes = filters.of_steps(snapshot, field)
     if passes is not None:
         steps = steps.filter(passes)
     steps = filters.apply_plain(steps.lazy()).collect()
-    return steps.with_columns(renamed(snapshot, field, level, steps["topic_id"]))
+    steps = steps.with_columns(renamed(snapshot, field, level, steps["topic_id"]))
+    if not filters.few:
+        return steps
+    counts = None if filters.has_moves else ~pl.col("is_move")
+    return without_few(steps.drop("who"), steps["who"], filters.few, counts)

@@ -22,7 +22,9 @@ from turret_pipeline.semantics.visits import END, ONLY_MOVES, START, UNASSIGNED
 
 RENAME, MERGE, HIDE, PIN = ACTIONS = ("rename", "merge", "hide", "pin")
 MOVE_NODES = {ONLY_MOVES: "Moves only"} | {move: move.capitalize() for move in MOVES} | {"other": "Other moves"}
-NODES = {START: "Start", END: "End", UNASSIGNED: "No topic", **MOVE_NODES}
+FEW = "few"
+"""What topics and moves are counted as that too few users have to be shown without texts (see `views.few`)."""
+NODES = {START: "Start", END: "End", UNASSIGNED: "No topic", FEW: "Few users", **MOVE_NODES}
 """Labels of the nodes of journeys that are no topics, and of those among them that are moves of conversation."""
 
 

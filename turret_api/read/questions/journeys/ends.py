@@ -67,6 +67,7 @@ class SessionStarts(OfJourneys):
     unit: Unit = "messages"
 
     answers = Starts
+    is_open = True
 
     def of_field(self, snapshot: Snapshot, field: str) -> Starts:
         """Return where sessions start."""
@@ -85,6 +86,7 @@ class SessionEnds(OfJourneys):
     unit: Unit = "messages"
 
     answers = DropOffs
+    is_open = True
 
     def of_field(self, snapshot: Snapshot, field: str) -> DropOffs:
         """Return where sessions end."""

@@ -13,8 +13,9 @@ from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.literals import texts
 from turret_api.read.engine.queries import Queries
-from turret_api.read.engine.question import FieldAnswer, Meaning, typed_rows
+from turret_api.read.engine.question import OF_TEXTS, FieldAnswer, Meaning, typed_rows
 from turret_api.read.questions.of_field import OfJourneys
+from turret_api.read.questions.pages import no_number
 from turret_api.read.sql.numbers import edge_numbers as edge_numbers_sql
 from turret_api.read.sql.views import field_views, value_views
 from turret_api.read.views.journeys import graph_edges
@@ -33,8 +34,11 @@ class Node(TypedDict):
     topic_id: str
     label: str
     kind: Annotated[
-        Literal["topic", "start", "end", "unassigned", "moves"],
-        Meaning("moves: of conversation, of sessions that have nothing else; with `kinds=all`, of each kind of them"),
+        Literal["topic", "start", "end", "unassigned", "moves", "few"],
+        Meaning(
+            "moves: of conversation, of sessions that have nothing else; with `kinds=all`, of each kind of them; few: "
+            "of a viewer, topics and moves of too few users"
+        ),
     ]
     count: Annotated[int, Meaning("visits; of start and end: sessions")]
     sessions: Annotated[int | None, Meaning("with `unit`: distinct sessions that visit it")]
@@ -64,6 +68,7 @@ class Edge(Ends):
         Meaning(
             "with `number=<field>`: that field over the messages that begin the visits moved to (to `end`: the last)"
         ),
+        OF_TEXTS,
     ]
 
 
@@ -100,7 +105,13 @@ class JourneyGraph(OfJourneys):
     unit: Unit = "messages"
 
     answers = Journeys
+    is_open = True
     rows_in = "edges"
+
+    def for_viewer(self, least: int) -> JourneyGraph:
+        """Return the same question about counts of `least` users or more; raise an `ApiError` for sums of a number."""
+        no_number(self.number)
+        return dataclasses.replace(self, filters=self.filters.for_viewer(least))
 
     def of_field(self, snapshot: Snapshot, field: str) -> Journeys:
         """Return the graph, with the `limit` largest edges; raise an `ApiError` if `number` is no number field."""

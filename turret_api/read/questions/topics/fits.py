@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.queries import Queries
-from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
+from turret_api.read.engine.question import OF_TEXTS, Answer, BuiltAt, Meaning, Next, typed_rows
 from turret_api.read.questions.pages import Listed
 from turret_api.read.views.topics import edits_of, topics_of
 from turret_pipeline.lake.tables import TOPIC_EDITS, TOPIC_FITS, TOPIC_LINEAGE, TOPICS
@@ -64,7 +64,7 @@ class TopicsInField(TypedDict):
 class Fits(Answer):
     """The fits of all text fields, newest first."""
 
-    data: list[Fit] = dataclasses.field(default_factory=list)
+    data: Annotated[list[Fit], OF_TEXTS] = dataclasses.field(default_factory=list)
     topics: Annotated[list[TopicsInField], Meaning("of each field that has some, in order of its name")] = (
         dataclasses.field(default_factory=list)
     )
@@ -78,6 +78,7 @@ class AllFits(Listed):
 
     tables = (TOPIC_FITS, TOPICS, TOPIC_EDITS)
     answers = Fits
+    is_open = True
 
     def answer(self, snapshot: Snapshot) -> Fits:
         """Return a page of the fits."""

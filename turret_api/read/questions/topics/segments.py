@@ -35,7 +35,12 @@ class Segment(TypedDict):
 
     field: str
     values: list[SegmentValue]
-    n_rest: Annotated[int, Meaning("the topic's messages with a value that is not listed")]
+    n_rest: Annotated[
+        int,
+        Meaning(
+            "the topic's messages with a value that is not listed; of a viewer, those without one if few have none"
+        ),
+    ]
     n_none: Annotated[int, Meaning("the topic's messages without a value")]
 
 
@@ -47,6 +52,8 @@ def segments_of(
     The values that are listed, `n_rest` and `n_none` add up to the topic's messages. Of sessions and users each value,
     `n_rest` and `n_none` count those with such a message.
     """
+    if filters.few:
+        return _of_enough(snapshot, field, topic_id, filters, level, unit)
     if unit != "messages":
         return _of_unit(snapshot, field, topic_id, filters, level, unit)
     enums = _enums(snapshot)
@@ -110,6 +117,51 @@ def _of_unit(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, le
                 "n_none": mine.filter(pl.col("value").is_null()).select(n.alias("n")).item(),
             }
         )
+    return found
+
+
+def _of_enough(
+    snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int, unit: Unit
+) -> list[Segment]:
+    """Return the segments of a topic in which each number is of `filters.few` users or more, and so is each remainder.
+
+    A value is listed where so many users sent it with the topic, and so many (or none) with others. What is left of the
+    topic is in `n_rest`, with as many of the smallest values as hide it.
+    """
+    n, few = how_many(unit), filters.few
+    found: list[Segment] = []
+    for enum in _enums(snapshot):
+        steps = field_steps(snapshot, field, filters, level, value=enum, users=True)
+        steps = steps.with_columns(
+            pl.col("value").cast(pl.String), is_this=pl.col("topic_id").cast(pl.String) == topic_id
+        )
+        sides = steps.select("value", "user", "is_this").unique()
+        users = sides.group_by("value").agg(
+            here=pl.col("is_this").sum().cast(pl.Int64), there=(~pl.col("is_this")).sum().cast(pl.Int64)
+        )
+        is_enough = (pl.col("here") >= few) & ((pl.col("there") == 0) | (pl.col("there") >= few))
+        listed = users.filter(is_enough, pl.col("value").is_not_null()).sort("here", "value", descending=[True, False])
+        values = listed["value"].head(SEGMENT_VALUES).to_list()
+        mine = sides.filter("is_this")
+        is_none = pl.col("value").is_null()
+        n_without = mine.filter(is_none)["user"].n_unique()
+        none_apart = n_without == 0 or n_without >= few
+        rest = ~pl.col("value").is_in(values) if none_apart else ~pl.col("value").is_in(values).fill_null(False)
+        while values and 0 < mine.filter(rest)["user"].n_unique() < few:
+            values.pop()
+            rest = ~pl.col("value").is_in(values) if none_apart else ~pl.col("value").is_in(values).fill_null(False)
+        if not values:
+            continue
+        here, sent = steps.filter("is_this"), steps.filter(~is_none)
+        n_mine, n_all = (max(each.select(n.alias("n")).item(), 1) for each in (here.filter(~is_none), sent))
+        sizes = dict(here.group_by("value").agg(n=n).iter_rows())
+        of_all = dict(sent.group_by("value").agg(n=n).iter_rows())
+        rows: list[SegmentValue] = [
+            {"value": name, "size": sizes[name], "share": sizes[name] / n_mine, "share_of_all": of_all[name] / n_all}
+            for name in values
+        ]
+        n_rest, n_none = (here.filter(each).select(n.alias("n")).item() for each in (rest, is_none))
+        found.append({"field": enum, "values": rows, "n_rest": n_rest, "n_none": n_none if none_apart else 0})
     return found
 
 

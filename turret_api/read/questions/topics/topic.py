@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated
@@ -14,7 +15,7 @@ from turret_api.errors import NotFoundError
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.queries import Queries
-from turret_api.read.engine.question import BuiltAt, Meaning, ModelVersion, Question, documented, typed_rows
+from turret_api.read.engine.question import OF_TEXTS, BuiltAt, Meaning, ModelVersion, Question, documented, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
 from turret_api.read.questions.topics.fits import became
 from turret_api.read.questions.topics.mood import Mood, topic_mood
@@ -29,7 +30,7 @@ from turret_api.read.views.messages import choose_field
 from turret_api.read.views.moves import move_topics
 from turret_api.read.views.numbers import Number, topic_numbers
 from turret_api.read.views.topics import edits_of, labels_of, topics_of
-from turret_api.read.views.units import Unit, edge_users, node_units, unit_days
+from turret_api.read.views.units import Unit, edge_users, node_units, topic_days_told, unit_days
 from turret_api.read.views.windows import windows_of
 from turret_pipeline.lake.tables import FIELD_TYPES, TOPICS
 from turret_pipeline.semantics.kinds import MOVES
@@ -75,11 +76,13 @@ class Topic(TopicRow):
     """One topic with all that is told of it; it has no empty form, for a topic that is not there is 404."""
 
     field: str
-    definition: Annotated[TopicDefinition | None, Meaning("what a defined topic is defined by; null: it was found")]
+    definition: Annotated[
+        TopicDefinition | None, Meaning("what a defined topic is defined by; null: it was found"), OF_TEXTS
+    ]
     series: list[Day]
-    mood: Annotated[Mood, Meaning("how its messages sound")]
+    mood: Annotated[Mood | None, Meaning("how its messages sound"), OF_TEXTS]
     segments: list[Segment]
-    numbers: Annotated[list[Number], Meaning("each number field, over the topic's messages")]
+    numbers: Annotated[list[Number], Meaning("each number field, over the topic's messages"), OF_TEXTS]
     neighbours: list[Neighbour]
     before: Annotated[list[Move], Meaning("what sessions came from, most first")]
     after: Annotated[list[Move], Meaning("what sessions went on to, most first")]
@@ -98,6 +101,11 @@ class OneTopic(Question):
 
     tables = (*JOURNEY_SOURCES, *TOPIC_SOURCES)
     answers = Topic
+    is_open = True
+
+    def for_viewer(self, least: int) -> OneTopic:
+        """Return the same question about counts of `least` users or more."""
+        return dataclasses.replace(self, filters=self.filters.for_viewer(least))
 
     def answer(self, snapshot: Snapshot) -> Topic:
         """Return the topic, or the one that it is merged into; raise `NotFoundError` if there is none.
@@ -106,13 +114,17 @@ class OneTopic(Question):
         """
         field, topic_id, filters, level = self._found(snapshot)
         all_rows, daily = topic_rows(snapshot, field, filters, level, self.unit)
-        if self.unit != "messages":
-            daily = unit_days(snapshot, field, filters, level, self.unit)
+        found = next(each for each in all_rows if each["topic_id"] == topic_id)
+        if filters.few and not found["size"]:  # too few users have it
+            raise NotFoundError(f"There is no topic {self.topic_id!r} that so many users have.", field="topic_id")
+        if self.unit != "messages" or filters.few:
+            told = topic_days_told(snapshot, field, filters, level, topic_id)
+            daily = unit_days(snapshot, field, filters, level, self.unit, told)
         labels = labels_of(snapshot, field)
         edges, n_here = _edges(snapshot, field, filters, level, self.unit, topic_id)
-        told = stamp(snapshot, field, TOPICS_BUILT)
+        stamped = stamp(snapshot, field, TOPICS_BUILT)
         return {
-            **next(each for each in all_rows if each["topic_id"] == topic_id),
+            **found,
             "field": field,
             "definition": _definition(snapshot, field, topic_id),
             "series": _series(daily, topic_id),
@@ -122,8 +134,8 @@ class OneTopic(Question):
             "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
             "before": _moves(edges, "to_topic", "from_topic", topic_id, labels, n_here),
             "after": _moves(edges, "from_topic", "to_topic", topic_id, labels, n_here),
-            "built_at": told["built_at"],
-            "model_version": told["model_version"],
+            "built_at": stamped["built_at"],
+            "model_version": stamped["model_version"],
         }
 
     def _found(self, snapshot: Snapshot) -> tuple[str, str, Filters, int]:

@@ -13,20 +13,20 @@ from typing_extensions import TypedDict
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.literals import text as literal
 from turret_api.read.engine.queries import Queries
-from turret_api.read.engine.question import FieldAnswer, Meaning, Next, typed_rows
+from turret_api.read.engine.question import OF_TEXTS, FieldAnswer, Meaning, Next, typed_rows
 from turret_api.read.questions.of_field import TOPICS_BUILT, OfField
-from turret_api.read.questions.pages import cut
+from turret_api.read.questions.pages import cut, no_number
 from turret_api.read.questions.topics.fits import Way, ways
 from turret_api.read.sql.numbers import number_sums as number_sums_sql
 from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, hidden_topics, lineage, topic_views, totals
 from turret_api.read.sql.views import how_many, value_views
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
-from turret_api.read.views.moves import COLUMNS, move_topics
+from turret_api.read.views.moves import COLUMNS, few_topic, move_topics
 from turret_api.read.views.numbers import NumberSum, number_sums
 from turret_api.read.views.topic_days import DayCount, daily_counts
 from turret_api.read.views.topics import edits_of, topics_of
-from turret_api.read.views.units import Unit, topic_units, unit_days
+from turret_api.read.views.units import Unit, days_told, told_date, topic_units, unit_days
 from turret_api.read.views.windows import topic_changes, whole_days_of, windows_of
 from turret_pipeline.lake.tables import TEXT_SENTIMENT, TOPIC_DAYS, TOPIC_LINEAGE
 from turret_pipeline.semantics.changes import Days
@@ -66,9 +66,12 @@ class Trend(TypedDict):
             "of its share of the sessions that began in the last 7 whole days against the 7 before: 0.5 is half as "
             "much again; null: none before, or these days are not all whole"
         ),
+        OF_TEXTS,
     ]
-    q_value: Annotated[float | None, Meaning("share of false alarms among the marks that are as sure as this one")]
-    days: Annotated[list[DayCount], Meaning("of the unit a day, over the 90 days up to the newest message")]
+    q_value: Annotated[
+        float | None, Meaning("share of false alarms among the marks that are as sure as this one"), OF_TEXTS
+    ]
+    days: Annotated[list[DayCount], Meaning("of the unit a day, over the 90 days up to the newest message"), OF_TEXTS]
 
 
 class TopicRow(TypedDict):
@@ -78,9 +81,9 @@ class TopicRow(TypedDict):
     level: Annotated[int, Meaning("0: topic; 1: theme, a group of topics")]
     parent_id: Annotated[str | None, Meaning("the theme it belongs to")]
     label: str
-    summary: Annotated[str | None, Meaning("a sentence on what its messages ask or say; null for a theme")]
-    keywords: list[str]
-    examples: list[str]
+    summary: Annotated[str | None, Meaning("a sentence on what its messages ask or say; null for a theme"), OF_TEXTS]
+    keywords: Annotated[list[str], OF_TEXTS]
+    examples: Annotated[list[str], OF_TEXTS]
     n_texts: int
     x: Annotated[float | None, Meaning("place on the map; null: a move of conversation, which has none")]
     y: float | None
@@ -94,15 +97,15 @@ class TopicRow(TypedDict):
             "shares do not add up to 1"
         ),
     ]
-    n_negative: Annotated[int, Meaning("of `size`, those that sound negative")]
-    n_neutral: Annotated[int, Meaning("of `size`, those that sound neutral")]
-    n_positive: Annotated[int, Meaning("of `size`, those that sound positive")]
-    first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes")]
+    n_negative: Annotated[int | None, Meaning("of `size`, those that sound negative"), OF_TEXTS]
+    n_neutral: Annotated[int | None, Meaning("of `size`, those that sound neutral"), OF_TEXTS]
+    n_positive: Annotated[int | None, Meaning("of `size`, those that sound positive"), OF_TEXTS]
+    first_seen: Annotated[dt.datetime | None, Meaning("its earliest message that passes"), OF_TEXTS]
     trend: Trend
-    change: Annotated[float | None, Meaning("`change` of `trend`")]
+    change: Annotated[float | None, Meaning("`change` of `trend`"), OF_TEXTS]
     defined: Annotated[bool, Meaning("whether a person defined it by examples; else it was found")]
     pinned: Annotated[bool, Meaning("whether a person asked to keep it through every refit")]
-    lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first")]
+    lineage: Annotated[list[Way], Meaning("what it came from and what came from it, newest fit first"), OF_TEXTS]
 
 
 class WholeDays(TypedDict):
@@ -116,7 +119,9 @@ class WholeDays(TypedDict):
 class ListedTopic(TopicRow):
     """One topic of the list, with what a number field comes to over its messages."""
 
-    number: Annotated[NumberSum | None, Meaning("with `number=<field>`: that field over its messages; else null")]
+    number: Annotated[
+        NumberSum | None, Meaning("with `number=<field>`: that field over its messages; else null"), OF_TEXTS
+    ]
 
 
 class NumberTotals(TypedDict):
@@ -151,19 +156,25 @@ class Topics(FieldAnswer):
     n_messages: Annotated[
         int, Meaning("messages that pass the filters, moves of conversation only with `kinds=all`")
     ] = 0
-    n_moves: Annotated[int, Meaning("further messages that pass, left out as moves of conversation")] = 0
+    n_moves: Annotated[
+        int | None, Meaning("further messages that pass, left out as moves of conversation"), OF_TEXTS
+    ] = 0
     n_unassigned: Annotated[int, Meaning("of them, those without a topic")] = 0
     n_hidden: Annotated[int, Meaning("of them, those of topics that people have hidden")] = 0
-    hidden: Annotated[list[HiddenTopic], Meaning("these topics, of this level, with their labels")] = dataclasses.field(
-        default_factory=list
+    hidden: Annotated[list[HiddenTopic], Meaning("these topics, of this level, with their labels"), OF_TEXTS] = (
+        dataclasses.field(default_factory=list)
     )
     n_sessions: Annotated[int, Meaning("distinct sessions of these messages")] = 0
     n_users: Annotated[int, Meaning("distinct users of these messages")] = 0
-    n_with_topic: Annotated[int, Meaning("of the unit, those with a message that has a topic, or is a move")] = 0
+    n_with_topic: Annotated[
+        int | None, Meaning("of the unit, those with a message that has a topic, or is a move"), OF_TEXTS
+    ] = 0
     per_day: Annotated[list[DayCount], Meaning("of the unit, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
-    number: Annotated[NumberTotals | None, Meaning("with `number=<field>`: what that field comes to; else null")] = None
+    number: Annotated[
+        NumberTotals | None, Meaning("with `number=<field>`: what that field comes to; else null"), OF_TEXTS
+    ] = None
     messages_per_day: Annotated[list[DayCount], Meaning("all that pass, by UTC day; days without are left out")] = (
         dataclasses.field(default_factory=list)
     )
@@ -183,6 +194,12 @@ class TopicsOfField(OfField):
     tables = TOPIC_SOURCES
     built = TOPICS_BUILT
     answers = Topics
+    is_open = True
+
+    def for_viewer(self, least: int) -> TopicsOfField:
+        """Return the same question about counts of `least` users or more; raise an `ApiError` for sums of a number."""
+        no_number(self.number)
+        return dataclasses.replace(self, filters=self.filters.for_viewer(least))
 
     def of_field(self, snapshot: Snapshot, field: str) -> Topics:
         """Return a page of the topics, largest in the unit first.
@@ -203,14 +220,17 @@ class TopicsOfField(OfField):
         page, following = cut(shown, self.offset, self.limit)
         sums, total = self._sums(snapshot, field, ids)
         data = [ListedTopic(**each, number=sums.get(each["topic_id"], NOTHING) if total else None) for each in page]
-        per_day = typed_rows(daily.group_by("date").agg(pl.col("n").sum().alias("count")).sort("date"), DayCount)
+        told = days_told(snapshot, field, self.filters, self.level)
+        on_day = daily if told is None else daily.with_columns(told_date(told))
+        summed = on_day.drop_nulls("date").group_by("date").agg(pl.col("n").sum().alias("count"))
+        per_day = typed_rows(summed.sort("date"), DayCount)
         units = topic_units(snapshot, field, self.filters, self.level)
         n_sessions, n_users = units.filter(pl.col("topic_id").is_null()).select("n_sessions", "n_users").row(0)
         n_unassigned = int(daily.filter(pl.col("topic_id") == UNASSIGNED)["n"].sum())
         n_with_topic, unit_per_day = n_messages - n_unassigned, per_day
         if self.unit != "messages":
             n_with_topic = units.filter(pl.col("topic_id") == "")[f"n_{self.unit}"].item()
-            days = unit_days(snapshot, field, self.filters, self.level, self.unit)
+            days = unit_days(snapshot, field, self.filters, self.level, self.unit, told)
             unit_per_day = typed_rows(days.filter(pl.col("topic_id").is_null()).rename({"n": "count"}), DayCount)
         return Topics(
             data,
@@ -367,9 +387,10 @@ def _topics(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.
     if level:
         alone = topics_of(snapshot, field).filter(pl.col("parent_id").is_null())
         topics = pl.concat([topics, alone]).sort("topic_id")
-    if not filters.has_moves:
-        return topics
-    return pl.concat([topics.select(COLUMNS), move_topics(snapshot, field)])
+    rows = [topics.select(COLUMNS)]
+    rows += [move_topics(snapshot, field)] if filters.has_moves else []
+    rows += [few_topic(level)] if filters.few else []
+    return pl.concat(rows)
 
 
 def trends_of(snapshot: Snapshot, field: str, filters: Filters, level: int) -> dict[str, dict[str, Any]]:

@@ -1,0 +1,54 @@
+"""The dashboard of a viewer: every page is whole, and no text of an event comes to the browser."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Response, expect
+
+from tests.dashboard.conftest import Served, Visitor
+from tests.dashboard.walk import walk
+from turret_api.accounts import Accounts
+from turret_api.roles import READ, VIEWER
+
+
+@pytest.fixture(scope="module")
+def key(served: Served, database_url: str) -> Iterator[str]:
+    accounts = Accounts(database_url)
+    yield accounts.create_key(served.full.project_id, READ, role=VIEWER).key
+    accounts.close()
+
+
+def test_a_viewer_walks_through_the_dashboard_and_no_text_comes_to_the_browser(
+    served: Served, visitor: Visitor, key: str
+) -> None:
+    messages = served.get("/v1/messages", served.full, limit="1000")["data"]
+    sent = {each[name] for each in messages for name in ("text", "session_id", "user_id", "event_id")}
+    answers: list[Response] = []
+    visitor.page.on("response", lambda answer: answers.append(answer) if "/v1/" in answer.url else None)
+    seen: dict[str, list[str]] = dict(walk(visitor.page, served.url, key))
+    assert {address.split("?")[0] for address in seen} >= {"/", "/topics", "/journeys", "/digest", "/settings"}
+    assert any(address.startswith("/topics/") for address in seen)
+    assert {address: wrong for address, wrong in seen.items() if wrong} == {}
+    bodies = [answer.text() for answer in answers]
+    assert len(bodies) > 10
+    assert [text for text in sent if any(text in body for body in bodies)] == []
+
+
+@pytest.mark.parametrize("path", ["/answers", "/alerts", "/sessions/any"])
+def test_a_page_of_texts_says_that_it_is_not_for_a_viewer(visitor: Visitor, key: str, path: str) -> None:
+    visitor.sign_in(key, path)
+    expect(visitor.page.locator("#view")).to_contain_text("Not with your role")
+    assert visitor.page.locator("#pages [data-page=answers], #pages [data-page=alerts]").count() == 0
+    assert visitor.problems == []
+
+
+def test_few_users_are_a_row_of_the_topics_and_a_node_of_the_journeys(visitor: Visitor, key: str) -> None:
+    visitor.sign_in(key, "/topics")
+    row = visitor.page.locator("#topics tr[data-topic=few]")
+    expect(row).to_contain_text("Few users")
+    assert row.locator("a").count() == 0
+    visitor.go("/journeys")
+    expect(visitor.page.locator("#moves")).to_contain_text("Few users")
+    assert visitor.problems == []
