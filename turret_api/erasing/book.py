@@ -75,7 +75,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         erasure_id: its id.
         project_id: whose events it is about.
-        kind: `user`, `session`, `event` or `texts`.
+        kind: `user`, `session`, `event`, `events` (several) or `texts`.
         hash: of what was named, keyed with a secret of the installation.
         state: `waiting`, `running`, `done` or `failed`.
         created_at: when it was asked for.

@@ -6,7 +6,8 @@ from typing import Literal
 
 import msgspec
 
-Kind = Literal["user", "session", "event", "texts"]
+Kind = Literal["user", "session", "event", "events", "texts"]
+"""What an erasure may be of: `events` are several at once, as after a restore."""
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):

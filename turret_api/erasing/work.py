@@ -18,8 +18,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import apsw
 import click
 import msgspec
+import psycopg2
+from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import REFRESH_S
@@ -30,6 +33,7 @@ from turret_api.command.build import bring_in_spools
 from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.import_lock import one_import_at_a_time
 from turret_api.erasing.book import Book, Erasure, Receipt, Totals, Wanted
+from turret_api.erasing.elsewhere import erase_elsewhere
 from turret_api.erasing.erased import Done, Erased
 from turret_api.erasing.spools import forget_waiting_turns
 from turret_pipeline import failpoint
@@ -113,6 +117,9 @@ def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
     done = added_up(done, msgspec.convert(forgotten["done"], list[Done]))
     book.note(erasure, _unfinished(wanted, done))
     failpoint.reached("erasing.after_lake")
+    place.say("erasing it everywhere else")
+    done = added_up(done, _elsewhere(place, erased_of(gathered)))
+    failpoint.reached("erasing.after_elsewhere")
     return Receipt(
         by=wanted.by,
         suppressed=wanted.suppress,
@@ -122,6 +129,14 @@ def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
         after=msgspec.convert(forgotten["totals"], Totals),
         not_reached=tuple(_not_reached(place.settings)),
     )
+
+
+def _elsewhere(place: Workplace, erased: Erased) -> list[Done]:
+    try:
+        return erase_elsewhere(place.settings, place.accounts, place.url, erased)
+    except (OSError, SQLAlchemyError, psycopg2.Error, apsw.Error) as error:
+        # The driver quotes the statement, with what is to be erased in it.
+        raise ErasureError(f"a place outside the lake could not be reached ({type(error).__name__})") from error
 
 
 def added_up(known: Iterable[Done], added: Iterable[Done]) -> list[Done]:
@@ -134,12 +149,12 @@ def added_up(known: Iterable[Done], added: Iterable[Done]) -> list[Done]:
 
 def erased_of(gathered: dict[str, Any]) -> Erased:
     """Return what an erasure takes away, of what `orchestration.erase` gathered."""
-    sets = {name: frozenset(gathered[name]) for name in ("user_ids", "session_ids", "event_ids", "texts")}
+    sets = {name: frozenset(gathered[name]) for name in ("user_ids", "session_ids", "event_ids", "texts", "text_ids")}
+    is_of_many = gathered["kind"] == "events"
     return Erased(
         project_id=gathered["project_id"],
-        kind=gathered["kind"],
-        values=frozenset([gathered["value"]]),
-        text_ids=frozenset(gathered["text_ids"]),
+        kind="event" if is_of_many else gathered["kind"],
+        values=sets["event_ids"] if is_of_many else frozenset([gathered["value"]]),
         **sets,
     )
 
@@ -152,7 +167,7 @@ def _bring_in(place: Workplace, erasure: Erasure, value: str, is_suppressed: boo
         done.append(Done("collectors", "users whose later events are refused", int(is_new)))
         if _collectors_run(place.settings):
             time.sleep(_HEARD_S)
-    named = {f"{erasure.kind}_ids": frozenset([value])} if erasure.kind != "texts" else {}
+    named = {f"{erasure.kind}_ids": frozenset([value])} if erasure.kind in ("user", "session", "event") else {}
     if named:
         done += forget_waiting_turns(place.settings, Forget(project_id=erasure.project_id, **named))
     bring_in_spools(place.settings, place.url)

@@ -18,7 +18,7 @@ class Quoting:
     """Tells what quotes an erasure's ids and texts: as they are, as JSON or an address writes them, in any case."""
 
     def __init__(self, gathered: Gathered) -> None:
-        ids = {gathered.value, *gathered.user_ids, *gathered.session_ids, *gathered.event_ids}
+        ids = {*gathered.selection.named, *gathered.user_ids, *gathered.session_ids, *gathered.event_ids}
         long = {text for text in ids if len(text) >= LEAST_OF_ID}
         long |= {text for text in gathered.texts if len(text) >= LEAST_OF_TEXT}
         self._exact = {*ids, *gathered.texts}

@@ -9,20 +9,25 @@ from typing import Any
 import orjson
 import polars as pl
 
-KINDS = {"user": "user_id", "session": "session_id", "event": "event_id", "texts": "metadata"}
+KINDS = {"user": "user_id", "session": "session_id", "event": "event_id", "events": "event_id", "texts": "metadata"}
 """By kind of an erasure the column that tells which events it is about."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The events of a user, of a session, one event, or the events that have a text with `value` in it.
+    """The events of a user, of a session, one event or several, or the events that have a text with `value` in it.
 
-    kind: one of `KINDS`. value: the id; or a piece of text, that stands in any value of an event's metadata at any
-    depth, whatever its case.
+    kind: one of `KINDS`. value: the id; of several events a JSON list of ids; or a piece of text, that stands in any
+    value of an event's metadata at any depth, whatever its case.
     """
 
     kind: str
     value: str
+
+    @property
+    def named(self) -> list[str]:
+        """What was named: ids, or the piece of text."""
+        return [str(each) for each in orjson.loads(self.value)] if self.kind == "events" else [self.value]
 
     def of(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return those of `events` (with at least the columns of a raw part) that it is about."""
@@ -38,7 +43,7 @@ class Selection:
         """Whether an event may be one; for ids, whether it is."""
         column = pl.col(KINDS[self.kind])
         if self.kind != "texts":
-            return column == self.value
+            return column.is_in(pl.Series(self.named, dtype=pl.String).implode())
         # As it stands in JSON. What is found is looked into, for keys and punctuation are there too.
         escaped = orjson.dumps(self.value).decode()[1:-1]
         return column.str.to_lowercase().str.contains(escaped.lower(), literal=True)
