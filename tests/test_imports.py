@@ -33,8 +33,9 @@ API_DOORS = {
     "processes": (),
     "accounts": ("auth", "roles"),
     "assistants": ("accounts", "auth", "error_answers", "errors", "roles"),
-    "collector": ("accounts", "auth", "errors", "roles"),
-    "otlp": ("accounts", "auth", "collector", "errors"),
+    "collector": ("accounts", "auth", "errors", "masking", "roles"),
+    "masking": (),
+    "otlp": ("accounts", "auth", "collector", "errors", "masking"),
     "serve": ("collector", "errors", "freshness", "otlp", "processes"),
 }
 """By room of `turret_api`, the others that it may enter."""

@@ -30,6 +30,7 @@ from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
 from turret_api.read.http.few import few_in
 from turret_api.read.http.front import Front
+from turret_api.read.http.masking import masking_router
 from turret_api.read.http.routes import read_router
 from turret_api.serve.bodies import BoundedBodies
 from turret_api.serve.routes import install as install_collector
@@ -74,6 +75,7 @@ def create_app(
         install_collector(app, collector, freshness, pipeline.exposition)
     gate = Gate(keys, sessions)
     app.include_router(read_router(engine, gate, accounts, freshness, partial(few_in, keys)))
+    app.include_router(masking_router(gate, accounts, settings.mask_names))
     app.include_router(alert_router(settings, accounts, gate))
     app.include_router(Dashboard(settings, accounts, sessions).router())
     app.router.routes.append(Route(assistants.PATH, assistants.Door(app, keys), include_in_schema=False))

@@ -13,6 +13,7 @@ from pathlib import Path
 from turret_pipeline.lake.paths import Lake
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 _JOB_SERVER = re.compile(r"https?://[^/?#\s]+/?")
 
 
@@ -64,6 +65,12 @@ SETTINGS: tuple[Setting, ...] = (
         "TURRET_RAY_ADDRESS",
         "unset",
         "job server of the Ray cluster that executes the runs (`http://head:8265`); unset: this host does",
+    ),
+    Setting(
+        "TURRET_MASK_NAMES",
+        "unset",
+        "`module:function` that finds names of people and places, for projects that mask them; "
+        "`turret_api.masking.spacy_names:recognise` asks spaCy",
     ),
     Setting("TURRET_MAX_TEXT", "100000", "longest text in an event's metadata, in characters"),
     Setting(
@@ -128,6 +135,7 @@ class Settings:
         clusters: how topics are found, `graph` or `hdbscan`.
         llm_url, llm_model, llm_key: language model that names topics; None: none does.
         ray_address: `http(s)://` of the job server of the Ray cluster that executes the runs; None: this host does.
+        mask_names: `module:function` that finds names and places; None: none are found.
         max_text: longest text in characters (code points).
         roll_after_s: age in seconds at which spooled events are rolled into the lake.
         disk_reserve_bytes: free bytes below which no event is taken; None: 256 MiB, at most a tenth of the disk.
@@ -153,6 +161,7 @@ class Settings:
     llm_model: str | None = None
     llm_key: str | None = field(default=None, repr=False)
     ray_address: str | None = None
+    mask_names: str | None = None
     max_text: int = 100_000
     roll_after_s: float = 2.0
     disk_reserve_bytes: int | None = None
@@ -205,6 +214,7 @@ class Settings:
             llm_model=llm_model,
             llm_key=env.get("TURRET_LLM_KEY") or None,
             ray_address=_ray_address(env.get("TURRET_RAY_ADDRESS") or None),
+            mask_names=_function(env.get("TURRET_MASK_NAMES") or None),
             max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
             roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
             disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),
@@ -238,6 +248,12 @@ class Settings:
     def open_lake(self) -> Lake:
         """Return the lake that these settings name."""
         return Lake(self.lake)
+
+
+def _function(place: str | None) -> str | None:
+    if place is not None and not _FUNCTION.fullmatch(place):
+        raise SettingError(f"TURRET_MASK_NAMES is {place!r}; expected module:function")
+    return place
 
 
 def _s3_address(lake: str) -> str:

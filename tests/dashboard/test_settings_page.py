@@ -36,3 +36,36 @@ def test_who_may_only_look_is_offered_no_change(served: Served, visitor: Visitor
     visitor.open("/topics/t_refund")
     assert visitor.page.locator("#curate").count() == 0
     assert visitor.problems == []
+
+
+def test_an_owner_tries_what_is_masked_and_chooses_it(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.waiting.admin_key, "/settings/masking")
+    page = visitor.page
+    page.get_by_label("e-mail addresses").check()
+    page.get_by_label("A text").fill("Mail ann@example.com, card 4111 1111 1111 1111.")
+    page.get_by_role("button", name="Mask it").click()
+    expect(page.locator("#masked")).to_have_text("Mail <EMAIL>, card 4111 1111 1111 1111.")
+    page.get_by_label("In some fields something else").fill("note: nothing\norder.payment: card, iban")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#masking")).to_contain_text("Saved.")
+    page.reload()
+    expect(page.get_by_label("e-mail addresses")).to_be_checked()
+    expect(page.get_by_label("phone numbers")).not_to_be_checked()
+    expect(page.get_by_label("In some fields something else")).to_have_value("note: nothing\norder.payment: card, iban")
+    page.get_by_label("In some fields something else").fill("note: shoes")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#masking .problem")).to_contain_text("fields")
+    page.get_by_label("In some fields something else").fill("note")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#masking .problem")).to_contain_text("a colon and its kinds")
+    page.get_by_label("In some fields something else").fill("")
+    page.get_by_label("e-mail addresses").uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#masking")).to_contain_text("Saved.")
+    assert [each for each in visitor.problems if "400" not in each] == []
+
+
+def test_who_may_not_own_sees_no_rule_of_masking(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/settings/masking")
+    expect(visitor.page.locator("#masking")).to_contain_text("Only an owner")
+    assert visitor.problems == []

@@ -173,7 +173,7 @@ def test_turns_of_a_process_that_is_not_started_again_are_taken_up(tmp_path: Pat
     collector = SimpleNamespace(slot=SimpleNamespace(folder=mine), house=house)
 
     async def take_up() -> None:
-        Receiver(cast(Desk, SimpleNamespace(collector=collector))).start()
+        Receiver(cast(Desk, SimpleNamespace(collector=collector, masker=lambda _: None))).start()
         await asyncio.to_thread(house.on_left, left)
 
     asyncio.run(take_up())

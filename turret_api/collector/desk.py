@@ -21,7 +21,9 @@ from turret_api.collector import body as bodies
 from turret_api.collector.collector import Collector
 from turret_api.collector.intake import Intake, Reservation
 from turret_api.collector.ledger import LOOK_AGAIN_S, Refusal
+from turret_api.collector.masked import Masker, masker_for
 from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError
+from turret_api.masking.masks import Masks
 from turret_api.roles import WRITE
 
 LARGE = 256 * 1024
@@ -63,6 +65,7 @@ class Desk:
         self.intake = Intake(collector.metrics)
         self._keys = collector.keys
         self._ledger = collector.ledger
+        self._masks = Masks(collector.keys, collector.settings.mask_names)
         self._n_apart = 0
         self._unpackers = ThreadPoolExecutor(_UNPACKERS, "packed bodies")
         self._checkers = ThreadPoolExecutor(_CHECKERS, "large bodies")
@@ -77,6 +80,10 @@ class Desk:
         if principal is None or principal.scope != WRITE:
             raise InvalidKeyError
         return principal.project_id
+
+    def masker(self, project_id: str) -> Masker | None:
+        """Return what masks the project's events; None: nothing does. Raise `UnavailableError` as `masker_for`."""
+        return masker_for(self._masks, project_id, self._keys.suppressed)
 
     async def body(self, scope: Scope, receive: Receive, reservation: Reservation, *, is_gzip: bool) -> bytes:
         """Return a request's body, unpacked; raise `ApiError` if it is too large, or comes too slowly."""

@@ -17,8 +17,9 @@ from turret_api.collector.event import Checked, check, check_plain
 from turret_api.collector.intake import ClientGoneError
 from turret_api.collector.large import LIGHT
 from turret_api.collector.ledger import Refusal
+from turret_api.collector.masked import Masker
 from turret_api.collector.submission import Result, Stored
-from turret_api.errors import ApiError, FailedError, error_body
+from turret_api.errors import ApiError, FailedError, UnavailableError, error_body
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ class Track:
             with await desk.intake.reserve(length) as reservation:
                 body = await desk.body(scope, receive, reservation, is_gzip=is_gzip)
                 size = len(body)
-                checked = await self._check(body, media_type)
+                checked = await self._check(body, media_type, desk.masker(project_id))
                 del body  # it may be large, and storing may take a while
                 if isinstance(checked, list):
                     status, answer = await self._take_many(project_id, checked, size, headers)
@@ -82,17 +83,26 @@ class Track:
             status, answer = 500, _encode(FailedError().body())
         await desk.answer(send, status, answer, b"application/json", headers, project_id)
 
-    async def _check(self, body: bytes, media_type: str) -> Checked | list[Checked | ApiError]:
-        """Return the event in the body, or what has become of each of many; raise `ApiError` where there is none."""
-        if len(body) <= LARGE:
+    async def _check(self, body: bytes, media_type: str, masker: Masker | None) -> Checked | list[Checked | ApiError]:
+        """Return the event in the body, or what has become of each of many; raise `ApiError` where there is none.
+
+        What is masked is not in them any more.
+        """
+        if len(body) <= LARGE and (masker is None or not masker.is_slow):
             documents = bodies.documents_of(body, media_type)
-            return self._check_one(body) if documents is None else await self._check_many(body, documents)
+            return (
+                self._check_one(body, masker) if documents is None else await self._check_many(body, documents, masker)
+            )
         documents = await self._desk.check(bodies.documents_of, body, media_type)
         if documents is None:
-            return await self._desk.check(self._check_one, body)
-        return await self._check_many(body, documents)
+            return await self._desk.check(self._check_one, body, masker)
+        return await self._check_many(body, documents, masker)
 
-    def _check_one(self, body: bytes) -> Checked:
+    def _check_one(self, body: bytes, masker: Masker | None) -> Checked:
+        event = self._judged(body)
+        return event if masker is None else masker.event(event)
+
+    def _judged(self, body: bytes) -> Checked:
         may_have_nul, is_large = bodies.may_have_nul(body), len(body) > LIGHT
         if not may_have_nul and len(body) <= LARGE:
             plain = check_plain(body, self._max_text)
@@ -113,8 +123,11 @@ class Track:
         assert isinstance(result, ApiError)
         raise result
 
-    async def _check_many(self, body: bytes, documents: Sequence[bodies.Document]) -> list[Checked | ApiError]:
+    async def _check_many(
+        self, body: bytes, documents: Sequence[bodies.Document], masker: Masker | None
+    ) -> list[Checked | ApiError]:
         is_large = len(body) > LARGE
+        is_apart = is_large or (masker is not None and masker.is_slow)
         nul = await self._desk.check(bodies.may_have_nul, body) if is_large else bodies.may_have_nul(body)
         decode = bodies.decode_event if is_large else bodies.decode
 
@@ -126,7 +139,9 @@ class Track:
                     if event is None:
                         document = decode(each, "event")
                         event = check(document, self._max_text, may_have_nul=nul, is_large=len(each) > LIGHT)
-                    checked.append(event)
+                    checked.append(event if masker is None else masker.event(event))
+                except UnavailableError:
+                    raise  # the server's fault, and so of all events
                 except ApiError as error:
                     checked.append(error)
             return checked
@@ -136,7 +151,7 @@ class Track:
             if start:
                 await asyncio.sleep(0)  # let other requests have their turn
             some = documents[start : start + _CHECKS_A_TURN]
-            events += await self._desk.check(check_some, some) if is_large else check_some(some)
+            events += await self._desk.check(check_some, some) if is_apart else check_some(some)
         return events
 
     async def _take_many(

@@ -12,6 +12,7 @@ from turret_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from turret_api.accounts import Accounts
+    from turret_api.masking.mask import Mask
 
 
 @contextlib.contextmanager
@@ -44,3 +45,18 @@ def open_accounts(settings: Settings | None = None) -> Iterator[Accounts]:
             raise click.ClickException(f"the database cannot be used: {reason}") from error
         finally:
             accounts.close()
+
+
+def mask_of_project(settings: Settings, accounts: Accounts, project_id: str) -> Mask | None:
+    """Return what masks a project's events; None: nothing does.
+
+    Where its rule cannot be followed a user's error comes out as one line, rather than events that are not masked.
+    """
+    from turret_api.accounts.privacy import MASKING, rules_of
+    from turret_api.masking.masks import mask_of
+    from turret_api.masking.rule import RuleError
+
+    try:
+        return mask_of(rules_of(accounts, project_id).get(MASKING), project_id, settings.mask_names)
+    except RuleError as error:
+        raise click.ClickException(f"what {project_id} masks cannot be masked here: {error}") from error

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import click
 
-from turret_api.command.accounts import open_accounts
+from turret_api.command.accounts import mask_of_project, open_accounts
 from turret_api.command.import_lock import one_import_at_a_time
 from turret_api.command.import_preview import show_preview
 from turret_api.importing.formats import FORMATS
@@ -28,7 +28,11 @@ _LINE_S = 10.0
 
 @click.command("import")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--project", help="Id or name of the project; a dry run needs none, and --list then shows all.")
+@click.option(
+    "--project",
+    help="Id or name of the project. A dry run and --list need none; with one, a dry run shows what the project masks "
+    "as it would be stored.",
+)
 @click.option(
     "--map",
     "mapping",
@@ -104,14 +108,16 @@ def command(
     if mapping and export is not None:
         raise click.UsageError("--map and --format exclude each other")
     of_product = None if export is None else FORMATS[export]
+    project_id, suppressed, mask = "", None, None
+    if project is not None and file is not None:
+        with open_accounts(settings) as accounts:
+            project_id = accounts.find_project(project).project_id
+            suppressed, mask = suppressed_of(accounts, project_id), mask_of_project(settings, accounts, project_id)
     if file is not None and dry_run:
-        show_preview(file, _mapping(mapping), name, timezone, settings.max_text, as_json, of_product)
+        show_preview(file, _mapping(mapping), name, timezone, settings.max_text, as_json, of_product, mask)
         return
     if file is None or project is None:
         raise click.UsageError("FILE and --project are needed, or --list, or --undo IMPORT")
-    with open_accounts(settings) as accounts:
-        project_id = accounts.find_project(project).project_id
-        suppressed = suppressed_of(accounts, project_id)
     started = time.monotonic()
     refused: list[RefusedRow] = []
     with contextlib.ExitStack() as stack:
@@ -129,7 +135,8 @@ def command(
             zone = time_zone(timezone)
             documents = Documents(file, _mapping(mapping), name, zone, progress.show, of_product)
             lake = settings.open_lake()
-            done = import_documents(lake, project_id, documents, settings.max_text, on_refused, file.name, suppressed)
+            rules = suppressed, mask
+            done = import_documents(lake, project_id, documents, settings.max_text, on_refused, file.name, *rules)
         except SourceError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:

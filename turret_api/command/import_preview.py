@@ -12,6 +12,7 @@ import click
 if TYPE_CHECKING:
     from turret_api.importing.formats.format import Format
     from turret_api.importing.preview import Preview
+    from turret_api.masking.mask import Mask
 
 _TEXT = 80
 """Characters of a text that are shown."""
@@ -25,6 +26,7 @@ def show_preview(
     max_text: int,
     as_json: bool,
     export: Format | None = None,
+    mask: Mask | None = None,
 ) -> None:
     """Print what the first rows of `file` would become; exit with 1 if some would be refused."""
     from turret_api.importing.documents import Documents
@@ -34,7 +36,7 @@ def show_preview(
 
     try:
         zone = time_zone(timezone)
-        found = preview(Documents(file, mapping, name, zone, export=export), zone, max_text)
+        found = preview(Documents(file, mapping, name, zone, export=export), zone, max_text, mask)
     except SourceError as error:
         raise click.ClickException(str(error)) from error
     if as_json:

@@ -26,11 +26,20 @@ def command() -> None:
     help="What the project may send.",
 )
 @click.option("--limit", type=click.IntRange(min=0), help="Events a month, for enterprise only; default: no limit.")
+@click.option(
+    "--mask", is_flag=True, help="Mask e-mail addresses, cards, secrets and the like before events are stored."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def create(name: str, plan: str, limit: int | None, as_json: bool) -> None:
+def create(name: str, plan: str, limit: int | None, mask: bool, as_json: bool) -> None:
     """Make a project and print its keys, which cannot be shown again."""
+    from turret_api.accounts.privacy import MASKING, set_rule
+    from turret_api.masking.kinds import ALWAYS
+    from turret_api.masking.rule import Rule, stored
+
     with open_accounts() as accounts:
         made = accounts.create_project(name, plan, limit)
+        if mask:
+            set_rule(accounts, made.project_id, MASKING, stored(Rule(frozenset(ALWAYS)), Rule()))
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(made)))
         return

@@ -23,11 +23,13 @@ import polars as pl
 
 from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked, check, given_id
+from turret_api.collector.masked import Masker, in_words
 from turret_api.collector.suppression import suppressed_error
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
 from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth
 from turret_api.importing.imports import FILE, id_of_import, is_import
+from turret_api.masking.mask import Mask
 from turret_pipeline.lake.parts import ASIDE, PART_SCHEMA, Part, list_parts, read_ids, write_part
 from turret_pipeline.lake.paths import Lake
 
@@ -102,6 +104,7 @@ def import_documents(
     on_refused: Callable[[RefusedRow], None],
     file: str = "",
     suppressed: Suppressed | None = None,
+    mask: Mask | None = None,
 ) -> Imported:
     """Bring `documents` into the lake as events of the project, without those that are there already.
 
@@ -113,6 +116,7 @@ def import_documents(
         on_refused: called with a `RefusedRow` for each that is not imported.
         file: name of the file that they come from, to be shown to people.
         suppressed: users who are not recorded; None: there are none.
+        mask: the project's, which their ids know nothing of, so that a file stays known; None: nothing is masked.
     """
     done = Imported()
     parts = list_parts(lake, project_id)
@@ -122,7 +126,9 @@ def import_documents(
     received_date = dt.datetime.fromtimestamp(received_us // 1_000_000, dt.UTC).date()
     import_id = id_of_import(received_us)
     lake.make()
-    events = _checked(documents, max_text, done, on_refused, pl.concat([sent.rows, imported.rows]), suppressed)
+    masker = None if mask is None else Masker(mask, suppressed)
+    known = pl.concat([sent.rows, imported.rows])
+    events = _checked(documents, max_text, done, on_refused, known, suppressed, masker)
     for number, batch in enumerate(_batches(events)):
         frame = _frame(batch, received_us)
         is_sent, is_imported = sent.are_known(frame["event_id"]), imported.are_known(frame["event_id"])
@@ -147,6 +153,7 @@ def _checked(
     on_refused: Callable[[RefusedRow], None],
     known: pl.DataFrame,
     suppressed: Suppressed | None,
+    masker: Masker | None,
 ) -> Iterator[tuple[int, Checked]]:
     """Yield row number and event of what may be stored, each event once, with the ids that this file always gives."""
     anonymous = AnonymousRows(lambda: _anonymous(documents, max_text, suppressed), known)
@@ -157,6 +164,7 @@ def _checked(
             event, document = _judged(row, max_text, suppressed)
         except ApiError as error:
             done.refused += 1
+            error = in_words(error, masker)
             on_refused(RefusedRow(number, error.code, error.message))
             continue
         done.undated += event.timestamp_us is None
@@ -175,7 +183,7 @@ def _checked(
             event.session_id = f"ses_{tail}"
         if given_id(document, "user_id") is None:
             event.user_id = f"usr_{tail}"
-        yield number, event
+        yield number, event if masker is None else masker.event(event)
 
 
 def _anonymous(

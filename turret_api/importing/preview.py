@@ -7,9 +7,13 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from turret_api.collector.event import check
+from turret_api.collector.masked import Masker, in_words
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Documents
+from turret_api.masking.mask import Mask
 
 _ROWS = 1000
 _SHOWN = 5
@@ -41,8 +45,11 @@ class Preview:
     refused: int = 0
 
 
-def preview(documents: Documents, zone: dt.tzinfo, max_text: int) -> Preview:
-    """Return what the first 1,000 rows would become, with the first 5 of them, and those that would be refused."""
+def preview(documents: Documents, zone: dt.tzinfo, max_text: int, mask: Mask | None = None) -> Preview:
+    """Return what the first 1,000 rows would become, with the first 5 of them, and those that would be refused.
+
+    mask: of the project that they are for; None: nothing is masked.
+    """
     found = Preview(
         documents.source.form,
         None if documents.table is None else documents.table.separator,
@@ -56,10 +63,16 @@ def preview(documents: Documents, zone: dt.tzinfo, max_text: int) -> Preview:
         try:
             if isinstance(document, ApiError):
                 raise document
-            check(document, max_text)
+            event = check(document, max_text)
             row["event"] = {key: value for key, value in document.items() if value is not None}
+            if mask is not None:
+                made = Masker(mask).event(event)
+                stored = {field: getattr(made, field) for field in ("name", "session_id", "user_id", "event_id")}
+                row["event"] |= {field: value for field, value in stored.items() if field in row["event"]}
+                row["event"]["metadata"] = msgspec.json.decode(made.metadata)
         except ApiError as error:
             found.refused += 1
+            error = in_words(error, None if mask is None else Masker(mask))
             row |= {"code": error.code, "error": error.message}
         if found.read <= _SHOWN or ("error" in row and found.refused <= _SHOWN):
             found.rows.append(row)

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from turret_api.collector.event import MAX_AHEAD_S, MAX_ID, Checked, check, new_id
-from turret_api.errors import ApiError, invalid
+from turret_api.collector.masked import Masker
+from turret_api.errors import ApiError, UnavailableError, invalid
 from turret_api.otlp.calls import SCORES, WRAPPER, Said
 from turret_api.otlp.memory import Turn
 from turret_api.otlp.names import NUMBERS
@@ -21,8 +22,13 @@ _LEAST, _MOST = -(2**63), 2**63
 _encode = msgspec.json.Encoder().encode
 
 
-def event_of(turn: Turn, max_text: int) -> Checked:
-    """Return the event of a turn; raise `ApiError` if it may not be stored."""
+def event_of(turn: Turn, max_text: int, masker: Masker | None = None) -> Checked:
+    """Return the event of a turn without what is masked; raise `ApiError` if it may not be stored."""
+    event = _judged(turn, max_text)
+    return event if masker is None else masker.event(event)
+
+
+def _judged(turn: Turn, max_text: int) -> Checked:
     said = list(turn.said.values())
     if len(said) == 1:
         event = _plain(turn, said[0], max_text)
@@ -46,12 +52,14 @@ def event_of(turn: Turn, max_text: int) -> Checked:
     return event
 
 
-def events_of(turns: list[Turn], max_text: int) -> list[Checked | ApiError]:
-    """Return the events of turns, or why there is none, in order."""
+def events_of(turns: list[Turn], max_text: int, masker: Masker | None) -> list[Checked | ApiError]:
+    """Return the events of turns, or why there is none, in order; raise `UnavailableError` if masking fails."""
     found: list[Checked | ApiError] = []
     for turn in turns:
         try:
-            found.append(event_of(turn, max_text))
+            found.append(event_of(turn, max_text, masker))
+        except UnavailableError:
+            raise
         except ApiError as error:
             found.append(error)
     return found

@@ -27,6 +27,7 @@ from turret_api.collector.event import Checked
 from turret_api.collector.forgetting import Forget
 from turret_api.collector.intake import ClientGoneError
 from turret_api.collector.ledger import Refusal
+from turret_api.collector.masked import Masker
 from turret_api.collector.slots import TURNS_FILE
 from turret_api.collector.submission import Stored
 from turret_api.collector.suppression import suppressed_error
@@ -35,6 +36,7 @@ from turret_api.otlp import wire
 from turret_api.otlp.calls import Said, all_said
 from turret_api.otlp.events import events_of
 from turret_api.otlp.journal import Journal
+from turret_api.otlp.masked import masked_turn
 from turret_api.otlp.memory import Memory, Turn, Whose
 from turret_api.otlp.turns import Plan, alone, plan
 
@@ -78,8 +80,8 @@ class Receiver:
             self._memory.wait(turn)
         if not self._journal.is_empty:
             try:
-                self._journal.replace(turns)  # its last line may be cut off
-            except OSError as error:
+                self._journal.replace(self._masked(turns))  # its last line may be cut off
+            except (OSError, UnavailableError) as error:
                 log.error("the journal of turns cannot be written", extra={"reason": str(error)[:300]})
         loop = asyncio.get_running_loop()
         self._collector.house.on_left = partial(self._take_over, loop)
@@ -148,18 +150,19 @@ class Receiver:
 
     async def _store(self, project_id: str, body: bytes, kind: str, signal: str) -> bytes:
         """Store what `body` holds; return the answer, or raise `ApiError` where nothing of it could be taken."""
-        memory, max_text = self._memory, self._desk.max_text
-        if len(body) > LARGE:
-            taken = await self._desk.check(_taken, body, kind, signal, memory, project_id, max_text)
+        memory, max_text, masker = self._memory, self._desk.max_text, self._desk.masker(project_id)
+        if len(body) > LARGE or (masker is not None and masker.is_slow):
+            taken = await self._desk.check(_taken, body, kind, signal, memory, project_id, max_text, masker)
         else:
-            taken = _taken(body, kind, signal, memory, project_id, max_text)
+            taken = _taken(body, kind, signal, memory, project_id, max_text, masker)
         made = plan(memory, project_id, taken.spans, taken.said)
-        events = taken.events + events_of(made.events, max_text)
+        events = taken.events + await self._events_of(made.events, masker)
         n_ready, n_alone = len(events), len(taken.events)
         whys = await self._stored(project_id, events, len(body))
         used_up = self._desk.used_up(project_id) if made.waiting else None  # one that waits is promised a place
         suppressed = self._collector.keys.suppressed(project_id)
-        whys += [_why_not(each, used_up, suppressed) for each in events_of(made.waiting, max_text)]
+        waiting = await self._events_of(made.waiting, masker)
+        whys += [_why_not(each, used_up, suppressed) for each in waiting]
         refused = [why for why in whys if why is not None]
         n_rejected = taken.n_bad
         if refused:
@@ -179,6 +182,11 @@ class Receiver:
         if n_rejected:
             return wire.accepted(kind, signal, n_rejected, _BAD_IDS if taken.n_bad else refused[0].message)
         return wire.accepted(kind, signal, 0, _SILENT.format(made.n_silent) if made.n_silent and not events else "")
+
+    async def _events_of(self, turns: list[Turn], masker: Masker | None) -> list[Checked | ApiError]:
+        if masker is not None and masker.is_slow and turns:
+            return await self._desk.check(events_of, turns, self._desk.max_text, masker)
+        return events_of(turns, self._desk.max_text, masker)
 
     async def _stored(
         self, project_id: str, events: list[Checked | ApiError], size_bytes: int
@@ -223,13 +231,18 @@ class Receiver:
             is_anew = not waiting or self._journal.is_large
             try:
                 if is_anew:
-                    await asyncio.to_thread(self._journal.replace, waiting)
+                    await asyncio.to_thread(self._journal.replace, self._masked(waiting))
                 else:
-                    await asyncio.to_thread(self._journal.add, turns)
+                    await asyncio.to_thread(self._journal.add, self._masked(turns))
             except OSError as error:
                 log.error("the journal of turns cannot be written", extra={"reason": str(error)[:300]})
                 message = "The server cannot keep what waits for its end; try again later."
                 raise UnavailableError(message, retry_after_s=5) from None
+
+    def _masked(self, turns: list[Turn]) -> Iterator[Turn]:
+        """Yield `turns` as they may be on the disk; raise `UnavailableError` if that cannot be told."""
+        for each in turns:
+            yield masked_turn(each, self._desk.masker(each.project_id))
 
     def _set_timer(self) -> None:
         """Look again when the first of the turns has waited for long enough."""
@@ -260,7 +273,8 @@ class Receiver:
         for project_id in {each.project_id for each in turns}:
             mine = [each for each in turns if each.project_id == project_id]
             try:
-                whys = await self._stored(project_id, events_of(mine, self._desk.max_text), 0)
+                events = await self._events_of(mine, self._desk.masker(project_id))
+                whys = await self._stored(project_id, events, 0)
             except UnavailableError:
                 for each in mine:
                     each.waits_until = time.time() + _AGAIN_S
@@ -297,15 +311,17 @@ class _Taken(NamedTuple):
     n_bad: int
 
 
-def _taken(body: bytes, kind: str, signal: str, memory: Memory, project_id: str, max_text: int) -> _Taken:
-    """Return what a body holds; of `memory` nothing is changed. Raise `ApiError` if it cannot be decoded."""
+def _taken(
+    body: bytes, kind: str, signal: str, memory: Memory, project_id: str, max_text: int, masker: Masker | None
+) -> _Taken:
+    """Return what a body holds; of `memory` nothing is changed. Raise `ApiError` if it cannot be decoded or masked."""
     spans = wire.spans_of(body, kind, signal)
     says = list(all_said(spans))
     good = [each for each in says if (len(each.trace_id) == 32 and len(each.span_id) == 16) or not each.is_whole]
     turns, whose, others = alone(memory, project_id, spans, good)
     is_needed = others or memory.waiting
     n_left_out, n_bad = len(spans) - len(says), len(says) - len(good)
-    return _Taken(events_of(turns, max_text), whose, spans if is_needed else [], others, n_left_out, n_bad)
+    return _Taken(events_of(turns, max_text, masker), whose, spans if is_needed else [], others, n_left_out, n_bad)
 
 
 def _why_not(event: Checked | ApiError, used_up: ApiError | None, suppressed: Suppressed | None) -> ApiError | None:

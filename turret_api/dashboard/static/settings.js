@@ -8,6 +8,7 @@ import { h, meter } from "./dom.js";
 import { fieldsTable, typeMark } from "./fields.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { keys } from "./keys.js";
+import { masking } from "./masking.js";
 import { markOf } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { lookingAs, mayEdit, mayReadTexts, role } from "./rights.js";
@@ -20,6 +21,7 @@ const about = document.body.dataset;
 const SECTIONS = {
   metadata: ["Metadata", metadata],
   keys: ["Keys", keys],
+  masking: ["Masking", masking],
   usage: ["Usage", usage],
   project: ["Project", project],
 };

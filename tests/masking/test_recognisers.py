@@ -1,0 +1,72 @@
+"""Each kind is held against true strings and near misses; precision and recall are over characters' exact places."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from turret_api.masking.finding import find
+from turret_api.masking.kinds import ALWAYS
+from turret_api.masking.mask import Mask
+from turret_api.masking.rule import Rule
+
+from .table import NEAR, TRUE
+
+EVERYTHING = frozenset(ALWAYS)
+RULE = Rule(EVERYTHING, secret="ab" * 32)
+
+
+def marked(text: str) -> tuple[str, set[tuple[int, int]]]:
+    """Return a text without its marks, and the places that they mark."""
+    places, plain = set(), ""
+    for piece in re.split("(⟦.*?⟧)", text, flags=re.DOTALL):
+        if piece.startswith("⟦"):
+            places.add((len(plain), len(plain) + len(piece) - 2))
+            piece = piece[1:-1]
+        plain += piece
+    return plain, places
+
+
+def score(kind: str) -> tuple[float, float, list[str]]:
+    """Return precision and recall of a kind over its table, and what is wrong."""
+    n_right = n_found = n_true = 0
+    wrong = []
+    for text in (*TRUE[kind], *NEAR[kind]):
+        plain, places = marked(text)
+        found = {(each.start, each.end) for each in find(plain, frozenset((kind,)))[0]}
+        n_right, n_found, n_true = n_right + len(found & places), n_found + len(found), n_true + len(places)
+        if found != places:
+            wrong.append(f"{text!r}: {[plain[start:end] for start, end in sorted(found)]}")
+    return n_right / n_found, n_right / n_true, wrong
+
+
+@pytest.mark.parametrize("kind", ALWAYS)
+def test_each_kind_is_found_where_it_is_and_nowhere_else(kind: str) -> None:
+    precision, recall, wrong = score(kind)
+    assert (precision, recall) == (1, 1), "\n".join(wrong)
+
+
+@pytest.mark.parametrize("kind", ALWAYS)
+def test_what_a_recogniser_finds_alone_is_masked_with_all_of_them(kind: str) -> None:
+    mask = Mask(RULE, "home")
+    for text in TRUE[kind]:
+        plain, places = marked(text)
+        masked = mask.text(plain, "s1")
+        assert not any(plain[start:end] in masked for start, end in places), (plain, masked)
+
+
+@pytest.mark.parametrize("kind", ALWAYS)
+def test_the_sieve_lets_through_all_that_a_recogniser_would_find(kind: str) -> None:
+    mask = Mask(RULE, "home")
+    for text in TRUE[kind]:
+        assert kind in mask.kinds_in(marked(text)[0].encode()), text
+
+
+@pytest.mark.parametrize("kind", ALWAYS)
+def test_masking_what_is_masked_changes_nothing(kind: str) -> None:
+    for linked in (False, True):
+        mask = Mask(Rule(EVERYTHING, linked=linked, secret="ab" * 32), "home")
+        for text in (*TRUE[kind], *NEAR[kind]):
+            once = mask.text(marked(text)[0], "s1")
+            assert mask.text(once, "s1") == once

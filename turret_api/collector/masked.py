@@ -1,0 +1,118 @@
+"""An event without what its project masks: between its check and the spool, whichever way it came.
+
+Nothing that is masked is written anywhere: neither to the spool, nor to the journal of turns, nor to a log. What the
+report of an import says of a refused row is masked too, where it repeats what was sent.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from turret_api.accounts.suppression import Suppressed
+from turret_api.collector.event import Checked, new_id
+from turret_api.collector.large import LIGHT, decode_large, encode_large
+from turret_api.collector.suppression import suppressed_error
+from turret_api.errors import ApiError, UnavailableError
+from turret_api.masking.mask import Mask
+from turret_api.masking.masks import Masks
+from turret_api.masking.names import RecogniserError
+from turret_api.masking.rule import RuleError
+
+log = logging.getLogger(__name__)
+
+_AGAIN_S = 30
+_MADE = len(new_id("evt"))
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Masker:
+    """What masks the events of one project.
+
+    Args:
+        mask: what is masked.
+        suppressed: users who are not recorded, some perhaps by an id as it was before ids were masked.
+    """
+
+    mask: Mask
+    suppressed: Suppressed | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether an event takes milliseconds, and so a thread beside the event loop."""
+        return self.mask.is_slow
+
+    def event(self, event: Checked) -> Checked:
+        """Return `event` itself, changed so that nothing that is masked is in it.
+
+        Raise `UnavailableError` if that cannot be done, and `ApiError` if its user is not recorded any more.
+        """
+        try:
+            self._mask_ids(event)
+            self._mask_metadata(event)
+        except RecogniserError as error:
+            raise names_failed(error) from None
+        return event
+
+    def _mask_ids(self, event: Checked) -> None:
+        given = [each for each in (event.event_id, event.session_id, event.user_id) if _is_given(each)]
+        if not self.mask.may_name("\n".join((event.name, *given))):
+            return
+        mask, user_id = self.mask, self.mask.identifier(event.user_id)
+        if user_id != event.user_id and self.suppressed is not None and event.user_id in self.suppressed:
+            raise suppressed_error()
+        event.event_id = mask.identifier(event.event_id)
+        event.session_id = mask.identifier(event.session_id)
+        event.user_id = user_id
+        event.name = mask.name(event.name)
+
+    def _mask_metadata(self, event: Checked) -> None:
+        among = self.mask.kinds_in(event.metadata)
+        if not among:
+            return
+        is_large = len(event.metadata) > LIGHT
+        document = decode_large(event.metadata) if is_large else _decode(event.metadata)
+        made = self.mask.value(document, event.session_id, among)
+        if made is not document:
+            event.metadata = encode_large(made) if is_large else _encode(made)
+
+
+def masker_for(
+    masks: Masks, project_id: str, suppressed: Callable[[str], Suppressed | None] = lambda project_id: None
+) -> Masker | None:
+    """Return what masks a project's events; None: nothing does. Raise `UnavailableError` if its rule says too much.
+
+    suppressed: returns a project's users who are not recorded.
+    """
+    try:
+        mask = masks.of(project_id)
+    except RuleError as error:
+        log.error("a rule of masking cannot be followed", extra={"project_id": project_id, "reason": str(error)[:300]})
+        message = "What the project masks cannot be masked here, so nothing is stored. Try again later."
+        raise UnavailableError(message, retry_after_s=_AGAIN_S) from None
+    return None if mask is None else Masker(mask, suppressed(project_id))
+
+
+def names_failed(error: RecogniserError) -> UnavailableError:
+    """Return the answer to a request whose names cannot be masked."""
+    log.error("names cannot be masked", extra={"reason": str(error)})
+    message = "Names in the event cannot be masked, so nothing is stored. Try again later."
+    return UnavailableError(message, retry_after_s=_AGAIN_S)
+
+
+def in_words(error: ApiError, masker: Masker | None) -> ApiError:
+    """Return the error without what is masked in what it says."""
+    if masker is not None:
+        error.message = masker.mask.text(error.message, "")
+        error.field = None if error.field is None else masker.mask.name(error.field)
+    return error
+
+
+def _is_given(identifier: str) -> bool:
+    """Tell whether a client may have made an id: what is made here is one word of 34 characters."""
+    return len(identifier) != _MADE or not identifier[4:].isalnum()

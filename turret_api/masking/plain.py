@@ -1,0 +1,59 @@
+"""Texts as recognisers read them: digits are 0 to 9, and what has no width is gone.
+
+A number in full-width or Arabic digits, or with a zero-width space inside, is the same number to its reader.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+ZEROS = (
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20, 0x1040,
+    0x17E0, 0x1810, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6,
+)  # fmt: skip
+"""Zeros of other scripts; nine digits follow each."""
+SPACES = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe63"
+NO_WIDTH = "\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufe00-\ufe0f\ufeff"
+
+_TABLE = (
+    {zero + n: str(n) for zero in ZEROS for n in range(10)}
+    | {0xFF01 + n: chr(0x21 + n) for n in range(94)}
+    | dict.fromkeys(map(ord, SPACES), " ")
+    | dict.fromkeys(map(ord, DASHES), "-")
+    | {0x3002: ".", 0xFE52: ".", 0xFE6B: "@"}
+)
+_ESCAPED = re.compile(r"\\[nrt]")
+_NO_WIDTH = re.compile(f"[{NO_WIDTH}]+")
+_MARKS = re.compile(f"[{NO_WIDTH}{''.join(map(chr, _TABLE))}]")
+
+
+class Plain(NamedTuple):
+    """A text as it is read.
+
+    Args:
+        text: it.
+        places: for each character its place in what was written, and the place behind the last; None: the same.
+    """
+
+    text: str
+    places: list[int] | None
+
+
+def plain(written: str) -> Plain:
+    """Return the text as it is read; where it holds JSON itself, the marks of ends of lines are spaces."""
+    if "\\" in written:
+        written = _ESCAPED.sub("  ", written)
+    if written.isascii() or _MARKS.search(written) is None:
+        return Plain(written, None)
+    text = written.translate(_TABLE)
+    if _NO_WIDTH.search(text) is None:
+        return Plain(text, None)
+    places: list[int] = []
+    at = 0
+    for gap in _NO_WIDTH.finditer(text):
+        places += range(at, gap.start())
+        at = gap.end()
+    places += range(at, len(text) + 1)
+    return Plain(_NO_WIDTH.sub("", text), places)
