@@ -36,6 +36,7 @@ API_DOORS = {
     "collector": ("accounts", "auth", "errors", "masking", "roles"),
     "masking": (),
     "otlp": ("accounts", "auth", "collector", "errors", "masking"),
+    "people": ("accounts", "auth", "errors", "read", "roles"),
     "serve": ("collector", "errors", "freshness", "otlp", "processes"),
 }
 """By room of `turret_api`, the others that it may enter."""

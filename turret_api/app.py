@@ -22,9 +22,12 @@ from turret_api.auth import Gate, bearer_or_key_of, is_let_in
 from turret_api.collector.collector import Collector
 from turret_api.dashboard.routes import Dashboard, nothing_here
 from turret_api.dashboard.sessions import Sessions, load_secret
+from turret_api.dashboard.sign_in import SignIn
 from turret_api.document import DocumentedAPI
 from turret_api.errors import InvalidKeyError
 from turret_api.freshness import Freshness
+from turret_api.people.audit_routes import audit_router
+from turret_api.people.people_routes import people_router
 from turret_api.pipeline_metrics import PipelineMetrics
 from turret_api.read.engine.calculator import Calculator
 from turret_api.read.engine.engine import Engine
@@ -63,7 +66,8 @@ def create_app(
     lake = settings.open_lake()
     if events_only and collector is not None:
         return _collecting(collector, keys, Freshness(lake, settings.home / "spool", settings.late_s), lifespan)
-    sessions = Sessions(load_secret(settings.home, accounts), keys)
+    secret = load_secret(settings.home, accounts)
+    sessions = Sessions(secret, keys)
     kept_to = settings.question_s, settings.question_bytes, settings.home
     calculator = None if collector is None else Calculator(lake, *kept_to)
     engine = Engine(lake, calculator)
@@ -77,7 +81,10 @@ def create_app(
     app.include_router(read_router(engine, gate, accounts, freshness, partial(few_in, keys)))
     app.include_router(masking_router(gate, accounts, settings.mask_names))
     app.include_router(alert_router(settings, accounts, gate))
-    app.include_router(Dashboard(settings, accounts, sessions).router())
+    app.include_router(people_router(accounts, gate))
+    app.include_router(audit_router(accounts, gate))
+    sign_in = SignIn(settings, accounts, sessions, secret)
+    app.include_router(Dashboard(settings, accounts, sessions, sign_in).router())
     app.router.routes.append(Route(assistants.PATH, assistants.Door(app, keys), include_in_schema=False))
     return app
 

@@ -31,9 +31,10 @@ class Principal:
     Args:
         project_id: the project.
         scope: the key's, one of `turret_api.roles.SCOPES`.
-        key_id: the key's id, never the key.
-        name: the key's.
+        key_id: the key's id, never the key; or the person's.
+        name: the key's, or the person's address.
         given_role: the role chosen for the key, one of `turret_api.roles.ROLES`; None: none was.
+        is_person: whether it is a person who signed in, not a key.
     """
 
     project_id: str
@@ -41,6 +42,7 @@ class Principal:
     key_id: str
     name: str | None = None
     given_role: str | None = None
+    is_person: bool = False
 
     @property
     def role(self) -> str | None:
@@ -54,7 +56,7 @@ class Principal:
     @property
     def actor(self) -> str:
         """Who this is in the audit log."""
-        return f"key:{self.key_id}"
+        return f"person:{self.name}" if self.is_person else f"key:{self.key_id}"
 
 
 def key_of(headers: Iterable[tuple[bytes, bytes]]) -> str | None:

@@ -14,6 +14,7 @@ from turret_pipeline.lake.paths import Lake
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_ISSUER = re.compile(r"https://[^\s?#\"<>]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#\"<>]*)?")
 _JOB_SERVER = re.compile(r"https?://[^/?#\s]+/?")
 
 
@@ -103,7 +104,21 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "TURRET_PUBLIC_URL",
         "unset",
-        "address at which people find the dashboard (`https://turret.example.com`); messages of alerts link to it",
+        "address at which people find the dashboard (`https://turret.example.com`); messages of alerts link to it, and "
+        "sign-in by OpenID Connect comes back to it",
+    ),
+    Setting(
+        "TURRET_OIDC_ISSUER",
+        "unset",
+        "OpenID Connect provider with which people sign in (`https://accounts.google.com`); needs `TURRET_PUBLIC_URL`",
+    ),
+    Setting("TURRET_OIDC_CLIENT_ID", "unset", "the id that Turret has at the provider; has to be set with it"),
+    Setting("TURRET_OIDC_CLIENT_SECRET", "unset", "the secret that goes with it, if the provider gave one"),
+    Setting("TURRET_OIDC_NAME", "your account", "what the button says: Sign in with …"),
+    Setting(
+        "TURRET_OIDC_TRUST_EMAIL",
+        "0",
+        "`1`: an address counts though the provider does not say whether it is verified, as Entra ID does not",
     ),
     Setting(
         "TURRET_ALERTS_PRIVATE",
@@ -118,6 +133,24 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("TURRET_SMTP_FROM", "unset", "sender of these mails (`turret@example.com`); has to be set with the server"),
 )
+
+
+@dataclass(frozen=True)
+class Oidc:
+    """The OpenID Connect provider with which people sign in.
+
+    Args:
+        issuer: its address, as its own description spells it, but for a slash at the end.
+        client_id, client_secret: what Turret is there; a secret of None: a public client.
+        name: what people call it.
+        trusts_email: whether an address counts of which it does not say whether it is verified.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    name: str = "your account"
+    trusts_email: bool = False
 
 
 @dataclass(frozen=True)
@@ -146,6 +179,7 @@ class Settings:
         public_url: where people find the dashboard, without a slash at the end; None: not known.
         alerts_private: whether alerts may go to private addresses.
         smtp_url, smtp_from: mail server and sender of alerts; None: there are no mails.
+        oidc: with what people sign in; None: with keys alone.
     """
 
     home: Path
@@ -173,6 +207,7 @@ class Settings:
     alerts_private: bool = False
     smtp_url: str | None = field(default=None, repr=False)
     smtp_from: str | None = None
+    oidc: Oidc | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -199,6 +234,7 @@ class Settings:
             raise SettingError(
                 "TURRET_LLM_URL has to be an http(s) address, and TURRET_LLM_MODEL to name a model there"
             )
+        public_url = _public_url(env.get("TURRET_PUBLIC_URL") or None)
         smtp_url, smtp_from = _smtp(env.get("TURRET_SMTP_URL") or None, env.get("TURRET_SMTP_FROM") or None)
         return cls(
             home=home,
@@ -222,10 +258,11 @@ class Settings:
             question_s=float(_integer(env, "TURRET_QUESTION_SECONDS", 30, 1, 3600)),
             question_bytes=_mebibytes(env, "TURRET_QUESTION_MEMORY_MB"),
             read_key=env.get("TURRET_READ_KEY") or None,
-            public_url=_public_url(env.get("TURRET_PUBLIC_URL") or None),
+            public_url=public_url,
             alerts_private=bool(_integer(env, "TURRET_ALERTS_PRIVATE", 0, 0, 1)),
             smtp_url=smtp_url,
             smtp_from=smtp_from,
+            oidc=_oidc(env, public_url),
         )
 
     @property
@@ -288,6 +325,29 @@ def _public_url(address: str | None) -> str | None:
     if not re.fullmatch(r"https?://[^\s?#\"<>]+", address):
         raise SettingError(f"TURRET_PUBLIC_URL is {address!r}; expected one like https://turret.example.com")
     return address.rstrip("/")
+
+
+def _oidc(env: Mapping[str, str], public_url: str | None) -> Oidc | None:
+    """Return the provider that people sign in with; the message of an error has no secret."""
+    issuer, client_id = env.get("TURRET_OIDC_ISSUER") or None, env.get("TURRET_OIDC_CLIENT_ID") or None
+    if issuer is None and client_id is None:
+        return None
+    if issuer is None or client_id is None:
+        raise SettingError("TURRET_OIDC_ISSUER and TURRET_OIDC_CLIENT_ID belong together: set both, or neither")
+    if not _ISSUER.fullmatch(issuer):
+        raise SettingError(
+            f"TURRET_OIDC_ISSUER is {issuer!r}; expected an address like https://accounts.google.com (http only for a "
+            "provider on this machine)"
+        )
+    if public_url is None:
+        raise SettingError("TURRET_OIDC_ISSUER needs TURRET_PUBLIC_URL: the provider sends people back to that address")
+    return Oidc(
+        issuer=issuer,
+        client_id=client_id,
+        client_secret=env.get("TURRET_OIDC_CLIENT_SECRET") or None,
+        name=env.get("TURRET_OIDC_NAME") or Oidc.name,
+        trusts_email=bool(_integer(env, "TURRET_OIDC_TRUST_EMAIL", 0, 0, 1)),
+    )
 
 
 def _smtp(server: str | None, sender: str | None) -> tuple[str | None, str | None]:

@@ -53,7 +53,7 @@ def test_only_an_owner_may_use_a_route_that_changes_something_unless_it_is_an_ed
                 assert status == 401, (method, path, role, status)
 
 
-@pytest.mark.parametrize("path", ["/v1/keys"])
+@pytest.mark.parametrize("path", ["/v1/keys", "/v1/people", "/v1/audit"])
 def test_only_an_owner_sees_who_may_come_in(house: House, path: str) -> None:
     for role in ("write", *ROLES):
         assert house.ask("GET", path, role).status_code == (200 if role == OWNER else 401), role

@@ -37,7 +37,7 @@ IDS = {
 }
 """By name of a parameter: an id of this project's, of the other's, and of nobody's."""
 KINDS = ("own", "foreign", "absent")
-ADMIN_ONLY = ("/v1/keys",)
+ADMIN_ONLY = ("/v1/audit", "/v1/keys", "/v1/people")
 """What a read key may not even look at."""
 
 

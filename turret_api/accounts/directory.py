@@ -23,11 +23,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from turret_api.accounts.ended_sessions import end_session, ended_sessions
 from turret_api.accounts.keys import is_well_formed, key_hash
 from turret_api.accounts.last_use import LastUse
+from turret_api.accounts.people import Person, people
 from turret_api.accounts.plans import Plan
 from turret_api.accounts.privacy import all_rules
 from turret_api.accounts.store import Accounts
 from turret_api.accounts.suppression import Suppressed, all_suppressed, of_project
 from turret_api.auth import Principal
+from turret_api.roles import SCOPE_OF_ROLE
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +44,8 @@ class _Copy(msgspec.Struct):
     keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
     the projects that were deleted. ended: ids of the sessions that were signed out. names: of keys that have one, by
     key_id. roles: those chosen for keys, by key_id. privacy: rules of projects, by project and name. suppressed: hashes
-    of the users who are not recorded, by project. secret: what these are keyed with.
+    of the users who are not recorded, by project. secret: what these are keyed with. people: by their account,
+    (project_id, role, person_id, address) of those who have signed in once.
     """
 
     revision: int = 0
@@ -55,6 +58,7 @@ class _Copy(msgspec.Struct):
     privacy: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     suppressed: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
     secret: str = ""
+    people: dict[str, list[tuple[str, str, str, str]]] = msgspec.field(default_factory=dict)
 
 
 class Directory:
@@ -158,6 +162,15 @@ class Directory:
         self._last_use.note(found[2])
         return self._principal(found)
 
+    def find_people(self, subject: str) -> list[Principal]:
+        """Return who the account with this `turret_api.accounts.people.subject_of` stands for, in each project."""
+        if self._thread is None:
+            self.refresh(max_age_s=REFRESH_S)
+        return [
+            Principal(project_id, SCOPE_OF_ROLE[role], person_id, email, role, is_person=True)
+            for project_id, role, person_id, email in self._copy.people.get(subject, [])
+        ]
+
     def has_ended(self, session_id: str) -> bool:
         """Return whether the session was signed out; looks in Postgres unless that was away a moment ago."""
         self.refresh(max_age_s=0.0 if self._reached else REFRESH_S)
@@ -203,6 +216,7 @@ class Directory:
                 ended = self._copy.ended if changed is None else ended_sessions(self._accounts)
                 privacy = None if changed is None else all_rules(self._accounts)
                 suppressed = None if changed is None else all_suppressed(self._accounts)
+                known = self._copy.people if changed is None else _by_subject(people(self._accounts))
             except SQLAlchemyError as error:
                 if self._reached:
                     log.warning("Postgres is away; keys and plans stand as last seen", extra={"reason": str(error)})
@@ -236,6 +250,7 @@ class Directory:
                 self._copy.privacy if privacy is None else privacy,
                 self._copy.suppressed if suppressed is None else suppressed[1],
                 self._copy.secret if suppressed is None else suppressed[0],
+                known,
             )
             self.version += 1
             self._keep()
@@ -268,3 +283,12 @@ class Directory:
         except OSError as error:
             # A full disk must not stop keys from being renewed; the copy in memory is what counts.
             log.warning("the copy of the keys could not be kept", extra={"reason": str(error)})
+
+
+def _by_subject(everyone: list[Person]) -> dict[str, list[tuple[str, str, str, str]]]:
+    found: dict[str, list[tuple[str, str, str, str]]] = {}
+    for person in everyone:
+        if person.subject is not None:
+            row = (person.project_id, person.role, person.person_id, person.email)
+            found.setdefault(person.subject, []).append(row)
+    return found

@@ -249,18 +249,21 @@ class Accounts:
         with self.engine.connect() as connection:
             return [Key(**row._mapping) for row in connection.execute(query)]
 
-    def revoke_key(self, key_id: str, project_id: str | None = None) -> None:
-        """After this call the key is refused, everywhere within seconds; raise `AccountError` if it is not there."""
+    def revoke_key(self, key_id: str, project_id: str | None = None) -> str:
+        """After this call the key is refused, everywhere within seconds; raise `AccountError` if it is not there.
+
+        Return the project that it is a key of. project_id: only if it is this one's.
+        """
         change = update(API_KEYS).where(API_KEYS.c.key_id == key_id)
         if project_id is not None:
             change = change.where(API_KEYS.c.project_id == project_id)
         with self.engine.begin() as connection:
-            changed = connection.execute(
-                change.values(revoked_at=func.coalesce(API_KEYS.c.revoked_at, func.now())).returning(API_KEYS.c.key_id)
-            )
-            if changed.first() is None:
+            revoked = change.values(revoked_at=func.coalesce(API_KEYS.c.revoked_at, func.now()))
+            found = connection.scalar(revoked.returning(API_KEYS.c.project_id))
+            if found is None:
                 raise AccountError(f"there is no key {key_id!r}; `turret key list` shows the ids")
             _touch(connection)
+        return str(found)
 
     def deleted_ids(self) -> frozenset[str]:
         """Return the ids of the projects that were deleted."""

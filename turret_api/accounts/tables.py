@@ -228,13 +228,15 @@ PEOPLE = Table(
     Column("person_id", String(40), primary_key=True),
     _of_project(),
     Column("email", String(320), nullable=False),
-    Column("subject", String(300), nullable=True),
+    Column("subject", String(64), nullable=True),
     Column("role", String(10), nullable=False),
     _made_at(),
-    Column("last_seen_at", DateTime(timezone=True), nullable=True),
+    Column("signed_in_at", DateTime(timezone=True), nullable=True),
 )
-"""email: in lower case. subject: issuer and subject of the token that the person signed in with first."""
+"""email: in lower case. subject: of the account that signed in with the address first, as a hash; null: none has.
+signed_in_at: last."""
 Index("people_of_project", PEOPLE.c.project_id, PEOPLE.c.email, unique=True)
+Index("people_by_subject", PEOPLE.c.subject)
 
 AUDIT = Table(
     "audit",

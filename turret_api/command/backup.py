@@ -14,7 +14,7 @@ import io
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO
@@ -24,6 +24,7 @@ import click
 import msgspec
 import pyarrow.fs
 
+from turret_api.accounts import Accounts, audit
 from turret_api.collector.slots import KEYS_FILE, SPOOL_FILE, TURNS_FILE, slot_folders
 from turret_api.command.archive import DUMP, HOME_FILES, MANIFEST, SCHEMAS, SUMS, Manifest, SummedArchive, run_postgres
 from turret_api.processes.postgres import database
@@ -51,9 +52,17 @@ def command(archive: Path) -> None:
     try:
         with database(settings) as url:
             write(settings, url, archive.absolute(), lambda line: click.echo(line, err=True))
+            note(url, "backup", {"file": archive.name})
     except (OSError, DamageError) as error:
         raise click.ClickException(f"the backup failed: {error}") from error
     click.echo(f"{archive} holds {settings.home} ({archive.stat().st_size:,} bytes); `turret restore` reads it")
+
+
+def note(url: str, action: str, about: Mapping[str, str]) -> None:
+    """After this call the audit log tells of it, where it can: accounts of an earlier version may have none."""
+    with contextlib.closing(Accounts(url)) as accounts:
+        if accounts.is_migrated():
+            audit.note(accounts, None, audit.command_actor(), action, about)
 
 
 def write(settings: Settings, url: str, archive: Path, say: Callable[[str], None]) -> None:

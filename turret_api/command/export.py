@@ -15,7 +15,7 @@ import click
 import orjson
 import polars as pl
 
-from turret_api.accounts import privacy
+from turret_api.accounts import Accounts, audit, privacy
 from turret_api.accounts.few import few_of
 from turret_api.command.accounts import open_accounts
 from turret_api.command.build import run
@@ -30,7 +30,7 @@ from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.settings import Settings
 
 VIEWS = ("messages", "journeys", "fields")
-MODEL = "model"
+MODEL, AUDIT = "model", "audit"
 MESSAGE = ("event_id", "session_id", "user_id", "timestamp", "text", "kind", "topic_id", "topic_label", "similarity")
 FORMATS = (".parquet", ".csv", ".ndjson")
 FIELDS = pl.Schema(
@@ -59,10 +59,19 @@ FIELDS = pl.Schema(
     }
 )
 """Columns of `/v1/fields` (`turret_api.read.questions.fields.FieldRow`)."""
+AUDIT_COLUMNS = pl.Schema(
+    {
+        "audit_id": pl.Int64(),
+        "at": pl.Datetime("us", "UTC"),
+        "actor": pl.String(),
+        "action": pl.String(),
+        "about": pl.String(),
+    }
+)
 
 
 @click.command("export")
-@click.argument("table", type=click.Choice([*VIEWS, MODEL, *(name for name in TABLES if name not in VIEWS)]))
+@click.argument("table", type=click.Choice([*VIEWS, MODEL, AUDIT, *(name for name in TABLES if name not in VIEWS)]))
 @click.option("--project", "project", required=True, help="Id or name of the project.")
 @click.option("--field", help="Only this metadata field. messages, journeys, model: default is the largest text field.")
 @click.option(
@@ -75,7 +84,8 @@ def command(table: str, project: str, field: str | None, out: Path) -> None:
     every other name is a table of the lake, without the bytes that search goes by. In CSV a text that a spreadsheet
     would run as a formula gets a ' before it, and lists and objects are JSON.
 
-    model is a folder with the topics of one field that BERTopic.load opens: its topics, labels, keywords and centroids.
+    audit is the project's audit log. model is a folder with the topics of one field that BERTopic.load opens: its
+    topics, labels, keywords and centroids.
     """
     if table != MODEL and out.is_dir():
         raise click.ClickException(f"{str(out)!r} is a folder; name a file")
@@ -87,15 +97,28 @@ def command(table: str, project: str, field: str | None, out: Path) -> None:
     with open_accounts() as accounts:
         project_id = accounts.find_project(project).project_id
         least = few_of(privacy.rules_of(accounts, project_id).get(privacy.FEW)).exports
+        # Before anything is written: an export that the audit log cannot tell of does not happen.
+        about = {"table": table, "field": field, "file": out.name}
+        audit.record(accounts, project_id, audit.command_actor(), "export", about)
+        logged = audit_rows(accounts, project_id) if table == AUDIT else None
     snapshot = Library(settings.open_lake()).snapshot(project_id)
     try:
         if table == MODEL:
             sys.exit(export_model(project_id, choose_field(snapshot, field), out))
-        rows = rows_of(snapshot, table, field, least)
+        rows = rows_of(snapshot, table, field, least) if logged is None else logged
     except ApiError as error:
         raise click.ClickException(error.message) from error
     write(rows, out)
     click.echo(f"{rows.height:,} rows of {table} of {project_id} are in {out}")
+
+
+def audit_rows(accounts: Accounts, project_id: str) -> pl.DataFrame:
+    """Return the project's audit log, oldest first; `about` is JSON."""
+    rows = [
+        (entry.audit_id, entry.at, entry.actor, entry.action, orjson.dumps(entry.about).decode())
+        for entry in reversed(audit.entries(accounts, project_id, most=None))
+    ]
+    return pl.DataFrame(rows, schema=AUDIT_COLUMNS, orient="row")
 
 
 def export_model(project_id: str, field: str | None, out: Path) -> int:

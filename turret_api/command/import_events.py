@@ -89,6 +89,7 @@ def command(
     Every import has an id, by which it can be taken back: then the next build leaves the tables as if it had never
     been. What clients sent stays, and so does what another import brought too.
     """
+    from turret_api.accounts import audit
     from turret_api.accounts.suppression import suppressed_of
     from turret_api.command.imports import show_imports, take_back
     from turret_api.importing.documents import Documents
@@ -113,6 +114,8 @@ def command(
         with open_accounts(settings) as accounts:
             project_id = accounts.find_project(project).project_id
             suppressed, mask = suppressed_of(accounts, project_id), mask_of_project(settings, accounts, project_id)
+            if not dry_run:
+                audit.record(accounts, project_id, audit.command_actor(), "import", {"file": file.name})
     if file is not None and dry_run:
         show_preview(file, _mapping(mapping), name, timezone, settings.max_text, as_json, of_product, mask)
         return

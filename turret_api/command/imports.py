@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 
 import click
 
+from turret_api.accounts import Accounts, audit
 from turret_api.command.accounts import open_accounts
 from turret_api.command.import_lock import one_import_at_a_time
 from turret_api.importing.imports import IN_LAKE, Import, find_imports
@@ -41,6 +43,10 @@ def take_back(settings: Settings, import_id: str, project: str | None, as_json: 
                 done = undo_import(lake, found)
             except OSError as error:
                 raise click.ClickException(f"the lake cannot be written: {error}; call this again") from error
+        if was_there:
+            with contextlib.closing(Accounts(url)) as accounts:
+                about = {"import_id": import_id, "events": done.events}
+                audit.note(accounts, found.project_id, audit.command_actor(), "import_undone", about)
     if as_json:
         row = {"import_id": found.import_id, "project_id": found.project_id, "events": done.events, "kept": done.kept}
         click.echo(json.dumps({**row, "was_there": was_there}))

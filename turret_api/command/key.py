@@ -40,8 +40,12 @@ def create(
         raise click.UsageError("Give --scope or --role: what the key may do.")
     scope = scope or SCOPE_OF_ROLE[role or ""]
     expires_at = None if days is None else dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
+    from turret_api.accounts import audit
+
     with open_accounts() as accounts:
         made = accounts.create_key(accounts.find_project(project).project_id, scope, expires_at, name, role)
+        about = {"key_id": made.key_id, "scope": made.scope, "role": made.role, "name": made.name}
+        audit.record(accounts, made.project_id, audit.command_actor(), "key_made", about)
     row = {
         "project_id": made.project_id,
         "key_id": made.key_id,
@@ -93,6 +97,9 @@ def list_(project: str | None, as_json: bool) -> None:
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Refuse KEY_ID from now on, everywhere within seconds."""
+    from turret_api.accounts import audit
+
     with open_accounts() as accounts:
-        accounts.revoke_key(key_id)
+        project_id = accounts.revoke_key(key_id)
+        audit.record(accounts, project_id, audit.command_actor(), "key_revoked", {"key_id": key_id})
     click.echo(f"{key_id} is revoked")

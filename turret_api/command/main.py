@@ -19,6 +19,8 @@ COMMANDS = {
     "build": ("turret_api.command.build:command", "Bring every table up to date in the foreground."),
     "project": ("turret_api.command.project:command", "Create, list and delete projects."),
     "key": ("turret_api.command.key:command", "Create, list and revoke API keys."),
+    "people": ("turret_api.command.people:command", "Let people sign in by OpenID Connect."),
+    "audit": ("turret_api.command.audit:command", "Show who did what."),
     "spool": ("turret_api.command.spool:command", "Look after events that are not yet in the lake."),
     "import": ("turret_api.command.import_events:command", "Import historical events from a file."),
     "export": ("turret_api.command.export:command", "Write a table to a file."),

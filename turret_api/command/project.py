@@ -32,6 +32,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def create(name: str, plan: str, limit: int | None, mask: bool, as_json: bool) -> None:
     """Make a project and print its keys, which cannot be shown again."""
+    from turret_api.accounts import audit
     from turret_api.accounts.privacy import MASKING, set_rule
     from turret_api.masking.kinds import ALWAYS
     from turret_api.masking.rule import Rule, stored
@@ -40,6 +41,7 @@ def create(name: str, plan: str, limit: int | None, mask: bool, as_json: bool) -
         made = accounts.create_project(name, plan, limit)
         if mask:
             set_rule(accounts, made.project_id, MASKING, stored(Rule(frozenset(ALWAYS)), Rule()))
+        audit.record(accounts, made.project_id, audit.command_actor(), "project_made", {"name": name, "plan": plan})
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(made)))
         return
@@ -71,9 +73,13 @@ def list_(as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(min=0), help="Events a month, for enterprise only; default: no limit.")
 def plan_(project: str, plan: str, limit: int | None) -> None:
     """Give PROJECT (id or name) another plan, in force within seconds."""
+    from turret_api.accounts import audit
+
     with open_accounts() as accounts:
         found = accounts.find_project(project)
         accounts.change_plan(found.project_id, plan, limit)
+        about = {"plan": plan, "limit": limit}
+        audit.record(accounts, found.project_id, audit.command_actor(), "plan_changed", about)
     click.echo(f"{found.project_id} is now on the plan {plan}")
 
 

@@ -15,7 +15,7 @@ import time
 import click
 import orjson
 
-from turret_api.accounts import Accounts
+from turret_api.accounts import Accounts, audit
 from turret_api.accounts.deletion import (
     DeletedProject,
     delete_project,
@@ -60,6 +60,8 @@ def delete(settings: Settings, name: str, is_sure: bool) -> None:
         if isinstance(found, Project):
             with one_import_at_a_time(settings, found.project_id):
                 delete_project(accounts, found.project_id)
+                about = {"name": found.name}
+                audit.record(accounts, found.project_id, audit.command_actor(), "project_deleted", about)
         failpoint.reached("project.after_accounts")
         for each in deleted_projects(accounts):
             if each.finished_at is None:

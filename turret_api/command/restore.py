@@ -20,6 +20,7 @@ import pyarrow.fs
 
 from turret_api.accounts import AccountError, Accounts
 from turret_api.collector.slots import slot_folders
+from turret_api.command import backup
 from turret_api.command.archive import DUMP, MANIFEST, SUMS, Manifest, Summing, run_postgres
 from turret_api.command.system import running
 from turret_api.command.upgrade import UNFINISHED
@@ -53,6 +54,7 @@ def command(archive: Path) -> None:
         note.touch()
         read(settings, url, archive, lambda line: click.echo(line, err=True))
         note.unlink()
+        backup.note(url, "restore", {"file": archive.name, "version": found.turret})
     click.echo(f"{settings.home} is as it was when Turret {found.turret} wrote {archive}; `turret up` starts it")
 
 

@@ -1,10 +1,12 @@
 """Who is signed in to the dashboard: a signed cookie that stands for keys, without being one.
 
-The cookie holds a random id of the session, the SHA-256 of one key of each project that this browser is signed in to,
-the latest first, and the time of the last sign-in. It is signed (HMAC-SHA-256, by itsdangerous) with a secret of this
-installation, which the accounts' database holds, so that all hosts know it; each home keeps a copy of it
-(`dashboard.secret`, mode 0600) for starts while the database is away. A revoked key ends its sessions at once, for each
-request looks the key up. A stolen cookie gives the session until its end, never the key.
+The cookie holds a random id of the session, what the browser signed in with, the latest first, and the time of the
+last sign-in. A browser signs in with keys, one of each project, of which it has the SHA-256, or with the account of a
+person (`turret_api.accounts.people.subject_of`), which stands for all projects that the person is in. The cookie is
+signed (HMAC-SHA-256, by itsdangerous) with a secret of this installation, which the accounts' database holds, so that
+all hosts know it; each home keeps a copy of it (`dashboard.secret`, mode 0600) for starts while the database is away. A
+revoked key ends its sessions at once, and so does the removal of a person, for each request looks both up. A stolen
+cookie gives the session until its end, never the key.
 
     none ──sign_in──▶ signed in ──sign_in, to another project──▶ signed in, the same session
                          └──sign_out (kept in the accounts' database), or `LIFETIME_S` after the last sign_in──▶ ended
@@ -39,6 +41,8 @@ FILE = "dashboard.secret"
 PROJECT_HEADER = "X-Project"
 LIFETIME_S = int(LIFETIME.total_seconds())
 MOST_PROJECTS = 16
+_PERSON = "p"
+"""What the cookie has before a person's account; a key's hash has nothing before it."""
 _SECRET_BYTES = 32
 _SESSION_DIGITS = 32
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -52,6 +56,9 @@ class HashedKeys(Protocol):
 
     def find_hashed(self, key_hash: str) -> Principal | None:
         """Return who the key with this SHA-256 stands for, or None if it is unknown, revoked or expired."""
+
+    def find_people(self, subject: str) -> list[Principal]:
+        """Return who the account stands for, in each project."""
 
     def has_ended(self, session_id: str) -> bool:
         """Return whether the session was signed out."""
@@ -80,12 +87,18 @@ class Sessions:
         principal = self._keys.find(key)
         if principal is None or principal.role is None:
             return None
-        session_id, signed_in = self._session(request)
-        others = [digest for digest, other in signed_in if other.project_id != principal.project_id]
-        digests = [hashlib.sha256(key.encode()).hexdigest(), *others][:MOST_PROJECTS]
-        value = self._signer.sign(".".join([session_id or secrets.token_hex(_SESSION_DIGITS // 2), *digests])).decode()
-        response.set_cookie(COOKIE, value, max_age=LIFETIME_S, httponly=True, samesite="lax", secure=secure)
+        means = hashlib.sha256(key.encode()).hexdigest()
+        self._add(request, means, {principal.project_id}, response, secure=secure)
         return principal
+
+    def sign_in_person(self, request: Request, subject: str, response: Response, *, secure: bool) -> list[Principal]:
+        """Put a session on `response` for the person with this account; return who that is, in each project.
+
+        As with a key, the browser stays signed in to other projects; with another account it no longer is.
+        """
+        principals = self._keys.find_people(subject)
+        self._add(request, _PERSON + subject, {each.project_id for each in principals}, response, secure=secure)
+        return principals
 
     def sign_out(self, request: Request, response: Response) -> None:
         """After this call the session of `request` has ended: its cookie is refused, in whatever browser it is.
@@ -108,33 +121,56 @@ class Sessions:
         return next((each for each in self.principals(request) if wanted in (None, each.project_id)), None)
 
     def principals(self, request: Request) -> list[Principal]:
-        """Return who is signed in, to each project, the latest first."""
-        return [principal for _, principal in self._session(request)[1]]
+        """Return who is signed in, to each project once, the latest first."""
+        found: dict[str, Principal] = {}
+        for _, principals in self._session(request)[1]:
+            for each in principals:
+                found.setdefault(each.project_id, each)
+        return list(found.values())
 
     def session_id(self, request: Request) -> str | None:
         """Return the id of the session that the request's cookie was signed for, ended or not; None: there is none."""
         return self._signed(request)[0] if COOKIE in request.headers.get("cookie", "") else None
 
-    def _session(self, request: Request) -> tuple[str | None, list[tuple[str, Principal]]]:
-        """Return the request's session, unless it has ended, and who is signed in, each by the hash of his key."""
-        session_id, digests = self._signed(request)
+    def _add(self, request: Request, means: str, project_ids: set[str], response: Response, *, secure: bool) -> None:
+        """After this call the browser that gets `response` is signed in by `means` too, in place of older ones."""
+        session_id, signed_in = self._session(request)
+        others = [
+            older
+            for older, stands_for in signed_in
+            if not {each.project_id for each in stands_for} <= project_ids
+            and not (older.startswith(_PERSON) and means.startswith(_PERSON))
+        ]
+        words = [session_id or secrets.token_hex(_SESSION_DIGITS // 2), means, *others][: 1 + MOST_PROJECTS]
+        value = self._signer.sign(".".join(words)).decode()
+        response.set_cookie(COOKIE, value, max_age=LIFETIME_S, httponly=True, samesite="lax", secure=secure)
+
+    def _session(self, request: Request) -> tuple[str | None, list[tuple[str, list[Principal]]]]:
+        """Return the request's session, unless it has ended, and by what means who is signed in, in each project."""
+        session_id, means = self._signed(request)
         if session_id is None or self._keys.has_ended(session_id):
             return None, []
-        found = [(digest, self._keys.find_hashed(digest)) for digest in digests]
-        return session_id, [(digest, principal) for digest, principal in found if principal is not None]
+        found = [(each, self._stands_for(each)) for each in means]
+        return session_id, [(each, principals) for each, principals in found if principals]
+
+    def _stands_for(self, means: str) -> list[Principal]:
+        if means.startswith(_PERSON):
+            return self._keys.find_people(means.removeprefix(_PERSON))
+        principal = self._keys.find_hashed(means)
+        return [] if principal is None else [principal]
 
     def _signed(self, request: Request) -> tuple[str | None, list[str]]:
-        """Return what the request's cookie says: the session, and hashes of keys.
+        """Return what the request's cookie says: the session, and by what means the browser signed in.
 
-        None and no hashes if this installation did not sign it, it is too old, or it is of a version of Turret whose
+        None and nothing if this installation did not sign it, it is too old, or it is of a version of Turret whose
         sessions could not be ended.
         """
         try:
             value = self._signer.unsign(request.cookies.get(COOKIE, ""), max_age=LIFETIME_S).decode()
         except BadSignature:
             return None, []
-        session_id, *digests = value.split(".")
-        return (session_id, digests) if len(session_id) == _SESSION_DIGITS else (None, [])
+        session_id, *means = value.split(".")
+        return (session_id, means) if len(session_id) == _SESSION_DIGITS else (None, [])
 
 
 def is_same_origin(request: Request) -> bool:

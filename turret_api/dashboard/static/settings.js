@@ -2,6 +2,7 @@
 
 import { addressOf, get, patch } from "./api.js";
 import { link } from "./address.js";
+import { audit } from "./audit.js";
 import { picture, volume } from "./charts.js";
 import { freshness, pageHead, tabs } from "./data.js";
 import { h, meter } from "./dom.js";
@@ -11,6 +12,7 @@ import { keys } from "./keys.js";
 import { masking } from "./masking.js";
 import { markOf } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
+import { people } from "./people.js";
 import { lookingAs, mayEdit, mayReadTexts, role } from "./rights.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
@@ -21,8 +23,10 @@ const about = document.body.dataset;
 const SECTIONS = {
   metadata: ["Metadata", metadata],
   keys: ["Keys", keys],
+  people: ["People", people],
   masking: ["Masking", masking],
   usage: ["Usage", usage],
+  audit: ["Audit log", audit],
   project: ["Project", project],
 };
 

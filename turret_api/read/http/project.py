@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-from collections.abc import Iterator
 from typing import Literal
 
 import polars as pl
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import SQLAlchemyError
 
-from turret_api.accounts import AccountError, Accounts, Key
+from turret_api.accounts import AccountError, Accounts, Key, audit
 from turret_api.accounts.store import MOST_OF_A_NAME
 from turret_api.auth import Gate, KeyFirst, Principal
 from turret_api.errors import NotFoundError, UnavailableError, invalid
 from turret_api.freshness import Freshness, Wait
 from turret_api.read.engine.library import Library
+from turret_api.read.http.reached import reached
 from turret_api.read.views.building import progress_of
 from turret_api.roles import ROLES_OF_SCOPE, SCOPE_OF_ROLE
 from turret_pipeline.lake.damage import DamageError
@@ -137,7 +135,7 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
     @router.get("/project", response_model=Project)
     def get_project(principal: Principal = viewer) -> Project:
         """The project's name and plan, and when each of its tables was last built."""
-        with _reached(accounts):
+        with reached():
             project = accounts.find_project(principal.project_id)
         builds = library.snapshot(principal.project_id).scan(BUILDS).select("stage", "built_at").collect()
         latest = dict(builds.group_by("stage").agg(pl.col("built_at").max()).iter_rows())
@@ -167,7 +165,7 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
     @router.get("/keys", response_model=Keys)
     def get_keys(principal: Principal = admin) -> Keys:
         """The project's keys, oldest first, revoked ones included: all but the keys themselves, which are not kept."""
-        with _reached(accounts):
+        with reached():
             found = accounts.keys(principal.project_id)
         return Keys(data=[_row(key, principal) for key in found], next=None)
 
@@ -180,28 +178,31 @@ def project_router(library: Library, gate: Gate, accounts: Accounts, freshness: 
             raise invalid("Send `scope` or `role`: what the key may do.", field="scope")
         if choice.role is not None and choice.role not in ROLES_OF_SCOPE[scope]:
             raise invalid(f"A key of scope {scope} cannot be {choice.role}; leave `scope` out.", field="role")
-        with _reached(accounts):
+        with reached():
             try:
                 made = accounts.create_key(principal.project_id, scope, expires_at, choice.name, choice.role)
             except AccountError as error:
                 raise invalid(f"{str(error).capitalize()}.", field="name") from None
+            about = {"key_id": made.key_id, "scope": scope, "role": made.role, "name": made.name}
+            audit.record(accounts, principal.project_id, principal.actor, "key_made", about)
         return NewKey.model_validate(made)
 
     @router.delete("/keys/{key_id}", response_model=KeyRow)
     def delete_key(key_id: str, principal: Principal = admin) -> KeyRow:
         """Revoke a key: it is refused everywhere within seconds, and browsers that signed in with it no longer are."""
-        with _reached(accounts):
+        with reached():
             try:
                 accounts.revoke_key(key_id, principal.project_id)
             except AccountError:
                 raise NotFoundError(f"There is no key {key_id!r}; GET /v1/keys lists them.", field="key_id") from None
+            audit.record(accounts, principal.project_id, principal.actor, "key_revoked", {"key_id": key_id})
             found = next(key for key in accounts.keys(principal.project_id) if key.key_id == key_id)
         return _row(found, principal)
 
     @router.get("/usage", response_model=UsageRow)
     def get_usage(principal: Principal = viewer) -> UsageRow:
         """The project's plan, what it allows, what of it is used, and when the count begins anew."""
-        with _reached(accounts):
+        with reached():
             return UsageRow.model_validate(accounts.usage(principal.project_id))
 
     return router
@@ -233,12 +234,3 @@ def _row(key: Key, principal: Principal) -> KeyRow:
         revoked_at=key.revoked_at,
         is_current=key.key_id == principal.key_id,
     )
-
-
-@contextlib.contextmanager
-def _reached(accounts: Accounts) -> Iterator[Accounts]:
-    """Give the accounts; while their database is away, answer 503."""
-    try:
-        yield accounts
-    except SQLAlchemyError:
-        raise UnavailableError("The database of projects and keys cannot be reached; try again.") from None

@@ -21,6 +21,8 @@ MEDIA = {
     "text": "text/plain; charset=utf-8",
     "markdown": "text/markdown; charset=utf-8",
 }
+FILE_FORMS = ("csv", "parquet")
+"""What is a file to its client, which the audit log tells of each time: the front must not send it again by itself."""
 _PACKED = "-gzip"
 _VARY = "X-API-Key, X-Project, Cookie, Accept-Encoding"
 
@@ -60,7 +62,8 @@ class Replies:
             headers |= {"ETag": packed_tag, "Content-Encoding": "gzip"}
         response = Response(sent, media_type=MEDIA[form], headers=headers)
         # What is kept is sent to whoever may read texts; a viewer's answer is another, and is made by the engine.
-        if found.generation is not None and SLOT in request.scope and principal.may(ANALYST):
+        is_for_all = principal.may(ANALYST) and form not in FILE_FORMS
+        if found.generation is not None and SLOT in request.scope and is_for_all:
             kept_tag = headers["ETag"].encode()
             again = Kept(found.generation, principal.project_id, kept_tag, response.raw_headers, sent)
             request.scope[SLOT].append(again)

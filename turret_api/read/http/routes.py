@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from turret_api import path_ids
-from turret_api.accounts import Accounts
+from turret_api.accounts import Accounts, audit
 from turret_api.auth import Gate, KeyFirst, Principal
 from turret_api.errors import invalid
 from turret_api.freshness import Freshness
@@ -21,7 +21,7 @@ from turret_api.read.http.notebook import notebook_router
 from turret_api.read.http.parameters import AsOf, Form, only_known_parameters, utc
 from turret_api.read.http.project import project_router
 from turret_api.read.http.questions import JOURNEYS, READ
-from turret_api.read.http.replies import MEDIA, Replies
+from turret_api.read.http.replies import FILE_FORMS, MEDIA, Replies
 from turret_api.read.questions.viewers import of_viewer
 from turret_api.roles import ANALYST
 
@@ -53,7 +53,7 @@ def read_router(
         for path, (parse, kind) in paths.items():
             router.add_api_route(
                 path,
-                _endpoint(parse, replies, gate.viewer if kind.is_open else gate.reader, few),
+                _endpoint(parse, replies, gate.viewer if kind.is_open else gate.reader, few, accounts),
                 methods=["GET"],
                 response_model=kind.answers,
                 responses=FILES if kind.row() else WORDS if issubclass(kind.answers, Spoken) else SQL,
@@ -67,7 +67,11 @@ def read_router(
 
 
 def _endpoint(
-    parse: Callable[..., Question], replies: Replies, judge: Callable[..., Principal], few: OfProject
+    parse: Callable[..., Question],
+    replies: Replies,
+    judge: Callable[..., Principal],
+    few: OfProject,
+    accounts: Accounts,
 ) -> Callable[..., Response]:
     """Return what answers a request, of a client that `judge` lets in, for the question that `parse` reads off it."""
     reader, parsed = Depends(judge), Depends(parse)
@@ -83,7 +87,11 @@ def _endpoint(
             if as_of is not None:
                 raise invalid("A viewer asks for the tables as they are now; leave out `as_of`.", field="as_of")
             question = of_viewer(question, few(principal.project_id).viewers)
-        return replies.reply(request, principal, question, form, utc(as_of))
+        response = replies.reply(request, principal, question, form, utc(as_of))
+        if form in FILE_FORMS and response.status_code == 200:
+            about = {"route": request.scope["route"].path, "format": form}
+            audit.note(accounts, principal.project_id, principal.actor, "export", about)
+        return response
 
     endpoint.__name__, endpoint.__doc__ = parse.__name__, parse.__doc__
     return endpoint

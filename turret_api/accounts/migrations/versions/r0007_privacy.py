@@ -25,13 +25,14 @@ def upgrade() -> None:
         Column("person_id", String(40), primary_key=True),
         _of_project(),
         Column("email", String(320), nullable=False),
-        Column("subject", String(300), nullable=True),
+        Column("subject", String(64), nullable=True),
         Column("role", String(10), nullable=False),
         _made_at(),
-        Column("last_seen_at", DateTime(timezone=True), nullable=True),
+        Column("signed_in_at", DateTime(timezone=True), nullable=True),
         schema=_SCHEMA,
     )
     op.create_index("people_of_project", "people", ["project_id", "email"], unique=True, schema=_SCHEMA)
+    op.create_index("people_by_subject", "people", ["subject"], schema=_SCHEMA)
     op.create_table(
         "audit",
         Column("audit_id", BigInteger, Identity(), primary_key=True),
