@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from turret_pipeline.settings import SETTINGS, SettingError, Settings
+from turret_pipeline.settings import SETTINGS, Oidc, SettingError, Settings
 
 
 def test_without_any_variable_everything_lies_in_one_folder_here(
@@ -88,6 +88,11 @@ def test_a_run_on_ray_is_given_every_setting_that_the_pipeline_reads() -> None:
         "TURRET_QUESTION_SECONDS",
         "TURRET_QUESTION_MEMORY_MB",
         "TURRET_READ_KEY",
+        "TURRET_OIDC_ISSUER",
+        "TURRET_OIDC_CLIENT_ID",
+        "TURRET_OIDC_CLIENT_SECRET",
+        "TURRET_OIDC_NAME",
+        "TURRET_OIDC_TRUST_EMAIL",
     }
     names = set(re.findall(r"^        - (TURRET_\w+)$", given, re.MULTILINE))
     assert {setting.variable for setting in SETTINGS} - names == of_the_api
@@ -96,7 +101,7 @@ def test_a_run_on_ray_is_given_every_setting_that_the_pipeline_reads() -> None:
 def test_every_setting_is_documented_and_read() -> None:
     source = Path(__file__).parents[1] / "turret_pipeline" / "settings.py"
     assert all(source.read_text().count(f'"{setting.variable}"') >= 2 for setting in SETTINGS)
-    assert len(SETTINGS) == len(fields(Settings))
+    assert len(SETTINGS) == len(fields(Settings)) - 1 + len(fields(Oidc))
 
 
 @pytest.mark.parametrize(
@@ -116,3 +121,31 @@ def test_a_folder_of_a_model_that_is_not_there_is_told_without_loading_it(model:
 
 def test_a_folder_of_a_model_that_is_there_is_no_problem(tmp_path: Path) -> None:
     assert Settings.from_environment({"TURRET_MODEL": str(tmp_path)}).model_problem is None
+
+
+PROVIDER = {"TURRET_OIDC_ISSUER": "https://id.example.com/realm", "TURRET_OIDC_CLIENT_ID": "turret"}
+PUBLIC = {"TURRET_PUBLIC_URL": "https://turret.example.com"}
+
+
+def test_a_provider_of_sign_ins_is_named_by_its_address_and_what_turret_is_there() -> None:
+    found = Settings.from_environment({**PROVIDER, **PUBLIC, "TURRET_OIDC_CLIENT_SECRET": "s3cret"})
+    assert found.oidc is not None and (found.oidc.issuer, found.oidc.client_id) == tuple(PROVIDER.values())
+    assert found.oidc.client_secret == "s3cret" and not found.oidc.trusts_email
+    assert "s3cret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"TURRET_OIDC_ISSUER": "https://id.example.com", **PUBLIC}, "belong together"),
+        ({"TURRET_OIDC_CLIENT_ID": "turret", **PUBLIC}, "belong together"),
+        (PROVIDER, "needs TURRET_PUBLIC_URL"),
+        ({**PROVIDER, **PUBLIC, "TURRET_OIDC_ISSUER": "http://id.example.com"}, "http only for a provider on this"),
+        ({**PROVIDER, **PUBLIC, "TURRET_OIDC_ISSUER": "id.example.com"}, "expected an address like"),
+        ({**PROVIDER, **PUBLIC, "TURRET_OIDC_TRUST_EMAIL": "yes"}, "TURRET_OIDC_TRUST_EMAIL is 'yes'"),
+    ],
+    ids=str,
+)
+def test_a_provider_of_sign_ins_that_cannot_be_used_is_refused(environment: dict[str, str], words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        Settings.from_environment(environment)

@@ -80,7 +80,7 @@ def people_router(accounts: Accounts, gate: Gate) -> APIRouter:
             try:
                 made = people.add_person(accounts, principal.project_id, choice.email, choice.role)
             except AccountError as error:
-                raise invalid(f"{str(error)[0].upper()}{str(error)[1:]}.", field="email") from None
+                raise invalid(f"{error}.", field="email") from None
             told(principal, "person_added", made)
         return _row(made, principal)
 
