@@ -122,7 +122,7 @@ def test_an_invited_person_signs_in_and_comes_to_where_they_wanted_to_go(
     there = browser.get(link, follow_redirects=False)
     answer = browser.back(browser.at_provider(there.headers["location"], account))
     assert (answer.status_code, answer.headers["location"]) == (303, "/topics?field=prompt")
-    assert browser.may() == 200 and browser.may("/v1/keys") == 401
+    assert browser.may() == 200 and browser.may("/v1/keys") == 403
     assert 'data-role="analyst"' in browser.get("/").text
     entry = last(house, "sign_in")
     assert (entry.actor, entry.project_id) == (f"person:{email}", house.project.project_id)
@@ -186,7 +186,7 @@ def test_another_role_counts_at_once_and_removal_ends_the_session(
     assert browser.may("/v1/people") == 200
     person = people.find_person(house.accounts, house.project.project_id, email)
     people.change_person(house.accounts, house.project.project_id, person.person_id, "analyst")
-    assert browser.may("/v1/people") == 401 and browser.may() == 200
+    assert browser.may("/v1/people") == 403 and browser.may() == 200
     people.remove_person(house.accounts, house.project.project_id, person.person_id)
     assert browser.may() == 401
     assert another(browser).sign_in(account).status_code == 403
@@ -198,7 +198,7 @@ def test_one_account_is_in_several_projects_with_a_role_in_each(house: House, br
     people.add_person(house.accounts, other.project_id, email.upper(), "owner")
     browser.sign_in(account)
     mine = house.project.project_id
-    assert (browser.may("/v1/keys", **{"X-Project": mine}), browser.may(**{"X-Project": mine})) == (401, 200)
+    assert (browser.may("/v1/keys", **{"X-Project": mine}), browser.may(**{"X-Project": mine})) == (403, 200)
     assert browser.may("/v1/keys", **{"X-Project": other.project_id}) == 200
     shell = browser.get(f"/?project={mine}").text
     assert f'value="{mine}"' in shell and f'value="{other.project_id}"' in shell and 'data-role="editor"' in shell
@@ -211,13 +211,13 @@ def test_an_account_and_keys_are_signed_in_side_by_side(house: House, browser: B
     browser.post("/sign-in", data={"key": other.admin_key}, headers=SAME_ORIGIN, follow_redirects=False)
     browser.sign_in(account)
     assert browser.may("/v1/keys", **{"X-Project": other.project_id}) == 200
-    assert browser.may("/v1/keys", **{"X-Project": house.project.project_id}) == 401
+    assert browser.may("/v1/keys", **{"X-Project": house.project.project_id}) == 403
     # A key of the same project comes first while it is the latest; then it is the account's turn again.
     key = house.keys["owner"]
     browser.post("/sign-in", data={"key": key}, headers=SAME_ORIGIN, follow_redirects=False)
     assert browser.may("/v1/keys", **{"X-Project": house.project.project_id}) == 200
     browser.sign_in(account)
-    assert browser.may("/v1/keys", **{"X-Project": house.project.project_id}) == 401
+    assert browser.may("/v1/keys", **{"X-Project": house.project.project_id}) == 403
 
 
 def test_signing_out_ends_the_session_of_an_account_and_the_log_has_it(
