@@ -19,6 +19,7 @@ PIPELINE_FLOORS = (
     ("fanout", "lake"),
     ("settings", "embedder", "analysis"),
     ("stages",),
+    ("retention",),
     ("orchestration",),
     ("definitions",),
 )

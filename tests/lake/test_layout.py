@@ -24,7 +24,7 @@ from turret_pipeline.lake.tables import (
 
 NOW = dt.datetime(2026, 10, 1, 12, tzinfo=dt.UTC)
 
-LAYOUT_OF_TABLES = (6, 3095726362424468927)
+LAYOUT_OF_TABLES = (7, 2568776573872735104)
 """The layout, and the fingerprint of all tables that are declared."""
 
 

@@ -6,7 +6,7 @@ there is nothing to repair. These marks every table has, of a day and of the pro
 
 - `inputs`, set by the caller: fingerprint of what the rows were made from;
 - `method`, set with `inputs`: version of the method that made the rows; not set while it is the first;
-- `state`, set by each commit that changes rows: a number that no earlier state had;
+- `state`, set by each commit that changes rows (but for `ProjectTable.rewrite`): a number that no earlier state had;
 - `blocked`, set by `ProjectTable.block`: the state in which a blocking check found the rows wrong.
 
 Every commit is made against the version that was opened. If another writer of the same project has committed since
@@ -225,14 +225,36 @@ class ProjectTable:
             predicate += f" AND received_date IN ({listed})"
         self._commit(rows, self._ids(touched, inputs, days, marks), mode="overwrite", predicate=predicate)
 
+    def rewrite(self, rows: pl.DataFrame, only: Iterable[dt.date] | None = None) -> None:
+        """After this call `rows` are in the place of those that there were (on the days `only`), in the same states.
+
+        For rows from which the same follows as from those before: no stage has anything to do. So are `add_alike` and
+        `remove_alike`.
+        """
+        predicate = f"project_id = '{self.project_id}'"
+        if only is not None:
+            listed = ", ".join(f"'{day.isoformat()}'" for day in sorted(set(only)))
+            predicate += f" AND received_date IN ({listed})"
+        self._commit(rows, self._ids([], None, None, None), mode="overwrite", predicate=predicate)
+
+    def add_alike(self, rows: pl.DataFrame) -> None:
+        """After this call `rows` are in the table too, in the same states."""
+        self._commit(rows, self._ids([], None, None, None), mode="append")
+
+    def remove_alike(self, column: str, values: pl.Series) -> None:
+        """After this call no row's `column` is one of `values`, in the same states."""
+        self._remove(column, values, self._ids([], None, None, None))
+
     def remove(self, column: str, values: pl.Series, inputs: int | None = None) -> None:
         """After this call no row's `column` is one of `values`, and the mark is set; nothing is done without `values`.
 
         Files that hold none of them stay as they are.
         """
+        self._remove(column, values, self._ids([None], inputs, None, None))
+
+    def _remove(self, column: str, values: pl.Series, ids: dict[str, int]) -> None:
         if values.is_empty():
             return
-        ids = self._ids([None], inputs, None, None)
         before = self.version
         self.verify()  # delta-rs reads the files by itself
         self._delta.merge(

@@ -35,7 +35,7 @@ from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES, Table
 
-LAYOUT = 6
+LAYOUT = 7
 """The layout that this version reads and writes."""
 
 

@@ -12,6 +12,7 @@ from turret_pipeline.orchestration.alerts import alerts_job, alerts_sensor, told
 from turret_pipeline.orchestration.batches import BATCH, BatchResource
 from turret_pipeline.orchestration.day_assets import day_asset, raw_events
 from turret_pipeline.orchestration.executor import leased_executor
+from turret_pipeline.orchestration.keeping import keeping_job, keeping_schedule, retained_texts
 from turret_pipeline.orchestration.leases import Leases
 from turret_pipeline.orchestration.maintenance import MAINTENANCE, maintenance_jobs, maintenance_schedules
 from turret_pipeline.orchestration.project_assets import project_assets
@@ -45,9 +46,9 @@ def build_definitions(workshop: Workshop, stages: Sequence[Stage] = STAGES) -> d
     ]
     alerts = alerts_job()
     return dg.Definitions(
-        assets=[raw_events(), *by_day, *by_project, *MAINTENANCE, told_alerts],
-        jobs=[*jobs, *maintenance_jobs(), alerts],
-        schedules=maintenance_schedules(),
+        assets=[raw_events(), *by_day, *by_project, *MAINTENANCE, retained_texts, told_alerts],
+        jobs=[*jobs, *maintenance_jobs(), keeping_job(), alerts],
+        schedules=[*maintenance_schedules(), keeping_schedule()],
         sensors=[new_events_sensor(workshop.settings, jobs, stages), alerts_sensor(workshop.settings, alerts)],
         executor=leased_executor(Leases(workshop.settings.database_url)),
         resources={

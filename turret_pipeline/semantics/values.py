@@ -16,6 +16,7 @@ import orjson
 import polars as pl
 
 from turret_pipeline.semantics.chat import as_read
+from turret_pipeline.semantics.gone import is_gone
 
 _ESCAPED = re.compile(r'[\x00-\x1f"\\]')
 _GROUPED = r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?"
@@ -84,8 +85,9 @@ def field_values(metadata: Sequence[str] | pl.Series, fields: Sequence[str]) -> 
 
 
 def canonical_column(values: Sequence[object]) -> pl.Series:
-    """Return `values` in their one spelling, as a string column; null for null, lists and objects."""
+    """Return `values` in their one spelling, as a string column; null for null, lists, objects and what is gone."""
     spelled = [value if value is None or type(value) is str else canonical(value) for value in values]
+    spelled = [None if is_gone(value) else value for value in spelled]
     return pl.Series(spelled, dtype=pl.String)
 
 

@@ -16,6 +16,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import ANSWERS, FIELD_TYPES, FRICTION, JOURNEY_STEPS, MESSAGES
 from turret_pipeline.semantics.answers import ANSWER_KINDS, OPENING_CHARACTERS, repeated
 from turret_pipeline.semantics.friction import answers_of
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.stages.by_day import bring_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.field_types import TEXT_FIELDS
@@ -47,10 +48,16 @@ def _answers(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFra
     there = wanted.join(steps.lazy().select(pl.col("event_id").unique()), on="event_id", how="semi").collect()
     named = steps.with_columns(answer_field=pl.col("field").replace_strict(fields, return_dtype=pl.String))
     answered = named.join(there.drop("opening"), on=["event_id", "answer_field"])
-    told = answered.join(_kinds(there), on="text_id", how="left", maintain_order="left")
+    left, gone = there.filter(~IS_GONE), answered.filter(IS_GONE)
+    told = answered.filter(~IS_GONE).join(_kinds(left), on="text_id", how="left", maintain_order="left")
     session_days = pl.col("received_date").is_in(steps["received_date"].unique().implode())
     signs = task.open(FRICTION).scan().filter(session_days).collect()
-    rows = told.with_columns(repeated(told, signs).alias("is_repeated"), project_id=pl.lit(task.work.project_id))
+    told = told.with_columns(repeated(told, signs).alias("is_repeated"))
+    # What an answer was, whose words are gone, was told while they were there.
+    known = task.table.scan().filter(session_days, IS_GONE).collect()
+    kept = ["field", "event_id", "answer_field", "kind", "sureness", "is_repeated"]
+    of_gone = gone.join(known.select(kept), on=kept[:3], how="inner").select(told.columns)
+    rows = pl.concat([told, of_gone]).with_columns(project_id=pl.lit(task.work.project_id))
     return (
         rows.select(ANSWERS.schema.names()).cast(ANSWERS.schema).sort("received_date", "field", "session_id", "place")
     )

@@ -20,6 +20,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import MESSAGES, Table
+from turret_pipeline.semantics.gone import IS_GONE
 
 ReceiptDays = Collection[dt.date] | None
 """The days of receipt to look at, in tables that are kept by day; None: all."""
@@ -135,7 +136,8 @@ def all_there(rows: pl.DataFrame, there: pl.LazyFrame) -> Finding:
 def all_told(lake: Lake, project_id: str, vectors: Table, told: Table) -> Finding:
     """Return whether each text that has a vector of some model has its row in `told`, of that or another model."""
     key = pl.struct("model", "text_id").hash()
-    sums = [store.scan(lake, each, project_id).select(n=pl.len(), all=key.sum()) for each in (vectors, told)]
+    living = [store.scan(lake, each, project_id).filter(~IS_GONE) for each in (vectors, told)]
+    sums = [rows.select(n=pl.len(), all=key.sum()) for rows in living]
     with_vector, with_row = pl.collect_all(sums, engine="streaming")
     if with_vector.equals(with_row):
         # The same texts of the same models: none of millions of ids need be in memory.
@@ -150,8 +152,8 @@ def of_days(rows: pl.LazyFrame, days: ReceiptDays) -> pl.LazyFrame:
 
 
 def texts_of_messages(lake: Lake, project_id: str, days: ReceiptDays, *columns: str) -> pl.DataFrame:
-    """Return the distinct values of the columns among the messages of the days."""
-    messages = of_days(store.scan(lake, MESSAGES, project_id), days)
+    """Return the distinct values of the columns among the messages of the days that are not gone."""
+    messages = of_days(store.scan(lake, MESSAGES, project_id), days).filter(~IS_GONE)
     return messages.select(columns).unique().collect(engine="streaming")
 
 

@@ -24,6 +24,7 @@ from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, SHARED_FRAMES, TOPIC_EDITS, VECTOR
 from turret_pipeline.semantics.definitions import all_definitions
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.semantics.prompts.asked import SHORT_CHARACTERS, asked
 from turret_pipeline.semantics.prompts.frames import Frames
 from turret_pipeline.semantics.prompts.turns import MARKED
@@ -145,7 +146,7 @@ def _windows(messages: ProjectTable, days: list[dt.date]) -> Iterator[list[dt.da
 
 def _missing(messages: ProjectTable, table: ProjectTable, model: str, days: list[dt.date]) -> pl.DataFrame:
     """Return `text_id` and `text` of the distinct texts of `days` without a vector, in order of `text_id`."""
-    said = messages.scan().filter(pl.col("received_date").is_in(days))
+    said = messages.scan().filter(pl.col("received_date").is_in(days), ~IS_GONE)
     missing = _without_vector(table, model, said.select("text_id").unique().collect(engine="streaming"))
     if missing.is_empty():
         return said.select("text_id", "text").head(0).collect()

@@ -15,6 +15,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EMBEDDINGS, FIELD_TYPES, FRICTION, JOURNEY_STEPS, MESSAGES, TEXT_KINDS
 from turret_pipeline.semantics.friction import SIGNS, answers_of, friction, numbers_in
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.semantics.vectors import unpack
 from turret_pipeline.stages.by_day import bring_days
 from turret_pipeline.stages.changed_sessions import SESSION, changed_sessions, steps_marks
@@ -42,10 +43,30 @@ def _signs(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFrame
     """Return the rows of these steps, in order."""
     changed = changed_sessions(task, days, steps, _besides_steps(task))
     if changed is None:
-        return _in_order(_told(task, steps))
+        return _in_order(_with_known(task, days, steps, _told(task, steps)))
     there = task.table.scan().filter(pl.col("received_date").is_in(days))
     kept = there.join(changed.lazy(), on=SESSION, how="anti").collect().select(FRICTION.schema.names())
-    return _in_order(pl.concat([kept, _told(task, steps.join(changed, on=SESSION, how="semi"))]))
+    steps = steps.join(changed, on=SESSION, how="semi")
+    return _in_order(pl.concat([kept, _with_known(task, days, steps, _told(task, steps))]))
+
+
+def _with_known(task: Task, days: list[dt.date], steps: pl.DataFrame, told: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows `told` of the steps, with what was told of sessions before texts of theirs were gone.
+
+    A sign stays where its step is, and the step that it refers to; of each step those of then, or else those of now.
+    """
+    sessions = steps.filter(IS_GONE).select(SESSION).unique()
+    if sessions.is_empty():
+        return told
+    places = steps.join(sessions, on=SESSION, how="semi").select(*SESSION, "event_id", "place", "topic_id", "text_id")
+    known = task.table.scan().filter(pl.col("received_date").is_in(days)).join(sessions.lazy(), on=SESSION, how="semi")
+    at = places.rename({"place": "now", "topic_id": "topic_now"}).drop("text_id")
+    stay = known.collect().join(at, on=[*SESSION, "event_id"]).filter(pl.col("place") == pl.col("now"))
+    stay = stay.with_columns(topic_id="topic_now").select(FRICTION.schema.names())
+    is_left = places.filter(~IS_GONE).select(*SESSION, "event_id")
+    fresh = told.join(sessions, on=SESSION, how="semi").join(is_left, on=[*SESSION, "event_id"], how="semi")
+    fresh = fresh.join(stay, on=[*SESSION, "place", "sign"], how="anti")
+    return pl.concat([told.join(sessions, on=SESSION, how="anti"), stay, fresh])
 
 
 def _besides_steps(task: Task) -> tuple[object, ...]:

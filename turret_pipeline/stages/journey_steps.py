@@ -27,6 +27,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TEXT_KINDS, TOPIC_ASSIGNMENTS
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.semantics.kinds import FOLLOW_UP, SLIGHT, kinds, least_similarities, topics_in_context
 from turret_pipeline.semantics.visits import is_move, steps
 from turret_pipeline.stages.by_day import groups_of, rows_of_days
@@ -94,8 +95,7 @@ class _Texts:
         texts = assigned.select("field", "text_id", "topic_id", "similarity").join(
             others.select("text_id", "move", "weight"), on="text_id", how="left"
         )
-        texts = texts.with_columns(pl.col("weight").fill_null(1.0))
-        return least_similarities(texts)
+        return least_similarities(_once(texts.with_columns(pl.col("weight").fill_null(1.0))))
 
     def still_agree(self) -> bool:
         """Return whether no text has another topic or kind now than what was joined, and all bring topics as then."""
@@ -136,6 +136,17 @@ class _Texts:
             topics_in_context(in_sessions).alias("topic_id"), in_sessions["kind"], text_topic_id="topic_id"
         )
         return found.drop("similarity", "least", "move", "sureness", "weight", "session")
+
+
+def _once(texts: pl.LazyFrame) -> pl.LazyFrame:
+    """Return `texts`, those that are gone only where what they have is not that of another.
+
+    A text that was said on several days goes with each of them under another id, and may be there still.
+    """
+    gone = texts.filter(IS_GONE)
+    told = ["field", "topic_id", "similarity", "move", "weight"]
+    others = gone.unique(told, keep="any").join(texts.filter(~IS_GONE), on=told, how="anti", nulls_equal=True)
+    return pl.concat([texts.filter(~IS_GONE), others])
 
 
 def _bring(task: Task, outcome: Outcome) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 
 from turret_pipeline import failpoint
 from turret_pipeline.analysis.fields.detect import extract_messages
+from turret_pipeline.analysis.fields.evidence import GONE_TEXT
 from turret_pipeline.analysis.fields.shapes import BLANK
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -97,7 +98,8 @@ def counts_reconcile(lake: Lake, project_id: str, days: ReceiptDays = None) -> F
     counts = []
     for evidence in profiles["evidence"]:
         found = orjson.loads(evidence)
-        n_texts = found["kinds"].get("text", 0) + found.get("unread", {}).get("text", 0)
+        unread = found.get("unread", {})
+        n_texts = found["kinds"].get("text", 0) + unread.get("text", 0) + unread.get(GONE_TEXT, 0)
         counts.append(n_texts - found["shapes"].get(BLANK, 0))
     texts = profiles.select("received_date", "field", texts=pl.Series(counts, dtype=pl.Int64))
     wanted = texts.group_by("received_date", "field").sum()

@@ -15,6 +15,7 @@ from turret_pipeline import failpoint
 from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.schema import Table
 from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.stages.containment import Failure, Failures, FieldError, contained
 from turret_pipeline.stages.embedding_attempt import by_first_field
 from turret_pipeline.stages.halving import by_halves
@@ -77,9 +78,11 @@ def bring_told(task: Task, telling: Telling) -> Outcome:
     if work.full_refresh or table.inputs() != wanted:
         made_by = _vectors_made_by(task, telling)
         if task.makes_anew() or failures or table.mark(VECTORS) not in (None, made_by):
-            table.replace(telling.table.empty(), inputs=UNFINISHED, marks={ANEW: table.version})
+            table.replace(_of_gone(task), inputs=UNFINISHED, marks={ANEW: table.version})
             failures.settle({})
             failpoint.reached(f"{name}.after_removal")
+        if (gone := _of_gone(task, without_row=True)).height:
+            table.append(gone, inputs=UNFINISHED)
         missing = _missing(task)
         vectors = task.open(EMBEDDINGS).having_by("text_id", missing["text_id"], telling.chunk_texts)
         for _, there in vectors if missing.height else ():
@@ -103,6 +106,21 @@ def _vectors_made_by(task: Task, telling: Telling) -> int:
     if not telling.keeps_models:
         return fingerprint(task.model, method, frames)
     return fingerprint(method, frames) if frames else method
+
+
+def _of_gone(task: Task, *, without_row: bool = False) -> pl.DataFrame:
+    """Return the rows of texts that are gone and were told, now of the model in use: no other will be told of them.
+
+    without_row: those only that have no row of this model. Of texts that messages have no more there is none.
+    """
+    there, of_model = task.table.scan().filter(IS_GONE), pl.col("model") == task.model
+    if without_row:
+        there = there.join(there.filter(of_model).select("text_id"), on="text_id", how="anti")
+    rows = there.sort(~of_model, "model").unique("text_id", keep="first", maintain_order=True).collect()
+    if task.work.forgets:
+        said = task.open(MESSAGES).scan().filter(IS_GONE).select("text_id")
+        rows = rows.join(said.collect(), on="text_id", how="semi")
+    return rows.with_columns(model=pl.lit(task.model)).sort("text_id")
 
 
 def _missing(task: Task) -> pl.DataFrame:

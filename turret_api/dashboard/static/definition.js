@@ -27,9 +27,9 @@ function putText(field, side, text) {
   changed();
 }
 
-// What makes a message an example of the draft; null for who may not define topics.
+// What makes a message an example of the draft; null for who may not define topics, and for a text that is gone.
 export function exampleButton(text, field) {
-  if (!mayEdit) return null;
+  if (!mayEdit || text === null) return null;
   const is = () => draft.field === field && draft.examples.includes(text);
   const words = () => (is() ? "Is an example" : "Use as example");
   const button = h(

@@ -55,8 +55,11 @@ export function spark(values, words) {
   );
 }
 
-// What a message says; passages that many messages share are folded.
+const gone = (why) => (why === "erased" ? "The text was erased." : `The text was removed on ${why}.`);
+
+// What a message says; passages that many messages share are folded. Of one that is gone, why.
 export function said(message) {
+  if (message.text === null && message.gone) return h("em", { class: "muted" }, gone(message.gone));
   const parts = [];
   let rest = message.text;
   for (const frame of message.frames ?? []) {

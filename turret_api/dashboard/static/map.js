@@ -238,7 +238,7 @@ function show(tip, { topic, text, isText }, plot, { clientX, clientY }, name) {
   tip.replaceChildren(
     h("strong", {}, topic ? topic.label : name("unassigned")),
     isText || !topic ? "" : h("span", { class: "muted" }, `${count(topic.size)} messages · ${percent(topic.share)}`),
-    text ? h("q", {}, cut(text, 160)) : "",
+    text ? h("q", {}, cut(text, 160)) : isText ? h("em", { class: "muted" }, "The text was removed.") : "",
   );
   const box = plot.getBoundingClientRect(),
     x = clientX - box.left,

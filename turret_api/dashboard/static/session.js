@@ -112,9 +112,9 @@ function lines(message, before, field) {
       : null,
     exampleButton(message.text, field),
   );
-  if (!message.answer) return [said];
+  if (message.answer === null && message.answer_kind === null) return [said];
   const answer = h("li", { class: "answered" }, h("p", { class: "fine" }, "Answer", answerMarks(message)));
-  answer.append(h("div", { class: "text" }, message.answer));
+  answer.append(h("div", { class: "text" }, message.answer ?? h("em", { class: "muted" }, "The text was removed.")));
   return [said, answer];
 }
 

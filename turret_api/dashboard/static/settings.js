@@ -8,6 +8,7 @@ import { freshness, pageHead, tabs } from "./data.js";
 import { h, meter } from "./dom.js";
 import { fieldsTable, typeMark } from "./fields.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
+import { keeping } from "./keeping.js";
 import { keys } from "./keys.js";
 import { masking } from "./masking.js";
 import { markOf } from "./outcome_marks.js";
@@ -25,6 +26,7 @@ const SECTIONS = {
   keys: ["Keys", keys],
   people: ["People", people],
   masking: ["Masking", masking],
+  keeping: ["Keeping", keeping],
   usage: ["Usage", usage],
   audit: ["Audit log", audit],
   project: ["Project", project],

@@ -140,11 +140,13 @@ export async function topic(context) {
               id: "examples",
               exports: { query: source("topic"), rows: () => [["text"], ...one.examples.map((text) => [text])] },
             },
-            h(
-              "ul",
-              { class: "quotes" },
-              one.examples.map((text) => h("li", {}, text)),
-            ),
+            one.examples.length
+              ? h(
+                  "ul",
+                  { class: "quotes" },
+                  one.examples.map((text) => h("li", {}, text)),
+                )
+              : h("p", { class: "empty" }, "Its texts were removed. What was counted of them stays."),
           )
         : null,
       panel(

@@ -17,6 +17,7 @@ from turret_api.read.engine.engine import Engine
 from turret_api.read.engine.question import Question, Spoken
 from turret_api.read.http.changes import change_router
 from turret_api.read.http.few import OfProject, few_router, no_rules
+from turret_api.read.http.keeping import keeping_router
 from turret_api.read.http.notebook import notebook_router
 from turret_api.read.http.parameters import AsOf, Form, only_known_parameters, utc
 from turret_api.read.http.project import project_router
@@ -61,6 +62,7 @@ def read_router(
             )
     router.include_router(change_router(engine, gate))
     router.include_router(notebook_router(engine.library, gate))
+    router.include_router(keeping_router(engine.library, gate, accounts))
     router.include_router(project_router(engine.library, gate, accounts, freshness))
     router.include_router(few_router(gate, accounts))
     return router

@@ -22,6 +22,7 @@ from turret_api.read.questions.pages import decode, encode
 from turret_api.read.sql.messages import FRAMES_LEFT_OUT, asked_for, listed, said_views
 from turret_api.read.views.answers import field_of_answers, messages_answered, with_answers
 from turret_api.read.views.frames import SAID, with_frames
+from turret_api.read.views.gone import GONE
 from turret_api.read.views.messages import SOURCES, with_texts
 from turret_api.read.views.sentiment import Sentiment, that_sound, with_sentiment
 from turret_pipeline.lake.tables import ANSWERS, SHARED_FRAMES, TEXT_SENTIMENT
@@ -44,7 +45,8 @@ class MessageRow(TypedDict):
     user_id: str
     name: str
     timestamp: dt.datetime
-    text: str
+    text: Annotated[str | None, Meaning("what was said; null: it is gone")]
+    gone: Annotated[str | None, Meaning(GONE)]
     answer: Annotated[str | None, ANSWER]
     answer_kind: Annotated[str | None, ANSWER_KIND]
     answer_is_repeated: Annotated[bool | None, REPEATED]
@@ -74,6 +76,10 @@ class Messages(FieldAnswer):
             "on the first page with `q`: messages that mean about the same (an estimate where their vectors do not fit "
             "into memory); 0: nothing close was said"
         ),
+    ] = None
+    n_gone: Annotated[
+        int | None,
+        Meaning("on the first page with `q`: messages that pass and whose texts are gone, so no search finds them"),
     ] = None
 
 

@@ -32,6 +32,7 @@ from turret_api.read.views.answers import field_of_answers, messages_answered
 from turret_api.read.views.messages import SOURCES, with_texts
 from turret_api.read.views.sentiment import that_sound, with_sentiment
 from turret_pipeline.lake.tables import ANSWERS, EMBEDDINGS, SHARED_FRAMES, TEXT_SENTIMENT
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.semantics.vectors import quantize
 
 Nearness = Ranked | Estimated
@@ -62,11 +63,12 @@ class SimilarMessages(OfField):
         after = None if self.cursor is None else _read_cursor(self.cursor)
         texts = _nearness(snapshot, self.q)
         n_close = _n_close(snapshot, field, self, texts) if after is None else None
+        n_gone = _n_gone(snapshot, field, self) if after is None else None
         found = self._nearest_messages(snapshot, field, texts, after)
         shown = with_sentiment(snapshot, with_texts(snapshot, field, found.head(self.limit)))
         shown = shown.with_columns(similarity=(pl.col("score") / SCORES).round(4))
         following = _cursor(shown.row(-1, named=True)) if found.height > self.limit else None
-        return Messages(message_rows(snapshot, field, shown), following, n_close)
+        return Messages(message_rows(snapshot, field, shown), following, n_close, n_gone)
 
     def _nearest_messages(
         self, snapshot: Snapshot, field: str, texts: Nearness, after: tuple[int, dt.datetime, str] | None
@@ -108,8 +110,10 @@ unrelated AS (
     SELECT greatest(coalesce(any_value(score), 0), 0) AS score FROM ranked
     WHERE place = (SELECT round((count(*) - 1) * {UNRELATED}) FROM scores)
 )
-SELECT count(*) AS n_close FROM told JOIN scores USING (text_id)
-WHERE {wanted} AND scores.score >= (SELECT score + {CLOSE} * ({SCORES} - score) FROM unrelated)"""
+SELECT (
+    SELECT count(*) FROM told JOIN scores USING (text_id)
+    WHERE {wanted} AND scores.score >= (SELECT score + {CLOSE} * ({SCORES} - score) FROM unrelated)
+) AS n_close, (SELECT count(*) FROM told WHERE {wanted} AND gone IS NOT NULL) AS n_gone"""
         return Queries({"data": data, "totals": totals}, views, FRAMES_LEFT_OUT)
 
 
@@ -141,6 +145,11 @@ def _n_close(snapshot: Snapshot, field: str, asked: SimilarMessages, texts: Near
     messages = _asked(snapshot, field, asked)
     found = messages.filter(pl.col("text_id").is_in(texts.close().implode()))
     return int(found.select(pl.len()).collect().item())
+
+
+def _n_gone(snapshot: Snapshot, field: str, asked: SimilarMessages) -> int:
+    """Return how many of the messages that pass have no text any more, and no vector."""
+    return int(_asked(snapshot, field, asked).filter(IS_GONE).select(pl.len()).collect().item())
 
 
 def _messages(

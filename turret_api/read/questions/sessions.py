@@ -17,11 +17,12 @@ from turret_api.read.engine.queries import Queries
 from turret_api.read.engine.question import Answer, BuiltAt, Meaning, Next, typed_rows
 from turret_api.read.questions.messages import ANSWER, ANSWER_KIND, KIND, REPEATED, SENTIMENT
 from turret_api.read.questions.pages import Listed
-from turret_api.read.sql.messages import FRAMES_LEFT_OUT
+from turret_api.read.sql.messages import FRAMES_LEFT_OUT, gone
 from turret_api.read.sql.views import EDITS
 from turret_api.read.views.answers import with_answers
 from turret_api.read.views.filters import ALL_KINDS
 from turret_api.read.views.frames import SAID, with_frames
+from turret_api.read.views.gone import GONE
 from turret_api.read.views.messages import SOURCES, choose_field, messages_of, text_fields, with_texts
 from turret_api.read.views.sentiment import Sentiment, with_sentiment
 from turret_pipeline.lake.tables import (
@@ -53,7 +54,8 @@ class SessionMessage(TypedDict):
     name: str
     timestamp: dt.datetime
     field: str
-    text: str
+    text: Annotated[str | None, Meaning("what was said; null: it is gone")]
+    gone: Annotated[str | None, Meaning(GONE)]
     answer: Annotated[str | None, ANSWER]
     answer_kind: Annotated[str | None, ANSWER_KIND]
     answer_is_repeated: Annotated[bool | None, REPEATED]
@@ -115,6 +117,7 @@ class OneSession(Listed):
                 "the session's messages in all text fields, each with its answer where another field holds it",
                 f"""
 SELECT step.event_id, step.user_id, step.name, step.timestamp, step.received_at, step.seq, step.field, message.text,
+    {gone("message.text_id", "message.received_date", "step.field")} AS gone,
     answer.text AS answer, told.kind AS answer_kind, told.is_repeated AS answer_is_repeated,
     coalesce(step.kind, 'request') AS kind, coalesce(sound.sentiment, 'neutral') AS sentiment,
     topic.topic_id, topic.label AS topic_label,

@@ -7,12 +7,23 @@ from turret_api.read.engine.queries import Views
 from turret_api.read.sql.answers import answer_views, is_answered
 from turret_api.read.sql.views import field_views, with_topic
 from turret_api.read.views.filters import Filters
+from turret_api.read.views.gone import ERASED
 from turret_api.read.views.topics import MOVE_NODES
+from turret_pipeline.semantics.gone import PREFIX
 
 FRAMES_LEFT_OUT = (
     "Left out: `frames`, the passages that many messages share. They are those of the table shared_frames, found in "
     "each text by code."
 )
+
+
+def gone(text_id: str, day: str, field: str) -> str:
+    """Return why the text of a message is gone, as an expression; null: it is there (`views.gone`)."""
+    return f"""CASE WHEN starts_with({text_id}, {text(PREFIX)}) THEN coalesce((
+        SELECT arg_min(strftime(removed_at AT TIME ZONE 'UTC', '%Y-%m-%d') || ', after ' || days || ' days', removed_at)
+        FROM removals WHERE (removals.field IS NULL OR removals.field = {field})
+            AND {day} BETWEEN from_date AND until_date
+    ), {text(ERASED)}) END"""
 
 
 def said_views(field: str, filters: Filters, topic_id: str | None, of_answers: str | None) -> Views:
@@ -27,7 +38,8 @@ def said_views(field: str, filters: Filters, topic_id: str | None, of_answers: s
     views["said"] = (
         "the messages with their words, the names of their topics, and how near each is to its topic's centre",
         f"""
-SELECT step.*, message.text, topic.topic_id AS shown_topic_id, topic.label AS topic_label,
+SELECT step.*, message.text, {gone("message.text_id", "message.received_date", text(field))} AS gone,
+    topic.topic_id AS shown_topic_id, topic.label AS topic_label,
     CASE WHEN step.is_own AND topic.topic_id IS NOT NULL THEN assigned.similarity END AS similarity
 FROM {"steps" if is_about_moves else "counted_steps"} AS step
 JOIN messages AS message ON message.field = {text(field)} AND message.event_id = step.event_id
@@ -51,7 +63,7 @@ LEFT JOIN told_answers AS answer ON answer.event_id = said.event_id""",
 def listed(similarity: str = "similarity") -> str:
     """Return the columns of `told` as messages are listed. similarity: what that column is, as an expression."""
     return f"""
-SELECT event_id, session_id, user_id, name, timestamp, text, kind, shown_topic_id AS topic_id, topic_label,
+SELECT event_id, session_id, user_id, name, timestamp, text, gone, kind, shown_topic_id AS topic_id, topic_label,
     {similarity} AS similarity, sentiment, answer, answer_kind, answer_is_repeated"""
 
 

@@ -146,8 +146,9 @@ def _move_rows(field: str) -> str:
     names = ", ".join(f"({text(kind)}, {text(label)})" for kind, label in MOVE_NODES.items())
     return f"""
 UNION ALL
-SELECT kind, 0, NULL, names.label, NULL, [], list(words.text ORDER BY said.n DESC, said.text_id)[1:5], count(*),
-    NULL, NULL
+SELECT kind, 0, NULL, names.label, NULL, [], coalesce(
+        list(words.text ORDER BY said.n DESC, said.text_id) FILTER (words.text IS NOT NULL), [])[1:5],
+    count(*), NULL, NULL
 FROM (
     SELECT kind, text_id, count(*) AS n FROM journey_steps WHERE field = {text(field)} GROUP BY kind, text_id
 ) AS said

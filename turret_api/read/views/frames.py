@@ -14,5 +14,5 @@ SAID = "passages of the text that many messages share, but for names, dates and 
 def with_frames(snapshot: Snapshot, messages: pl.DataFrame) -> pl.DataFrame:
     """Return `messages` (with `text`) with the column `frames`: the shared frames in each, in order."""
     shared = Frames(snapshot.scan(SHARED_FRAMES).select("text").collect()["text"].to_list())
-    found = [shared.split(text)[1] for text in messages["text"]]
+    found = [[] if text is None else shared.split(text)[1] for text in messages["text"]]
     return messages.with_columns(frames=pl.Series(found, dtype=pl.List(pl.String)))

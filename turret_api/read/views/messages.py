@@ -11,14 +11,23 @@ import polars as pl
 from turret_api.errors import NotFoundError, invalid
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.filters import Filters
+from turret_api.read.views.gone import with_gone
 from turret_api.read.views.topics import MOVE_NODES, edits_of, shown_topic, topics_of
 from turret_api.read.views.values import VALUE_SOURCES
-from turret_pipeline.lake.tables import FIELD_TYPES, JOURNEY_STEPS, MESSAGES, TOPIC_ASSIGNMENTS, TOPIC_EDITS, TOPICS
+from turret_pipeline.lake.tables import (
+    FIELD_TYPES,
+    JOURNEY_STEPS,
+    MESSAGES,
+    REMOVALS,
+    TOPIC_ASSIGNMENTS,
+    TOPIC_EDITS,
+    TOPICS,
+)
 from turret_pipeline.semantics.friction import is_of_answers
 from turret_pipeline.semantics.kinds import REQUEST
 from turret_pipeline.semantics.visits import ONLY_MOVES, UNASSIGNED, is_move
 
-SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, TOPIC_EDITS, FIELD_TYPES, *VALUE_SOURCES)
+SOURCES = (MESSAGES, TOPIC_ASSIGNMENTS, TOPICS, TOPIC_EDITS, FIELD_TYPES, REMOVALS, *VALUE_SOURCES)
 """Tables that answers about messages, topics and journeys follow from."""
 
 STEP = ("event_id", "session_id", "user_id", "name", "timestamp", "received_at", "seq", "message_date", "text_id")
@@ -71,9 +80,10 @@ def messages_of(snapshot: Snapshot, field: str, filters: Filters, topic_id: str 
 
 
 def with_texts(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> pl.DataFrame:
-    """Return `messages` in their order with `text`, `topic_label` and `similarity`.
+    """Return `messages` in their order with `text`, `gone`, `topic_label` and `similarity`.
 
-    The last is that of the text and the topic's centroid; null where the topic is not that of the text alone.
+    gone: why the text is null (`views.gone`). similarity: that of the text and the topic's centroid; null where the
+    topic is not that of the text alone.
     """
     # Conditions on columns are judged while the files are read, which joins are not.
     of_field, ids = pl.col("field") == field, pl.col("text_id").is_in(messages["text_id"].unique().implode())
@@ -83,7 +93,8 @@ def with_texts(snapshot: Snapshot, field: str, messages: pl.DataFrame) -> pl.Dat
     labels = topics_of(snapshot, field).select("topic_id", topic_label="label")
     shown = pl.when(pl.col("is_own") & pl.col("topic_id").is_not_null()).then("similarity")
     return (
-        messages.join(said, on="event_id", maintain_order="left")
+        with_gone(snapshot, field, messages)
+        .join(said, on="event_id", maintain_order="left")
         .join(near, on="text_id", how="left", maintain_order="left")
         .join(labels, on="topic_id", how="left", maintain_order="left")
         .with_columns(shown.alias("similarity"))

@@ -7,6 +7,7 @@ import polars as pl
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.views.topics import FEW, MOVE_NODES, NODES
 from turret_pipeline.lake.tables import JOURNEY_STEPS, MESSAGES, STRINGS, TOPICS
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.semantics.visits import is_move
 
 EXAMPLES = 5
@@ -29,12 +30,14 @@ def move_topics(snapshot: Snapshot, field: str) -> pl.DataFrame:
         of_field = pl.col("field") == field
         moves = snapshot.scan(JOURNEY_STEPS).filter(of_field, is_move())
         counted = moves.group_by("kind", "text_id").agg(n=pl.len()).collect()
-        most = counted.sort("n", "text_id", descending=[True, False]).group_by("kind", maintain_order=True)
+        left = counted.filter(~IS_GONE)
+        most = left.sort("n", "text_id", descending=[True, False]).group_by("kind", maintain_order=True)
         shown = most.head(EXAMPLES)
         ids = pl.col("text_id").is_in(shown["text_id"].implode())
         words = snapshot.scan(MESSAGES).filter(of_field, ids).group_by("text_id").agg(pl.col("text").first()).collect()
         examples = shown.join(words, on="text_id", maintain_order="left").group_by("kind").agg(examples="text")
         found = counted.group_by("kind").agg(n_texts=pl.len().cast(pl.Int64)).join(examples, on="kind", how="left")
+        found = found.with_columns(pl.col("examples").fill_null([]))
         named = found.with_columns(
             topic_id="kind",
             label=pl.col("kind").replace_strict(MOVE_NODES, return_dtype=pl.String),

@@ -25,6 +25,7 @@ import orjson
 import polars as pl
 
 from turret_pipeline.analysis.fields import shapes as shape
+from turret_pipeline.semantics.gone import NO_VALUE, is_gone
 from turret_pipeline.semantics.values import canonical, number_column
 
 EXACT_VALUES = 2_000
@@ -36,6 +37,9 @@ EXAMPLES = 8
 HASH_SPACE = 1 << 48
 _GAMMA = math.log(1.02)
 
+
+GONE_TEXT, GONE = "gone text", "gone"
+"""What `unread` counts messages by that are gone, and other values that are (`semantics.gone`)."""
 
 Readings = Mapping[str, tuple[str, float | None]]
 """What texts read as, by text: the shape, and the number that the text says, if any."""
@@ -220,8 +224,12 @@ def read_texts(texts: Collection[str]) -> Readings:
 def observe(values: Sequence[object], known: Readings | None = None) -> Evidence:
     """Return the evidence of a field's `values` (as JSON decodes them, nulls included). A million take some seconds.
 
-    known: of texts that were read already, what they read as.
+    known: of texts that were read already, what they read as. Of values that are gone it is known that they were there.
     """
+    if any(map(is_gone, values)):
+        there = observe([value for value in values if not is_gone(value)], known)
+        there.add(_count_gone(values))
+        return there
     types = Counter(map(type, values))
     found = Evidence(n=len(values), kinds=_kinds(types))
     if types[str]:
@@ -241,6 +249,10 @@ def observe(values: Sequence[object], known: Readings | None = None) -> Evidence
 
 def count_only(values: Sequence[object]) -> Evidence:
     """Return the evidence of `values` that cannot be looked into: how many are null, blank, or unread of which type."""
+    if any(map(is_gone, values)):
+        there = count_only([value for value in values if not is_gone(value)])
+        there.add(_count_gone(values))
+        return there
     found = Evidence(n=len(values), unread=_kinds(Counter(map(type, values))))
     found.kinds["null"] = found.unread.pop("null", 0)
     texts = pl.Series([value for value in values if type(value) is str], dtype=pl.String)
@@ -248,6 +260,11 @@ def count_only(values: Sequence[object]) -> Evidence:
     found.kinds["text"] = found.shapes[shape.BLANK] = n_blank
     found.unread["text"] -= n_blank
     return found
+
+
+def _count_gone(values: Sequence[object]) -> Evidence:
+    n_gone, n_others = sum(map(is_gone, values)), sum(value == NO_VALUE for value in values)
+    return Evidence(n=n_gone, unread=+Counter({GONE_TEXT: n_gone - n_others, GONE: n_others}))
 
 
 def _kinds(types: Counter[type]) -> Counter[str]:

@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass, replace
 
 from turret_pipeline.analysis.fields import shapes as shape
-from turret_pipeline.analysis.fields.evidence import Evidence
+from turret_pipeline.analysis.fields.evidence import GONE, GONE_TEXT, Evidence
 from turret_pipeline.semantics.field_names import ADDRESS, FULL_NAME, ONE_NAME, POSTCODE, ROLE, SPOKEN, VERSION, hint_of
 
 TEXT, ENUM, NUMBER, OTHER = "text", "enum", "number", "other"
@@ -69,6 +69,10 @@ def judge(field: str, seen: Evidence) -> Verdict:
     """Return the type that the values of `field` show."""
     n_blank = seen.shapes[shape.BLANK] + seen.shapes[shape.NULLISH]
     n = seen.n - seen.kinds["null"] - n_blank - seen.unread.total()
+    if n <= 0 < seen.unread[GONE_TEXT]:
+        return Verdict(TEXT, _sure(1, seen.unread[GONE_TEXT]), "its values are gone; they were text", established=True)
+    if n <= 0 < seen.unread[GONE]:
+        return Verdict(OTHER, 0.0, "its values are gone")
     if n <= 0 < seen.unread.total():
         return Verdict(OTHER, 0.0, "its values could not be looked into")
     if n <= 0:

@@ -41,6 +41,10 @@ from turret_pipeline.lake.tables.notebook import (
     SAVED_VIEWS,
     TOPIC_NOTES,
 )
+from turret_pipeline.lake.tables.retention import (
+    REMOVALS,
+    RETENTION_RULES,
+)
 from turret_pipeline.lake.tables.texts import (
     EMBEDDINGS,
     SHARED_FRAMES,
@@ -75,6 +79,8 @@ __all__ = [
     "JOURNEY_STEPS",
     "LEFT_OUT_FIELDS",
     "MESSAGES",
+    "REMOVALS",
+    "RETENTION_RULES",
     "SAVED_VIEWS",
     "SHARED_FRAMES",
     "STEP_VALUES",
@@ -126,6 +132,8 @@ TABLES: dict[str, Table] = {
         ANNOTATIONS,
         TOPIC_NOTES,
         SAVED_VIEWS,
+        RETENTION_RULES,
+        REMOVALS,
         FIELD_FAILURES,
         BUILDS,
     )

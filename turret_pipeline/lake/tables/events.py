@@ -25,6 +25,13 @@ MESSAGES = Table(
     "messages",
     "One message: the value of a text field in one event.",
     ("project_id", "field", "event_id"),
-    (PROJECT, RECEIVED_DATE, FIELD, *OF_EVENT, TEXT_ID, Column("text", pl.String, "the message, as it was sent")),
+    (
+        PROJECT,
+        RECEIVED_DATE,
+        FIELD,
+        *OF_EVENT,
+        TEXT_ID,
+        Column("text", pl.String, "the message, as it was sent; null: it is gone, its days are over", nullable=True),
+    ),
     ("project_id", "received_date"),
 )

@@ -17,10 +17,12 @@ from turret_pipeline.analysis.topics.drift import drift_reason
 from turret_pipeline.analysis.topics.fit import refit_reason
 from turret_pipeline.lake.tables import TOPIC_ASSIGNMENTS
 from turret_pipeline.semantics.definitions import DEFINED
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.stages.containment import Failure, Failures, FieldError, contained
 from turret_pipeline.stages.fits.defined import defined_rows, found_only, rules_of, with_defined
 from turret_pipeline.stages.fits.field import ASSIGNED, OTHER_CLUSTERS, Field, Tally, declared
 from turret_pipeline.stages.fits.fit import Fit, assign_all, counted, fit_field, with_others
+from turret_pipeline.stages.fits.gone import parted, redefined
 from turret_pipeline.stages.work import Outcome
 
 
@@ -42,6 +44,8 @@ def bring_field(
         why = "a topic was defined"
     if why is None and failed is not None:
         why = "the last fit failed"
+    if why is not None and fit and not is_cut_off and field.is_gone:
+        why = None  # nothing is left to find topics in: those that there are stay
     if why is not None and (failed is None or _is_to_be_tried(field, failed)):
         next_fit = Fit(fit + 1, why, None, field.seen)
         try:
@@ -51,7 +55,9 @@ def bring_field(
         except FieldError as error:
             _note(field, failures, error)
     if is_cut_off:
-        rows, tally = _assigned(field, field.texts(), Tally(), failures)
+        texts, _, gone = parted(field.texts(), field.rows(field.tables.assignments))
+        rows, tally = _assigned(field, texts, Tally(), failures)
+        rows = pl.concat([rows, redefined(gone.known, field.rows(field.tables.topics)).select(ASSIGNED.names())])
         assign_all(field, rows, tally, fit, assigned)
         _redefine(field, failures, assigned)
         return
@@ -85,13 +91,17 @@ def redefine(field: Field, assigned: Outcome) -> None:
     started, tables, fit = time.perf_counter(), field.tables, field.fit
     before, old = field.rows(tables.assignments), field.rows(tables.topics)
     topics = old.filter(~DEFINED)
-    base = found_only(field, before.select(ASSIGNED.names()), topics).sort("text_id")
+    left, gone = before.filter(~IS_GONE), before.filter(IS_GONE).select(ASSIGNED.names())
+    base = found_only(field, left.select(ASSIGNED.names()), topics).sort("text_id")
     with contained():
         rules = rules_of(field, topics, base)
         rows = with_defined(field, base, rules)
         own = defined_rows(field, rows, rules, topics, int(old["fitted_texts"].max() or 0))  # type: ignore[arg-type]
+        shown = pl.concat([topics, own])
         of_fit = rows.join(field.unfit, on="text_id", how="anti")
-        shown = counted(pl.concat([topics, own]), of_fit, field.texts())
+        of_gone = redefined(gone, shown)
+        shown = counted(shown, pl.concat([of_fit, of_gone.join(field.unfit, on="text_id", how="anti")]), field.texts())
+        rows = pl.concat([rows, of_gone]).sort("text_id")
     failpoint.reached("topics.after_definitions")
     tables.topics.replace(with_others(field, tables.topics, shown, fit))
     failpoint.reached("topics.after_commit")

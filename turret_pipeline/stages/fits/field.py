@@ -29,6 +29,7 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.semantics.definitions import DEFINED, Definition, definitions
 from turret_pipeline.semantics.edits import in_force
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.stages.containment import contained
 from turret_pipeline.stages.fits.marks import DEFINITIONS, TALLY, field_mark
 from turret_pipeline.stages.shared_frames import FRAMES
@@ -289,12 +290,18 @@ class Field:
         tally = self.tally()
         if not tally.n_unembedded:
             return 0
-        rows = self.rows(self.tables.assignments).filter(pl.col("similarity").is_null())
+        rows = self.rows(self.tables.assignments).filter(pl.col("similarity").is_null(), ~IS_GONE)
         of_model = pl.col("model") == model_key(self.work.model)
         there = self.tables.embeddings.having("text_id", rows["text_id"]).filter(of_model)
         # Where the field has no topics, texts with a vector have no similarity either.
         known = rows.height - tally.n_unembedded
         return int(there.select(pl.len()).collect().item()) - known
+
+    @cached_property
+    def is_gone(self) -> bool:
+        """Whether the field has messages, and all of them are gone."""
+        there = self._messages().select(any=pl.len() > 0, left=(~IS_GONE).any()).collect().row(0)
+        return there == (True, False)
 
     def n_messages(self) -> int:
         """Return how many messages the field has."""

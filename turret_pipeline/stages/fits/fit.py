@@ -22,8 +22,9 @@ from turret_pipeline.semantics.definitions import DEFINED
 from turret_pipeline.semantics.edits import held_topics, labels_given
 from turret_pipeline.stages.containment import Failures, contained
 from turret_pipeline.stages.fits.defined import defined_rows, found_only, rules_of, with_defined
-from turret_pipeline.stages.fits.field import CLUSTERS, OTHER_CLUSTERS, Field, Tally, as_assigned, declared
+from turret_pipeline.stages.fits.field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, as_assigned, declared
 from turret_pipeline.stages.fits.forget import without_words
+from turret_pipeline.stages.fits.gone import carried, parted
 from turret_pipeline.stages.fits.marks import DEFINITIONS
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import UNFINISHED
@@ -68,7 +69,8 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     """
     started, tables = time.perf_counter(), field.tables
     base = tables.topics.version if fit.base is None else fit.base
-    all_texts, known, old_topics = field.texts(), field.rows(tables.assignments), field.topics_at(base)
+    old_topics = field.topics_at(base)
+    all_texts, known, gone = parted(field.texts(), field.rows(tables.assignments))
     is_unfit = all_texts["text_id"].is_in(field.unfit["text_id"].implode())
     texts, others = all_texts.filter(~is_unfit), all_texts.filter(is_unfit)
     known = _of_requests(known, field.unfit)
@@ -112,7 +114,12 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     all_rows = pl.concat([rows, with_defined(field, field.assign(others, found.topics), rules)]).sort("text_id")
     with contained():
         topics = pl.concat([found.topics, defined_rows(field, rows, rules, found.topics)])
-        topics = counted(topics, rows, texts) if rest.height or rules else topics
+        if gone.known.height:
+            of_gone, stay = carried(gone, known, rows, topics, old_topics)
+            topics, all_rows = pl.concat([topics, stay]), pl.concat([all_rows, of_gone.select(ASSIGNED.names())])
+            known, told = pl.concat([known, _of_requests(gone.known, field.unfit)]), _of_requests(of_gone, field.unfit)
+            rows, texts = pl.concat([rows, told.select(ASSIGNED.names())]), pl.concat([texts, gone.texts])
+        topics = counted(topics, rows, texts) if rest.height or rules or gone.known.height else topics
         topics = topics.with_columns(fitted_texts=pl.lit(tally.n_texts, dtype=pl.Int64))
         refuse_unsound(topics, rows)
         facts = _facts(known, rows.join(texts, on="text_id"), topics)

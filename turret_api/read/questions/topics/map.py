@@ -30,7 +30,9 @@ class TopicMap(FieldAnswer):
     topic_id: Annotated[list[str | None], Meaning("the topic that most of its messages have")] = dataclasses.field(
         default_factory=list
     )
-    text: Annotated[list[str], Meaning("the first characters of each")] = dataclasses.field(default_factory=list)
+    text: Annotated[list[str | None], Meaning("the first characters of each; null: it is gone")] = dataclasses.field(
+        default_factory=list
+    )
     size: Annotated[list[int], Meaning("messages that pass and have the text")] = dataclasses.field(
         default_factory=list
     )

@@ -32,6 +32,7 @@ from turret_pipeline.semantics.defined_topics import (
     unit_rows,
 )
 from turret_pipeline.semantics.definitions import DEFINED, LEAST_EXAMPLES, Definition
+from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.semantics.values import text_id
 from turret_pipeline.semantics.vectors import quantize
 from turret_pipeline.semantics.visits import UNASSIGNED
@@ -143,10 +144,10 @@ class _Near:
 
 
 def _texts(snapshot: Snapshot, field: str) -> pl.DataFrame:
-    """Return `text_id`, `text`, `n_messages` of the field's distinct texts."""
+    """Return `text_id`, `text`, `n_messages` of the field's distinct texts that are not gone."""
 
     def compute() -> pl.DataFrame:
-        messages = snapshot.scan(MESSAGES).filter(pl.col("field") == field).group_by("text_id")
+        messages = snapshot.scan(MESSAGES).filter(pl.col("field") == field, ~IS_GONE).group_by("text_id")
         return messages.agg(pl.col("text").first(), n_messages=pl.len().cast(pl.Int64)).sort("text_id").collect()
 
     return snapshot.remember(("distinct_texts", field), (MESSAGES,), compute)

@@ -1,0 +1,174 @@
+"""How long texts are kept, and what answers say of those that are gone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import polars as pl
+import pytest
+
+from tests.read.conftest import Api, GivenKeys
+from turret_api.accounts import audit
+from turret_api.read.http import keeping as routes
+from turret_pipeline.lake import store
+from turret_pipeline.lake.tables import (
+    JOURNEY_STEPS,
+    MESSAGES,
+    REMOVALS,
+    RETENTION_RULES,
+    TEXT_SENTIMENT,
+    TOPIC_ASSIGNMENTS,
+    Table,
+)
+from turret_pipeline.semantics.gone import mark_of
+
+GONE_DAY = dt.date(2026, 3, 1)
+"""The first day of receipt: that of the session s1's first messages."""
+REMOVED_AT = dt.datetime(2026, 3, 21, 1, 17, tzinfo=dt.UTC)
+
+Entries = list[tuple[str | None, str, str, dict]]
+
+
+@pytest.fixture
+def entries(monkeypatch: pytest.MonkeyPatch) -> Iterator[Entries]:
+    """What the audit log is told; the accounts of these tests cannot be reached."""
+    told: Entries = []
+
+    def record(_: object, project_id: str | None, actor: str, action: str, about: dict) -> None:
+        assert action in audit.ACTIONS
+        told.append((project_id, actor, action, about))
+
+    monkeypatch.setattr(routes, "record", record)
+    yield told
+
+
+def put(api: Api, choice: object, status: int = 200, key: str = "shop:admin") -> dict:
+    answer = api.client.put("/v1/keeping", json=choice, headers={"X-API-Key": key})
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def let_go(api: Api) -> int:
+    """Let the texts of `GONE_DAY` be gone, as the retention leaves the tables; return how many."""
+    marks: dict[str, str] = {}
+
+    def rewrite(table: Table, change: pl.Expr | None = None, day: str = "received_date") -> None:
+        rows = store.read(api.lake, table, "shop")
+        of_day = pl.col(day) == GONE_DAY
+        for text_id in rows.filter(of_day)["text_id"]:
+            marks[text_id] = mark_of(b"key", text_id)
+        gone = rows.filter(of_day).with_columns(pl.col("text_id").replace(marks))
+        if change is not None:
+            gone = gone.with_columns(change)
+        store.replace(api.lake, table, pl.concat([rows.filter(~of_day), gone]), "shop")
+
+    rewrite(MESSAGES, pl.lit(None, dtype=pl.String).alias("text"))
+    rewrite(JOURNEY_STEPS, day="message_date")
+    for table in (TOPIC_ASSIGNMENTS, TEXT_SENTIMENT):
+        rows = store.read(api.lake, table, "shop")
+        copies = rows.filter(pl.col("text_id").is_in(list(marks))).with_columns(pl.col("text_id").replace(marks))
+        store.append(api.lake, table, copies)
+    removal = {
+        "project_id": "shop",
+        "removed_at": REMOVED_AT,
+        "field": None,
+        "days": 20,
+        "from_date": GONE_DAY,
+        "until_date": GONE_DAY,
+        "n_events": 5,
+        "n_messages": 5,
+    }
+    store.append(api.lake, REMOVALS, pl.DataFrame([removal], schema=REMOVALS.schema))
+    return len(marks)
+
+
+def test_at_first_everything_is_kept(api: Api) -> None:
+    assert api.get("/v1/keeping", key="shop:admin") == {"days": None, "fields": {}, "n_due": 0, "removals": []}
+
+
+def test_an_owner_chooses_for_how_long_and_takes_it_back(own_api: Api, entries: Entries) -> None:
+    found = put(own_api, {"days": 90, "fields": {"prompt": 30}})
+    assert (found["days"], found["fields"]) == (90, {"prompt": 30})
+    assert found["n_due"] == 15
+    assert own_api.get("/v1/keeping", key="shop:admin") == found
+    assert put(own_api, {"days": 90})["fields"] == {}
+    assert put(own_api, {"days": None}) == {"days": None, "fields": {}, "n_due": 0, "removals": []}
+    rows = store.read(own_api.lake, RETENTION_RULES, "shop").sort("decided_at").select("field", "days").rows()
+    assert rows == [(None, 90), ("prompt", 30), ("prompt", None), (None, None)]
+    assert entries[0] == (
+        "shop",
+        GivenKeys().find("shop:admin").actor,  # type: ignore[union-attr]
+        "setting_changed",
+        {"setting": "keeping", "days": 90, "fields": {"prompt": 30}},
+    )
+    assert len(entries) == 3
+
+
+@pytest.mark.parametrize(
+    ("choice", "status", "words"),
+    [
+        ({}, 400, "days"),
+        ({"days": 0}, 400, "days"),
+        ({"days": "30"}, 400, "days"),
+        ({"days": 30.5}, 400, "days"),
+        ({"days": 30, "hours": 3}, 400, "hours"),
+        ({"days": 30, "fields": {"prompt": 31}}, 400, "after 30 days all texts are removed"),
+        ({"days": None, "fields": {"plan": 3}}, 400, "its values are counted, and stay"),
+        ({"days": None, "fields": {"absent": 3}}, 404, "There is no field 'absent'"),
+    ],
+    ids=str,
+)
+def test_a_rule_that_makes_no_sense_is_refused_and_changes_nothing(
+    own_api: Api, entries: Entries, choice: dict, status: int, words: str
+) -> None:
+    assert words in str(put(own_api, choice, status))
+    assert store.read(own_api.lake, RETENTION_RULES, "shop").is_empty()
+    assert entries == []
+
+
+def test_only_an_owner_may_see_and_change_it(own_api: Api) -> None:
+    own_api.get("/v1/keeping", status=401)
+    put(own_api, {"days": 1}, 401, "shop:read")
+
+
+def test_messages_that_are_gone_say_so_and_count_as_before(own_api: Api) -> None:
+    asked = ("/v1/topics", "/v1/journeys", "/v1/events")
+    before = [own_api.get(path) for path in asked]
+    n_messages = len(own_api.get("/v1/messages")["data"])
+    let_go(own_api)
+    rows = own_api.get("/v1/messages")["data"]
+    assert len(rows) == n_messages
+    gone = [row for row in rows if row["text"] is None]
+    assert {row["gone"] for row in gone} == {"2026-03-21, after 20 days"}
+    assert len(gone) == 5
+    assert all(row["gone"] is None for row in rows if row["text"] is not None)
+    assert {row["frames"] == [] for row in gone} == {True}
+    for path, was in zip(asked, before, strict=True):
+        now = own_api.get(path)
+        assert {name: now[name] for name in now if name not in ("built_at", "data")} == {
+            name: was[name] for name in was if name not in ("built_at", "data")
+        }
+        for row, earlier in zip(now.get("data", []), was.get("data", []), strict=True):
+            assert row.get("size") == earlier.get("size")
+
+
+def test_a_session_says_what_is_gone(own_api: Api) -> None:
+    let_go(own_api)
+    rows = own_api.get("/v1/sessions/s1")["data"]
+    assert [(row["text"], row["gone"]) for row in rows] == [(None, "2026-03-21, after 20 days")] * 5
+    assert [row["topic_id"] for row in rows[:3]] == ["t_parcel", "t_parcel", "t_refund"]
+
+
+def test_a_text_that_no_rule_removed_was_erased(own_api: Api) -> None:
+    let_go(own_api)
+    store.replace(own_api.lake, REMOVALS, REMOVALS.empty(), "shop")
+    gone = [row["gone"] for row in own_api.get("/v1/messages")["data"] if row["text"] is None]
+    assert set(gone) == {"erased"}
+
+
+def test_a_place_on_the_map_has_no_words_once_they_are_gone(own_api: Api) -> None:
+    n_gone = let_go(own_api)
+    found = own_api.get("/v1/topics/map")
+    assert sum(text is None for text in found["text"]) == n_gone
+    assert found["n_texts"] == len(found["text"])
