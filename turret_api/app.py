@@ -24,6 +24,7 @@ from turret_api.dashboard.routes import Dashboard, nothing_here
 from turret_api.dashboard.sessions import Sessions, load_secret
 from turret_api.dashboard.sign_in import SignIn
 from turret_api.document import DocumentedAPI
+from turret_api.erasing.routes import erasure_router
 from turret_api.errors import InvalidKeyError
 from turret_api.freshness import Freshness
 from turret_api.people.audit_routes import audit_router
@@ -84,6 +85,7 @@ def create_app(
     app.include_router(people_router(accounts, gate))
     app.include_router(audit_router(accounts, gate))
     sign_in = SignIn(settings, accounts, sessions, secret)
+    app.include_router(erasure_router(accounts, gate))
     app.include_router(Dashboard(settings, accounts, sessions, sign_in).router())
     app.router.routes.append(Route(assistants.PATH, assistants.Door(app, keys), include_in_schema=False))
     return app

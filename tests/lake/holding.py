@@ -18,10 +18,11 @@ def holding(folder: Path | str, *texts: str) -> list[str]:
 
 
 def _holds(file: Path, wanted: Iterable[bytes]) -> bool:
-    return any(text in content for content in _contents(file) for text in wanted)
+    return any(text in content for content in contents(file) for text in wanted)
 
 
-def _contents(file: Path) -> Iterator[bytes]:
+def contents(file: Path) -> Iterator[bytes]:
+    """Yield what the file holds: as it is, and unpacked."""
     content = file.read_bytes()
     yield content
     if content[:2] == b"\x1f\x8b":

@@ -18,9 +18,11 @@ import schemathesis
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance, unsupported_method
+from sqlalchemy import insert
 
 from tests.read.conftest import CANARY, SESSIONS, N, P, R, topics, write_lake
 from turret_api.accounts import Accounts
+from turret_api.accounts.tables import ERASURES
 from turret_api.app import create_app
 from turret_api.command.export import VIEWS, rows_of
 from turret_api.read.engine.library import Library
@@ -33,11 +35,12 @@ IDS = {
     "field": ("plan", f"{CANARY}_field", "absent"),
     "session_id": ("s1", f"{CANARY}-session", "absent"),
     "target_id": ("target_1", f"target_{CANARY}", "absent"),
+    "erasure_id": ("era_1", f"era_{CANARY}", "absent"),
     "delivery_id": ("msg_1", f"msg_{CANARY}", "absent"),
 }
 """By name of a parameter: an id of this project's, of the other's, and of nobody's."""
 KINDS = ("own", "foreign", "absent")
-ADMIN_ONLY = ("/v1/audit", "/v1/keys", "/v1/people")
+ADMIN_ONLY = ("/v1/audit", "/v1/erasures", "/v1/erasures/{erasure_id}", "/v1/keys", "/v1/people")
 """What a read key may not even look at."""
 
 
@@ -76,6 +79,10 @@ def tenants(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     store.append(lake, TOPICS, topic.with_columns(topic_id=pl.lit(f"t_{CANARY}"), label=pl.lit(f"A {CANARY}")))
     field = store.read(lake, FIELD_TYPES, other.project_id).head(1)
     store.append(lake, FIELD_TYPES, field.with_columns(field=pl.lit(f"{CANARY}_field")))
+    with accounts.engine.begin() as connection:
+        for erasure_id, of in (("era_1", mine), (f"era_{CANARY}", other)):
+            row = {"erasure_id": erasure_id, "project_id": of.project_id, "kind": "user", "hash": "", "state": "done"}
+            connection.execute(insert(ERASURES).values(row))
     keys = {
         "read": mine.read_key,
         "admin": mine.admin_key,

@@ -11,6 +11,7 @@ import dagster as dg
 from turret_pipeline.orchestration.alerts import alerts_job, alerts_sensor, told_alerts
 from turret_pipeline.orchestration.batches import BATCH, BatchResource
 from turret_pipeline.orchestration.day_assets import day_asset, raw_events
+from turret_pipeline.orchestration.erasures import erased_events, erasures_job, erasures_sensor
 from turret_pipeline.orchestration.executor import leased_executor
 from turret_pipeline.orchestration.keeping import keeping_job, keeping_schedule, retained_texts
 from turret_pipeline.orchestration.leases import Leases
@@ -44,12 +45,16 @@ def build_definitions(workshop: Workshop, stages: Sequence[Stage] = STAGES) -> d
             description="A project's field types, messages, vectors, topics and journeys are brought up to date.",
         ),
     ]
-    alerts = alerts_job()
+    alerts, erasures = alerts_job(), erasures_job()
     return dg.Definitions(
-        assets=[raw_events(), *by_day, *by_project, *MAINTENANCE, retained_texts, told_alerts],
-        jobs=[*jobs, *maintenance_jobs(), keeping_job(), alerts],
+        assets=[raw_events(), *by_day, *by_project, *MAINTENANCE, retained_texts, told_alerts, erased_events],
+        jobs=[*jobs, *maintenance_jobs(), keeping_job(), alerts, erasures],
         schedules=[*maintenance_schedules(), keeping_schedule()],
-        sensors=[new_events_sensor(workshop.settings, jobs, stages), alerts_sensor(workshop.settings, alerts)],
+        sensors=[
+            new_events_sensor(workshop.settings, jobs, stages),
+            alerts_sensor(workshop.settings, alerts),
+            erasures_sensor(workshop.settings, erasures),
+        ],
         executor=leased_executor(Leases(workshop.settings.database_url)),
         resources={
             "workshop": workshop,

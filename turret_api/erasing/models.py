@@ -1,0 +1,80 @@
+"""What the routes of erasures take and answer, as the OpenAPI document has it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from turret_api.erasing.book import Erasure
+
+
+class Model(BaseModel):
+    """An answer, or what is asked for; it has no further keys."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class ErasureChoice(Model):
+    """What is to be erased."""
+
+    kind: Literal["user", "session", "event", "texts"] = Field(
+        description="what `value` names; `texts`: all events that have it in a text, in any case of letters"
+    )
+    value: Annotated[str, Field(min_length=1, max_length=10_000, description="an id, or a piece of text")]
+    suppress: bool = Field(default=False, description="whether later events of the user are refused; for a user only")
+
+
+class DoneRow(Model):
+    """What was done in one place."""
+
+    place: str
+    what: str
+    n: int = Field(description="how many of what `what` counts")
+
+
+class TotalsRow(Model):
+    """How much the project has in its tables."""
+
+    events: int
+    messages: int
+    sessions: int
+    users: int
+
+
+class ReceiptRow(Model):
+    """What an erasure came to."""
+
+    by: str = Field(description="who asked for it, as in the audit log")
+    suppressed: bool = Field(description="whether later events of the user are refused")
+    n_events: int = Field(description="events that were erased")
+    done: list[DoneRow]
+    before: TotalsRow | None = Field(description="null: it is not done")
+    after: TotalsRow | None = Field(description="null: it is not done")
+    not_reached: list[str] = Field(description="what cannot be reached from here, and what to do there")
+    problem: str | None = Field(description="why it is not done; null: it is")
+
+
+class ErasureRow(Model):
+    """An erasure. What was named is kept as a hash only."""
+
+    erasure_id: str
+    kind: Literal["user", "session", "event", "events", "texts"]
+    hash: str = Field(description="of what was named, keyed with a secret of the installation")
+    state: Literal["waiting", "running", "done", "failed"] = Field(description="a failed one is tried again")
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+    receipt: ReceiptRow | None = Field(description="null: nothing was done yet")
+
+
+class ErasureRows(Model):
+    """Erasures, newest first."""
+
+    data: list[ErasureRow]
+    next: str | None = Field(description="cursor of the next page; null: this is the last")
+
+
+def erasure_row(erasure: Erasure) -> ErasureRow:
+    """Return what is told of an erasure."""
+    return ErasureRow.model_validate(erasure)
