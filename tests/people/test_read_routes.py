@@ -16,6 +16,8 @@ LEAST_ROLE = {
     "/v1/answers": ANALYST,
     "/v1/changes": ANALYST,
     "/v1/digest": VIEWER,
+    "/v1/erasures": OWNER,
+    "/v1/erasures/{erasure_id}": OWNER,
     "/v1/events": VIEWER,
     "/v1/few": VIEWER,
     "/v1/fields": VIEWER,

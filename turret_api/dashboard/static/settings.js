@@ -6,6 +6,7 @@ import { audit } from "./audit.js";
 import { picture, volume } from "./charts.js";
 import { freshness, pageHead, tabs } from "./data.js";
 import { h, meter } from "./dom.js";
+import { erasures } from "./erasures.js";
 import { fieldsTable, typeMark } from "./fields.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { keeping } from "./keeping.js";
@@ -27,6 +28,7 @@ const SECTIONS = {
   people: ["People", people],
   masking: ["Masking", masking],
   keeping: ["Keeping", keeping],
+  erasure: ["Erasure", erasures],
   usage: ["Usage", usage],
   audit: ["Audit log", audit],
   project: ["Project", project],

@@ -1,0 +1,33 @@
+"""Settings → Erasure: an owner asks twice, and then follows what was asked for."""
+
+from __future__ import annotations
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.dashboard.conftest import Served, Visitor
+
+
+def test_an_owner_erases_once_sure_and_sees_how_far_it_is(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.waiting.admin_key, "/settings/erasure")
+    page = visitor.page
+    expect(page.locator("#erasures")).to_contain_text("Nothing was erased yet")
+    page.get_by_label("Its id, or the text").fill("u 81/b")
+    page.get_by_label("Refuse later events of the user").check()
+    page.get_by_role("button", name="Erase").click()
+    page.get_by_label("Its id, or the text").fill("u 82/b")  # what was sure is not, once it is another
+    page.get_by_role("button", name="Erase").click()
+    page.get_by_role("button", name="Really erase?").click()
+    expect(page.locator("#erasures tr[data-erasure]")).to_have_count(1)
+    expect(page.locator("#erasures tr[data-erasure]")).to_contain_text("waits")
+    answer = httpx.get(f"{served.url}/v1/erasures", headers={"X-API-Key": served.waiting.admin_key}, timeout=60)
+    assert [(each["kind"], each["state"]) for each in answer.json()["data"]] == [("user", "waiting")]
+    page.locator("#erase select").select_option("session")
+    expect(page.get_by_label("Refuse later events of the user")).to_be_hidden()
+    assert visitor.problems == []
+
+
+def test_who_is_no_owner_is_told_so(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.full.read_key, "/settings/erasure")
+    expect(visitor.page.locator("#erasures")).to_contain_text("Only an owner")
+    assert visitor.problems == []
