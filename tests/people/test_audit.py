@@ -111,7 +111,8 @@ def test_the_commands_write_into_the_log_and_show_it(house: House, turret: Turre
 def test_a_backup_is_in_the_log_of_the_installation(house: House, turret: Turret, tmp_path: Path) -> None:
     turret("backup", str(tmp_path / "home.tar"))
     shown = json.loads(turret("audit", "--limit", "1", "--json").output)
-    assert (shown["project_id"], shown["action"], shown["about"]) == (None, "backup", {"file": "home.tar"})
+    about = {"file": "home.tar", "path": str(tmp_path / "home.tar")}
+    assert (shown["project_id"], shown["action"], shown["about"]) == (None, "backup", about)
 
 
 def test_a_project_that_is_gone_still_has_its_log(house: House, turret: Turret) -> None:

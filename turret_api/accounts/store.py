@@ -112,6 +112,7 @@ class Accounts:
     def __init__(self, url: str) -> None:
         self.engine: Engine = create_engine(
             url,
+            hide_parameters=True,  # errors go into logs, and what they would quote may be of an event
             pool_pre_ping=True,
             pool_size=5,
             max_overflow=15,

@@ -19,17 +19,18 @@ FORGET_FILE = "forget.json"
 
 
 class Forget(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be forgotten of one project: what is of any of these users, sessions or events."""
+    """What is to be forgotten of one project: what is of any of these users, sessions or events; or all of it."""
 
     project_id: str
     user_ids: frozenset[str] = frozenset()
     session_ids: frozenset[str] = frozenset()
     event_ids: frozenset[str] = frozenset()
+    is_all: bool = False
 
     def is_of(self, project_id: str, user_id: str | None, session_id: str | None, event_id: str | None) -> bool:
         """Tell whether what has these ids is to be forgotten."""
         return project_id == self.project_id and (
-            user_id in self.user_ids or session_id in self.session_ids or event_id in self.event_ids
+            self.is_all or user_id in self.user_ids or session_id in self.session_ids or event_id in self.event_ids
         )
 
 

@@ -12,6 +12,7 @@ Embedding models and logs are not in it.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import os
@@ -33,10 +34,19 @@ _TLS = ("require", "verify-ca", "verify-full")
 
 
 class Manifest(msgspec.Struct):
-    """What an archive says of itself: the version of Turret that wrote it, and the layout of the lake in it."""
+    """What an archive says of itself.
+
+    Args:
+        turret: the version of Turret that wrote it.
+        layout: of the lake in it.
+        begun_at: when it was begun: what was erased after that may be in it; None: it is of an earlier version.
+        erasures: name of the secret by which what was erased is known (`turret_api.erasing.notes`).
+    """
 
     turret: str
     layout: int
+    begun_at: dt.datetime | None = None
+    erasures: str | None = None
 
 
 class Summing:

@@ -10,6 +10,7 @@ once, as always.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import io
 import os
 import tarfile
@@ -25,8 +26,11 @@ import msgspec
 import pyarrow.fs
 
 from turret_api.accounts import Accounts, audit
+from turret_api.accounts.exports import PATH
+from turret_api.accounts.suppression import hasher_of
 from turret_api.collector.slots import KEYS_FILE, SPOOL_FILE, TURNS_FILE, slot_folders
 from turret_api.command.archive import DUMP, HOME_FILES, MANIFEST, SCHEMAS, SUMS, Manifest, SummedArchive, run_postgres
+from turret_api.erasing.notes import name_of
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import files, store
 from turret_pipeline.lake.damage import DamageError
@@ -52,7 +56,7 @@ def command(archive: Path) -> None:
     try:
         with database(settings) as url:
             write(settings, url, archive.absolute(), lambda line: click.echo(line, err=True))
-            note(url, "backup", {"file": archive.name})
+            note(url, "backup", {"file": archive.name, PATH: str(archive.absolute())})
     except (OSError, DamageError) as error:
         raise click.ClickException(f"the backup failed: {error}") from error
     click.echo(f"{archive} holds {settings.home} ({archive.stat().st_size:,} bytes); `turret restore` reads it")
@@ -84,7 +88,10 @@ def write(settings: Settings, url: str, archive: Path, say: Callable[[str], None
 
 def _fill(tar: SummedArchive, settings: Settings, url: str, folder: Path, say: Callable[[str], None]) -> None:
     lake = settings.open_lake()
-    tar.add_bytes(MANIFEST, msgspec.json.encode(Manifest(version("turret"), layout_of(lake))))
+    # Before anything is copied: what is erased from now on may be in the archive.
+    begun_at = dt.datetime.now(dt.UTC)
+    manifest = Manifest(version("turret"), layout_of(lake), begun_at, _secret_of_erasures(url))
+    tar.add_bytes(MANIFEST, msgspec.json.encode(manifest))
     for table in reversed(TABLES.values()):
         n_files = sum(_copy(tar, lake, name, needed=True) for name in _files_of(lake, table))
         if n_files:
@@ -109,6 +116,12 @@ def _fill(tar: SummedArchive, settings: Settings, url: str, folder: Path, say: C
     tar.add(dump, DUMP)
     tar.add_bytes(SUMS, msgspec.json.encode(tar.sums))
     say(f"database: {dump.stat().st_size:,} bytes")
+
+
+def _secret_of_erasures(url: str) -> str | None:
+    """Return the name of the secret by which a restored home knows what was erased; it is made here at the latest."""
+    with contextlib.closing(Accounts(url)) as accounts:
+        return name_of(hasher_of(accounts)) if accounts.is_migrated() else None
 
 
 def _copy_spool(file: Path, to: Path) -> None:

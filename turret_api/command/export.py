@@ -16,6 +16,7 @@ import orjson
 import polars as pl
 
 from turret_api.accounts import Accounts, audit, privacy
+from turret_api.accounts.exports import PATH
 from turret_api.accounts.few import few_of
 from turret_api.command.accounts import open_accounts
 from turret_api.command.build import run
@@ -98,7 +99,7 @@ def command(table: str, project: str, field: str | None, out: Path) -> None:
         project_id = accounts.find_project(project).project_id
         least = few_of(privacy.rules_of(accounts, project_id).get(privacy.FEW)).exports
         # Before anything is written: an export that the audit log cannot tell of does not happen.
-        about = {"table": table, "field": field, "file": out.name}
+        about = {"table": table, "field": field, "file": out.name, PATH: str(out.absolute())}
         audit.record(accounts, project_id, audit.command_actor(), "export", about)
         logged = audit_rows(accounts, project_id) if table == AUDIT else None
     snapshot = Library(settings.open_lake()).snapshot(project_id)

@@ -30,6 +30,7 @@ from turret_api.command.accounts import open_accounts
 from turret_api.command.build import bring_in_spools
 from turret_api.command.dagster_home import dagster_environment, has_tables
 from turret_api.command.import_lock import one_import_at_a_time
+from turret_api.erasing.project import erase_project_elsewhere
 from turret_api.processes.postgres import database
 from turret_pipeline import failpoint
 from turret_pipeline.lake import parts
@@ -63,11 +64,17 @@ def delete(settings: Settings, name: str, is_sure: bool) -> None:
                 about = {"name": found.name}
                 audit.record(accounts, found.project_id, audit.command_actor(), "project_deleted", about)
         failpoint.reached("project.after_accounts")
-        for each in deleted_projects(accounts):
-            if each.finished_at is None:
-                _finish(settings, url, each)
-                finish_deletion(accounts, each.project_id)
+        finish_deletions(settings, url, accounts)
     click.echo(f"{words} is deleted; nothing is left of it")
+
+
+def finish_deletions(settings: Settings, url: str, accounts: Accounts) -> None:
+    """After this call nothing is left of the projects that were deleted."""
+    for each in deleted_projects(accounts):
+        if each.finished_at is None:
+            _finish(settings, url, each)
+            erase_project_elsewhere(settings, accounts, url, each.project_id, each.deleted_at)
+            finish_deletion(accounts, each.project_id)
 
 
 def _find(accounts: Accounts, id_or_name: str) -> Project | DeletedProject:

@@ -22,6 +22,7 @@ from turret_api.accounts import AccountError, Accounts
 from turret_api.collector.slots import slot_folders
 from turret_api.command import backup
 from turret_api.command.archive import DUMP, MANIFEST, SUMS, Manifest, Summing, run_postgres
+from turret_api.command.erased_since import erase_again, notes_of, refuse_unknown
 from turret_api.command.system import running
 from turret_api.command.upgrade import UNFINISHED
 from turret_api.processes.postgres import database
@@ -33,10 +34,20 @@ from turret_pipeline.settings import Settings
 
 @click.command()
 @click.argument("archive", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def command(archive: Path) -> None:
+@click.option(
+    "--erasures",
+    "notes_files",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with notes of what was erased: erasures.ndjson of a home.  [default: turret-erasures.ndjson beside "
+    "ARCHIVE]",
+)
+@click.option("--keep-erased", is_flag=True, help="Restore also what was erased after ARCHIVE was written.")
+def command(archive: Path, notes_files: tuple[Path, ...], keep_erased: bool) -> None:
     """Make this home, which must be empty, what the file ARCHIVE of `turret backup` holds.
 
-    An archive of an earlier version is upgraded at the next start.
+    What was erased after it was written is erased again. An archive of an earlier version is upgraded at the next
+    start.
     """
     settings = Settings.from_environment()
     with _opened(archive) as tar:
@@ -46,16 +57,24 @@ def command(archive: Path) -> None:
             f"{archive} is of Turret {found.turret}, whose lakes have layout {found.layout}; this version knows "
             f"layouts up to {LAYOUT}: install that version or a later one"
         )
+    notes = [] if keep_erased else notes_of(archive, notes_files, found, _say)
+    refuse_unknown(archive, notes, found)
     settings.home.mkdir(parents=True, exist_ok=True)
     with database(settings) as url:
         if reason := _is_used(settings, url):
             raise click.ClickException(f"{reason}: restore into an empty TURRET_HOME, lake and database")
         note = settings.home / UNFINISHED
         note.touch()
-        read(settings, url, archive, lambda line: click.echo(line, err=True))
+        read(settings, url, archive, _say)
+        if notes:
+            erase_again(settings, url, notes, _say)
         note.unlink()
         backup.note(url, "restore", {"file": archive.name, "version": found.turret})
     click.echo(f"{settings.home} is as it was when Turret {found.turret} wrote {archive}; `turret up` starts it")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def read(settings: Settings, url: str, archive: Path, say: Callable[[str], None]) -> None:

@@ -45,16 +45,16 @@ def erase_elsewhere(settings: Settings, accounts: Accounts, database_url: str, e
         *_set_aside(settings.home),
         *erase_from_exports(accounts, erased, words),
         *erase_from_accounts(accounts, erased, words),
-        *write_note(note_of(hasher_of(accounts), erased, now), settings.home, [each.path for each in written]),
+        *write_note(note_of(hasher_of(accounts), erased, now), settings.home, written),
     ]
     with postgres.connected(database_url) as opened:
         done += erase_from_dagster(opened, erased.project_id, words)
     done += postgres.write_anew(database_url, settings.database_url is None)
     for archive in written:
-        if archive.path.exists():
-            done.append(Done("backups", f"still has it, and loses it when it is restored: {archive.path}", 1))
+        if archive.exists():
+            done.append(Done("backups", f"still has it, and loses it when it is restored: {archive}", 1))
         else:
-            done.append(Done("backups", f"not where it was written any more: {archive.path}", 0))
+            done.append(Done("backups", f"not where it was written any more: {archive}", 0))
     return done
 
 

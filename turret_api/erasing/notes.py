@@ -12,20 +12,22 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import polars as pl
 
-from turret_api.accounts.suppression import EVENT, Hasher, hashes_of
+from turret_api.accounts.suppression import EVENT, SESSION, USER, Hasher, hashes_of
 from turret_api.erasing.erased import Done, Erased
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
 
 NOTES_FILE, BESIDE_ARCHIVES = "erasures.ndjson", "turret-erasures.ndjson"
 PLACE = "notes for restores"
-TEXTS = "texts"
-_COLUMNS = {"user": "user_id", "session": "session_id", "event": "event_id"}
+PROJECT = "project"
+_COLUMNS = {USER: "user_id", SESSION: "session_id", EVENT: "event_id"}
+_KINDS = {column: kind for kind, column in _COLUMNS.items()}
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -34,8 +36,8 @@ class Note(msgspec.Struct, frozen=True):
     Args:
         at: when it was done.
         project_id: the project that it was of.
-        kind: a user, a session, an event, or texts: then the hashes are of the events that had them.
-        hashes: keyed hashes of the ids.
+        kind: a user, a session or an event; events or texts: then the hashes are of events too; or the project.
+        hashes: keyed hashes of the ids; of a project that was deleted there are none.
         secret: what tells whether a secret is the one that they are keyed with, without telling it.
     """
 
@@ -50,14 +52,6 @@ class Note(msgspec.Struct, frozen=True):
         return self.secret == name_of(hasher)
 
 
-class Again(msgspec.Struct, frozen=True):
-    """What is to be erased once more: the ids are of one kind (user, session or event)."""
-
-    project_id: str
-    kind: str
-    ids: list[str]
-
-
 def name_of(hasher: Hasher) -> str:
     """Return what tells one secret from another."""
     return hashlib.sha256(f"turret erasures {hasher.secret}".encode()).hexdigest()[:16]
@@ -65,7 +59,7 @@ def name_of(hasher: Hasher) -> str:
 
 def note_of(hasher: Hasher, erased: Erased, at: dt.datetime) -> Note:
     """Return the note of an erasure."""
-    kind, ids = (EVENT, erased.event_ids) if erased.kind == TEXTS else (erased.kind, erased.values)
+    kind, ids = (erased.kind, erased.values) if erased.kind in _COLUMNS else (EVENT, erased.event_ids)
     return Note(at, erased.project_id, erased.kind, hashes_of(hasher, erased.project_id, kind, ids), name_of(hasher))
 
 
@@ -99,25 +93,24 @@ def keep_notes(notes: Iterable[Note], home: Path) -> None:
         _append(home / NOTES_FILE, note)
 
 
-def found_again(lake: Lake, hasher: Hasher, notes: Iterable[Note]) -> list[Again]:
-    """Return what of the notes is in the lake's raw events: ids that have one of the hashes."""
-    by_project: dict[str, list[Note]] = {}
-    for note in notes:
-        by_project.setdefault(note.project_id, []).append(note)
-    return [each for project_id, mine in by_project.items() for each in _in_project(lake, hasher, project_id, mine)]
-
-
-def _in_project(lake: Lake, hasher: Hasher, project_id: str, notes: list[Note]) -> Iterator[Again]:
-    wanted: dict[str, set[str]] = {}
-    for note in notes:
-        wanted.setdefault(EVENT if note.kind == TEXTS else note.kind, set()).update(note.hashes)
-    found: dict[str, set[str]] = {kind: set() for kind in wanted}
-    for part in list_parts(lake, project_id):
-        rows = read_parts(lake, [part])
-        for kind, hashes in wanted.items():
-            ids = rows[_COLUMNS[kind]].unique()
-            found[kind] |= {each for each in ids if hasher.hash(project_id, kind, each) in hashes}
-    yield from (Again(project_id, kind, sorted(ids)) for kind, ids in found.items() if ids)
+def found_again(lake: Lake, hasher: Hasher, notes: Iterable[Note]) -> dict[str, list[str]]:
+    """Return by project the ids of the events in the lake's raw events that one of the notes is of."""
+    wanted: dict[str, dict[str, set[str]]] = {}
+    for note in (each for each in notes if each.kind != PROJECT):
+        column = _COLUMNS.get(note.kind, _COLUMNS[EVENT])
+        wanted.setdefault(note.project_id, {}).setdefault(column, set()).update(note.hashes)
+    found: dict[str, list[str]] = {}
+    for project_id, hashes in wanted.items():
+        ids: set[str] = set()
+        for part in list_parts(lake, project_id):
+            rows = read_parts(lake, [part])
+            for column, of_column in hashes.items():
+                kind = _KINDS[column]
+                values = [each for each in rows[column].unique() if hasher.hash(project_id, kind, each) in of_column]
+                ids.update(rows.filter(pl.col(column).is_in(values))["event_id"])
+        if ids:
+            found[project_id] = sorted(ids)
+    return found
 
 
 def _append(file: Path, note: Note) -> None:

@@ -89,6 +89,20 @@ def erase_from_spools(settings: Settings, erased: Erased) -> list[Done]:
     return done
 
 
+def forget_project(settings: Settings, project_id: str) -> list[Done]:
+    """After this call the spools of this host have no byte of the project, which was deleted; raise apsw's errors."""
+    done = forget_waiting_turns(settings, Forget(project_id=project_id, is_all=True))
+    n_ids = 0
+    for folder in slot_folders(settings.home / "spool"):
+        db = connect(folder / SPOOL_FILE, None)
+        try:
+            n_ids += _forget_ids(db, Forget(project_id=project_id, is_all=True))
+            _give_back(db, (folder / SPOOL_FILE).stat().st_size)
+        finally:
+            db.close()
+    return [*done, Done(PLACE, "ids that clients gave to events, forgotten", n_ids)]
+
+
 def _write_anew(journal: Journal, wanted: Forget) -> None:
     turns = journal.load()
     journal.replace(

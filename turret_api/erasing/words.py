@@ -53,7 +53,7 @@ class Words:
 
 def words_of(erased: Erased) -> Words:
     """Return what is looked for of what was erased."""
-    named = erased.values if erased.kind != "texts" else frozenset[str]()
+    named = erased.values if erased.kind in ("user", "session", "event") else frozenset[str]()
     ids = named | erased.user_ids | erased.session_ids | erased.event_ids | erased.text_ids
     texts = erased.texts | (erased.values if erased.kind == "texts" else frozenset[str]())
     found = {each for each in ids if len(each) >= LEAST_ID}

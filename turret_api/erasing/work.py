@@ -167,9 +167,9 @@ def _bring_in(place: Workplace, erasure: Erasure, value: str, is_suppressed: boo
         done.append(Done("collectors", "users whose later events are refused", int(is_new)))
         if _collectors_run(place.settings):
             time.sleep(_HEARD_S)
-    named = {f"{erasure.kind}_ids": frozenset([value])} if erasure.kind in ("user", "session", "event") else {}
-    if named:
-        done += forget_waiting_turns(place.settings, Forget(project_id=erasure.project_id, **named))
+    if erasure.kind in ("user", "session", "event"):
+        wanted = {"project_id": erasure.project_id, f"{erasure.kind}_ids": [value]}
+        done += forget_waiting_turns(place.settings, msgspec.convert(wanted, Forget))
     bring_in_spools(place.settings, place.url)
     return done
 

@@ -52,6 +52,7 @@ class KeptConnections(DagsterPostgresStorage):
             poolclass=QueuePool,
             pool_size=KEPT,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors go into logs, and what they would quote may be of an event
             **bounds,
         )
         for part in self._parts:

@@ -1,0 +1,94 @@
+"""What was erased after an archive was written: erased once more when the archive is restored.
+
+    notes beside the archive ──later than the archive──▶ their ids are looked for in what was restored ──▶ erased
+
+A note has hashes only, keyed with a secret that is in each archive. An archive of an earlier version has none, and then
+nobody can tell which of its ids were meant: such an archive is refused, unless it is restored all the same.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from turret_api.accounts import Accounts
+from turret_api.accounts.audit import command_actor
+from turret_api.accounts.deletion import delete_project
+from turret_api.accounts.suppression import hasher_of
+from turret_api.command.archive import Manifest
+from turret_api.command.build import bring_in_spools
+from turret_api.command.project_deletion import finish_deletions
+from turret_api.erasing.book import Book
+from turret_api.erasing.notes import BESIDE_ARCHIVES, PROJECT, Note, found_again, keep_notes, read_notes
+from turret_api.erasing.work import ErasureError, Workplace, perform
+from turret_pipeline.lake import layout
+from turret_pipeline.settings import Settings
+
+_SHOWN = 10
+
+
+def notes_of(archive: Path, named: Sequence[Path], manifest: Manifest, say: Callable[[str], None]) -> list[Note]:
+    """Return the notes of what was erased after the archive was written, in the files named or beside the archive.
+
+    Raise `click.ClickException` for a file that holds no notes.
+    """
+    files = list(named) or [archive.absolute().parent / BESIDE_ARCHIVES]
+    if not any(file.exists() for file in files):
+        say(
+            f"no {BESIDE_ARCHIVES} lies beside the archive: if anything was erased after it was written, name the "
+            "erasures.ndjson of the home of then with --erasures, or erase it again"
+        )
+    try:
+        notes = read_notes(files)
+    except (ValueError, OSError) as error:
+        raise click.ClickException(f"the notes of erasures cannot be read: {error}") from error
+    return [note for note in notes if manifest.begun_at is None or note.at > manifest.begun_at]
+
+
+def refuse_unknown(archive: Path, notes: Sequence[Note], manifest: Manifest) -> None:
+    """Raise `click.ClickException` where the archive has no secret by which the notes' ids are known."""
+    unknown = [note for note in notes if note.kind != PROJECT and note.secret != manifest.erasures]
+    if unknown:
+        kinds = collections.Counter((note.project_id, note.kind) for note in unknown)
+        listed = ", ".join(f"{n} of {kind} in {project}" for (project, kind), n in list(kinds.items())[:_SHOWN])
+        raise click.ClickException(
+            f"{len(unknown)} erasures were done after {archive} was written ({listed}), and it has nothing by which to "
+            "know what they erased. To restore it all the same and erase them again by hand, call this with "
+            "--keep-erased"
+        )
+
+
+def erase_again(settings: Settings, url: str, notes: Sequence[Note], say: Callable[[str], None]) -> None:
+    """After this call nothing that the notes are of is in the restored home, which nobody uses yet.
+
+    Raise `click.ClickException` where that could not be done.
+    """
+    keep_notes(notes, settings.home)
+    lake = settings.open_lake()
+    with contextlib.closing(Accounts(url)) as accounts:
+        accounts.migrate()
+        layout.upgrade(lake, layout.plan(lake), say)
+        bring_in_spools(settings, url)
+        deleted = {note.project_id for note in notes if note.kind == PROJECT}
+        for project_id in sorted(deleted & {project.project_id for project in accounts.projects()}):
+            say(f"deleting the project {project_id}, which was deleted after the archive was written")
+            delete_project(accounts, project_id)
+        finish_deletions(settings, url, accounts)
+        hasher = hasher_of(accounts)
+        place = Workplace(settings, accounts, url, say)
+        known = [note for note in notes if note.is_keyed_with(hasher)]
+        there = {project.project_id for project in accounts.projects()}
+        for project_id, event_ids in found_again(lake, hasher, known).items():
+            if project_id not in there:
+                continue
+            say(f"erasing {len(event_ids):,} events of {project_id} that were erased after the archive was written")
+            value = msgspec.json.encode(event_ids).decode()
+            try:
+                perform(place, Book(accounts).ask(project_id, "events", value, command_actor()))
+            except ErasureError as error:
+                raise click.ClickException(f"what was erased could not be erased again: {error}") from error
