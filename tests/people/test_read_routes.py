@@ -35,6 +35,7 @@ LEAST_ROLE = {
     "/v1/journeys/sessions": ANALYST,
     "/v1/journeys/starts": VIEWER,
     "/v1/keys": OWNER,
+    "/v1/keeping": OWNER,
     "/v1/masking": OWNER,
     "/v1/people": OWNER,
     "/v1/audit": OWNER,

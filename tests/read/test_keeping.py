@@ -5,27 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-import polars as pl
 import pytest
 
 from tests.read.conftest import Api, GivenKeys
+from tests.read.gone import let_go
 from turret_api.accounts import audit
 from turret_api.read.http import keeping as routes
 from turret_pipeline.lake import store
-from turret_pipeline.lake.tables import (
-    JOURNEY_STEPS,
-    MESSAGES,
-    REMOVALS,
-    RETENTION_RULES,
-    TEXT_SENTIMENT,
-    TOPIC_ASSIGNMENTS,
-    Table,
-)
-from turret_pipeline.semantics.gone import mark_of
+from turret_pipeline.lake.tables import REMOVALS, RETENTION_RULES
 
 GONE_DAY = dt.date(2026, 3, 1)
-"""The first day of receipt: that of the session s1's first messages."""
-REMOVED_AT = dt.datetime(2026, 3, 21, 1, 17, tzinfo=dt.UTC)
+"""The first day of receipt: that of the session s1."""
 
 Entries = list[tuple[str | None, str, str, dict]]
 
@@ -47,40 +37,6 @@ def put(api: Api, choice: object, status: int = 200, key: str = "shop:admin") ->
     answer = api.client.put("/v1/keeping", json=choice, headers={"X-API-Key": key})
     assert answer.status_code == status, answer.text
     return answer.json()
-
-
-def let_go(api: Api) -> int:
-    """Let the texts of `GONE_DAY` be gone, as the retention leaves the tables; return how many."""
-    marks: dict[str, str] = {}
-
-    def rewrite(table: Table, change: pl.Expr | None = None, day: str = "received_date") -> None:
-        rows = store.read(api.lake, table, "shop")
-        of_day = pl.col(day) == GONE_DAY
-        for text_id in rows.filter(of_day)["text_id"]:
-            marks[text_id] = mark_of(b"key", text_id)
-        gone = rows.filter(of_day).with_columns(pl.col("text_id").replace(marks))
-        if change is not None:
-            gone = gone.with_columns(change)
-        store.replace(api.lake, table, pl.concat([rows.filter(~of_day), gone]), "shop")
-
-    rewrite(MESSAGES, pl.lit(None, dtype=pl.String).alias("text"))
-    rewrite(JOURNEY_STEPS, day="message_date")
-    for table in (TOPIC_ASSIGNMENTS, TEXT_SENTIMENT):
-        rows = store.read(api.lake, table, "shop")
-        copies = rows.filter(pl.col("text_id").is_in(list(marks))).with_columns(pl.col("text_id").replace(marks))
-        store.append(api.lake, table, copies)
-    removal = {
-        "project_id": "shop",
-        "removed_at": REMOVED_AT,
-        "field": None,
-        "days": 20,
-        "from_date": GONE_DAY,
-        "until_date": GONE_DAY,
-        "n_events": 5,
-        "n_messages": 5,
-    }
-    store.append(api.lake, REMOVALS, pl.DataFrame([removal], schema=REMOVALS.schema))
-    return len(marks)
 
 
 def test_at_first_everything_is_kept(api: Api) -> None:
@@ -136,7 +92,7 @@ def test_messages_that_are_gone_say_so_and_count_as_before(own_api: Api) -> None
     asked = ("/v1/topics", "/v1/journeys", "/v1/events")
     before = [own_api.get(path) for path in asked]
     n_messages = len(own_api.get("/v1/messages")["data"])
-    let_go(own_api)
+    let_go(own_api.lake, "shop", GONE_DAY)
     rows = own_api.get("/v1/messages")["data"]
     assert len(rows) == n_messages
     gone = [row for row in rows if row["text"] is None]
@@ -154,21 +110,21 @@ def test_messages_that_are_gone_say_so_and_count_as_before(own_api: Api) -> None
 
 
 def test_a_session_says_what_is_gone(own_api: Api) -> None:
-    let_go(own_api)
+    let_go(own_api.lake, "shop", GONE_DAY)
     rows = own_api.get("/v1/sessions/s1")["data"]
     assert [(row["text"], row["gone"]) for row in rows] == [(None, "2026-03-21, after 20 days")] * 5
     assert [row["topic_id"] for row in rows[:3]] == ["t_parcel", "t_parcel", "t_refund"]
 
 
 def test_a_text_that_no_rule_removed_was_erased(own_api: Api) -> None:
-    let_go(own_api)
+    let_go(own_api.lake, "shop", GONE_DAY)
     store.replace(own_api.lake, REMOVALS, REMOVALS.empty(), "shop")
     gone = [row["gone"] for row in own_api.get("/v1/messages")["data"] if row["text"] is None]
     assert set(gone) == {"erased"}
 
 
 def test_a_place_on_the_map_has_no_words_once_they_are_gone(own_api: Api) -> None:
-    n_gone = let_go(own_api)
+    n_gone = let_go(own_api.lake, "shop", GONE_DAY)
     found = own_api.get("/v1/topics/map")
     assert sum(text is None for text in found["text"]) == n_gone
     assert found["n_texts"] == len(found["text"])
