@@ -40,7 +40,15 @@ IDS = {
 }
 """By name of a parameter: an id of this project's, of the other's, and of nobody's."""
 KINDS = ("own", "foreign", "absent")
-ADMIN_ONLY = ("/v1/audit", "/v1/erasures", "/v1/erasures/{erasure_id}", "/v1/keys", "/v1/masking", "/v1/people")
+ADMIN_ONLY = (
+    "/v1/audit",
+    "/v1/erasures",
+    "/v1/erasures/{erasure_id}",
+    "/v1/keeping",
+    "/v1/keys",
+    "/v1/masking",
+    "/v1/people",
+)
 """What a read key may not even look at."""
 
 
