@@ -20,6 +20,7 @@ from turret_api.alerts.routes import alert_router
 from turret_api.assistants import door as assistants
 from turret_api.auth import Gate, bearer_or_key_of, is_let_in
 from turret_api.collector.collector import Collector
+from turret_api.dashboard.pipeline_pages import PREFIX, PipelinePages
 from turret_api.dashboard.routes import Dashboard, nothing_here
 from turret_api.dashboard.sessions import Sessions, load_secret
 from turret_api.dashboard.sign_in import SignIn
@@ -84,9 +85,12 @@ def create_app(
     app.include_router(alert_router(settings, accounts, gate))
     app.include_router(people_router(accounts, gate))
     app.include_router(audit_router(accounts, gate))
-    sign_in = SignIn(settings, accounts, sessions, secret)
     app.include_router(erasure_router(accounts, gate))
-    app.include_router(Dashboard(settings, accounts, sessions, sign_in).router())
+    sign_in = SignIn(settings, accounts, sessions, secret)
+    pipeline_pages = PipelinePages(settings, sessions, keys, sign_in)
+    app.include_router(Dashboard(settings, accounts, sessions, sign_in, pipeline_pages.may_open).router())
+    for path in (PREFIX, f"{PREFIX}/{{path:path}}"):
+        app.router.routes.append(Route(path, pipeline_pages, include_in_schema=False))
     app.router.routes.append(Route(assistants.PATH, assistants.Door(app, keys), include_in_schema=False))
     return app
 

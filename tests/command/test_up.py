@@ -152,6 +152,24 @@ def test_everything_is_healthy_and_what_has_no_login_listens_on_this_machine_alo
     assert listening == {"127.0.0.1"}
 
 
+def test_dagsters_pages_are_behind_the_sign_in_of_the_dashboard_too(up: Up) -> None:
+    key = re.search(r"admin key +(\S+)", up.said())
+    assert key is not None
+    own = {"Origin": up.url}
+    with httpx.Client(base_url=up.url, timeout=60) as browser:
+        assert "Sign in to your project" in browser.get("/dagster/", headers={"Accept": "text/html"}).text
+        browser.post("/sign-in", data={"key": key[1]}, headers=own)
+        page = browser.get("/dagster/runs", headers={"Accept": "text/html"})
+        scripts = re.findall(r'src="(/[^"]+[.]js)"', page.text)
+        assert scripts and all(script.startswith("/dagster/_next/") for script in scripts)
+        assert browser.get(scripts[0]).status_code == 200
+        answer = browser.post("/dagster/graphql", json={"query": "{ version }"}, headers=own)
+        assert answer.json()["data"]["version"]
+        assert browser.post("/dagster/graphql", json={"query": "{ version }"}).status_code == 401
+    # On this host they are where they always were.
+    assert 'src="/_next/' in httpx.get(f"http://127.0.0.1:{up.dagster_port}/runs", timeout=60).text
+
+
 def test_whatever_is_killed_is_started_again(up: Up) -> None:
     with while_waiting(up.home, "events.after_read", then="field_profiles.after_analysis"):
         before = up.pids()

@@ -185,6 +185,10 @@ class Directory:
         found = self._copy.plans.get(project_id)
         return None if found is None else Plan(found[0], found[1], dt.datetime.fromtimestamp(found[2], dt.UTC))
 
+    def projects(self) -> frozenset[str]:
+        """Return the ids of all projects, as far as the copy knows. Never blocks."""
+        return frozenset(self._copy.plans)
+
     def deleted(self) -> frozenset[str]:
         """Return the projects that were deleted, as far as the copy knows. Never blocks."""
         return self._copy.deleted

@@ -7,6 +7,7 @@ who is not signed in gets the sign-in page at the same address, so a shared link
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -43,13 +44,22 @@ class Dashboard:
         accounts: know the projects' names.
         sessions: know who is signed in.
         sign_in: lets others in.
+        may_open_pipeline: tells who may see Dagster's pages at `/dagster`.
     """
 
-    def __init__(self, settings: Settings, accounts: Accounts, sessions: Sessions, sign_in: SignIn) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        accounts: Accounts,
+        sessions: Sessions,
+        sign_in: SignIn,
+        may_open_pipeline: Callable[[Request], bool],
+    ) -> None:
         self._settings = settings
         self._accounts = accounts
         self._sessions = sessions
         self._sign_in = sign_in
+        self._may_open_pipeline = may_open_pipeline
 
     def router(self) -> APIRouter:
         """Return the dashboard's addresses."""
@@ -76,7 +86,6 @@ class Dashboard:
         """What the shell says that `/v1` does not: the projects' names, and where events and the pipeline are."""
         others = [each.project_id for each in self._sessions.principals(request)]
         names = self._names(others)
-        host = request.url.hostname or "localhost"
         return {
             "project": names[principal.project_id],
             "project_id": principal.project_id,
@@ -84,9 +93,16 @@ class Dashboard:
             "role": principal.role,
             "oidc": "" if self._settings.oidc is None else self._settings.oidc.name,
             "origin": f"{request.url.scheme}://{request.url.netloc}",
-            "dagster": f"http://{host}:{self._settings.dagster_port}",
+            "dagster": self._dagster(request),
             "modules": files.modules(),
         }
+
+    def _dagster(self, request: Request) -> str:
+        """Return where the browser finds Dagster's pages; "": nowhere, for they are at 127.0.0.1, or for owners."""
+        if self._may_open_pipeline(request):
+            return "/dagster/"
+        host = request.url.hostname
+        return f"http://{host}:{self._settings.dagster_port}" if host in ("127.0.0.1", "localhost", "::1") else ""
 
     def _names(self, project_ids: list[str]) -> dict[str, str]:
         """Return the names of projects by their ids; without the database, when pages still show the lake, the ids."""

@@ -231,11 +231,17 @@ const freshPanel = (project) =>
     "",
     {
       id: "tables",
-      note: h("a", { href: document.body.dataset.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗"),
+      note: pipelineLink(),
       exports: { rows: async () => rowsOf((await project).tables, "table", "built_at") },
     },
     later(project, ({ tables }) => freshnessOf(tables)),
   );
+
+// Dagster's pages, for who may see them.
+function pipelineLink() {
+  const { dagster } = document.body.dataset;
+  return dagster ? h("a", { href: dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗") : null;
+}
 
 const period = (found) =>
   found?.messages_per_day.length

@@ -230,7 +230,9 @@ export function notBuilt(usage, known, again) {
       {},
       h("button", { class: "primary", onclick: again }, "Look again"),
       " ",
-      h("a", { class: "button", href: about.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗"),
+      about.dagster
+        ? h("a", { class: "button", href: about.dagster, target: "_blank", rel: "noreferrer" }, "See the pipeline ↗")
+        : null,
     ),
   );
 }
