@@ -38,6 +38,11 @@ class Person:
     created_at: dt.datetime
     signed_in_at: dt.datetime | None
 
+    @property
+    def actor(self) -> str:
+        """Who this is in the audit log."""
+        return f"person:{self.email}"
+
 
 def subject_of(issuer: str, subject: str) -> str:
     """Return what stands for an account of a provider: 64 hexadecimal digits."""

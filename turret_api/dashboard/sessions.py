@@ -91,14 +91,14 @@ class Sessions:
         self._add(request, means, {principal.project_id}, response, secure=secure)
         return principal
 
-    def sign_in_person(self, request: Request, subject: str, response: Response, *, secure: bool) -> list[Principal]:
-        """Put a session on `response` for the person with this account; return who that is, in each project.
+    def sign_in_person(
+        self, request: Request, subject: str, project_ids: set[str], response: Response, *, secure: bool
+    ) -> None:
+        """Put a session on `response` for the person with this account, who is in these projects.
 
         As with a key, the browser stays signed in to other projects; with another account it no longer is.
         """
-        principals = self._keys.find_people(subject)
-        self._add(request, _PERSON + subject, {each.project_id for each in principals}, response, secure=secure)
-        return principals
+        self._add(request, _PERSON + subject, project_ids, response, secure=secure)
 
     def sign_out(self, request: Request, response: Response) -> None:
         """After this call the session of `request` has ended: its cookie is refused, in whatever browser it is.

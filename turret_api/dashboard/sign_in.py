@@ -27,7 +27,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts import Accounts, audit
 from turret_api.accounts.people import come_in
-from turret_api.auth import Principal
 from turret_api.dashboard import html
 from turret_api.dashboard.sessions import Sessions, is_same_origin
 from turret_pipeline.settings import Settings
@@ -196,7 +195,8 @@ class SignIn:
         response = RedirectResponse(_own_path(destination), status_code=303)
         principal = self._sessions.sign_in(request, key, response, secure=request.url.scheme == "https")
         if principal is not None:
-            self._signed_in(request, principal, "key")
+            about = {"by": "key", "role": principal.role}
+            self._signed_in(request, principal.project_id, principal.actor, about)
             return response
         is_write = key.startswith("tw_")
         self._refused(request, "a write key" if is_write else "an unknown key")
@@ -222,9 +222,10 @@ class SignIn:
             self._refused(request, "not invited" if account.refused_email is None else "not verified", email)
             return self.page(request, destination=destination, problem=problem, status=403)
         response = RedirectResponse(destination, status_code=303)
-        principals = self._sessions.sign_in_person(request, account.subject, response, secure=self._is_secure)
-        for principal in principals:
-            self._signed_in(request, principal, "oidc")
+        projects = {person.project_id for person in found}
+        self._sessions.sign_in_person(request, account.subject, projects, response, secure=self._is_secure)
+        for person in found:
+            self._signed_in(request, person.project_id, person.actor, {"by": "oidc", "role": person.role})
         return response
 
     def _pending(self, request: Request, state: str) -> _Pending | None:
@@ -242,9 +243,8 @@ class SignIn:
         problem = f"Sign-in with {self._settings.oidc.name} does not work now: {reason}. A key works all the same."
         return self.page(request, destination=destination, problem=problem, status=503)
 
-    def _signed_in(self, request: Request, principal: Principal, by: str) -> None:
-        about = {"by": by, "role": principal.role, **_from(request)}
-        audit.note(self._accounts, principal.project_id, principal.actor, "sign_in", about)
+    def _signed_in(self, request: Request, project_id: str, actor: str, about: dict[str, Any]) -> None:
+        audit.note(self._accounts, project_id, actor, "sign_in", {**about, **_from(request)})
 
     def _refused(self, request: Request, reason: str, email: str | None = None) -> None:
         """After this call the audit log tells of it, unless there is too much of this."""
