@@ -21,6 +21,7 @@ from tests.dashboard.conftest import CHROMIUM_OPTIONS, PATIENCE_MS
 from tests.dashboard.walk import CHROMIUM
 from tests.people.conftest import House
 from tests.ports import free_ports
+from tests.processes.conftest import until
 from turret_api.accounts import people
 
 
@@ -133,8 +134,7 @@ def test_an_owner_adds_a_person_gives_another_role_and_removes_them(
     page.locator("#new-person").get_by_label("Role").select_option("analyst")
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_label("Role of new@example.com").select_option("viewer")
-    page.wait_for_function("document.querySelector('#view').getAttribute('aria-busy') === 'false'")
-    assert people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "viewer"
+    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "viewer", 40)
     page.get_by_role("button", name="Remove new@example.com").click()
     page.get_by_role("button", name="Really remove new@example.com?").click()
     expect(page.locator("#people tr", has_text="new@example.com")).to_have_count(0)
