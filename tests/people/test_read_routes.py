@@ -34,6 +34,7 @@ LEAST_ROLE = {
     "/v1/journeys/returns": ANALYST,
     "/v1/journeys/sessions": ANALYST,
     "/v1/journeys/starts": VIEWER,
+    "/v1/keeping": OWNER,
     "/v1/keys": OWNER,
     "/v1/keeping": OWNER,
     "/v1/masking": OWNER,
