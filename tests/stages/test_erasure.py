@@ -33,8 +33,8 @@ CANARY = "canaryuser77"
 AT = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
 
 
-def asked(kind: str, value: str) -> Asked:
-    return Asked("era_1", PROJECT, kind, value)
+def asked(kind: str, value: str, keep_totals: bool = False) -> Asked:
+    return Asked("era_1", PROJECT, kind, value, keep_totals)
 
 
 def events(lake: Lake) -> pl.DataFrame:
@@ -119,6 +119,43 @@ def test_without_edits_of_people_every_table_is_as_if_nothing_had_come(
     for name in FOLLOW_FROM_EVENTS:
         assert after[name].equals(undisturbed[name]), name
     assert shape(after) == shape(undisturbed)
+
+
+def counts(lake: Lake) -> dict[str, object]:
+    """Return what is counted, day by day."""
+    found = tables(lake)
+    days = found["topic_days"].group_by("received_date", "field", "date").agg(pl.col("n_messages", "n_sessions").sum())
+    return {
+        "events": found["events"].group_by("received_date", "name").len().sort(pl.all()).rows(),
+        "users": found["events"]["user_id"].n_unique(),
+        "sessions": found["events"]["session_id"].n_unique(),
+        "messages": found["messages"].group_by("received_date", "field").len().sort(pl.all()).rows(),
+        "types": found["field_types"].select("field", "type", "n_events", "n_null").rows(),
+        "days": days.sort(pl.all()).select("received_date", "field", "date", "n_messages").rows(),
+        "steps": found["journey_steps"].height,
+    }
+
+
+def test_totals_stay_when_that_is_asked_for_and_no_text_or_id_does(lake_before: Callable[[str], Lake]) -> None:
+    lake = lake_before("end")
+    rows = [{**words(number), "name": "user_prompt"} for number in range(12)]
+    for row in rows:
+        metadata = json.loads(row["metadata"])
+        kept = {"prompt": metadata["prompt"], "plan": "pro", "latency_ms": 3, "nested": metadata["nested"]}
+        row["metadata"] = json.dumps(kept)
+    put(lake, MONDAY, "c0ffee-1-1", rows)
+    bring(lake)
+    before = counts(lake)
+    told = remove(lake, asked("user", CANARY, keep_totals=True))
+    assert told["done"][0]["n"] == 12
+    bring(lake)
+    done = forget(lake, asked("user", CANARY, keep_totals=True))
+    discarded(lake, asked("user", CANARY))
+    assert done["left"] == []
+    assert counts(lake) == before
+    assert done["totals"] == told["gathered"]["totals"]
+    assert holding(lake.root, CANARY, "canary cage") == []
+    assert pending_stages(lake, None)[PROJECT] == {}
 
 
 PARTS = st.lists(

@@ -23,6 +23,7 @@ from turret_pipeline.settings import Settings
 @click.option("--yes", is_flag=True, help="Do it; without this the command only says what would go.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--suppress/--no-suppress", default=False, help="Refuse later events of the user too.  [default: no]")
+@click.option("--keep-totals", is_flag=True, help="Let the events count on, without texts and ids.")
 @click.option("--json", "as_json", is_flag=True, help="Print the receipt as one JSON object.")
 def command(
     project: str,
@@ -33,6 +34,7 @@ def command(
     yes: bool,
     dry_run: bool,
     suppress: bool,
+    keep_totals: bool,
     as_json: bool,
 ) -> None:
     """Erase the events of a user or a session, one event, or all events with a text; it cannot be had back.
@@ -47,16 +49,20 @@ def command(
     (kind, value), settings = named[0], Settings.from_environment()
     if suppress and kind != "user":
         raise click.UsageError("--suppress goes with --user: only the events of a user can be refused")
+    if keep_totals and kind == "texts":
+        raise click.UsageError("--keep-totals does not go with --matching: what is counted may have the text in it")
     if settings.model_problem and yes and not dry_run:
         raise click.ClickException(settings.model_problem)
     assert kind in get_args(Kind)
-    done = _erase(settings, project, kind, value, is_sure=yes and not dry_run, is_asked=dry_run, suppress=suppress)
+    is_sure, how = yes and not dry_run, (suppress, keep_totals)
+    done = _erase(settings, project, kind, value, is_sure=is_sure, is_asked=dry_run, how=how)
     click.echo(json.dumps(done, ensure_ascii=False) if as_json else _words(done))
 
 
 def _erase(
-    settings: Settings, project: str, kind: Any, value: str, *, is_sure: bool, is_asked: bool, suppress: bool
+    settings: Settings, project: str, kind: Any, value: str, *, is_sure: bool, is_asked: bool, how: tuple[bool, bool]
 ) -> dict[str, Any]:
+    """Erase, or say what would go. how: whether the user is suppressed, and whether the events count on."""
     # Here, not at the top: it loads the collector and the lake, which `--help` does without.
     from turret_api.accounts.audit import command_actor
     from turret_api.erasing.book import Book
@@ -80,7 +86,7 @@ def _erase(
             for each in book.unfinished(project_id):
                 place.say(f"finishing {each.erasure_id}, which was begun at {each.created_at:%Y-%m-%d %H:%M:%S} UTC")
                 perform(place, each)
-            return receipt(perform(place, book.ask(project_id, kind, value, command_actor(), suppress)))
+            return receipt(perform(place, book.ask(project_id, kind, value, command_actor(), *how)))
         except ErasureError as error:
             raise click.ClickException(f"{error}; call this again") from error
 

@@ -29,12 +29,13 @@ UNFINISHED: tuple[State, ...] = ("waiting", "running", "failed")
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked for. value: what was named; None: the lake has it. suppress: whether the user is not to come back.
 
-    by: who asked, as in the audit log.
+    by: who asked, as in the audit log. keep_totals: whether the events go on to count, without texts and ids.
     """
 
     value: str | None
     by: str
     suppress: bool = False
+    keep_totals: bool = False
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -52,6 +53,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         by: who asked for it, as in the audit log.
         suppressed: whether later events of the user are refused.
+        keeps_totals: whether the events go on to count, without texts and ids.
         n_events: events that were erased.
         done: what was done, place after place.
         before, after: what the project's tables had.
@@ -61,6 +63,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
     by: str
     suppressed: bool
+    keeps_totals: bool = False
     n_events: int = 0
     done: tuple[Done, ...] = ()
     before: Totals | None = None
@@ -101,11 +104,19 @@ class Book:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    def ask(self, project_id: str, kind: Kind, value: str, by: str, suppress: bool = False) -> Erasure:
+    def ask(
+        self,
+        project_id: str,
+        kind: Kind,
+        value: str,
+        by: str,
+        suppress: bool = False,
+        keep_totals: bool = False,
+    ) -> Erasure:
         """Add an erasure that waits, and tell the audit log."""
         hashed = hasher_of(self._accounts).hash(project_id, kind, value)
         erasure_id = f"era_{secrets.token_hex(8)}"
-        wanted = Wanted(value=value, by=by, suppress=suppress)
+        wanted = Wanted(value=value, by=by, suppress=suppress, keep_totals=keep_totals)
         row = {"erasure_id": erasure_id, "project_id": project_id, "kind": kind, "hash": hashed, "state": "waiting"}
         with self._accounts.engine.begin() as connection:
             connection.execute(insert(ERASURES).values(**row, wanted=_text(wanted)))

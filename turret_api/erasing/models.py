@@ -24,6 +24,9 @@ class ErasureChoice(Model):
     )
     value: Annotated[str, Field(min_length=1, max_length=10_000, description="an id, or a piece of text")]
     suppress: bool = Field(default=False, description="whether later events of the user are refused; for a user only")
+    keep_totals: bool = Field(
+        default=False, description="whether the events go on to count, without texts and ids; not for `texts`"
+    )
 
 
 class DoneRow(Model):
@@ -48,6 +51,7 @@ class ReceiptRow(Model):
 
     by: str = Field(description="who asked for it, as in the audit log")
     suppressed: bool = Field(description="whether later events of the user are refused")
+    keeps_totals: bool = Field(description="whether the events go on to count, without texts and ids")
     n_events: int = Field(description="events that were erased")
     done: list[DoneRow]
     before: TotalsRow | None = Field(description="null: it is not done")

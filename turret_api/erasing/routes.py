@@ -25,6 +25,7 @@ MOST_CHARACTERS = 200
 """Of an id."""
 
 Suppress = Annotated[bool, Query(description="whether later events of the user are refused")]
+KeepTotals = Annotated[bool, Query(description="whether the events go on to count, without texts and ids")]
 
 
 def erasure_router(accounts: Accounts, gate: Gate) -> APIRouter:
@@ -34,26 +35,32 @@ def erasure_router(accounts: Accounts, gate: Gate) -> APIRouter:
     owner, book = Depends(gate.admin), Book(accounts)
 
     @router.delete("/users/{user_id:id}", status_code=202, response_model=ErasureRow)
-    def delete_user(user_id: str, principal: Principal = owner, suppress: Suppress = False) -> ErasureRow:
+    def delete_user(
+        user_id: str, principal: Principal = owner, suppress: Suppress = False, keep_totals: KeepTotals = False
+    ) -> ErasureRow:
         """Erase all that a user sent, and all that came from it."""
-        return _asked(book, principal, "user", user_id, suppress)
+        return _asked(book, principal, "user", user_id, suppress, keep_totals)
 
     @router.delete("/sessions/{session_id:id}", status_code=202, response_model=ErasureRow)
-    def delete_session(session_id: str, principal: Principal = owner) -> ErasureRow:
+    def delete_session(session_id: str, principal: Principal = owner, keep_totals: KeepTotals = False) -> ErasureRow:
         """Erase a session, and all that came from it."""
-        return _asked(book, principal, "session", session_id)
+        return _asked(book, principal, "session", session_id, keep_totals=keep_totals)
 
     @router.delete("/events/{event_id:id}", status_code=202, response_model=ErasureRow)
-    def delete_event(event_id: str, principal: Principal = owner) -> ErasureRow:
+    def delete_event(event_id: str, principal: Principal = owner, keep_totals: KeepTotals = False) -> ErasureRow:
         """Erase one event, and all that came from it."""
-        return _asked(book, principal, "event", event_id)
+        return _asked(book, principal, "event", event_id, keep_totals=keep_totals)
 
     @router.post("/erasures", status_code=202, response_model=ErasureRow)
     def post_erasure(choice: ErasureChoice, principal: Principal = owner) -> ErasureRow:
         """Erase what is named, and all that came from it; ids and texts that no path can hold go this way."""
         if choice.suppress and choice.kind != "user":
             raise invalid("Only the events of a user can be refused: leave `suppress` out.", field="suppress")
-        return _asked(book, principal, choice.kind, choice.value, choice.suppress)
+        if choice.keep_totals and choice.kind == "texts":
+            raise invalid(
+                "Events that are named by a text cannot count on: leave `keep_totals` out.", field="keep_totals"
+            )
+        return _asked(book, principal, choice.kind, choice.value, choice.suppress, choice.keep_totals)
 
     @router.get("/erasures", response_model=ErasureRows)
     def get_erasures(principal: Principal = owner, limit: Limit = 100, cursor: Cursor = None) -> ErasureRows:
@@ -76,13 +83,15 @@ def erasure_router(accounts: Accounts, gate: Gate) -> APIRouter:
     return router
 
 
-def _asked(book: Book, principal: Principal, kind: Kind, value: str, suppress: bool = False) -> ErasureRow:
+def _asked(
+    book: Book, principal: Principal, kind: Kind, value: str, suppress: bool = False, keep_totals: bool = False
+) -> ErasureRow:
     if not value or (kind != "texts" and len(value) > MOST_CHARACTERS):
         raise invalid(f"An id has 1 to {MOST_CHARACTERS} characters.", field="value")
     if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
         raise invalid("An id or a text has no NUL characters and no lone surrogates.", field="value")
     with _reached():
-        return erasure_row(book.ask(principal.project_id, kind, value, principal.actor, suppress))
+        return erasure_row(book.ask(principal.project_id, kind, value, principal.actor, suppress, keep_totals))
 
 
 @contextlib.contextmanager

@@ -89,7 +89,13 @@ def perform(place: Workplace, erasure: Erasure) -> Erasure:
 
 
 def _unfinished(wanted: Wanted, done: Iterable[Done], problem: str = "it is not done yet") -> Receipt:
-    return Receipt(by=wanted.by, suppressed=wanted.suppress, done=tuple(done), problem=problem)
+    return Receipt(
+        by=wanted.by,
+        suppressed=wanted.suppress,
+        keeps_totals=wanted.keep_totals,
+        done=tuple(done),
+        problem=problem,
+    )
 
 
 def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
@@ -98,6 +104,9 @@ def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
     done = list(erasure.receipt.done) if erasure.receipt is not None else []
     if wanted.value is not None:
         done = added_up(done, _bring_in(place, erasure, wanted.value, wanted.suppress))
+        if wanted.keep_totals:
+            place.say("bringing all tables up to date")
+            _build(place, erasure.project_id)
     place.say("taking it out of raw events and the table events")
     with one_import_at_a_time(place.settings, erasure.project_id):
         removed = _step(place, "remove", erasure)
@@ -123,6 +132,7 @@ def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
     return Receipt(
         by=wanted.by,
         suppressed=wanted.suppress,
+        keeps_totals=wanted.keep_totals,
         n_events=len(gathered["event_ids"]),
         done=tuple(done),
         before=msgspec.convert(gathered["totals"], Totals),
@@ -194,20 +204,18 @@ def find(place: Workplace, project_id: str, kind: str, value: str) -> dict[str, 
 
 def _step(place: Workplace, step: str, erasure: Erasure) -> dict[str, Any]:
     """Run a step of `turret_pipeline.orchestration.erase`; return what it says."""
-    value = "" if erasure.wanted is None else erasure.wanted.value or ""
-    return _asked(
-        place,
-        step,
-        {
-            "erasure_id": erasure.erasure_id,
-            "project_id": erasure.project_id,
-            "kind": erasure.kind,
-            "value": value,
-        },
-    )
+    wanted = erasure.wanted
+    asked = {
+        "erasure_id": erasure.erasure_id,
+        "project_id": erasure.project_id,
+        "kind": erasure.kind,
+        "value": "" if wanted is None else wanted.value or "",
+        "keep_totals": wanted is not None and wanted.keep_totals,
+    }
+    return _asked(place, step, asked)
 
 
-def _asked(place: Workplace, step: str, asked: dict[str, str]) -> dict[str, Any]:
+def _asked(place: Workplace, step: str, asked: dict[str, Any]) -> dict[str, Any]:
     command = [sys.executable, "-m", "turret_pipeline.orchestration.erase", step]
     environment = dagster_environment(place.settings, place.url)
     done = subprocess.run(

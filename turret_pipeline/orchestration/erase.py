@@ -22,21 +22,26 @@ from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.lake.oblivion import forget_histories
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.retention.strip import strip_events
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.erasure.gathering import Gathered, discard, find, gather, gathered, totals
 from turret_pipeline.stages.erasure.raw import remove_raw_events, rename_imports
 from turret_pipeline.stages.erasure.remains import remains
-from turret_pipeline.stages.erasure.removal import remove_events, remove_quotes
+from turret_pipeline.stages.erasure.removal import remember_no_more, remove_events, remove_quotes
 from turret_pipeline.stages.erasure.selection import Selection
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What is to be erased: of a project, what `kind` and `value` select (`stages.erasure.selection`)."""
+    """What is to be erased: of a project, what `kind` and `value` select (`stages.erasure.selection`).
+
+    keep_totals: whether the events go on to count, without texts and ids (`retention`).
+    """
 
     erasure_id: str
     project_id: str
     kind: str
     value: str
+    keep_totals: bool = False
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -54,19 +59,35 @@ def find_only(lake: Lake, asked: Asked) -> dict[str, Any]:
 
 
 def remove(lake: Lake, asked: Asked) -> dict[str, Any]:
-    """Take out what is erased; the same again does what is left to do."""
+    """Take out what is erased; the same again does what is left to do.
+
+    With `keep_totals` the tables must be up to date.
+    """
     found = gather(lake, asked.erasure_id, asked.project_id, Selection(asked.kind, asked.value))
-    n_raw = remove_raw_events(lake, found)
-    n_files = rename_imports(lake, found)
-    n_events = remove_events(lake, found)
+    done = _stripped(lake, found) if asked.keep_totals else _removed(lake, found)
+    done.append(Done("imports", "names of files that were replaced", rename_imports(lake, found)))
     quotes = remove_quotes(lake, found)
-    done = [
-        Done("raw events", "events in the files of collectors and imports", n_raw),
-        Done("imports", "names of files that were replaced", n_files),
-        Done("table events", "events", n_events),
-        *(Done(f"table {name}", "rows of people that quoted it", n) for name, n in quotes.items() if n),
-    ]
+    done += [Done(f"table {name}", "rows of people that quoted it", n) for name, n in quotes.items() if n]
     return {"gathered": _told(found), "done": msgspec.to_builtins(done)}
+
+
+def _removed(lake: Lake, found: Gathered) -> list[Done]:
+    n_raw, n_events = remove_raw_events(lake, found), remove_events(lake, found)
+    return [
+        Done("raw events", "events in the files of collectors and imports", n_raw),
+        Done("table events", "events", n_events),
+    ]
+
+
+def _stripped(lake: Lake, found: Gathered) -> list[Done]:
+    stripped = strip_events(lake, found.project_id, found.event_ids, found.session_ids, found.user_ids)
+    n_events, n_messages = sum(stripped.n_events.values()), sum(stripped.n_messages.values())
+    if n_events:
+        remember_no_more(lake, found)
+    return [
+        Done("raw events and tables", "events that count on, without texts and ids", n_events),
+        Done("table messages", "messages that count on, without their text", n_messages),
+    ]
 
 
 def _told(found: Gathered) -> dict[str, Any]:

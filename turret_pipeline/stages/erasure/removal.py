@@ -66,6 +66,12 @@ def remove_events(lake: Lake, gathered: Gathered) -> int:
     return found.height
 
 
+def remember_no_more(lake: Lake, gathered: Gathered) -> None:
+    """After this call tables that remember earlier rows are made anew by the next build, as if events had gone."""
+    table = ProjectTable(lake, EVENTS, gathered.project_id)
+    table.append(EVENTS.empty(), marks={TAKEN_BACK: (table.mark(TAKEN_BACK) or 0) + 1})
+
+
 def _others(lake: Lake, table: ProjectTable, gathered: Gathered, ids: pl.Series) -> pl.DataFrame:
     """Return, as rows of `events`, those events with these ids that stay, out of parts that the table has."""
     wanted, there = set(gathered.others), table.scan().select("received_date", "part").unique().collect()
