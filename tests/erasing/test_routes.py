@@ -52,7 +52,7 @@ def test_what_is_asked_for_waits_and_can_be_followed_by_owners_only(api: Api) ->
     assert (first["kind"], first["state"], first["receipt"]) == ("user", "waiting", None)
     asked = [
         first,
-        api.send("DELETE", "/sessions/s%201"),
+        api.send("DELETE", "/sessions/s%201?keep_totals=true"),
         api.send("DELETE", "/events/e1"),
         api.send("POST", "/erasures", {"kind": "texts", "value": "my name is Ärger"}),
     ]
@@ -66,11 +66,11 @@ def test_what_is_asked_for_waits_and_can_be_followed_by_owners_only(api: Api) ->
         for key in ("read", "write"):
             api.send(method, path, key=key, status=401)
     wanted = [each.wanted for each in Book(api.accounts).unfinished(api.project_id)]
-    assert [(each.value, each.suppress) for each in wanted if each] == [
-        ("a/b?c", True),
-        ("s 1", False),
-        ("e1", False),
-        ("my name is Ärger", False),
+    assert [(each.value, each.suppress, each.keep_totals) for each in wanted if each] == [
+        ("a/b?c", True, False),
+        ("s 1", False, True),
+        ("e1", False, False),
+        ("my name is Ärger", False, False),
     ]
     logged = entries(api.accounts, api.project_id)
     assert len(logged) == 4 and all(each.action == "erasure" and each.actor.startswith("key:") for each in logged)
@@ -86,6 +86,7 @@ def test_what_is_asked_for_waits_and_can_be_followed_by_owners_only(api: Api) ->
         ("DELETE", "/sessions/a?suppress=true", None),
         ("POST", "/erasures", {"kind": "texts", "value": ""}),
         ("POST", "/erasures", {"kind": "session", "value": "s", "suppress": True}),
+        ("POST", "/erasures", {"kind": "texts", "value": "s", "keep_totals": True}),
         ("POST", "/erasures", {"kind": "project", "value": "s"}),
         ("POST", "/erasures", {"kind": "texts", "value": "a\u0000b"}),
     ],

@@ -128,6 +128,7 @@ def test_the_command_says_what_would_go_and_erases_only_when_it_is_sure(home: Ho
         (["--user", "a", "--event", "b"], "name one of --user"),
         (["--user", ""], "name one of --user"),
         (["--session", "a", "--suppress"], "--suppress goes with --user"),
+        (["--matching", "a", "--keep-totals"], "--keep-totals does not go with --matching"),
         (["--user", "a", "--project", "none"], "none"),
     ],
 )
