@@ -52,3 +52,17 @@ def test_few_users_are_a_row_of_the_topics_and_a_node_of_the_journeys(visitor: V
     visitor.go("/journeys")
     expect(visitor.page.locator("#moves")).to_contain_text("Few users")
     assert visitor.problems == []
+
+
+def test_an_owner_chooses_of_how_many_users_a_count_must_be_and_others_are_told(
+    served: Served, visitor: Visitor, key: str
+) -> None:
+    page = visitor.page
+    visitor.sign_in(served.full.admin_key, "/settings/few")
+    page.get_by_label("Viewers see counts").fill("7")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_label("Viewers see counts")).to_have_value("7")
+    visitor.sign_in(key, "/settings/few")
+    expect(page.locator("#few")).to_contain_text("shown is of 7 users or more")
+    expect(page.locator("#few")).to_contain_text("sent are of any number of users")
+    assert page.locator("#few input").count() == 0 and visitor.problems == []

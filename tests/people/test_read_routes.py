@@ -36,7 +36,6 @@ LEAST_ROLE = {
     "/v1/journeys/starts": VIEWER,
     "/v1/keeping": OWNER,
     "/v1/keys": OWNER,
-    "/v1/keeping": OWNER,
     "/v1/masking": OWNER,
     "/v1/people": OWNER,
     "/v1/audit": OWNER,

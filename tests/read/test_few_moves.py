@@ -118,3 +118,23 @@ def test_days_are_told_together_until_they_are_of_enough_users_on_each_side(said
             if told:  # every day is told, or none
                 groups[told[date], bool(sides) and is_it].add(user)
         assert all(len(users) >= LEAST for users in groups.values())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 7), topics), max_size=40))
+def test_no_topic_of_few_users_follows_from_its_themes_number_at_the_other_level(said: list[tuple[int, str]]) -> None:
+    themes = {"a": "A", "b": "A", "c": "C"}  # d has none
+    steps = pl.DataFrame(said, schema={"user": pl.Int64, "topic_id": pl.String}, orient="row")
+    coarse = steps.with_columns(pl.col("topic_id").replace(themes).cast(pl.Categorical))
+    fine = steps.with_columns(pl.col("topic_id").cast(pl.Categorical))
+    told = without_few(coarse, steps["user"], LEAST), without_few(fine, steps["user"], LEAST, theme_of=themes)
+    if steps["user"].n_unique() < LEAST:
+        assert all(each.is_empty() for each in told)
+        return
+    both = steps.select(
+        "user", *(each["topic_id"].cast(pl.String).alias(name) for each, name in zip(told, "ct", strict=True))
+    )
+    users = both.group_by("c", "t").agg(pl.col("user").n_unique())
+    # What is in both rows is the difference of numbers that are shown: of a theme and its topics, or of both `few`.
+    assert users["user"].min() >= LEAST
+    assert both.filter(pl.col("c") == FEW, pl.col("t") != FEW).is_empty()

@@ -229,3 +229,15 @@ def test_of_fewer_users_than_that_nothing_is_counted(tmp_path: Path) -> None:
         assert (shown["n_messages"], shown["n_users"], shown["data"], shown["messages_per_day"]) == (0, 0, [], [])
         graph = api.get("/v1/journeys", key=VIEWER)
         assert (graph["n_sessions"], graph["nodes"], graph["edges"]) == (0, [], [])
+
+
+def test_a_session_without_user_ids_counts_as_one_user_however_many_messages_it_has(tmp_path: Path) -> None:
+    for api in over(tmp_path, 5):
+        rows = store.read(api.lake, JOURNEY_STEPS, "shop")
+        made = pl.format("usr_{}", pl.col("event_id").hash(1).cast(pl.String).str.pad_start(30, "0"))
+        store.replace(api.lake, JOURNEY_STEPS, rows.with_columns(user_id=made), "shop")
+        with TestClient(read_app(api.lake)) as client:
+            anonymous = Api(api.lake, client)
+            users = {row["topic_id"]: row["n_users"] for row in anonymous.get("/v1/topics")["data"]}
+            assert users["t_card"] == 6  # of four sessions
+            assert "t_card" not in {row["topic_id"] for row in anonymous.get("/v1/topics", key=VIEWER)["data"]}

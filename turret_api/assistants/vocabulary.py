@@ -33,7 +33,7 @@ _WORDS = {
     "effect": ("better", "worse"),
     "kind": (
         *KINDS,
-        *("topic", "start", "end", "unassigned", "moves", "move", "sign"),
+        *("topic", "start", "end", "unassigned", "moves", "few", "move", "sign"),
         *("topic_of_new_users", "topic_of_segment", "friction_of_topic", "friction_of_move"),
         *("outcome", "outcome_of_topic", "sentiment_of_topic", "volume"),
         *("birth", "split", "merge", "release"),

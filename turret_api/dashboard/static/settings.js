@@ -7,6 +7,7 @@ import { picture, volume } from "./charts.js";
 import { freshness, pageHead, tabs } from "./data.js";
 import { h, meter } from "./dom.js";
 import { erasures } from "./erasures.js";
+import { few } from "./few.js";
 import { fieldsTable, typeMark } from "./fields.js";
 import { ago, count, day, moment, percent, plural, titled } from "./format.js";
 import { keeping } from "./keeping.js";
@@ -29,6 +30,7 @@ const SECTIONS = {
   masking: ["Masking", masking],
   keeping: ["Keeping", keeping],
   erasure: ["Erasure", erasures],
+  few: ["Few users", few],
   usage: ["Usage", usage],
   audit: ["Audit log", audit],
   project: ["Project", project],

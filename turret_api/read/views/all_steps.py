@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.topics import edits_of, topics_of
+from turret_api.read.views.topics import edits_of, themes_of
 from turret_api.read.views.values import compact, compact_together, read_steps
 from turret_pipeline.lake.tables import JOURNEY_STEPS
 from turret_pipeline.semantics.visits import is_move, node
@@ -58,12 +58,26 @@ def users_of_sessions(snapshot: Snapshot, field: str) -> pl.Series:
     return snapshot.remember(("users of sessions", field), (JOURNEY_STEPS,), compute)["user"]
 
 
+def people_of(snapshot: Snapshot, field: str) -> pl.Series:
+    """Return for each step the number of the person behind it: its user, or its session's if that is its only step.
+
+    A user that the server made has one step alone, and so has what stands for it once it is removed.
+    """
+
+    def compute() -> pl.DataFrame:
+        of_session = users_of_sessions(snapshot, field).gather(all_steps(snapshot, field)["session"])
+        steps = pl.DataFrame({"user": users_of(snapshot, field), "of_session": of_session})
+        return steps.select(person=pl.when(pl.len().over("user") > 1).then("user").otherwise("of_session"))
+
+    return snapshot.remember(("people", field), (JOURNEY_STEPS,), compute)["person"]
+
+
 def renamed(snapshot: Snapshot, field: str, level: int, topic: pl.Series) -> pl.Series:
     """Return `topic` with the topics that others were merged into, or (level 1) with the themes that they belong to."""
     merged = edits_of(snapshot, field).merged
     if not merged and not level:
         return topic
-    parents = dict(topics_of(snapshot, field).drop_nulls("parent_id").select("topic_id", "parent_id").iter_rows())
+    parents = themes_of(snapshot, field)
     used = topic.unique()
     names = {}
     for code, name in zip(used.to_physical(), used.cast(pl.String), strict=True):

@@ -5,12 +5,14 @@ What is shown without texts is to be of `least` users or more (k-anonymity: Swee
 few users in turn, it could be had by subtraction: then the next smallest topics go with it. Of fewer than `least` users
 in all nothing is counted.
 
-A user is a `user_id`. Where an event came without one the server made it, so such an event is by a user of its own.
+A user is a `user_id`. Where events came without one the server made one for each; here they are by the user of their
+session's first message, or one person's five messages would be five users.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 
 import polars as pl
 
@@ -18,10 +20,18 @@ from turret_api.read.views.topics import FEW
 from turret_api.read.views.values import compact
 
 
-def without_few(steps: pl.DataFrame, users: pl.Series, least: int, counts: pl.Expr | None = None) -> pl.DataFrame:
+def without_few(
+    steps: pl.DataFrame,
+    users: pl.Series,
+    least: int,
+    counts: pl.Expr | None = None,
+    theme_of: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
     """Return `steps` with the topics of fewer than `least` users as `few`; no step if there are not so many users.
 
-    users: of each step, a number. counts: whether a step counts, and may get another topic (None: all do).
+    users: of each step, a number. counts: whether a step counts, and may get another topic (None: all do). theme_of:
+    the themes of topics that have one. A theme of too few users goes with all its topics. In any other the topics that
+    go are of enough users together, or they could be had from its number, which is shown at the level of themes.
     """
     topic = steps["topic_id"]
     told = steps.select(code=topic.to_physical().cast(pl.UInt32), counts=pl.lit(True) if counts is None else counts)
@@ -31,7 +41,11 @@ def without_few(steps: pl.DataFrame, users: pl.Series, least: int, counts: pl.Ex
         return steps.head(0)
     used = topic.unique()
     names = dict(zip(used.to_physical().to_list(), used.cast(pl.String), strict=True))
-    small = smallest(counted, names, least)
+    theme_of = theme_of or {}
+    themes = {code: theme_of.get(name, name) for code, name in names.items()}
+    small = _small(
+        counted.with_columns(theme=pl.col("code").replace_strict(themes, return_dtype=pl.String)), names, least
+    )
     if not small:
         return steps
     few = max(names) + 1
@@ -40,18 +54,30 @@ def without_few(steps: pl.DataFrame, users: pl.Series, least: int, counts: pl.Ex
     return steps.with_columns(compact(texts).gather(told.select(code=code)["code"]).alias(topic.name))
 
 
-def smallest(counted: pl.DataFrame, names: dict[int, str], least: int) -> list[int]:
-    """Return which topics are to be counted as one: those of too few users, and what hides them.
+def _small(counted: pl.DataFrame, names: dict[int, str], least: int) -> list[int]:
+    """Return which topics are to be counted as one. counted: each `code`, `theme` and `user` that belong together."""
+    themes = counted.select("theme", "user").unique().rename({"theme": "name"})
+    gone = smallest(themes, least)
+    found: list[int] = counted.filter(pl.col("theme").is_in(gone))["code"].unique().to_list()
+    named = counted.with_columns(name=pl.col("code").replace_strict(names, return_dtype=pl.String))
+    for _, topics in named.filter(~pl.col("theme").is_in(gone)).group_by("theme"):
+        within = smallest(topics.select("name", "user"), least)
+        found += topics.filter(pl.col("name").is_in(within))["code"].unique().to_list()
+    return found
 
-    counted: each `code` of a topic and `user` that belong together, once. names: of the topics; of those that equally
-    many users have the first goes, so that all answers tell the same.
+
+def smallest(counted: pl.DataFrame, least: int) -> list[str]:
+    """Return which of the names are of too few users, and what hides them: the next smallest.
+
+    counted: each `name` and `user` that belong together, once. Of names that equally many users have the first goes, so
+    that all answers tell the same.
     """
-    sizes = dict(counted.group_by("code").agg(n=pl.len()).iter_rows())
-    codes = sorted(sizes, key=lambda code: (sizes[code], names[code]))
-    n = sum(size < least for size in sizes.values())
-    while 0 < n < len(codes) and counted.filter(pl.col("code").is_in(codes[:n]))["user"].n_unique() < least:
+    sizes = counted.group_by("name").agg(n=pl.len()).sort("n", "name")
+    names = sizes["name"].to_list()
+    n = sizes.filter(pl.col("n") < least).height
+    while 0 < n < len(names) and counted.filter(pl.col("name").is_in(names[:n]))["user"].n_unique() < least:
         n += 1
-    return codes[:n]
+    return names[:n]
 
 
 def told_on(days: pl.DataFrame, least: int, sides: tuple[str, ...] = ()) -> dict[dt.date, dt.date]:

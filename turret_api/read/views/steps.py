@@ -9,13 +9,14 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.all_steps import all_steps, renamed, sessions_of, users_of, users_of_sessions
+from turret_api.read.views.all_steps import all_steps, people_of, renamed, sessions_of, users_of, users_of_sessions
 from turret_api.read.views.answers import answers_beside
 from turret_api.read.views.few import without_few
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.friction import signs_of
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.sentiment import sentiments_of
+from turret_api.read.views.topics import themes_of
 from turret_api.read.views.values import numbers_of, values_of
 from turret_pipeline.lake.tables import JOURNEY_STEPS
 from turret_pipeline.semantics.visits import folded, visits_of
@@ -50,12 +51,13 @@ def field_steps(
 
     The topic of a move of conversation, where these count, is the name of its kind. number, value: fields of which each
     step has the `number`, or the `value`; null where its event has none. sounds: whether each step has `sounds`, see
-    `sentiments_of`. users: whether each step has its `user` (a number).
+    `sentiments_of`. users: whether each step has its `user` (a number), and with `few` its `person` (see `people_of`).
     """
     beside = {} if number is None else {"number": numbers_of(snapshot, field, number)}
     beside |= {"sounds": sentiments_of(snapshot, field)} if sounds else {}
     beside |= {} if value is None else {"value": values_of(snapshot, field, value)}
     beside |= {"user": users_of(snapshot, field)} if users else {}
+    beside |= {"person": people_of(snapshot, field)} if users and filters.few else {}
     steps = _passing(snapshot, field, filters, level, beside)
     return (steps if filters.has_moves else steps.filter(~pl.col("is_move"))).drop("is_move")
 
@@ -141,7 +143,7 @@ def _passing(
     """
     steps = all_steps(snapshot, field).with_columns(**beside)
     if filters.few:
-        steps = steps.with_columns(users_of(snapshot, field).alias("who"))
+        steps = steps.with_columns(people_of(snapshot, field).alias("who"))
     passes = filters.of_steps(snapshot, field)
     if passes is not None:
         steps = steps.filter(passes)
@@ -150,4 +152,5 @@ def _passing(
     if not filters.few:
         return steps
     counts = None if filters.has_moves else ~pl.col("is_move")
-    return without_few(steps.drop("who"), steps["who"], filters.few, counts)
+    themes = {} if level else themes_of(snapshot, field)
+    return without_few(steps.drop("who"), steps["who"], filters.few, counts, themes)

@@ -82,6 +82,11 @@ def topics_of(snapshot: Snapshot, field: str, level: int = 0) -> pl.DataFrame:
     return snapshot.remember(("topics", field, level), (TOPICS, TOPIC_EDITS), compute)
 
 
+def themes_of(snapshot: Snapshot, field: str) -> dict[str, str]:
+    """Return by topic the theme that it belongs to; topics without one are left out."""
+    return dict(topics_of(snapshot, field).drop_nulls("parent_id").select("topic_id", "parent_id").iter_rows())
+
+
 def shown_topic(snapshot: Snapshot, field: str) -> pl.Expr:
     """Return as `topic_id` the topic that people see for a row's `topic_id`: the one that it is merged into.
 

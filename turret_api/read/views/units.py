@@ -59,7 +59,8 @@ def days_told(snapshot: Snapshot, field: str, filters: Filters, level: int) -> d
     """Return by day with which day its messages are told, so that each is of enough users; None: any number is."""
     if not filters.few:
         return None
-    return told_on(_dated(snapshot, field, filters, level).select("date", "user").unique(), filters.few)
+    days = _dated(snapshot, field, filters, level).select("date", user="person").unique()
+    return told_on(days, filters.few)
 
 
 def topic_days_told(
@@ -69,7 +70,7 @@ def topic_days_told(
     if not filters.few:
         return None
     is_it = (pl.col("topic_id").cast(pl.String) == topic_id).alias("is_it")
-    days = _dated(snapshot, field, filters, level).select("date", "user", is_it).unique()
+    days = _dated(snapshot, field, filters, level).select("date", is_it, user="person").unique()
     return told_on(days, filters.few, ("is_it",))
 
 
@@ -136,7 +137,7 @@ def node_units(snapshot: Snapshot, field: str, filters: Filters, level: int) -> 
 
 def _dated(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
     steps = field_steps(snapshot, field, filters, level, users=True)
-    return steps.select("topic_id", "session", "user", date=pl.col("timestamp").dt.date())
+    return steps.drop("name", "timestamp").with_columns(steps["timestamp"].dt.date().alias("date"))
 
 
 def _with_users(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:

@@ -135,7 +135,7 @@ def _of_enough(
         steps = steps.with_columns(
             pl.col("value").cast(pl.String), is_this=pl.col("topic_id").cast(pl.String) == topic_id
         )
-        sides = steps.select("value", "user", "is_this").unique()
+        sides = steps.select("value", "is_this", user="person").unique()
         users = sides.group_by("value").agg(
             here=pl.col("is_this").sum().cast(pl.Int64), there=(~pl.col("is_this")).sum().cast(pl.Int64)
         )

@@ -112,15 +112,21 @@ class OneTopic(Question):
 
         A kind of moves of conversation is told as a topic is, among all messages.
         """
-        field, topic_id, filters, level = self._found(snapshot)
+        try:
+            field, topic_id, filters, level = self._found(snapshot)
+        except NotFoundError:
+            if self.filters.few:  # what it became may be a topic of few users
+                raise self._hidden() from None
+            raise
         all_rows, daily = topic_rows(snapshot, field, filters, level, self.unit)
         found = next(each for each in all_rows if each["topic_id"] == topic_id)
         if filters.few and not found["size"]:  # too few users have it
-            raise NotFoundError(f"There is no topic {self.topic_id!r} that so many users have.", field="topic_id")
+            raise self._hidden()
         if self.unit != "messages" or filters.few:
             told = topic_days_told(snapshot, field, filters, level, topic_id)
             daily = unit_days(snapshot, field, filters, level, self.unit, told)
         labels = labels_of(snapshot, field)
+        shown = {each["topic_id"]: each["label"] for each in all_rows if each["size"]} if filters.few else labels
         edges, n_here = _edges(snapshot, field, filters, level, self.unit, topic_id)
         stamped = stamp(snapshot, field, TOPICS_BUILT)
         return {
@@ -131,12 +137,15 @@ class OneTopic(Question):
             "mood": topic_mood(snapshot, field, topic_id, filters, level),
             "segments": segments_of(snapshot, field, topic_id, filters, level, self.unit),
             "numbers": topic_numbers(snapshot, field, topic_id, filters, level),
-            "neighbours": _neighbours(snapshot, field, topic_id, level, labels),
+            "neighbours": _neighbours(snapshot, field, topic_id, level, shown),
             "before": _moves(edges, "to_topic", "from_topic", topic_id, labels, n_here),
             "after": _moves(edges, "from_topic", "to_topic", topic_id, labels, n_here),
             "built_at": stamped["built_at"],
             "model_version": stamped["model_version"],
         }
+
+    def _hidden(self) -> NotFoundError:
+        return NotFoundError(f"There is no topic {self.topic_id!r} that so many users have.", field="topic_id")
 
     def _found(self, snapshot: Snapshot) -> tuple[str, str, Filters, int]:
         """Return field, topic (after merges), filters and level; raise `NotFoundError` if there is none."""
@@ -254,7 +263,7 @@ def _series(daily: pl.DataFrame, topic_id: str) -> list[Day]:
 
 
 def _neighbours(snapshot: Snapshot, field: str, topic_id: str, level: int, labels: dict[str, str]) -> list[Neighbour]:
-    """Return the `NEIGHBOURS` topics of the level whose centroids point most nearly the same way."""
+    """Return the `NEIGHBOURS` topics of the level, of those with `labels`, that point most nearly the same way."""
     rows = (
         snapshot.scan(TOPICS)
         .filter(pl.col("field") == field, pl.col("level") == level, pl.col("topic_id").is_in(list(labels)))
