@@ -17,8 +17,17 @@ import pytest
 
 from tests.small_lake import DAYS, PROJECT, bring, bring_one, event, planted_rows, put, tables, versions
 from turret_pipeline.lake import store
+from turret_pipeline.lake.parts import list_files_of, remove_files, take_back
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import EVENTS, MESSAGES, REMOVALS, RETENTION_RULES, TOPIC_ASSIGNMENTS
+from turret_pipeline.lake.tables import (
+    EVENTS,
+    JOURNEY_STEPS,
+    MESSAGES,
+    REMOVALS,
+    RETENTION_RULES,
+    TOPIC_ASSIGNMENTS,
+    TOPICS,
+)
 from turret_pipeline.retention.run import Retained, retain
 from turret_pipeline.retention.strip import strip_events
 from turret_pipeline.semantics.gone import IS_GONE, is_gone
@@ -265,3 +274,61 @@ def test_events_that_are_named_go_on_to_count_and_are_gone(lake_before: Callable
     held = everything(lake)
     assert [name for name in ("e3", "e170", "u0") if f"'{name}'" in held] == []
     assert failing(lake) == {}
+
+
+def test_a_topic_that_nobody_speaks_of_any_more_stays_with_what_was_counted(lake: Lake) -> None:
+    old = [event(n, MONDAY, f"which visa do I need for the trip to japan, case {n}") for n in range(60)]
+    new = [event(100 + n, WEDNESDAY, f"where is the parcel of order {n}, it is late") for n in range(60)]
+    new += [event(200 + n, WEDNESDAY, f"how do I bake bread with yeast, step {n}") for n in range(60)]
+    put(lake, MONDAY, "a-0", old)
+    put(lake, WEDNESDAY, "a-0", new)
+    bring(lake)
+    topics = store.read(lake, TOPICS, PROJECT).filter(pl.col("level") == 0)
+    of_text = dict(store.read(lake, TOPIC_ASSIGNMENTS, PROJECT, "text_id", "topic_id").iter_rows())
+    (visa,) = {of_text[text_id(json.loads(row["metadata"])["prompt"])] for row in old}
+    assert visa is not None
+    before = counts(lake)
+    rule(lake, 1)
+    retain(Work(lake, PROJECT), THURSDAY)
+    assert counts(lake) == before
+    (kept,) = store.read(lake, TOPICS, PROJECT).filter(pl.col("topic_id") == visa).to_dicts()
+    assert (kept["examples"], kept["label"]) == ([], topics.filter(pl.col("topic_id") == visa)["label"].item())
+
+    bring(lake, full_refresh=True)
+    after = store.read(lake, TOPICS, PROJECT)
+    (kept,) = after.filter(pl.col("topic_id") == visa).to_dicts()
+    assert (kept["n_messages"], kept["n_texts"], kept["examples"]) == (60, 60, [])
+    steps = store.read(lake, JOURNEY_STEPS, PROJECT)
+    assert steps.filter(pl.col("text_topic_id") == visa).height == 60
+    assert failing(lake) == {}
+    bring(lake, full_refresh=True)
+    assert store.read(lake, TOPICS, PROJECT).filter(pl.col("topic_id") == visa).height == 1
+
+
+def test_where_all_texts_are_gone_topics_and_counts_stay_through_a_refresh(lake_before: Callable[[str], Lake]) -> None:
+    lake = lake_before("end")
+    before = counts(lake)
+    rule(lake, 1)
+    retain(Work(lake, PROJECT), THURSDAY + dt.timedelta(days=7))
+    assert counts(lake) == before
+    assert left(lake, words_of(range(240))) == []
+    bring(lake, full_refresh=True)
+    assert counts(lake) == before
+    assert failing(lake) == {}
+
+
+def test_an_import_is_taken_back_after_its_texts_are_gone(lake: Lake) -> None:
+    mine = [event(n, DAYS[n % 3], f"where is the parcel of order {n}") for n in range(60)]
+    theirs = [event(100 + n, DAYS[n % 3], f"how do I bake bread, step {n}", user_id="imported") for n in range(60)]
+    for day in DAYS:
+        put(lake, day, "a-0", [row for row in mine if row["received_at"].date() == day])
+        put(lake, day, "import-1-0", [row for row in theirs if row["received_at"].date() == day])
+    bring(lake)
+    rule(lake, 1)
+    retain(Work(lake, PROJECT), THURSDAY)
+    take_back(lake, PROJECT, "import-1", b"{}")
+    remove_files(lake, list_files_of(lake, PROJECT, "import-1"))
+    bring(lake)
+    assert [row[1:] for row in counts(lake)["messages"]] == [("prompt", 20)] * 3
+    assert failing(lake) == {}
+    assert not pending_stages(lake, None)[PROJECT]

@@ -16,7 +16,7 @@ export function keeping({ fields }) {
       { id: "keeping" },
       h("p", { class: "empty" }, "Only an owner may see and change how long texts are kept."),
     );
-  const place = h("div", {});
+  const place = h("div", { class: "later" });
   const fill = ([found, texts], words) => place.replaceChildren(...parts(found, texts, fill, words));
   const asked = Promise.all([get("/v1/keeping"), fields]).then(([found, { data }]) => [
     found,
@@ -55,9 +55,9 @@ function parts(found, texts, fill, words) {
       h(
         "form",
         { onsubmit: save },
-        h("label", { class: "pick" }, "Everything, in days (empty: for ever)", whole),
+        line("Everything, in days (empty: for ever)", whole),
         names.length ? h("p", { class: "fine" }, "Some texts for fewer days (empty: as everything)") : null,
-        single.map(([name, each]) => h("label", { class: "pick" }, name, each)),
+        single.map(([name, each]) => line(name, each)),
         h("div", { class: "controls" }, h("button", { class: "primary", type: "submit" }, "Save")),
       ),
       problem,
@@ -85,4 +85,5 @@ function parts(found, texts, fill, words) {
   ];
 }
 
+const line = (words, input) => h("p", {}, h("label", { class: "pick" }, words, input));
 const span = ({ from_date: from, until_date: until }) => (from === until ? day(from) : `${day(from)} to ${day(until)}`);

@@ -16,7 +16,7 @@ export function masking() {
       { id: "masking" },
       h("p", { class: "empty" }, "Only an owner may see and change what is masked."),
     );
-  const place = h("div", {});
+  const place = h("div", { class: "later" });
   const fill = (rule) => place.replaceChildren(...parts(rule, fill));
   place.append(later(get("/v1/masking"), (rule) => (fill(rule), null), 300));
   return place;
