@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import httpx
 from playwright.sync_api import expect
 
@@ -24,6 +26,21 @@ def test_an_owner_erases_once_sure_and_sees_how_far_it_is(served: Served, visito
     assert [(each["kind"], each["state"]) for each in answer.json()["data"]] == [("user", "waiting")]
     page.locator("#erase select").select_option("session")
     expect(page.get_by_label("Refuse later events of the user")).to_be_hidden()
+    assert visitor.problems == []
+
+
+def test_the_page_of_a_session_leads_to_its_erasure_without_a_word_to_the_server(
+    served: Served, visitor: Visitor
+) -> None:
+    visitor.sign_in(served.full.admin_key, "/journeys")
+    session_id = served.get("/v1/messages", served.full, field="prompt")["data"][0]["session_id"]
+    visitor.open(f"/sessions/{quote(session_id, safe='')}")
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    visitor.page.get_by_role("link", name="Erase it…").click()
+    expect(visitor.page.get_by_label("Its id, or the text")).to_have_value(session_id)
+    expect(visitor.page.locator("#erase select")).to_have_value("session")
+    assert not [url for url in asked if session_id in url.partition("#")[0]]
     assert visitor.problems == []
 
 

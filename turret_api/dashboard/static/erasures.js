@@ -1,5 +1,6 @@
 // Settings → Erasure: erasing what a user, a session, an event or a text brought; and the receipts of erasures.
 
+import { link } from "./address.js";
 import { get, getAnew, post } from "./api.js";
 import { choice, h } from "./dom.js";
 import { count, moment, plural } from "./format.js";
@@ -19,6 +20,15 @@ const STATES = {
   failed: "not done yet; it is tried again",
   done: "done",
 };
+
+// The address of the page with the form filled in. Behind `#`, for what is there is not sent to the server, whose log
+// would have it.
+export const erasing = (kind, value) => `${link("/settings/erasure")}#${kind}=${encodeURIComponent(value)}`;
+
+function named() {
+  const [, kind, value] = /^#(user|session|event)=(.+)$/.exec(location.hash) ?? [];
+  return value === undefined ? null : { kind, value: decodeURIComponent(value) };
+}
 
 export function erasures() {
   if (!mayOwn)
@@ -43,9 +53,12 @@ function form(fill) {
   const value = h("input", { type: "text", name: "value", maxlength: 10_000, required: true, autocomplete: "off" });
   const suppress = h("input", { type: "checkbox", name: "suppress" });
   const submit = h("button", { class: "button", type: "submit" }, "Erase");
+  const given = named();
+  if (given) [kind.value, value.value] = [given.kind, given.value];
   // Asked twice in place; what is changed in between is asked for anew.
   const unsure = () => (submit.textContent = "Erase");
   const refusing = h("label", { class: "pick" }, suppress, "Refuse later events of the user");
+  refusing.hidden = kind.value !== "user";
   kind.addEventListener("change", () => {
     refusing.hidden = kind.value !== "user";
     unsure();

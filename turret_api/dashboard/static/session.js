@@ -5,9 +5,11 @@ import { link } from "./address.js";
 import { answerMarks } from "./answer.js";
 import { SIGNS, isMove, kindMark, node, pageHead } from "./data.js";
 import { exampleButton } from "./definition.js";
+import { erasing } from "./erasures.js";
 import { h, said as saidBy } from "./dom.js";
 import { gap, moment, plural } from "./format.js";
 import { panel } from "./panel.js";
+import { mayOwn } from "./rights.js";
 import { soundMark } from "./sentiment.js";
 
 export async function session({ field, id }) {
@@ -68,7 +70,10 @@ export async function session({ field, id }) {
       found.started_at
         ? `${moment(found.started_at)}, ${plural(found.n_messages, "message")} in ${gap(lasted)}`
         : "No messages in this field",
-      h("a", { class: "button", href: link("/journeys") }, "All journeys"),
+      [
+        mayOwn ? h("a", { class: "button", href: erasing("session", found.session_id) }, "Erase it…") : null,
+        h("a", { class: "button", href: link("/journeys") }, "All journeys"),
+      ],
     ),
     h(
       "div",
