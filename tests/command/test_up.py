@@ -165,7 +165,7 @@ def test_dagsters_pages_are_behind_the_sign_in_of_the_dashboard_too(up: Up) -> N
         assert browser.get(scripts[0]).status_code == 200
         answer = browser.post("/dagster/graphql", json={"query": "{ version }"}, headers=own)
         assert answer.json()["data"]["version"]
-        assert browser.post("/dagster/graphql", json={"query": "{ version }"}).status_code == 401
+        assert browser.post("/dagster/graphql", json={"query": "{ version }"}).status_code == 403
     # On this host they are where they always were.
     assert 'src="/_next/' in httpx.get(f"http://127.0.0.1:{up.dagster_port}/runs", timeout=60).text
 

@@ -30,6 +30,8 @@ PAGES = (
     "/journeys?view=outcomes",
     "/settings",
     "/settings/keys",
+    "/settings/people",
+    "/settings/audit",
     "/settings/usage",
     "/settings/project",
 )

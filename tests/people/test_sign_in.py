@@ -264,6 +264,32 @@ def test_sign_in_with_an_account_never_leads_to_another_host(
 
 
 @pytest.mark.parametrize(
+    ("destination", "kept"),
+    [
+        ("/topics?q=" + "%F0%9F%8F%B0" * 160, True),
+        ("/topics?q=" + '"' * 900, True),
+        ("/topics?q=" + '"' * 1900, False),
+        ("/topics?q=" + "x" * 3000, False),
+    ],
+    ids=["escaped", "quotes", "too many quotes", "too long"],
+)
+def test_a_long_address_is_kept_on_the_way_as_far_as_a_cookie_holds_it(
+    house: House, browser: Browser, provider: str, destination: str, kept: bool
+) -> None:
+    account, _ = somebody(house, provider)
+    there = browser.to_provider(destination)
+    assert len(there.headers["set-cookie"]) < 4096
+    answer = browser.back(browser.at_provider(there.headers["location"], account))
+    assert urllib.parse.unquote(answer.headers["location"]) == (urllib.parse.unquote(destination) if kept else "/")
+
+
+@pytest.mark.parametrize("state", ["", "ä", "x" * 5000, "%00", "../x"])
+def test_a_made_up_state_is_no_sign_in(browser: Browser, state: str) -> None:
+    answer = browser.get("/sign-in/callback", params={"state": state, "code": "x"}, follow_redirects=False)
+    assert answer.status_code == 400 and "begin again" in problem(answer)
+
+
+@pytest.mark.parametrize(
     ("query", "words"),
     [
         ({"error": "access_denied"}, "let nobody in (access_denied)"),

@@ -15,6 +15,7 @@ import hashlib
 import logging
 import time
 import urllib.parse
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -39,8 +40,8 @@ log = logging.getLogger(__name__)
 PENDING_S = 600
 _PENDING = "turret_sign_in_"
 _LARGEST_FORM = 20_000
-_LARGEST_DESTINATION = 1_500
-"""Characters of an address that a sign-in by a provider leads to; a cookie has 4096 bytes."""
+_LARGEST_PENDING = 2_500
+"""Bytes of a sign-in under way, with the address that it leads to; a cookie has 4096."""
 _MOST_REFUSALS = 30
 _MINUTE_S = 60.0
 
@@ -129,17 +130,17 @@ class SignIn:
         from turret_api.people.provider import ProviderError
 
         destination = _own_path(destination)
-        if len(destination) > _LARGEST_DESTINATION:
-            destination = "/"
         try:
             address, started = self._provider.start()
         except ProviderError as error:
             return self._not_now(request, destination, error.reason)
         response = RedirectResponse(address, status_code=303, headers={"Cache-Control": "no-store"})
-        pending = _Pending(started.state, started.nonce, started.verifier, destination)
+        pending = msgspec.json.encode(_Pending(started.state, started.nonce, started.verifier, destination))
+        if len(pending) > _LARGEST_PENDING:
+            pending = msgspec.json.encode(_Pending(started.state, started.nonce, started.verifier, "/"))
         response.set_cookie(
             _cookie_of(started.state),
-            self._signer.sign(urllib.parse.quote(msgspec.json.encode(pending))).decode(),
+            self._signer.sign(urlsafe_b64encode(pending)).decode(),
             max_age=PENDING_S,
             path="/sign-in",
             httponly=True,
@@ -232,8 +233,8 @@ class SignIn:
         """Return the sign-in of this browser that was begun with `state`; None: there is none, or it is too old."""
         try:
             value = self._signer.unsign(request.cookies.get(_cookie_of(state), ""), max_age=PENDING_S)
-            found = msgspec.json.decode(urllib.parse.unquote_to_bytes(value), type=_Pending)
-        except (BadSignature, msgspec.DecodeError):
+            found = msgspec.json.decode(urlsafe_b64decode(value), type=_Pending)
+        except (BadSignature, ValueError):
             return None
         return found if found.state == state else None
 
