@@ -184,6 +184,8 @@ TRUE: dict[str, list[str]] = {
         "⟦::ffff:192.0.2.128⟧",
         "ip=⟦172.16.254.1⟧;",
         "ping ⟦1.1.1.1⟧.",
+        "Server ⟦203.0.113.77⟧ is down",
+        "the river gauge ⟦203.0.113.77⟧",
         "⟦192.0.2.0⟧/24",
     ],
     SECRET: [

@@ -18,8 +18,9 @@ _V6 = re.compile(
     r"(?:(?<=:)\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])"
 )
 _VERSION = re.compile(
-    r"(?i)(?:versions?|ver\.?|\bv\.?|releases?|firmware|build|driver|kernel|section|chapter|clause|paragraph|article"
-    r"|§|rev\.?|revision|upgraded? (?:to|from)|updated? (?:to|from)|==|>=|<=|~=|\^)\W{0,3}$"
+    r"(?i)(?:\b(?:versions?|ver\.?|v\.?|releases?|firmware|build|driver|kernel|section|chapter|clause|paragraph|article"
+    r"|rev\.?|revision|upgraded? (?:to|from)|updated? (?:to|from))"
+    r"|§|[=><~]=|\^)\W{0,3}$"
 )
 _CONTEXT = 30
 

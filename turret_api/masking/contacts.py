@@ -12,7 +12,11 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from types import ModuleType
 
+import re2
+
 from turret_api.masking.kinds import EMAIL, PHONE, Found
+from turret_api.masking.plain import said_before, windows
+from turret_api.masking.sieve import NUMBERS
 
 _AT = re.compile("@|%40")
 _LOCAL = re.compile(r"[\w.+%'~-]{1,64}\Z")
@@ -35,15 +39,15 @@ _RUN = re.compile(
     r"\+?\(?\d(?:[ .\-/()]{0,3}\d){6,17}(?!\w)(?![.,]\d)"
 )
 _GROUP = re.compile(r"\d+")
-_SAID = re.compile(
+_SAID = re2.compile(
     r"(?i)(?:phone|\btel\b|\bcall\b|\bcell\b|mobile?\b|mobil|whats ?app|\bsms\b|\bfax\b|\btext me|handy|telefon|"
     r"téléphone|\bportable|móvil|teléfono|celular|telefono|cellulare|telefoon|numer|reach (?:me|us)|contact|dial|"
-    r"電話|电话|手机|전화|☎|📞|\bring\b|hotline)[^\n]{0,25}$"
+    r"電話|电话|手机|전화|☎|📞|\bring\b|hotline)"
 )
-_NOT_SAID = re.compile(
+_NOT_SAID = re2.compile(
     r"(?i)(?:isbn|issn|order|invoice|ticket|\bid\b|\bno\.?|number of|version|iban|sku|ref|#)\W{0,12}$"
 )
-_CONTEXT = 48
+_CONTEXT = 35
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}|\d{4}([./-])\d{1,2}\2\d{1,2}")
 _DECIMAL = re.compile(r"(?:^|[ /-])0(?:[ .]|$)")
 _MOST_GROUPS = 7
@@ -67,9 +71,10 @@ def emails(text: str) -> Iterator[Found]:
 
 def phones(text: str, key: str = "", regions: Iterable[str] = REGIONS) -> Iterator[Found]:
     """Yield the phone numbers; `key`: the name of the field, which may say that it holds one."""
-    for run in _RUN.finditer(text):
+    runs = (run for window in windows(text, NUMBERS) for run in _RUN.finditer(text, *window))
+    for run in runs:
         groups = [(each.start() + run.start(), each.end() + run.start()) for each in _GROUP.finditer(run[0])]
-        before = f"{key.replace('_', ' ')}: {text[max(0, run.start() - _CONTEXT) : run.start()]}"
+        before = said_before(text, run.start(), _CONTEXT, key)
         is_said = _SAID.search(before) is not None
         if not is_said and _NOT_SAID.search(before):
             continue

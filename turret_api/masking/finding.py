@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
 from turret_api.masking.addresses import addresses
@@ -51,29 +52,51 @@ def find(
     text = read.text
     if SECRET in kinds and key and is_said_by(key) and is_value(text) and not PLACEHOLDER.search(text):
         return [Found(0, len(written), SECRET)], read
-    barriers = [match.span() for match in PLACEHOLDER.finditer(text)] if ">" in text else []
-    found: list[Found] = []
-    for kind, recogniser in _RECOGNISERS:
+    claims: list[tuple[Found, int]] = []
+    for rank, (kind, recogniser) in enumerate(_RECOGNISERS):
         if kind in kinds:
-            _join(found, recogniser(text, key), barriers)
+            mine = list(recogniser(text, key))
+            if mine:
+                claims += [(each, rank) for each in mine]
+                text = _hidden(text, mine)
+    text = read.text
     if recognise is not None and kinds & RECOGNISED:
-        _join(found, recognised(recognise, text, kinds), barriers)
-    found.sort()
+        claims += [(each, len(_RECOGNISERS)) for each in recognised(recognise, text, kinds)]
+    found = _settled(claims, text)
     if read.places is not None:
         places = read.places
         found = [Found(places[each.start], places[each.end - 1] + 1, each.kind) for each in found]
     return found, read
 
 
-def _join(found: list[Found], more: Iterable[Found], barriers: list[tuple[int, int]]) -> None:
-    """Add to `found` what is found now; where it reaches over what was, both are one, of the first's kind."""
-    for each in more:
-        if any(start < each.end and each.start < end for start, end in barriers):
+def _hidden(text: str, found: list[Found]) -> str:
+    """Return a text of the same length in which the recognisers that follow need not look at what is found."""
+    parts: list[str] = []
+    at = 0
+    for each in sorted(found):
+        if each.start >= at:
+            parts += text[at : each.start], "\0" * (each.end - each.start)
+            at = each.end
+    return "".join([*parts, text[at:]])
+
+
+def _settled(claims: list[tuple[Found, int]], text: str) -> list[Found]:
+    """Return one place for all that lie over one another, of the kind with the least rank; none over a placeholder."""
+    if not claims:
+        return []
+    barriers = [match.span() for match in PLACEHOLDER.finditer(text)] if ">" in text else []
+    ends = [end for _, end in barriers]
+    found: list[Found] = []
+    least = 0
+    for each, rank in sorted(claims):
+        at = bisect_right(ends, each.start)
+        if at < len(barriers) and barriers[at][0] < each.end:
             continue
-        start, end, kind = each
-        over = [other for other in found if other.start < end and start < other.end]
-        if over:
-            kind = over[0].kind
-            start, end = min(start, *(other.start for other in over)), max(end, *(other.end for other in over))
-            found[:] = [other for other in found if other not in over]
-        found.append(Found(start, end, kind))
+        if found and each.start < found[-1].end:
+            start, end, kind = found[-1]
+            found[-1] = Found(start, max(end, each.end), kind if least <= rank else each.kind)
+            least = min(least, rank)
+        else:
+            found.append(each)
+            least = rank
+    return found

@@ -147,6 +147,9 @@ class Mask:
             if not found:
                 break
             text = self._replaced(text, found, session_id)
+            kinds &= self.kinds_in(text.encode("utf-8", "replace"))
+            if not kinds:
+                break
         return text
 
     def _replaced(self, text: str, found: list[Found], session_id: str | None) -> str:

@@ -11,9 +11,13 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import re2
+
+from turret_api.masking import sieve
 from turret_api.masking.kinds import NATIONAL_ID, Found
+from turret_api.masking.plain import said_before, windows
 
 
 class Id(NamedTuple):
@@ -22,12 +26,12 @@ class Id(NamedTuple):
     Args:
         module: of `stdnum`, which checks it.
         shape: as it is written.
-        words: of which one must stand before it; None: its shape says enough.
+        words: pattern (RE2) of which one must stand before it; None: its shape says enough.
     """
 
     module: str
     shape: re.Pattern[str]
-    words: re.Pattern[str] | None
+    words: Any
 
 
 _ANY = r"national id|id number|identity|identification|personal (?:code|number)|tax (?:id|number)|\btin\b|passport"
@@ -37,7 +41,7 @@ def _id(module: str, shape: str, words: str | None = None) -> Id:
     return Id(
         module,
         re.compile(f"(?:{shape})(?![\\w])(?![.,-]\\d)", re.IGNORECASE),
-        None if words is None else re.compile(f"(?i)(?:{words}|{_ANY})[^\\n]{{0,30}}$"),
+        None if words is None else re2.compile(f"(?i){words}|{_ANY}"),
     )
 
 
@@ -101,7 +105,8 @@ IDS = (
 _OF_LETTERS = tuple(each for each in IDS if re.match(r"\(\?:\[[A-Z]", each.shape.pattern))
 _OF_DIGITS = tuple(each for each in IDS if each not in _OF_LETTERS)
 _START = re.compile(r"(?<![^\W_])(?<!\d[.,/-])(?:[A-Za-z]{1,6}[0-9LMNP-Vlmnp-v]|\d)")
-_CONTEXT = 60
+_DIGITS_SHAPE = re.compile("|".join(each.shape.pattern for each in _OF_DIGITS), re.IGNORECASE)
+_CONTEXT = 45
 _LEAST_DIGITS = 4
 _MOST = 24
 
@@ -109,18 +114,22 @@ _MOST = 24
 def national_ids(text: str, key: str = "") -> Iterator[Found]:
     """Yield the national ids; `key`: the name of the field, which may say what it holds."""
     behind = 0
-    for start in _START.finditer(text):
+    starts = (start for window in windows(text, sieve.IDS) for start in _START.finditer(text, *window))
+    for start in starts:
         at = start.start()
         if at < behind or sum(map(str.isdigit, text[at : at + _MOST])) < _LEAST_DIGITS:
             continue
+        is_digit = text[at].isdigit()
+        if is_digit and _DIGITS_SHAPE.match(text, at) is None:
+            continue
         before: str | None = None
-        for each in _OF_DIGITS if text[at].isdigit() else _OF_LETTERS:
+        for each in _OF_DIGITS if is_digit else _OF_LETTERS:
             match = each.shape.match(text, at)
             if match is None:
                 continue
             if each.words is not None:
                 if before is None:
-                    before = f"{key.replace('_', ' ')}: {text[max(0, at - _CONTEXT) : at]}"
+                    before = said_before(text, at, _CONTEXT, key)
                 if each.words.search(before) is None:
                     continue
             if _is_valid(each.module, match[0]):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 
 from turret_api.masking.kinds import CARD, IBAN, Found
+from turret_api.masking.plain import windows
+from turret_api.masking.sieve import NUMBERS
 
 _CARD = re.compile(
     r"(?<![\w])(?<!\d[.,])(?<!\d[ -])"
@@ -60,9 +62,10 @@ _CHARACTER = re.compile(r"[ -]?([0-9A-Za-z])")
 
 def cards(text: str) -> Iterator[Found]:
     """Yield the card numbers: of an issuer, in a usual grouping, with a right check digit (Luhn)."""
-    for match in _CARD.finditer(text):
-        if is_card(re.sub(r"\D", "", match[0])):
-            yield Found(match.start(), match.end(), CARD)
+    for start, end in windows(text, NUMBERS):
+        for match in _CARD.finditer(text, start, end):
+            if is_card(re.sub(r"\D", "", match[0])):
+                yield Found(match.start(), match.end(), CARD)
 
 
 def is_card(digits: str) -> bool:

@@ -6,7 +6,7 @@ A number in full-width or Arabic digits, or with a zero-width space inside, is t
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ZEROS = (
     0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20, 0x1040,
@@ -24,9 +24,15 @@ _TABLE = (
     | dict.fromkeys(map(ord, DASHES), "-")
     | {0x3002: ".", 0xFE52: ".", 0xFE6B: "@"}
 )
+_AROUND = 32
 _ESCAPED = re.compile(r"\\[nrt]")
 _NO_WIDTH = re.compile(f"[{NO_WIDTH}]+")
+_MARK = re.compile(f"[{''.join(map(chr, _TABLE))}]")
 _MARKS = re.compile(f"[{NO_WIDTH}{''.join(map(chr, _TABLE))}]")
+
+
+def _read(mark: re.Match[str]) -> str:
+    return _TABLE[ord(mark[0])]
 
 
 class Plain(NamedTuple):
@@ -47,7 +53,7 @@ def plain(written: str) -> Plain:
         written = _ESCAPED.sub("  ", written)
     if written.isascii() or _MARKS.search(written) is None:
         return Plain(written, None)
-    text = written.translate(_TABLE)
+    text = _MARK.sub(_read, written)
     if _NO_WIDTH.search(text) is None:
         return Plain(text, None)
     places: list[int] = []
@@ -57,3 +63,23 @@ def plain(written: str) -> Plain:
         at = gap.end()
     places += range(at, len(text) + 1)
     return Plain(_NO_WIDTH.sub("", text), places)
+
+
+def windows(text: str, pattern: Any) -> list[tuple[int, int]]:
+    """Return where to look closely: the places of a pattern (RE2) with `_AROUND` characters on both sides, apart."""
+    found: list[tuple[int, int]] = []
+    for match in pattern.finditer(text):
+        start, end = max(0, match.start() - _AROUND), min(len(text), match.end() + _AROUND)
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], end
+        else:
+            found.append((start, end))
+    return found
+
+
+def said_before(text: str, at: int, most: int, key: str) -> str:
+    """Return what may say what stands at a place: the name of the field, and what is before it in its line.
+
+    most: characters of the latter.
+    """
+    return f"{key.replace('_', ' ')}: {text[max(0, at - most) : at].rpartition(chr(10))[2]}"

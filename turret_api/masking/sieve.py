@@ -24,6 +24,14 @@ BEGINNINGS = (
 """How keys and tokens of known makers begin."""
 
 _DIGITS = r"[0-9](?:[ ./()\x{a0}-]{0,3}[0-9]){6}"
+_LETTERED = (
+    r"(?i)(?:[0-9]{6}[a-y+-][0-9]{3}|[a-z]{4}[0-9]{6}[a-z]{6}|[a-z]{5}[0-9]{4}[a-z]"
+    r"|[a-z]{6}[0-9lmnp-v]{2}[abcdehlmprst][0-9lmnp-v]{2}[a-z][0-9lmnp-v])"
+)
+NUMBERS = re2.compile(_DIGITS)
+"""Seven digits, with little between them: what cards, phone numbers and most ids have."""
+IDS = re2.compile(f"{_DIGITS}|{_LETTERED}")
+"""The same, or the digits and letters of other ids."""
 _SAID = (
     r"(?i)passw|passphrase|passcode|\bpwd|secret|api.?key|access.?key|private.?key|account.?key"
     r"|token[\\\"' ]{0,4}(?:[:=]|is |val)|bearer|basic |authorization|credential|://[^/\s\"]*:"
@@ -41,11 +49,7 @@ _PATTERNS: tuple[tuple[str, frozenset[str]], ...] = (
     (r"@|%40", frozenset((EMAIL,))),
     (_DIGITS, frozenset((CARD, PHONE, NATIONAL_ID))),
     (_EDGE + r"(?i)[a-z]{2}[0-9]{2}[ -]?[0-9a-z]{4}[ -]?[0-9a-z]{4}", frozenset((IBAN,))),
-    (
-        _EDGE + r"(?i)(?:[0-9]{6}[a-y+-][0-9]{3}|[a-z]{4}[0-9]{6}[a-z]{6}|[a-z]{5}[0-9]{4}[a-z]"
-        r"|[a-z]{6}[0-9lmnp-v]{2}[abcdehlmprst][0-9lmnp-v]{2}[a-z][0-9lmnp-v])",
-        frozenset((NATIONAL_ID,)),
-    ),
+    (_EDGE + _LETTERED, frozenset((NATIONAL_ID,))),
     (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|::|(?i)(?::[0-9a-f]{1,4}){5}", frozenset((IP,))),
     (f"{'|'.join(BEGINNINGS)}|{_SAID}", frozenset((SECRET,))),
     (_RANDOM, frozenset((SECRET,))),
