@@ -2,7 +2,8 @@
 
 One server, one client process, 64 connections with one request at a time on each. A request is one event with a prompt,
 or an array of 500 of them. One prompt in twenty has something to mask. Rounds alternate between the two projects; the
-figures are medians. Then, without a server, the time for the slowest of some hostile texts of 100,000 characters.
+figures are medians. `core` counts events by the seconds of a core that the server used, which other processes do not
+change. Then, without a server, the time for the slowest of some hostile texts of 100,000 characters.
 
     python benchmarks/masking.py [--texts FILE.parquet] [--seconds 4] [--rounds 5] [--clients 64] [--json]
 
@@ -26,6 +27,7 @@ import urllib.request
 from pathlib import Path
 
 import polars as pl
+import psutil
 import uvloop
 from collector import _Client, start
 from report import say, show
@@ -118,7 +120,7 @@ def measure(home: str, texts: list[str], seconds: float, n_rounds: int, n_client
         process, port = start([*turret, "serve", "--port", "0"], environment)
         try:
             _expect_masked(port, keys[1])
-            return _measure(port, keys, texts, seconds, n_rounds, n_clients)
+            return _measure(process.pid, port, keys, texts, seconds, n_rounds, n_clients)
         finally:
             process.terminate()
             process.wait(60)
@@ -134,7 +136,7 @@ def _expect_masked(port: int, key: str) -> None:
 
 
 def _measure(
-    port: int, keys: list[str], texts: list[str], seconds: float, n_rounds: int, n_clients: int
+    pid: int, port: int, keys: list[str], texts: list[str], seconds: float, n_rounds: int, n_clients: int
 ) -> dict[str, float]:
     events = [event(text, number) for number, text in enumerate(texts)]
     single = [json.dumps(each).encode() for each in events[: 4 * n_clients]]
@@ -142,22 +144,27 @@ def _measure(
         json.dumps(events[first : first + EVENTS]).encode() for first in range(0, min(len(events), 8 * EVENTS), EVENTS)
     ]
     rates: dict[str, list[float]] = {}
+    server = psutil.Process(pid)
     for bodies, name, clients, n in ((single, "single", n_clients, 1), (arrays, "array", 8, EVENTS)):
         for key in keys:
             load(port, key, bodies, clients, 1.0)
         for number in range(n_rounds):
             turns = [("off", keys[0]), ("on", keys[1])]
             for state, key in turns if number % 2 else reversed(turns):
-                rates.setdefault(f"{name}_{state}", []).append(n * load(port, key, bodies, clients, seconds))
-            say(f"{name}, round {number + 1}: {rates[f'{name}_off'][-1]:,.0f} and {rates[f'{name}_on'][-1]:,.0f}")
-    middle = {name: statistics.median(each) for name, each in rates.items()}
-    ratios = {
-        f"{name}_ratio": statistics.median(
-            on / off for on, off in zip(rates[f"{name}_on"], rates[f"{name}_off"], strict=True)
-        )
-        for name in ("single", "array")
-    }
-    return {f"{name}_events_per_s": rate for name, rate in middle.items()} | ratios
+                before_s, began_s = sum(server.cpu_times()[:2]), time.perf_counter()
+                rate = n * load(port, key, bodies, clients, seconds)
+                n_events = rate * (time.perf_counter() - began_s)
+                rates.setdefault(f"{name}_{state}", []).append(rate)
+                used_s = sum(server.cpu_times()[:2]) - before_s
+                rates.setdefault(f"{name}_{state}_core", []).append(n_events / used_s)
+            last = {key: each[-1] for key, each in rates.items() if key.startswith(name)}
+            say(f"{name}, round {number + 1}: " + ", ".join(f"{key} {rate:,.0f}" for key, rate in last.items()))
+    figures = {f"{name}_events_per_s": statistics.median(each) for name, each in rates.items()}
+    for name in ("single", "array"):
+        for kind in ("", "_core"):
+            pairs = zip(rates[f"{name}_on{kind}"], rates[f"{name}_off{kind}"], strict=True)
+            figures[f"{name}{kind}_ratio"] = statistics.median(on / off for on, off in pairs)
+    return figures
 
 
 def alone(texts: list[str]) -> dict[str, float]:

@@ -24,6 +24,8 @@ from turret_api.errors import ApiError, FailedError, UnavailableError, error_bod
 log = logging.getLogger(__name__)
 
 _CHECKS_A_TURN = 50
+_MASKED_HERE = 16 * 1024
+"""Bytes of an event that is masked on the event loop: a longer text may take hundreds of milliseconds."""
 _MESSAGE = "Event tracked successfully"
 
 
@@ -90,9 +92,11 @@ class Track:
         """
         if len(body) <= LARGE and (masker is None or not masker.is_slow):
             documents = bodies.documents_of(body, media_type)
-            return (
-                self._check_one(body, masker) if documents is None else await self._check_many(body, documents, masker)
-            )
+            if documents is not None:
+                return await self._check_many(body, documents, masker)
+            if masker is not None and len(body) > _MASKED_HERE:
+                return await self._desk.check(self._check_one, body, masker)
+            return self._check_one(body, masker)
         documents = await self._desk.check(bodies.documents_of, body, media_type)
         if documents is None:
             return await self._desk.check(self._check_one, body, masker)

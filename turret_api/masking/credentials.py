@@ -10,10 +10,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 
 import re2
 
 from turret_api.masking.kinds import SECRET, Found
+from turret_api.masking.sieve import BEGINNINGS, LOOKS_RANDOM, SAYS_SECRET
 
 _EDGE = r"(?:^|[^0-9A-Za-z])"
 _MAKERS = (
@@ -57,7 +59,7 @@ _NO_VALUE = re.compile(
     r"os\.|process\.|env|config|settings|self|this|request|response|args|params|data|user|input|get|not\b|forgotten|"
     r"expired|reset|https?://|type|hash|field|generate|random|secrets?\.|[a-z_.]+\(|\$|\{|\[|\(|%|<)"
 )
-_RANDOM = re2.compile(r"(?:^|[^0-9A-Za-z+/=_-])([0-9A-Za-z_+-]{24,}={0,2})")
+_RANDOM = re2.compile(r"(?:^|[^0-9A-Za-z+/=_-])([0-9A-Za-z_+]{24,}={0,2})")
 _MOST_RANDOM = 200
 _GOES_ON = frozenset("+/=_-")
 _ID = re.compile(r"[A-Za-z]{2,12}[-_](?=[0-9A-Za-z]{8})|[0-9a-fA-F-]+$")
@@ -68,6 +70,12 @@ _LEAST_CHANGES = 0.3
 _LEAST_BITS = 3.8
 
 
+_SIGNS = re2.Set.SearchSet()
+_KNOWN_SIGN, _SAID_SIGN, _RANDOM_SIGN = map(_SIGNS.Add, ("|".join(BEGINNINGS), SAYS_SECRET, LOOKS_RANDOM))
+_SIGNS.Compile()
+
+
+@lru_cache(4096)
 def is_said_by(key: str) -> bool:
     """Tell whether a field of this name holds a secret, as `password` and `clientSecret` do."""
     return _KEY.search(_CAMEL.sub("_", key)) is not None
@@ -85,18 +93,37 @@ def is_known(text: str) -> bool:
 
 def credentials(text: str) -> Iterator[Found]:
     """Yield the secrets; of an address its user and password, of a pair with a name its value alone."""
+    signs = _SIGNS.Match(text) or ()
+    if _KNOWN_SIGN in signs:
+        yield from _known(text)
+    if _SAID_SIGN in signs:
+        yield from _said(text)
+    if _RANDOM_SIGN in signs:
+        yield from _random(text)
+
+
+def _known(text: str) -> Iterator[Found]:
+    """Yield keys and tokens of known makers, and private keys."""
     for match in _KNOWN.finditer(text):
         if not match[1].startswith("sk-") or any(map(str.isdigit, match[1])):
             yield Found(match.start(1), match.end(1), SECRET)
     for begin in _PEM.finditer(text):
         end = _PEM_END.search(text, begin.end(), begin.end() + _MOST_PEM)
         yield Found(begin.start(), end.end() if end else min(len(text), begin.end() + _MOST_PEM), SECRET)
+
+
+def _said(text: str) -> Iterator[Found]:
+    """Yield what words before it say to be a secret."""
     for match in _IN_ADDRESS.finditer(text):
         yield Found(match.start(1), match.end(1), SECRET)
     for match in _SCHEME.finditer(text):
         if any(map(str.isdigit, match[1])) or match[1].endswith("="):
             yield Found(match.start(1), match.end(1), SECRET)
     yield from _pairs(text)
+
+
+def _random(text: str) -> Iterator[Found]:
+    """Yield what looks random."""
     for match in _RANDOM.finditer(text):
         after = text[match.end() : match.end() + 1]
         goes_on = after.isalnum() or after in _GOES_ON or text.endswith("base64,", 0, match.start(1))

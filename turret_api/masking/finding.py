@@ -6,8 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
 from turret_api.masking.addresses import addresses
-from turret_api.masking.contacts import emails, phones
 from turret_api.masking.credentials import credentials, is_said_by, is_value
+from turret_api.masking.emails import emails
 from turret_api.masking.kinds import (
     CARD,
     EMAIL,
@@ -23,16 +23,17 @@ from turret_api.masking.kinds import (
 from turret_api.masking.names import Recogniser, recognised
 from turret_api.masking.national_ids import national_ids
 from turret_api.masking.payments import cards, ibans
+from turret_api.masking.phones import phones
 from turret_api.masking.plain import Plain, plain
 
 _RECOGNISERS: tuple[tuple[str, Callable[[str, str], Iterable[Found]]], ...] = (
     (SECRET, lambda text, key: credentials(text)),
     (IBAN, lambda text, key: ibans(text)),
+    (IP, lambda text, key: addresses(text)),
     (CARD, lambda text, key: cards(text)),
     (NATIONAL_ID, national_ids),
     (EMAIL, lambda text, key: emails(text)),
     (PHONE, phones),
-    (IP, lambda text, key: addresses(text)),
 )
 """The first wins where two find something at one place."""
 

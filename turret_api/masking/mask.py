@@ -12,11 +12,11 @@ import hashlib
 import unicodedata
 from typing import Any
 
-from turret_api.masking.credentials import is_known
+from turret_api.masking.credentials import is_known, is_said_by
 from turret_api.masking.finding import find
 from turret_api.masking.kinds import CARD, EMAIL, IBAN, IP, NATIONAL_ID, PHONE, PLACEHOLDERS, RECOGNISED, SECRET, Found
 from turret_api.masking.names import Recogniser
-from turret_api.masking.national_ids import is_said_by
+from turret_api.masking.national_ids import is_said_by as is_id_said_by
 from turret_api.masking.payments import is_card
 from turret_api.masking.plain import plain
 from turret_api.masking.rule import Rule
@@ -24,6 +24,8 @@ from turret_api.masking.sieve import sieve_of
 
 _LEAST_NUMBER = 10**6
 _MOST_TURNS = 8
+_SHORT = 9
+"""Characters from which on one word may be something that is masked."""
 _LINK_BYTES, _ID_BYTES = 3, 16
 
 
@@ -67,7 +69,14 @@ class Mask:
         """
         kind = type(value)
         if kind is str:
-            return self.text(value, session_id, among & self._kinds_at(path), key)
+            kinds = among & self._kinds_at(path)
+            if not kinds:
+                return value
+            # Another text of the event may be the reason why it is looked at.
+            own = self.kinds_in(value.encode("utf-8", "replace")) & kinds
+            if SECRET in kinds and is_said_by(key):
+                own |= {SECRET}
+            return self._masked(value, session_id, own, key) if own else value
         if kind is dict:
             return self._object(value, session_id, among, path)
         if kind is list:
@@ -111,7 +120,7 @@ class Mask:
         is_same = True
         for key, inner in value.items():
             masked = self.value(inner, session_id, among, f"{path}.{key}" if path else key, key)
-            name = self.name(key)
+            name = key if len(key) < _SHORT and key.isidentifier() else self.name(key)
             is_same = is_same and masked is inner and name == key
             made[name] = masked
         return value if is_same else made
@@ -134,7 +143,7 @@ class Mask:
         if CARD in kinds and is_card(digits):
             return self._placeholder(CARD, digits, session_id)
         # Digits are a phone number or an id only where the name of the field says so.
-        wanted = kinds & ({PHONE, NATIONAL_ID} if is_said_by(key) else {PHONE})
+        wanted = kinds & ({PHONE, NATIONAL_ID} if is_id_said_by(key) else {PHONE})
         found = find(digits, wanted, key)[0] if wanted else []
         if len(found) == 1 and (found[0].start, found[0].end) == (0, len(digits)):
             return self._placeholder(found[0].kind, digits, session_id)

@@ -9,15 +9,15 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import re2
 
-from turret_api.masking import sieve
 from turret_api.masking.kinds import NATIONAL_ID, Found
 from turret_api.masking.plain import said_before, windows
+from turret_api.masking.sieve import IDS_WITH_LETTERS, NUMBERS
 
 
 class Id(NamedTuple):
@@ -63,7 +63,7 @@ IDS = (
     _id("be.nn", rf"{_DATE6}\d{{5}}"),
     _id("pl.pesel", r"\d\d(?:[02468][1-9]|[13579][0-2])(?:0[1-9]|[12]\d|3[01])\d{5}"),
     _id("pt.nif", r"\d{3} ?\d{3} ?\d{3}", r"\bnif\b|contribuinte|fiscal"),
-    _id("se.personnummer", rf"(?:19|20(?=[01]))?{_DATE6}[-+]\d{{4}}"),
+    _id("se.personnummer", rf"(?:(?:19\d\d|20[01]\d){_DATE6[4:]}|{_DATE6})[-+]\d{{4}}"),
     _id("se.personnummer", rf"(?:19|20){_DATE6}\d{{4}}|{_DATE6}\d{{4}}", r"person(?:nummer|nr)|samordning"),
     _id("fi.hetu", rf"{_6DATE}[-+A-FU-Y]\d{{3}}[0-9A-FHJ-NPR-Y]"),
     _id("dk.cpr", rf"{_6DATE}-\d{{4}}"),
@@ -104,8 +104,8 @@ IDS = (
 
 _OF_LETTERS = tuple(each for each in IDS if re.match(r"\(\?:\[[A-Z]", each.shape.pattern))
 _OF_DIGITS = tuple(each for each in IDS if each not in _OF_LETTERS)
-_START = re.compile(r"(?<![^\W_])(?<!\d[.,/-])(?:[A-Za-z]{1,6}[0-9LMNP-Vlmnp-v]|\d)")
-_DIGITS_SHAPE = re.compile("|".join(each.shape.pattern for each in _OF_DIGITS), re.IGNORECASE)
+_START = re.compile(r"(?<![^\W_])(?<!\d[.,/-])(?:[0-9]|[XYZxyz][ -]?[0-9]{7}|[A-Za-z]{4,6}[0-9LMNP-Vlmnp-v]{2})")
+_ANY_OF_DIGITS = re2.compile("(?i)" + "|".join(each.shape.pattern.partition("(?![")[0] for each in _OF_DIGITS))
 _CONTEXT = 45
 _LEAST_DIGITS = 4
 _MOST = 24
@@ -114,13 +114,13 @@ _MOST = 24
 def national_ids(text: str, key: str = "") -> Iterator[Found]:
     """Yield the national ids; `key`: the name of the field, which may say what it holds."""
     behind = 0
-    starts = (start for window in windows(text, sieve.IDS) for start in _START.finditer(text, *window))
+    starts = (start for window in windows(text, NUMBERS, IDS_WITH_LETTERS) for start in _START.finditer(text, *window))
     for start in starts:
         at = start.start()
         if at < behind or sum(map(str.isdigit, text[at : at + _MOST])) < _LEAST_DIGITS:
             continue
         is_digit = text[at].isdigit()
-        if is_digit and _DIGITS_SHAPE.match(text, at) is None:
+        if is_digit and _ANY_OF_DIGITS.match(text[at : at + _MOST]) is None:
             continue
         before: str | None = None
         for each in _OF_DIGITS if is_digit else _OF_LETTERS:
@@ -145,6 +145,7 @@ def _is_valid(module: str, written: str) -> bool:
     return bool(method.is_valid(written) or method.is_valid(written.replace(".", "")))
 
 
+@lru_cache(4096)
 def is_said_by(key: str) -> bool:
     """Tell whether a field of this name holds a national id, as `ssn` does."""
     name = key.replace("_", " ")

@@ -65,13 +65,14 @@ def plain(written: str) -> Plain:
     return Plain(_NO_WIDTH.sub("", text), places)
 
 
-def windows(text: str, pattern: Any) -> list[tuple[int, int]]:
-    """Return where to look closely: the places of a pattern (RE2) with `_AROUND` characters on both sides, apart."""
+def windows(text: str, *patterns: Any) -> list[tuple[int, int]]:
+    """Return where to look closely: the places of patterns with `_AROUND` characters on both sides, apart, in order."""
     found: list[tuple[int, int]] = []
-    for match in pattern.finditer(text):
-        start, end = max(0, match.start() - _AROUND), min(len(text), match.end() + _AROUND)
+    places = [match.span() for pattern in patterns for match in pattern.finditer(text)]
+    for place in sorted(places) if len(patterns) > 1 else places:
+        start, end = max(0, place[0] - _AROUND), min(len(text), place[1] + _AROUND)
         if found and start <= found[-1][1]:
-            found[-1] = found[-1][0], end
+            found[-1] = found[-1][0], max(end, found[-1][1])
         else:
             found.append((start, end))
     return found

@@ -6,6 +6,7 @@ any of them. RE2 takes time that is linear in the text, whatever the text is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import cache
 
@@ -28,20 +29,22 @@ _LETTERED = (
     r"(?i)(?:[0-9]{6}[a-y+-][0-9]{3}|[a-z]{4}[0-9]{6}[a-z]{6}|[a-z]{5}[0-9]{4}[a-z]"
     r"|[a-z]{6}[0-9lmnp-v]{2}[abcdehlmprst][0-9lmnp-v]{2}[a-z][0-9lmnp-v])"
 )
-NUMBERS = re2.compile(_DIGITS)
+NUMBERS = re.compile(r"[0-9](?:[ ./()-]{0,3}[0-9]){6}")
 """Seven digits, with little between them: what cards, phone numbers and most ids have."""
-IDS = re2.compile(f"{_DIGITS}|{_LETTERED}")
-"""The same, or the digits and letters of other ids."""
-_SAID = (
+IDS_WITH_LETTERS = re2.compile(_LETTERED)
+"""What the others have."""
+SAYS_SECRET = (
     r"(?i)passw|passphrase|passcode|\bpwd|secret|api.?key|access.?key|private.?key|account.?key"
     r"|token[\\\"' ]{0,4}(?:[:=]|is |val)|bearer|basic |authorization|credential|://[^/\s\"]*:"
 )
-_RANDOM = r"[0-9A-Za-z_+-]{24}"
+LOOKS_RANDOM = r"[0-9A-Za-z_+]{24}"
 _NONE: frozenset[str] = frozenset()
-_ODD = f"[{plain.NO_WIDTH}{plain.DASHES}{plain.SPACES}\u3002\ufe52\ufe6b\uff01-\uff5e" + "".join(
-    f"{chr(zero)}-{chr(zero + 9)}" for zero in plain.ZEROS
+_ODD = (
+    f"[0-9)][{plain.DASHES}{plain.SPACES}]|[{plain.NO_WIDTH}\ufe6b\uff0b\uff0d-\uff19\uff20-\uff3a\uff3f\uff41-\uff5a"
+    + "".join(f"{chr(zero)}-{chr(zero + 9)}" for zero in plain.ZEROS)
+    + "]"
 )
-
+"""Characters that are read as others, where that may make a number or an address: a dash between words does not."""
 _EDGE = r"(?:^|[^0-9A-Za-z]|\\[nrtbf]|\\u[0-9a-f]{4})"
 """The beginning of a word, also behind what JSON makes of the end of a line."""
 
@@ -51,12 +54,12 @@ _PATTERNS: tuple[tuple[str, frozenset[str]], ...] = (
     (_EDGE + r"(?i)[a-z]{2}[0-9]{2}[ -]?[0-9a-z]{4}[ -]?[0-9a-z]{4}", frozenset((IBAN,))),
     (_EDGE + _LETTERED, frozenset((NATIONAL_ID,))),
     (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|::|(?i)(?::[0-9a-f]{1,4}){5}", frozenset((IP,))),
-    (f"{'|'.join(BEGINNINGS)}|{_SAID}", frozenset((SECRET,))),
-    (_RANDOM, frozenset((SECRET,))),
+    (f"{'|'.join(BEGINNINGS)}|{SAYS_SECRET}", frozenset((SECRET,))),
+    (LOOKS_RANDOM, frozenset((SECRET,))),
 )
 
 
-_odd = re2.compile(_ODD + "]")
+_odd = re2.compile(_ODD)
 
 
 class Sieve:
@@ -67,7 +70,7 @@ class Sieve:
         self._kinds: list[frozenset[str]] = []
         self._set = re2.Set.SearchSet()
         for pattern, found in _PATTERNS:
-            if found & wanted and not (of_ids and pattern == _RANDOM):
+            if found & wanted and not (of_ids and pattern == LOOKS_RANDOM):
                 self._kinds.append(found & wanted)
                 self._set.Add(pattern)
         self._set.Compile()

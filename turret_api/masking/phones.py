@@ -1,33 +1,22 @@
-"""E-mail addresses and phone numbers.
+"""Phone numbers: those that can be dialled by their country's plan (Google's libphonenumber).
 
-A phone number is one that can be dialled by its country's plan (Google's libphonenumber). Without a country code it
-must also be written as people write phone numbers, or stand behind a word such as "call": digits alone are more often
-a price, a date or an order.
+Behind a country code a possible length is enough. Without one a number must be valid in one of `REGIONS`, and be
+written as people write phone numbers, or stand behind a word such as "call": digits alone are more often a price, a
+date or an order.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 
 import re2
 
-from turret_api.masking.kinds import EMAIL, PHONE, Found
+from turret_api.masking.kinds import PHONE, Found
 from turret_api.masking.plain import said_before, windows
 from turret_api.masking.sieve import NUMBERS
-
-_AT = re.compile("@|%40")
-_LOCAL = re.compile(r"[\w.+%'~-]{1,64}\Z")
-_DOMAIN = re.compile(
-    r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[0-9a-z-]{2,59}|[^\W\d_]{2,24})(?![\w])|\[(?:\d{1,3}\.){3}\d{1,3}\]"
-)
-_MOST_LOCAL = 64
-_NOT_PEOPLE = ("git",)
-"""Names before the @ that are a place in code: git@github.com:owner/name."""
-_FILES = re.compile(r"\d(?:\.\d)?x\.[a-z]{3,4}$")
-"""logo@2x.png."""
 
 REGIONS = (
     "US", "GB", "DE", "FR", "IT", "ES", "NL", "BE", "CH", "AT", "PL", "SE", "NO", "DK", "FI", "PT", "IE", "AU", "NZ",
@@ -51,33 +40,21 @@ _CONTEXT = 35
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}|\d{4}([./-])\d{1,2}\2\d{1,2}")
 _DECIMAL = re.compile(r"(?:^|[ /-])0(?:[ .]|$)")
 _MOST_GROUPS = 7
+_MOST_ASKED = 100
+"""Numbers of a text that are held against plans; further ones that look like phone numbers are taken for some."""
 
 
-def emails(text: str) -> Iterator[Found]:
-    """Yield the e-mail addresses, also of other scripts, with `%40` for the @ as addresses of pages have it."""
-    behind = 0
-    for at in _AT.finditer(text):
-        start, end = at.start(), at.end()
-        local = _LOCAL.search(text[max(behind, start - _MOST_LOCAL) : start])
-        domain = _DOMAIN.match(text, end)
-        if local is None or domain is None:
-            continue
-        name = local[0].lstrip("'.%-").rstrip("'.")
-        if not name or name.lower() in _NOT_PEOPLE or _FILES.match(domain[0]):
-            continue
-        behind = domain.end()
-        yield Found(start - len(local[0]) + local[0].index(name), behind, EMAIL)
-
-
-def phones(text: str, key: str = "", regions: Iterable[str] = REGIONS) -> Iterator[Found]:
+def phones(text: str, key: str = "") -> Iterator[Found]:
     """Yield the phone numbers; `key`: the name of the field, which may say that it holds one."""
+    n_asked = 0
     runs = (run for window in windows(text, NUMBERS) for run in _RUN.finditer(text, *window))
     for run in runs:
-        groups = [(each.start() + run.start(), each.end() + run.start()) for each in _GROUP.finditer(run[0])]
         before = said_before(text, run.start(), _CONTEXT, key)
         is_said = _SAID.search(before) is not None
         if not is_said and _NOT_SAID.search(before):
             continue
+        n_asked += 1
+        groups = [(each.start() + run.start(), each.end() + run.start()) for each in _GROUP.finditer(run[0])]
         first = 0
         while first < len(groups):
             start = groups[first][0]
@@ -90,50 +67,58 @@ def phones(text: str, key: str = "", regions: Iterable[str] = REGIONS) -> Iterat
                 start -= 1
             for last in range(min(len(groups), first + _MOST_GROUPS), first, -1):
                 end = groups[last - 1][1]
-                if _is_phone(text[start:end], is_said, tuple(regions)):
+                if _is_phone(text[start:end], is_said, n_asked > _MOST_ASKED):
                     yield Found(start, end, PHONE)
                     first = last - 1
                     break
             first += 1
 
 
-def _is_phone(written: str, is_said: bool, regions: tuple[str, ...]) -> bool:
+def _is_phone(written: str, is_said: bool, is_enough: bool) -> bool:
+    """Tell whether a number is a phone number; is_enough: by its look alone."""
     digits = re.sub(r"\D", "", written)
     if not 7 <= len(digits) <= 15 or len(set(digits)) < 3 or written.count("(") != written.count(")"):
         return False
     if written.startswith("+"):
-        return _can_be_dialled(written, None)
-    if digits.startswith("00") and _can_be_dialled("+" + digits[2:], None):
+        return _is_possible(re.sub(r"\D", "", written.replace("(0)", "")))
+    if digits.startswith("00") and _is_possible(digits[2:]):
         return is_said or " " in written or "-" in written or len(digits) > 11
     if _DATE.match(written) or _DECIMAL.search(written):
         return False
     groups = tuple(len(each) for each in _GROUP.findall(written))
     if is_said:
-        return any(_can_be_dialled(written, region) for region in regions)
+        return is_enough or any(_is_valid(written, region) for region in REGIONS)
     if groups in ((3, 3, 4), (1, 3, 3, 4)) and ("(" in written or "-" in written or "." in written):
-        return _can_be_dialled(written, "US")
+        return is_enough or _is_valid(written, "US")
     if not digits.startswith("0") or not 9 <= len(digits) <= 12:
         return False
     if len(groups) == 1:
-        return any(_can_be_dialled(written, region, is_mobile=True) for region in regions)
-    return max(groups) >= 2 and any(_can_be_dialled(written, region) for region in regions)
+        return is_enough or any(_is_valid(written, region, is_mobile=True) for region in REGIONS)
+    return max(groups) >= 2 and (is_enough or any(_is_valid(written, region) for region in REGIONS))
 
 
-def _can_be_dialled(written: str, region: str | None, *, is_mobile: bool = False) -> bool:
+def _is_possible(digits: str) -> bool:
+    """Tell whether digits begin with a country's code and are as many as its numbers have."""
+    plans = _plans()
+    for n in (1, 2, 3):
+        code = int(digits[:n])
+        if code in plans.COUNTRY_CODE_TO_REGION_CODE and digits[0] != "0":
+            rest = digits[n:]
+            number = plans.PhoneNumber(code, int(rest or 0), italian_leading_zero=rest.startswith("0"))
+            return bool(plans.is_possible_number_with_reason(number) == plans.ValidationResult.IS_POSSIBLE)
+    return False
+
+
+def _is_valid(written: str, region: str, *, is_mobile: bool = False) -> bool:
+    """Tell whether a number without a country code is one of a region."""
     plans = _plans()
     try:
         number = plans.parse(written, region)
     except plans.NumberParseException:
         return False
-    if not plans.is_possible_number(number) or number.country_code == 0:
-        return False
-    if region is None:
-        return bool(plans.is_valid_number(number))
     if not plans.is_valid_number_for_region(number, region):
         return False
-    if is_mobile:
-        return bool(plans.number_type(number) == plans.PhoneNumberType.MOBILE)
-    return True
+    return not is_mobile or bool(plans.number_type(number) == plans.PhoneNumberType.MOBILE)
 
 
 @cache
