@@ -65,6 +65,7 @@ def main() -> None:
             write_gold(gold, options.sessions)
         for script, arguments in {
             "collector": ["--json"],
+            "masking": ["--json"],
             "client": ["--json"],
             "otlp": ["--json"],
             "automation": ["--json"],

@@ -1,7 +1,7 @@
 """What masking costs: `POST /track` for a project that masks everything beside one that masks nothing.
 
 One server, one client process, 64 connections with one request at a time on each. A request is one event with a prompt,
-or an array of 500 of them. One prompt in twenty has something to mask. Rounds alternate between the two projects; the
+or an array of 500 of them. One prompt in fifty has something to mask. Rounds alternate between the two projects; the
 figures are medians. `core` counts events by the seconds of a core that the server used, which other processes do not
 change. Then, without a server, the time for the slowest of some hostile texts of 100,000 characters.
 
@@ -49,7 +49,7 @@ PLANTED = (
     "Server 203.0.113.77 is down.",
     "password=hunter2-x",
 )
-PLANTED_IN = 20
+PLANTED_IN = 50
 HOSTILE = (
     "a", "1", "@", ".", "-", "1 ", "a@", "a.", "1.", "1-", "(1", "+1 ", "4111 ", "4111-1111-", "DE89 ", "1:", "::",
     "f:", "password=", "password: a", "Bearer ", "sk-", "eyJ", "aA1", "-----BEGIN PRIVATE KEY-----", "x@x.", "://a:",
@@ -60,7 +60,7 @@ LENGTH = 100_000
 
 
 def prompts(file: Path | None) -> list[str]:
-    """Return texts, one in twenty with something to mask."""
+    """Return texts, one in fifty with something to mask."""
     if file is not None:
         texts = pl.read_parquet(file)["text"].drop_nulls().to_list()
     else:
