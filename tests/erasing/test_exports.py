@@ -108,6 +108,13 @@ def test_examples_and_labels_that_quote_a_text_are_hidden_and_counts_stay(
         ]
 
 
+def test_a_receipt_does_not_quote_a_name_of_a_file(erase: Callable[..., list[Done]], tmp_path: Path) -> None:
+    file = tmp_path / "zq-canary-71.csv"
+    write(MESSAGES, file)
+    (removed, _) = erase(file)
+    assert (removed.what, removed.n) == ("rows removed from a file whose name quotes it", 2)
+
+
 def test_what_is_no_export_any_more_is_named_and_left_alone(erase: Callable[..., list[Done]], tmp_path: Path) -> None:
     file, model = tmp_path / "m.parquet", tmp_path / "model"
     file.write_text("a shopping list")

@@ -21,7 +21,7 @@ from turret_api.erasing import postgres
 from turret_api.erasing.accounts import erase_from_accounts
 from turret_api.erasing.dagster import erase_from_dagster
 from turret_api.erasing.erased import Done, Erased
-from turret_api.erasing.exports import erase_from_exports
+from turret_api.erasing.exports import erase_from_exports, named_in_receipt
 from turret_api.erasing.logs import erase_from_logs
 from turret_api.erasing.notes import note_of, write_note
 from turret_api.erasing.spools import erase_from_spools
@@ -51,10 +51,11 @@ def erase_elsewhere(settings: Settings, accounts: Accounts, database_url: str, e
         done += erase_from_dagster(opened, erased.project_id, words)
     done += postgres.write_anew(database_url, settings.database_url is None)
     for archive in written:
+        named = named_in_receipt(archive, words)
         if archive.exists():
-            done.append(Done("backups", f"still has it, and loses it when it is restored: {archive}", 1))
+            done.append(Done("backups", f"still has it, and loses it when it is restored: {named}", 1))
         else:
-            done.append(Done("backups", f"not where it was written any more: {archive}", 0))
+            done.append(Done("backups", f"not where it was written any more: {named}", 0))
     return done
 
 

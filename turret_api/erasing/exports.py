@@ -30,17 +30,22 @@ def erase_from_exports(accounts: Accounts, erased: Erased, words: Words) -> list
     """
     done, n_gone = [], 0
     for file in exported_files(accounts, erased.project_id):
+        named = named_in_receipt(file, words)
         if not file.exists():
             n_gone += 1
         elif file.suffix not in _FORMATS or not file.is_file():
-            done.append(Done(PLACE, f"not looked into, export it again: {file}", 0))
+            done.append(Done(PLACE, f"not looked into, export it again: {named}", 0))
         else:
             try:
-                done.append(Done(PLACE, f"rows removed from {file}", _rewrite(file, erased, words)))
-            except (PolarsError, UnicodeDecodeError) as error:
-                reason = str(error).partition("\n")[0][:100]
-                done.append(Done(PLACE, f"not looked into, it is not what was written ({reason}): {file}", 0))
+                done.append(Done(PLACE, f"rows removed from {named}", _rewrite(file, erased, words)))
+            except (PolarsError, UnicodeDecodeError):
+                done.append(Done(PLACE, f"not looked into, it is not what was written: {named}", 0))
     return [*done, Done(PLACE, "not where they were written any more", n_gone)]
+
+
+def named_in_receipt(file: Path, words: Words) -> str:
+    """Return what a receipt calls a file: its path, unless that quotes what was erased."""
+    return "a file whose name quotes it" if words.are_in([str(file)])[0] else str(file)
 
 
 def _rewrite(file: Path, erased: Erased, words: Words) -> int:

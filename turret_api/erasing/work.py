@@ -240,8 +240,9 @@ def _build(place: Workplace, project_id: str) -> None:
 def _not_reached(settings: Settings) -> list[str]:
     """Return what this installation cannot reach, and what to do there."""
     found = [
-        "files that were exported or downloaded, and messages of alerts that were sent: delete them where they are",
-        "backups that were made before: a restored home erases again what it knows was erased; old archives have it",
+        "what was downloaded from pages and /v1, and messages of alerts that were sent: delete them where they are",
+        "exported files and backups that were moved or copied: keep turret-erasures.ndjson with the archives, and a "
+        "restore erases it again",
     ]
     if settings.database_url is not None:
         found.append("spools of other hosts: events that waited there come into the lake later; erase again then")

@@ -115,7 +115,7 @@ def _removed(
 def _quotes(quoting: Quoting, values: pl.Series, column: str) -> pl.Series:
     """Tell of each row whether it quotes. The name of a field does where it is one that is erased, not a part of it."""
     if isinstance(values.dtype, pl.List):
-        return pl.Series([any(map(quoting.is_in, each or ())) for each in values], dtype=pl.Boolean)
+        return pl.Series([any(map(quoting.is_in, each or ())) for each in values.to_list()], dtype=pl.Boolean)
     return quoting.are(values) if column == "field" else quoting.are_in(values)
 
 
