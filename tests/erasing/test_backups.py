@@ -20,7 +20,7 @@ from tests.small_lake import DAYS, event, put
 from tests.test_one_event import environment
 from turret_api.accounts import Accounts
 from turret_api.accounts.exports import archives
-from turret_api.accounts.suppression import hasher_of
+from turret_api.accounts.suppression import hasher_of, suppress, suppressed_of
 from turret_api.command.archive import MANIFEST, SUMS
 from turret_api.command.upgrade import UNFINISHED
 from turret_api.erasing.erased import Erased
@@ -99,7 +99,9 @@ def home(new_home: Callable[[], Home], keep_model: Callable[[Lake], None]) -> Ho
             Erased(project_id="shop", kind="user", values=frozenset([CANARY])),
             Erased(project_id="shop", kind="texts", values=frozenset(["parcel"]), event_ids=frozenset([event_id])),
         ):
-            note = note_of(hasher_of(accounts), erased, dt.datetime.now(dt.UTC))
+            suppress(accounts, "shop", CANARY)
+            suppressed = suppressed_of(accounts, "shop")
+            note = note_of(hasher_of(accounts), erased, dt.datetime.now(dt.UTC), suppressed)
             assert write_note(note, made.settings.home, archives(accounts))[0].n == 1
     return made
 
@@ -121,6 +123,9 @@ def test_a_restored_home_has_nothing_that_was_erased_since_and_keeps_the_rest(
     assert store.read(two.lake, EVENTS, "shop").height == store.read(two.lake, MESSAGES, "shop").height == 19
     assert [file for file in two.settings.home.rglob("*") if file.is_file() and _has(file)] == []
     assert not (two.settings.home / UNFINISHED).exists()
+    with contextlib.closing(Accounts(str(two.settings.database_url))) as accounts:
+        suppressed = suppressed_of(accounts, "shop")
+        assert suppressed is not None and CANARY in suppressed
     later = archive.with_name("b.tar")
     two.done("backup", later)
     three = new_home()

@@ -20,7 +20,7 @@ from tests.stages.test_taken_back import FOLLOW_FROM_EVENTS, shape
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import list_all_files, read_notes, read_parts, take_back, taken_back, write_part
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import ANNOTATIONS, EVENTS, SAVED_VIEWS, TOPIC_EDITS, TOPIC_NOTES
+from turret_pipeline.lake.tables import ANNOTATIONS, EVENTS, FIELD_OUTCOMES, SAVED_VIEWS, TOPIC_EDITS, TOPIC_NOTES
 from turret_pipeline.orchestration.erase import Asked, discarded, forget, remove
 from turret_pipeline.semantics.definitions import Definition, definition
 from turret_pipeline.stages.erasure.gathering import find
@@ -83,6 +83,8 @@ def test_a_user_is_in_no_file_and_all_else_is_as_if_nothing_had_come(
     written(lake, ANNOTATIONS, annotation_id="a2", date=MONDAY, text="nobody rang", **common)
     written(lake, TOPIC_NOTES, field="prompt", note_id="n1", topic_id="t", text=f"see {CANARY}", author=None)
     written(lake, SAVED_VIEWS, view_id="v1", name="His", address="/messages?q=canaryuser%377", author=None)
+    written(lake, FIELD_OUTCOMES, field="plan", better=None, good=["pro", "canaryplan"])
+    written(lake, FIELD_OUTCOMES, field="latency_ms", better="lower", good=None)
     bring(lake)
     assert len(holding(lake.root, CANARY)) > 30
 
@@ -98,6 +100,7 @@ def test_a_user_is_in_no_file_and_all_else_is_as_if_nothing_had_come(
     assert told["left"] == []
     assert holding(lake.root, CANARY, CANARY.upper(), "canaryplan", "canary cage") == []
     assert store.read(lake, ANNOTATIONS, PROJECT)["annotation_id"].to_list() == ["a2"]
+    assert store.read(lake, FIELD_OUTCOMES, PROJECT)["field"].to_list() == ["latency_ms"]
     edits = {row["topic_id"]: row["value"] for row in store.read(lake, TOPIC_EDITS, PROJECT).iter_rows(named=True)}
     assert edits.keys() == {"d_1", "t_2"} and len(definition("d_1", edits["d_1"]).examples) == 3
     after = tables(lake)

@@ -62,7 +62,11 @@ def hasher_of(accounts: Accounts) -> Hasher:
 
 def suppress(accounts: Accounts, project_id: str, user_id: str) -> bool:
     """After this call the user's events are refused, everywhere within seconds; return whether that is new."""
-    hashed = hasher_of(accounts).hash(project_id, USER, user_id)
+    return suppress_hash(accounts, project_id, hasher_of(accounts).hash(project_id, USER, user_id))
+
+
+def suppress_hash(accounts: Accounts, project_id: str, hashed: str) -> bool:
+    """As `suppress`, for a user of whom the hash is known only."""
     row = insert(SUPPRESSED).values(project_id=project_id, hash=hashed).on_conflict_do_nothing()
     with accounts.engine.begin() as connection:
         is_new = connection.execute(row.returning(SUPPRESSED.c.hash)).first() is not None

@@ -19,7 +19,7 @@ import msgspec
 from turret_api.accounts import Accounts
 from turret_api.accounts.audit import command_actor
 from turret_api.accounts.deletion import delete_project
-from turret_api.accounts.suppression import hasher_of
+from turret_api.accounts.suppression import hasher_of, suppress_hash
 from turret_api.command.archive import Manifest
 from turret_api.command.build import bring_in_spools
 from turret_api.command.project_deletion import finish_deletions
@@ -83,6 +83,10 @@ def erase_again(settings: Settings, url: str, notes: Sequence[Note], say: Callab
         place = Workplace(settings, accounts, url, say)
         known = [note for note in notes if note.is_keyed_with(hasher)]
         there = {project.project_id for project in accounts.projects()}
+        for note in known:
+            if note.is_suppressed and note.project_id in there:
+                for hashed in note.hashes:
+                    suppress_hash(accounts, note.project_id, hashed)
         for project_id, event_ids in found_again(lake, hasher, known).items():
             if project_id not in there:
                 continue

@@ -13,7 +13,7 @@ from pathlib import Path
 from turret_api.accounts import Accounts
 from turret_api.accounts.exports import archives
 from turret_api.accounts.grants import recent_collectors
-from turret_api.accounts.suppression import hasher_of
+from turret_api.accounts.suppression import hasher_of, suppressed_of
 from turret_api.collector.roller import SEEN_FOR_DAYS
 from turret_api.collector.slots import SPOOL_FILE, slot_folders
 from turret_api.collector.spool_reader import SpoolReader
@@ -38,6 +38,7 @@ def erase_elsewhere(settings: Settings, accounts: Accounts, database_url: str, e
     words = words_of(erased)
     now = dt.datetime.now(dt.UTC)
     written = archives(accounts)
+    note = note_of(hasher_of(accounts), erased, now, suppressed_of(accounts, erased.project_id))
     done = [
         *erase_from_spools(settings, erased),
         *_other_hosts(settings, accounts),
@@ -45,7 +46,7 @@ def erase_elsewhere(settings: Settings, accounts: Accounts, database_url: str, e
         *_set_aside(settings.home),
         *erase_from_exports(accounts, erased, words),
         *erase_from_accounts(accounts, erased, words),
-        *write_note(note_of(hasher_of(accounts), erased, now), settings.home, written),
+        *write_note(note, settings.home, written),
     ]
     with postgres.connected(database_url) as opened:
         done += erase_from_dagster(opened, erased.project_id, words)

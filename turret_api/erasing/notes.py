@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 import polars as pl
 
-from turret_api.accounts.suppression import EVENT, SESSION, USER, Hasher, hashes_of
+from turret_api.accounts.suppression import EVENT, SESSION, USER, Hasher, Suppressed, hashes_of
 from turret_api.erasing.erased import Done, Erased
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
@@ -39,6 +39,7 @@ class Note(msgspec.Struct, frozen=True):
         kind: a user, a session or an event; events or texts: then the hashes are of events too; or the project.
         hashes: keyed hashes of the ids; of a project that was deleted there are none.
         secret: what tells whether a secret is the one that they are keyed with, without telling it.
+        is_suppressed: whether the user is not to be recorded again.
     """
 
     at: dt.datetime
@@ -46,6 +47,7 @@ class Note(msgspec.Struct, frozen=True):
     kind: str
     hashes: list[str]
     secret: str
+    is_suppressed: bool = False
 
     def is_keyed_with(self, hasher: Hasher) -> bool:
         """Tell whether the hashes are those that `hasher` makes."""
@@ -57,10 +59,12 @@ def name_of(hasher: Hasher) -> str:
     return hashlib.sha256(f"turret erasures {hasher.secret}".encode()).hexdigest()[:16]
 
 
-def note_of(hasher: Hasher, erased: Erased, at: dt.datetime) -> Note:
-    """Return the note of an erasure."""
+def note_of(hasher: Hasher, erased: Erased, at: dt.datetime, suppressed: Suppressed | None = None) -> Note:
+    """Return the note of an erasure. suppressed: the project's users who are not recorded; None: there are none."""
     kind, ids = (erased.kind, erased.values) if erased.kind in _COLUMNS else (EVENT, erased.event_ids)
-    return Note(at, erased.project_id, erased.kind, hashes_of(hasher, erased.project_id, kind, ids), name_of(hasher))
+    hashes = hashes_of(hasher, erased.project_id, kind, ids)
+    is_suppressed = suppressed is not None and kind == USER and suppressed.hashes.issuperset(hashes)
+    return Note(at, erased.project_id, erased.kind, hashes, name_of(hasher), is_suppressed)
 
 
 def write_note(note: Note, home: Path, archives: Iterable[Path]) -> list[Done]:
