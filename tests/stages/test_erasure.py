@@ -83,8 +83,6 @@ def test_a_user_is_in_no_file_and_all_else_is_as_if_nothing_had_come(
     written(lake, ANNOTATIONS, annotation_id="a2", date=MONDAY, text="nobody rang", **common)
     written(lake, TOPIC_NOTES, field="prompt", note_id="n1", topic_id="t", text=f"see {CANARY}", author=None)
     written(lake, SAVED_VIEWS, view_id="v1", name="His", address="/messages?q=canaryuser%377", author=None)
-    written(lake, FIELD_OUTCOMES, field="plan", better=None, good=["pro", "canaryplan"])
-    written(lake, FIELD_OUTCOMES, field="latency_ms", better="lower", good=None)
     bring(lake)
     assert len(holding(lake.root, CANARY)) > 30
 
@@ -100,7 +98,6 @@ def test_a_user_is_in_no_file_and_all_else_is_as_if_nothing_had_come(
     assert told["left"] == []
     assert holding(lake.root, CANARY, CANARY.upper(), "canaryplan", "canary cage") == []
     assert store.read(lake, ANNOTATIONS, PROJECT)["annotation_id"].to_list() == ["a2"]
-    assert store.read(lake, FIELD_OUTCOMES, PROJECT)["field"].to_list() == ["latency_ms"]
     edits = {row["topic_id"]: row["value"] for row in store.read(lake, TOPIC_EDITS, PROJECT).iter_rows(named=True)}
     assert edits.keys() == {"d_1", "t_2"} and len(definition("d_1", edits["d_1"]).examples) == 3
     after = tables(lake)
@@ -255,3 +252,13 @@ def test_texts_are_found_whatever_their_case_and_never_in_keys(tmp_path: Path) -
     assert find(lake, "", PROJECT, Selection("texts", "Ärger")).event_ids == ["e1", "e2", "e5"]
     assert find(lake, "", PROJECT, Selection("texts", '"ärger\nNOW"')).event_ids == ["e1"]
     assert find(lake, "", PROJECT, Selection("texts", "nothing")).texts == []
+
+
+def test_what_people_hold_for_good_values_of_a_field_goes_where_it_quotes(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    put(lake, MONDAY, "c0ffee-1-1", [words(0), event(10, MONDAY)])
+    written(lake, FIELD_OUTCOMES, field="plan", better=None, good=["pro", "canaryplan"])
+    written(lake, FIELD_OUTCOMES, field="latency_ms", better="lower", good=None)
+    written(lake, FIELD_OUTCOMES, field="other", better=None, good=["pro"])
+    remove(lake, asked("user", CANARY))
+    assert store.read(lake, FIELD_OUTCOMES, PROJECT)["field"].to_list() == ["latency_ms", "other"]
