@@ -13,16 +13,20 @@ from tests.read.conftest import SESSIONS, Api, GivenKeys, read_app, write_lake
 from turret_api.auth import Principal
 from turret_api.read.engine.library import Library
 from turret_api.read.http.front import A_ROUND_BYTES, SLOT, Front, Kept
+from turret_api.roles import READ, VIEWER
 
 
 class RevocableKeys(GivenKeys):
-    """As `GivenKeys`, but keys can be revoked; counts how often the application itself looked one up."""
+    """As `GivenKeys`, but keys can be revoked, or be viewers'; counts how often the application looked one up."""
 
     def __init__(self) -> None:
         self.revoked: set[str] = set()
+        self.viewers: set[str] = set()
         self.n_found = 0
 
     def known(self, key: str) -> Principal | None:
+        if key in self.viewers:
+            return Principal("shop", READ, key, given_role=VIEWER)
         return None if key in self.revoked else super().find(key)
 
     def find(self, key: str) -> Principal | None:
@@ -73,6 +77,19 @@ def test_a_key_that_was_revoked_or_may_not_read_gets_nothing_that_was_kept(front
     assert ask(fronted).status_code == 401
     assert fronted.client.get("/v1/topics", headers={"X-API-Key": "shop:write"}).status_code == 401
     assert fronted.client.get("/v1/topics").status_code == 401
+
+
+def test_a_key_whose_role_changes_gets_nothing_that_was_kept_for_the_other_role(
+    fronted: Api, keys: RevocableKeys
+) -> None:
+    of_analyst = ask(fronted)
+    keys.viewers.add("shop:read")
+    of_viewer = [ask(fronted) for _ in range(2)]
+    assert all("my parcel" not in each.text for each in of_viewer) and "my parcel" in of_analyst.text
+    known = {"If-None-Match": of_analyst.headers["ETag"]}
+    assert ask(fronted, **known).status_code == 200
+    keys.viewers.clear()
+    assert ask(fronted).content == of_analyst.content
 
 
 def test_what_is_no_success_or_of_an_earlier_time_is_not_kept(fronted: Api, keys: RevocableKeys) -> None:

@@ -241,3 +241,17 @@ def test_a_session_without_user_ids_counts_as_one_user_however_many_messages_it_
             users = {row["topic_id"]: row["n_users"] for row in anonymous.get("/v1/topics")["data"]}
             assert users["t_card"] == 6  # of four sessions
             assert "t_card" not in {row["topic_id"] for row in anonymous.get("/v1/topics", key=VIEWER)["data"]}
+
+
+def test_a_viewer_sees_the_saved_views_whose_addresses_hold_nothing_that_users_sent(own_api: Api) -> None:
+    addresses = {
+        "Plain": "/topics?from=2026-03-01&unit=users",
+        "A search": "/topics?q=my+parcel",
+        "A value": "/journeys?segment.plan=pro",
+        "A session": "/sessions/s1",
+    }
+    for name, address in addresses.items():
+        body = {"name": name, "address": address}
+        assert own_api.client.post("/v1/views", json=body, headers={"X-API-Key": "shop:admin"}).status_code == 200
+    assert [view["name"] for view in own_api.get("/v1/views", key=VIEWER)["data"]] == ["Plain"]
+    assert len(own_api.get("/v1/views")["data"]) == 4

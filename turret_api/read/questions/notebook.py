@@ -23,7 +23,12 @@ from turret_api.read.views.notebook import NOTE_SOURCES, annotations_of, notes_o
 from turret_api.read.views.topics import edits_of
 from turret_pipeline.lake.tables import ANNOTATIONS, SAVED_VIEWS
 
-_PLAIN = frozenset(("view", "field", "from", "to", "level", "unit", "kinds", "sort", "days", "topic", "name"))
+_PLAIN = frozenset(
+    (
+        *("view", "field", "from", "to", "level", "unit", "kinds", "sort", "days"),
+        *("name", "theme", "list", "map", "shape"),
+    )
+)
 """Keys of addresses whose values are none that users sent."""
 Kind = Literal["release"]
 Author = Annotated[str | None, Meaning("name of the key with which it was written; null: it had none")]
