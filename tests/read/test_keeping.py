@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.duck import Run, run_sql
 from tests.read.conftest import Api, GivenKeys
 from tests.read.gone import let_go
 from turret_api.accounts import audit
@@ -16,6 +17,8 @@ from turret_pipeline.lake.tables import REMOVALS, RETENTION_RULES
 
 GONE_DAY = dt.date(2026, 3, 1)
 """The first day of receipt: that of the session s1."""
+
+__all__ = ["run_sql"]
 
 Entries = list[tuple[str | None, str, str, dict]]
 
@@ -128,3 +131,13 @@ def test_a_place_on_the_map_has_no_words_once_they_are_gone(own_api: Api) -> Non
     found = own_api.get("/v1/topics/map")
     assert sum(text is None for text in found["text"]) == n_gone
     assert found["n_texts"] == len(found["text"])
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/sessions/s1"])
+def test_its_sql_says_what_is_gone(own_api: Api, run_sql: Run, path: str) -> None:
+    let_go(own_api.lake, "shop", GONE_DAY)
+    told = own_api.client.get(path, params={"format": "sql"}, headers={"X-API-Key": "shop:read"})
+    names = ("event_id", "text", "gone", "topic_id", "sentiment")
+    expected = [tuple(row[name] for name in names) for row in own_api.get(path)["data"]]
+    assert [tuple(row[name] for name in names) for row in run_sql(told.text)["data"]] == expected
+    assert any(row[1:3] == (None, "2026-03-21, after 20 days") for row in expected)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import polars as pl
+import pytest
 
 from tests.s3.conftest import Story
 from tests.s3.test_oblivion import holding
@@ -15,6 +16,7 @@ from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.work import Work
 
 
+@pytest.mark.long
 def test_no_object_holds_a_text_that_is_over_and_answers_count_as_before(story: Story) -> None:
     lake, project = story.lake, story.project.project_id
     (text,) = store.read(lake, MESSAGES, project, "text").sample(1, seed=1)["text"]
