@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -238,6 +239,21 @@ def test_files_that_imports_keep_for_later_and_names_of_files_are_erased_too(tmp
 def imported_files(lake: Lake) -> set[str]:
     notes = [read_notes(lake, part) for part in list_all_files(lake, PROJECT)]
     return {each["turret.file"] for each in notes if each}
+
+
+def test_what_was_set_aside_and_what_a_killed_writer_left_goes_too(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    put(lake, MONDAY, "c0ffee-1-1", [event(1, MONDAY), event(20, MONDAY)])
+    folder = Path(lake.events_folder(PROJECT, MONDAY))
+    old, young = folder / ".c0ffee-1-2.parquet.tmp", folder / ".c0ffee-1-3.parquet.tmp"
+    aside = Path(lake.aside(str(folder))) / "c0ffee-0-1.parquet"
+    others = Path(lake.aside(lake.project_folder("other"))) / "c0ffee-0-1.parquet"
+    for file in (old, young, aside, others):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"u0")
+    os.utime(old, (0, 0))
+    remove(lake, asked("user", "u0"))
+    assert [file.exists() for file in (old, young, aside, others)] == [False, True, False, True]
 
 
 def test_texts_are_found_whatever_their_case_and_never_in_keys(tmp_path: Path) -> None:

@@ -28,14 +28,14 @@ def remove_project(lake: Lake, project_id: str) -> None:
         if opened.sizes().height:
             opened.replace(table.empty())
         opened.block(dict.fromkeys(opened.blocked(), False))
-        _remove(lake, f"{lake.table(table.name)}/project_id={project_id}")
+        remove_folder(lake, f"{lake.table(table.name)}/project_id={project_id}")
         failpoint.reached("deletion.after_table")
     for folder in (
         *(f"{lake.table(name)}/project_id={project_id}" for name in TABLES),
         lake.project_folder(project_id),
     ):
-        _remove(lake, lake.aside(folder))
-    _remove(lake, lake.project_folder(project_id))
+        remove_folder(lake, lake.aside(folder))
+    remove_folder(lake, lake.project_folder(project_id))
     heads.moved(lake, "deleted")
 
 
@@ -44,11 +44,11 @@ def remove_late_events(lake: Lake) -> int:
 
     A collector on another host, cut off while the project was deleted, may bring events later.
     """
-    return sum(_remove(lake, lake.project_folder(project_id)) for project_id in deleted_projects(lake))
+    return sum(remove_folder(lake, lake.project_folder(project_id)) for project_id in deleted_projects(lake))
 
 
-def _remove(lake: Lake, folder: str) -> bool:
-    """After this call the folder is not there, nor its files' checksums; return whether it was."""
+def remove_folder(lake: Lake, folder: str) -> bool:
+    """After this call the folder of the lake is not there, nor its files' checksums; return whether it was."""
     filesystem, root = lake.filesystem()
     sums.unseal_folder(lake, folder)
     with contextlib.suppress(FileNotFoundError):

@@ -25,7 +25,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.retention.strip import strip_events
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.erasure.gathering import Gathered, discard, find, gather, gathered, totals
-from turret_pipeline.stages.erasure.raw import remove_raw_events, rename_imports
+from turret_pipeline.stages.erasure.raw import remove_leftovers, remove_raw_events, rename_imports
 from turret_pipeline.stages.erasure.remains import remains
 from turret_pipeline.stages.erasure.removal import remember_no_more, remove_events, remove_quotes
 from turret_pipeline.stages.erasure.selection import Selection
@@ -65,6 +65,8 @@ def remove(lake: Lake, asked: Asked) -> dict[str, Any]:
     """
     found = gather(lake, asked.erasure_id, asked.project_id, Selection(asked.kind, asked.value))
     done = _stripped(lake, found) if asked.keep_totals else _removed(lake, found)
+    n_left = remove_leftovers(lake, found.project_id)
+    done.append(Done("what was set aside as damaged", "folders, and parts that were never finished", n_left))
     done.append(Done("imports", "names of files that were replaced", rename_imports(lake, found)))
     quotes = remove_quotes(lake, found)
     done += [Done(f"table {name}", "rows of people that quoted it", n) for name, n in quotes.items() if n]

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
+from pathlib import Path
+
 import orjson
 
 from turret_pipeline import failpoint
 from turret_pipeline.lake import files
+from turret_pipeline.lake.deletion import remove_folder
+from turret_pipeline.lake.oblivion import IN_FLIGHT
 from turret_pipeline.lake.parts import (
     list_all_files,
     note_of_taking_back,
@@ -16,6 +22,7 @@ from turret_pipeline.lake.parts import (
     write_part,
 )
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.lake.tables import TABLES
 from turret_pipeline.stages.erasure.gathering import Gathered
 from turret_pipeline.stages.erasure.quoting import Quoting
 
@@ -39,6 +46,23 @@ def remove_raw_events(lake: Lake, gathered: Gathered) -> int:
         elif stays.height < rows.height:
             write_part(lake, part.project_id, part.received_date, part.name, stays.sort("seq"), read_notes(lake, part))
         failpoint.reached("erasure.after_part")
+    return n_removed
+
+
+def remove_leftovers(lake: Lake, project_id: str) -> int:
+    """After this call nothing is left of the project that was set aside, nor halves of parts; return how many went.
+
+    A half that is younger than `IN_FLIGHT` may be on its way to be whole.
+    """
+    folders = [lake.project_folder(project_id)]
+    folders += [f"{lake.table(name)}/{part}" for name in TABLES for part in (f"project_id={project_id}", "_delta_log")]
+    n_removed = sum(remove_folder(lake, lake.aside(folder)) for folder in folders)
+    long_ago = dt.datetime.now(dt.UTC).timestamp() - IN_FLIGHT.total_seconds()
+    for half in Path(lake.project_folder(project_id)).rglob(".*.tmp") if lake.is_local else ():
+        with contextlib.suppress(FileNotFoundError):
+            if half.stat().st_mtime < long_ago:
+                half.unlink()
+                n_removed += 1
     return n_removed
 
 
