@@ -18,7 +18,7 @@ from tests.test_one_event import build, environment
 from turret_api.accounts import Accounts
 from turret_api.accounts.audit import entries
 from turret_api.erasing.book import Book
-from turret_api.erasing.work import Workplace, perform
+from turret_api.erasing.work import ErasureError, Workplace, perform
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
@@ -102,6 +102,17 @@ def test_what_is_kept_of_it_names_nobody(home: Home) -> None:
     assert [each["state"] for each in told[:2]] == ["done", "asked for"]
     assert told[0] == {"erasure_id": asked.erasure_id, "kind": "session", "hash": asked.hash, "state": "done"}
     assert len(asked.hash) == 64 and "nobody" not in str(done)
+
+
+def test_one_that_was_begun_and_whose_list_is_gone_is_given_up_and_says_so(home: Home) -> None:
+    asked = home.book.ask(home.project_id, "user", "someone else", "key:k1")
+    home.book.keep_hash_only(asked)  # as in a backup that was made meanwhile
+    with pytest.raises(ErasureError, match="erase it again"):
+        perform(home.place, asked)
+    now = home.book.find(home.project_id, asked.erasure_id)
+    assert now is not None and now.state == "failed" and now.receipt is not None
+    assert "not known any more" in str(now.receipt.problem)
+    assert home.book.unfinished(home.project_id) == [] and perform(home.place, asked) == now
 
 
 def test_the_command_says_what_would_go_and_erases_only_when_it_is_sure(home: Home) -> None:

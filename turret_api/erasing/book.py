@@ -1,7 +1,8 @@
 """The book of erasures in Postgres: what was asked for, how far it is, and the receipt.
 
     waiting ──performed──▶ running ──all is gone──▶ done, with its receipt
-                             └── something failed ──▶ failed, with the reason ──performed again──▶ running
+                             ├── something failed ──▶ failed, with the reason ──performed again──▶ running
+                             └── what was named is not known any more ──▶ failed, and given up
 
 What was named stands there in plain words only until the lake has it (`turret_pipeline.stages.erasure.gathering`);
 what stays is a hash, keyed with a secret of the installation.
@@ -84,7 +85,7 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
         created_at: when it was asked for.
         finished_at: when it was done.
         receipt: what came of it; None: nothing yet.
-        wanted: what was asked for; None: it is done.
+        wanted: what was asked for; None: it is done, or given up.
     """
 
     erasure_id: str
@@ -140,8 +141,9 @@ class Book:
             return [_of_row(row) for row in connection.execute(query.limit(limit).offset(offset))]
 
     def unfinished(self, project_id: str | None = None) -> list[Erasure]:
-        """Return the erasures (of the project, default: of all) that are not done, oldest first."""
-        query = select(ERASURES).where(ERASURES.c.state.in_(UNFINISHED)).order_by(ERASURES.c.created_at)
+        """Return the erasures (of the project, default: of all) that are to be performed, oldest first."""
+        left = ERASURES.c.state.in_(UNFINISHED), ERASURES.c.wanted.is_not(None)
+        query = select(ERASURES).where(*left).order_by(ERASURES.c.created_at)
         if project_id is not None:
             query = query.where(ERASURES.c.project_id == project_id)
         with self._accounts.engine.connect() as connection:
@@ -164,6 +166,10 @@ class Book:
     def fail(self, erasure: Erasure, receipt: Receipt) -> None:
         """After this call the erasure has failed, for now."""
         self._change(erasure, state="failed", receipt=_text(receipt))
+
+    def give_up(self, erasure: Erasure, receipt: Receipt) -> None:
+        """After this call the erasure has failed, and is not performed again."""
+        self._change(erasure, state="failed", wanted=None, receipt=_text(receipt))
 
     def finish(self, erasure: Erasure) -> Erasure:
         """After this call the erasure is done, with the receipt that was noted; return it as it is now."""

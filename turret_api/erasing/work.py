@@ -43,11 +43,18 @@ from turret_pipeline.settings import Settings
 _HEARD_S = 2 * REFRESH_S
 """Seconds until every collector of this host knows that a user is suppressed."""
 
+_FORGOTTEN = 3
+"""Exit status of a step whose list is gone (`turret_pipeline.orchestration.erase`)."""
+
 Say = Callable[[str], None]
 
 
 class ErasureError(Exception):
     """An erasure could not be done; the message says why, without what was to be erased. The same call may do it."""
+
+
+class ForgottenError(ErasureError):
+    """What was to be erased is not known any more; the same call never does it."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +88,9 @@ def perform(place: Workplace, erasure: Erasure) -> Erasure:
             _step(place, "discard", now)
             failpoint.reached("erasing.after_discard")
             return book.finish(now)
+        except ForgottenError as error:
+            book.give_up(now, _unfinished(now.wanted, (), str(error)))
+            raise
         except (ErasureError, click.ClickException) as error:
             so_far = book.find(now.project_id, now.erasure_id)
             done = so_far.receipt.done if so_far is not None and so_far.receipt is not None else ()
@@ -221,6 +231,8 @@ def _asked(place: Workplace, step: str, asked: dict[str, Any]) -> dict[str, Any]
     done = subprocess.run(
         command, input=msgspec.json.encode(asked), env=environment, stdout=subprocess.PIPE, stderr=None, check=False
     )
+    if done.returncode == _FORGOTTEN:
+        raise ForgottenError("what was named is not known any more, as after a restore: erase it again")
     if done.returncode:
         raise ErasureError(f"the step {step!r} in the lake ended with status {done.returncode}")
     found: dict[str, Any] = msgspec.json.decode(done.stdout)

@@ -35,6 +35,7 @@ def remove_project(lake: Lake, project_id: str) -> None:
         lake.project_folder(project_id),
     ):
         remove_folder(lake, lake.aside(folder))
+    remove_folder(lake, lake.erasing_folder(project_id))
     remove_folder(lake, lake.project_folder(project_id))
     heads.moved(lake, "deleted")
 

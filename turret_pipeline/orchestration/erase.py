@@ -6,7 +6,8 @@
     discard  what was written down goes
 
 What is erased comes on stdin as JSON (`Asked`), for a command line can be seen by all; what was found or done goes to
-stdout as one JSON object. Exits with 1 and a reason on stderr where something failed. `turret_api.erasing` calls it.
+stdout as one JSON object. Exits with 1 and a reason on stderr where something failed, and with `FORGOTTEN` where an
+erasure that was begun cannot go on, as its list is gone. `turret_api.erasing` calls it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from turret_pipeline.lake.oblivion import forget_histories
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.retention.strip import strip_events
 from turret_pipeline.settings import Settings
-from turret_pipeline.stages.erasure.gathering import Gathered, discard, find, gather, gathered, totals
+from turret_pipeline.stages.erasure.gathering import ForgottenError, Gathered, discard, find, gather, gathered, totals
 from turret_pipeline.stages.erasure.raw import remove_leftovers, remove_raw_events, rename_imports
 from turret_pipeline.stages.erasure.remains import remains
 from turret_pipeline.stages.erasure.removal import remember_no_more, remove_events, remove_quotes
 from turret_pipeline.stages.erasure.selection import Selection
+
+FORGOTTEN = 3
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -137,6 +140,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (DamageError, UnreachableError) as error:
         print(error, file=sys.stderr, flush=True)
         return 1
+    except ForgottenError:
+        return FORGOTTEN
     print(msgspec.json.encode(found).decode(), flush=True)
     return 0
 

@@ -29,7 +29,7 @@ AFTER_FAILURE_S = 600.0
 
 Result = dg.MaterializeResult[Any]
 _THERE = "SELECT to_regclass('turret.erasures') IS NOT NULL"
-_WAITING = "SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FROM turret.erasures WHERE state <> 'done'"
+_WAITING = "SELECT count(*) FILTER (WHERE state = 'waiting'), count(*) FROM turret.erasures WHERE wanted IS NOT NULL"
 
 
 def waiting(settings: Settings) -> tuple[int, int]:

@@ -23,6 +23,10 @@ _TOKEN = r'"(?:[^"\\]|\\.)*"'
 """A text or a key of a JSON object, as it is written there."""
 
 
+class ForgottenError(Exception):
+    """What was to be erased is not known any more: the list of an erasure that was begun is not in this lake."""
+
+
 class Totals(msgspec.Struct, frozen=True):
     """How much a project has in its tables."""
 
@@ -74,12 +78,15 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
 def gather(lake: Lake, erasure_id: str, project_id: str, selection: Selection) -> Gathered:
     """Return what the erasure takes away, as it was found by the first call; that one writes it down.
 
-    Call it with the project's lock. Raise `DamageError` where raw events, or their table, are damaged.
+    Call it with the project's lock. Raise `DamageError` where raw events, or their table, are damaged, and
+    `ForgottenError` where nothing is named and there was no first call.
     """
     address = _address(lake, project_id, erasure_id)
     try:
         return msgspec.json.decode(files.read(lake, address), type=Gathered)
     except FileNotFoundError:
+        if not selection.value:
+            raise ForgottenError("what was to be erased is not known any more") from None
         found = find(lake, erasure_id, project_id, selection)
         files.write(lake, address, msgspec.json.encode(found))
         return found
