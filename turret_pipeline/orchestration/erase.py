@@ -87,7 +87,7 @@ def _removed(lake: Lake, found: Gathered) -> list[Done]:
 def _stripped(lake: Lake, found: Gathered) -> list[Done]:
     stripped = strip_events(lake, found.project_id, found.event_ids, found.session_ids, found.user_ids)
     n_events, n_messages = sum(stripped.n_events.values()), sum(stripped.n_messages.values())
-    if n_events:
+    if found.event_ids:  # also where a call that was cut off has stripped them
         remember_no_more(lake, found)
     return [
         Done("raw events and tables", "events that count on, without texts and ids", n_events),
@@ -100,7 +100,7 @@ def _told(found: Gathered) -> dict[str, Any]:
 
 
 def forget(lake: Lake, asked: Asked) -> dict[str, Any]:
-    """Look whether anything is left; if not, forget what the tables were before."""
+    """Say whether anything is left, and forget what the tables were before."""
     found = gathered(lake, asked.erasure_id, asked.project_id)
     if found is None:
         return {"left": [], "done": [], "totals": msgspec.to_builtins(totals(lake, asked.project_id))}
