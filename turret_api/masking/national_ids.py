@@ -50,6 +50,7 @@ _6DATE = r"(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d"
 
 IDS = (
     _id("us.ssn", r"\d{3}-\d{2}-\d{4}"),
+    _id("us.itin", r"9\d{2}-[5-9]\d-\d{4}"),
     _id("us.ssn", r"\d{3} \d{2} \d{4}|\d{9}", r"\bssn\b|social security"),
     _id("ca.sin", r"\d{3}[ -]\d{3}[ -]\d{3}|\d{9}", r"\bsin\b|social insurance|\bnas\b"),
     _id("es.dni", r"\d{2}\.?\d{3}\.?\d{3}[ -]?[A-Z]"),

@@ -25,7 +25,7 @@ REGIONS = (
 """Whose plans a number without a country code is held against."""
 _RUN = re.compile(
     r"(?<![\w%])(?<!\d[.,])(?<!\+)(?<![A-Za-z]-)(?<![A-Za-z]- )"
-    r"\+?\(?\d(?:[ .\-/()]{0,3}\d){6,17}(?!\w)(?![.,]\d)"
+    r"\+?\(?\d(?:[ .\-/()]{0,3}\d){6,17}(?!\w(?<!x)|x(?!\d))(?![.,]\d)"
 )
 _GROUP = re.compile(r"\d+")
 _SAID = re2.compile(
@@ -39,6 +39,7 @@ _NOT_SAID = re2.compile(
 _CONTEXT = 35
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}|\d{4}([./-])\d{1,2}\2\d{1,2}")
 _DECIMAL = re.compile(r"(?:^|[ /-])0(?:[ .]|$)")
+_EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?\d{1,6}(?!\w)", re.IGNORECASE)
 _MOST_GROUPS = 7
 _MOST_ASKED = 100
 """Numbers of a text that are held against plans; further ones that look like phone numbers are taken for some."""
@@ -68,7 +69,8 @@ def phones(text: str, key: str = "") -> Iterator[Found]:
             for last in range(min(len(groups), first + _MOST_GROUPS), first, -1):
                 end = groups[last - 1][1]
                 if _is_phone(text[start:end], is_said, n_asked > _MOST_ASKED):
-                    yield Found(start, end, PHONE)
+                    extension = _EXTENSION.match(text, end)
+                    yield Found(start, extension.end() if extension else end, PHONE)
                     first = last - 1
                     break
             first += 1
