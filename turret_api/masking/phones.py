@@ -83,7 +83,7 @@ def _is_phone(written: str, is_said: bool, is_enough: bool) -> bool:
         return False
     if written.startswith("+"):
         return _is_possible(re.sub(r"\D", "", written.replace("(0)", "")))
-    if digits.startswith("00") and _is_possible(digits[2:]):
+    if written.startswith("00") and _is_possible(digits[2:]):
         return is_said or " " in written or "-" in written or len(digits) > 11
     if _DATE.match(written) or _DECIMAL.search(written):
         return False

@@ -81,6 +81,7 @@ class Tried(Model):
 
     text: str
     found: list[Finding]
+    as_id: str = Field(description="what the text becomes where it is the id of a user, a session or an event")
 
 
 def masking_router(gate: Gate, accounts: Accounts, names: str | None) -> APIRouter:
@@ -114,14 +115,14 @@ def masking_router(gate: Gate, accounts: Accounts, names: str | None) -> APIRout
         value = _made(trial.rule, known, principal, names) if trial.rule is not None else stored(known, known)
         mask = _mask(value, principal, names)
         if mask is None:
-            return Tried(text=trial.text, found=[])
+            return Tried(text=trial.text, found=[], as_id=trial.text)
         try:
             found, _ = find(trial.text, mask.rule.kinds, "", mask.recognise)
-            text = mask.text(trial.text, _SESSION)
+            text, as_id = mask.text(trial.text, _SESSION), mask.identifier(trial.text)
         except RecogniserError as error:
             raise UnavailableError(f"{error}.") from None
         places: list[Any] = [Finding.model_validate(each._asdict()) for each in found]
-        return Tried(text=text, found=places)
+        return Tried(text=text, found=places, as_id=as_id)
 
     return router
 
