@@ -27,6 +27,8 @@ OF_EACH_KIND = ("/", "/digest", "/journeys?view=outcomes&with=sign:any")
 NO_QUERY = {
     *("tables", "project", "commands", "keys", "new-key"),  # of the server, not of the project's data
     *("used", "usage", "plan"),  # what is billed, which the accounts count
+    *("found", "rules", "new-rule", "targets", "new-target", "messages"),  # of alerts, which Postgres holds
+    *("people", "new-person", "audit", "masking", "keeping", "erasures", "few"),  # so with these
     *("define", "curate", "about", "no-answers", "panel search", "filters panel"),  # forms and words
 }
 """Panels and tiles without a number that a table of the lake tells."""
