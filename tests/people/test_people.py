@@ -76,6 +76,22 @@ def test_people_of_another_project_are_not_there(house: House) -> None:
     assert people.find_person(house.accounts, other.project_id, made.person_id).role == "owner"
 
 
+def test_an_address_that_only_looks_like_the_invited_one_opens_nothing(house: House) -> None:
+    add(house, "mike@example.com", "owner")
+    subject = people.subject_of("https://id.example", "another mike")
+    for email in ("mi\u212ae@example.com", "m\u0131ke@example.com", "mike@example.com\x00", "mike\ud800@example.com"):
+        assert people.come_in(house.accounts, subject, email) == []
+    assert [each.role for each in people.come_in(house.accounts, subject, " MIKE@Example.com ")] == ["owner"]
+
+
+def test_an_account_whose_address_changes_is_nobody_else_in_its_project(house: House) -> None:
+    add(house, "before@example.com")
+    add(house, "after@example.com", "owner")
+    subject = people.subject_of("https://id.example", "renamed")
+    for email in ("before@example.com", "after@example.com"):
+        assert [each.role for each in people.come_in(house.accounts, subject, email)] == ["viewer"]
+
+
 def test_an_account_is_bound_once_though_many_sign_in_at_the_same_time(house: House) -> None:
     add(house, "race@example.com")
     found: list[list[people.Person]] = []

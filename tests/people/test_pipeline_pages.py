@@ -124,6 +124,17 @@ def test_what_changes_something_comes_from_these_pages_alone(own: Own, pages: Pa
     assert len(pages.asked) == n_asked
 
 
+def test_no_mutation_is_passed_on_by_get_which_a_picture_on_another_page_could_ask_for(own: Own, pages: Pages) -> None:
+    browser = own.browser(own.first.admin_key, own.second.admin_key)
+    n_asked = len(pages.asked)
+    for path in ("/dagster/graphql", "/dagster//graphql", "/dagster/%67raphql", "/dagster/x/../graphql"):
+        for query in ("query=mutation", "%71uery=mutation"):
+            for method in ("GET", "HEAD"):
+                answer = browser.request(method, f"{path}?{query}", headers={"Accept": "image/*"})
+                assert answer.status_code == 405
+    assert len(pages.asked) == n_asked
+
+
 def test_who_does_not_own_every_project_is_told_so_and_sees_nothing(own: Own, pages: Pages) -> None:
     n_asked = len(pages.asked)
     editor = own.accounts.create_key(own.second.project_id, "admin", role="editor").key

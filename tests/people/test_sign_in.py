@@ -326,6 +326,9 @@ def test_behind_tls_no_cookie_goes_without_it(house: House, provider: str) -> No
         answer = browser.to_provider()
         assert "; secure" in answer.headers["set-cookie"].lower()
         assert "redirect_uri=https%3A%2F%2Fturret.test%2Fsign-in%2Fcallback" in answer.headers["location"]
+        form = {"key": house.keys["viewer"]}
+        by_key = browser.post("/sign-in", data=form, headers=SAME_ORIGIN, follow_redirects=False)
+        assert "; secure" in by_key.headers["set-cookie"].lower()
 
 
 def test_without_a_provider_nothing_of_it_is_there(house: House) -> None:

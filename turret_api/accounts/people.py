@@ -16,7 +16,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from turret_api.accounts.store import AccountError, Accounts
@@ -51,7 +51,7 @@ def subject_of(issuer: str, subject: str) -> str:
 
 def add_person(accounts: Accounts, project_id: str, email: str, role: str) -> Person:
     """Invite an address to the project; raise `AccountError` if it is none, is there already, or the role is none."""
-    email = email.strip().lower()
+    email = _address(email)
     if not _EMAIL.fullmatch(email) or not email.isprintable():
         raise AccountError(f"{email!r} is no e-mail address")
     _check(role)
@@ -90,7 +90,7 @@ def people(accounts: Accounts, project_id: str | None = None) -> list[Person]:
 def find_person(accounts: Accounts, project_id: str, email_or_id: str) -> Person:
     """Return the person of the project with this address or id; raise `AccountError` if there is none."""
     for person in people(accounts, project_id):
-        if email_or_id.strip().lower() in (person.email, person.person_id):
+        if _address(email_or_id) in (person.email, person.person_id):
             return person
     raise AccountError(f"{email_or_id!r} is nobody in {project_id}; `turret people list` shows who is there")
 
@@ -98,17 +98,26 @@ def find_person(accounts: Accounts, project_id: str, email_or_id: str) -> Person
 def come_in(accounts: Accounts, subject: str, email: str | None) -> list[Person]:
     """Return whom the account with this `subject` stands for, by project; bind to it what was invited by `email`.
 
+    An account that is somebody in a project already is nobody else there, whatever address it has by now.
+
     email: an address that the provider has verified; None: it names none, so nothing is bound.
     """
     mine = PEOPLE.c.subject == subject
-    if email is not None:
-        mine = or_(mine, PEOPLE.c.subject.is_(None) & (PEOPLE.c.email == email.strip().lower()))
+    if email is not None and email.isprintable():  # or it is none, and Postgres might not even take it
+        bound = PEOPLE.alias()
+        is_here = exists().where(bound.c.project_id == PEOPLE.c.project_id, bound.c.subject == subject)
+        mine = or_(mine, PEOPLE.c.subject.is_(None) & (PEOPLE.c.email == _address(email)) & ~is_here)
     change = update(PEOPLE).where(mine).values(subject=subject, signed_in_at=func.now())
     with accounts.engine.begin() as connection:
         found = [_of_row(row) for row in connection.execute(change.returning(*PEOPLE.c))]
         _touch(connection)
         names = dict(connection.execute(select(PROJECTS.c.project_id, PROJECTS.c.name)).all())
     return sorted(found, key=lambda person: names.get(person.project_id, "").lower())
+
+
+def _address(email: str) -> str:
+    """Return an address as it is compared: ASCII in lower case alone, for the Kelvin sign is a k in lower case too."""
+    return re.sub("[A-Z]+", lambda found: found[0].lower(), email.strip())
 
 
 def _check(role: str) -> None:

@@ -2,7 +2,8 @@
 
 That server knows no sign-in, so it listens on 127.0.0.1 alone. Its pages show the runs of all projects, and can start
 and end them; so they are for those who own every project that there is. What changes something has to come from these
-pages themselves. Neither cookies nor keys are passed on.
+pages themselves, by POST: that server would take it by GET too, which a mere picture on a page next door can send.
+Neither cookies nor keys are passed on.
 
 There are no WebSockets here (`turret_api.serve.server`): where Dagster's pages find none, they ask again every few
 seconds.
@@ -103,6 +104,8 @@ class PipelinePages:
             raise invalid(words, status=403)
         if request.method == "POST" and not is_same_origin(request):
             raise invalid("Pages of other sites may change nothing here.", status=403)
+        if request.method != "POST" and not is_page and "query" in request.query_params:
+            raise invalid("Send GraphQL by POST.", status=405, field="query")
         if request.url.path == PREFIX:
             return RedirectResponse(f"{PREFIX}/", status_code=303)
         return None

@@ -42,6 +42,7 @@ _PENDING = "turret_sign_in_"
 _LARGEST_FORM = 20_000
 _LARGEST_PENDING = 2_500
 """Bytes of a sign-in under way, with the address that it leads to; a cookie has 4096."""
+_MOST_OF_A_WORD = 60
 _MOST_REFUSALS = 30
 _MINUTE_S = 60.0
 
@@ -161,7 +162,7 @@ class SignIn:
             return self.page(request, destination="/", problem=problem, status=400)
         try:
             if "error" in given or not given.get("code"):
-                word = given.get("error", "")
+                word = given.get("error", "")[:_MOST_OF_A_WORD]
                 raise ProviderError(f"it let nobody in ({word if word.replace('_', '').isalnum() else 'no reason'})")
             if given.get("iss", "").rstrip("/") not in ("", self._provider.issuer.rstrip("/")):
                 raise ProviderError("another provider has answered")
@@ -190,11 +191,17 @@ class SignIn:
     def _is_secure(self) -> bool:
         return str(self._settings.public_url).startswith("https://")
 
+    def _is_by_tls(self, request: Request) -> bool:
+        """Return whether the browser speaks TLS, with us or with a proxy before us at `TURRET_PUBLIC_URL`."""
+        public = urllib.parse.urlsplit(str(self._settings.public_url))
+        is_public = public.scheme == "https" and request.headers.get("host") == public.netloc
+        return is_public or request.url.scheme == "https"
+
     def _sign_in(self, request: Request, key: str, destination: str) -> Response:
         if not is_same_origin(request):
             return self.page(request, destination="/", problem="Please sign in from this page.", status=403)
         response = RedirectResponse(_own_path(destination), status_code=303)
-        principal = self._sessions.sign_in(request, key, response, secure=request.url.scheme == "https")
+        principal = self._sessions.sign_in(request, key, response, secure=self._is_by_tls(request))
         if principal is not None:
             about = {"by": "key", "role": principal.role}
             self._signed_in(request, principal.project_id, principal.actor, about)
