@@ -25,6 +25,7 @@ class SegmentValue(TypedDict):
     size: Annotated[int, Meaning("messages; with `unit`: sessions, or users, with such a message")]
     share: Annotated[float, Meaning("of the topic's messages (or of the unit) that have the field")]
     share_of_all: Annotated[float, Meaning("of all messages (or of the unit) that have the field")]
+    """Of a viewer both are of those without a value too, if few have none."""
 
 
 class Segment(TypedDict):
@@ -123,46 +124,59 @@ def _of_unit(snapshot: Snapshot, field: str, topic_id: str, filters: Filters, le
 def _of_enough(
     snapshot: Snapshot, field: str, topic_id: str, filters: Filters, level: int, unit: Unit
 ) -> list[Segment]:
-    """Return the segments of a topic in which each number is of `filters.few` users or more, and so is each remainder.
-
-    A value is listed where so many users sent it with the topic, and so many (or none) with others. What is left of the
-    topic is in `n_rest`, with as many of the smallest values as hide it.
-    """
-    n, few = how_many(unit), filters.few
+    """Return the segments of a topic in which no number is of fewer than `filters.few` users, nor follows from them."""
+    n = how_many(unit)
     found: list[Segment] = []
     for enum in _enums(snapshot):
         steps = field_steps(snapshot, field, filters, level, value=enum, users=True)
-        steps = steps.with_columns(
-            pl.col("value").cast(pl.String), is_this=pl.col("topic_id").cast(pl.String) == topic_id
-        )
-        sides = steps.select("value", "is_this", user="person").unique()
-        users = sides.group_by("value").agg(
-            here=pl.col("is_this").sum().cast(pl.Int64), there=(~pl.col("is_this")).sum().cast(pl.Int64)
-        )
-        is_enough = (pl.col("here") >= few) & ((pl.col("there") == 0) | (pl.col("there") >= few))
-        listed = users.filter(is_enough, pl.col("value").is_not_null()).sort("here", "value", descending=[True, False])
-        values = listed["value"].head(SEGMENT_VALUES).to_list()
-        mine = sides.filter("is_this")
-        is_none = pl.col("value").is_null()
-        n_without = mine.filter(is_none)["user"].n_unique()
-        none_apart = n_without == 0 or n_without >= few
-        rest = ~pl.col("value").is_in(values) if none_apart else ~pl.col("value").is_in(values).fill_null(False)
-        while values and 0 < mine.filter(rest)["user"].n_unique() < few:
-            values.pop()
-            rest = ~pl.col("value").is_in(values) if none_apart else ~pl.col("value").is_in(values).fill_null(False)
-        if not values:
-            continue
-        here, sent = steps.filter("is_this"), steps.filter(~is_none)
-        n_mine, n_all = (max(each.select(n.alias("n")).item(), 1) for each in (here.filter(~is_none), sent))
-        sizes = dict(here.group_by("value").agg(n=n).iter_rows())
-        of_all = dict(sent.group_by("value").agg(n=n).iter_rows())
-        rows: list[SegmentValue] = [
-            {"value": name, "size": sizes[name], "share": sizes[name] / n_mine, "share_of_all": of_all[name] / n_all}
-            for name in values
-        ]
-        n_rest, n_none = (here.filter(each).select(n.alias("n")).item() for each in (rest, is_none))
-        found.append({"field": enum, "values": rows, "n_rest": n_rest, "n_none": n_none if none_apart else 0})
+        is_this = pl.col("topic_id").cast(pl.String) == topic_id
+        segment = of_enough(enum, steps.with_columns(pl.col("value").cast(pl.String), is_this=is_this), filters.few, n)
+        found += [] if segment is None else [segment]
     return found
+
+
+def of_enough(field: str, steps: pl.DataFrame, few: int, n: pl.Expr) -> Segment | None:
+    """Return the segment of a topic of which each number is of `few` users or more, here and elsewhere; None: none is.
+
+    The shares tell how many have the field, in the topic and in all. So a value is listed where so many users sent it
+    with the topic, and so many (or none) with others. All other values are in `n_rest`, with as many of the smallest
+    listed ones as hide them likewise; and where few have no value, these are there too, and shares are of all.
+
+    steps: `value`, `is_this` (topic), `person` and what `n` counts.
+    """
+    users = steps.select("value", "is_this", user="person").unique()
+
+    def is_enough(rows: pl.Expr) -> bool:
+        sides = [users.filter(rows, pl.col("is_this") == side)["user"].n_unique() for side in (True, False)]
+        return all(each == 0 or each >= few for each in sides)
+
+    sides = users.group_by("value").agg(
+        here=pl.col("is_this").sum().cast(pl.Int64), there=(~pl.col("is_this")).sum().cast(pl.Int64)
+    )
+    may_be_listed = (pl.col("here") >= few) & ((pl.col("there") == 0) | (pl.col("there") >= few))
+    listed = sides.filter(may_be_listed, pl.col("value").is_not_null()).sort("here", "value", descending=[True, False])
+    values = listed["value"].head(SEGMENT_VALUES).to_list()
+    is_none = pl.col("value").is_null()
+    none_apart = is_enough(is_none)
+
+    def rest() -> pl.Expr:
+        return ~pl.col("value").is_in(values).fill_null(none_apart)
+
+    while values and not is_enough(rest()):
+        values.pop()
+    if not values:
+        return None
+    counted = steps.filter(~is_none) if none_apart else steps
+    here = steps.filter("is_this")
+    n_mine, n_all = (max(each.select(n.alias("n")).item(), 1) for each in (counted.filter("is_this"), counted))
+    sizes = dict(here.group_by("value").agg(n=n).iter_rows())
+    of_all = dict(steps.group_by("value").agg(n=n).iter_rows())
+    rows: list[SegmentValue] = [
+        {"value": name, "size": sizes[name], "share": sizes[name] / n_mine, "share_of_all": of_all[name] / n_all}
+        for name in values
+    ]
+    n_rest, n_none = (here.filter(each).select(n.alias("n")).item() for each in (rest(), is_none))
+    return {"field": field, "values": rows, "n_rest": n_rest, "n_none": n_none if none_apart else 0}
 
 
 def _enums(snapshot: Snapshot) -> list[str]:
