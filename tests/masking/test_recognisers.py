@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from turret_api.masking.finding import find
 from turret_api.masking.kinds import ALWAYS
 from turret_api.masking.mask import Mask
+from turret_api.masking.national_ids import IDS
 from turret_api.masking.rule import Rule
 
 from .table import NEAR, TRUE
@@ -70,3 +72,18 @@ def test_masking_what_is_masked_changes_nothing(kind: str) -> None:
         for text in (*TRUE[kind], *NEAR[kind]):
             once = mask.text(marked(text)[0], "s1")
             assert mask.text(once, "s1") == once
+
+
+@pytest.mark.parametrize("country", sorted({each.module for each in IDS}))
+def test_each_method_of_checking_an_id_is_there(country: str) -> None:
+    """Its module is loaded with the first text that looks like one, and a request would fail there."""
+    assert hasattr(importlib.import_module(f"stdnum.{country}"), "is_valid")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["es91 2 100 0418 4502 0005 1332", "NO93 8601 11\u201317 947", "12:\uff1a30:45", "01 42 68 \u201353 00"],
+)
+def test_the_sieve_reads_spaces_and_dashes_as_the_recognisers_do(text: str) -> None:
+    kinds = {each.kind for each in find(text, EVERYTHING)[0]}
+    assert kinds and kinds <= Mask(RULE, "p").kinds_in(text.encode())

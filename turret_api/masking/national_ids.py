@@ -87,7 +87,7 @@ IDS = (
     _id("hr.oib", r"\d{11}", r"\boib\b"),
     _id("si.emso", rf"{_6DATE}\d{{7}}", r"\bemšo\b|\bemso\b|jmbg"),
     _id("ee.ik", r"[1-8]\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{4}"),
-    _id("lv.pk", rf"{_6DATE}-\d{{5}}"),
+    _id("lv.pvn", rf"{_6DATE}-\d{{5}}"),
     _id("ie.pps", r"\d{7}[A-W][ABHWTX]?"),
     _id("ch.ssn", r"756\.\d{4}\.\d{4}\.\d\d|756\d{10}"),
     _id("at.vnr", r"\d{4} ?\d{6}", r"\bsvnr\b|versicherungsnummer|sozialversicherung"),

@@ -40,7 +40,8 @@ SAYS_SECRET = (
 LOOKS_RANDOM = r"[0-9A-Za-z_+]{24}"
 _NONE: frozenset[str] = frozenset()
 _ODD = (
-    f"[0-9)][{plain.DASHES}{plain.SPACES}]|[{plain.NO_WIDTH}\ufe6b\uff0b\uff0d-\uff19\uff20-\uff3a\uff3f\uff41-\uff5a"
+    f"[0-9)][ ./()-]{{0,2}}[{plain.DASHES}{plain.SPACES}]|[0-9a-fA-F:]\uff1a"
+    f"|[{plain.NO_WIDTH}\ufe6b\uff0b\uff0d-\uff19\uff20-\uff3a\uff3f\uff41-\uff5a"
     + "".join(f"{chr(zero)}-{chr(zero + 9)}" for zero in plain.ZEROS)
     + "]"
 )
@@ -51,7 +52,7 @@ _EDGE = r"(?:^|[^0-9A-Za-z]|\\[nrtbf]|\\u[0-9a-f]{4})"
 _PATTERNS: tuple[tuple[str, frozenset[str]], ...] = (
     (r"@|%40", frozenset((EMAIL,))),
     (_DIGITS, frozenset((CARD, PHONE, NATIONAL_ID))),
-    (_EDGE + r"(?i)[a-z]{2}[0-9]{2}[ -]?[0-9a-z]{4}[ -]?[0-9a-z]{4}", frozenset((IBAN,))),
+    (_EDGE + r"(?i)[a-z]{2}[0-9]{2}(?:[ -]?[0-9a-z]){8}", frozenset((IBAN,))),
     (_EDGE + _LETTERED, frozenset((NATIONAL_ID,))),
     (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|::|(?i)(?::[0-9a-f]{1,4}){5}", frozenset((IP,))),
     (f"{'|'.join(BEGINNINGS)}|{SAYS_SECRET}", frozenset((SECRET,))),
