@@ -217,7 +217,7 @@ def test_a_session_and_a_user_keep_their_ids_while_there_is_a_newer_event(lake: 
     said = [(0, MONDAY), (1, TUESDAY), (2, WEDNESDAY)]
     going_on = [event(n, day, f"a question {n}", session_id="long", user_id="returning") for n, day in said]
     over = [event(10 + n, day, f"another {n}", session_id="short", user_id="returning") for n, day in said[:2]]
-    lost = [event(20 + n, day, f"a third {n}", session_id="other", user_id="left") for n, day in said[:2]]
+    lost = [event(20 + n, day, f"a third {n}", session_id="gone-out", user_id="gone-left") for n, day in said[:2]]
     rows = [*going_on, *over, *lost]
     for day in DAYS:
         put(lake, day, "a-0", [row for row in rows if row["received_at"].date() == day])
@@ -234,7 +234,7 @@ def test_a_session_and_a_user_keep_their_ids_while_there_is_a_newer_event(lake: 
     retain(Work(lake, PROJECT), THURSDAY + dt.timedelta(days=1))
     assert counts(lake) == before
     held = everything(lake)
-    assert [word for word in ("long", "returning", "left") if f"'{word}'" in held] == []
+    assert [word for word in ("long", "returning", "gone-left", "gone-out") if f"'{word}'" in held] == []
 
 
 POINTS = (

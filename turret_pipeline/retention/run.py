@@ -22,7 +22,7 @@ from turret_pipeline.lake.tables import EVENTS, JOURNEY_STEPS, MESSAGES, REMOVAL
 from turret_pipeline.retention.metadata import Goes
 from turret_pipeline.retention.order import Order, begin, end, noted
 from turret_pipeline.retention.strip import Stripped, finish, goes_of, strip
-from turret_pipeline.semantics.gone import PREFIX
+from turret_pipeline.semantics.gone import IS_MARK
 from turret_pipeline.semantics.retention import Rules, last_day, rules_of
 from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.field_types import TEXT_FIELDS
@@ -140,7 +140,7 @@ def _past(lake: Lake, project_id: str, border: dt.date | None) -> tuple[pl.Serie
             continue
         rows = store.scan(lake, EVENTS, project_id).select("received_date", name)
         newest = rows.group_by(name).agg(pl.col("received_date").max())
-        past = newest.filter(pl.col("received_date") <= border, ~pl.col(name).str.starts_with(PREFIX))
+        past = newest.filter(pl.col("received_date") <= border, ~pl.col(name).str.contains(IS_MARK))
         found.append(past.select(name).collect(engine="streaming")[name].sort())
     return found[0], found[1]
 

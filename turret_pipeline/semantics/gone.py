@@ -20,6 +20,9 @@ NO_VALUE = PREFIX + "0" * N_DIGITS
 IS_GONE = (pl.col("text_id") >= PREFIX) & pl.col("text_id").str.starts_with(PREFIX)
 """Whether a text is gone, by its `text_id`. Hashes are less, so files without such texts need not be read."""
 
+IS_MARK = rf"^{PREFIX}[0-9a-f]{{{N_DIGITS}}}$"
+"""Pattern of marks, for a column: an id of a client may begin as one does."""
+
 _DIGITS = frozenset("0123456789abcdef")
 
 
