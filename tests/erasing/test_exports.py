@@ -41,17 +41,17 @@ TOPICS = pl.DataFrame(
 
 @pytest.fixture
 def erase(accounts: Accounts, new_project: Callable[..., NewProject]) -> Callable[..., list[Done]]:
-    """Return what erases Ada from exports that were written to these files."""
+    """Return what erases a user, Ada if none is named, from exports that were written to these files."""
 
-    def run(*files: Path) -> list[Done]:
+    def run(*files: Path, user: str = "ada") -> list[Done]:
         project_id = new_project().project_id
         for file in files:
             record(accounts, project_id, "command:me", "export", {"table": "messages", "path": str(file)})
         erased = Erased(
             project_id=project_id,
             kind="user",
-            values=frozenset(["ada"]),
-            user_ids=frozenset(["ada"]),
+            values=frozenset([user]),
+            user_ids=frozenset([user]),
             session_ids=frozenset(["s1"]),
             event_ids=frozenset(["e1", "e2"]),
             texts=frozenset(["=zq-canary-71", "thanks, zq-canary-71", "zq-canary-71"]),
@@ -59,6 +59,15 @@ def erase(accounts: Accounts, new_project: Callable[..., NewProject]) -> Callabl
         return erase_from_exports(accounts, erased, words_of(erased))
 
     return run
+
+
+def test_ids_that_a_spreadsheet_would_run_are_found_with_their_mark(
+    erase: Callable[..., list[Done]], tmp_path: Path
+) -> None:
+    file = tmp_path / "m.csv"
+    write(pl.DataFrame({"user_id": ["-u", "-v"], "session_id": ["x", "y"], "text": ["thanks", "thanks"]}), file)
+    assert erase(file, user="-u")[0].n == 1
+    assert file.read_text().splitlines()[1:] == ["'-v,y,thanks"]
 
 
 @pytest.mark.parametrize("name", ["m.parquet", "m.csv", "m.ndjson"])

@@ -86,12 +86,17 @@ def _write(rows: pl.DataFrame, to: Path, suffix: str) -> None:
 
 def _without(rows: pl.DataFrame, erased: Erased) -> pl.DataFrame:
     """Return the rows that are of no erased event, user or session, nor a text of theirs."""
-    named = {"event_id": erased.event_ids, "user_id": erased.user_ids, "session_id": erased.session_ids}
-    gone = [pl.col(name).is_in(list(ids)) for name, ids in named.items() if _is_text(rows, name)]
-    # What is one row by text: messages, their vectors, kinds and topics. A spreadsheet's formula has a ' before it.
-    texts = [*erased.texts, *(f"'{text}" for text in erased.texts)]
-    gone += [pl.col(name).is_in(texts) for name in ("text",) if _is_text(rows, name)]
-    gone += [pl.col(name).is_in(list(erased.text_ids)) for name in ("text_id",) if _is_text(rows, name)]
+    named = {
+        **{"event_id": erased.event_ids, "user_id": erased.user_ids, "session_id": erased.session_ids},
+        # What is one row by text: messages, their vectors, kinds and topics.
+        **{"text": erased.texts, "text_id": erased.text_ids},
+    }
+    gone = [
+        # A spreadsheet's formula has a ' before it.
+        pl.col(name).is_in([*values, *(f"'{value}" for value in values)])
+        for name, values in named.items()
+        if _is_text(rows, name)
+    ]
     return rows.filter(~pl.any_horizontal(gone).fill_null(value=False)) if gone else rows
 
 
