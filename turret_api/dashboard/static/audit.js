@@ -74,9 +74,9 @@ const entries = (data, known) =>
   table(
     [
       { title: "When", cls: "muted", cell: (each) => moment(each.at) },
-      { title: "Who", cell: (each) => actorOf(each.actor, known) },
+      { title: "Who", cls: "long", cell: (each) => actorOf(each.actor, known) },
       { title: "What", cell: (each) => ACTIONS[each.action] ?? titled(each.action) },
-      { title: "Of what", cls: "whole", cell: (each) => aboutOf(each.about) },
+      { title: "Of what", cls: "whole long", cell: (each) => aboutOf(each.about) },
     ],
     data,
     { cls: "fold", label: "Audit log", attributes: (each) => ({ "data-entry": each.audit_id }) },

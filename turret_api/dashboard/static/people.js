@@ -82,6 +82,7 @@ const peopleTable = (data, problem, again) =>
     [
       {
         title: "Person",
+        cls: "long",
         cell: (each) => [
           h("strong", {}, each.email),
           each.is_current ? h("span", { class: "fine" }, " that is you") : null,
