@@ -151,6 +151,12 @@ def test_nobody_sees_the_log_of_another_project(house: House) -> None:
     assert "their own" in house.ask("GET", "/v1/audit", other.admin_key).text
 
 
+def test_no_name_of_a_file_makes_a_line_of_its_own(house: House, turret: Turret) -> None:
+    audit.record(house.accounts, None, "command:x", "import", {"file": "a.csv\n2026-01-01 \x1b[2Jnothing"})
+    (line,) = turret("audit", "--limit", "1").output.splitlines()
+    assert line.endswith(r"file a.csv\n2026-01-01 \x1b[2Jnothing")
+
+
 def test_what_is_older_than_two_years_goes_with_later_entries(house: House) -> None:
     audit.record(house.accounts, None, "command:x", "backup", {"age": "old"})
     old = audit.entries(house.accounts, most=1)[0].audit_id

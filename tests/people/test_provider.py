@@ -157,6 +157,8 @@ def test_an_address_counts_only_where_the_provider_has_verified_it(
 def test_an_address_that_is_not_in_the_token_is_asked_for(theirs: OwnProvider) -> None:
     theirs.user = {"sub": "ada-1"}
     assert sign_in(theirs).email is None
+    theirs.userinfo = {"sub": "ada-1", "email": "\ud800\x1b[2J\x00@example.com", "email_verified": False}
+    assert sign_in(theirs).refused_email is None
     theirs.userinfo = {"sub": "ada-1", "email": "ada@example.com", "email_verified": True}
     assert sign_in(theirs).email == "ada@example.com"
     theirs.userinfo = {"sub": "bob-2", "email": "bob@example.com", "email_verified": True}

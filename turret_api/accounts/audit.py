@@ -73,8 +73,10 @@ def record(accounts: Accounts, project_id: str | None, actor: str, action: str, 
     with accounts.engine.begin() as connection:
         connection.execute(insert(AUDIT).values(project_id=project_id, actor=actor, action=action, about=text))
         too_old = AUDIT.c.at < func.now() - dt.timedelta(days=KEPT_DAYS)
-        # Those that another transaction is removing now are passed over, so that none waits for another.
-        found = oldest.where(too_old).with_for_update(skip_locked=True)
+        # Of the oldest alone, or all of the log would be read to see that none is too old. Those that another
+        # transaction is removing now are passed over, so that none waits for another.
+        among = AUDIT.c.audit_id.in_(oldest.scalar_subquery())
+        found = select(AUDIT.c.audit_id).where(among, too_old).with_for_update(skip_locked=True)
         connection.execute(delete(AUDIT).where(AUDIT.c.audit_id.in_(found.scalar_subquery())))
 
 

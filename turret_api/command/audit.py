@@ -79,4 +79,6 @@ def _json(entry: Entry) -> str:
 def _line(entry: Entry) -> str:
     about = ", ".join(f"{name} {value}" for name, value in entry.about.items() if value is not None)
     at = f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
-    return f"{at}  {entry.project_id or '':<24} {entry.actor:<24} {entry.action:<16} {about}".rstrip()
+    line = f"{at}  {entry.project_id or '':<24} {entry.actor:<24} {entry.action:<16} {about}".rstrip()
+    # The name of a file may hold what a terminal obeys, or a line that looks like another entry.
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)

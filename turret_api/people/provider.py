@@ -116,7 +116,7 @@ class Provider:
                 claims |= self._more(client, about["userinfo_endpoint"], claims["sub"])
         subject = subject_of(self.issuer, str(claims["sub"]))
         email, is_verified = claims.get("email"), claims.get("email_verified")
-        if not isinstance(email, str):
+        if not isinstance(email, str) or not email.isprintable():
             return Account(subject, None)
         # Some send the word, some say nothing; "no" is never taken for an oversight.
         counts = is_verified in (True, "true") or (is_verified is None and self._oidc.trusts_email)
