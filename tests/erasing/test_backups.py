@@ -13,6 +13,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -24,9 +25,9 @@ from turret_api.accounts.suppression import hasher_of, suppress, suppressed_of
 from turret_api.command.archive import MANIFEST, SUMS
 from turret_api.command.upgrade import UNFINISHED
 from turret_api.erasing.erased import Erased
-from turret_api.erasing.notes import BESIDE_ARCHIVES, note_of, write_note
+from turret_api.erasing.notes import BESIDE_ARCHIVES, found_again, note_of, write_note
 from turret_pipeline.lake import store
-from turret_pipeline.lake.parts import list_parts, read_parts
+from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, read_parts, write_part
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, MESSAGES
 from turret_pipeline.settings import Settings
@@ -173,3 +174,12 @@ def test_a_project_that_was_deleted_since_is_deleted_in_what_is_restored(
 def _has(file: Path) -> bool:
     content = file.read_bytes()
     return CANARY.encode() in content or b"zq-canary-71" in content
+
+
+def test_what_an_import_keeps_for_later_is_found_again_too(accounts: Accounts, tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    rows = [event(1, DAYS[0], TEXT, user_id=CANARY), event(2, DAYS[0], TEXT)]
+    write_part(lake, "shop", DAYS[0], "import-17-1.parquet.aside", pl.DataFrame(rows, schema=PART_SCHEMA))
+    erased = Erased(project_id="shop", kind="user", values=frozenset([CANARY]))
+    note = note_of(hasher_of(accounts), erased, dt.datetime.now(dt.UTC))
+    assert found_again(lake, hasher_of(accounts), [note]) == {"shop": ["e1"]}

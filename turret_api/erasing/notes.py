@@ -20,7 +20,7 @@ import polars as pl
 
 from turret_api.accounts.suppression import EVENT, SESSION, USER, Hasher, Suppressed, hashes_of
 from turret_api.erasing.erased import Done, Erased
-from turret_pipeline.lake.parts import list_parts, read_parts
+from turret_pipeline.lake.parts import list_all_files, read_parts
 from turret_pipeline.lake.paths import Lake
 
 NOTES_FILE, BESIDE_ARCHIVES = "erasures.ndjson", "turret-erasures.ndjson"
@@ -106,7 +106,7 @@ def found_again(lake: Lake, hasher: Hasher, notes: Iterable[Note]) -> dict[str, 
     found: dict[str, list[str]] = {}
     for project_id, hashes in wanted.items():
         ids: set[str] = set()
-        for part in list_parts(lake, project_id):
+        for part in list_all_files(lake, project_id):
             rows = read_parts(lake, [part])
             for column, of_column in hashes.items():
                 kind = _KINDS[column]
