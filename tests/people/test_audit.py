@@ -15,6 +15,7 @@ from sqlalchemy import update
 
 from tests.people.conftest import House
 from turret_api.accounts import audit
+from turret_api.accounts.suppression import count_suppressed, suppress
 from turret_api.accounts.tables import AUDIT
 from turret_api.command.main import main
 
@@ -149,6 +150,19 @@ def test_nobody_sees_the_log_of_another_project(house: House) -> None:
     audit.record(house.accounts, other.project_id, "key:x", "export", {"table": "their own"})
     assert "their own" not in house.ask("GET", "/v1/audit").text
     assert "their own" in house.ask("GET", "/v1/audit", other.admin_key).text
+
+
+def test_events_of_a_suppressed_user_are_taken_again_and_the_log_tells_without_the_id(
+    house: House, turret: Turret
+) -> None:
+    project_id = house.project.project_id
+    suppress(house.accounts, project_id, "u_81")
+    words = ("unsuppress", "--project", project_id, "--user", "u_81")
+    assert "taken again" in turret(*words).output
+    assert count_suppressed(house.accounts, project_id) == 0
+    entry = latest(house, "setting_changed")
+    assert entry["about"]["setting"] == "suppression" and "u_81" not in json.dumps(entry)
+    assert CliRunner().invoke(main, list(words)).exit_code == 1
 
 
 def test_no_name_of_a_file_makes_a_line_of_its_own(house: House, turret: Turret) -> None:

@@ -25,6 +25,7 @@ COMMANDS = {
     "import": ("turret_api.command.import_events:command", "Import historical events from a file."),
     "export": ("turret_api.command.export:command", "Write a table to a file."),
     "erase": ("turret_api.command.erase:command", "Erase a user, a session, an event, or texts."),
+    "unsuppress": ("turret_api.command.unsuppress:command", "Take events again of a user who was suppressed."),
     "mcp": ("turret_api.command.mcp:command", "Let an assistant ask a project, on stdin and stdout (MCP)."),
     "backup": ("turret_api.command.backup:command", "Write everything that Turret knows into one file."),
     "restore": ("turret_api.command.restore:command", "Make an empty home what a backup holds."),
