@@ -44,6 +44,17 @@ def test_a_page_of_texts_says_that_it_is_not_for_a_viewer(visitor: Visitor, key:
     assert visitor.problems == []
 
 
+@pytest.mark.parametrize("path", ["/topics", "/journeys"])
+def test_no_control_asks_for_sums_that_a_viewer_may_not_see(
+    served: Served, visitor: Visitor, key: str, path: str
+) -> None:
+    fields = served.get("/v1/fields", served.full)["data"]
+    number = next(each["field"] for each in fields if each["type"] == "number")
+    visitor.sign_in(key, f"{path}?number={number}")
+    expect(visitor.page.locator("#view")).to_contain_text("Few users")
+    assert visitor.page.locator("#view select[name=number]").count() == 0 and visitor.problems == []
+
+
 def test_few_users_are_a_row_of_the_topics_and_a_node_of_the_journeys(visitor: Visitor, key: str) -> None:
     visitor.sign_in(key, "/topics")
     row = visitor.page.locator("#topics tr[data-topic=few]")

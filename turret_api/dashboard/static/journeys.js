@@ -18,6 +18,7 @@ import { later, panel } from "./panel.js";
 import { paths } from "./paths.js";
 import { returns } from "./returns.js";
 import { mayReadTexts } from "./rights.js";
+import { numberFields, numberOf } from "./sums.js";
 import { movesTable, shareBar, table } from "./tables.js";
 import { OF_PEOPLE, inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
 
@@ -51,7 +52,7 @@ export async function journeys(given) {
   const first = (ask) => ask(),
     topics = (current === "compare" ? first : afterwards)(() => loadTopics(field, query)),
     found = (current === "flow" ? first : afterwards)(() =>
-      get("/v1/journeys", { ...inUnit(askedJourneys(field, query), query), number: query.get("number") }),
+      get("/v1/journeys", { ...inUnit(askedJourneys(field, query), query), number: numberOf(query) }),
     );
   return h(
     "div",
@@ -91,7 +92,7 @@ function moves(context, topics, found) {
   const { field, query } = context;
   const wanted = inUnit(askedJourneys(field, query), query),
     unit = unitOf(query),
-    number = query.get("number"),
+    number = numberOf(query),
     // A flow is drawn of paths, which are of single sessions.
     shape = query.get("shape") === "graph" || !mayReadTexts ? "graph" : "flow";
   const paths = shape === "flow" ? loadPaths(field, query, depthFor(4)) : null;
@@ -248,7 +249,7 @@ const choice = (name, options, current, changes) =>
 
 // A number field to add up over the moves of each kind.
 function numberChoice(fields, current) {
-  const numbers = fields.data.filter((each) => each.type === "number").map((each) => each.field);
+  const numbers = numberFields(fields);
   if (!numbers.length) return null;
   return h(
     "label",

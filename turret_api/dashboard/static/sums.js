@@ -3,13 +3,17 @@
 import { go, here } from "./address.js";
 import { h } from "./dom.js";
 import { count, measure, plural } from "./format.js";
+import { mayReadTexts } from "./rights.js";
 
 const FIRST = /cost|price|usd|eur|token/i;
 
-// The number fields, those first that people add up: costs and tokens.
+// The field that the address names; null: none, or the one who looks may see no sums.
+export const numberOf = (query) => (mayReadTexts ? query.get("number") : null);
+
+// The number fields that may be added up, those first that people add up: costs and tokens.
 export const numberFields = (fields) =>
   fields.data
-    .filter((each) => each.type === "number")
+    .filter((each) => each.type === "number" && mayReadTexts)
     .map((each) => each.field)
     .sort((a, b) => FIRST.test(b) - FIRST.test(a) || a.localeCompare(b));
 

@@ -14,7 +14,7 @@ import { topicMap } from "./map.js";
 import { exampleColumn, whenColumn } from "./messages.js";
 import { later, panel } from "./panel.js";
 import { mayReadTexts } from "./rights.js";
-import { sumChoice, sumRest } from "./sums.js";
+import { numberOf, sumChoice, sumRest } from "./sums.js";
 import { table, topicsTable } from "./tables.js";
 import { decisions } from "./topic_edits.js";
 import { inUnit, unitSwitch } from "./units.js";
@@ -24,7 +24,7 @@ const MOST_POINTS = 100_000,
 
 export function topics(context) {
   const { field, query, again } = context;
-  const number = query.get("number"),
+  const number = numberOf(query),
     found = loadTopics(field, query, number);
   const source = (level) => ["/v1/topics", inUnit({ ...asked(field, query), level, number, limit: 1000 }, query)];
   const q = (mayReadTexts && query.get("q")) || "",
@@ -266,7 +266,7 @@ function listPanel(all, fields, field, query, source, state) {
     );
     place.replaceChildren(
       matching.length
-        ? topicsTable({ ...all, topics: matching }, field, { sort: "sort", number: query.get("number") })
+        ? topicsTable({ ...all, topics: matching }, field, { sort: "sort", number: numberOf(query) })
         : h("p", { class: "empty" }, "No topic has these words."),
     );
   };
@@ -295,7 +295,7 @@ function listPanel(all, fields, field, query, source, state) {
       ),
     );
   fill();
-  const tools = [choice, sumChoice(fields, query.get("number")), input];
+  const tools = [choice, sumChoice(fields, numberOf(query)), input];
   const sums = sumRest(all.number);
   return {
     panel: panel("All topics", "", { id: "topics", note: tools, exports: { table: source(0) } }, place, sums),
