@@ -24,6 +24,8 @@ from turret_api.masking.rule import RuleError
 
 log = logging.getLogger(__name__)
 
+MASKED_HERE = 16 * 1024
+"""Bytes of events that are masked on the event loop at a time: longer texts may take hundreds of milliseconds."""
 _AGAIN_S = 30
 _LOOKED_AT_ONCE = 64 * 1024
 _MADE = len(new_id("evt"))
@@ -47,6 +49,10 @@ class Masker:
     def is_slow(self) -> bool:
         """Whether an event takes milliseconds, and so a thread beside the event loop."""
         return self.mask.is_slow
+
+    def takes_long(self, size_bytes: int) -> bool:
+        """Tell whether so many bytes of events may take so long that a thread beside the event loop masks them."""
+        return self.is_slow or size_bytes > MASKED_HERE
 
     def event(self, event: Checked) -> Checked:
         """Return `event` itself, changed so that nothing that is masked is in it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,15 +17,13 @@ from turret_api.collector.event import Checked, check, check_plain
 from turret_api.collector.intake import ClientGoneError
 from turret_api.collector.large import LIGHT
 from turret_api.collector.ledger import Refusal
-from turret_api.collector.masked import Masker
+from turret_api.collector.masked import MASKED_HERE, Masker
 from turret_api.collector.submission import Result, Stored
 from turret_api.errors import ApiError, FailedError, UnavailableError, error_body
 
 log = logging.getLogger(__name__)
 
 _CHECKS_A_TURN = 50
-_MASKED_HERE = 16 * 1024
-"""Bytes of an event that is masked on the event loop: a longer text may take hundreds of milliseconds."""
 _MESSAGE = "Event tracked successfully"
 
 
@@ -94,7 +92,7 @@ class Track:
             documents = bodies.documents_of(body, media_type)
             if documents is not None:
                 return await self._check_many(body, documents, masker)
-            if masker is not None and len(body) > _MASKED_HERE:
+            if masker is not None and masker.takes_long(len(body)):
                 return await self._desk.check(self._check_one, body, masker)
             return self._check_one(body, masker)
         documents = await self._desk.check(bodies.documents_of, body, media_type)
@@ -151,11 +149,11 @@ class Track:
             return checked
 
         events: list[Checked | ApiError] = []
-        for start in range(0, len(documents), _CHECKS_A_TURN):
-            if start:
+        for some in turns(documents, None if is_apart or masker is None else MASKED_HERE):
+            if events:
                 await asyncio.sleep(0)  # let other requests have their turn
-            some = documents[start : start + _CHECKS_A_TURN]
-            events += await self._desk.check(check_some, some) if is_apart else check_some(some)
+            is_apart_too = masker is not None and len(some) == 1 and masker.takes_long(len(some[0]))
+            events += await self._desk.check(check_some, some) if is_apart or is_apart_too else check_some(some)
         return events
 
     async def _take_many(
@@ -190,3 +188,22 @@ class Track:
         if error.status == 429 and not headers:
             headers.append((b"retry-after", error.headers["Retry-After"].encode()))
         return error_body(error.code, error.message, field=error.field, extra=error.extra)
+
+
+def turns(documents: Sequence[bodies.Document], most_bytes: int | None) -> Iterator[Sequence[bodies.Document]]:
+    """Yield the documents in order, as many at once as are checked in a turn of the event loop.
+
+    most_bytes: of a turn, but for a document that is larger and has one of its own; None: any number.
+    """
+    for start in range(0, len(documents), _CHECKS_A_TURN):
+        some = documents[start : start + _CHECKS_A_TURN]
+        if most_bytes is None or sum(map(len, some)) <= most_bytes:
+            yield some
+            continue
+        first = size = 0
+        for i, each in enumerate(some):
+            if i > first and size + len(each) > most_bytes:
+                yield some[first:i]
+                first, size = i, 0
+            size += len(each)
+        yield some[first:]

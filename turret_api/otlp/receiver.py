@@ -151,17 +151,17 @@ class Receiver:
     async def _store(self, project_id: str, body: bytes, kind: str, signal: str) -> bytes:
         """Store what `body` holds; return the answer, or raise `ApiError` where nothing of it could be taken."""
         memory, max_text, masker = self._memory, self._desk.max_text, self._desk.masker(project_id)
-        if len(body) > LARGE or (masker is not None and masker.is_slow):
+        if len(body) > LARGE or (masker is not None and masker.takes_long(len(body))):
             taken = await self._desk.check(_taken, body, kind, signal, memory, project_id, max_text, masker)
         else:
             taken = _taken(body, kind, signal, memory, project_id, max_text, masker)
         made = plan(memory, project_id, taken.spans, taken.said)
-        events = taken.events + await self._events_of(made.events, masker)
+        events = taken.events + await self._events_of(made.events, masker, len(body))
         n_ready, n_alone = len(events), len(taken.events)
         whys = await self._stored(project_id, events, len(body))
         used_up = self._desk.used_up(project_id) if made.waiting else None  # one that waits is promised a place
         suppressed = self._collector.keys.suppressed(project_id)
-        waiting = await self._events_of(made.waiting, masker)
+        waiting = await self._events_of(made.waiting, masker, len(body))
         whys += [_why_not(each, used_up, suppressed) for each in waiting]
         refused = [why for why in whys if why is not None]
         n_rejected = taken.n_bad
@@ -183,8 +183,8 @@ class Receiver:
             return wire.accepted(kind, signal, n_rejected, _BAD_IDS if taken.n_bad else refused[0].message)
         return wire.accepted(kind, signal, 0, _SILENT.format(made.n_silent) if made.n_silent and not events else "")
 
-    async def _events_of(self, turns: list[Turn], masker: Masker | None) -> list[Checked | ApiError]:
-        if masker is not None and masker.is_slow and turns:
+    async def _events_of(self, turns: list[Turn], masker: Masker | None, size_bytes: int) -> list[Checked | ApiError]:
+        if masker is not None and turns and masker.takes_long(size_bytes):
             return await self._desk.check(events_of, turns, self._desk.max_text, masker)
         return events_of(turns, self._desk.max_text, masker)
 
@@ -273,7 +273,7 @@ class Receiver:
         for project_id in {each.project_id for each in turns}:
             mine = [each for each in turns if each.project_id == project_id]
             try:
-                events = await self._events_of(mine, self._desk.masker(project_id))
+                events = await self._events_of(mine, self._desk.masker(project_id), LARGE)  # it may be
                 whys = await self._stored(project_id, events, 0)
             except UnavailableError:
                 for each in mine:
