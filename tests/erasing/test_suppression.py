@@ -14,7 +14,10 @@ from tests.collector.conftest import Server
 from tests.otlp.spans import request, span, span_id
 from turret_api.accounts import Accounts, NewProject
 from turret_api.accounts.directory import Directory
+from turret_api.accounts.privacy import MASKING, set_rule
 from turret_api.accounts.suppression import count_suppressed, suppress, unsuppress
+from turret_api.masking.forms import forms_of
+from turret_api.masking.rule import Rule, stored
 
 GONE = "ada@example.com"
 
@@ -81,6 +84,20 @@ def test_an_import_counts_rows_of_suppressed_users_as_refused(
     assert {row["error"].partition(";")[0] for row in told["refused_rows"]} == {
         "user_id: this user was erased and is not recorded any more"
     }
+
+
+def test_an_import_refuses_rows_of_a_user_who_is_suppressed_by_the_masked_id(
+    turret: Callable[..., Any], accounts: Accounts, new_project: Callable[..., NewProject], tmp_path: Path
+) -> None:
+    project = new_project()
+    rule = stored(Rule(frozenset(["email"])), Rule())
+    set_rule(accounts, project.project_id, MASKING, rule)
+    suppress(accounts, project.project_id, forms_of(rule, project.project_id, GONE)[0])
+    file = tmp_path / "events.ndjson"
+    file.write_text("".join(json.dumps(event(user)) + "\n" for user in ("bob", GONE)))
+    done = turret("import", str(file), "--project", project.project_id, "--json")
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["imported"], told["refused"]) == (1, 1, 1)
 
 
 def test_suppression_holds_while_postgres_is_away_and_for_one_project_only(

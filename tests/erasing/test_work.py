@@ -17,8 +17,12 @@ from tests.small_lake import DAYS, event, put
 from tests.test_one_event import build, environment
 from turret_api.accounts import Accounts
 from turret_api.accounts.audit import entries
+from turret_api.accounts.privacy import MASKING, rules_of, set_rule
+from turret_api.accounts.suppression import suppressed_of
 from turret_api.erasing.book import Book
 from turret_api.erasing.work import ErasureError, Workplace, perform
+from turret_api.masking.masks import mask_of
+from turret_api.masking.rule import Rule, stored
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
@@ -130,6 +134,29 @@ def test_the_command_says_what_would_go_and_erases_only_when_it_is_sure(home: Ho
     assert holding(Path(home.lake.root), "a-leaver") == []
     assert "a-leaver" not in told.stdout + told.stderr
     assert store.read(home.lake, EVENTS, home.project_id)["user_id"].unique().to_list() == ["someone"]
+
+
+def test_a_user_named_by_an_address_goes_with_the_events_under_the_masked_id_and_both_are_suppressed(
+    home: Home,
+) -> None:
+    address = "ann@example.com"
+    before = rules_of(home.accounts, home.project_id)
+    set_rule(home.accounts, home.project_id, MASKING, stored(Rule(frozenset(["email"])), Rule()))
+    mask = mask_of(rules_of(home.accounts, home.project_id)[MASKING], home.project_id, None)
+    assert before == {} and mask is not None
+    masked = mask.identifier(address)
+    home.send(address, 400, 4)  # of before masking
+    home.send(masked, 410, 3)
+    there = ["erase", "--project", "shop", "--user", address, "--suppress"]
+    assert json.loads(home.turret(*there, "--dry-run", "--json").stdout)["would_erase"]["event_ids"] == 7
+    told = home.turret(*there, "--yes", "--json")
+    receipt: dict[str, Any] = json.loads(told.stdout)
+    assert told.returncode == 0 and receipt["n_events"] == 7, told.stderr
+    assert [each["n"] for each in receipt["done"] if each["place"] == "masked ids"] == [1]
+    for each in (address, masked):
+        assert holding(home.settings.home, each) == []
+    suppressed = suppressed_of(home.accounts, home.project_id)
+    assert suppressed is not None and address in suppressed and masked in suppressed
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     Args:
         project_id: the project that it is of.
         kind: what was named: a user, a session, an event, or a piece of text that all texts with it go by.
-        values: what was named: ids as they were sent, or the piece of text.
+        values: what was named: ids as they were sent, with what stands for them where ids are masked; or the piece of
+            text.
         user_ids: those of whom nothing is left in the project; not those who have other events that stay.
         session_ids: likewise of sessions.
         event_ids: of all events that go.

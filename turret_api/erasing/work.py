@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import REFRESH_S
+from turret_api.accounts.privacy import MASKING, rules_of
 from turret_api.accounts.suppression import suppress
 from turret_api.collector.forgetting import Forget
 from turret_api.collector.slots import slot_folders, try_slot
@@ -36,6 +37,8 @@ from turret_api.erasing.book import Book, Erasure, Receipt, Totals, Wanted
 from turret_api.erasing.elsewhere import erase_elsewhere
 from turret_api.erasing.erased import Done, Erased
 from turret_api.erasing.spools import forget_waiting_turns
+from turret_api.masking.forms import forms_of
+from turret_api.masking.rule import RuleError
 from turret_pipeline import failpoint
 from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.settings import Settings
@@ -112,14 +115,20 @@ def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
     wanted = erasure.wanted
     assert wanted is not None
     done = list(erasure.receipt.done) if erasure.receipt is not None else []
+    forms: list[str] = []
     if wanted.value is not None:
-        done = added_up(done, _bring_in(place, erasure, wanted.value, wanted.suppress))
+        forms = _forms(place, erasure.project_id, erasure.kind, wanted.value)
+        if forms:
+            done = added_up(
+                done, [Done("masked ids", "what stands for the id where it was masked, erased too", len(forms))]
+            )
+        done = added_up(done, _bring_in(place, erasure, [wanted.value, *forms], wanted.suppress))
         if wanted.keep_totals:
             place.say("bringing all tables up to date")
             _build(place, erasure.project_id)
     place.say("taking it out of raw events and the table events")
     with one_import_at_a_time(place.settings, erasure.project_id):
-        removed = _step(place, "remove", erasure)
+        removed = _step(place, "remove", erasure, forms)
     gathered = removed["gathered"]
     done = added_up(done, msgspec.convert(removed["done"], list[Done]))
     book.note(erasure, _unfinished(wanted, done))
@@ -174,21 +183,34 @@ def erased_of(gathered: dict[str, Any]) -> Erased:
     return Erased(
         project_id=gathered["project_id"],
         kind="event" if is_of_many else gathered["kind"],
-        values=sets["event_ids"] if is_of_many else frozenset([gathered["value"]]),
+        values=sets["event_ids"] if is_of_many else frozenset([gathered["value"], *gathered["forms"]]),
         **sets,
     )
 
 
-def _bring_in(place: Workplace, erasure: Erasure, value: str, is_suppressed: bool) -> list[Done]:
-    """After this call all that was sent before is in the lake, and no turn waits that is to be erased."""
+def _forms(place: Workplace, project_id: str, kind: str, value: str) -> list[str]:
+    """Return what else the id is stored as, because the project masks ids or did."""
+    if kind not in ("user", "session", "event"):
+        return []
+    try:
+        return forms_of(rules_of(place.accounts, project_id).get(MASKING), project_id, value)
+    except RuleError as error:
+        raise ErasureError(f"what the project masks cannot be read by this version of Turret: {error}") from None
+
+
+def _bring_in(place: Workplace, erasure: Erasure, values: list[str], is_suppressed: bool) -> list[Done]:
+    """After this call all that was sent before is in the lake, and no turn waits that is to be erased.
+
+    values: what was named, in all its forms.
+    """
     done = []
     if is_suppressed and erasure.kind == "user":
-        is_new = suppress(place.accounts, erasure.project_id, value)
-        done.append(Done("collectors", "users whose later events are refused", int(is_new)))
+        is_new = [suppress(place.accounts, erasure.project_id, each) for each in values]
+        done.append(Done("collectors", "users whose later events are refused", int(any(is_new))))
         if _collectors_run(place.settings):
             time.sleep(_HEARD_S)
     if erasure.kind in ("user", "session", "event"):
-        wanted = {"project_id": erasure.project_id, f"{erasure.kind}_ids": [value]}
+        wanted = {"project_id": erasure.project_id, f"{erasure.kind}_ids": values}
         done += forget_waiting_turns(place.settings, msgspec.convert(wanted, Forget))
     bring_in_spools(place.settings, place.url)
     return done
@@ -207,19 +229,21 @@ def _collectors_run(settings: Settings) -> bool:
 def find(place: Workplace, project_id: str, kind: str, value: str) -> dict[str, Any]:
     """Return what an erasure would take away, as `orchestration.erase` gathers it; nothing is changed."""
     bring_in_spools(place.settings, place.url)
-    asked = {"erasure_id": "none", "project_id": project_id, "kind": kind, "value": value}
+    forms = _forms(place, project_id, kind, value)
+    asked = {"erasure_id": "none", "project_id": project_id, "kind": kind, "value": value, "forms": forms}
     found: dict[str, Any] = _asked(place, "find", asked)["gathered"]
     return found
 
 
-def _step(place: Workplace, step: str, erasure: Erasure) -> dict[str, Any]:
-    """Run a step of `turret_pipeline.orchestration.erase`; return what it says."""
+def _step(place: Workplace, step: str, erasure: Erasure, forms: Iterable[str] = ()) -> dict[str, Any]:
+    """Run a step of `turret_pipeline.orchestration.erase`; return what it says. forms: of what was named."""
     wanted = erasure.wanted
     asked = {
         "erasure_id": erasure.erasure_id,
         "project_id": erasure.project_id,
         "kind": erasure.kind,
         "value": "" if wanted is None else wanted.value or "",
+        "forms": list(forms),
         "keep_totals": wanted is not None and wanted.keep_totals,
     }
     return _asked(place, step, asked)

@@ -183,7 +183,14 @@ def _checked(
             event.session_id = f"ses_{tail}"
         if given_id(document, "user_id") is None:
             event.user_id = f"usr_{tail}"
-        yield number, event if masker is None else masker.event(event)
+        if masker is not None:
+            user_id, event = event.user_id, masker.event(event)
+            if event.user_id != user_id and suppressed is not None and event.user_id in suppressed:
+                done.refused += 1
+                error = suppressed_error()
+                on_refused(RefusedRow(number, error.code, error.message))
+                continue
+        yield number, event
 
 
 def _anonymous(

@@ -104,7 +104,11 @@ class Mask:
         first = next((each for each in found if each.kind != SECRET or is_known(given[each.start : each.end])), None)
         if first is None:
             return given
-        return f"{first.kind}-{self._hash(b'id', given.strip(), first.kind, _ID_BYTES)}"
+        return self.stands_for(given, first.kind)
+
+    def stands_for(self, given: str, kind: str) -> str:
+        """Return what stands for an id in which something of this kind is found first."""
+        return f"{kind}-{self._hash(b'id', given.strip(), kind, _ID_BYTES)}"
 
     def name(self, text: str) -> str:
         """Return the name of an event or of a field without what is masked in it, alike in all sessions."""

@@ -37,14 +37,21 @@ FORGOTTEN = 3
 class Asked(msgspec.Struct, frozen=True):
     """What is to be erased: of a project, what `kind` and `value` select (`stages.erasure.selection`).
 
-    keep_totals: whether the events go on to count, without texts and ids (`retention`).
+    forms: what stands for the id where ids are masked. keep_totals: whether the events go on to count, without texts
+    and ids (`retention`).
     """
 
     erasure_id: str
     project_id: str
     kind: str
     value: str
+    forms: tuple[str, ...] = ()
     keep_totals: bool = False
+
+    @property
+    def selection(self) -> Selection:
+        """Which events it is about."""
+        return Selection(self.kind, self.value, self.forms)
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -57,7 +64,7 @@ class Done(msgspec.Struct, frozen=True):
 
 def find_only(lake: Lake, asked: Asked) -> dict[str, Any]:
     """Return what would go."""
-    found = find(lake, asked.erasure_id, asked.project_id, Selection(asked.kind, asked.value))
+    found = find(lake, asked.erasure_id, asked.project_id, asked.selection)
     return {"gathered": _told(found)}
 
 
@@ -66,7 +73,7 @@ def remove(lake: Lake, asked: Asked) -> dict[str, Any]:
 
     With `keep_totals` the tables must be up to date.
     """
-    found = gather(lake, asked.erasure_id, asked.project_id, Selection(asked.kind, asked.value))
+    found = gather(lake, asked.erasure_id, asked.project_id, asked.selection)
     done = _stripped(lake, found) if asked.keep_totals else _removed(lake, found)
     n_left = remove_leftovers(lake, found.project_id)
     done.append(Done("what was set aside as damaged", "folders, and parts that were never finished", n_left))

@@ -44,6 +44,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
         project_id: whose events they are.
         kind: one of `selection.KINDS`.
         value: what was named.
+        forms: what stands for the id that was named where ids are masked.
         event_ids: of the events that go.
         user_ids, session_ids: those of them of whom no other event stays.
         texts: texts, keys and names of the events that go which no event that stays has.
@@ -56,6 +57,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     project_id: str
     kind: str
     value: str
+    forms: tuple[str, ...] = ()
     event_ids: list[str]
     user_ids: list[str]
     session_ids: list[str]
@@ -67,7 +69,7 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def selection(self) -> Selection:
         """Which events it is about."""
-        return Selection(self.kind, self.value)
+        return Selection(self.kind, self.value, self.forms)
 
     @property
     def text_ids(self) -> list[str]:
@@ -133,6 +135,7 @@ def find(lake: Lake, erasure_id: str, project_id: str, selection: Selection) -> 
         project_id=project_id,
         kind=selection.kind,
         value=selection.value,
+        forms=selection.forms,
         event_ids=sorted(set(gone["event_id"])),
         user_ids=sorted(users),
         session_ids=sorted(sessions),

@@ -18,16 +18,19 @@ class Selection:
     """The events of a user, of a session, one event or several, or the events that have a text with `value` in it.
 
     kind: one of `KINDS`. value: the id; of several events a JSON list of ids; or a piece of text, that stands in any
-    value of an event's metadata at any depth, whatever its case.
+    value of an event's metadata at any depth, whatever its case. forms: what stands for the id where ids are masked.
     """
 
     kind: str
     value: str
+    forms: tuple[str, ...] = ()
 
     @property
     def named(self) -> list[str]:
-        """What was named: ids, or the piece of text."""
-        return [str(each) for each in orjson.loads(self.value)] if self.kind == "events" else [self.value]
+        """What was named: ids, with their other forms, or the piece of text."""
+        if self.kind == "events":
+            return [str(each) for each in orjson.loads(self.value)]
+        return [self.value, *self.forms]
 
     def of(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return those of `events` (with at least the columns of a raw part) that it is about."""
