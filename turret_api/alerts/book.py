@@ -177,13 +177,18 @@ def _is_same_still(row: Row[Any], found: Found, now: dt.datetime) -> bool:
 
 
 def _queue(connection: Connection, target: Target, new: Sequence[tuple[Rule, str, Found]], now: dt.datetime) -> None:
-    """Let a message of what is new wait for the target; in its quiet hours one takes in all but what is urgent."""
+    """Let a message of what is new wait for the target; in its quiet hours one takes in all but what is urgent.
+
+    What is of too few users is for targets with texts alone.
+    """
     if target.disabled_at is not None:
         return
     quiet_until = None if target.quiet is None else target.quiet.end(now)
     at_once: dict[str, str] = {}
     held: dict[str, str] = {}
     for rule, alert_id, found in new:
+        if found.is_of_few and not target.has_texts:
+            continue
         if rule.targets is None or target.target_id in rule.targets:
             # By subject: what two rules found alike is told once.
             (at_once if quiet_until is None or rule.urgent else held)[found.subject] = alert_id

@@ -21,6 +21,7 @@ from turret_api.errors import ApiError
 from turret_api.freshness import Freshness
 from turret_api.read.engine.engine import Engine
 from turret_api.read.questions.changes.findings import FALSE_ALARMS, ChangesOfField
+from turret_api.read.questions.changes.users import is_of_enough
 from turret_pipeline.lake.tables import BUILDS
 from turret_pipeline.lake.waiting import newest_part
 
@@ -86,14 +87,30 @@ class Looking:
                 looked.problems.append(error.message)
                 continue
             sure = [each for each in answer["data"] if each["q_value"] < FALSE_ALARMS / len(questions)]
-            for rule in rules:
-                if (rule.filters.field, rule.filters.days) == (name, days):
-                    found[rule.rule_id] = [
-                        found_change(answer["field"], each, dt.date.fromisoformat(answer["now"]["last"]), days)
-                        for each in sure
-                        if rule.wants(each)
-                    ]
+            mine = [each for each in rules if (each.filters.field, each.filters.days) == (name, days)]
+            wanted = [each for each in sure if any(rule.wants(each) for rule in mine)]
+            of_few = self._of_few(project_id, ChangesOfField(answer["field"], days=days), wanted)
+            for rule in mine:
+                found[rule.rule_id] = [
+                    found_change(
+                        answer["field"],
+                        each,
+                        dt.date.fromisoformat(answer["now"]["last"]),
+                        days,
+                        is_of_few=is_of_few,
+                    )
+                    for each, is_of_few in zip(wanted, of_few, strict=True)
+                    if rule.wants(each)
+                ]
         return found
+
+    def _of_few(self, project_id: str, question: ChangesOfField, findings: list[dict[str, Any]]) -> list[bool]:
+        """Tell of each finding whether it is of fewer users than the project lets leave without texts."""
+        least = self.store.few(project_id).exports
+        if not least or not findings:
+            return [False] * len(findings)
+        scene = question.scene(self.engine.library.snapshot(project_id), str(question.field))
+        return [scene is None or not is_of_enough(scene, each, least) for each in findings]
 
     def _ask(self, project_id: str, question: ChangesOfField) -> dict[str, Any]:
         answer: dict[str, Any] = orjson.loads(self.engine.ask(project_id, question).content or b"")

@@ -156,7 +156,8 @@ class Found:
     """One thing that a rule found: what it is about, in words, and as data.
 
     subject: equal for what is one thing to a reader, however its numbers change. last_day: of the data, where it is a
-    finding of `/v1/changes`. days: how many days after that it counts as the same thing when it comes again.
+    finding of `/v1/changes`. days: how many days after that it counts as the same thing when it comes again. is_of_few:
+    whether it is of too few users for targets that get no texts.
     """
 
     subject: str
@@ -164,9 +165,12 @@ class Found:
     finding: dict[str, Any]
     last_day: dt.date | None = None
     days: int = 0
+    is_of_few: bool = False
 
 
-def found_change(field: str, finding: dict[str, Any], last_day: dt.date, days: int) -> Found:
+def found_change(
+    field: str, finding: dict[str, Any], last_day: dt.date, days: int, *, is_of_few: bool = False
+) -> Found:
     """Return a finding of `/v1/changes` as something found."""
     names = ["kind", "topic_id", "to_topic", "segment", "outcome"]
     # What counts of a number is above its median, which is another one each day.
@@ -174,7 +178,7 @@ def found_change(field: str, finding: dict[str, Any], last_day: dt.date, days: i
     # A topic that was new yesterday has grown today: to a reader that is one thing.
     way = {"new": "up", "gone": "down"}.get(finding["direction"], finding["direction"])
     about = (field, days, way, *(finding[name] for name in names))
-    return Found(subject_of(*about), finding["sentence"], {"field": field, **finding}, last_day, days)
+    return Found(subject_of(*about), finding["sentence"], {"field": field, **finding}, last_day, days, is_of_few)
 
 
 def subject_of(*about: object) -> str:

@@ -13,7 +13,8 @@ import msgspec
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql
 
-from turret_api.accounts import Accounts
+from turret_api.accounts import Accounts, privacy
+from turret_api.accounts.few import Few, few_of
 from turret_api.accounts.tables import ALERT_LOOKS, ALERT_RULES, ALERT_TARGETS
 from turret_api.alerts.hours import DigestPlan, QuietHours
 from turret_api.alerts.rules import SILENCE, Filters, Rule
@@ -33,6 +34,11 @@ class AlertStore:
 
     def __init__(self, accounts: Accounts) -> None:
         self.engine = accounts.engine
+        self._accounts = accounts
+
+    def few(self, project_id: str) -> Few:
+        """Return of how many users the project lets counts be."""
+        return few_of(privacy.rules_of(self._accounts, project_id).get(privacy.FEW))
 
     def rules(self, project_id: str) -> list[Rule]:
         """Return the project's rules, oldest first."""

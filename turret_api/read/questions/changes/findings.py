@@ -104,18 +104,25 @@ class ChangesOfField(OfField):
     built = TOPICS_BUILT
     answers = Changes
 
-    def of_field(self, snapshot: Snapshot, field: str) -> Changes:
-        """Return all findings."""
+    def scene(self, snapshot: Snapshot, field: str) -> Scene | None:
+        """Return the sessions that are compared; None: there are too few whole days."""
         whole = whole_days_of(snapshot, field, self.filters)
         windows = last_windows(whole, self.days)
-        known = Changes(n_whole_days=whole.n if whole else 0, n_needed_days=2 * self.days)
         if whole is None or windows is None:
-            return known
-        scene = Scene(snapshot, field, self.filters, self.level, whole, *windows)
+            return None
+        return Scene(snapshot, field, self.filters, self.level, whole, *windows)
+
+    def of_field(self, snapshot: Snapshot, field: str) -> Changes:
+        """Return all findings."""
+        scene = self.scene(snapshot, field)
+        if scene is None:
+            whole = whole_days_of(snapshot, field, self.filters)
+            return Changes(n_whole_days=whole.n if whole else 0, n_needed_days=2 * self.days)
         tested = pl.concat([CANDIDATES.to_frame(), *(of_kind(scene) for of_kind in KINDS)])
         found = findings(tested, labels_of(snapshot, field))
-        return dataclasses.replace(
-            known,
+        return Changes(
+            n_whole_days=scene.days.n,
+            n_needed_days=2 * self.days,
             data=typed_rows(found, Finding),
             now=_days(scene.now),
             before=_days(scene.before),

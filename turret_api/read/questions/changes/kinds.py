@@ -100,7 +100,7 @@ def friction_of_topics(scene: Scene) -> pl.DataFrame:
 
 def moves(scene: Scene) -> pl.DataFrame:
     """Return of each move between topics its share of the sessions that have the topic it leaves."""
-    known = _moves(scene)
+    known = moves_in_sessions(scene)
     of = counted(known.unique(["session", "topic_id"], maintain_order=True), ["topic_id"])
     having = counted(_between_seen(scene, known), ["topic_id", "to_topic"])
     found = enough(having.join(of.rename({"now": "of_now", "before": "of_before"}), on="topic_id"))
@@ -109,10 +109,12 @@ def moves(scene: Scene) -> pl.DataFrame:
 
 def friction_of_moves(scene: Scene) -> pl.DataFrame:
     """Return of each move between topics the share of its sessions that left with friction."""
-    return candidates("friction_of_move", shares(_between_seen(scene, _moves(scene)), ["topic_id", "to_topic"]))
+    return candidates(
+        "friction_of_move", shares(_between_seen(scene, moves_in_sessions(scene)), ["topic_id", "to_topic"])
+    )
 
 
-def _moves(scene: Scene) -> pl.DataFrame:
+def moves_in_sessions(scene: Scene) -> pl.DataFrame:
     """Return the moves of each session, to its end too, each once: `session`, `topic_id`, `to_topic`, `has`, `is_now`.
 
     has: whether it was made with friction, once at least.
