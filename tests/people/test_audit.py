@@ -15,9 +15,12 @@ from sqlalchemy import update
 
 from tests.people.conftest import House
 from turret_api.accounts import audit
+from turret_api.accounts.privacy import MASKING, set_rule
 from turret_api.accounts.suppression import count_suppressed, suppress
 from turret_api.accounts.tables import AUDIT
 from turret_api.command.main import main
+from turret_api.masking.forms import forms_of
+from turret_api.masking.rule import Rule, stored
 
 Turret = Callable[..., Result]
 
@@ -163,6 +166,17 @@ def test_events_of_a_suppressed_user_are_taken_again_and_the_log_tells_without_t
     entry = latest(house, "setting_changed")
     assert entry["about"]["setting"] == "suppression" and "u_81" not in json.dumps(entry)
     assert CliRunner().invoke(main, list(words)).exit_code == 1
+
+
+def test_a_user_who_is_suppressed_under_a_masked_id_too_is_taken_again_under_both(house: House, turret: Turret) -> None:
+    project_id, rule = house.project.project_id, stored(Rule(frozenset(["email"])), Rule())
+    set_rule(house.accounts, project_id, MASKING, rule)
+    for each in ("ann@example.com", *forms_of(rule, project_id, "ann@example.com")):
+        suppress(house.accounts, project_id, each)
+    assert count_suppressed(house.accounts, project_id) == 2
+    turret("unsuppress", "--project", project_id, "--user", "ann@example.com")
+    assert count_suppressed(house.accounts, project_id) == 0
+    set_rule(house.accounts, project_id, MASKING, None)
 
 
 def test_no_name_of_a_file_makes_a_line_of_its_own(house: House, turret: Turret) -> None:

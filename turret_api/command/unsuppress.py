@@ -13,11 +13,19 @@ from turret_api.command.accounts import open_accounts
 def command(project: str, user: str) -> None:
     """Take later events of a user again, everywhere within seconds; what was erased stays erased."""
     from turret_api.accounts import audit
+    from turret_api.accounts.privacy import MASKING, rules_of
     from turret_api.accounts.suppression import USER, hasher_of, unsuppress
+    from turret_api.masking.forms import forms_of
+    from turret_api.masking.rule import RuleError
 
     with open_accounts() as accounts:
         project_id = accounts.find_project(project).project_id
-        if not unsuppress(accounts, project_id, user):
+        try:
+            forms = [user, *forms_of(rules_of(accounts, project_id).get(MASKING), project_id, user)]
+        except RuleError as error:
+            raise click.ClickException(f"what {project_id} masks cannot be read: {error}") from error
+        were = [unsuppress(accounts, project_id, each) for each in forms]
+        if not any(were):
             raise click.ClickException(f"no such user of {project_id} is suppressed")
         hashed = hasher_of(accounts).hash(project_id, USER, user)
         about = {"setting": "suppression", "user": hashed, "state": "taken again"}
