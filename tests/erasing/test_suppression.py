@@ -15,7 +15,7 @@ from tests.otlp.spans import request, span, span_id
 from turret_api.accounts import Accounts, NewProject
 from turret_api.accounts.directory import Directory
 from turret_api.accounts.privacy import MASKING, set_rule
-from turret_api.accounts.suppression import count_suppressed, suppress, unsuppress
+from turret_api.accounts.suppression import count_suppressed, hold, lift, suppress, unsuppress
 from turret_api.masking.forms import forms_of
 from turret_api.masking.rule import Rule, stored
 
@@ -45,6 +45,49 @@ def test_an_event_of_a_suppressed_user_is_refused_and_not_stored(
     assert [each["success"] for each in many.json["results"]] == [True, False, True]
     assert server.track(project.write_key, event("bob", event_id="1")).json.get("duplicate") is None
     assert set(server.wait_for_events(project.project_id, 3)["user_id"]) == {"bob", "eve"}
+
+
+def test_events_of_a_user_who_is_being_erased_are_to_be_sent_again_and_then_are_stored(
+    make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts
+) -> None:
+    project = new_project()
+    set_rule(accounts, project.project_id, MASKING, stored(Rule(frozenset(["email"])), Rule()))
+    for erasure_id in ("era_1", "era_2"):
+        hold(accounts, project.project_id, [GONE, "ada"], erasure_id)
+    server = make_server().start()
+    for user_id in (GONE, "ada"):  # one that is known before its id is masked, and one after
+        held = server.track(project.write_key, event(user_id))
+        assert (held.status, held.code, held.json["field"]) == (503, "SERVICE_UNAVAILABLE", "user_id")
+        assert int(held.headers["retry-after"]) > 0
+        many = server.track(project.write_key, [event("bob"), event(user_id)])
+        assert (many.status, many.json["accepted"], many.json["results"][1]["code"]) == (207, 1, "SERVICE_UNAVAILABLE")
+        assert int(many.headers["retry-after"]) > 0
+    assert count_suppressed(accounts, project.project_id) == 0
+    lift(accounts, "era_1")
+    time.sleep(3)
+    assert server.track(project.write_key, event("ada")).status == 503
+    lift(accounts, "era_2")
+    deadline = time.monotonic() + 5
+    while server.track(project.write_key, event("ada")).status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_turn_of_a_user_who_is_being_erased_is_to_be_sent_again(
+    make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts
+) -> None:
+    project = new_project()
+    hold(accounts, project.project_id, [GONE], "era_1")
+    server = make_server().start()
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.input.messages": [{"role": "user", "content": "Hello"}],
+        "gen_ai.output.messages": [{"role": "assistant", "content": "Hi"}],
+        "user.id": GONE,
+    }
+    headers = {"X-API-Key": project.write_key, "Content-Type": "application/json"}
+    answer = server.request("POST", "/v1/traces", json.dumps(request(span(said))), headers)
+    assert answer.status == 503 and int(answer.headers["retry-after"]) > 0
 
 
 def test_a_turn_of_a_suppressed_user_is_refused_in_the_way_of_otlp(

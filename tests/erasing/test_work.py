@@ -86,7 +86,10 @@ def test_cut_off_at_every_point_it_is_finished_by_the_next_call_and_tells_all_th
         now = home.book.find(home.project_id, asked.erasure_id)
         assert now is not None and now.state == "running" and now.wanted is not None
         assert now.wanted.value is None
+        held = suppressed_of(home.accounts, home.project_id)
+        assert held is not None and held.holds(CANARY) and CANARY not in held
     done = perform(home.place, asked)
+    assert suppressed_of(home.accounts, home.project_id) is None
     receipt = done.receipt
     assert done.state == "done" and done.wanted is None and receipt is not None and receipt.problem is None
     counts = {(each.place, each.what): each.n for each in receipt.done}

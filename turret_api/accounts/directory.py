@@ -44,8 +44,8 @@ class _Copy(msgspec.Struct):
     keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
     the projects that were deleted. ended: ids of the sessions that were signed out. names: of keys that have one, by
     key_id. roles: those chosen for keys, by key_id. privacy: rules of projects, by project and name. suppressed: hashes
-    of the users who are not recorded, by project. secret: what these are keyed with. people: by their account,
-    (project_id, role, person_id, address) of those who have signed in once.
+    of the users who are not recorded, by project; held: of those who are being erased. secret: what these are keyed
+    with. people: by their account, (project_id, role, person_id, address) of those who have signed in once.
     """
 
     revision: int = 0
@@ -59,6 +59,7 @@ class _Copy(msgspec.Struct):
     suppressed: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
     secret: str = ""
     people: dict[str, list[tuple[str, str, str, str]]] = msgspec.field(default_factory=dict)
+    held: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
 
 
 class Directory:
@@ -200,7 +201,8 @@ class Directory:
     def suppressed(self, project_id: str) -> Suppressed | None:
         """Return the project's users who are not recorded, as far as is known; None: there are none. Never blocks."""
         copy = self._copy
-        return of_project(copy.secret, copy.suppressed, project_id) if copy.suppressed else None
+        is_any = copy.suppressed or copy.held
+        return of_project(copy.secret, copy.suppressed, copy.held, project_id) if is_any else None
 
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
@@ -255,6 +257,7 @@ class Directory:
                 self._copy.suppressed if suppressed is None else suppressed[1],
                 self._copy.secret if suppressed is None else suppressed[0],
                 known,
+                self._copy.held if suppressed is None else suppressed[2],
             )
             self.version += 1
             self._keep()

@@ -1,4 +1,4 @@
-"""Users whose events are not taken any more, because they were erased; and keyed hashes, by which erased ids are known.
+"""Users whose events are not taken, because they were erased or are being erased; and hashes by which ids are known.
 
 What was erased must not be named by what is kept of its erasure. So Postgres has a hash of each id, keyed with a secret
 of the installation: without the secret no list of likely ids can be tried. The secret goes into backups with the
@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from turret_api.accounts.store import Accounts
@@ -21,6 +21,8 @@ from turret_api.accounts.tables import REVISION, SECRETS, SUPPRESSED
 USER, SESSION, EVENT = "user", "session", "event"
 """Kinds of ids, each with hashes of its own."""
 _SECRET = "erasure"
+Hashes = dict[str, frozenset[str]]
+"""Of users, by project."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +42,19 @@ class Hasher:
 
 @dataclass(frozen=True)
 class Suppressed:
-    """The users of one project whose events are not taken."""
+    """The users of one project whose events are not taken: never again (`in`), or while an erasure runs (`holds`)."""
 
     project_id: str
     hashes: frozenset[str]
     hasher: Hasher
+    held: frozenset[str] = frozenset()
 
     def __contains__(self, user_id: str) -> bool:
-        return self.hasher.hash(self.project_id, USER, user_id) in self.hashes
+        return bool(self.hashes) and self.hasher.hash(self.project_id, USER, user_id) in self.hashes
+
+    def holds(self, user_id: str) -> bool:
+        """Tell whether an erasure of the user is under way."""
+        return bool(self.held) and self.hasher.hash(self.project_id, USER, user_id) in self.held
 
 
 def erasure_secret(accounts: Accounts) -> str:
@@ -74,10 +81,28 @@ def suppress_hash(accounts: Accounts, project_id: str, hashed: str) -> bool:
     return is_new
 
 
+def hold(accounts: Accounts, project_id: str, user_ids: Iterable[str], erasure_id: str) -> None:
+    """After this call the users' events are refused, everywhere within seconds, until `lift` of the same erasure."""
+    hasher = hasher_of(accounts)
+    hashes = hashes_of(hasher, project_id, USER, user_ids)
+    rows = [{"project_id": project_id, "hash": hashed, "held_for": erasure_id} for hashed in hashes]
+    with accounts.engine.begin() as connection:
+        connection.execute(insert(SUPPRESSED).values(rows).on_conflict_do_nothing())
+        connection.execute(update(REVISION).values(number=REVISION.c.number + 1))
+
+
+def lift(accounts: Accounts, erasure_id: str) -> None:
+    """After this call the erasure holds nobody's events any more."""
+    gone = delete(SUPPRESSED).where(SUPPRESSED.c.held_for == erasure_id)
+    with accounts.engine.begin() as connection:
+        if connection.execute(gone).rowcount:
+            connection.execute(update(REVISION).values(number=REVISION.c.number + 1))
+
+
 def unsuppress(accounts: Accounts, project_id: str, user_id: str) -> bool:
     """After this call the user's events are taken again, everywhere within seconds; return whether they were not."""
     hashed = hasher_of(accounts).hash(project_id, USER, user_id)
-    gone = delete(SUPPRESSED).where(SUPPRESSED.c.project_id == project_id, SUPPRESSED.c.hash == hashed)
+    gone = delete(SUPPRESSED).where(SUPPRESSED.c.hash == hashed, *_for_good(project_id))
     with accounts.engine.begin() as connection:
         was = connection.execute(gone.returning(SUPPRESSED.c.hash)).first() is not None
         connection.execute(update(REVISION).values(number=REVISION.c.number + 1))
@@ -86,30 +111,44 @@ def unsuppress(accounts: Accounts, project_id: str, user_id: str) -> bool:
 
 def count_suppressed(accounts: Accounts, project_id: str) -> int:
     """Return how many users of the project are suppressed; who they are is not known, only whether one is."""
-    query = select(func.count()).select_from(SUPPRESSED).where(SUPPRESSED.c.project_id == project_id)
+    query = select(func.count()).select_from(SUPPRESSED).where(*_for_good(project_id))
     with accounts.engine.connect() as connection:
         return int(connection.scalar(query) or 0)
 
 
 def suppressed_of(accounts: Accounts, project_id: str) -> Suppressed | None:
-    """Return the project's suppressed users; None: there are none."""
+    """Return the project's suppressed users, and those who are being erased; None: there are none."""
     return of_project(*all_suppressed(accounts), project_id)
 
 
-def all_suppressed(accounts: Accounts) -> tuple[str, dict[str, frozenset[str]]]:
-    """Return the secret, and the hashes of the suppressed users by project; where there are none, the secret is ""."""
-    found: dict[str, set[str]] = {}
+def all_suppressed(accounts: Accounts) -> tuple[str, Hashes, Hashes]:
+    """Return the secret, and by project the hashes of the users who are suppressed, and of those who are held.
+
+    Where there are none, the secret is "".
+    """
+    gone: dict[str, set[str]] = {}
+    held: dict[str, set[str]] = {}
+    query = select(SUPPRESSED.c.project_id, SUPPRESSED.c.hash, SUPPRESSED.c.held_for)
     with accounts.engine.connect() as connection:
-        for project_id, hashed in connection.execute(select(SUPPRESSED.c.project_id, SUPPRESSED.c.hash)):
-            found.setdefault(project_id, set()).add(hashed)
-        secret = connection.scalar(select(SECRETS.c.value).where(SECRETS.c.name == _SECRET)) if found else ""
-    return str(secret or ""), {project_id: frozenset(hashes) for project_id, hashes in found.items()}
+        for project_id, hashed, held_for in connection.execute(query):
+            (held if held_for else gone).setdefault(project_id, set()).add(hashed)
+        secret = connection.scalar(select(SECRETS.c.value).where(SECRETS.c.name == _SECRET)) if gone or held else ""
+    return str(secret or ""), _frozen(gone), _frozen(held)
 
 
-def of_project(secret: str, hashes: dict[str, frozenset[str]], project_id: str) -> Suppressed | None:
-    """Return the suppressed users of one project, of what `all_suppressed` returned; None: there are none."""
-    mine = hashes.get(project_id)
-    return None if mine is None else Suppressed(project_id, mine, Hasher(secret))
+def of_project(secret: str, gone: Hashes, held: Hashes, project_id: str) -> Suppressed | None:
+    """Return the users of one project, of what `all_suppressed` returned; None: there are none."""
+    if project_id not in gone and project_id not in held:
+        return None
+    return Suppressed(project_id, gone.get(project_id, frozenset()), Hasher(secret), held.get(project_id, frozenset()))
+
+
+def _frozen(sets: dict[str, set[str]]) -> Hashes:
+    return {project_id: frozenset(hashes) for project_id, hashes in sets.items()}
+
+
+def _for_good(project_id: str) -> tuple[ColumnElement[bool], ...]:
+    return SUPPRESSED.c.project_id == project_id, SUPPRESSED.c.held_for == ""
 
 
 def hashes_of(hasher: Hasher, project_id: str, kind: str, values: Iterable[str]) -> list[str]:

@@ -15,7 +15,7 @@ privacy       one of a project's rules on what may be kept or shown, such as wha
 people        one person who may sign in to a project by OpenID Connect, and as what
 audit         one thing that was done: a sign-in, an export, an erasure, a change of a key or a setting
 erasures      one erasure: what was asked for (as a keyed hash), how far it is, and its receipt
-suppressed    one user who was erased, as a keyed hash, whose later events are refused
+suppressed    one user who was or is being erased, as a keyed hash, whose later events are refused
 revision      one row: a number that grows with every change of all these, so that copies know when to reload
 """
 
@@ -274,6 +274,7 @@ SUPPRESSED = Table(
     metadata,
     Column("project_id", ForeignKey(PROJECTS.c.project_id, ondelete="CASCADE"), primary_key=True),
     Column("hash", String(64), primary_key=True),
+    Column("held_for", String(20), primary_key=True, server_default=""),
     _made_at(),
 )
-"""hash: keyed, of the `user_id`."""
+"""hash: keyed, of the `user_id`. held_for: the erasure for the time of which it is so; empty: for good."""

@@ -15,7 +15,7 @@ import msgspec
 from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked, new_id
 from turret_api.collector.large import LIGHT, decode_large, encode_large
-from turret_api.collector.suppression import suppressed_error
+from turret_api.collector.suppression import refusal
 from turret_api.errors import ApiError, UnavailableError
 from turret_api.masking.mask import Mask
 from turret_api.masking.masks import Masks
@@ -84,8 +84,8 @@ class Masker:
     def _mask_ids(self, event: Checked) -> None:
         mask, user_id = self.mask, event.user_id
         event.user_id = mask.identifier(user_id)
-        if event.user_id != user_id and self.suppressed is not None and user_id in self.suppressed:
-            raise suppressed_error()
+        if event.user_id != user_id and (error := refusal(self.suppressed, user_id)) is not None:
+            raise error
         event.event_id, event.session_id = mask.identifier(event.event_id), mask.identifier(event.session_id)
         event.name = mask.name(event.name)
 

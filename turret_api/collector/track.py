@@ -185,7 +185,7 @@ class Track:
         error = limit_error(result) if type(result) is Refusal else result
         assert isinstance(error, ApiError)
         self._metrics.refused.labels(error.code).inc()
-        if error.status == 429 and not headers:
+        if error.status in (429, 503) and not headers:
             headers.append((b"retry-after", error.headers["Retry-After"].encode()))
         return error_body(error.code, error.message, field=error.field, extra=error.extra)
 

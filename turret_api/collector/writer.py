@@ -22,7 +22,7 @@ from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.rows import Row, Seen
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolFullError
 from turret_api.collector.submission import Parked, Stored, Submission, resolve
-from turret_api.collector.suppression import suppressed_error
+from turret_api.collector.suppression import refusal
 from turret_api.errors import UnavailableError
 from turret_pipeline import failpoint
 
@@ -254,8 +254,8 @@ class Writer:
                 if type(event) is not Checked:
                     results.append(event)  # type: ignore[arg-type]
                     continue
-                if suppressed is not None and event.user_id in suppressed:
-                    results.append(suppressed_error())
+                if suppressed is not None and (error := refusal(suppressed, event.user_id)) is not None:
+                    results.append(error)
                     continue
                 if event.is_named:
                     key = (project_id, event.event_id)

@@ -1,9 +1,9 @@
 """Performing an erasure, from the spools to the receipt.
 
-    asked for ──turns and spools are brought in──▶ the lake has all that was sent before
+    asked for ──events of the user are held, turns and spools are brought in──▶ the lake has all that was sent before
         ──it goes from raw events, `events` and what people wrote──▶ what was named is in the lake's list alone
         ──a build──▶ ──nothing is left, histories are forgotten──▶ ──everywhere else──▶ the receipt is noted
-        ──the list goes──▶ done
+        ──the list goes, and the hold──▶ done
 
 Killed anywhere, the same call goes on from there. The steps in the lake are processes of `turret_pipeline`
 (`orchestration.erase`, `orchestration.build`), which this package does not know; what is erased goes to them on stdin.
@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import REFRESH_S
 from turret_api.accounts.privacy import MASKING, rules_of
-from turret_api.accounts.suppression import suppress
+from turret_api.accounts.suppression import hold, lift, suppress
 from turret_api.collector.forgetting import Forget
 from turret_api.collector.slots import slot_folders, try_slot
 from turret_api.command.build import bring_in_spools
@@ -44,7 +44,7 @@ from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.settings import Settings
 
 _HEARD_S = 2 * REFRESH_S
-"""Seconds until every collector of this host knows that a user is suppressed."""
+"""Seconds until every collector knows that events of a user are not to be taken."""
 
 _FORGOTTEN = 3
 """Exit status of a step whose list is gone (`turret_pipeline.orchestration.erase`)."""
@@ -90,8 +90,10 @@ def perform(place: Workplace, erasure: Erasure) -> Erasure:
             failpoint.reached("erasing.after_receipt")
             _step(place, "discard", now)
             failpoint.reached("erasing.after_discard")
+            lift(place.accounts, now.erasure_id)
             return book.finish(now)
         except ForgottenError as error:
+            lift(place.accounts, now.erasure_id)
             book.give_up(now, _unfinished(now.wanted, (), str(error)))
             raise
         except (ErasureError, click.ClickException) as error:
@@ -204,10 +206,13 @@ def _bring_in(place: Workplace, erasure: Erasure, values: list[str], is_suppress
     values: what was named, in all its forms.
     """
     done = []
-    if is_suppressed and erasure.kind == "user":
-        is_new = [suppress(place.accounts, erasure.project_id, each) for each in values]
-        done.append(Done("collectors", "users whose later events are refused", int(any(is_new))))
-        if _collectors_run(place.settings):
+    if erasure.kind == "user":
+        if is_suppressed:
+            is_new = [suppress(place.accounts, erasure.project_id, each) for each in values]
+            done.append(Done("collectors", "users whose later events are refused", int(any(is_new))))
+        else:
+            hold(place.accounts, erasure.project_id, values, erasure.erasure_id)
+        if _collectors_run(place.settings) or place.settings.database_url is not None:
             time.sleep(_HEARD_S)
     if erasure.kind in ("user", "session", "event"):
         wanted = {"project_id": erasure.project_id, f"{erasure.kind}_ids": values}

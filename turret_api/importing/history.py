@@ -24,7 +24,7 @@ import polars as pl
 from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked, check, given_id
 from turret_api.collector.masked import Masker, in_words
-from turret_api.collector.suppression import suppressed_error
+from turret_api.collector.suppression import refusal
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
 from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth
@@ -185,10 +185,10 @@ def _checked(
             event.user_id = f"usr_{tail}"
         if masker is not None:
             user_id, event = event.user_id, masker.event(event)
-            if event.user_id != user_id and suppressed is not None and event.user_id in suppressed:
+            why = None if event.user_id == user_id else refusal(suppressed, event.user_id)
+            if why is not None:
                 done.refused += 1
-                error = suppressed_error()
-                on_refused(RefusedRow(number, error.code, error.message))
+                on_refused(RefusedRow(number, why.code, why.message))
                 continue
         yield number, event
 
@@ -209,8 +209,9 @@ def _judged(row: Any | ApiError, max_text: int, suppressed: Suppressed | None) -
     if isinstance(row, ApiError):
         raise row
     event = check(row, max_text)
-    if suppressed is not None and event.user_id in suppressed:
-        raise suppressed_error()
+    error = refusal(suppressed, event.user_id)
+    if error is not None:
+        raise error
     return event, row
 
 

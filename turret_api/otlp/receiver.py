@@ -30,7 +30,7 @@ from turret_api.collector.ledger import Refusal
 from turret_api.collector.masked import Masker
 from turret_api.collector.slots import TURNS_FILE
 from turret_api.collector.submission import Stored
-from turret_api.collector.suppression import suppressed_error
+from turret_api.collector.suppression import refusal
 from turret_api.errors import ApiError, FailedError, InvalidKeyError, UnavailableError
 from turret_api.otlp import wire
 from turret_api.otlp.calls import Said, all_said
@@ -166,7 +166,7 @@ class Receiver:
         refused = [why for why in whys if why is not None]
         n_rejected = taken.n_bad
         if refused:
-            if len(refused) == len(whys) and all(why.status == 429 for why in refused):
+            if len(refused) == len(whys) and all(why.status in (429, 503) for why in refused):
                 raise refused[0]
             ids = {(each.trace_id, each.span_id) for each in taken.spans}  # calls of earlier requests were taken there
             n_rejected += sum(_n_of(turn, ids) if why else 0 for turn, why in _aligned(made, whys[n_alone:]))
@@ -328,7 +328,7 @@ def _why_not(event: Checked | ApiError, used_up: ApiError | None, suppressed: Su
     """Return why a turn that makes `event` may not wait for its end; None: it may."""
     if isinstance(event, ApiError):
         return event
-    return suppressed_error() if suppressed is not None and event.user_id in suppressed else used_up
+    return refusal(suppressed, event.user_id) or used_up
 
 
 def _aligned(made: Plan, whys: list[ApiError | None]) -> Iterator[tuple[Turn, ApiError | None]]:

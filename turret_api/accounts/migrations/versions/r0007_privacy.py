@@ -62,6 +62,7 @@ def upgrade() -> None:
         "suppressed",
         _of_project(primary_key=True),
         Column("hash", String(64), primary_key=True),
+        Column("held_for", String(20), primary_key=True, server_default=""),
         _made_at(),
         schema=_SCHEMA,
     )
