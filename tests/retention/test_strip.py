@@ -241,6 +241,7 @@ POINTS = (
     *("strip.after_copies", "part.mid_file", "strip.after_part", "strip.after_parts", "strip.after_signs"),
     *("strip.after_steps", "strip.after_messages", "strip.after_events", "strip.after_unsaid"),
     *("strip.before_oblivion", "oblivion.after_entries", "retention.before_removals"),
+    "retention.after_removals",
 )
 
 
@@ -258,6 +259,8 @@ def test_a_run_that_is_killed_is_finished_by_the_next(
     assert counts(lake) == before
     assert left(lake, words_of(range(160))) == []
     assert failing(lake) == {}
+    removed = store.read(lake, REMOVALS, PROJECT).drop("project_id", "removed_at")
+    assert removed.rows() == [(None, 1, MONDAY, TUESDAY, 160, 160)]
     bring_one("events", Work(lake, PROJECT, full_refresh=True))
     assert counts(lake)["users"] == before["users"]
     assert not (Path(lake.project_folder(PROJECT)) / "stripping" / "run.json").exists()

@@ -46,13 +46,33 @@ class Order:
         return pl.Series([day in self.goes], dtype=pl.Boolean).new_from_index(0, event_ids.len())
 
 
+class Lost(msgspec.Struct):
+    """What a day of receipt loses: how many events lose something, and by field how many messages their text."""
+
+    n_events: int
+    n_messages: dict[str, int]
+
+
 class Note(msgspec.Struct, omit_defaults=True):
-    """What is being done: the key of the marks, and of an order that does not follow from rules, what it names."""
+    """What is being done: the key of the marks, and of an order that does not follow from rules, what it names.
+
+    since: when it was begun. lost: by day (ISO 8601) what goes, written down before it goes: a run that finishes
+    another one cannot count what is gone.
+    """
 
     key: str
     events: list[str] | None = None
     sessions: list[str] = []
     users: list[str] = []
+    since: dt.datetime | None = None
+    lost: dict[str, Lost] = {}
+
+    def lose(self, day: dt.date, n_events: int, n_messages: Mapping[str, int]) -> None:
+        """After this call the note has what a day loses, and no less than it had before."""
+        before = self.lost.get(day.isoformat(), Lost(0, {}))
+        fields = {*before.n_messages, *n_messages}
+        most = {name: max(before.n_messages.get(name, 0), n_messages.get(name, 0)) for name in sorted(fields)}
+        self.lost[day.isoformat()] = Lost(max(before.n_events, n_events), most)
 
 
 def _address(lake: Lake, project_id: str) -> str:

@@ -20,7 +20,7 @@ from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, JOURNEY_STEPS, MESSAGES, REMOVALS, RETENTION_RULES, TOPIC_ASSIGNMENTS
 from turret_pipeline.retention.metadata import Goes
-from turret_pipeline.retention.order import Order, begin, end, noted
+from turret_pipeline.retention.order import Note, Order, begin, end, noted
 from turret_pipeline.retention.strip import Stripped, finish, goes_of, strip
 from turret_pipeline.semantics.gone import IS_MARK
 from turret_pipeline.semantics.retention import Rules, last_day, rules_of
@@ -62,10 +62,11 @@ def retain(work: Work, now: dt.datetime, tell: Callable[[dt.date], None] = lambd
     sessions, users = _past(lake, project_id, None if done.waiting else border)
     if not (goes or sessions.len() or users.len() or is_cut_off):
         return done
-    note = begin(lake, project_id, noted(lake, project_id))
-    done.stripped = strip(lake, project_id, Order(goes, whole, None, sessions, users), bytes.fromhex(note.key), tell)
+    note = begin(lake, project_id, noted(lake, project_id) or Note("", since=now))
+    done.stripped = strip(lake, project_id, Order(goes, whole, None, sessions, users), note, tell)
     failpoint.reached("retention.before_removals")
-    _write_down(lake, project_id, rules, done.stripped, goes, now)
+    _write_down(lake, project_id, rules, done.stripped, goes, note.since or now)
+    failpoint.reached("retention.after_removals")
     _mark(lake, project_id, goes)
     end(lake, project_id)
     return done
@@ -148,7 +149,7 @@ def _past(lake: Lake, project_id: str, border: dt.date | None) -> tuple[pl.Serie
 def _write_down(
     lake: Lake, project_id: str, rules: Rules, done: Stripped, goes: dict[dt.date, Goes], now: dt.datetime
 ) -> None:
-    """After this call `removals` says what went, if anything did."""
+    """After this call `removals` says what went, if anything did; once, also where a run was cut off behind it."""
     rows: list[tuple[str | None, int, list[dt.date]]] = []
     whole = [day for day in done.n_events if day not in goes or goes[day].fields is None]
     if whole and rules.days is not None:
@@ -169,5 +170,6 @@ def _write_down(
         }
         for name, days, of in rows
     ]
-    if frame:
+    known = store.scan(lake, REMOVALS, project_id).filter(pl.col("removed_at") == now).collect()
+    if frame and known.is_empty():
         store.append(lake, REMOVALS, pl.DataFrame(frame, schema=REMOVALS.schema))

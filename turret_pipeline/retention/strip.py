@@ -62,14 +62,24 @@ class Stripped:
     n_messages: dict[tuple[dt.date, str], int] = field(default_factory=dict)
     n_texts: int = 0
 
+    @classmethod
+    def of(cls, note: Note, n_texts: int) -> Stripped:
+        """Return what went by a note, whichever calls did it."""
+        days = {dt.date.fromisoformat(day): lost for day, lost in note.lost.items()}
+        n_messages = {(day, name): n for day, lost in days.items() for name, n in lost.n_messages.items()}
+        return cls({day: lost.n_events for day, lost in days.items()}, n_messages, n_texts)
+
     def n_messages_of(self, day: dt.date, name: str | None) -> int:
         """Return how many messages of a field (None: of all) lost their text on a day."""
         return sum(n for (on, of), n in self.n_messages.items() if on == day and name in (None, of))
 
 
-def strip(lake: Lake, project_id: str, order: Order, key: bytes, tell: Callable[[dt.date], None]) -> Stripped:
-    """After this call nothing is left that the order lets go of; `tell` is told each day when it is done."""
-    done = Stripped()
+def strip(lake: Lake, project_id: str, order: Order, note: Note, tell: Callable[[dt.date], None]) -> Stripped:
+    """After this call nothing is left that the order lets go of; `tell` is told each day when it is done.
+
+    note: of `begin`. Return what went by it, by an earlier call that was cut off too.
+    """
+    key = bytes.fromhex(note.key)
     days = sorted({*order.goes, *_days_of(lake, project_id, order)})
     parts = RawParts.of(lake, project_id) if days else None
     for day in days:
@@ -79,21 +89,20 @@ def strip(lake: Lake, project_id: str, order: Order, key: bytes, tell: Callable[
         if found.changed.is_empty():
             continue
         texts = gone_texts(lake, found, order, key)
+        note.lose(day, found.changed.height, dict(texts.group_by("field").agg(pl.col("n_messages").sum()).iter_rows()))
+        begin(lake, project_id, note)
         copy_told(lake, project_id, texts)
         failpoint.reached("strip.after_copies")
         parts.replace(day, found.changed)
         failpoint.reached("strip.after_parts")
         rewrite_day(lake, found, texts)
-        done.n_events[day] = found.changed.height
-        for name, n in texts.group_by("field").agg(pl.col("n_messages").sum()).iter_rows():
-            done.n_messages[day, name] = n
         tell(day)
-    done.n_texts = forget_unsaid(lake, project_id)
+    n_texts = forget_unsaid(lake, project_id)
     rewrite_fields(lake, project_id, without=kept_fields(lake, project_id))
     failpoint.reached("strip.before_oblivion")
     for table in REWRITTEN:
         forget_history(lake, table, project_id)
-    return done
+    return Stripped.of(note, n_texts)
 
 
 def strip_events(
@@ -110,8 +119,11 @@ def strip_events(
     next call (with whatever events), and the next run of the retention, does the rest first. Call it with the
     project's lock, and when the project's tables are up to date.
     """
-    finish(lake, project_id, tell)
     note = Note("", sorted({*event_ids}), sorted({*session_ids}), sorted({*user_ids}))
+    before = noted(lake, project_id)
+    finished = finish(lake, project_id, tell)
+    if before is not None and before.events == note.events:
+        return finished
     return _strip_noted(lake, project_id, begin(lake, project_id, note), tell)
 
 
@@ -131,7 +143,7 @@ def _strip_noted(lake: Lake, project_id: str, note: Note, tell: Callable[[dt.dat
     days = there.select(pl.col("received_date").unique()).collect()["received_date"].to_list()
     goes = dict.fromkeys(days, goes_of(lake, project_id, None))
     sessions, users = (pl.Series(each, dtype=pl.String) for each in (note.sessions, note.users))
-    done = strip(lake, project_id, Order(goes, frozenset(days), events, sessions, users), key, tell)
+    done = strip(lake, project_id, Order(goes, frozenset(days), events, sessions, users), note, tell)
     end(lake, project_id)
     return done
 
