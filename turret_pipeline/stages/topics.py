@@ -18,6 +18,7 @@ from turret_pipeline.lake.commits import fingerprint
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
     EMBEDDINGS,
+    EVENTS,
     FIELD_TYPES,
     MESSAGES,
     TEXT_KINDS,
@@ -40,7 +41,7 @@ from turret_pipeline.stages.containment import Failures, FieldError, contained, 
 from turret_pipeline.stages.embeddings import STAGE as EMBEDDINGS_STAGE
 from turret_pipeline.stages.embeddings import defined_texts
 from turret_pipeline.stages.field_types import TEXT_FIELDS, text_fields
-from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
+from turret_pipeline.stages.stage import TAKEN_BACK, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.topic_map import DRAWN, Drawing, topic_map
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -84,11 +85,10 @@ def bring(task: Task) -> tuple[Outcome, Outcome]:
             chosen = tables.types.mark(TEXT_FIELDS)
             days = {day: fingerprint(tables.messages.state(day), chosen) for day in tables.messages.days()}
             changed = [day for day, state in days.items() if tables.assignments.inputs(day) != state]
-            if task.work.forgets:
-                forget(tables, fields)
+            lost = forget(tables, fields, task.open(EVENTS).mark(TAKEN_BACK) or 0) if task.work.forgets else {}
             work = with_one_embedder(task.work)
             for name in fields:
-                field = Field(work, name, tables, task.stage.version, is_embedded)
+                field = Field(work, name, tables, task.stage.version, is_embedded, lost.get(name))
                 bring_field(field, changed, failures, fitted, assigned)
                 if time.monotonic() > committed_at + HELD_S:
                     commit()

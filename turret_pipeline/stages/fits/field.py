@@ -31,6 +31,7 @@ from turret_pipeline.semantics.definitions import DEFINED, Definition, definitio
 from turret_pipeline.semantics.edits import in_force
 from turret_pipeline.semantics.gone import IS_GONE
 from turret_pipeline.stages.containment import contained
+from turret_pipeline.stages.fits.lost import Lost
 from turret_pipeline.stages.fits.marks import DEFINITIONS, TALLY, field_mark
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import Task
@@ -132,7 +133,8 @@ class Field:
     """One text field of a project, with the tables that its topics are made from and go to.
 
     version: of the method by which topics are fitted now. is_embedded: whether all texts have their vectors but those
-    that cannot be embedded; else the rest still waits.
+    that cannot be embedded; else the rest still waits. lost: what went with events that were taken back; None: not
+    known.
     """
 
     work: Work
@@ -140,6 +142,7 @@ class Field:
     tables: Tables
     version: int
     is_embedded: bool
+    lost: Lost | None = None
 
     def mark_id(self, mark: str) -> str:
         """Return the name of the field's own mark, in `topics` or `topic_assignments`."""

@@ -23,8 +23,8 @@ from turret_pipeline.semantics.edits import held_topics, labels_given
 from turret_pipeline.stages.containment import Failures, contained
 from turret_pipeline.stages.fits.defined import defined_rows, found_only, rules_of, with_defined
 from turret_pipeline.stages.fits.field import ASSIGNED, CLUSTERS, OTHER_CLUSTERS, Field, Tally, as_assigned, declared
-from turret_pipeline.stages.fits.forget import without_words
 from turret_pipeline.stages.fits.gone import carried, parted
+from turret_pipeline.stages.fits.lost import untouched, without_words
 from turret_pipeline.stages.fits.marks import DEFINITIONS
 from turret_pipeline.stages.shared_frames import FRAMES
 from turret_pipeline.stages.stage import UNFINISHED
@@ -82,11 +82,14 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
     defined = [each.topic_id for each in field.definitions]
     taken = known.filter(pl.col("topic_id").is_in(defined)).select("text_id")
     if forgets:
-        known, old_topics = known.join(texts, on="text_id", how="semi"), without_words(old_topics, held_topics(edits))
+        known = known.join(texts, on="text_id", how="semi")
     if taken.height:  # what a defined topic took is no material for found ones
         rest = pl.concat([rest, sample.join(taken, on="text_id", how="semi")])
         sample = sample.join(taken, on="text_id", how="anti", maintain_order="left")
     fitted_before, vectors = sample.filter(pl.col("first") <= fit.seen), field.with_vectors(sample)
+    if forgets:
+        clean = untouched(old_topics, field.lost, vectors, known)
+        old_topics = without_words(old_topics, {*held_topics(edits), *clean})
     found_before = old_topics.filter(~DEFINED)
     known_found = found_only(field, known, found_before)
     with contained():
@@ -101,7 +104,7 @@ def fit_field(field: Field, fit: Fit, failures: Failures, fitted: Outcome, assig
             embed=partial(_embed, field.work),
             suggest=field.work.suggest,
             clusters=field.work.clusters,
-            replace=forgets or fit.reason == OTHER_CLUSTERS,
+            replace=(forgets and not (field.lost and field.lost.is_few)) or fit.reason == OTHER_CLUSTERS,
         )
     field.work.tell("topics", texts.height, texts.height)
     rows = pl.concat([as_assigned(found.assignments), field.assign(rest, found.topics)])

@@ -1,7 +1,8 @@
-"""What goes from topics once events were taken back: all that only those said.
+"""What goes from topics once events were taken back, or erased: all that only those said.
 
-The fit that follows keeps the ids of topics, and what people decided about them; it finds topics, labels and places
-anew, and is the first of which `topic_fits` and `topic_lineage` tell.
+The fit that follows keeps the ids of topics, and what people decided about them. Where few texts went (`Lost.is_few`)
+it keeps the topics too, as any fit does, and the labels of those that lost none. Where many did it finds topics anew,
+as if those events had never been. Key words, examples, and labels of topics that lost texts are found anew always.
 """
 
 from __future__ import annotations
@@ -11,22 +12,27 @@ from collections.abc import Collection
 import polars as pl
 
 from turret_pipeline.lake.commits import ProjectTable
-from turret_pipeline.lake.schema import STRINGS
 from turret_pipeline.stages.fits.field import Tables
+from turret_pipeline.stages.fits.lost import Lost
 from turret_pipeline.stages.fits.marks import TALLY, field_mark
 from turret_pipeline.stages.stage import UNFINISHED
 
+FORGOT = "forgot"
+"""Name of the mark of `topic_assignments` that says for which time that events were taken back texts have gone."""
 
-def forget(tables: Tables, fields: Collection[str]) -> None:
+
+def forget(tables: Tables, fields: Collection[str], taken_back: int) -> dict[str, Lost]:
     """After this call only `fields` have rows, and only texts that messages have are assigned.
 
-    tables: of one project; fields: those that are text.
+    Return what each field lost; nothing where a call before began with it and was killed. tables: of one project;
+    fields: those that are text. taken_back: number of the time that events were taken back.
     """
     said = tables.messages.scan().select("field", "text_id").unique()
     assigned = tables.assignments.scan()
+    lost = {} if tables.assignments.mark(FORGOT) == taken_back else _lost(assigned, said)
     is_kept = pl.col("field").is_in(list(fields))
     gone = assigned.filter(~is_kept).select("field").unique().collect()["field"]
-    tally = {field_mark(name, field): 0 for field in gone for name in TALLY}
+    tally = {field_mark(name, field): 0 for field in gone for name in TALLY} | {FORGOT: taken_back}
     kept = assigned.filter(is_kept).join(said, on=["field", "text_id"], how="semi")
     _keep(tables.assignments, kept, inputs=UNFINISHED, marks=tally)
     _keep(tables.topics, tables.topics.scan().filter(is_kept), inputs=UNFINISHED)
@@ -37,23 +43,18 @@ def forget(tables: Tables, fields: Collection[str]) -> None:
         # Names of then may have come from what was taken back; ids still tell what became of what.
         unnamed = pl.lit(None, dtype=pl.String)
         tables.lineage.replace(ways.with_columns(from_label=unnamed, to_label=unnamed).sort(*tables.lineage.table.key))
+    return lost
 
 
-def without_words(topics: pl.DataFrame, held: Collection[str]) -> pl.DataFrame:
-    """Return `topics` without what a next fit would take over from them but their ids: words, and places on the map.
-
-    held: those of people's choice, which keep their labels and places.
-    """
-    stays = pl.col("topic_id").is_in(list(held))
-    nowhere = pl.lit(float("nan"))
-    return topics.with_columns(
-        label=pl.when(stays).then("label"),
-        x=pl.when(stays).then("x").otherwise(nowhere),
-        y=pl.when(stays).then("y").otherwise(nowhere),
-        summary=pl.lit(None, dtype=pl.String),
-        keywords=pl.lit([], dtype=STRINGS),
-        examples=pl.lit([], dtype=STRINGS),
-    )
+def _lost(assigned: pl.LazyFrame, said: pl.LazyFrame) -> dict[str, Lost]:
+    gone = assigned.join(said, on=["field", "text_id"], how="anti").group_by("field")
+    of_gone = gone.agg(n_texts=pl.len(), topic_ids=pl.col("topic_id").drop_nulls().unique())
+    had = assigned.group_by("field").agg(n_before=pl.len())
+    rows = had.join(of_gone, on="field", how="left").select("field", "n_before", "n_texts", "topic_ids").collect()
+    return {
+        field: Lost(n_texts or 0, n_before, frozenset(topic_ids or ()))
+        for field, n_before, n_texts, topic_ids in rows.iter_rows()
+    }
 
 
 def _keep(
