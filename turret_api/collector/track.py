@@ -19,7 +19,7 @@ from turret_api.collector.large import LIGHT
 from turret_api.collector.ledger import Refusal
 from turret_api.collector.masked import MASKED_HERE, Masker
 from turret_api.collector.submission import Result, Stored
-from turret_api.errors import ApiError, FailedError, UnavailableError, error_body
+from turret_api.errors import ApiError, FailedError, error_body
 
 log = logging.getLogger(__name__)
 
@@ -141,12 +141,10 @@ class Track:
                     if event is None:
                         document = decode(each, "event")
                         event = check(document, self._max_text, may_have_nul=nul, is_large=len(each) > LIGHT)
-                    checked.append(event if masker is None else masker.event(event))
-                except UnavailableError:
-                    raise  # the server's fault, and so of all events
+                    checked.append(event)
                 except ApiError as error:
                     checked.append(error)
-            return checked
+            return checked if masker is None else masker.events(checked)
 
         events: list[Checked | ApiError] = []
         for some in turns(documents, None if is_apart or masker is None else MASKED_HERE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from turret_api.masking.iban_lengths import IBAN_LENGTHS
 from turret_api.masking.kinds import CARD, IBAN, Found
 from turret_api.masking.plain import windows
 from turret_api.masking.sieve import NUMBERS
@@ -47,18 +48,6 @@ Mir, Troy, Maestro (en.wikipedia.org/wiki/Payment_card_number)."""
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 _IBAN = re.compile(r"(?<![^\W_])(?<![^\W_][-])([A-Za-z]{2})(\d{2})(?=[ -]?[0-9A-Za-z])")
-_LENGTHS = {
-    "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BI": 27, "BR": 29,
-    "BY": 28, "CH": 21, "CR": 22, "CY": 28, "CZ": 24, "DE": 22, "DJ": 27, "DK": 18, "DO": 28, "EE": 20, "EG": 29,
-    "ES": 24, "FI": 18, "FK": 18, "FO": 18, "FR": 27, "GB": 22, "GE": 22, "GI": 23, "GL": 18, "GR": 27, "GT": 28,
-    "HN": 28, "HR": 21, "HU": 28, "IE": 22, "IL": 23, "IQ": 23, "IS": 26, "IT": 27, "JO": 30, "KW": 30, "KZ": 20,
-    "LB": 28, "LC": 32, "LI": 21, "LT": 20, "LU": 20, "LV": 21, "LY": 25, "MC": 27, "MD": 24, "ME": 22, "MK": 19,
-    "MN": 20, "MR": 27, "MT": 31, "MU": 30, "NI": 28, "NL": 18, "NO": 15, "OM": 23, "PK": 24, "PL": 28, "PS": 29,
-    "PT": 25, "QA": 29, "RO": 24, "RS": 22, "RU": 33, "SA": 24, "SC": 31, "SD": 18, "SE": 24, "SI": 19, "SK": 24,
-    "SM": 27, "SO": 23, "ST": 25, "SV": 28, "TL": 23, "TN": 24, "TR": 26, "UA": 29, "VA": 22, "VG": 24, "XK": 20,
-    "YE": 30,
-}  # fmt: skip
-"""Characters by country: SWIFT's IBAN registry, release 99."""
 _CHARACTER = re.compile(r"[ -]?([0-9A-Za-z])")
 
 
@@ -85,7 +74,7 @@ def ibans(text: str) -> Iterator[Found]:
     """Yield the IBANs: of a country, as long as there, with a right checksum (ISO 7064, 97-10)."""
     for match in _IBAN.finditer(text):
         country = match[1].upper()
-        length = _LENGTHS.get(country)
+        length = IBAN_LENGTHS.get(country)
         if length is None:
             continue
         at, rest = match.end(), ""

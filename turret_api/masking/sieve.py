@@ -13,6 +13,7 @@ from functools import cache
 import re2
 
 from turret_api.masking import plain
+from turret_api.masking.iban_lengths import IBAN_LENGTHS
 from turret_api.masking.kinds import CARD, EMAIL, IBAN, IP, NATIONAL_ID, PHONE, SECRET
 
 BEGINNINGS = (
@@ -38,6 +39,8 @@ SAYS_SECRET = (
     r"|token[\\\"' ]{0,4}(?:[:=]|is |val)|bearer|basic |authorization|credential|://[^/\s\"]*:"
 )
 LOOKS_RANDOM = r"[0-9A-Za-z_+]{24}"
+_LEAST_OF_IBAN = min(IBAN_LENGTHS.values()) - 4
+"""Characters behind its country and its check digits."""
 _NONE: frozenset[str] = frozenset()
 _ODD = (
     f"[0-9)][ ./()-]{{0,2}}[{plain.DASHES}{plain.SPACES}]|[0-9a-fA-F:]\uff1a"
@@ -52,7 +55,7 @@ _EDGE = r"(?:^|[^0-9A-Za-z]|\\[nrtbf]|\\u[0-9a-f]{4})"
 _PATTERNS: tuple[tuple[str, frozenset[str]], ...] = (
     (r"@|%40", frozenset((EMAIL,))),
     (_DIGITS, frozenset((CARD, PHONE, NATIONAL_ID))),
-    (_EDGE + r"(?i)[a-z]{2}[0-9]{2}(?:[ -]?[0-9a-z]){8}", frozenset((IBAN,))),
+    (f"{_EDGE}(?i)(?:{'|'.join(IBAN_LENGTHS)})[0-9]{{2}}(?:[ -]?[0-9a-z]){{{_LEAST_OF_IBAN}}}", frozenset((IBAN,))),
     (_EDGE + _LETTERED, frozenset((NATIONAL_ID,))),
     (r"[0-9]\.[0-9]{1,3}\.[0-9]{1,3}\.[0-9]|::|(?i)(?::[0-9a-f]{1,4}){5}", frozenset((IP,))),
     (f"{'|'.join(BEGINNINGS)}|{SAYS_SECRET}", frozenset((SECRET,))),
