@@ -10,7 +10,7 @@ import pytest
 from tests.test_imports import MODULES, circles, imports, within
 
 READ = "turret_api.read"
-FLOORS = ("engine", "views", "sql", "questions", "changes", "notebook", "http")
+FLOORS = ("engine", "views", "sql", "questions", "changes", "notebook", "keeping", "http")
 """The rooms, from the ground up."""
 
 HTTP = ("fastapi", "starlette", "uvicorn", "pydantic")

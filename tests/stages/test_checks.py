@@ -68,7 +68,7 @@ def failing(table: str, day: dt.date | None = None) -> Spoil:
 
 EMPTY = (
     *("shared_frames", "field_history", "field_overrides", "field_outcomes", "topic_edits", "field_failures"),
-    *("left_out_fields", "answers", "annotations", "topic_notes", "saved_views"),
+    *("left_out_fields", "answers", "annotations", "topic_notes", "saved_views", "retention_rules", "removals"),
 )
 """Tables that have no rows here."""
 

@@ -35,7 +35,7 @@ AT = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
 
 
 def asked(kind: str, value: str, keep_totals: bool = False) -> Asked:
-    return Asked("era_1", PROJECT, kind, value, keep_totals)
+    return Asked("era_1", PROJECT, kind, value, keep_totals=keep_totals)
 
 
 def events(lake: Lake) -> pl.DataFrame:

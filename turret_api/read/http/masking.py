@@ -61,14 +61,14 @@ class MaskingState(MaskingRule):
     available: dict[Kind, str] = Field(description="the kinds that can be masked here, in words")
 
 
-class Trial(Model):
+class MaskingTrial(Model):
     """A text to be masked; nothing of it is stored."""
 
     text: str = Field(max_length=_MOST_TRIED)
     rule: MaskingRule | None = Field(default=None, description="null: the rule that the project has")
 
 
-class Finding(Model):
+class MaskedPlace(Model):
     """What was found at a place in the text."""
 
     kind: Kind
@@ -80,7 +80,7 @@ class Tried(Model):
     """What becomes of the text."""
 
     text: str
-    found: list[Finding]
+    found: list[MaskedPlace]
     as_id: str = Field(description="what the text becomes where it is the id of a user, a session or an event")
 
 
@@ -109,7 +109,7 @@ def masking_router(gate: Gate, accounts: Accounts, names: str | None) -> APIRout
         return _state(rule_of(value), names)
 
     @router.post("/masking/try", response_model=Tried)
-    def try_masking(trial: Trial, principal: Principal = admin) -> Tried:
+    def try_masking(trial: MaskingTrial, principal: Principal = admin) -> Tried:
         """Mask a text by the project's rule, or by another. Nothing is stored."""
         known = _known(accounts, principal)
         value = _made(trial.rule, known, principal, names) if trial.rule is not None else stored(known, known)
@@ -121,7 +121,7 @@ def masking_router(gate: Gate, accounts: Accounts, names: str | None) -> APIRout
             text, as_id = mask.text(trial.text, _SESSION), mask.identifier(trial.text)
         except RecogniserError as error:
             raise UnavailableError(f"{error}.") from None
-        places: list[Any] = [Finding.model_validate(each._asdict()) for each in found]
+        places: list[Any] = [MaskedPlace.model_validate(each._asdict()) for each in found]
         return Tried(text=text, found=places, as_id=as_id)
 
     return router
