@@ -24,7 +24,7 @@ from turret_api.read.questions.changes.scene import (
     shares,
 )
 from turret_api.read.questions.journeys.friction import moves_of, requests_of
-from turret_api.read.questions.topics.topics import trends_of
+from turret_api.read.questions.topics.rows import trends_of
 from turret_api.read.views.steps import field_steps, session_starts
 from turret_pipeline.lake.tables import FIELD_TYPES
 from turret_pipeline.semantics.changes import RECENT_DAYS

@@ -19,8 +19,9 @@ from turret_api.read.engine.question import OF_TEXTS, BuiltAt, Meaning, ModelVer
 from turret_api.read.questions.of_field import TOPICS_BUILT, stamp
 from turret_api.read.questions.topics.fits import became
 from turret_api.read.questions.topics.mood import Mood, topic_mood
+from turret_api.read.questions.topics.rows import TopicRow, topic_rows
 from turret_api.read.questions.topics.segments import SEGMENT_VALUES, Segment, segments_of
-from turret_api.read.questions.topics.topics import TOPIC_SOURCES, TopicRow, topic_rows
+from turret_api.read.questions.topics.topics import TOPIC_SOURCES
 from turret_api.read.sql.numbers import STATISTICS
 from turret_api.read.sql.topics import TRENDS_LEFT_OUT, days, lineage, topic_views
 from turret_api.read.sql.views import how_many, value_views
