@@ -9,9 +9,6 @@ from the clock alone (silence, lateness, a digest, a message to be tried again) 
 # No `from __future__ import annotations`: Dagster reads the annotations of an asset's function as objects.
 import contextlib
 import datetime as dt
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import orjson
 import psycopg2
 from psycopg2.extras import RealDictCursor
 from pydantic import Field
@@ -31,7 +27,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.session import open_session
 from turret_pipeline.lake.tables import BUILDS
 from turret_pipeline.lake.waiting import waiting_projects
-from turret_pipeline.orchestration.sensor import UNFINISHED
+from turret_pipeline.orchestration.other_package import call, held_back
 from turret_pipeline.orchestration.table_metadata import OWNERS
 from turret_pipeline.orchestration.workshop import Workshop
 from turret_pipeline.settings import Settings
@@ -42,8 +38,6 @@ EVERY_S = 900.0
 """Seconds from a look at a project's changes to the next one on the same day."""
 PAUSE_S = 300.0
 """Seconds from one look at a project to the next for what the clock brings: what cannot be looked at stays due."""
-AFTER_FAILURE_S = 600.0
-"""Seconds from a run that failed to the next one, Dagster's own retries aside."""
 PATIENCE_S = 3600.0
 """Seconds for which a look waits for the end of a build."""
 
@@ -177,7 +171,7 @@ def told_alerts(
     context: dg.AssetExecutionContext, config: AlertsConfig, workshop: dg.ResourceParam[Workshop]
 ) -> Result:
     """Look at rules, and send what is due."""
-    found = _run(workshop, config.projects, context.log.info)
+    found = call("turret_api.alerts", config.projects, workshop, context.log.info)
     for words in ("new", "problems"):
         for project, sentences in found[words].items():
             for sentence in sentences:
@@ -193,24 +187,6 @@ def told_alerts(
             "could not be looked at": len(found["problems"]),
         }
     )
-
-
-def _run(workshop: Workshop, projects: list[str], say: Any) -> dict[str, Any]:
-    """Run the other package's part, whose log goes to the run's; return what came of it."""
-    environment = {**os.environ, "TURRET_DATABASE_URL": workshop.database_url}
-    command = [sys.executable, "-m", "turret_api.alerts", *projects]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        try:
-            out, errors = process.communicate()
-        except BaseException:
-            process.kill()  # the run was cancelled
-            raise
-    for line in errors.decode(errors="replace").splitlines():
-        say(line)
-    if process.returncode:
-        raise dg.Failure(f"turret_api.alerts ended with status {process.returncode}; its last lines are in the log")
-    found: dict[str, Any] = orjson.loads(out.splitlines()[-1])
-    return found
 
 
 def alerts_job() -> Any:
@@ -233,19 +209,14 @@ def alerts_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
         description="Looks for changes that people want to be told of, once their tables are built, and for messages.",
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        unfinished = dg.RunsFilter(job_name=ALERTS_JOB, statuses=UNFINISHED)
         try:
             found = due(settings, time.time())
         except psycopg2.Error as error:
             return dg.SensorResult(skip_reason=f"the database did not answer: {str(error).strip()}")
         if not found:
             return dg.SensorResult(skip_reason="no rule is to be looked at, and no message is due")
-        if context.instance.get_runs(unfinished, limit=1):
-            return dg.SensorResult(skip_reason="a run is under way")
-        since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=AFTER_FAILURE_S)
-        failed = dg.RunsFilter(job_name=ALERTS_JOB, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
-        if context.instance.get_runs(failed, limit=1):
-            return dg.SensorResult(skip_reason="the last run failed a short time ago")
+        if reason := held_back(context.instance, ALERTS_JOB):
+            return dg.SensorResult(skip_reason=reason)
         config = dg.RunConfig(ops={told_alerts.op.name: AlertsConfig(projects=list(found.projects))})
         return dg.SensorResult(run_requests=[dg.RunRequest(run_config=config)])
 

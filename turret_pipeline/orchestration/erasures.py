@@ -6,26 +6,19 @@ Neither has a word of what is erased. The daemon of one host is elected, so one 
 
 # No `from __future__ import annotations`: Dagster reads the annotations of an asset's function as objects.
 import contextlib
-import datetime as dt
-import os
-import subprocess
-import sys
 from typing import Any
 
 import dagster as dg
-import orjson
 import psycopg2
 
 from turret_pipeline.lake.session import open_session
-from turret_pipeline.orchestration.sensor import UNFINISHED
+from turret_pipeline.orchestration.other_package import call, held_back
 from turret_pipeline.orchestration.table_metadata import OWNERS
 from turret_pipeline.orchestration.workshop import Workshop
 from turret_pipeline.settings import Settings
 
 ERASURES_JOB = "erasures"
 TICK_S = 60
-AFTER_FAILURE_S = 600.0
-"""Seconds from a run that left an erasure undone to the next one, where nothing new was asked for."""
 
 Result = dg.MaterializeResult[Any]
 _THERE = "SELECT to_regclass('turret.erasures') IS NOT NULL"
@@ -53,30 +46,10 @@ def waiting(settings: Settings) -> tuple[int, int]:
 )
 def erased_events(context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop]) -> Result:
     """Perform the erasures that wait."""
-    found = _run(workshop, context.log.info)
+    found = call("turret_api.erasing", (), workshop, context.log.info)
     if found["failed"]:
         raise dg.Failure(f"{len(found['failed'])} erasures are not done: {'; '.join(found['failed'])}")
     return dg.MaterializeResult(metadata={"erasures": found["done"]})
-
-
-def _run(workshop: Workshop, say: Any) -> dict[str, Any]:
-    """Run the other package's part, whose log goes to the run's; return what came of it."""
-    environment = {**os.environ, "TURRET_DATABASE_URL": workshop.database_url}
-    command = [sys.executable, "-m", "turret_api.erasing"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        last = b"{}"
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                say(line.decode(errors="replace").rstrip())
-                last = line
-        except BaseException:
-            process.kill()  # the run was cancelled
-            raise
-    if process.returncode:
-        raise dg.Failure(f"turret_api.erasing ended with status {process.returncode}; its last lines are in the log")
-    found: dict[str, Any] = orjson.loads(last)
-    return found
 
 
 def erasures_job() -> Any:
@@ -105,12 +78,9 @@ def erasures_sensor(settings: Settings, job: Any) -> dg.SensorDefinition:
             return dg.SensorResult(skip_reason=f"the database did not answer: {str(error).strip()}")
         if not n_left:
             return dg.SensorResult(skip_reason="no erasure waits")
-        if context.instance.get_runs(dg.RunsFilter(job_name=ERASURES_JOB, statuses=UNFINISHED), limit=1):
-            return dg.SensorResult(skip_reason="a run is under way")
-        since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=AFTER_FAILURE_S)
-        failed = dg.RunsFilter(job_name=ERASURES_JOB, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
-        if not n_new and context.instance.get_runs(failed, limit=1):
-            return dg.SensorResult(skip_reason="the last run failed a short time ago")
+        # What nobody has tried yet does not wait for what could not be done.
+        if reason := held_back(context.instance, ERASURES_JOB, after_failure=not n_new):
+            return dg.SensorResult(skip_reason=reason)
         return dg.SensorResult(run_requests=[dg.RunRequest()])
 
     return erasures
