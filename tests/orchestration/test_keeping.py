@@ -63,3 +63,19 @@ def test_the_job_has_a_schedule_that_is_on(lake: Lake, database_url: str) -> Non
     (schedule,) = (each for each in found.schedules or () if each.job_name == KEEPING_JOB)  # type: ignore[union-attr]
     assert schedule.cron_schedule == "17 1 * * *"
     assert schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+
+
+def test_a_failure_says_where_it_arose_and_quotes_nothing(
+    lake_before: Callable[[str], Lake], database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(work: object, now: dt.datetime) -> None:
+        raise ValueError("cannot read 'what somebody wrote'")
+
+    lake = lake_before("end")
+    row = {"project_id": PROJECT, "field": None, "decided_at": dt.datetime.now(dt.UTC), "days": 0, "author": None}
+    store.append(lake, RETENTION_RULES, pl.DataFrame([row], schema=RETENTION_RULES.schema))
+    monkeypatch.setattr(keeping, "retain", fails)
+    with pytest.raises(dg.Failure) as failure:
+        metadata_of(lake, database_url)
+    assert str(failure.value.description).startswith(f"{PROJECT}: ValueError in test_keeping.py, line ")
+    assert "somebody" not in str(failure.value.description)

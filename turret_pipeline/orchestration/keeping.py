@@ -6,10 +6,13 @@ its metadata. Nothing that it says names a text, a user or a session.
 
 # No `from __future__ import annotations`: Dagster reads the annotations of an asset's function as objects.
 import datetime as dt
+import traceback
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from turret_pipeline.lake.damage import DamageError
 from turret_pipeline.lake.locks import BusyError, sole_writer
 from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.orchestration.table_metadata import OWNERS
@@ -43,11 +46,19 @@ def retained_texts(context: dg.AssetExecutionContext, workshop: dg.ResourceParam
         except BusyError:
             busy.append(project)
         except Exception as error:  # one project's fault must not keep the texts of the others
-            failed[project] = f"{type(error).__name__}: {error}"
+            # Other errors quote what they failed at, which may be a text.
+            is_of_files = isinstance(error, (OSError, DamageError))
+            failed[project] = f"{type(error).__name__}: {error}" if is_of_files else _place(error)
     if failed:
         words = "; ".join(f"{project}: {reason}" for project, reason in failed.items())
         raise dg.Failure(f"{words}; what is over in the other projects is gone", metadata=_told(done, busy))
     return dg.MaterializeResult(metadata=_told(done, busy))
+
+
+def _place(error: Exception) -> str:
+    """Return what an error is and where it arose, without its words."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
 
 
 def _told(done: dict[str, Retained], busy: list[str]) -> dict[str, Any]:
