@@ -43,8 +43,9 @@ demo: $(READY)
 up: $(READY)
 	@exec $(TURRET) up
 
+# pytest-xdist 3.8 may wait for ever once it has replaced a worker that died: such a run ends instead, and names the test.
 test: $(READY_DEV)
-	@.venv/bin/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@.venv/bin/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 $(ARGS)
 
 test-long: $(READY_LONG)
 	@.venv/bin/python -m pytest -m long $(ARGS)
@@ -57,7 +58,7 @@ lint: $(READY_DEV)
 	@.venv/bin/ruff format --check .
 	@.venv/bin/oxlint --quiet $(SCRIPTS)
 	@.venv/bin/oxfmt --check $(SCRIPTS)
-	@.venv/bin/python tools/lint_deploy.py
+	@.venv/bin/python -m tools.lint_deploy
 	@.venv/bin/mypy
 	@.venv/bin/mypy --config-file clients/python/pyproject.toml
 

@@ -3,7 +3,7 @@
 Each file is looked at by a tool made for it, from PyPI; only `systemd-analyze` is the system's own. No container engine
 and no cluster is needed, or asked.
 
-    python tools/lint_deploy.py
+    python -m tools.lint_deploy
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import helm_python
 import kubernetes_validate
 import yaml
 
+from tools import helm
+from tools.helm import CHART
+
 ROOT = Path(__file__).parents[1]
-CHART = ROOT / "deploy" / "helm" / "turret"
 UNIT = ROOT / "deploy" / "systemd" / "turret.service"
 COMPOSE = ["compose.yaml", "compose.split.yaml"]
 SPLIT = {"mode": "split", "database": {"url": "postgresql://turret@db/turret"}, "lake": {"url": "s3://bucket/lake"}}
@@ -59,16 +60,14 @@ def tool(name: str) -> str:
 
 def manifests(values: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the Kubernetes objects that the chart makes of some values."""
-    with helm_python.Chart.load(str(CHART)) as chart:
-        rendered = chart.render(values, name="turret", namespace="default")
-    texts = [text for path, text in sorted(rendered.items()) if path.endswith(".yaml")]
+    texts = [text for path, text in sorted(helm.render(values).items()) if path.endswith(".yaml")]
     return [found for text in texts for found in yaml.safe_load_all(text) if found]
 
 
 def chart_faults() -> Iterator[str]:
     """Yield what Helm and the schemas of Kubernetes have against the chart."""
     for name, values in VALUES.items():
-        report = helm_python.lint(str(CHART), values, strict=True)
+        report = helm.lint(values)
         yield from (f"helm lint, {name}: {each}" for each in report["errors"])
         yield from (f"helm lint, {name}: {each['error']}" for each in report["messages"] if each["severity"] > 1)
         for manifest in manifests(values):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import helm_python
 import pytest
 
+from tools.helm import HelmError
 from tools.lint_deploy import SPLIT, VALUES, chart_faults, manifests
 from turret_api.command.roles import Role
 
@@ -104,5 +104,5 @@ def test_the_ingress_brings_events_to_the_collectors_and_all_else_to_the_api() -
     ],
 )
 def test_what_cannot_run_is_refused_with_words(values: dict[str, Any], words: str) -> None:
-    with pytest.raises(helm_python.HelmError, match=words):
+    with pytest.raises(HelmError, match=words):
         manifests(values)
