@@ -171,7 +171,7 @@ def test_the_end_of_the_process_does_not_wait_for_a_server_that_hangs(run: Calla
 
     assert time.monotonic() - began_s < 10
     assert done.returncode == 0
-    assert "1 still wait" in done.stderr
+    assert "1 still wait" in done.stderr or "1 event lost" in done.stderr, "whichever thread is the first to see it"
 
 
 def test_settings_that_cannot_work_do_not_stop_who_uses_the_client_of_the_process(run: Callable) -> None:

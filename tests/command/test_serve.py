@@ -15,10 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import func, select
 
 from tests.command.test_build import said
 from tests.processes.conftest import processes_of, until
 from turret_api.accounts import Accounts
+from turret_api.accounts.tables import QUOTA_GRANTS
 from turret_api.command.main import main
 from turret_api.processes.postgres import database, embedded_server, embedded_url
 from turret_pipeline.settings import Settings
@@ -60,14 +62,19 @@ def test_the_embedded_database_comes_back_when_it_is_killed_and_meanwhile_readyz
         until(lambda: accounts_are() == "reached")
         shop = accounts.create_project("shop")
         old = accounts.create_project("old")
-        accounts.close()
+
+        def n_with_room() -> int:
+            grants = select(func.count()).where(QUOTA_GRANTS.c.project_id == old.project_id)
+            with accounts.engine.connect() as connection:
+                return connection.scalar(grants) or 0
 
         def sent(key: str) -> int:
             event = {"name": "asked", "metadata": {"prompt": "hello"}}
             return httpx.post(f"{address}/track", json=event, headers={"X-API-Key": key}, timeout=30).status_code
 
         # Every worker knows the keys, and has room for more events of one project than it will get.
-        until(lambda: all(sent(old.write_key) == 200 for _ in range(20)))
+        until(lambda: all(sent(old.write_key) == 200 for _ in range(20)) and n_with_room() == workers)
+        accounts.close()
         until(
             lambda: all(
                 httpx.get(f"{address}/v1/fields", headers={"X-API-Key": shop.read_key}).status_code == 200

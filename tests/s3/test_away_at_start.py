@@ -99,7 +99,8 @@ def project(host: Host) -> NewProject:
     with closing(
         Accounts(host.environment["TURRET_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg2:"))
     ) as accounts:
-        return accounts.create_project("shop")
+        # The database is one for all tests of the session.
+        return accounts.create_project(f"shop {host.environment['TURRET_LAKE']}")
 
 
 def track(host: Host, keys: NewProject) -> int:
