@@ -38,8 +38,8 @@ from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 from playwright.sync_api import Page, sync_playwright
 from report import say, show
 
-from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.system import System, system
+from turret_api.home.dagster_home import dagster_environment
 from turret_pipeline.lake.commits import open_or_make
 from turret_pipeline.lake.marks import mark_id
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, write_part

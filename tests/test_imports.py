@@ -35,6 +35,8 @@ API_DOORS = {
     "accounts": ("auth", "roles"),
     "assistants": ("accounts", "auth", "error_answers", "errors", "roles"),
     "collector": ("accounts", "auth", "errors", "masking", "roles"),
+    "erasing": ("accounts", "auth", "collector", "errors", "home", "masking", "otlp", "processes", "read", "serve"),
+    "home": ("accounts", "collector", "freshness", "processes"),
     "masking": (),
     "otlp": ("accounts", "auth", "collector", "errors", "masking"),
     "people": ("accounts", "auth", "errors", "read", "roles"),

@@ -20,9 +20,9 @@ from tests.small_lake import bring, tables, write_down
 from turret_api.accounts import Accounts
 from turret_api.collector.slots import SPOOL_FILE
 from turret_api.command.archive import MANIFEST, Manifest
-from turret_api.command.build import bring_in_spools, spooled
 from turret_api.command.main import main
 from turret_api.command.upgrade import UNFINISHED, standing, upgrade
+from turret_api.home.spools import bring_in_spools, spooled
 from turret_pipeline.lake import store
 from turret_pipeline.lake.layout import LAYOUT
 from turret_pipeline.lake.parts import list_parts

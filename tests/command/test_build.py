@@ -21,9 +21,9 @@ from tests.command.kills import DYING, while_waiting
 from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, event, put
 from turret_api.accounts import Accounts
-from turret_api.command.build import bring_in_spools, spooled
 from turret_api.command.main import main
 from turret_api.command.status import MOST_LISTED
+from turret_api.home.spools import bring_in_spools, spooled
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, read_parts, write_part

@@ -22,7 +22,7 @@ from tests.command.test_up import turret
 from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, bring, event, put, tables
 from turret_api.accounts import Accounts, NewProject
-from turret_api.command.dagster_home import dagster_environment, dagster_url
+from turret_api.home.dagster_home import dagster_environment, dagster_url
 from turret_api.processes.postgres import database
 from turret_pipeline.lake.first_day import VARIABLE
 from turret_pipeline.lake.parts import list_parts, read_parts

@@ -27,9 +27,9 @@ from tests.command.kills import DYING, REACHED_S, kill_database, order, while_wa
 from tests.ports import free_ports
 from tests.processes.conftest import processes_of, until
 from tests.small_lake import DAYS, bring, event, put, tables
-from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.status import status
 from turret_api.command.system import running
+from turret_api.home.dagster_home import dagster_environment
 from turret_api.processes.postgres import embedded_url
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from turret_api.accounts import Accounts
 from turret_api.accounts.audit import record
-from turret_api.command.dagster_home import dagster_environment
 from turret_api.erasing.dagster import erase_from_dagster
 from turret_api.erasing.postgres import connected, write_anew
 from turret_api.erasing.words import Words
+from turret_api.home.dagster_home import dagster_environment
 from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 

@@ -19,9 +19,9 @@ from tests.homes.make import Release, wait_for
 from tests.small_lake import bring
 from turret_api.accounts import Accounts
 from turret_api.accounts.keys import key_hash
-from turret_api.command.build import bring_in_spools
 from turret_api.command.restore import read as restore
 from turret_api.command.upgrade import Standing, standing, upgrade
+from turret_api.home.spools import bring_in_spools
 from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
-from turret_api.command.dagster_home import dagster_url as with_schema
+from turret_api.home.dagster_home import dagster_url as with_schema
 from turret_pipeline.lake import waiting
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.stir import stirred

@@ -12,9 +12,9 @@ import socket
 import sys
 from collections.abc import Mapping
 
-from turret_api.command.dagster_home import WORKSPACE, turret_environment
 from turret_api.command.health import accepts, answers, daemon_works
 from turret_api.command.roles import HOST, Role, address
+from turret_api.home.dagster_home import WORKSPACE, turret_environment
 from turret_api.processes.supervisor import Component, StartError
 from turret_pipeline.settings import Settings
 

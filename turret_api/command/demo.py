@@ -20,11 +20,11 @@ import httpx
 
 from turret_api.accounts import Accounts, NewProject
 from turret_api.command import build, up
-from turret_api.command.dagster_home import dagster_environment
 from turret_api.command.demo_keys import demo_project
 from turret_api.command.demo_report import Report
 from turret_api.command.sample import FIELD, OUTCOME, RELEASE, RELEASE_DAYS, make_sample
 from turret_api.command.upgrade import upgrade
+from turret_api.home.dagster_home import dagster_environment
 from turret_api.processes.postgres import database
 from turret_pipeline.lake import parts
 from turret_pipeline.settings import Settings

@@ -21,11 +21,11 @@ from turret_api.accounts.audit import command_actor
 from turret_api.accounts.deletion import delete_project
 from turret_api.accounts.suppression import hasher_of, suppress_hash
 from turret_api.command.archive import Manifest
-from turret_api.command.build import bring_in_spools
 from turret_api.command.project_deletion import finish_deletions
 from turret_api.erasing.book import Book
 from turret_api.erasing.notes import BESIDE_ARCHIVES, PROJECT, Note, found_again, keep_notes, read_notes
 from turret_api.erasing.work import ErasureError, Workplace, perform
+from turret_api.home.spools import bring_in_spools
 from turret_pipeline.lake import layout
 from turret_pipeline.settings import Settings
 

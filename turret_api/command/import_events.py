@@ -13,8 +13,8 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from turret_api.command.accounts import mask_of_project, open_accounts
-from turret_api.command.import_lock import one_import_at_a_time
 from turret_api.command.import_preview import show_preview
+from turret_api.home.import_lock import one_import_at_a_time
 from turret_api.importing.formats import FORMATS
 from turret_pipeline.settings import Settings
 

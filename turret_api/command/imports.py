@@ -10,7 +10,7 @@ import click
 
 from turret_api.accounts import Accounts, audit
 from turret_api.command.accounts import open_accounts
-from turret_api.command.import_lock import one_import_at_a_time
+from turret_api.home.import_lock import one_import_at_a_time
 from turret_api.importing.imports import IN_LAKE, Import, find_imports
 from turret_api.importing.undo import undo_import
 from turret_api.processes.postgres import database

@@ -25,12 +25,11 @@ from turret_api.accounts.deletion import (
 )
 from turret_api.accounts.directory import REFRESH_S
 from turret_api.accounts.store import AccountError, Project
-from turret_api.collector.slots import slot_folders, try_slot
 from turret_api.command.accounts import open_accounts
-from turret_api.command.build import bring_in_spools
-from turret_api.command.dagster_home import dagster_environment, has_tables
-from turret_api.command.import_lock import one_import_at_a_time
 from turret_api.erasing.project import erase_project_elsewhere
+from turret_api.home.dagster_home import dagster_environment, has_tables
+from turret_api.home.import_lock import one_import_at_a_time
+from turret_api.home.spools import bring_in_spools, collectors_run
 from turret_api.processes.postgres import database
 from turret_pipeline import failpoint
 from turret_pipeline.lake import parts
@@ -93,7 +92,7 @@ def _finish(settings: Settings, url: str, deleted: DeletedProject) -> None:
     note = {"name": deleted.name, "deleted_at": deleted.deleted_at.isoformat()}
     parts.delete_project(lake, project_id, orjson.dumps(note))
     failpoint.reached("project.after_note")
-    if _collectors_run(settings):
+    if collectors_run(settings):
         time.sleep(_HEARD_S)
     bring_in_spools(settings, url)
     waiting = f"a build of {project_id} is running; waiting until it lets go"
@@ -106,16 +105,6 @@ def _finish(settings: Settings, url: str, deleted: DeletedProject) -> None:
     if has_tables(url):
         _forget(settings, url, project_id)
     (settings.home / "imports" / f"{project_id}.lock").unlink(missing_ok=True)
-
-
-def _collectors_run(settings: Settings) -> bool:
-    """Tell whether a server on this host has a spool."""
-    for folder in slot_folders(settings.home / "spool"):
-        slot = try_slot(folder)
-        if slot is None:
-            return True
-        slot.release()
-    return False
 
 
 def _forget(settings: Settings, url: str, project_id: str) -> None:

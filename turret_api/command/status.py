@@ -14,11 +14,11 @@ import psutil
 
 from turret_api.accounts import Accounts
 from turret_api.alerts.outbox import DEAD, WAITING, Outbox
-from turret_api.command.build import spooled
 from turret_api.command.health import accepts, answers, daemon_elsewhere, daemon_works
 from turret_api.command.system import running
 from turret_api.command.upgrade import standing
 from turret_api.freshness import Freshness
+from turret_api.home.spools import spooled
 from turret_api.processes.postgres import database, embedded_server
 from turret_pipeline.lake import store
 from turret_pipeline.lake.batch import Batch

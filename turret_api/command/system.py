@@ -30,12 +30,12 @@ import orjson
 from turret_api.accounts import AccountError, Accounts, NewProject
 from turret_api.collector.slots import KEYS_FILE, slot_folders
 from turret_api.command import components, lake_seen
-from turret_api.command.dagster_home import dagster_environment, has_tables
 from turret_api.command.demo_keys import kept_keys
 from turret_api.command.health import connects, daemon_elsewhere
 from turret_api.command.private_home import make_private
 from turret_api.command.roles import HOST, Role, address, check_role, public_address
 from turret_api.command.upgrade import upgrade
+from turret_api.home.dagster_home import dagster_environment, has_tables
 from turret_api.processes import guard
 from turret_api.processes.log_lines import Log
 from turret_api.processes.postgres import database, database_kept

@@ -29,14 +29,13 @@ from turret_api.accounts.directory import REFRESH_S
 from turret_api.accounts.privacy import MASKING, rules_of
 from turret_api.accounts.suppression import hold, lift, suppress
 from turret_api.collector.forgetting import Forget
-from turret_api.collector.slots import slot_folders, try_slot
-from turret_api.command.build import bring_in_spools
-from turret_api.command.dagster_home import dagster_environment
-from turret_api.command.import_lock import one_import_at_a_time
 from turret_api.erasing.book import Book, Erasure, Receipt, Totals, Wanted
 from turret_api.erasing.elsewhere import erase_elsewhere
 from turret_api.erasing.erased import Done, Erased
 from turret_api.erasing.spools import forget_waiting_turns
+from turret_api.home.dagster_home import dagster_environment
+from turret_api.home.import_lock import one_import_at_a_time
+from turret_api.home.spools import bring_in_spools, collectors_run
 from turret_api.masking.forms import forms_of
 from turret_api.masking.rule import RuleError
 from turret_pipeline import failpoint
@@ -212,23 +211,13 @@ def _bring_in(place: Workplace, erasure: Erasure, values: list[str], is_suppress
             done.append(Done("collectors", "users whose later events are refused", int(any(is_new))))
         else:
             hold(place.accounts, erasure.project_id, values, erasure.erasure_id)
-        if _collectors_run(place.settings) or place.settings.database_url is not None:
+        if collectors_run(place.settings) or place.settings.database_url is not None:
             time.sleep(_HEARD_S)
     if erasure.kind in ("user", "session", "event"):
         wanted = {"project_id": erasure.project_id, f"{erasure.kind}_ids": values}
         done += forget_waiting_turns(place.settings, msgspec.convert(wanted, Forget))
     bring_in_spools(place.settings, place.url)
     return done
-
-
-def _collectors_run(settings: Settings) -> bool:
-    """Tell whether a server on this host has a spool."""
-    for folder in slot_folders(settings.home / "spool"):
-        slot = try_slot(folder)
-        if slot is None:
-            return True
-        slot.release()
-    return False
 
 
 def find(place: Workplace, project_id: str, kind: str, value: str) -> dict[str, Any]:
