@@ -74,7 +74,7 @@ def test_masking_what_is_masked_changes_nothing(kind: str) -> None:
             assert mask.text(once, "s1") == once
 
 
-@pytest.mark.parametrize("country", sorted({each.module for each in IDS}))
+@pytest.mark.parametrize("country", sorted({each.module for each in IDS if each.module is not None}))
 def test_each_method_of_checking_an_id_is_there(country: str) -> None:
     """Its module is loaded with the first text that looks like one, and a request would fail there."""
     assert hasattr(importlib.import_module(f"stdnum.{country}"), "is_valid")

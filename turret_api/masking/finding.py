@@ -64,9 +64,9 @@ def find(
     if recognise is not None and kinds & RECOGNISED:
         claims += [(each, len(_RECOGNISERS)) for each in recognised(recognise, text, kinds)]
     found = _settled(claims, text)
-    if read.places is not None:
-        places = read.places
-        found = [Found(places[each.start], places[each.end - 1] + 1, each.kind) for each in found]
+    if read.starts is not None and read.ends is not None:
+        starts, ends = read.starts, read.ends
+        found = [Found(starts[each.start], ends[each.end - 1], each.kind) for each in found]
     return found, read
 
 

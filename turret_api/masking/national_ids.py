@@ -24,12 +24,12 @@ class Id(NamedTuple):
     """A national id.
 
     Args:
-        module: of `stdnum`, which checks it.
+        module: of `stdnum`, which checks it; None: its shape is all that there is to check.
         shape: as it is written.
         words: pattern (RE2) of which one must stand before it; None: its shape says enough.
     """
 
-    module: str
+    module: str | None
     shape: re.Pattern[str]
     words: Any
 
@@ -37,7 +37,7 @@ class Id(NamedTuple):
 _ANY = r"national id|id number|identity|identification|personal (?:code|number)|tax (?:id|number)|\btin\b|passport"
 
 
-def _id(module: str, shape: str, words: str | None = None) -> Id:
+def _id(module: str | None, shape: str, words: str | None = None) -> Id:
     return Id(
         module,
         re.compile(f"(?:{shape})(?![\\w])(?![.,-]\\d)", re.IGNORECASE),
@@ -46,6 +46,8 @@ def _id(module: str, shape: str, words: str | None = None) -> Id:
 
 
 _DATE6 = r"\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+_NINO = r"[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z](?<!BG|GB|KN|NK|NT|TN|ZZ)"
+"""The letters with which a UK National Insurance number begins (HMRC, NIM39110)."""
 _6DATE = r"(?:0[1-9]|[12]\d|3[01])(?:0[1-9]|1[0-2])\d\d"
 
 IDS = (
@@ -71,6 +73,8 @@ IDS = (
     _id("dk.cpr", rf"{_6DATE}\d{{4}}", r"\bcpr\b|personnummer"),
     _id("no.fodselsnummer", rf"{_6DATE}[ -]?\d{{5}}"),
     _id("gb.nhs", r"\d{3}[ -]?\d{3}[ -]?\d{4}", r"\bnhs\b"),
+    _id(None, rf"(?-i:{_NINO}(?:\d{{6}}[A-D]|(?: \d\d){{3}} [A-D]|(?:-\d\d){{3}}-[A-D]))"),
+    _id(None, rf"{_NINO}(?:[ -]?\d\d){{3}}[ -]?[A-D]", r"\bnino\b|national insurance|\bni (?:number|no\b)"),
     _id("in_.aadhaar", r"[2-9]\d{3} \d{4} \d{4}"),
     _id("in_.aadhaar", r"[2-9]\d{3}-?\d{4}-?\d{4}", r"aadha?ar|\buid(?:ai)?\b"),
     _id("in_.pan", r"[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", r"\bpan\b|permanent account"),
@@ -101,11 +105,15 @@ IDS = (
     _id("th.pin", r"[1-8]\d{12}", r"เลขประจำตัว"),
     _id("au.tfn", r"\d{3} ?\d{3} ?\d{3}", r"\btfn\b|tax file"),
 )
-"""A country's ids, with their checksums; of the United States and Denmark, which have none, with their ranges."""
+"""A country's ids, with their checksums; of the United States, the United Kingdom and Denmark, which have none, with
+their ranges."""
 
-_OF_LETTERS = tuple(each for each in IDS if re.match(r"\(\?:\[[A-Z]", each.shape.pattern))
+_OF_LETTERS = tuple(each for each in IDS if re.match(r"\(\?:(?:\(\?-i:)?\[[A-Z]", each.shape.pattern))
 _OF_DIGITS = tuple(each for each in IDS if each not in _OF_LETTERS)
-_START = re.compile(r"(?<![^\W_])(?<!\d[.,/-])(?:[0-9]|[XYZxyz][ -]?[0-9]{7}|[A-Za-z]{4,6}[0-9LMNP-Vlmnp-v]{2})")
+_START = re.compile(
+    r"(?<![^\W_])(?<!\d[.,/-])"
+    r"(?:[0-9]|[XYZxyz][ -]?[0-9]{7}|[A-Za-z]{2}(?=[ -]?[0-9]{2})|[A-Za-z]{4,6}[0-9LMNP-Vlmnp-v]{2})"
+)
 _ANY_OF_DIGITS = re2.compile("(?i)" + "|".join(each.shape.pattern.partition("(?![")[0] for each in _OF_DIGITS))
 _CONTEXT = 45
 _LEAST_DIGITS = 4
@@ -139,9 +147,11 @@ def national_ids(text: str, key: str = "") -> Iterator[Found]:
                 break
 
 
-def _is_valid(module: str, written: str) -> bool:
+def _is_valid(module: str | None, written: str) -> bool:
     if len(set(filter(str.isalnum, written))) < 3:
         return False
+    if module is None:
+        return True
     method = _method(module)
     return bool(method.is_valid(written) or method.is_valid(written.replace(".", "")))
 

@@ -1,6 +1,7 @@
 """Texts as recognisers read them: digits are 0 to 9, and what has no width is gone.
 
-A number in full-width or Arabic digits, or with a zero-width space inside, is the same number to its reader.
+A number in full-width or Arabic digits, or with a zero-width space inside, is the same number to its reader. So is an
+address in JSON that is in the text, with a code for its @.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ _TABLE = (
 )
 _AROUND = 32
 _ESCAPED = re.compile(r"\\[nrt]")
+_CODE = re.compile(r"\\{1,4}u([0-9a-fA-F]{4})")
+"""A character, or half of one, as JSON escapes it; in JSON within JSON with more backslashes."""
 _NO_WIDTH = re.compile(f"[{NO_WIDTH}]+")
 _MARK = re.compile(f"[{''.join(map(chr, _TABLE))}]")
 _MARKS = re.compile(f"[{NO_WIDTH}{''.join(map(chr, _TABLE))}]")
@@ -40,29 +43,56 @@ class Plain(NamedTuple):
 
     Args:
         text: it.
-        places: for each character its place in what was written, and the place behind the last; None: the same.
+        starts: for each character its place in what was written, and the place behind the last; None: the same.
+        ends: for each character the place behind it.
     """
 
     text: str
-    places: list[int] | None
+    starts: list[int] | None = None
+    ends: list[int] | None = None
 
 
 def plain(written: str) -> Plain:
     """Return the text as it is read; where it holds JSON itself, the marks of ends of lines are spaces."""
     if "\\" in written:
         written = _ESCAPED.sub("  ", written)
+        if "\\u" in written and _CODE.search(written) is not None:
+            return _decoded(written)
     if written.isascii() or _MARKS.search(written) is None:
-        return Plain(written, None)
+        return Plain(written)
     text = _MARK.sub(_read, written)
     if _NO_WIDTH.search(text) is None:
-        return Plain(text, None)
-    places: list[int] = []
+        return Plain(text)
+    starts: list[int] = []
     at = 0
     for gap in _NO_WIDTH.finditer(text):
-        places += range(at, gap.start())
+        starts += range(at, gap.start())
         at = gap.end()
-    places += range(at, len(text) + 1)
-    return Plain(_NO_WIDTH.sub("", text), places)
+    starts += range(at, len(text) + 1)
+    return Plain(_NO_WIDTH.sub("", text), starts, [start + 1 for start in starts[:-1]])
+
+
+def _decoded(written: str) -> Plain:
+    """Return the text as it is read, with the characters that codes in it stand for."""
+    pieces, starts = list[str](), list[int]()
+    at = 0
+    for code in _CODE.finditer(written):
+        pieces += written[at : code.start()], _character(code[1])
+        starts += range(at, code.start() + 1)
+        at = code.end()
+    starts += range(at, len(written) + 1)
+    pieces.append(written[at:])
+    # A backslash that was a code itself begins no other.
+    read = plain("".join(pieces).replace("\\", "/"))
+    if read.starts is None:
+        return Plain(read.text, starts, starts[1:])
+    return Plain(read.text, [starts[each] for each in read.starts], [starts[each + 1] for each in read.starts[:-1]])
+
+
+def _character(code: str) -> str:
+    """Return what a code stands for; for half of a character a sign that is in no word."""
+    number = int(code, 16)
+    return "\ufffd" if 0xD800 <= number < 0xE000 else chr(number)
 
 
 def windows(text: str, *patterns: Any) -> list[tuple[int, int]]:

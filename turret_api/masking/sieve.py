@@ -28,7 +28,8 @@ BEGINNINGS = (
 _DIGITS = r"[0-9](?:[ ./()\x{a0}-]{0,3}[0-9]){6}"
 _LETTERED = (
     r"(?i)(?:[0-9]{6}[a-y+-][0-9]{3}|[a-z]{4}[0-9]{6}[a-z]{6}|[a-z]{5}[0-9]{4}[a-z]"
-    r"|[a-z]{6}[0-9lmnp-v]{2}[abcdehlmprst][0-9lmnp-v]{2}[a-z][0-9lmnp-v])"
+    r"|[a-z]{6}[0-9lmnp-v]{2}[abcdehlmprst][0-9lmnp-v]{2}[a-z][0-9lmnp-v]"
+    r"|[a-z]{2}(?:[ -]?[0-9]{2}){3}[ -]?[a-d])"
 )
 NUMBERS = re.compile(r"[0-9](?:[ ./()-]{0,3}[0-9]){6}")
 """Seven digits, with little between them: what cards, phone numbers and most ids have."""
@@ -81,7 +82,7 @@ class Sieve:
 
     def kinds_in(self, text: bytes) -> frozenset[str]:
         """Return the kinds that may be in a text or in JSON, in UTF-8."""
-        if not text.isascii() and _odd.search(text):
+        if b"\\u" in text or (not text.isascii() and _odd.search(text)):
             text = plain.plain(text.decode()).text.encode()
         hits = self._set.Match(text)
         return _NONE if hits is None else _NONE.union(*[self._kinds[hit] for hit in hits])
