@@ -12,6 +12,7 @@ from turret_api.accounts.tables import (
     AUDIT,
     DELETED_PROJECTS,
     ENDED_SESSIONS,
+    ERASED_IDS,
     ERASURES,
     PEOPLE,
     PRIVACY,
@@ -21,7 +22,7 @@ from turret_api.accounts.tables import (
     metadata,
 )
 
-SINCE_0007 = {PRIVACY, PEOPLE, AUDIT, ERASURES, SUPPRESSED}
+SINCE_0007 = {PRIVACY, PEOPLE, AUDIT, ERASURES, SUPPRESSED, ERASED_IDS}
 
 
 @pytest.fixture

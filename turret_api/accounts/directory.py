@@ -21,6 +21,7 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts.ended_sessions import end_session, ended_sessions
+from turret_api.accounts.erased_ids import ErasedBefore, ErasedIds, all_erased, erased_ids
 from turret_api.accounts.keys import is_well_formed, key_hash
 from turret_api.accounts.last_use import LastUse
 from turret_api.accounts.people import Person, people
@@ -44,8 +45,9 @@ class _Copy(msgspec.Struct):
     keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
     the projects that were deleted. ended: ids of the sessions that were signed out. names: of keys that have one, by
     key_id. roles: those chosen for keys, by key_id. privacy: rules of projects, by project and name. suppressed: hashes
-    of the users who are not recorded, by project; held: of those who are being erased. secret: what these are keyed
-    with. people: by their account, (project_id, role, person_id, address) of those who have signed in once.
+    of the users who are not recorded, by project; held: of those who are being erased; erased: of what was erased
+    lately. secret: what these are keyed with. people: by their account, (project_id, role, person_id, address) of those
+    who have signed in once.
     """
 
     revision: int = 0
@@ -60,6 +62,7 @@ class _Copy(msgspec.Struct):
     secret: str = ""
     people: dict[str, list[tuple[str, str, str, str]]] = msgspec.field(default_factory=dict)
     held: dict[str, frozenset[str]] = msgspec.field(default_factory=dict)
+    erased: ErasedBefore = msgspec.field(default_factory=dict)
 
 
 class Directory:
@@ -204,6 +207,11 @@ class Directory:
         is_any = copy.suppressed or copy.held
         return of_project(copy.secret, copy.suppressed, copy.held, project_id) if is_any else None
 
+    def erased(self) -> ErasedIds | None:
+        """Return what was erased lately, as far as is known; None: nothing was. Never blocks."""
+        copy = self._copy
+        return erased_ids(copy.secret, copy.erased)
+
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
 
@@ -222,6 +230,7 @@ class Directory:
                 ended = self._copy.ended if changed is None else ended_sessions(self._accounts)
                 privacy = None if changed is None else all_rules(self._accounts)
                 suppressed = None if changed is None else all_suppressed(self._accounts)
+                erased = None if changed is None else all_erased(self._accounts)
                 known = self._copy.people if changed is None else _by_subject(people(self._accounts))
             except SQLAlchemyError as error:
                 if self._reached:
@@ -255,9 +264,10 @@ class Directory:
                 {key.key_id: key.given_role for key in keys if key.given_role is not None},
                 self._copy.privacy if privacy is None else privacy,
                 self._copy.suppressed if suppressed is None else suppressed[1],
-                self._copy.secret if suppressed is None else suppressed[0],
+                self._copy.secret if suppressed is None or erased is None else suppressed[0] or erased[0],
                 known,
                 self._copy.held if suppressed is None else suppressed[2],
+                self._copy.erased if erased is None else erased[1],
             )
             self.version += 1
             self._keep()

@@ -132,8 +132,13 @@ def all_suppressed(accounts: Accounts) -> tuple[str, Hashes, Hashes]:
     with accounts.engine.connect() as connection:
         for project_id, hashed, held_for in connection.execute(query):
             (held if held_for else gone).setdefault(project_id, set()).add(hashed)
-        secret = connection.scalar(select(SECRETS.c.value).where(SECRETS.c.name == _SECRET)) if gone or held else ""
-    return str(secret or ""), _frozen(gone), _frozen(held)
+    return known_secret(accounts) if gone or held else "", _frozen(gone), _frozen(held)
+
+
+def known_secret(accounts: Accounts) -> str:
+    """Return the secret that hashes of ids are keyed with; "": there is none yet."""
+    with accounts.engine.connect() as connection:
+        return str(connection.scalar(select(SECRETS.c.value).where(SECRETS.c.name == _SECRET)) or "")
 
 
 def of_project(secret: str, gone: Hashes, held: Hashes, project_id: str) -> Suppressed | None:

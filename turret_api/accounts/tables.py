@@ -278,3 +278,13 @@ SUPPRESSED = Table(
     _made_at(),
 )
 """hash: keyed, of the `user_id`. held_for: the erasure for the time of which it is so; empty: for good."""
+
+ERASED_IDS = Table(
+    "erased_ids",
+    metadata,
+    Column("project_id", ForeignKey(PROJECTS.c.project_id, ondelete="CASCADE"), primary_key=True),
+    Column("hash", String(64), primary_key=True),
+    Column("before", DateTime(timezone=True), nullable=False),
+)
+"""hash: keyed, of the id of a user, a session or an event that was erased. before: events of it that were received
+before then are erased."""

@@ -122,6 +122,7 @@ class Collector:
             self.metrics,
             settings.roll_after_s,
             self.keys.deleted,
+            self.keys.erased,
         )
         self.house = Housekeeping(self.slot, self._spool.reader(), self.metrics, self._adopt)
         self.is_open = False

@@ -4,6 +4,7 @@ A part is named after the collector and the range, and a pinned range always hol
 anywhere is done again into the same files. A range is deleted only when its parts are whole and durable.
 
 What belongs to a project that was deleted goes nowhere: its rows are left out, and the ids seen of it are forgotten.
+What was erased while it waited here is left out too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import get_type_hints
 
 import polars as pl
 
+from turret_api.accounts.erased_ids import ErasedIds
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.rows import Range, Row
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolReader
@@ -53,6 +55,7 @@ class Roller:
         after_s: age at which rows are rolled. Under lasting traffic it stretches (up to fifteen times), so that a day
             does not end up in tens of thousands of small parts.
         deleted: returns the ids of the projects that were deleted.
+        erased: returns what was erased lately; None: nothing was.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class Roller:
         metrics: Metrics,
         after_s: float,
         deleted: Callable[[], Collection[str]] = tuple,
+        erased: Callable[[], ErasedIds | None] = lambda: None,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -72,6 +76,7 @@ class Roller:
         self._metrics = metrics
         self._after_s = after_s
         self._deleted = deleted
+        self._erased = erased
         self._forgotten: set[str] = set()
         self._rolled_at: collections.deque[float] = collections.deque()
         self._stop = threading.Event()
@@ -154,7 +159,7 @@ class Roller:
         started = time.perf_counter()
         batches = list(self._reader.batches(rows))
         name = f"{self._collector_id}-{rows.first_seq:012d}-{rows.last_seq:012d}.parquet"
-        self._write(name, _parts(batches, self._deleted()))
+        self._write(name, _parts(batches, self._deleted(), self._erased()))
         self._writer.call(lambda spool: spool.delete(rows))
         failpoint.reached("roll.after_delete")
         self._writer.call(Spool.give_room_back)
@@ -180,11 +185,11 @@ class Roller:
 
 
 def _parts(
-    batches: Sequence[tuple[int, list[Row]]], deleted: Collection[str]
+    batches: Sequence[tuple[int, list[Row]]], deleted: Collection[str], erased: ErasedIds | None
 ) -> dict[tuple[str, dt.date], pl.DataFrame]:
     """Return by project and UTC day of receipt the events (`PART_SCHEMA`) of batches, which come with a first number.
 
-    Those of projects that were `deleted` are left out.
+    Those of projects that were `deleted` are left out, and those that were `erased` since they were received.
     """
     # By column and not by row: whatever is done for each row in Python keeps requests waiting.
     rows = list(itertools.chain.from_iterable(batch for _, batch in batches))
@@ -197,5 +202,19 @@ def _parts(
         seq=pl.Series(list(numbers), dtype=pl.Int64),
         metadata=pl.col("metadata").cast(pl.String),
     )
-    kept = events.filter(~pl.col("project_id").is_in(list(deleted))).with_columns(day=pl.col("received_at").dt.date())
+    kept = events.filter(~pl.col("project_id").is_in(list(deleted)))
+    if erased is not None:
+        kept = _without_erased(kept, erased)
+    kept = kept.with_columns(day=pl.col("received_at").dt.date())
     return kept.partition_by("project_id", "day", maintain_order=True, include_key=False, as_dict=True)
+
+
+def _without_erased(events: pl.DataFrame, erased: ErasedIds) -> pl.DataFrame:
+    """Return the events that were not erased since they were received; most came after the last erasure."""
+    received_us = pl.col("received_at").dt.epoch("us")
+    of_before = events.filter(received_us < erased.latest_us)
+    ids = of_before.select("project_id", received_us, "user_id", "session_id", "event_id")
+    gone = [number for number, each in zip(of_before["seq"], ids.iter_rows(), strict=True) if erased.has(*each)]
+    if gone:
+        log.info("events that were erased since they were received are left out", extra={"events": len(gone)})
+    return events.filter(~pl.col("seq").is_in(gone))

@@ -11,6 +11,7 @@ import shutil
 from pathlib import Path
 
 from turret_api.accounts import Accounts
+from turret_api.accounts.erased_ids import KNOWN_FOR
 from turret_api.accounts.exports import archives
 from turret_api.accounts.grants import recent_collectors
 from turret_api.accounts.suppression import hasher_of, suppressed_of
@@ -41,7 +42,7 @@ def erase_elsewhere(settings: Settings, accounts: Accounts, database_url: str, e
     note = note_of(hasher_of(accounts), erased, now, suppressed_of(accounts, erased.project_id))
     done = [
         *erase_from_spools(settings, erased),
-        *_other_hosts(settings, accounts),
+        *_other_hosts(settings, accounts, erased.kind),
         *erase_from_logs(settings.home, words),
         *_set_aside(settings.home),
         *erase_from_exports(accounts, erased, words),
@@ -60,8 +61,8 @@ def erase_elsewhere(settings: Settings, accounts: Accounts, database_url: str, e
     return done
 
 
-def _other_hosts(settings: Settings, accounts: Accounts) -> list[Done]:
-    """Return a line on the collectors of other hosts, whose spools cannot be reached from here."""
+def other_collectors(settings: Settings, accounts: Accounts) -> frozenset[str]:
+    """Return the collectors whose spools are not in this home, of those that had anything to do with it lately."""
     mine = set()
     for folder in slot_folders(settings.home / "spool"):
         reader = SpoolReader(folder / SPOOL_FILE)
@@ -69,11 +70,21 @@ def _other_hosts(settings: Settings, accounts: Accounts) -> list[Done]:
             mine.add(reader.collector_id())
         finally:
             reader.close()
-    others = recent_collectors(accounts, dt.timedelta(days=SEEN_FOR_DAYS)) - mine
+    return frozenset(recent_collectors(accounts, dt.timedelta(days=SEEN_FOR_DAYS)) - mine)
+
+
+def _other_hosts(settings: Settings, accounts: Accounts, kind: str) -> list[Done]:
+    """Return lines on the collectors of other hosts, whose spools cannot be reached from here."""
+    others = other_collectors(settings, accounts)
     if not others:
         return []
+    place = "spools of other hosts"
     what = f"collectors of other homes: what they know of ids goes within {SEEN_FOR_DAYS} days, turns within a minute"
-    return [Done("spools of other hosts", what, len(others))]
+    done = [Done(place, what, len(others))]
+    if kind in ("user", "session", "event"):
+        days = KNOWN_FOR.days
+        done.append(Done(place, f"collectors that leave out events that wait with them, for {days} days", len(others)))
+    return done
 
 
 def _set_aside(home: Path) -> list[Done]:

@@ -11,6 +11,7 @@ Killed anywhere, the same call goes on from there. The steps in the lake are pro
 
 from __future__ import annotations
 
+import datetime as dt
 import subprocess
 import sys
 import time
@@ -26,11 +27,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import REFRESH_S
+from turret_api.accounts.erased_ids import note_erased
 from turret_api.accounts.privacy import MASKING, rules_of
 from turret_api.accounts.suppression import hold, lift, suppress
 from turret_api.collector.forgetting import Forget
 from turret_api.erasing.book import Book, Erasure, Receipt, Totals, Wanted
-from turret_api.erasing.elsewhere import erase_elsewhere
+from turret_api.erasing.elsewhere import erase_elsewhere, other_collectors
 from turret_api.erasing.erased import Done, Erased
 from turret_api.erasing.spools import forget_waiting_turns
 from turret_api.home.dagster_home import dagster_environment
@@ -43,7 +45,10 @@ from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.settings import Settings
 
 _HEARD_S = 2 * REFRESH_S
-"""Seconds until every collector knows that events of a user are not to be taken."""
+"""Seconds until every collector knows that events of a user are not to be taken, or were erased."""
+
+_OF_IDS = ("user", "session", "event")
+"""Kinds of erasures that name an id, by which collectors know what waits in their spools."""
 
 _FORGOTTEN = 3
 """Exit status of a step whose list is gone (`turret_pipeline.orchestration.erase`)."""
@@ -157,7 +162,7 @@ def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
         done=tuple(done),
         before=msgspec.convert(gathered["totals"], Totals),
         after=msgspec.convert(forgotten["totals"], Totals),
-        not_reached=tuple(_not_reached(place.settings)),
+        not_reached=tuple(_not_reached(place.settings, erasure.kind)),
     )
 
 
@@ -191,7 +196,7 @@ def erased_of(gathered: dict[str, Any]) -> Erased:
 
 def _forms(place: Workplace, project_id: str, kind: str, value: str) -> list[str]:
     """Return what else the id is stored as, because the project masks ids or did."""
-    if kind not in ("user", "session", "event"):
+    if kind not in _OF_IDS:
         return []
     try:
         return forms_of(rules_of(place.accounts, project_id).get(MASKING), project_id, value)
@@ -213,10 +218,15 @@ def _bring_in(place: Workplace, erasure: Erasure, values: list[str], is_suppress
             hold(place.accounts, erasure.project_id, values, erasure.erasure_id)
         if collectors_run(place.settings) or place.settings.database_url is not None:
             time.sleep(_HEARD_S)
-    if erasure.kind in ("user", "session", "event"):
+    if erasure.kind in _OF_IDS:
         wanted = {"project_id": erasure.project_id, f"{erasure.kind}_ids": values}
         done += forget_waiting_turns(place.settings, msgspec.convert(wanted, Forget))
+    before = dt.datetime.now(dt.UTC)
     bring_in_spools(place.settings, place.url)
+    if erasure.kind in _OF_IDS:
+        note_erased(place.accounts, erasure.project_id, erasure.kind, values, before)
+        if other_collectors(place.settings, place.accounts):
+            time.sleep(_HEARD_S)
     return done
 
 
@@ -267,14 +277,14 @@ def _build(place: Workplace, project_id: str) -> None:
         place.say(f"the build ended with status {done.returncode}")
 
 
-def _not_reached(settings: Settings) -> list[str]:
-    """Return what this installation cannot reach, and what to do there."""
+def _not_reached(settings: Settings, kind: str) -> list[str]:
+    """Return what this installation cannot reach, and what to do there, after an erasure of this kind."""
     found = [
         "what was downloaded from pages and /v1, and messages of alerts that were sent: delete them where they are",
         "exported files and backups that were moved or copied: keep turret-erasures.ndjson with the archives, and a "
         "restore erases it again",
     ]
-    if settings.database_url is not None:
+    if settings.database_url is not None and kind not in _OF_IDS:
         found.append("spools of other hosts: events that waited there come into the lake later; erase again then")
     if "://" in settings.lake:
         found.append("earlier versions of objects, if the bucket keeps them: let its lifecycle rules remove them")
