@@ -17,7 +17,7 @@ INSTALL = $(PIP) install --quiet --no-compile --constraint constraints.txt --edi
 # The dashboard's own scripts; what a package ships is that package's affair.
 SCRIPTS = turret_api/dashboard/static/*.js
 
-.PHONY: setup demo up test test-long bench lint docs
+.PHONY: setup demo up test test-slow test-long bench lint docs
 
 setup: $(READY)
 
@@ -43,12 +43,21 @@ demo: $(READY)
 up: $(READY)
 	@exec $(TURRET) up
 
+PYTEST = .venv/bin/python -m pytest
 # pytest-xdist 3.8 may wait for ever once it has replaced a worker that died: such a run ends instead, and names the test.
-test: $(READY_DEV)
-	@.venv/bin/python -m pytest -m "not long" -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0 $(ARGS)
+AT_ONCE = -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
+test: $(READY_DEV)
+	@$(PYTEST) -m "not slow and not long" $(AT_ONCE) $(ARGS)
+
+test-slow: $(READY_DEV)
+	@$(PYTEST) -m "slow and not long" $(AT_ONCE) $(ARGS)
+
+# Both kinds, also where ARGS has tests of one kind only: pytest ends with 5 where it finds none. The long ones measure
+# times and memory, and start clusters: one at a time.
 test-long: $(READY_LONG)
-	@.venv/bin/python -m pytest -m long $(ARGS)
+	@$(PYTEST) -m "slow and not long" $(AT_ONCE) $(ARGS) || [ $$? = 5 ]
+	@$(PYTEST) -m long $(ARGS) || [ $$? = 5 ]
 
 bench: $(READY_LONG)
 	@.venv/bin/python -m benchmarks

@@ -25,6 +25,7 @@ N_SESSIONS = 30
 TOPICS = ("visa", "refund")
 
 
+@pytest.mark.slow
 def test_the_traces_of_an_instrumented_app_end_in_topics_and_journeys(
     home: Settings, database_url: str, serve_model: Callable[..., Any]
 ) -> None:

@@ -59,6 +59,7 @@ class Until:
         return SimpleNamespace(content=orjson.dumps(question.answer(self._snapshot)))
 
 
+@pytest.mark.slow
 def test_where_nothing_changes_rules_of_all_kinds_tell_something_on_hardly_any_day(shop: Shop, streams: Any) -> None:
     days_told = 0
     for seed in range(N_STREAMS):

@@ -19,6 +19,7 @@ N_USERS = 3
 """Who sent the planted days."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("exports", "is_told"), [(0, True), (N_USERS, True), (N_USERS + 1, False)])
 def test_an_alert_of_few_users_is_sent_only_to_targets_with_texts(
     shop: Shop, receiver: Receiver, exports: int, is_told: bool

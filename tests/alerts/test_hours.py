@@ -110,6 +110,7 @@ def deliveries(shop: Shop) -> list[tuple[str, int]]:
     return [(each.state, len(each.alerts)) for each in shop.outbox.deliveries(shop.project_id)]
 
 
+@pytest.mark.slow
 def test_alerts_of_quiet_hours_come_as_one_message_afterwards_and_urgent_ones_at_once(
     shop: Shop, receiver: Receiver
 ) -> None:
@@ -130,6 +131,7 @@ def test_alerts_of_quiet_hours_come_as_one_message_afterwards_and_urgent_ones_at
     assert shop.run(after=HOUR)["sent"] == 1 and len(receiver.got) == 2
 
 
+@pytest.mark.slow
 def test_a_digest_has_the_words_and_numbers_of_its_route(shop: Shop, receiver: Receiver) -> None:
     plan = DigestPlan(every="day", hour=13, days=7)
     for kind in ("webhook", "slack"):

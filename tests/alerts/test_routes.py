@@ -139,6 +139,7 @@ def test_a_project_sees_and_changes_nothing_of_another(api: Api, shop: Shop) -> 
     assert len(api.send("GET", "/rules")["data"]) == 1
 
 
+@pytest.mark.slow
 def test_what_was_found_and_sent_is_listed_page_by_page_and_dead_letters_go_again(
     api: Api, shop: Shop, receiver: Receiver
 ) -> None:

@@ -21,6 +21,7 @@ from turret_pipeline.lake.waiting import Seen, Wait, write
 ANY = Filters()
 
 
+@pytest.mark.slow
 def test_a_topic_that_is_new_is_told_once_with_the_numbers_of_the_page(shop: Shop, receiver: Receiver) -> None:
     shop.store.add_target(shop.project_id, "webhook", "hook", receiver.url)
     for kind in ("new_topic", "growing_topic"):
@@ -44,6 +45,7 @@ def test_a_topic_that_is_new_is_told_once_with_the_numbers_of_the_page(shop: Sho
     assert len(receiver.got) == 1
 
 
+@pytest.mark.slow
 def test_what_ends_and_comes_back_within_its_days_is_the_same_alert_and_later_a_new_one(shop: Shop) -> None:
     shop.store.add_rule(shop.project_id, "New", "new_topic", ANY, None, urgent=False)
     shop.build(17, new_from=9)

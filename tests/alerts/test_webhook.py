@@ -44,6 +44,7 @@ def test_a_message_is_signed_as_standard_webhooks_has_it(shop: Shop, receiver: R
         Webhook(secret).verify(body.replace(b"Declined", b"Accepted"), headers)
 
 
+@pytest.mark.slow
 def test_a_message_is_tried_again_for_a_day_under_one_id_and_then_given_up(shop: Shop, receiver: Receiver) -> None:
     with_hook(shop, receiver)
     receiver.statuses = [500] * MOST_ATTEMPTS
@@ -123,6 +124,7 @@ main(["shop"])
 """
 
 
+@pytest.mark.slow
 def test_killed_after_it_was_sent_a_message_comes_once_more_under_the_same_id(shop: Shop, receiver: Receiver) -> None:
     with_hook(shop, receiver)
     shop.now = dt.datetime.now(dt.UTC)

@@ -27,6 +27,7 @@ HELLO = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -54,6 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, database_url: str, preloade
     running.kill()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("url", "said"), [("http://127.0.0.1:1", "there is no answer"), ("SERVER", "it answers 401")])
 def test_a_server_that_does_not_take_the_key_is_told_at_the_start(
     server: Server, turret: Turret, monkeypatch: pytest.MonkeyPatch, url: str, said: str
@@ -77,6 +79,7 @@ def started(home: Path, project: NewProject, database_url: str) -> Iterator[subp
         process.kill()
 
 
+@pytest.mark.slow
 def test_nothing_but_the_protocol_is_written_until_stdin_ends(
     tmp_path: Path, new_project: Callable[..., NewProject], database_url: str
 ) -> None:
@@ -90,6 +93,7 @@ def test_nothing_but_the_protocol_is_written_until_stdin_ends(
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_at_once(tmp_path: Path, new_project: Callable[..., NewProject], database_url: str) -> None:
     with started(tmp_path, new_project(), database_url) as process:
         assert process.stdin is not None and process.stdout is not None

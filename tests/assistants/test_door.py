@@ -146,6 +146,7 @@ def test_a_server_that_takes_events_only_has_no_such_door(
         server.kill()
 
 
+@pytest.mark.slow
 def test_a_server_loads_the_protocol_with_the_first_request_for_it() -> None:
     script = """
 import sys, tempfile

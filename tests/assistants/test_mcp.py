@@ -250,6 +250,7 @@ def on_stdio(arguments: list[str], environment: dict[str, str], *calls: Call) ->
 CALLS: list[Call] = [("topics", {}), ("search", {"q": "refund"}), ("session", {"session_id": "nowhere"})]
 
 
+@pytest.mark.slow
 def test_on_stdio_a_home_says_the_same_as_its_server(served: Served, database_url: str) -> None:
     environment = {
         "TURRET_HOME": str(served.server.home),
@@ -283,6 +284,7 @@ def test_with_httpx_alone_a_call_is_one_post(served: Served) -> None:
 OF_COUNTS = ("digest", "topics", "topic", "journeys", "drop_offs", "fields", "freshness", "usage")
 
 
+@pytest.mark.slow
 def test_with_a_viewers_key_the_tools_of_counts_answer_without_texts_and_the_others_say_why_not(
     served: Served, database_url: str
 ) -> None:

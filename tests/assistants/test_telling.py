@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ answers = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(answers)
 def test_outside_of_the_fences_of_any_answer_there_is_nothing_of_a_users(answer: dict) -> None:
     told = tell(NAMED["usage"], answer, 1000)

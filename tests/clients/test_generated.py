@@ -54,6 +54,7 @@ def test_every_route_becomes_a_function_and_nothing_is_warned_of(generated: Simp
     assert made >= {"track", "get_usage", "get_topics", "get_journeys", "get_messages"}
 
 
+@pytest.mark.slow
 def test_the_generated_client_type_checks(generated: SimpleNamespace) -> None:
     checked = subprocess.run(
         [sys.executable, "-m", "mypy", "--config-file", "mypy.ini", "--cache-dir", ".mypy_cache", "-p", PACKAGE],

@@ -29,6 +29,7 @@ def until(is_true: Callable[[], bool], timeout_s: float = 30.0) -> None:
         time.sleep(0.002)
 
 
+@pytest.mark.slow
 def test_10000_events_through_a_server_that_is_killed_five_times_are_all_stored_once(
     make_server: Callable, new_project: Callable, make_client: Callable
 ) -> None:
@@ -49,6 +50,7 @@ def test_10000_events_through_a_server_that_is_killed_five_times_are_all_stored_
     assert stored_ids(server, project) == list(range(10_000))
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_at_the_start_gets_the_events_once_it_is_there(
     make_server: Callable, new_project: Callable, make_client: Callable
 ) -> None:

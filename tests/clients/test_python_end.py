@@ -36,6 +36,7 @@ def test_tasks_go_on_while_events_are_flushed(script: Callable) -> None:
     assert n_turns > 10
 
 
+@pytest.mark.slow
 def test_many_threads_track_at_once_and_each_event_is_counted_once(script: Callable, make_client: Callable) -> None:
     server = script(stored)
     client = make_client(server, batch_events=50)
@@ -66,6 +67,7 @@ def test_what_is_tracked_after_the_end_is_counted_as_lost(script: Callable, make
     assert client.stats().n_lost_by_cause == {"closed": 1}
 
 
+@pytest.mark.slow
 def test_each_event_that_is_tracked_around_the_end_is_counted_once(script: Callable, make_client: Callable) -> None:
     client = make_client(script(stored), batch_events=20, linger_s=0)
     n_calls = [0] * 4

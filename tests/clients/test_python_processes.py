@@ -119,6 +119,7 @@ print(sum(n_tracked))
     assert len([who for who in found if who.startswith("child")]) == 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_processes_of_multiprocessing_send_what_they_tracked(run: Callable, stored: Callable, method: str) -> None:
     done = run(
@@ -140,6 +141,7 @@ if __name__ == '__main__':
     assert stored(f"by {method}", 3) == {"parent": 1, 0: 1, 1: 1}
 
 
+@pytest.mark.slow
 def test_a_signal_handler_may_track_while_the_same_thread_tracks(run: Callable, stored: Callable) -> None:
     done = run(
         """

@@ -278,6 +278,7 @@ odd = st.recursive(
 keys = texts | st.integers() | st.floats() | st.none() | st.binary() | st.builds(Plain) | st.tuples(texts, st.dates())
 
 
+@pytest.mark.slow
 @hypothesis.given(metadata=st.dictionaries(keys, odd, min_size=1) | odd)
 @hypothesis.settings(max_examples=300)
 def test_any_metadata_is_sendable_or_lost_and_raises_nothing(metadata: Any) -> None:
@@ -295,6 +296,7 @@ def test_any_metadata_is_sendable_or_lost_and_raises_nothing(metadata: Any) -> N
         assert check(decode_event(encoded, "event"), MAX_TEXT).is_named
 
 
+@pytest.mark.slow
 @hypothesis.given(arguments=st.tuples(odd, odd, odd, odd, odd, odd))
 def test_any_arguments_raise_nothing(arguments: tuple[Any, ...]) -> None:
     name, metadata, session_id, user_id, timestamp, event_id = arguments

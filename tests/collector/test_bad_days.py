@@ -57,6 +57,7 @@ def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Small
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_answered_503_and_taken_up_again_when_there_is_room(
     make_server: Callable, new_project: Callable, small_disk: SmallDisk
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_disk_below_the_reserve_takes_nothing(make_server: Callable, new_proje
     assert server.track(new_project().write_key, GOOD).code == "SERVICE_UNAVAILABLE"
 
 
+@pytest.mark.slow
 def test_events_are_taken_while_the_database_is_away_even_after_a_restart(
     make_server: Callable, tmp_path: Path
 ) -> None:
@@ -117,6 +119,7 @@ def test_events_are_taken_while_the_database_is_away_even_after_a_restart(
     assert server.events(project.project_id).height == 41
 
 
+@pytest.mark.slow
 def test_a_key_works_at_once_and_is_refused_soon_after_it_is_revoked(
     make_server: Callable, new_project: Callable, accounts: Accounts
 ) -> None:
@@ -137,6 +140,7 @@ def test_a_key_works_at_once_and_is_refused_soon_after_it_is_revoked(
         assert not file.is_file() or key.key.encode() not in file.read_bytes()
 
 
+@pytest.mark.slow
 def test_memory_stays_bounded_under_200_large_bodies_and_a_bomb(make_server: Callable, new_project: Callable) -> None:
     # Not forked from the preloaded process: memory that it shared with its parent would be counted too.
     project = new_project()
@@ -194,6 +198,7 @@ def test_sigterm_finishes_and_rolls_what_was_taken(make_server: Callable, new_pr
     )
 
 
+@pytest.mark.slow
 def test_clients_that_dawdle_are_cut(make_server: Callable, new_project: Callable) -> None:
     project = new_project()
     server = make_server().start()
@@ -219,6 +224,7 @@ def workers_of(server: Any) -> set[str]:
         return set(re.findall(r'worker="\d+"', connection.getresponse().read().decode()))
 
 
+@pytest.mark.slow
 def test_several_workers_share_a_port_and_each_has_a_spool(make_server: Callable, new_project: Callable) -> None:
     project = new_project("enterprise", 300)
     server = make_server(options=["--workers", "2"]).start()

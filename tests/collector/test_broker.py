@@ -73,6 +73,7 @@ def ledger(grants: Grants, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     ran.stop()
 
 
+@pytest.mark.slow
 def test_a_collector_that_stores_nothing_asks_seldom_and_says_all_the_same_that_it_lives(
     grants: Grants, ledger: Ledger
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_collector_that_stores_nothing_asks_seldom_and_says_all_the_same_that_
     assert 1 <= asked["report"] <= 5, "once in 0.5 s"
 
 
+@pytest.mark.slow
 def test_what_is_stored_after_a_quiet_time_is_reported_as_soon_as_ever(grants: Grants, ledger: Ledger) -> None:
     time.sleep(1.5)
     looks = grants.asked["wanted"]

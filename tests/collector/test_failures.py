@@ -28,6 +28,7 @@ def begun_request(port: int, key: str, length: int) -> socket.socket:
     return connection
 
 
+@pytest.mark.slow
 def test_after_a_failed_fsync_nothing_is_answered_and_the_next_start_has_all_that_was(
     make_server: Callable, new_project: Callable
 ) -> None:
@@ -61,6 +62,7 @@ def test_a_sqlite_that_can_lose_events_is_refused(make_server: Callable) -> None
     )
 
 
+@pytest.mark.slow
 def test_a_new_month_starts_at_nothing_and_a_clock_set_back_finds_the_old_count(
     make_server: Callable, new_project: Callable, tmp_path: Path
 ) -> None:
@@ -106,6 +108,7 @@ def test_a_trial_takes_nothing_after_14_days(make_server: Callable, new_project:
     assert int(after.headers["retry-after"]) > 0
 
 
+@pytest.mark.slow
 def test_spool_and_lake_may_lie_on_two_file_systems(make_server: Callable, new_project: Callable) -> None:
     project = new_project()
     with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="turret-") as other:
@@ -121,6 +124,7 @@ def test_spool_and_lake_may_lie_on_two_file_systems(make_server: Callable, new_p
         assert sorted(server.events(project.project_id)["event_id"]) == sorted(ids)
 
 
+@pytest.mark.slow
 def test_while_the_lake_is_away_events_are_taken_and_go_there_later(
     make_server: Callable, new_project: Callable
 ) -> None:
@@ -158,6 +162,7 @@ def test_more_requests_than_can_be_taken_are_told_to_come_back(make_server: Call
     assert later.status == 200
 
 
+@pytest.mark.slow
 def test_more_bytes_than_can_be_held_are_told_to_come_back(make_server: Callable, new_project: Callable) -> None:
     project = new_project()
     server = make_server().start()

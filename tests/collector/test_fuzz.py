@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -65,6 +66,7 @@ def _check_shape(answer: dict[str, Any]) -> None:
         assert set(answer) - {"field"} == {"success", "error", "code"}
 
 
+@pytest.mark.slow
 def test_the_served_openapi_document_tells_what_the_server_does(server, project) -> None:
     document = server.request("GET", "/openapi.json").json
     document["paths"] = {path: document["paths"][path] for path in ("/track", "/healthz", "/readyz", "/metrics")}

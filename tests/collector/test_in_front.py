@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
@@ -14,6 +15,7 @@ from turret_api.serve.routes import in_front
 from turret_pipeline.settings import Settings
 
 
+@pytest.mark.slow
 def test_events_and_the_same_question_again_do_not_reach_the_framework(
     settings: Settings, accounts: Accounts, new_project: Callable[..., NewProject]
 ) -> None:

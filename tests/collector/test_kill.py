@@ -24,6 +24,7 @@ POINTS = [
     "part.after_folder_fsync",
     "roll.after_delete",
 ]
+QUICK = "part.after_rename"
 
 
 class Load:
@@ -90,6 +91,7 @@ def _count(server, project: NewProject, acknowledged: list[str], sent: set[str])
     return len(acknowledged), len(lost), sum(n - 1 for n in stored.values())
 
 
+@pytest.mark.slow
 def test_no_acknowledged_event_is_lost_or_doubled_by_8_kills(make_server: Callable, new_project: Callable) -> None:
     n, lost, doubled = kill_again_and_again(make_server(), new_project(), 8, seed=1)
 
@@ -106,7 +108,9 @@ def test_no_acknowledged_event_is_lost_or_doubled_by_200_kills(make_server: Call
     assert (lost, doubled) == (0, 0)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point", [pytest.param(each, marks=[] if each == QUICK else pytest.mark.slow) for each in POINTS]
+)
 def test_a_kill_at_a_failpoint_loses_and_doubles_nothing(
     make_server: Callable, new_project: Callable, point: str
 ) -> None:

@@ -132,6 +132,7 @@ def test_no_canary_of_any_kind_reaches_a_file_by_track(server: Server, new_proje
     assert stored[-1]["metadata"]["texts"] == [MASKED] * 3_000
 
 
+@pytest.mark.slow
 def test_no_canary_reaches_the_journal_of_turns(server: Server, new_project: Callable[..., NewProject]) -> None:
     project = masked_project(server, new_project())
     tools = {"role": "assistant", "tool_calls": [{"id": "call-1", "type": "function"}]}
@@ -172,6 +173,7 @@ def test_no_canary_reaches_the_journal_of_turns(server: Server, new_project: Cal
     assert first["user_id"].startswith("ip-")
 
 
+@pytest.mark.slow
 def test_an_import_masks_too_and_knows_its_file_again(
     server: Server,
     new_project: Callable[..., NewProject],
@@ -197,6 +199,7 @@ def test_an_import_masks_too_and_knows_its_file_again(
     assert [each["metadata"]["text"] for each in sent(server, project)] == [MASKED, MASKED]
 
 
+@pytest.mark.slow
 def test_a_length_is_judged_on_what_was_sent(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject]
 ) -> None:
@@ -209,6 +212,7 @@ def test_a_length_is_judged_on_what_was_sent(
     assert server.track(project.write_key, {"name": "a", "metadata": {"text": too_long}}).code == "TEXT_TOO_LONG"
 
 
+@pytest.mark.slow
 def test_a_rule_reaches_every_collector_and_stands_while_postgres_is_away(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject]
 ) -> None:
@@ -223,6 +227,7 @@ def test_a_rule_reaches_every_collector_and_stands_while_postgres_is_away(
     assert leaks(server, project.project_id) == []
 
 
+@pytest.mark.slow
 def test_a_rule_that_cannot_be_followed_stores_nothing(
     make_server: Callable[..., Server],
     new_project: Callable[..., NewProject],

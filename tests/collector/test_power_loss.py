@@ -195,6 +195,7 @@ def lose_power(tmp_path: Path, n_states: int, without: str = "nothing", seed: in
     return outcome
 
 
+@pytest.mark.slow
 def test_no_acknowledged_event_is_lost_or_doubled_by_200_power_losses(tmp_path: Path) -> None:
     outcome = lose_power(tmp_path, 200)
 
@@ -203,6 +204,7 @@ def test_no_acknowledged_event_is_lost_or_doubled_by_200_power_losses(tmp_path: 
     assert outcome.acknowledged > 2_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", ["fsync of the log", "fsync of the part", "fsync of the folder"])
 def test_the_test_sees_losses_without_one_of_the_fsyncs(tmp_path: Path, without: str) -> None:
     assert lose_power(tmp_path, 40, without).lost > 0

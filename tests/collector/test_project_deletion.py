@@ -43,6 +43,7 @@ def files_of(folder: Path, project_id: str) -> list[str]:
     return [str(file) for file in mine]
 
 
+@pytest.mark.slow
 def test_nothing_is_left_and_a_project_of_the_same_name_begins_anew(
     make_server: Callable, turret: Callable, new_project: Callable, accounts: Accounts, tmp_path: Path
 ) -> None:
@@ -88,6 +89,7 @@ def test_nothing_is_left_and_a_project_of_the_same_name_begins_anew(
     assert kept == {other.project_id, again["project_id"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point", ["project.after_accounts", "project.after_note", "deletion.after_table", "project.after_lake"]
 )

@@ -55,6 +55,7 @@ def race(ports: list[int], key: str, n_requests: int, n_clients: int = 64) -> Co
     return outcomes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_processes", [1, 2])
 def test_exactly_the_limit_is_accepted(
     make_server: Callable, new_project: Callable, accounts: Accounts, n_processes: int
@@ -95,6 +96,7 @@ def test_a_used_up_plan_says_when_to_come_back(make_server: Callable, new_projec
     assert (bad.status, bad.headers["ratelimit-remaining"]) == (400, "0")
 
 
+@pytest.mark.slow
 def test_a_larger_plan_lets_events_in_again_within_seconds(
     make_server: Callable, new_project: Callable, accounts: Accounts
 ) -> None:
@@ -111,6 +113,7 @@ def test_a_larger_plan_lets_events_in_again_within_seconds(
     assert [server.track(project.write_key, GOOD).status for _ in range(2)] == [200, 429]
 
 
+@pytest.mark.slow
 def test_what_was_used_is_known_after_kills(make_server: Callable, new_project: Callable) -> None:
     project = new_project("enterprise", 20)
     server = make_server()

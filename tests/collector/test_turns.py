@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ def test_every_document_has_its_turn_and_no_turn_is_too_long(documents: list[byt
         assert all(len(some) == 1 or sum(map(len, some)) <= most for some in made)
 
 
+@pytest.mark.slow
 def test_long_texts_among_short_ones_are_masked_in_their_order(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject]
 ) -> None:

@@ -85,6 +85,7 @@ def test_what_is_restored_is_what_was_there(new_settings: Callable[[str], Settin
     assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith(".")) == []
 
 
+@pytest.mark.slow
 def test_a_backup_while_the_journal_of_turns_is_written_can_be_read(
     new_settings: Callable[[str], Settings], tmp_path: Path
 ) -> None:
@@ -117,6 +118,7 @@ def test_a_backup_while_the_journal_of_turns_is_written_can_be_read(
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.slow
 def test_a_backup_while_events_come_in_holds_all_that_was_acknowledged_before_it(
     new_settings: Callable[[str], Settings], tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def test_the_builder_gets_the_signals_that_we_get_and_its_exit_status_is_ours() 
         assert build.wait() == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_builder_that_hears_no_signal_is_killed_in_time(number: signal.Signals) -> None:
     script = (
@@ -120,6 +121,7 @@ def test_a_builder_that_hears_no_signal_is_killed_in_time(number: signal.Signals
     assert not builder.is_running()
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_build_in_15_seconds_and_the_next_one_goes_on(used_home: Path) -> None:
     said(used_home, "project", "create", "shop")
     said(used_home, "project", "create", "other")
@@ -170,6 +172,7 @@ def test_status_says_that_the_folder_of_the_model_is_not_there(
     assert "MODEL      there is no folder './no/model'" in said(used_home, "status")
 
 
+@pytest.mark.slow
 def test_status_of_many_projects_lists_some_and_says_how_many_there_are(used_home: Path) -> None:
     said(used_home, "project", "create", "shop")
     settings = Settings.from_environment({"TURRET_HOME": str(used_home)})
@@ -195,6 +198,7 @@ def test_status_of_many_projects_lists_some_and_says_how_many_there_are(used_hom
     assert [line.split()[0] for line in everything if line.split() and line.split()[0] in made] == made
 
 
+@pytest.mark.slow
 def test_status_and_a_build_with_nothing_to_do_name_the_fields_that_failed(used_home: Path) -> None:
     said(used_home, "project", "create", "shop")
     lake = Settings.from_environment({"TURRET_HOME": str(used_home)}).open_lake()

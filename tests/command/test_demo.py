@@ -118,6 +118,7 @@ def test_it_leaves_no_process_behind_and_its_keys_to_their_owner_alone(shown: Sh
     assert stat.S_IMODE((shown.home / "demo-keys.json").stat().st_mode) == 0o600
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_up_on_the_home_of_a_demo_goes_on_with_its_project_and_each_of_its_pages_is_in_order(shown: Shown) -> None:
     up = Up(shown.home)

@@ -136,6 +136,7 @@ def test_a_sign_in_on_one_host_is_valid_on_the_other_and_so_is_a_sign_out(
     until(lambda: httpx.get(f"{ada.url}/v1/usage", cookies=cookies, timeout=30).status_code == 401)
 
 
+@pytest.mark.slow
 def test_a_run_is_cancelled_in_the_ui_of_another_host(
     hosts: list[Host], project: NewProject, url: str, lake: Lake
 ) -> None:
@@ -172,6 +173,7 @@ def test_two_hosts_together_accept_exactly_the_limit(hosts: list[Host], project:
     assert answers == {200: LIMIT, 429: LIMIT // 4 * 6 - LIMIT}
 
 
+@pytest.mark.slow
 def test_when_the_host_of_the_daemon_dies_another_one_ends_its_work_and_nothing_runs_twice(
     hosts: list[Host], project: NewProject, url: str, lake: Lake, tmp_path: Path
 ) -> None:
@@ -202,6 +204,7 @@ def test_when_the_host_of_the_daemon_dies_another_one_ends_its_work_and_nothing_
     assert (len(ids), ids.n_unique(), (ids == "mine").sum()) == (LIMIT - 1, LIMIT - 1, 1), "sent to both, stored once"
 
 
+@pytest.mark.slow
 def test_a_collector_takes_events_and_answers_nothing_else(url: str, lake: Lake, tmp_path: Path) -> None:
     collector = Host(tmp_path, "max", "collector", url, Path(lake.root))
     try:
@@ -221,6 +224,7 @@ def test_a_collector_takes_events_and_answers_nothing_else(url: str, lake: Lake,
         end([collector])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["api", "collector", "pipeline"])
 def test_a_part_of_the_whole_is_refused_with_the_embedded_database(home: Path, role: str) -> None:
     done = subprocess.run(
@@ -249,6 +253,7 @@ def test_hosts_agree_on_the_first_day_though_one_started_before_there_were_event
     assert found[0] == found[1] > DAYS[0].isoformat()
 
 
+@pytest.mark.slow
 def test_a_host_that_starts_while_the_database_is_away_takes_events_and_the_rest_comes_with_it(tmp_path: Path) -> None:
     server = Settings.from_environment({"TURRET_HOME": str(tmp_path / "server")})
     with database(server) as url:

@@ -18,6 +18,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.settings import Settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("roll_s", ["1", "3600"])
 def test_events_that_nothing_builds_are_late_until_they_are_built(
     used_home: Path, keep_model: Callable[[Lake], None], roll_s: str

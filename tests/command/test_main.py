@@ -42,6 +42,7 @@ def test_every_command_has_a_help(name: str) -> None:
     assert output.startswith(f"Usage: main {name} ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "environment", "words"),
     [

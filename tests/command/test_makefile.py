@@ -51,7 +51,7 @@ def test_tests_need_a_set_up_of_their_own(checkout: Path) -> None:
 
 
 def test_every_command_of_the_contract_is_there() -> None:
-    for target in ("setup", "demo", "up", "test", "test-long", "bench", "lint", "docs"):
+    for target in ("setup", "demo", "up", "test", "test-slow", "test-long", "bench", "lint", "docs"):
         done = subprocess.run(
             ["make", "--dry-run", target], cwd=CHECKOUT, env=ENVIRONMENT, capture_output=True, check=False
         )

@@ -22,6 +22,7 @@ def open_to_others(home: Path) -> list[str]:
     return [str(path) for path in every if not path.is_symlink() and stat.S_IMODE(path.lstat().st_mode) & 0o077]
 
 
+@pytest.mark.slow
 def test_all_that_a_server_makes_is_readable_by_its_owner_alone(home: Path) -> None:
     before = os.umask(0o022)
     try:

@@ -92,6 +92,7 @@ def is_built(up: Up, n_events: int) -> bool:
     return n_built == n_events and not pending_stages(lake, None)[PROJECT]
 
 
+@pytest.mark.slow
 def test_every_run_is_a_job_of_the_cluster_and_its_events_are_in_dagsters_ui(up: Up, cluster: RayCluster) -> None:
     until(lambda: is_built(up, 240), BUILT_S)
     assert store.read(up_lake(up), TOPICS, PROJECT).height >= 4
@@ -102,6 +103,7 @@ def test_every_run_is_a_job_of_the_cluster_and_its_events_are_in_dagsters_ui(up:
         assert "Ray run job created" in "".join(said) and "Finished execution of run" in "".join(said)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_cancelled_in_dagsters_ui_ends_at_once(up: Up, cluster: RayCluster) -> None:
     until(lambda: is_built(up, 240), BUILT_S)
     before = {run["runId"] for run in runs(up)}

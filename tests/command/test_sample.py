@@ -106,6 +106,7 @@ def test_it_has_a_release_after_which_more_sessions_begin_with_a_payment_problem
     assert new > 3 * old
 
 
+@pytest.mark.slow
 def test_the_release_is_told_by_the_last_whole_days_at_any_time_of_day() -> None:
     # Here, not at the top: scipy's statistics take a second to import.
     from scipy.stats import fisher_exact

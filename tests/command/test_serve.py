@@ -43,6 +43,7 @@ def serving(home: Path, *options: str, **environment: str) -> Iterator[str]:
     assert process.returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_the_embedded_database_comes_back_when_it_is_killed_and_meanwhile_readyz_says_that_accounts_are_away(
     used_home: Path, workers: int
@@ -98,6 +99,7 @@ def test_the_embedded_database_comes_back_when_it_is_killed_and_meanwhile_readyz
     assert processes_of(used_home) == []
 
 
+@pytest.mark.slow
 def test_a_server_that_has_never_known_a_key_is_not_ready_without_the_database(used_home: Path) -> None:
     nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
     with serving(used_home, TURRET_DATABASE_URL=nowhere) as address:
@@ -131,6 +133,7 @@ def make_certificate(cert: Path, key: Path) -> None:
     subprocess.run([*words, *names], check=True, capture_output=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_with_a_certificate_the_server_speaks_https_and_its_cookie_is_secure(
     used_home: Path, certificate: dict[str, str], workers: int

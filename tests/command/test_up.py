@@ -179,6 +179,7 @@ def test_whatever_is_killed_is_started_again(up: Up) -> None:
     until(up.is_healthy, 90)
 
 
+@pytest.mark.slow
 def test_the_database_comes_back_when_it_and_its_keeper_are_killed(up: Up) -> None:
     with while_waiting(up.home, "field_profiles.after_analysis", then="field_types.after_analysis"):
         kill_database(up)
@@ -186,6 +187,7 @@ def test_the_database_comes_back_when_it_and_its_keeper_are_killed(up: Up) -> No
     assert up.process is not None and up.process.poll() is None
 
 
+@pytest.mark.slow
 def test_a_second_up_on_the_same_home_is_refused(up: Up) -> None:
     environment = {**up.environment, "TURRET_PORT": str(free_ports(1)[0])}
     done = subprocess.run(turret("up"), env=environment, capture_output=True, text=True, check=False)
@@ -204,6 +206,7 @@ def test_a_port_in_use_is_one_clear_line_and_leaves_nothing(up: Up, tmp_path: Pa
     assert processes_of(tmp_path / "other") == []
 
 
+@pytest.mark.slow
 def test_after_a_kill_of_everything_nothing_stays_and_the_next_start_takes_up_what_was_cut_off(up: Up) -> None:
     run_id = make_cut_off_run(up)
     assert up.process is not None
@@ -218,6 +221,7 @@ def test_after_a_kill_of_everything_nothing_stays_and_the_next_start_takes_up_wh
     until(lambda: run_status(up, elsewhere) == "FAILURE", 120)
 
 
+@pytest.mark.slow
 def test_after_all_the_kills_the_tables_are_those_of_an_undisturbed_build(up: Up, tmp_path: Path) -> None:
     lake, undisturbed = Lake(str(up.home / "lake")), Lake(str(tmp_path / "lake"))
     until(lambda: not pending_stages(lake, None, [BUILT])[BUILT], REACHED_S)

@@ -139,6 +139,7 @@ def test_dagsters_tables_are_brought_along(tmp_path: Path, n_steps_behind: int) 
         assert storage.alembic_version() == (newest, newest)
 
 
+@pytest.mark.slow
 def test_dagsters_tables_of_a_later_version_are_refused(tmp_path: Path) -> None:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         storage = instance.run_storage

@@ -119,6 +119,7 @@ def assert_a_project_of(number: int, lake: Lake, client: TestClient, folder: Pat
     assert_exports_open(lake, project, folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", QUICK)
 def test_whatever_the_texts_a_build_succeeds_and_its_numbers_add_up(
     number: int, lake: Lake, client: TestClient, tmp_path: Path

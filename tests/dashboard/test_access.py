@@ -45,6 +45,7 @@ OF_EACH_KIND = ("/topics", "/journeys?shape=graph", "/settings", "/sign-in")
 """A page with a map and tables, one with a drawing, one with a form, and one by itself."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "in_the_dark", [pytest.param(OF_EACH_KIND, id="one"), pytest.param(PAGES, marks=pytest.mark.long, id="all")]
 )
@@ -94,6 +95,7 @@ def test_the_keyboard_reaches_the_content_a_filter_and_an_export(served: Served,
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_it_fits_a_phone_and_the_dark(served: Served, visitor: Visitor) -> None:
     page = visitor.page
     page.set_viewport_size({"width": 390, "height": 800})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -16,6 +17,7 @@ def numbers(visitor: Visitor, selector: str) -> list[int]:
     return [int(text.replace(",", "")) for text in visitor.page.locator(selector).all_inner_texts()]
 
 
+@pytest.mark.slow
 def test_the_counts_are_those_of_the_api(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.answered.read_key, "/answers?field=prompt")
     found = served.get("/v1/answers", served.answered, field="prompt")
@@ -72,6 +74,7 @@ def test_without_answers_the_page_says_what_to_send(served: Served, visitor: Vis
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_wrong_in_both_themes_and_nothing_lies_beside_a_narrow_page(
     served: Served, visitor: Visitor
 ) -> None:

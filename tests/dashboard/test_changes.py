@@ -64,6 +64,7 @@ def near(shown: int | None, change: float | None) -> bool:
     return shown == expected or (shown is not None and expected is not None and abs(shown - expected) <= 1)
 
 
+@pytest.mark.slow
 def test_every_change_on_every_page_is_that_of_one_definition(
     served: Served, changing: NewProject, visitor: Visitor
 ) -> None:
@@ -101,6 +102,7 @@ def test_every_change_on_every_page_is_that_of_one_definition(
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_overview_begins_with_what_changed_and_leads_to_as_many_sessions_as_it_says(
     served: Served, changing: NewProject, visitor: Visitor
 ) -> None:

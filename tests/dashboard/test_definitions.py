@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -18,6 +19,7 @@ def _status(served: Served, q: str) -> int:
     return httpx.get(f"{served.url}/v1/messages", params={"q": q}, headers=headers, timeout=60).status_code
 
 
+@pytest.mark.slow
 def test_a_topic_is_defined_by_messages_that_were_found_and_what_is_wrong_is_kept_out(
     served: Served, visitor: Visitor, keep_model: Callable[[Lake], None]
 ) -> None:

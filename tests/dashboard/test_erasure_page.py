@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import httpx
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -29,6 +30,7 @@ def test_an_owner_erases_once_sure_and_sees_how_far_it_is(served: Served, visito
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_the_page_of_a_session_leads_to_its_erasure_without_a_word_to_the_server(
     served: Served, visitor: Visitor
 ) -> None:

@@ -31,6 +31,7 @@ def exported(served: Served, database_url: str, tmp_path: Path) -> dict[str, pl.
     return found
 
 
+@pytest.mark.slow
 def test_the_pages_show_the_numbers_of_the_export(
     served: Served, visitor: Visitor, exported: dict[str, pl.DataFrame]
 ) -> None:
@@ -88,6 +89,7 @@ def test_the_pages_show_the_numbers_of_the_export(
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_a_page_hands_out_its_tables_and_pictures_as_files(
     served: Served, visitor: Visitor, exported: dict[str, pl.DataFrame]
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -10,6 +11,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.tables import SHARED_FRAMES
 
 
+@pytest.mark.slow
 def test_a_shared_frame_is_folded_and_opens(served: Served, visitor: Visitor) -> None:
     lake, project = served.settings.open_lake(), served.full.project_id
     message = served.get("/v1/messages", served.full, limit="1")["data"][0]

@@ -24,6 +24,7 @@ def test_the_journeys_page_shows_starts_ends_and_every_move(served: Served, visi
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_journeys_are_shown_of_themes_too_and_with_a_number(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys")
     page = visitor.page
@@ -50,6 +51,7 @@ def test_journeys_are_shown_of_themes_too_and_with_a_number(served: Served, visi
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_the_graph_draws_every_move_between_its_nodes(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys?shape=graph")
     visitor.wait_for_pictures()
@@ -66,6 +68,7 @@ def test_the_graph_draws_every_move_between_its_nodes(served: Served, visitor: V
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_a_move_leads_to_the_sessions_behind_it(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys")
     page = visitor.page
@@ -91,6 +94,7 @@ def test_a_move_leads_to_the_sessions_behind_it(served: Served, visitor: Visitor
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_two_segments_stand_side_by_side_with_what_differs(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys?view=compare&of=moves")
     page = visitor.page
@@ -109,6 +113,7 @@ def test_two_segments_stand_side_by_side_with_what_differs(served: Served, visit
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_returns_tell_what_users_come_back_for(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys?view=returns")
     visitor.wait_for_pictures()
@@ -121,6 +126,7 @@ def test_returns_tell_what_users_come_back_for(served: Served, visitor: Visitor)
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_friction_is_that_of_the_api_and_leads_to_its_sessions_and_evidence(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys?view=friction")
     page = visitor.page
@@ -185,6 +191,7 @@ def test_a_funnel_is_built_step_by_step_and_stands_in_the_address(served: Served
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_topics", "first"), [(30, "Topics"), (31, "Themes")])
 def test_past_thirty_topics_themes_come_first(n_topics: int, first: str, served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key)

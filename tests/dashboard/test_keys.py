@@ -13,6 +13,7 @@ def ask(served: Served, method: str, path: str, key: str, **kwargs: object) -> h
     return httpx.request(method, served.url + path, headers={"X-API-Key": key}, timeout=30, **kwargs)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_an_admin_makes_a_key_that_is_shown_once_and_revokes_it(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.admin_key, "/settings/keys")
     page = visitor.page

@@ -7,6 +7,8 @@ import io
 import re
 import urllib.parse
 
+import pytest
+
 from tests.dashboard.conftest import Served, Visitor
 from tests.dashboard.hostile import HOSTILE_NAME, MARKUP
 
@@ -21,6 +23,7 @@ WITHOUT_EXPORT = """[...document.querySelectorAll('.panel')]
 """The panels with a table or a picture that cannot be taken along."""
 
 
+@pytest.mark.slow
 def test_markup_in_every_place_is_shown_on_every_page_and_never_runs(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.hostile.admin_key)
     page = visitor.page
@@ -80,6 +83,7 @@ def test_an_export_of_a_page_holds_no_formula_that_would_run(served: Served, vis
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_markup_in_an_address_is_no_markup_on_the_page(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key)
     for markup in MARKUP[:6]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -10,6 +11,7 @@ from tests.dashboard.test_overview import texts
 SWITCH = "Show moves of the conversation"
 
 
+@pytest.mark.slow
 def test_one_switch_shows_moves_on_every_page_and_stands_in_the_address(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.chats.read_key, "/topics")
     page = visitor.page
@@ -43,6 +45,7 @@ def test_messages_that_are_no_requests_say_what_they_are(served: Served, visitor
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_other_topics_of_the_flow_open_by_a_click_and_fold_again(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys")
     page = visitor.page

@@ -28,6 +28,7 @@ def newest_day(served: Served) -> str:
     return str(served.get("/v1/topics", served.full)["messages_per_day"][-1]["date"])
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("clean")
 def test_an_annotation_is_a_mark_in_the_charts_and_a_line_below_until_it_is_removed(
     served: Served, visitor: Visitor
@@ -57,6 +58,7 @@ def test_an_annotation_is_a_mark_in_the_charts_and_a_line_below_until_it_is_remo
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("clean")
 def test_a_note_is_written_read_and_removed_on_its_topics_page(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.admin_key, "/topics/t_refund")
@@ -77,6 +79,7 @@ def test_a_note_is_written_read_and_removed_on_its_topics_page(served: Served, v
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("clean")
 def test_a_view_is_saved_opened_renamed_and_removed_and_a_read_key_opens_it(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.admin_key, "/topics?segment.plan=plus")
@@ -114,6 +117,7 @@ def test_a_view_is_saved_opened_renamed_and_removed_and_a_read_key_opens_it(serv
     assert [each for each in visitor.problems if "400" not in each] == []
 
 
+@pytest.mark.slow
 def test_a_number_field_is_added_up_by_topic_and_stays_in_the_address(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics")
     page = visitor.page

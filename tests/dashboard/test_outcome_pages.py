@@ -27,6 +27,7 @@ def unmarked(served: Served) -> Iterator[Served]:
             mark(served, field["field"], None)
 
 
+@pytest.mark.slow
 def test_where_no_field_is_marked_a_likely_one_can_be_with_a_click(unmarked: Served, visitor: Visitor) -> None:
     visitor.sign_in(unmarked.full.read_key, "/journeys?view=outcomes")
     page = visitor.page
@@ -41,6 +42,7 @@ def test_where_no_field_is_marked_a_likely_one_can_be_with_a_click(unmarked: Ser
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_in_the_settings_a_field_is_marked_changed_and_taken_back(unmarked: Served, visitor: Visitor) -> None:
     def outcome(field: str) -> dict | None:
         rows = unmarked.get("/v1/fields", unmarked.full)["data"]
@@ -70,6 +72,7 @@ def test_in_the_settings_a_field_is_marked_changed_and_taken_back(unmarked: Serv
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "outcome"), [("latency_ms", {"better": "lower"}), ("channel", {"good": ["web", "ios"]})], ids=str
 )
@@ -116,6 +119,7 @@ def test_a_topic_tells_each_outcome_of_its_sessions(unmarked: Served, visitor: V
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_a_marked_field_that_is_no_outcome_any_more_says_so(unmarked: Served, visitor: Visitor) -> None:
     mark(unmarked, "channel", {"good": ["web"]})
     headers = {"X-API-Key": unmarked.full.admin_key}

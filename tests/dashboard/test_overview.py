@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -74,6 +75,7 @@ def test_the_pictures_show_every_message_topic_and_session(served: Served, visit
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_what_takes_long_is_asked_when_the_first_numbers_are_there(served: Served, visitor: Visitor) -> None:
     pages = {
         "/": ("**/v1/topics?*", {"/v1/changes", "/v1/journeys", "/v1/journeys/paths"}),
@@ -113,6 +115,7 @@ def test_what_takes_long_is_asked_when_the_first_numbers_are_there(served: Serve
         page.unroute(first)
 
 
+@pytest.mark.slow
 def test_a_click_on_a_topic_opens_it_and_back_leads_back(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key)
     row = visitor.page.locator("#topics tbody tr").first

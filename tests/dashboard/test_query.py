@@ -79,6 +79,7 @@ def test_the_query_of_a_tile_counts_what_it_shows(served: Served, visitor: Visit
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_the_keyboard_opens_the_query_of_a_panel_and_leaves_it(served: Served, visitor: Visitor, run_sql: Run) -> None:
     visitor.sign_in(served.full.read_key, "/topics/t_refund?segment.plan=free")
     page = visitor.page
@@ -96,6 +97,7 @@ def test_the_keyboard_opens_the_query_of_a_panel_and_leaves_it(served: Served, v
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pages", [pytest.param(OF_EACH_KIND, id="some"), pytest.param(ALL_PAGES, marks=pytest.mark.long, id="all")]
 )
@@ -119,6 +121,7 @@ def test_every_panel_and_tile_of_every_page_shows_its_query(
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1280, 390])
 def test_the_dialog_fits_the_screen_and_reads_well_in_both_themes(served: Served, visitor: Visitor, width: int) -> None:
     page = visitor.page

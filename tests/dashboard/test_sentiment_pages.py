@@ -29,6 +29,7 @@ def test_the_list_of_topics_shows_their_mood_and_sorts_by_it(served: Served, vis
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_a_topic_shows_its_mood_by_day_and_leads_to_its_negative_messages(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics/t_refund")
     page = visitor.page
@@ -53,6 +54,7 @@ def test_a_topic_shows_its_mood_by_day_and_leads_to_its_negative_messages(served
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_a_session_marks_the_messages_that_are_not_neutral(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key)
     newest = served.get("/v1/messages", served.full, sentiment="negative", limit="1")["data"][0]

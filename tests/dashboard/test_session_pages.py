@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.parse
 from collections import Counter
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -22,6 +23,7 @@ def test_a_session_is_read_message_by_message(served: Served, visitor: Visitor) 
     expect(page.locator("h1")).to_have_text("There is no such session")
 
 
+@pytest.mark.slow
 def test_a_long_session_is_read_a_page_at_a_time(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key)
     page = visitor.page
@@ -40,6 +42,7 @@ def test_a_long_session_is_read_a_page_at_a_time(served: Served, visitor: Visito
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_a_link_to_a_session_leads_to_it_whatever_it_is_called(served: Served, visitor: Visitor) -> None:
     odd = ["q?b", "h#b", "a\\b", "a/b", "/", "100%", "%2F", "a;b", "a&b+c", "tab\tb", "line\nb", "é 日本", "..", "."]
     visitor.sign_in(served.full.read_key)

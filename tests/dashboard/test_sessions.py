@@ -129,6 +129,7 @@ def test_sign_in_leads_to_the_address_that_was_asked_for_whatever_id_is_in_it(se
     assert sign_in(served, served.full.read_key, path).headers["location"] == path
 
 
+@pytest.mark.slow
 def test_one_browser_looks_at_several_projects_each_by_its_address(served: Served, visitor: Visitor) -> None:
     page = visitor.page
     visitor.sign_in(served.empty.read_key)
@@ -170,6 +171,7 @@ def test_revoking_the_key_ends_its_sessions(served: Served, database_url: str) -
     pytest.fail("the session outlived its key")
 
 
+@pytest.mark.slow
 def test_after_sign_out_the_cookie_is_refused_in_every_process_also_after_a_restart(
     served: Served, database_url: str
 ) -> None:
@@ -198,6 +200,7 @@ def usage(address: str, cookies: dict[str, str]) -> int:
     return httpx.get(f"{address}/v1/usage", cookies=cookies, timeout=30).status_code
 
 
+@pytest.mark.slow
 def test_sign_out_without_the_database_says_that_it_did_not_happen(settings: Settings) -> None:
     class Away(Directory):
         def find(self, key: str) -> Principal | None:

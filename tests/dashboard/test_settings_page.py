@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -21,6 +22,7 @@ def test_an_admin_overrides_a_type_in_the_settings_and_takes_it_back(served: Ser
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_who_may_only_look_is_offered_no_change(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/settings")
     expect(visitor.page.locator("h1")).to_have_text("Settings")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import polars as pl
+import pytest
 from playwright.sync_api import Route, expect
 
 from tests.dashboard.conftest import Served, Visitor, _wait
@@ -44,6 +45,7 @@ def test_an_admin_gets_the_line_of_the_first_event_with_a_key_that_works(served:
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_events_without_tables_are_not_built_yet(served: Served, visitor: Visitor) -> None:
     event = {"name": "user_prompt", "metadata": {"prompt": "hello"}}
     sent = httpx.post(f"{served.url}/track", json=event, headers={"X-API-Key": served.waiting.write_key})
@@ -71,6 +73,7 @@ def test_a_failing_answer_is_said_and_can_be_tried_again(served: Served, visitor
     expect(visitor.page.locator("h1")).to_have_text("Journeys")
 
 
+@pytest.mark.slow
 def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/settings/project")
     held: list[Route] | None = []
@@ -99,6 +102,7 @@ def test_while_it_loads_the_page_says_so(served: Served, visitor: Visitor) -> No
     expect(visitor.page.locator("#topics tbody tr").first).to_be_visible()
 
 
+@pytest.mark.slow
 def test_every_page_names_the_fields_that_the_last_build_could_not_do(served: Served, visitor: Visitor) -> None:
     lake, project = served.settings.open_lake(), served.full.project_id
     row = (project, "topics", FIELD, None, "TypeError: <b>no</b> len()", 15, "1")
@@ -119,6 +123,7 @@ def test_every_page_names_the_fields_that_the_last_build_could_not_do(served: Se
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_every_page_says_in_red_when_events_have_waited_longer_than_they_should(
     served: Served, visitor: Visitor
 ) -> None:
@@ -142,6 +147,7 @@ def test_every_page_says_in_red_when_events_have_waited_longer_than_they_should(
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_of_thousands_of_fields_some_are_shown_and_the_others_can_be_found(served: Served, visitor: Visitor) -> None:
     known = served.get("/v1/fields", served.full)
     plan = next(each for each in known["data"] if each["type"] == "enum")
@@ -174,6 +180,7 @@ def test_of_thousands_of_fields_some_are_shown_and_the_others_can_be_found(serve
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_imported_events_are_counted_on_every_page_until_they_are_built_in(served: Served, visitor: Visitor) -> None:
     lake, project = served.settings.open_lake(), served.empty.project_id
     day = dt.datetime.now(dt.UTC).date()

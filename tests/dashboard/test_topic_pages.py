@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
@@ -25,6 +26,7 @@ MAP_AT = """(() => {
 """Where the map's texts are, in pixels of its picture, and how many of those in it have no colour there."""
 
 
+@pytest.mark.slow
 def test_the_topics_page_lists_all_topics_and_finds_one_by_a_word(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics")
     page = visitor.page
@@ -47,6 +49,7 @@ def test_the_topics_page_lists_all_topics_and_finds_one_by_a_word(served: Served
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_filters_stand_in_the_address_and_narrow_the_numbers(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics")
     page = visitor.page
@@ -85,6 +88,7 @@ def test_filters_stand_in_the_address_and_narrow_the_numbers(served: Served, vis
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_a_filter_of_time_names_its_last_day(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics")
     page = visitor.page
@@ -174,6 +178,7 @@ def test_the_map_shows_every_text_at_its_place_and_names_what_is_under_the_point
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_an_admin_renames_merges_and_hides_a_topic_and_takes_it_back(served: Served, visitor: Visitor) -> None:
     page = visitor.page
     visitor.sign_in(served.full.admin_key, "/topics/t_visa")

@@ -14,6 +14,7 @@ def percent(share: float) -> str:
     return f"{round(share * 100)}%" if share >= 0.095 else f"{share * 100:.1f}%"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["sessions", "users"])
 def test_the_switch_changes_what_the_pages_count(served: Served, visitor: Visitor, unit: str) -> None:
     visitor.sign_in(served.full.read_key)
@@ -81,6 +82,7 @@ def numbers(visitor: Visitor) -> list[str]:
     return re.findall(r"\d[\d,.]*", " ".join(shown.all_inner_texts()))
 
 
+@pytest.mark.slow
 def test_a_page_has_a_switch_only_where_it_changes_what_is_counted(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key)
     for first, addresses in UNITS.items():
@@ -103,6 +105,7 @@ def test_a_page_has_a_switch_only_where_it_changes_what_is_counted(served: Serve
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_loops_funnels_and_returns_are_told_in_users(served: Served, visitor: Visitor) -> None:
     steps = "t_flight_search,t_hotel_search"
     visitor.sign_in(served.full.read_key, f"/journeys?view=funnel&level=0&steps={steps}&unit=users")
@@ -128,6 +131,7 @@ def test_loops_funnels_and_returns_are_told_in_users(served: Served, visitor: Vi
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_the_users_of_a_topic_are_compared_with_all_others(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics/t_refund")
     page = visitor.page
@@ -161,6 +165,7 @@ def test_the_users_of_a_topic_are_compared_with_all_others(served: Served, visit
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_the_users_of_a_topic_are_a_filter_that_every_page_keeps(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics/t_refund")
     page = visitor.page
@@ -185,6 +190,7 @@ def test_the_users_of_a_topic_are_a_filter_that_every_page_keeps(served: Served,
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_the_users_of_a_path_are_a_filter_too(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/journeys?view=paths&level=0&depth=1")
     page = visitor.page

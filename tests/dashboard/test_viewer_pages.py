@@ -20,6 +20,7 @@ def key(served: Served, database_url: str) -> Iterator[str]:
     accounts.close()
 
 
+@pytest.mark.slow
 def test_a_viewer_walks_through_the_dashboard_and_no_text_comes_to_the_browser(
     served: Served, visitor: Visitor, key: str
 ) -> None:

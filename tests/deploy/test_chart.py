@@ -25,6 +25,7 @@ def containers(found: list[Manifest]) -> dict[str, Manifest]:
     }
 
 
+@pytest.mark.slow
 def test_helm_and_the_schemas_of_kubernetes_have_nothing_against_it() -> None:
     assert list(chart_faults()) == []
 

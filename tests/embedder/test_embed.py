@@ -96,6 +96,7 @@ def test_a_vector_does_not_depend_on_the_texts_beside_it(embedder: Embedder) -> 
     assert np.einsum("ij,ij->i", embedder.embed(TEXTS), alone).min() > 0.9999
 
 
+@pytest.mark.slow
 def test_a_model_with_other_modules_is_converted_as_it_is_configured(tmp_path: Path) -> None:
     import torch
     from sentence_transformers import SentenceTransformer
@@ -182,6 +183,7 @@ def test_a_folder_without_a_model_is_refused_by_name(tmp_path: Path) -> None:
         open_embedder(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_importing_the_module_loads_no_torch_and_a_fit_nothing_that_it_does_not_use() -> None:
     script = (
         "import sys, turret_pipeline.embedder.embed, turret_pipeline.analysis.topics.fit; print(*sys.modules);"

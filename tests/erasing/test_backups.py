@@ -111,6 +111,7 @@ def archive_of(home: Home) -> Path:
     return home.settings.home.parent / "backups" / "a.tar"
 
 
+@pytest.mark.slow
 def test_a_restored_home_has_nothing_that_was_erased_since_and_keeps_the_rest(
     home: Home, new_home: Callable[[], Home]
 ) -> None:
@@ -140,6 +141,7 @@ def test_what_was_erased_comes_back_where_that_is_wanted(home: Home, new_home: C
     assert CANARY in two.users()
 
 
+@pytest.mark.slow
 def test_an_archive_that_does_not_know_what_was_erased_is_refused(home: Home, new_home: Callable[[], Home]) -> None:
     archive, older = archive_of(home), archive_of(home).with_name("older.tar")
     with tarfile.open(archive) as tar, tarfile.open(older, "w") as out:
@@ -160,6 +162,7 @@ def test_an_archive_that_does_not_know_what_was_erased_is_refused(home: Home, ne
     assert wrong.returncode == 1 and "is no note of an erasure" in wrong.stdout
 
 
+@pytest.mark.slow
 def test_a_project_that_was_deleted_since_is_deleted_in_what_is_restored(
     home: Home, new_home: Callable[[], Home]
 ) -> None:

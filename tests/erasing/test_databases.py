@@ -82,6 +82,7 @@ def files_with(folder: Path, word: str) -> list[str]:
     )
 
 
+@pytest.mark.slow
 def test_no_byte_is_left_in_the_files_of_postgres(settings: Settings, url: str, instance: dg.DagsterInstance) -> None:
     postgres = settings.home / "postgres"
     instance.add_dynamic_partitions("project", ["shop", "other"])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from tests.collector.conftest import Server
 from turret_api.accounts import Accounts
@@ -28,6 +29,7 @@ def files_with(home: Path, but: str) -> list[str]:
     )
 
 
+@pytest.mark.slow
 def test_no_byte_is_left_outside_the_lake_and_the_receipt_names_what_could_not_be_reached(
     make_server: Callable[..., Server], tmp_path: Path
 ) -> None:

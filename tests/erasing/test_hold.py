@@ -6,6 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import pytest
+
 from turret_api.accounts import Accounts
 from turret_api.accounts.suppression import suppressed_of
 from turret_api.erasing.book import Book
@@ -13,6 +15,7 @@ from turret_api.erasing.work import Workplace, perform
 from turret_pipeline.settings import Settings
 
 
+@pytest.mark.slow
 def test_the_hold_begins_with_the_erasure_outlives_a_kill_and_ends_with_it(
     database_url: str, accounts: Accounts, tmp_path: Path, interrupted_at: Callable[[str], AbstractContextManager[None]]
 ) -> None:

@@ -77,6 +77,7 @@ def test_what_is_asked_for_waits_and_can_be_followed_by_owners_only(api: Api) ->
     assert "a/b?c" not in str(logged)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -96,6 +97,7 @@ def test_what_makes_no_sense_is_refused_and_nothing_waits(api: Api, method: str,
     assert Book(api.accounts).unfinished() == []
 
 
+@pytest.mark.slow
 def test_a_run_starts_when_an_erasure_waits_and_at_no_other_time(api: Api) -> None:
     definitions = build_definitions(Workshop(api.settings))
     sensor = definitions.resolve_sensor_def("erasures")

@@ -47,6 +47,7 @@ def test_an_event_of_a_suppressed_user_is_refused_and_not_stored(
     assert set(server.wait_for_events(project.project_id, 3)["user_id"]) == {"bob", "eve"}
 
 
+@pytest.mark.slow
 def test_events_of_a_user_who_is_being_erased_are_to_be_sent_again_and_then_are_stored(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts
 ) -> None:
@@ -156,6 +157,7 @@ def test_suppression_holds_while_postgres_is_away_and_for_one_project_only(
     assert GONE not in (tmp_path / "keys.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_suppressed_user_is_recorded_again_within_seconds_of_its_end(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts
 ) -> None:

@@ -76,6 +76,7 @@ def home(
     made.accounts.close()
 
 
+@pytest.mark.slow
 def test_cut_off_at_every_point_it_is_finished_by_the_next_call_and_tells_all_that_was_done(
     home: Home, interrupted_at: Callable[[str], AbstractContextManager[None]]
 ) -> None:
@@ -101,6 +102,7 @@ def test_cut_off_at_every_point_it_is_finished_by_the_next_call_and_tells_all_th
     assert perform(home.place, asked) == done
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_it_names_nobody(home: Home) -> None:
     asked = home.book.ask(home.project_id, "session", "nobody's session", "key:k1")
     done = perform(home.place, asked)
@@ -139,6 +141,7 @@ def test_the_command_says_what_would_go_and_erases_only_when_it_is_sure(home: Ho
     assert store.read(home.lake, EVENTS, home.project_id)["user_id"].unique().to_list() == ["someone"]
 
 
+@pytest.mark.slow
 def test_a_user_named_by_an_address_goes_with_the_events_under_the_masked_id_and_both_are_suppressed(
     home: Home,
 ) -> None:
@@ -162,6 +165,7 @@ def test_a_user_named_by_an_address_goes_with_the_events_under_the_masked_id_and
     assert suppressed is not None and address in suppressed and masked in suppressed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -178,6 +182,7 @@ def test_a_call_that_makes_no_sense_is_refused_in_words(home: Home, words: list[
     assert done.returncode != 0 and said in done.stderr
 
 
+@pytest.mark.slow
 def test_another_project_has_lost_nothing(home: Home) -> None:
     other = home.accounts.create_project("other").project_id
     put(home.lake, DAYS[0], "c0ffee-9-1", [event(1, DAYS[0], user_id=CANARY)], other)

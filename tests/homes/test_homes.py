@@ -46,6 +46,7 @@ HERE = Path(__file__).parent
 RELEASES = sorted(path.name.removesuffix(".tar.xz") for path in HERE.glob("*.tar.xz"))
 BEFORE_RELEASES = ("2026-11-23", "2026-11-25")
 """Homes of before the first release."""
+QUICK = "0.1.0"
 CURRENT = Standing(True, (), ())
 
 
@@ -96,10 +97,14 @@ def anew(home: Home, folder: Path) -> Lake:
     return lake
 
 
+def mark_of(release: str) -> list[pytest.MarkDecorator]:
+    if release in BEFORE_RELEASES:
+        return [pytest.mark.long]
+    return [] if release == QUICK else [pytest.mark.slow]
+
+
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(
-    "release", [pytest.param(each, marks=pytest.mark.long if each in BEFORE_RELEASES else []) for each in RELEASES]
-)
+@pytest.mark.parametrize("release", [pytest.param(each, marks=mark_of(each)) for each in RELEASES])
 def test_a_home_of_each_release_is_upgraded_without_a_hand(
     home_of: Callable[[str], Home], release: str, tmp_path: Path
 ) -> None:

@@ -307,6 +307,7 @@ def test_a_message_of_chatgpt_without_a_time_comes_after_the_one_that_it_follows
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first_parent", ["root", "2999"], ids=["a chain", "a circle"])
 def test_a_long_conversation_of_chatgpt_without_times_is_read_whole(tmp_path: Path, first_parent: str) -> None:
     mapping = {}
@@ -335,6 +336,7 @@ def test_a_file_of_another_product_is_refused_and_says_what_is_missing(tmp_path:
             imported(file, name)
 
 
+@pytest.mark.slow
 def test_the_command_reads_a_format_and_shows_it_in_a_dry_run(turret, new_project, tmp_path: Path) -> None:
     project = new_project()
     file = lines(

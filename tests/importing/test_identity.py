@@ -100,6 +100,7 @@ def test_rows_with_a_time_or_an_id_are_the_same_event_in_whatever_file(home) -> 
     assert home.bring(["whatever", "else"], event_id="mine") == (0, 2)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(st.sampled_from("ab"), max_size=4), max_size=4))
 def test_whatever_was_imported_is_there_and_nothing_of_it_is_new_again(tmp_path_factory, files) -> None:

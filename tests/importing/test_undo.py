@@ -105,6 +105,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(steps=STEPS, seed=st.integers(0, 1000))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_lake_is_as_if_imports_that_were_taken_back_had_never_been(
@@ -157,6 +158,7 @@ def write_ndjson(file: Path, numbers: range) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_the_command_lists_takes_back_and_says_what_it_did(turret, new_project, tmp_path: Path) -> None:
     project = new_project("enterprise", 1)
     jan, feb = write_ndjson(tmp_path / "jan.ndjson", range(5)), write_ndjson(tmp_path / "feb.ndjson", range(4, 8))
@@ -222,6 +224,7 @@ def test_an_import_of_an_earlier_version_is_listed_and_taken_back(
     assert [part.source for part in list_parts(lake, project.project_id)] == ["import-1700000100000000"]
 
 
+@pytest.mark.slow
 def test_an_undo_waits_for_a_build_and_says_so(turret, new_project, tmp_path: Path, database_url: str) -> None:
     project = new_project()
     file = write_ndjson(tmp_path / "a.ndjson", range(3))

@@ -51,6 +51,7 @@ def test_what_many_projects_commit_is_one_commit_and_seen_by_others_only_then(la
         assert ProjectTable(lake, FIELD_TOTALS, name).inputs() == 2
 
 
+@pytest.mark.slow
 def test_commits_to_other_projects_meanwhile_do_not_disturb_and_those_to_ours_fail_alone(lake: Lake) -> None:
     for name in [*NAMES, "other"]:
         ProjectTable(lake, FIELD_TOTALS, name).append(rows(name, "old"))

@@ -71,6 +71,7 @@ def test_one_is_elected_and_when_it_is_killed_another(url: str) -> None:
             assert found is not None and found.pid == second.pid
 
 
+@pytest.mark.slow
 def test_an_elected_process_whose_session_breaks_is_elected_again_if_nobody_else_was(url: str) -> None:
     with candidate(url) as process:
         assert line(process) == "elected"
@@ -80,6 +81,7 @@ def test_an_elected_process_whose_session_breaks_is_elected_again_if_nobody_else
         assert found is not None and found.pid == process.pid
 
 
+@pytest.mark.slow
 def test_an_elected_process_that_was_cut_off_ends_when_another_was_elected_meanwhile(url: str) -> None:
     with candidate(url) as cut_off:
         assert line(cut_off) == "elected"

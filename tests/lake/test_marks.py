@@ -64,6 +64,7 @@ def test_a_version_whose_commits_were_cleaned_away_is_not_reached_and_delta_is_a
     assert opened.inputs() == ProjectTable(lake, BUILDS, "one").inputs() == 109
 
 
+@pytest.mark.slow
 def test_who_follows_sees_each_commit_and_a_table_that_was_made_anew(lake: Lake) -> None:
     assert follow(lake, BUILDS) == {}
     set_marks(lake, "one", range(3))

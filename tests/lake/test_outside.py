@@ -73,6 +73,7 @@ def put(lake: Lake, day: dt.date) -> None:
     write_part(lake, PROJECT, day, "a.parquet", pl.DataFrame(rows, schema=PART_SCHEMA))
 
 
+@pytest.mark.slow
 def test_duckdb_and_polars_see_whole_days_and_each_event_once_while_the_table_is_written(
     tmp_path: Path, reader: subprocess.Popen[str]
 ) -> None:

@@ -132,6 +132,7 @@ def test_a_table_of_another_version_is_refused_with_what_to_do(lake: Lake) -> No
 _ids = st.text("abÿ€😀", max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.lists(st.lists(_ids, min_size=1, max_size=4), min_size=1, max_size=4), st.lists(_ids, max_size=4))
 def test_no_file_is_passed_over_that_holds_a_value(files: list[list[str]], values: list[str]) -> None:

@@ -43,6 +43,7 @@ def score(kind: str) -> tuple[float, float, list[str]]:
     return n_right / n_found, n_right / n_true, wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ALWAYS)
 def test_each_kind_is_found_where_it_is_and_nowhere_else(kind: str) -> None:
     precision, recall, wrong = score(kind)

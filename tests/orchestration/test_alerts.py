@@ -155,6 +155,7 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield made
 
 
+@pytest.mark.slow
 def test_the_sensor_starts_a_run_that_looks_and_says_what_it_found(place: Place, instance: dg.DagsterInstance) -> None:
     definitions = build_definitions(Workshop(place.settings))
     sensor = definitions.resolve_sensor_def("alerts")

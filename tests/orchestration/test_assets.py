@@ -121,6 +121,7 @@ def test_a_project_run_brings_the_rest_and_a_second_one_writes_nothing(
     assert versions(lake) == before
 
 
+@pytest.mark.slow
 def test_topics_are_named_by_the_language_model_of_the_settings_as_long_as_it_names_well(
     instance: dg.DagsterInstance,
     lake_before: Callable[[str], Lake],
@@ -158,6 +159,7 @@ def test_an_empty_range_of_days_is_a_failure_and_not_a_success_over_nothing(
     assert not job.execute_in_process(QUIET, instance, tags=backwards, raise_on_error=False).success
 
 
+@pytest.mark.slow
 def test_any_day_is_a_partition_whenever_the_definitions_were_loaded(
     instance: dg.DagsterInstance, lake: Lake, database_url: str
 ) -> None:
@@ -264,6 +266,7 @@ def test_a_build_of_what_is_not_there_says_so(
 MESSAGES = [f"--asset={name}" for name in ("events", "field_profiles", "field_types", "messages")]
 
 
+@pytest.mark.slow
 def test_a_build_that_fails_says_why_in_one_line_and_exits_non_zero(
     environment: dict[str, str], lake_before: Callable[[str], Lake]
 ) -> None:

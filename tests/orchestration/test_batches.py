@@ -133,6 +133,7 @@ def test_a_run_takes_a_bounded_amount_of_work_and_few_are_asked_for_at_once(
     assert [projects_of(request) for request in scene.asked(NOW + 10)] == [names[2 * MOST_BATCHES :]]
 
 
+@pytest.mark.slow
 def test_runs_over_many_projects_leave_what_runs_of_their_own_leave(scene: Scene, tmp_path: Path) -> None:
     alone = Lake(str(tmp_path / "alone"))
     alone.make()
@@ -159,6 +160,7 @@ def test_runs_over_many_projects_leave_what_runs_of_their_own_leave(scene: Scene
     assert scene.status("raw_events", DAYS[0]) == dict.fromkeys(names[:2], "MATERIALIZED") | {"small-2": None}
 
 
+@pytest.mark.slow
 def test_a_project_that_fails_fails_alone_and_is_tried_again_alone(scene: Scene) -> None:
     for name in NAMES:
         sent(scene.lake, name)
@@ -198,6 +200,7 @@ def test_many_projects_that_were_not_done_are_tried_again_in_smaller_runs(scene:
     assert sizes == [[20], [20], [3] * MOST_BATCHES]
 
 
+@pytest.mark.slow
 def test_a_project_that_a_check_finds_wrong_stops_itself_and_no_other(scene: Scene) -> None:
     for name in NAMES:
         sent(scene.lake, name)
@@ -213,6 +216,7 @@ def test_a_project_that_a_check_finds_wrong_stops_itself_and_no_other(scene: Sce
     assert [projects_of(request) for request in later] == [[name for name in NAMES if name != "small-1"]]
 
 
+@pytest.mark.slow
 def test_projects_that_are_deleted_or_built_elsewhere_meanwhile_are_left_out(scene: Scene, database_url: str) -> None:
     for name in NAMES:
         sent(scene.lake, name)

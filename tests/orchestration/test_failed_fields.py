@@ -55,6 +55,7 @@ def run(instance: dg.DagsterInstance, settings: Settings, job: str) -> dg.Execut
     return found.execute_in_process(QUIET, instance, partition_key=PROJECT)
 
 
+@pytest.mark.slow
 def test_dagster_shows_a_failed_field_as_a_check_and_beside_the_table_and_does_the_rest(
     instance: dg.DagsterInstance, lake_before: Callable[[str], Lake], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,6 +89,7 @@ def test_dagster_shows_a_failed_field_as_a_check_and_beside_the_table_and_does_t
     assert store.read(lake, TABLES["topics"], PROJECT).height > 2
 
 
+@pytest.mark.slow
 def test_a_profile_that_fails_is_shown_on_its_day(
     instance: dg.DagsterInstance, lake_before: Callable[[str], Lake], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.small_lake import DAYS, event, put
 from turret_pipeline.lake import store
 from turret_pipeline.lake.locks import sole_writer
@@ -27,6 +29,7 @@ def send(lake: Lake) -> None:
         put(lake, DAYS[0], "a", [event(n, DAYS[0]) for n in range(3)], name)
 
 
+@pytest.mark.slow
 def test_many_small_projects_share_runs_and_one_that_fails_is_told_of_by_name(
     environment: dict[str, str], lake: Lake
 ) -> None:
@@ -53,6 +56,7 @@ def test_many_small_projects_share_runs_and_one_that_fails_is_told_of_by_name(
     assert [store.read(lake, EVENTS, name).height for name in NAMES] == [3] * len(NAMES)
 
 
+@pytest.mark.slow
 def test_a_project_that_another_process_has_is_waited_for_after_the_others(
     environment: dict[str, str], lake: Lake, dagster_url: str
 ) -> None:

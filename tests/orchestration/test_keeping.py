@@ -33,6 +33,7 @@ def metadata_of(lake: Lake, database_url: str) -> dict[str, object]:
         return {name: each.value for name, each in made.metadata.items()}
 
 
+@pytest.mark.slow
 def test_a_project_without_rules_keeps_all_and_one_with_rules_what_they_keep(
     lake_before: Callable[[str], Lake], database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

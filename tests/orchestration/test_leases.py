@@ -72,6 +72,7 @@ def test_a_killed_process_of_this_machine_is_known_to_be_dead_at_once(database_u
         assert leases.living([run_id]) == {run_id: False}
 
 
+@pytest.mark.slow
 def test_a_process_of_another_machine_lives_as_long_as_it_renews_its_lease(
     database_url: str, run_id: str, monkeypatch: pytest.MonkeyPatch, no_grace: None
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_process_of_another_machine_that_is_too_busy_to_renew_lives_as_long_as
         until(lambda: leases.living([run_id]) == {run_id: False})
 
 
+@pytest.mark.slow
 def test_a_lease_outlives_the_connection_that_it_was_taken_with(database_url: str, run_id: str) -> None:
     leases = Leases(database_url, LEASE_S)
     with leases.held(run_id):

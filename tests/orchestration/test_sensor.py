@@ -78,6 +78,7 @@ def test_nothing_is_asked_for_when_everything_is_up_to_date(
     assert "up to date" in str(result.skip_reason)
 
 
+@pytest.mark.slow
 def test_the_day_of_an_only_import_that_was_taken_back_is_asked_for_and_then_what_follows(
     instance: dg.DagsterInstance, settings: Settings, lake: Lake
 ) -> None:
@@ -142,6 +143,7 @@ def test_while_a_day_cannot_be_read_the_others_go_on(
     ]
 
 
+@pytest.mark.slow
 def test_a_stream_of_parts_does_not_start_a_run_a_second(
     instance: dg.DagsterInstance, settings: Settings, lake: Lake
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_stream_of_parts_does_not_start_a_run_a_second(
     assert len(runs) <= 4
 
 
+@pytest.mark.slow
 def test_what_waits_is_left_in_the_lake_for_those_who_ask_how_fresh_it_is(
     instance: dg.DagsterInstance, settings: Settings, lake_before: Callable[[str], Lake]
 ) -> None:

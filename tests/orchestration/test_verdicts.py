@@ -68,6 +68,7 @@ def double(lake: Lake, table: Table) -> None:
     opened.append(opened.scan().filter(pl.col("received_date") == DAYS[1]).head(1).collect())
 
 
+@pytest.mark.slow
 def test_events_that_are_there_twice_stop_the_profiles_and_the_models_until_they_are_made_anew(scene: Scene) -> None:
     good = tables(scene.lake)
     double(scene.lake, EVENTS)
@@ -91,6 +92,7 @@ def test_events_that_are_there_twice_stop_the_profiles_and_the_models_until_they
         assert repaired[name].equals(good[name]), name
 
 
+@pytest.mark.slow
 def test_messages_that_are_there_twice_stop_what_follows_in_the_next_run_too(scene: Scene) -> None:
     double(scene.lake, MESSAGES)
     put(scene.lake, DAYS[1], "late", [event(900, DAYS[1], "where is my parcel?")])

@@ -45,6 +45,7 @@ def kept(server: Server, project: NewProject, n: int) -> list[dict[str, Any]]:
     return [json.loads(each) for each in server.wait_for_events(project.project_id, n)["metadata"]]
 
 
+@pytest.mark.slow
 def test_a_turn_that_waits_outlives_a_kill_and_is_one_event_with_its_end(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject]
 ) -> None:
@@ -84,6 +85,7 @@ def test_an_end_of_the_server_makes_events_of_what_waits(
     assert (server.home / "spool" / "0" / "turns.ndjson").read_bytes() == b""
 
 
+@pytest.mark.slow
 def test_a_turn_whose_end_does_not_come_is_an_event_after_a_while(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject]
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_line_that_is_cut_off_costs_no_other(tmp_path: Path) -> None:
     assert journal.is_empty and Journal(file).load() == []
 
 
+@pytest.mark.slow
 def test_a_kill_while_the_journal_is_written_anew_costs_no_turn(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject]
 ) -> None:

@@ -59,6 +59,7 @@ LEAST_ROLE = {
 """By route the least role that may read it. A viewer's answers hold no text of an event (`tests/read/test_viewers`)."""
 
 
+@pytest.mark.slow
 def test_each_route_is_read_by_its_role_and_those_above_and_by_no_other_key(house: House) -> None:
     document = house.client.app.openapi()  # type: ignore[attr-defined]
     routes = {path for path, item in document["paths"].items() if path.startswith("/v1/") and "get" in item}

@@ -112,6 +112,7 @@ def problem(answer: httpx.Response) -> str:
     return html.unescape(found[1])
 
 
+@pytest.mark.slow
 def test_an_invited_person_signs_in_and_comes_to_where_they_wanted_to_go(
     house: House, browser: Browser, provider: str
 ) -> None:

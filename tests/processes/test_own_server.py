@@ -100,6 +100,7 @@ def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess
     return subprocess.run(turret(*words), env=os.environ | environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_every_connection_of_a_build_and_a_backup_is_one_of_tls_whose_certificate_was_checked(
     tls: tuple[str, Path], tmp_path: Path
 ) -> None:

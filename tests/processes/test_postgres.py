@@ -101,6 +101,7 @@ def test_the_server_is_for_those_alone_who_may_read_the_password(used_home: Path
         assert server.uids().effective != 0
 
 
+@pytest.mark.slow
 def test_commands_that_start_at_once_share_one_server_which_ends_with_the_last(home: Path) -> None:
     holders = [hold(home) for _ in range(4)]
     with ThreadPoolExecutor() as pool:
@@ -141,6 +142,7 @@ def test_a_server_that_dies_is_started_again_at_its_address(used_home: Path) -> 
         until(lambda: can_connect(url))
 
 
+@pytest.mark.slow
 def test_a_server_that_keeps_dying_is_given_up_and_its_log_says_why(used_home: Path) -> None:
     with (used_home / "postgres" / "data" / "postgresql.conf").open("a") as conf:
         conf.write("\nno_such_setting = on\n")

@@ -41,6 +41,7 @@ def commands(processes: Sequence[psutil.Process]) -> list[str]:
     return [process.cmdline()[-1] for process in processes]
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_started_again(home: Path) -> None:
     said: list[str] = []
     changes: list[dict[str, int]] = []
@@ -59,6 +60,7 @@ def test_a_process_that_dies_is_started_again(home: Path) -> None:
     assert said[2].startswith("one ended by signal 9; starting it again in 1 s"), "the pause doubles"
 
 
+@pytest.mark.slow
 def test_a_process_that_keeps_dying_before_all_was_well_ends_the_start_with_its_last_words(home: Path) -> None:
     with (
         Supervisor(home, lambda line: None) as supervisor,
@@ -77,6 +79,7 @@ def test_a_process_that_never_answers_is_named(home: Path) -> None:
         supervisor.wait_until_healthy(["slow"], 0.3)
 
 
+@pytest.mark.slow
 def test_the_end_reaches_children_of_children_and_those_that_will_not_hear(home: Path) -> None:
     with Supervisor(home, lambda line: None, grace_s=1) as supervisor:
         supervisor.start(component(home, PARENT), component(home, DEAF, name="deaf"))

@@ -92,11 +92,13 @@ def test_every_route_that_answers_from_tables_is_asked_here() -> None:
     assert len(read_routes().keys() - {"/v1/usage", "/v1/project", "/v1/freshness", "/v1/keys"}) == len(ROUTES)
 
 
+@pytest.mark.slow
 @every_route
 def test_an_answer_is_what_the_document_says(api: Api, path: str, params: dict) -> None:
     model_of(path).validate_python(api.get(path, **params))
 
 
+@pytest.mark.slow
 @every_route
 def test_an_answer_for_a_project_without_tables_is_empty_and_what_the_document_says(
     api: Api, path: str, params: dict
@@ -134,6 +136,7 @@ def test_no_project_hears_of_another(api: Api, path: str, params: dict) -> None:
             assert asked.status_code == (404 if key == "other:read" and "t_card" in path else 200)
 
 
+@pytest.mark.slow
 def test_what_has_not_changed_is_answered_304_until_it_changes(own_api: Api) -> None:
     """All routes in one test: the lake is written to twice, which takes longer than what is asked."""
 
@@ -194,6 +197,7 @@ def test_a_question_that_makes_no_sense_is_named(api: Api, path: str, params: di
     assert (found["code"], found.get("field")) == ("INVALID_REQUEST", field)
 
 
+@pytest.mark.slow
 def test_an_answer_is_of_one_build_while_builds_go_on(own_api: Api) -> None:
     """Every build adds a session; no answer mixes two, though tables change while it is being made."""
     stop = threading.Event()
@@ -232,6 +236,7 @@ def test_files_that_are_gone_are_no_error_of_the_server(own_api: Api) -> None:
     assert own_api.get("/v1/topics", as_of=then.isoformat(), status=400)["field"] == "as_of"
 
 
+@pytest.mark.slow
 def test_a_time_whose_log_is_gone_is_refused_and_not_taken_for_a_time_before_the_first_build(own_api: Api) -> None:
     then = dt.datetime.now(dt.UTC)
     time.sleep(0.01)

@@ -50,6 +50,7 @@ def is_gone(process_id: int) -> bool:
 NO_LISTS = ("/v1/topics/t_parcel", "/v1/topics/map", "/v1/digest")
 
 
+@pytest.mark.slow
 def test_every_answer_is_the_same_as_without(api: Api, calculator: Calculator, written: Path) -> None:
     app = read_app(Lake(str(written)), calculator=calculator)
     with TestClient(app) as client:
@@ -69,6 +70,7 @@ def test_every_answer_is_the_same_as_without(api: Api, calculator: Calculator, w
             assert (there.status_code, there.json()) == (status, here.json())
 
 
+@pytest.mark.slow
 def test_who_waits_too_long_is_told_and_work_that_takes_even_longer_is_ended(written: Path) -> None:
     calculator = Calculator(Lake(str(written)))
     assert b"t_parcel" in (calculator.ask("shop", TopicsOfField()).content or b"")
@@ -96,6 +98,7 @@ def no_file_can_be_opened() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "limit"), [("_limit_bytes", 1 << 20), ("_limit_s", 0.1)])
 def test_limits_hold_while_no_file_can_be_opened_and_questions_are_answered_afterwards(
     written: Path, name: str, limit: float
@@ -193,6 +196,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
     raise AssertionError("it never came to that")
 
 
+@pytest.mark.slow
 def test_after_a_crash_the_next_question_is_answered_and_nothing_is_left_when_it_closes(written: Path) -> None:
     calculator = Calculator(Lake(str(written)))
     calculator.start()

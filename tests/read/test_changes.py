@@ -196,6 +196,7 @@ def walks(n: int = 600) -> list[list[str]]:
     ]
 
 
+@pytest.mark.slow
 def test_of_a_stream_in_which_nothing_changes_hardly_ever_anything_is_told(streams: Any) -> None:
     said = [streams.quiet(walks(), 20, seed) for seed in range(40)]
     alarms = {name: sum(each[name] for each in said) for name in said[0] if not name.startswith("kind_")}

@@ -35,6 +35,7 @@ def cut(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:60])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("damage", "has_checksums"), [(flip, True), (cut, True), (Path.unlink, True), (cut, False), (Path.unlink, False)]
 )
@@ -60,6 +61,7 @@ def test_a_damaged_data_file_is_named_to_its_project_alone_until_it_is_mended(
         assert own_api.get("/v1/freshness")["damaged"] is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damaged", [newest_commit, lambda lake, table: data_file(lake, table, "shop")])
 def test_without_the_times_of_builds_everything_is_answered(own_api: Api, damaged: Callable[[Lake, str], Path]) -> None:
     flip(damaged(own_api.lake, "builds"))
@@ -85,6 +87,7 @@ def test_a_damaged_log_keeps_the_other_tables_answering(own_api: Api, damage: Ca
     assert own_api.get("/v1/freshness")["damaged"] is False
 
 
+@pytest.mark.slow
 def test_a_question_never_gets_other_rows_while_a_file_is_damaged(own_api: Api) -> None:
     file = data_file(own_api.lake, "journey_edges", "shop")
     content = file.read_bytes()

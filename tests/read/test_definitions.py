@@ -46,6 +46,7 @@ def test_a_definition_is_an_edit_of_its_project_and_is_answered_as_recorded(own_
     assert own_api.get("/v1/topics/edits", key="other:read")["data"] == []
 
 
+@pytest.mark.slow
 def test_a_defined_topic_is_marked_and_shows_what_defines_it(own_api: Api) -> None:
     topic_id = define(own_api)["topic_id"]
     build_with(own_api, topic_id)
@@ -60,6 +61,7 @@ def test_a_defined_topic_is_marked_and_shows_what_defines_it(own_api: Api) -> No
     assert own_api.get("/v1/topics/t_refund")["definition"] is None
 
 
+@pytest.mark.slow
 def test_a_change_keeps_the_id_and_its_label_takes_the_place_of_an_earlier_name(own_api: Api) -> None:
     topic_id = define(own_api)["topic_id"]
     build_with(own_api, topic_id)
@@ -73,6 +75,7 @@ def test_a_change_keeps_the_id_and_its_label_takes_the_place_of_an_earlier_name(
     assert topic["definition"]["examples"] == changed["examples"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["delete", "edit"])
 def test_a_definition_that_is_taken_back_is_gone_at_once_and_all_still_adds_up(own_api: Api, way: str) -> None:
     topic_id = define(own_api)["topic_id"]
@@ -87,6 +90,7 @@ def test_a_definition_that_is_taken_back_is_gone_at_once_and_all_still_adds_up(o
     send(own_api, "DELETE", f"/v1/topics/{topic_id}", status=404)
 
 
+@pytest.mark.slow
 def test_an_earlier_label_of_a_removed_topic_may_be_given_again(own_api: Api) -> None:
     topic_id = define(own_api)["topic_id"]
     build_with(own_api, topic_id)
@@ -139,6 +143,7 @@ def test_what_nobody_defined_is_neither_changed_nor_removed(own_api: Api, topic_
     send(own_api, "DELETE", f"/v1/topics/{topic_id}", status=404)
 
 
+@pytest.mark.slow
 def test_a_trial_before_anything_is_embedded_is_told_so(own_api: Api) -> None:
     found = send(own_api, "POST", "/v1/topics/try", {"examples": THREE}, status=400)
     assert "embedded" in found["error"]

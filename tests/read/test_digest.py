@@ -28,6 +28,7 @@ def days(digest: dict[str, Any]) -> dict[str, str]:
     return {"from": digest["first_day"], "to": end.isoformat()}
 
 
+@pytest.mark.slow
 def test_the_window_is_of_complete_days_and_is_compared_with_whole_days_only(many: Api) -> None:
     digest = many.get("/v1/digest")
     # The newest message is of 20 March.
@@ -71,6 +72,7 @@ def test_its_counts_are_those_of_the_other_routes_and_add_up(many: Api, length: 
     assert all(each["share"] == shares[each["sign"]] for each in digest["friction"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [3, 7])
 def test_what_changed_is_what_the_route_of_changes_says(own_api: Api, length: int) -> None:
     write_lake(
@@ -96,6 +98,7 @@ def test_users_are_counted_once_as_the_events_say(many: Api) -> None:
     assert digest["numbers"][0]["n"] == sent.height
 
 
+@pytest.mark.slow
 def test_a_hidden_topic_is_among_the_others(many: Api) -> None:
     before = many.get("/v1/digest")
     edit = {"topic_id": "t_parcel", "action": "hide", "value": "true"}
@@ -128,6 +131,7 @@ def said(api: Api, form: str, **params: object) -> str:
     return answer.text
 
 
+@pytest.mark.slow
 def test_in_words_it_says_the_same(many: Api) -> None:
     digest, text = many.get("/v1/digest"), said(many, "text")
     assert text.startswith("13 Mar to 19 Mar 2026\n=====================\n\n")
@@ -149,6 +153,7 @@ def test_no_word_of_a_user_is_markup(many: Api) -> None:
     assert "\n- \\[win\\](https://evil.example) \\<b\\>\\*now\\*\\</b\\> \\# 1: " in said(many, "markdown")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sessions", [{}, {"s": SESSIONS["s1"][:1]}])
 def test_without_a_complete_day_it_is_empty(own_api: Api, sessions: dict[str, list[str]]) -> None:
     write_lake(own_api.lake, "shop", {"s": [P]} | sessions)

@@ -22,6 +22,7 @@ def sizes(api: Api) -> dict[str, int]:
     return {row["topic_id"]: row["size"] for row in api.get("/v1/topics")["data"]}
 
 
+@pytest.mark.slow
 def test_a_name_holds_everywhere_and_through_a_refit_until_it_is_taken_back(own_api: Api) -> None:
     edit(own_api, "t_refund", "rename", "Money back")
     write_lake(own_api.lake, "shop", SESSIONS, model_version=2)
@@ -71,6 +72,7 @@ def test_a_hidden_topic_is_left_out_of_the_list_and_its_messages_are_still_count
     assert own_api.get("/v1/topics/t_card")["size"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("topic_id", "action", "value", "status"),
     [

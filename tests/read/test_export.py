@@ -82,6 +82,7 @@ def test_a_field_that_is_not_text_has_no_messages_to_export(api: Api) -> None:
         rows_of(Library(api.lake).snapshot("shop"), "messages", "plan")
 
 
+@pytest.mark.slow
 def test_a_model_is_a_folder_with_the_topics_of_the_api(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
@@ -38,6 +39,7 @@ def moves_of(walked: Walks) -> pl.DataFrame:
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(walks)
 def test_every_move_shown_is_of_enough_users_and_every_node_is_entered_as_often_as_it_is_left(walked: Walks) -> None:
@@ -58,6 +60,7 @@ def test_every_move_shown_is_of_enough_users_and_every_node_is_entered_as_often_
     assert shown.filter(pl.col("to_topic") != FEW).height == moves.filter(pl.col("to_topic") != FEW).height
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(walks)
 def test_no_number_of_a_move_that_few_users_make_follows_from_the_sums_that_are_shown(walked: Walks) -> None:
@@ -86,6 +89,7 @@ def test_no_number_of_a_move_that_few_users_make_follows_from_the_sums_that_are_
             assert ends[1] - ends[0] > 0.5, (cell, ends)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), topics), max_size=40))
 def test_topics_shown_are_of_enough_users_and_all_steps_stay_unless_there_are_too_few_users(
@@ -104,6 +108,7 @@ def test_topics_shown_are_of_enough_users_and_all_steps_stay_unless_there_are_to
     assert all(n == before[name] for name, _, n in users.iter_rows() if name != FEW)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6), st.booleans()), max_size=40))
 def test_days_are_told_together_until_they_are_of_enough_users_on_each_side(said: list[tuple[int, int, bool]]) -> None:
@@ -120,6 +125,7 @@ def test_days_are_told_together_until_they_are_of_enough_users_on_each_side(said
         assert all(len(users) >= LEAST for users in groups.values())
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 7), topics), max_size=40))
 def test_no_topic_of_few_users_follows_from_its_themes_number_at_the_other_level(said: list[tuple[int, str]]) -> None:

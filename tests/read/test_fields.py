@@ -66,6 +66,7 @@ def test_the_history_tells_what_was_found_and_what_people_decided(own_api: Api) 
     assert own_api.get("/v1/fields/absent/history", status=404)["field"] == "field"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("body", [{}, {"type": "other"}, {"type": 1}, {"type": "enum", "x": 1}, [], None])
 def test_a_choice_that_is_none_is_refused(own_api: Api, body: object) -> None:
     assert patch(own_api, "tokens", body)[0] == 400

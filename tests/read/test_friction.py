@@ -217,6 +217,7 @@ def test_a_message_comes_with_what_its_event_has_in_the_field_of_the_answers(rou
     assert [row["answer"] for row in rows] == [of_event.get(row["event_id"]) for row in rows]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", ["any", *SIGNS])
 def test_sessions_behind_an_edge_can_be_those_with_a_sign(rough: Api, sign: str) -> None:
     signs = table(rough).filter((pl.col("sign") == sign) | pl.lit(sign == "any"))

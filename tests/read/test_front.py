@@ -50,6 +50,7 @@ def ask(api: Api, path: str = "/v1/topics", **headers: str):
     return api.client.get(path, headers={"X-API-Key": "shop:read", **headers})
 
 
+@pytest.mark.slow
 def test_the_same_question_gets_the_same_bytes_without_the_application(fronted: Api, keys: RevocableKeys) -> None:
     first = ask(fronted)
     assert keys.n_found == 1
@@ -62,6 +63,7 @@ def test_the_same_question_gets_the_same_bytes_without_the_application(fronted: 
     assert fronted.client.get("/v1/topics", headers={"X-API-Key": "other:read"}).content != first.content
 
 
+@pytest.mark.slow
 def test_a_commit_ends_what_was_kept(fronted: Api) -> None:
     for n in range(1, 4):
         assert ask(fronted).json()["n_messages"] == ask(fronted).json()["n_messages"] == 15 + n - 1

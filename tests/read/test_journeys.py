@@ -213,6 +213,7 @@ def test_segments_are_compared_by_the_sessions_that_make_a_move(api: Api) -> Non
     assert cut["rest"]["edges"] == len(found["data"]) - 1
 
 
+@pytest.mark.slow
 def test_gaps_of_segments_are_compared_by_the_median_of_each_session(own_api: Api) -> None:
     # Six sessions of either plan from parcel to refund; all messages are a minute apart.
     write_lake(own_api.lake, "shop", {f"s{i}": [P, R, P, R] if i < 3 else [P, P, R] for i in range(12)})

@@ -64,6 +64,7 @@ def test_an_owner_chooses_for_how_long_and_takes_it_back(own_api: Api, entries: 
     assert len(entries) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "status", "words"),
     [

@@ -31,6 +31,7 @@ def sizes(found: dict) -> dict[str, int]:
     return {row["topic_id"]: row["size"] for row in found["data"]}
 
 
+@pytest.mark.slow
 def test_topics_count_requests_and_follow_ups_and_say_how_many_moves_there_are_beside(chats: Api) -> None:
     found = chats.get("/v1/topics")
     assert sizes(found) == {"t_parcel": 4, "t_card": 3, "t_refund": 2}

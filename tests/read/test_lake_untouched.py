@@ -31,6 +31,7 @@ def inventory(folder: Path) -> set[tuple[str, int, int]]:
     return {(str(each), each.stat().st_size, each.stat().st_mtime_ns) for each in folder.rglob("*")}
 
 
+@pytest.mark.slow
 def test_questions_leave_every_file_as_it_was(own_api: Api) -> None:
     before = inventory(Path(own_api.lake.root))
     for key in ("shop:read", "nobody:read"):

@@ -165,6 +165,7 @@ def pages(api: Api, n: int, **asked: object) -> tuple[list[dict], int]:
     return rows, first["n_close"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "asked"),
     [

@@ -128,6 +128,7 @@ def test_only_keys_that_may_read_are_told_anything_and_only_admin_keys_change_an
     assert asked >= 60
 
 
+@pytest.mark.slow
 def test_of_another_projects_things_nothing_is_told_that_is_not_told_of_absent_ones(tenants: Tenants) -> None:
     for (_, path, parameters), key in itertools.product(tenants.operations("get"), ("read", "admin")):
         answers = {kind: tenants.ask("GET", filled(path, i), key, required(parameters)) for i, kind in enumerate(KINDS)}
@@ -196,6 +197,7 @@ def test_no_table_of_a_project_and_no_export_of_it_holds_a_word_of_another(tenan
     assert n_rows > 50
 
 
+@pytest.mark.slow
 def test_whatever_is_asked_is_answered_as_the_document_says_and_never_with_a_5xx(tenants: Tenants) -> None:
     schema = schemathesis.openapi.from_asgi("/openapi.json", tenants.client.app)
     schema = schema.include(path_regex="^/v1/", method=["GET", "PATCH", "POST", "DELETE"])

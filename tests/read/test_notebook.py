@@ -73,6 +73,7 @@ def test_annotations_are_in_force_at_once_in_order_of_their_days_until_they_are_
     assert store.read(own_api.lake, ANNOTATIONS, "shop").height == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "at"),
     [
@@ -109,6 +110,7 @@ def test_only_an_admin_key_writes_down_and_takes_away(
         send(own_api, method, path, body, key=key, status=401)
 
 
+@pytest.mark.slow
 def test_a_project_sees_nothing_that_another_wrote_down(own_api: Api) -> None:
     made = send(own_api, "POST", "/v1/annotations", RELEASE)
     note = send(own_api, "POST", "/v1/topics/t_card/notes", {"text": "Look here"})
@@ -173,6 +175,7 @@ def test_a_note_on_no_topic_is_refused(own_api: Api) -> None:
     assert store.read(own_api.lake, TOPIC_NOTES, "shop").is_empty()
 
 
+@pytest.mark.slow
 def test_views_have_names_of_their_own_can_be_renamed_and_taken_away(own_api: Api) -> None:
     cards = send(
         own_api, "POST", "/v1/views", {"name": " Cards  in March ", "address": "/topics?q=a+card&project=shop"}

@@ -50,6 +50,7 @@ def sums_by_hand(api: Api, level: int, **filters: object) -> dict[str, list[floa
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("level", [0, 1])
 @pytest.mark.parametrize(
     "filters", [{}, {"segment.plan": "pro"}, {"name": "voice"}, {"kinds": "all"}, {"from": "2026-03-02"}]

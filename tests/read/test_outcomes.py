@@ -191,6 +191,7 @@ def fisher_mid_p(k_a: float, n_a: int, k_b: float, n_b: int) -> float:
     return min(1.0, 2 * min(sum(chance[:k]), sum(chance[k + 1 :])) + chance[k])
 
 
+@pytest.mark.slow
 def test_what_comes_after_the_outcome_does_not_precede_it(tmp_path: Path) -> None:
     """Counted by hand: of six sessions P, R three say `resolved` with P, before they come to R."""
     said = {f"s{n}": [P, R] for n in range(6)}
@@ -291,6 +292,7 @@ def test_a_mark_shows_at_once_in_the_fields_and_can_be_taken_back(shop: Api) -> 
     assert kept["good"].to_list() == [["true"], ["false"], None, None]
 
 
+@pytest.mark.slow
 def test_a_mark_leaves_the_type_alone_and_a_type_the_mark(shop: Api) -> None:
     patch(shop, "rating", {"type": "enum"})
     row = patch(shop, "rating", {"outcome": {"better": "higher"}})
@@ -336,6 +338,7 @@ def test_a_read_key_marks_nothing(shop: Api) -> None:
     assert patch(shop, "resolved", {"outcome": {"good": ["true"]}}, 401, key="shop:read")["code"] == "INVALID_API_KEY"
 
 
+@pytest.mark.slow
 def test_where_nothing_is_marked_the_answer_is_empty_and_says_so(shop: Api) -> None:
     found = shop.get("/v1/outcomes")
     assert (found["data"], found["outcome"], found["outcomes"]) == ([], None, [])
@@ -365,6 +368,7 @@ def test_a_type_that_waits_for_a_build_is_compared_by_at_once(shop: Api) -> None
     assert found["low"] < found["value"] < found["high"]
 
 
+@pytest.mark.slow
 def test_lower_is_better_turns_effects_around(tmp_path: Path) -> None:
     """200 sessions, of which those that come to R cost twice as much."""
     said = {f"s{n}": [P, R] if n % 2 else [P, P] for n in range(200)}

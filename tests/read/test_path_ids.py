@@ -61,6 +61,7 @@ def with_ids(app: FastAPI) -> list[tuple[str, str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_there_are_routes_with_ids_in_their_path(app: FastAPI) -> None:
     assert {(method, path) for method, path, _ in with_ids(app)} >= {
         ("GET", "/v1/sessions/{session_id}"),
@@ -81,6 +82,7 @@ def test_what_is_called_oddly_is_found_by_path_and_by_query(app: FastAPI, odd: s
     assert ask(app, "GET", f"/v1/sessions/{encoded(odd)}").json()["data"][0]["text"].startswith(P)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ANY)
 @example("a\n/history")
@@ -95,6 +97,7 @@ def test_any_id_comes_through_as_it_is(app: FastAPI, text: str) -> None:
             assert answer.json()[name] == text
 
 
+@pytest.mark.slow
 def test_a_field_of_any_name_is_a_segment_and_a_text_field_to_ask_for(app: FastAPI) -> None:
     for odd in ODD:
         found = ask(app, "GET", "/v1/topics", params={"field": "prompt", f"segment.{odd}": "x"})

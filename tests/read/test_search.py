@@ -156,6 +156,7 @@ def test_the_cursor_of_a_plain_list_is_told_so(api: Api) -> None:
     assert api.get("/v1/messages", q=Q, cursor=cursor, status=400)["field"] == "cursor"
 
 
+@pytest.mark.slow
 def test_before_anything_is_embedded_nothing_is_found(api: Api, tmp_path: Path) -> None:
     assert api.get("/v1/messages", q=Q, key="nobody:read")["data"] == []
     lake = Lake(str(tmp_path / "new"))
@@ -164,6 +165,7 @@ def test_before_anything_is_embedded_nothing_is_found(api: Api, tmp_path: Path) 
         assert Api(lake, client).get("/v1/messages", q=Q)["data"] == []
 
 
+@pytest.mark.slow
 def test_a_model_that_the_api_cannot_run_is_named(tmp_path: Path, embedder: Embedder) -> None:
     lake = Lake(str(tmp_path / "without the model"))
     write_lake(lake, "shop", SESSIONS)
@@ -174,6 +176,7 @@ def test_a_model_that_the_api_cannot_run_is_named(tmp_path: Path, embedder: Embe
     assert told["field"] == "q"
 
 
+@pytest.mark.slow
 def test_what_is_new_is_found_and_as_of_tells_the_time_before(tmp_path: Path, embedder: Embedder) -> None:
     lake = Lake(str(tmp_path / "growing"))
     assert embedder.converted is not None
@@ -192,6 +195,7 @@ def test_what_is_new_is_found_and_as_of_tells_the_time_before(tmp_path: Path, em
         assert api.get("/v1/messages", q=Q, as_of=then.isoformat()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_bytes", "n_reads"), [(3_000_000, 1), (12_000, 1), (3, 2)])
 def test_vectors_are_kept_while_they_have_room_and_found_without(
     tmp_path: Path, embedder: Embedder, monkeypatch: pytest.MonkeyPatch, n_bytes: int, n_reads: int
@@ -228,6 +232,7 @@ def test_eight_bits_find_what_floats_find() -> None:
     assert np.mean(same) / 10 > 0.93
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chosen", [{}, {"topic_id": "t_refund"}, {"segment.plan": "pro", "limit": 3}])
 def test_its_sql_finds_the_same_messages_with_the_same_similarities(api: Api, run_sql: Run, chosen: dict) -> None:
     cursor = None

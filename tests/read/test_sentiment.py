@@ -83,6 +83,7 @@ def test_messages_say_how_they_sound_and_are_found_by_it(chats: Api) -> None:
         assert message["sentiment"] == told[message["event_id"]]
 
 
+@pytest.mark.slow
 def test_texts_that_were_not_looked_at_yet_count_as_neutral(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     write_lake(lake, "shop", CHATS)
@@ -96,6 +97,7 @@ def test_texts_that_were_not_looked_at_yet_count_as_neutral(tmp_path: Path) -> N
         assert {each["sentiment"] for each in messages} == {"neutral"}
 
 
+@pytest.mark.slow
 def test_a_topic_that_others_were_merged_into_sounds_as_all_their_messages(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     write_lake(lake, "shop", CHATS)

@@ -63,6 +63,7 @@ def test_of_five_days_no_trend_is_told(api: Api) -> None:
     assert {row["trend"]["mark"] for row in api.get("/v1/topics")["data"]} == {None}
 
 
+@pytest.mark.slow
 def test_a_pin_is_shown_until_it_is_taken_back(own_api: Api) -> None:
     edit(own_api, "t_card", "pin", "true")
     write_lake(own_api.lake, "shop", SESSIONS, model_version=2)

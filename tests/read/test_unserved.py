@@ -123,6 +123,7 @@ def test_the_topics_of_a_topics_answers_are_those_of_the_field_of_answers(api: A
     assert labels["r_no"] == "No refund" and labels["unassigned"] == "No topic"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [{}, {"segment.plan": "pro"}, {"name": "chat"}, {"from": "2026-03-03T00:00:00Z"}])
 def test_the_messages_behind_each_count_can_be_had(api: Api, asked: dict[str, str]) -> None:
     found = api.get("/v1/answers", **asked)
@@ -171,6 +172,7 @@ def test_merged_topics_count_as_one_and_hidden_ones_go_into_the_rest(api: Api) -
         assert sum(each["count"] for each in row["answers"]) + row["rest"]["count"] == row["n_answered"]
 
 
+@pytest.mark.slow
 def test_without_a_field_of_answers_the_answer_is_an_ordinary_empty_one(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "a lake"))
     write_lake(lake, "shop", SESSIONS)

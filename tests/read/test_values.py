@@ -35,6 +35,7 @@ def answers(client: TestClient) -> list[dict]:
     return [each.json() for each in found]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["none of them", "those of other steps", "those of a day less"])
 def test_without_values_beside_the_steps_the_answers_are_those_of_the_events(
     api: Api, written: Path, tmp_path: Path, what: str
@@ -52,6 +53,7 @@ def test_without_values_beside_the_steps_the_answers_are_those_of_the_events(
         assert answers(client) == answers(api.client)
 
 
+@pytest.mark.slow
 def test_with_values_beside_the_steps_no_event_is_looked_into(
     api: Api, written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,6 +65,7 @@ def test_with_values_beside_the_steps_no_event_is_looked_into(
         assert answers(client) == answers(api.client)
 
 
+@pytest.mark.slow
 def test_steps_that_lie_in_another_order_than_their_values_get_their_own(own_api: Api) -> None:
     before = answers(own_api.client)
     steps = store.read(own_api.lake, JOURNEY_STEPS, "shop")

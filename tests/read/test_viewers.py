@@ -85,6 +85,7 @@ def asked(api: Api, path: str) -> Iterator[tuple[str, dict[str, Any], str]]:
                     yield path.replace("{topic_id}", topic), variant, form
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", sorted(OPEN))
 def test_no_text_id_or_value_that_users_sent_is_in_any_answer_to_a_viewer(api: Api, path: str) -> None:
     n_answers = 0
@@ -223,6 +224,7 @@ def test_a_viewer_cannot_ask_for_what_singles_out_users(
     assert five.get(f"/v1/{path}", key=VIEWER, status=400, **query)["field"] == field
 
 
+@pytest.mark.slow
 def test_of_fewer_users_than_that_nothing_is_counted(tmp_path: Path) -> None:
     for api in over(tmp_path, 13):
         shown = api.get("/v1/topics", key=VIEWER)
@@ -231,6 +233,7 @@ def test_of_fewer_users_than_that_nothing_is_counted(tmp_path: Path) -> None:
         assert (graph["n_sessions"], graph["nodes"], graph["edges"]) == (0, [], [])
 
 
+@pytest.mark.slow
 def test_a_session_without_user_ids_counts_as_one_user_however_many_messages_it_has(tmp_path: Path) -> None:
     for api in over(tmp_path, 5):
         rows = store.read(api.lake, JOURNEY_STEPS, "shop")

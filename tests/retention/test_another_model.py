@@ -35,6 +35,7 @@ def bring(lake: Lake, model: str) -> None:
         stage.bring(Work(lake, PROJECT, model))
 
 
+@pytest.mark.slow
 def test_texts_that_are_gone_keep_what_was_told_of_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch)
     lake = Lake(str(tmp_path / "lake"))

@@ -135,6 +135,7 @@ def test_texts_that_are_over_are_in_no_file_and_the_others_are(lake_before: Call
     assert [n for n in range(160) if f"'e{n}'" in held or f'"e{n}"' in held] == []
 
 
+@pytest.mark.slow
 def test_nothing_is_to_be_built_after_a_run_and_nothing_to_be_let_go(retained: Lake) -> None:
     assert not pending_stages(retained, None)[PROJECT]
     now, versions_before = counts(retained), versions(retained)
@@ -145,6 +146,7 @@ def test_nothing_is_to_be_built_after_a_run_and_nothing_to_be_let_go(retained: L
     assert counts(retained) == now
 
 
+@pytest.mark.slow
 def test_a_full_refresh_leaves_what_is_counted_of_what_is_gone(retained: Lake) -> None:
     before = counts(retained)
     bring(retained, full_refresh=True)
@@ -157,6 +159,7 @@ def test_a_full_refresh_leaves_what_is_counted_of_what_is_gone(retained: Lake) -
     assert (gone.height, gone["topic_id"].null_count()) == (160, 0)
 
 
+@pytest.mark.slow
 def test_late_events_and_new_days_join_what_is_gone(retained: Lake) -> None:
     before = counts(retained)
     put(retained, TUESDAY, "late-0", [event(900, TUESDAY, "how do I get a refund for order 900", session_id="s900")])
@@ -176,6 +179,7 @@ def test_removals_say_what_went(retained: Lake) -> None:
     assert rows.rows() == [(THURSDAY, None, 1, MONDAY, TUESDAY, 160, 160)]
 
 
+@pytest.mark.slow
 def test_an_event_that_was_sent_twice_is_gone_from_both_parts(lake: Lake) -> None:
     put(lake, MONDAY, "a-0", [event(n, MONDAY, f"what is the price of order {n}") for n in range(30)])
     put(lake, WEDNESDAY, "b-0", [event(n, WEDNESDAY, f"what is the price of order {n}") for n in range(20, 40)])
@@ -188,6 +192,7 @@ def test_an_event_that_was_sent_twice_is_gone_from_both_parts(lake: Lake) -> Non
     assert counts(lake)["events"] == before["events"]
 
 
+@pytest.mark.slow
 def test_a_field_of_its_own_days_loses_its_texts_and_the_event_keeps_the_rest(lake: Lake) -> None:
     rows = [event(n, DAYS[n % 3], f"where is the parcel of order {n}") for n in range(90)]
     for row in rows:
@@ -213,6 +218,7 @@ def test_a_field_of_its_own_days_loses_its_texts_and_the_event_keeps_the_rest(la
     assert counts(lake)["answers"] == before["answers"]
 
 
+@pytest.mark.slow
 def test_a_session_and_a_user_keep_their_ids_while_there_is_a_newer_event(lake: Lake) -> None:
     said = [(0, MONDAY), (1, TUESDAY), (2, WEDNESDAY)]
     going_on = [event(n, day, f"a question {n}", session_id="long", user_id="returning") for n, day in said]
@@ -243,9 +249,12 @@ POINTS = (
     *("strip.before_oblivion", "oblivion.after_entries", "retention.before_removals"),
     "retention.after_removals",
 )
+QUICK = "strip.after_events"
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point", [pytest.param(each, marks=[] if each == QUICK else pytest.mark.slow) for each in POINTS]
+)
 def test_a_run_that_is_killed_is_finished_by_the_next(
     lake_before: Callable[[str], Lake], interrupted_at: Callable[[str], AbstractContextManager[None]], point: str
 ) -> None:
@@ -266,6 +275,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(
     assert not (Path(lake.project_folder(PROJECT)) / "stripping" / "run.json").exists()
 
 
+@pytest.mark.slow
 def test_events_that_are_named_go_on_to_count_and_are_gone(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     before = counts(lake)
@@ -279,6 +289,7 @@ def test_events_that_are_named_go_on_to_count_and_are_gone(lake_before: Callable
     assert failing(lake) == {}
 
 
+@pytest.mark.slow
 def test_a_topic_that_nobody_speaks_of_any_more_stays_with_what_was_counted(lake: Lake) -> None:
     old = [event(n, MONDAY, f"which visa do I need for the trip to japan, case {n}") for n in range(60)]
     new = [event(100 + n, WEDNESDAY, f"where is the parcel of order {n}, it is late") for n in range(60)]
@@ -308,6 +319,7 @@ def test_a_topic_that_nobody_speaks_of_any_more_stays_with_what_was_counted(lake
     assert store.read(lake, TOPICS, PROJECT).filter(pl.col("topic_id") == visa).height == 1
 
 
+@pytest.mark.slow
 def test_where_all_texts_are_gone_topics_and_counts_stay_through_a_refresh(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     before = counts(lake)
@@ -320,6 +332,7 @@ def test_where_all_texts_are_gone_topics_and_counts_stay_through_a_refresh(lake_
     assert failing(lake) == {}
 
 
+@pytest.mark.slow
 def test_an_import_is_taken_back_after_its_texts_are_gone(lake: Lake) -> None:
     mine = [event(n, DAYS[n % 3], f"where is the parcel of order {n}") for n in range(60)]
     theirs = [event(100 + n, DAYS[n % 3], f"how do I bake bread, step {n}", user_id="imported") for n in range(60)]

@@ -35,6 +35,7 @@ WRONG = {
 CASES = [*(("build", wrong) for wrong in WRONG), *((command, "another bucket") for command in COMMANDS)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "wrong"), dict.fromkeys(CASES))
 def test_each_command_says_in_a_line_why_the_bucket_cannot_be_used(
     bucket: Store, database_url: str, project: str, tmp_path: Path, command: str, wrong: str

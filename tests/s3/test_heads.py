@@ -178,6 +178,7 @@ def test_two_users_of_a_table_do_not_move_each_other(lake: Lake) -> None:
     assert ProjectTable(lake, EMBEDDINGS, "other").version == before + 1
 
 
+@pytest.mark.slow
 def test_a_process_that_opens_a_table_does_not_read_all_its_commits(lake: Lake, bucket: Store) -> None:
     table = ProjectTable(lake, EMBEDDINGS, "shop")
     for number in range(25):
@@ -269,6 +270,7 @@ def test_what_came_since_a_version_is_told_by_the_commits_since(lake: Lake, buck
     assert table.added_since(table.seen - 1) is None
 
 
+@pytest.mark.slow
 def test_compaction_and_cleaning_leave_readers_what_they_read(lake: Lake, bucket: Store) -> None:
     table = ProjectTable(lake, EMBEDDINGS, "shop")
     for number in range(12):

@@ -44,6 +44,7 @@ def lake(bucket: Store) -> Lake:
     return Lake(f"s3://{bucket.bucket}/{secrets.token_hex(4)}")
 
 
+@pytest.mark.slow
 def test_a_writer_that_is_killed_in_an_upload_leaves_the_table_as_it_was_and_the_next_one_does_it_all(
     lake: Lake, bucket: Store
 ) -> None:
@@ -67,6 +68,7 @@ def test_a_writer_that_is_killed_in_an_upload_leaves_the_table_as_it_was_and_the
     ]
 
 
+@pytest.mark.slow
 def test_what_a_killed_writer_has_uploaded_without_its_commit_is_no_part_of_the_table_and_goes_with_vacuum(
     lake: Lake, bucket: Store
 ) -> None:
@@ -83,6 +85,7 @@ def test_what_a_killed_writer_has_uploaded_without_its_commit_is_no_part_of_the_
     assert bucket.keys(folder) == []
 
 
+@pytest.mark.slow
 def test_damaged_files_on_s3_are_mended_as_in_a_folder(lake: Lake) -> None:
     for project in ("hotel", "shop"):
         ProjectTable(lake, FIELD_TOTALS, project).append(rows(project, "prompt", "plan"), inputs=7)

@@ -6,6 +6,7 @@ import secrets
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from tests.lake.test_oblivion import CANARY, frames, with_a_past
 from tests.s3_server import Store
@@ -26,6 +27,7 @@ def holding(lake: Lake, text: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_no_object_holds_what_was_taken_out_and_both_projects_go_on(bucket: Store) -> None:
     lake = Lake(f"s3://{bucket.bucket}/{secrets.token_hex(4)}")
     table = with_a_past(lake)

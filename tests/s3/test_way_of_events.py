@@ -39,6 +39,7 @@ def test_a_question_on_an_unchanged_lake_takes_three_requests_at_most(story: Sto
             assert len(found) <= 3, told(found)
 
 
+@pytest.mark.slow
 def test_a_build_without_news_takes_thirty_requests_at_most(story: Story) -> None:
     story.build()
     with story.bucket.counting() as found:
@@ -72,6 +73,7 @@ def test_a_question_while_s3_is_away_is_answered_with_503_and_then_again(story: 
     until(lambda: story.read.get("/v1/topics").status_code == 200)
 
 
+@pytest.mark.slow
 def test_events_that_come_while_s3_is_away_arrive_once(story: Story) -> None:
     before = raw_events(story.settings, story.project.project_id)
     with story.bucket.away():
@@ -83,6 +85,7 @@ def test_events_that_come_while_s3_is_away_arrive_once(story: Story) -> None:
     assert len(ids) == len(set(ids)) == before + n + 1
 
 
+@pytest.mark.slow
 def test_a_build_that_s3_leaves_says_so_and_the_next_one_makes_all_current(story: Story) -> None:
     told_before = sum(topic["size"] for topic in story.read.get("/v1/topics").json()["data"])
     before = raw_events(story.settings, story.project.project_id)
@@ -105,6 +108,7 @@ def test_a_build_that_s3_leaves_says_so_and_the_next_one_makes_all_current(story
     assert story.bucket.uploads() == []
 
 
+@pytest.mark.slow
 def test_compaction_and_cleaning_change_no_answer(story: Story) -> None:
     before = [story.read.get(question).json()["data"] for question in ("/v1/topics", "/v1/fields")]
     n_files = len(data_files(story))
@@ -188,6 +192,7 @@ def test_an_import_is_exported_and_taken_back(story: Story, tmp_path: Path) -> N
     assert out.read_text().count("the-one") == 0 < out.read_text().count("visa-1")
 
 
+@pytest.mark.slow
 def test_a_deleted_project_leaves_its_note_alone(story: Story) -> None:
     code, said = story.turret("project", "delete", story.project.project_id, "--yes")
     assert code == 0, said

@@ -273,6 +273,7 @@ def sessions(draw: st.DrawFn) -> list[list[Said]]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(sessions())
 def test_the_signs_of_a_session_are_those_that_it_has_alone(said: list[list[Said]]) -> None:

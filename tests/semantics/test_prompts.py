@@ -185,6 +185,7 @@ def test_a_text_that_carries_nothing_is_itself(text: str) -> None:
     assert windows(text) == [(text, 1.0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

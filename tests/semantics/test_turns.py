@@ -133,6 +133,7 @@ def test_what_the_user_said_is_part_of_the_text_and_what_may_have_turns_is_told_
     assert asked(asked(text)) == asked(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", ["Human: ", "\n\nHuman: a", "[INST]", "<user>", "<|user|>", "### Input:\n", "\t", "<s>"]
 )

@@ -106,6 +106,7 @@ def test_a_full_refresh_leaves_the_same_bytes(built: Lake) -> None:
     assert files(built)["answers"] == before
 
 
+@pytest.mark.slow
 def test_days_that_come_one_by_one_leave_what_all_at_once_leave(lake: Lake) -> None:
     for day in DAYS[1::-1]:
         put(lake, day, "all", [row for row in rows() if row["received_at"].date() == day])
@@ -138,6 +139,7 @@ def test_the_check_sees_an_answer_that_fits_no_step(built: Lake, spoilt: pl.Expr
     assert CHECKS["answers"]["answers_have_their_steps"].find(built, PROJECT, None).n_wrong == rows.height
 
 
+@pytest.mark.slow
 def test_without_a_field_of_answers_there_are_none(lake: Lake) -> None:
     for row in rows():
         said = json.loads(row["metadata"])

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 
 import polars as pl
+import pytest
 
 from tests.small_lake import FRAMES, PROJECT, THEMES, bring, event, put
 from turret_pipeline.lake import store
@@ -35,6 +36,7 @@ def assignments(lake: Lake) -> pl.DataFrame:
     return store.read(lake, TOPIC_ASSIGNMENTS, PROJECT).join(texts, on="text_id")
 
 
+@pytest.mark.slow
 def test_a_theme_whose_texts_old_topics_take_in_is_drift_and_is_born(
     lake_before: Callable[[str], Lake],
 ) -> None:
@@ -58,6 +60,7 @@ def test_a_theme_whose_texts_old_topics_take_in_is_drift_and_is_born(
     assert set(lineage.filter(pl.col("kind") == "carry")["to_topic"]) == set(first["topic_id"].drop_nulls())
 
 
+@pytest.mark.slow
 def test_more_texts_of_the_same_kinds_are_no_drift(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     topics = Work(lake, PROJECT).open(TOPICS)

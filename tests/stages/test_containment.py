@@ -87,6 +87,7 @@ def failing_checks(lake: Lake) -> set[str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", [pytest.param(kind, marks=[pytest.mark.long] if kind in MORE_KINDS else []) for kind in KINDS]
 )
@@ -144,6 +145,7 @@ def test_the_texts_of_a_field_that_failed_are_counted_without_a_topic(
     assert set(edges["to_topic"]) == {"unassigned", "end"}
 
 
+@pytest.mark.slow
 def test_a_profile_that_fails_leaves_the_values_counted(two_fields: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     plant("field_profiles", monkeypatch)
     bring(two_fields)
@@ -152,6 +154,7 @@ def test_a_profile_that_fails_leaves_the_values_counted(two_fields: Lake, monkey
     assert types["broken"]["n_events"] == types["prompt"]["n_events"] == 240
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param("field_profiles", marks=pytest.mark.long), "field_types"])
 def test_a_text_field_stays_one_while_it_cannot_be_profiled_or_judged(
     kind: str, built: Lake, monkeypatch: pytest.MonkeyPatch
@@ -166,6 +169,7 @@ def test_a_text_field_stays_one_while_it_cannot_be_profiled_or_judged(
     assert failing_checks(built) == {f"{kind}.no_field_failed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("full_refresh", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_refit_that_fails_leaves_the_topics_and_new_texts_get_them(
     full_refresh: bool, built: Lake, monkeypatch: pytest.MonkeyPatch
@@ -191,6 +195,7 @@ def test_a_refit_that_fails_leaves_the_topics_and_new_texts_get_them(
     assert fits["model_version"].to_list() == [1, 2]
 
 
+@pytest.mark.slow
 def test_another_version_of_the_method_and_a_full_refresh_try_a_failed_field_again(
     two_fields: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,6 +210,7 @@ def test_another_version_of_the_method_and_a_full_refresh_try_a_failed_field_aga
     assert failures(two_fields) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pytest.param("embeddings", marks=pytest.mark.long), "fit"])
 def test_a_field_that_is_no_text_any_more_has_not_failed(
     kind: str, two_fields: Lake, monkeypatch: pytest.MonkeyPatch
@@ -217,6 +223,7 @@ def test_a_field_that_is_no_text_any_more_has_not_failed(
     assert failures(two_fields) == []
 
 
+@pytest.mark.slow
 def test_only_the_texts_that_cannot_be_embedded_lack_a_topic(two_fields: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     bad = "two factor codes in step 219 with poison"
     fault = Fault(ValueError("no tokens"))
@@ -315,6 +322,7 @@ def test_a_picture_that_cannot_be_drawn_stops_nothing(built: Lake, monkeypatch: 
     assert containment.failures_of(built, PROJECT) == []
 
 
+@pytest.mark.slow
 def test_a_vocabulary_of_one_word_makes_topics_and_fails_nothing(two_fields: Lake) -> None:
     lake = Lake(two_fields.root + "-of-one-word")
     lake.make()

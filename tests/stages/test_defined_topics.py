@@ -93,6 +93,7 @@ def test_a_defined_topic_takes_what_is_like_its_examples_and_shows_in_every_tabl
     assert pending_stages(defined, None) == {PROJECT: {}}
 
 
+@pytest.mark.slow
 def test_a_build_takes_what_the_trial_said(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     with TestClient(read_app(lake)) as client:
@@ -133,6 +134,7 @@ def test_the_tables_pass_their_checks(defined: Lake) -> None:
                 assert found.n_wrong == 0, (product.table.name, name, found)
 
 
+@pytest.mark.slow
 def test_removing_the_definition_restores_all_that_there_was(
     defined: Lake, undisturbed: dict[str, pl.DataFrame]
 ) -> None:
@@ -144,6 +146,7 @@ def test_removing_the_definition_restores_all_that_there_was(
         assert restored[name].equals(undisturbed[name]), name
 
 
+@pytest.mark.slow
 def test_it_holds_through_a_fit_takes_new_texts_and_is_no_material_for_found_topics(defined: Lake) -> None:
     before = texts_of(defined)
     grow(defined)

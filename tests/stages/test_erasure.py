@@ -67,6 +67,7 @@ def written(lake: Lake, table, **row: object) -> None:
     store.append(lake, table, pl.DataFrame([{"project_id": PROJECT, "decided_at": AT} | row], schema=table.schema))
 
 
+@pytest.mark.slow
 def test_a_user_is_in_no_file_and_all_else_is_as_if_nothing_had_come(
     lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame]
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_user_is_in_no_file_and_all_else_is_as_if_nothing_had_come(
     assert pending_stages(lake, None)[PROJECT] == {}
 
 
+@pytest.mark.slow
 def test_without_edits_of_people_every_table_is_as_if_nothing_had_come(
     lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame]
 ) -> None:
@@ -137,6 +139,7 @@ def counts(lake: Lake) -> dict[str, object]:
     }
 
 
+@pytest.mark.slow
 def test_totals_stay_when_that_is_asked_for_and_no_text_or_id_does(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     rows = [{**words(number), "name": "user_prompt"} for number in range(12)]
@@ -171,6 +174,7 @@ PARTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(first=PARTS, later=PARTS, steps=st.booleans(), wanted=st.sampled_from(["a", "e3", "texts"]))
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_events_are_as_if_those_that_are_erased_had_never_been_sent(

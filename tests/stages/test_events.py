@@ -118,6 +118,7 @@ arrivals = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arrivals=arrivals, together=st.integers(1, 3))
 def test_events_do_not_depend_on_the_order_in_which_their_parts_came(

@@ -47,6 +47,7 @@ def by_id(model: Any) -> dict[str, dict[str, Any]]:
     return {row["Topic_ID"][0]: row for row in model.get_topic_info().to_dict("records")}
 
 
+@pytest.mark.slow
 def test_bertopic_opens_it_and_shows_our_topics_and_gives_texts_the_same_ones(
     lake_before: Callable[[str], Lake], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +103,7 @@ def test_it_has_the_names_that_people_gave_and_merges_what_they_merged(
     assert shown[named]["CustomName"] == "Our own name"
 
 
+@pytest.mark.slow
 def test_it_replaces_an_exported_model_and_nothing_else(
     lake_before: Callable[[str], Lake], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.small_lake import DAYS, PROJECT, bring, planted_rows, put, tables
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.semantics.values import field_values
@@ -26,6 +28,7 @@ ENUMS = [
 ]
 
 
+@pytest.mark.slow
 def test_fields_with_odd_names_go_through_the_whole_pipeline(lake: Lake) -> None:
     rows = planted_rows()
     for row in rows:

@@ -122,6 +122,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[set[str]]:
     return seen
 
 
+@pytest.mark.slow
 def test_of_a_large_day_the_sessions_that_changed_are_told_and_the_others_stay(
     lake: Lake, told: list[set[str]]
 ) -> None:
@@ -139,6 +140,7 @@ def test_of_a_large_day_the_sessions_that_changed_are_told_and_the_others_stay(
     assert files(lake)["friction"] == before
 
 
+@pytest.mark.slow
 def test_a_large_day_is_told_whole_once_texts_are_told_otherwise_or_the_steps_of_then_are_gone(
     lake: Lake, told: list[set[str]]
 ) -> None:
@@ -157,6 +159,7 @@ def test_a_large_day_is_told_whole_once_texts_are_told_otherwise_or_the_steps_of
     assert told[-1] == {"again", "calm"}
 
 
+@pytest.mark.slow
 def test_days_that_come_one_by_one_leave_what_all_at_once_leave(lake: Lake) -> None:
     for day in DAYS[1::-1]:
         put(lake, day, "all", [row for row in rows() if row["received_at"].date() == day])
@@ -167,6 +170,7 @@ def test_days_that_come_one_by_one_leave_what_all_at_once_leave(lake: Lake) -> N
     assert files(lake)["friction"] == before
 
 
+@pytest.mark.slow
 def test_a_late_message_changes_the_day_of_its_session_alone(built: Lake) -> None:
     before = dict(files(built)["friction"])
     thanks = {"prompt": "Thank you!", "response": "You are welcome.", "plan": "free"}
@@ -192,6 +196,7 @@ def test_other_vectors_make_every_day_stale(built: Lake) -> None:
     assert Task(STAGE_OF["friction"], Work(built, PROJECT)).stale_days() == [DAYS[0]]
 
 
+@pytest.mark.slow
 def test_signs_follow_kinds_that_are_told_anew(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     def choke(texts: pl.DataFrame, examples: object) -> pl.DataFrame:
         raise ValueError("no words")

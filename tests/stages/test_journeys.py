@@ -144,6 +144,7 @@ SAID = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     st.lists(SAID, min_size=1, max_size=14).flatmap(

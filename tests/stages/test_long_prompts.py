@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import polars as pl
+import pytest
 
 from tests.small_lake import DAYS, PROJECT, bring, event, put, tables
 from turret_pipeline.lake import store
@@ -18,6 +19,7 @@ ASK = "how do I get a refund for order 900"
 LONG = f"{ASK}\n\n```\n" + "total = sum(row.price for row in rows)\n" * 30 + "```"
 
 
+@pytest.mark.slow
 def test_a_long_prompt_is_embedded_and_grouped_by_what_it_asks(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     put(lake, DAYS[2], "long", [event(900, DAYS[2], LONG), event(901, DAYS[2], ASK)])
@@ -31,6 +33,7 @@ def test_a_long_prompt_is_embedded_and_grouped_by_what_it_asks(lake_before: Call
     assert topics["topic_id"][0] == topics["topic_id"][1] is not None
 
 
+@pytest.mark.slow
 def test_a_home_that_did_not_know_conversations_in_one_text_embeds_those_alone_anew(
     lake_before: Callable[[str], Lake],
 ) -> None:
@@ -50,6 +53,7 @@ def test_a_home_that_did_not_know_conversations_in_one_text_embeds_those_alone_a
     assert stage.bring(Work(lake, PROJECT))[0].n_rows == 0
 
 
+@pytest.mark.slow
 def test_of_a_home_whose_vectors_were_of_beginnings_only_the_long_texts_are_embedded_anew(
     lake_before: Callable[[str], Lake],
 ) -> None:

@@ -37,6 +37,7 @@ def named(lake: Lake) -> pl.DataFrame:
     return found["topic_assignments"].join(labels, on=["field", "topic_id"], how="left").sort("field", "text_id")
 
 
+@pytest.mark.slow
 def test_topics_stay_with_ids_labels_and_texts_where_few_texts_went(lake_before: Callable[[str], Lake]) -> None:
     lake = with_a_few_more(lake_before("end"))
     before, lost = named(lake), set(named(lake)["text_id"])
@@ -54,6 +55,7 @@ def test_topics_stay_with_ids_labels_and_texts_where_few_texts_went(lake_before:
     assert all("zanzibar" not in str(frame.to_dicts()) for frame in tables(lake).values())
 
 
+@pytest.mark.slow
 def test_what_only_lost_texts_said_goes_also_where_the_build_was_killed(
     lake_before: Callable[[str], Lake], interrupted_at: Callable[[str], AbstractContextManager[None]]
 ) -> None:

@@ -52,6 +52,7 @@ def commits(lake: Lake) -> dict[str, int]:
     return {name: store.version(lake, TABLES[name]) or 0 for name in OF_A_FIT}
 
 
+@pytest.mark.slow
 def test_fits_of_many_fields_leave_what_fits_that_commit_one_by_one_leave(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +74,7 @@ def test_fits_of_many_fields_leave_what_fits_that_commit_one_by_one_leave(
     assert alone["topics"].select(columns).equals(held["topics"].select(columns))
 
 
+@pytest.mark.slow
 def test_the_embedding_model_is_opened_once_for_the_fits_of_all_fields(lake: Lake) -> None:
     opened: list[Embedder] = []
 
@@ -85,6 +87,7 @@ def test_the_embedding_model_is_opened_once_for_the_fits_of_all_fields(lake: Lak
     assert len(opened) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_commits", [2, 3])  # before the topics, and before their assignments
 def test_a_build_that_ends_between_the_commits_of_many_fields_is_made_whole_by_the_next(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, n_commits: int

@@ -49,6 +49,7 @@ def models(lake: Lake) -> dict[str, int]:
     return dict(found.iter_rows())
 
 
+@pytest.mark.slow
 def test_all_texts_have_vectors_of_the_new_model_alone_and_topics_keep_their_ids(built: Lake) -> None:
     n_texts = store.read(built, MESSAGES, PROJECT)["text_id"].n_unique()
     assert models(built) == {ONE: n_texts}
@@ -59,6 +60,7 @@ def test_all_texts_have_vectors_of_the_new_model_alone_and_topics_keep_their_ids
     assert bring(built, OTHER) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("point", "left"),
     [

@@ -132,6 +132,7 @@ DAYS_OF_FIELDS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(DAYS_OF_FIELDS)
 def test_day_by_day_and_all_at_once_give_the_same(

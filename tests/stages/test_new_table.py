@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.small_lake import PROJECT
 from turret_pipeline.lake.paths import Lake
 
@@ -85,6 +87,7 @@ print(json.dumps(said))
 """
 
 
+@pytest.mark.slow
 def test_a_declaration_and_a_stage_file_are_all_that_a_new_table_takes(
     lake_before: Callable[[str], Lake], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from tests.small_lake import DAYS, PROJECT, bring, bring_one, event, files, put, tables, versions
 from turret_pipeline.lake import store
@@ -63,6 +64,7 @@ def test_every_check_holds_after_a_build(lake_before: Callable[[str], Lake]) -> 
             assert finding.n_seen > 0 or table not in STAGE_OF or table in EMPTY, (table, name)
 
 
+@pytest.mark.slow
 def test_builds_of_the_same_events_in_two_lakes_leave_the_same_bytes(lake_before: Callable[[str], Lake]) -> None:
     one, other = lake_before("end"), lake_before("events")
     bring(other)
@@ -70,6 +72,7 @@ def test_builds_of_the_same_events_in_two_lakes_leave_the_same_bytes(lake_before
     assert {name for name, there in files(one).items() if there} >= set(STAGE_OF) - EMPTY
 
 
+@pytest.mark.slow
 def test_backfills_of_the_same_days_leave_the_same_bytes_however_these_came_to_be(
     lake_before: Callable[[str], Lake],
 ) -> None:
@@ -97,6 +100,7 @@ def test_a_second_build_with_nothing_new_writes_nothing(lake_before: Callable[[s
     assert versions(lake) == before
 
 
+@pytest.mark.slow
 def test_of_a_few_new_messages_only_the_new_texts_are_embedded_and_assigned_without_a_fit(
     lake_before: Callable[[str], Lake],
 ) -> None:
@@ -117,6 +121,7 @@ def test_of_a_few_new_messages_only_the_new_texts_are_embedded_and_assigned_with
     assert after["journey_edges"]["count"].sum() > before["journey_edges"]["count"].sum()
 
 
+@pytest.mark.slow
 def test_events_of_a_past_day_that_come_late_are_taken_in(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     put(lake, DAYS[0], "late", [event(950, DAYS[0], "the courier lost my parcel on day 950")])
@@ -128,6 +133,7 @@ def test_events_of_a_past_day_that_come_late_are_taken_in(lake_before: Callable[
     assert pending_stages(lake, None) == {PROJECT: {}}
 
 
+@pytest.mark.slow
 def test_a_day_whose_last_event_turns_out_to_be_of_another_day_has_no_profile_and_no_message_any_more(
     lake_before: Callable[[str], Lake],
 ) -> None:
@@ -144,6 +150,7 @@ def test_a_day_whose_last_event_turns_out_to_be_of_another_day_has_no_profile_an
     assert pending_stages(lake, None) == {PROJECT: {}}
 
 
+@pytest.mark.slow
 def test_days_that_were_built_as_they_came_are_those_of_one_build_also_out_of_order_and_over_again(
     lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame], tmp_path: Path
 ) -> None:
@@ -159,6 +166,7 @@ def test_days_that_were_built_as_they_came_are_those_of_one_build_also_out_of_or
     assert left["field_types"]["type"].equals(undisturbed["field_types"]["type"])
 
 
+@pytest.mark.slow
 def test_a_field_that_becomes_text_is_extracted_for_all_days_and_goes_again_when_it_stops(
     lake_before: Callable[[str], Lake],
 ) -> None:
@@ -177,6 +185,7 @@ def test_a_field_that_becomes_text_is_extracted_for_all_days_and_goes_again_when
     assert after["topics"].filter(pl.col("field") == "prompt").equals(before["topics"])
 
 
+@pytest.mark.slow
 def test_a_changed_type_does_anew_what_depends_on_it_and_no_more(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     before, at = tables(lake), versions(lake)
@@ -220,6 +229,7 @@ def test_one_more_day_costs_the_day(lake_before: Callable[[str], Lake]) -> None:
     assert read == [11, 13, 15]
 
 
+@pytest.mark.slow
 def test_a_full_refresh_keeps_topic_ids_and_embeds_nothing_again(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     before, embedded = tables(lake), store.version(lake, EMBEDDINGS)
@@ -233,6 +243,7 @@ def test_a_full_refresh_keeps_topic_ids_and_embeds_nothing_again(lake_before: Ca
     assert store.version(lake, EMBEDDINGS) in (embedded, (embedded or 0) + 1)
 
 
+@pytest.mark.slow
 def test_a_project_without_text_has_types_and_empty_tables_and_loads_no_model(lake: Lake) -> None:
     put(lake, DAYS[0], "a", [event(number, DAYS[0]) for number in range(60)])
     script = (
@@ -252,6 +263,7 @@ def test_a_project_without_text_has_types_and_empty_tables_and_loads_no_model(la
     assert pending_stages(lake, None) == {PROJECT: {}}
 
 
+@pytest.mark.slow
 def test_a_project_with_too_few_texts_for_topics_is_built_with_all_of_them_unassigned(lake: Lake) -> None:
     texts = [f"a question about number {number} and what follows from it" for number in range(6)]
     put(lake, DAYS[0], "a", [event(number, DAYS[0], text) for number, text in enumerate(texts)])

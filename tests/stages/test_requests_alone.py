@@ -52,6 +52,7 @@ def rows(lake: Lake, name: str) -> pl.DataFrame:
     return store.read(lake, TABLES[name], PROJECT)
 
 
+@pytest.mark.slow
 def test_a_fit_finds_the_same_topics_whatever_moves_there_are(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("text_kinds")
     undisturbed = Lake(lake.root + "-undisturbed")
@@ -73,6 +74,7 @@ def test_a_fit_finds_the_same_topics_whatever_moves_there_are(lake_before: Calla
     assert field_of(lake).tally().n_texts == 240
 
 
+@pytest.mark.slow
 def test_moves_never_ask_for_a_fit(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     tally = field_of(lake).tally()
@@ -83,6 +85,7 @@ def test_moves_never_ask_for_a_fit(lake_before: Callable[[str], Lake]) -> None:
     assert field_of(lake).tally() == tally
 
 
+@pytest.mark.slow
 def test_topics_of_texts_that_are_told_to_be_moves_by_another_method_end_and_the_others_stay(
     lake_before: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:

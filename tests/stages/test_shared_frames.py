@@ -28,6 +28,7 @@ def framed(first: int, n: int) -> list[dict[str, object]]:
     return [event(i, DAYS[2], f"{SYSTEM}\n\nhow do I get a refund for order {i}") for i in range(first, first + n)]
 
 
+@pytest.mark.slow
 def test_a_system_prompt_that_many_messages_begin_with_is_cut_before_they_are_embedded(
     lake_before: Callable[[str], Lake],
 ) -> None:
@@ -77,6 +78,7 @@ def test_a_system_prompt_that_many_messages_begin_with_is_cut_before_they_are_em
             assert finding.n_wrong == 0 and (finding.n_seen > 0 or name != "shared_frames"), name
 
 
+@pytest.mark.slow
 def test_a_home_looks_for_frames_with_slots_at_its_next_build_and_finds_what_one_build_finds(
     lake_before: Callable[[str], Lake],
 ) -> None:
@@ -135,6 +137,7 @@ def test_frames_go_with_the_messages_that_shared_them(lake_before: Callable[[str
     assert left["embeddings"].filter(pl.col("text").str.starts_with(SYSTEM[:40])).height == 5
 
 
+@pytest.mark.slow
 def test_a_build_that_ends_while_vectors_are_taken_out_goes_on_where_it_was(
     lake_before: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +160,7 @@ def test_a_build_that_ends_while_vectors_are_taken_out_goes_on_where_it_was(
     assert left["embeddings"].filter(pl.col("text").str.starts_with(SYSTEM[:40])).is_empty()
 
 
+@pytest.mark.slow
 def test_frames_of_a_long_history_are_looked_for_again_once_it_has_grown_by_a_share(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

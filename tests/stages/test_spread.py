@@ -83,6 +83,7 @@ def lakes(before: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     return given, Lake(str(copied(Path(given.root), tmp_path / "spread")))
 
 
+@pytest.mark.slow
 def test_workers_leave_the_files_that_one_process_leaves(lakes: tuple[Lake, Lake]) -> None:
     alone, spread = lakes
     for changed in (False, True):

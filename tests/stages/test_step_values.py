@@ -56,6 +56,7 @@ def test_every_step_has_the_value_of_its_own_event(lake_before: Callable[[str], 
     assert len(found) == 240
 
 
+@pytest.mark.slow
 def test_a_late_event_moves_the_values_of_its_session_along(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     files = set(store.project_files(store.open_table(lake, STEP_VALUES), PROJECT))  # type: ignore[arg-type]
@@ -82,6 +83,7 @@ def test_a_refit_reads_no_event_again(lake_before: Callable[[str], Lake]) -> Non
     assert store.read(lake, STEP_VALUES, PROJECT).equals(before)
 
 
+@pytest.mark.slow
 def test_a_changed_type_changes_the_values_topics_and_journeys_that_follow_from_it(
     lake_before: Callable[[str], Lake],
 ) -> None:

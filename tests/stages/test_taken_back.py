@@ -82,6 +82,7 @@ PARTS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(first=PARTS, later=PARTS, steps=st.booleans())
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_events_are_as_if_the_source_had_never_been(tmp_path: Path, first: list, later: list, steps: bool) -> None:
@@ -161,6 +162,7 @@ def shape(found: dict[str, pl.DataFrame]) -> dict[str, list[tuple[object, ...]]]
 FOLLOW_FROM_EVENTS = ("events", "field_profiles", "field_types", "field_history", "field_totals", "messages")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "day",
     [
@@ -191,6 +193,7 @@ def test_all_tables_are_as_if_the_import_had_never_been(
     assert pending_stages(lake, None)[PROJECT] == {}
 
 
+@pytest.mark.slow
 def test_tables_of_a_project_whose_only_import_was_taken_back_are_empty(lake: Lake) -> None:
     put(lake, MONDAY, f"{IMPORT}-000000", imported(MONDAY))
     bring(lake)

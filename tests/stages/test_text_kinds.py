@@ -74,6 +74,7 @@ def moves(work: Work) -> dict[str, str | None]:
     return dict(store.read(work.lake, TEXT_KINDS, PROJECT).select("text_id", "move").iter_rows())
 
 
+@pytest.mark.slow
 def test_texts_are_told_once_and_new_ones_alone(work: Work) -> None:
     say(work, "Thank you", "Where is the parcel that I ordered for my mother last week?")
     assert (bring(work), bring(work)) == (2, 0)

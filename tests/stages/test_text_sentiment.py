@@ -77,6 +77,7 @@ def sounds(work: Work) -> dict[str, str]:
     return dict(rows.select(pl.col("text_id").str.replace("id of ", ""), "sentiment").iter_rows())
 
 
+@pytest.mark.slow
 def test_texts_are_told_once_and_new_ones_alone(work: Work) -> None:
     say(work, "This is the worst app I have ever used", "How do I report a stolen card?")
     assert (bring(work), bring(work)) == (2, 0)
@@ -89,6 +90,7 @@ def test_texts_are_told_once_and_new_ones_alone(work: Work) -> None:
         assert CHECKS["text_sentiment"][check].find(work.lake, PROJECT, None).n_wrong == 0
 
 
+@pytest.mark.slow
 def test_another_model_tells_all_texts_anew_and_its_rows_stand_alone(work: Work) -> None:
     say(work, "I love it", "Terrible")
     bring(work)

@@ -65,6 +65,7 @@ def shown(client: TestClient) -> dict[str, dict]:
     return {row["topic_id"]: row for row in answer.json()["data"]}
 
 
+@pytest.mark.slow
 def test_a_topic_without_edits_may_end_and_it_is_told_what_it_became(uneven: Lake) -> None:
     grow(uneven)
     assert BY_HAND not in set(store.read(uneven, TOPICS, PROJECT)["topic_id"]) or (
@@ -79,6 +80,7 @@ def test_a_topic_without_edits_may_end_and_it_is_told_what_it_became(uneven: Lak
         assert ended["from_topic"] in [way["from_topic"] for way in heir["lineage"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("action", "value"),
     [

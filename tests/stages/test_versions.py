@@ -36,6 +36,8 @@ WRONG = {
 }
 """By table what is written into each row, as if the old method had: it is gone if the rows are made anew."""
 
+QUICK = ("field_types", "friction")
+
 
 def with_next_version(name: str) -> list[Stage]:
     """Return all stages, that of the table `name` with the next version of its method."""
@@ -52,7 +54,9 @@ def made_by(stage: Stage) -> set[str]:
     return {product.table.name for product in stage.makes}
 
 
-@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[] if each in QUICK else pytest.mark.slow) for each in WRONG]
+)
 def test_rows_of_another_version_are_made_anew_with_what_follows_from_them_and_nothing_else(
     lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame], name: str
 ) -> None:
@@ -79,6 +83,7 @@ def test_rows_of_another_version_are_made_anew_with_what_follows_from_them_and_n
     assert versions(lake) == after
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "reason"), [("topics", "another method"), ("embeddings", "model is another one")])
 def test_topics_of_another_version_are_fitted_again_and_keep_their_ids_and_labels(
     lake_before: Callable[[str], Lake], undisturbed: dict[str, pl.DataFrame], name: str, reason: str
@@ -117,6 +122,7 @@ def test_types_are_judged_without_regard_to_those_of_another_version_and_from_su
         assert left[name].equals(undisturbed[name]), name
 
 
+@pytest.mark.slow
 def test_an_older_version_of_the_program_makes_its_own_rows_again(lake_before: Callable[[str], Lake]) -> None:
     lake = lake_before("end")
     bring_all(lake, with_next_version("messages"))
@@ -125,6 +131,7 @@ def test_an_older_version_of_the_program_makes_its_own_rows_again(lake_before: C
     assert pending_stages(lake, None) == {PROJECT: {}}
 
 
+@pytest.mark.slow
 def test_new_events_are_added_to_those_of_a_later_version_as_to_any(
     lake_before: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -241,6 +241,7 @@ SCALARS = st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats
 MANY = st.builds(lambda start, n: [f"v{i}" for i in range(start, start + n)], st.integers(0, 900), st.integers(0, 2500))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.builds(lambda a, b: a + b, st.lists(SCALARS, max_size=12), MANY | st.just([])), min_size=3, max_size=3)

@@ -55,6 +55,7 @@ def test_sentences_are_text_whatever_share_repeats(share: float, n: int, others:
         assert type_of("x", mixed(n_distinct, n - n_distinct, others)) == "text"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_distinct", [110, 125, 300, 1_000, 3_000, 10_000])
 @pytest.mark.parametrize("times", [1, 2, 6, 20])
 def test_a_set_of_questions_that_is_sent_again_and_again_is_text(n_distinct: int, times: int) -> None:

@@ -29,6 +29,7 @@ ASKED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edited", "filters"),
     [("none", "all"), ("none", "moves too"), ("none", "a segment"), ("merged", "themes")],

@@ -24,6 +24,7 @@ COHORTS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edited", ["none", "merged"], indirect=True)
 def test_users_of_cohorts(edited: Api, run_sql: Run) -> None:
     found = {}
@@ -37,6 +38,7 @@ def test_users_of_cohorts(edited: Api, run_sql: Run) -> None:
     assert found["path:t_parcel>start"] == 0
 
 
+@pytest.mark.slow
 def test_cohorts_are_met_by_all_at_once(edited: Api, run_sql: Run) -> None:
     both = {"cohort": ["topic:thanks", "!topic:t_card"]}
     for path in ("/v1/topics/t_parcel", "/v1/topics/thanks"):

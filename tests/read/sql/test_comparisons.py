@@ -43,6 +43,7 @@ def check_sides(api: Api, run_sql: Run, compared: str, sides: str, filters: dict
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compared", ["journeys", "topics"])
 @each_case
 def test_two_sides(edited: Api, run_sql: Run, filters: str, compared: str) -> None:
@@ -50,6 +51,7 @@ def test_two_sides(edited: Api, run_sql: Run, filters: str, compared: str) -> No
         check_sides(edited, run_sql, compared, sides, FILTERS[filters])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edited", ["none"], indirect=True)
 def test_cohorts_on_the_sides_are_told_from_those_of_the_filters(edited: Api, run_sql: Run) -> None:
     sides = "a.cohort=topic:unassigned&b.cohort=path:thanks>t_card"

@@ -11,6 +11,7 @@ from tests.read.conftest import Api
 from tests.read.sql.checks import asked_both, check_rows, check_totals, same
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [3, 15])
 def test_the_digest(apis: Callable[[str], Api], run_sql: Run, days: int) -> None:
     api = apis("notes")

@@ -23,6 +23,7 @@ def test_friction(edited: Api, run_sql: Run, filters: str) -> None:
         check_totals(answer, parts["totals"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("filters", ["all", "cohorts, moves too", "a segment"])
 def test_answers(apis: Callable[[str], Api], run_sql: Run, filters: str) -> None:
     api = apis("answers")

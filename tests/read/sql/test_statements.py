@@ -47,6 +47,7 @@ def test_what_has_no_answer_has_no_sql(api: Api) -> None:
     api.get("/v1/messages", format="sql", q=" ", status=400)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["it's", 'a "quoted" one', "a/b~1c", "$.x", "0", "naïve 日本", "back\\slash", "--", "%s {}"]
 )
