@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 from tests.corpora.corpora import VECTORS, Corpus, corpus
 from tests.corpora.laws import assert_answers_add_up, assert_exports_open, assert_tables_are_sound
 from tests.corpora.stand_in import StandIn
-from tests.read.conftest import read_app
+from tests.read.reading import read_app
 from turret_pipeline.embedder.embed import Embedder
 from turret_pipeline.embedder.open import open_lake_embedder
 from turret_pipeline.lake import store

@@ -11,20 +11,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from turret_api import error_answers
-from turret_api.accounts import Accounts
-from turret_api.accounts.few import Few
-from turret_api.auth import Gate, Principal
-from turret_api.dashboard.routes import nothing_here
-from turret_api.freshness import Freshness
-from turret_api.read.engine.calculator import Calculator
-from turret_api.read.engine.engine import Engine
-from turret_api.read.http.front import Front
-from turret_api.read.http.routes import read_router
-from turret_api.roles import ADMIN, READ, VIEWER, WRITE
+from tests.read.reading import read_app
 from turret_pipeline.analysis.fields.detect import detect_types, extract_messages, profile_fields
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -50,7 +39,6 @@ from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.work import Work
 
 T0 = dt.datetime(2026, 3, 1, 23, 50, tzinfo=dt.UTC)
-LATE_S = 600.0
 BUILT_AT = dt.datetime(2026, 3, 20, 1, 2, 3, tzinfo=dt.UTC)
 TOPIC_OF = {"Where is my parcel?": "t_parcel", "I want my money back.": "t_refund", "My card was declined.": "t_card"}
 LABELS = {"t_parcel": "Parcel tracking", "t_refund": "Refunds", "t_card": "Declined cards", "theme_shop": "Orders"}
@@ -222,43 +210,6 @@ def in_context(messages: pl.DataFrame) -> pl.DataFrame:
     return told.drop("place", "move", "sureness", "weight", "similarity", "least")
 
 
-NOWHERE = "postgresql+psycopg2://nobody@127.0.0.1:1/nothing"
-
-
-class GivenKeys:
-    """Keys as the accounts know them, without a database: `project:scope`, or `project:viewer`."""
-
-    def find(self, key: str) -> Principal | None:
-        project_id, _, scope = key.partition(":")
-        if scope == VIEWER:
-            return Principal(project_id, READ, key, given_role=VIEWER)
-        return Principal(project_id, scope, key) if scope in (READ, ADMIN, WRITE) else None
-
-    def known(self, key: str) -> Principal | None:
-        return self.find(key)
-
-
-def read_app(
-    lake: Lake,
-    *,
-    keys: GivenKeys | None = None,
-    calculator: Calculator | None = None,
-    front: bool = False,
-    few: int = 5,
-) -> FastAPI:
-    """The read API alone, over `lake` and accounts that cannot be reached."""
-    keys = keys or GivenKeys()
-    engine = Engine(lake, calculator)
-    app = FastAPI()
-    error_answers.install(app, nothing_here)
-    rule = Few(viewers=few)
-    freshness = Freshness(lake, None, LATE_S)
-    app.include_router(read_router(engine, Gate(keys), Accounts(NOWHERE), freshness, lambda _: rule))
-    if front:
-        app.add_middleware(Front, library=engine.library, keys=keys)
-    return app
-
-
 @dataclass
 class Api:
     """The read API over a lake with the projects `shop`, of `SESSIONS`, and `other`, of `OTHER_SESSIONS`."""
@@ -291,10 +242,15 @@ def api(written: Path) -> Iterator[Api]:
         yield Api(Lake(str(written)), client)
 
 
+def over_copy(written: Path, folder: Path) -> Iterator[Api]:
+    """Yield the API over a copy of the lake, in `folder`, that the test may write to."""
+    shutil.copytree(written, folder / "a lake")
+    lake = Lake(str(folder / "a lake"))
+    with TestClient(read_app(lake)) as client:
+        yield Api(lake, client)
+
+
 @pytest.fixture
 def own_api(written: Path, tmp_path: Path) -> Iterator[Api]:
     """As `api`, over a copy of the lake that the test may write to."""
-    shutil.copytree(written, tmp_path / "a lake")
-    lake = Lake(str(tmp_path / "a lake"))
-    with TestClient(read_app(lake)) as client:
-        yield Api(lake, client)
+    yield from over_copy(written, tmp_path)

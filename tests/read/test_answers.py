@@ -12,7 +12,8 @@ from httpx import Response
 from pydantic import TypeAdapter
 from starlette.routing import compile_path
 
-from tests.read.conftest import CANARY, NOWHERE, SESSIONS, Api, GivenKeys, write_lake
+from tests.read.conftest import CANARY, SESSIONS, Api, write_lake
+from tests.read.reading import NOWHERE, GivenKeys
 from turret_api.accounts import Accounts
 from turret_api.auth import Gate
 from turret_api.freshness import Freshness

@@ -17,7 +17,8 @@ import psutil
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import Api, read_app
+from tests.read.conftest import Api
+from tests.read.reading import read_app
 from tests.read.test_answers import ROUTES
 from turret_api.errors import ApiError, UnavailableError
 from turret_api.read.engine.calculator import Calculator

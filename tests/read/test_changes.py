@@ -15,7 +15,8 @@ import pytest
 from fastapi.testclient import TestClient
 from scipy.stats import fisher_exact
 
-from tests.read.conftest import Api, C, N, P, R, read_app, write_lake
+from tests.read.conftest import Api, C, N, P, R, write_lake
+from tests.read.reading import read_app
 from turret_api.read.questions.changes.kinds import KINDS
 from turret_api.read.questions.changes.scene import CANDIDATES, Scene
 from turret_api.read.questions.journeys.edge_sessions import SessionsOfEdge

@@ -10,7 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.damage import data_file, flip, newest_commit
-from tests.read.conftest import Api, read_app
+from tests.read.conftest import Api
+from tests.read.reading import read_app
 from turret_api import freshness
 from turret_api.read.engine.library import Library
 from turret_pipeline.lake.paths import Lake

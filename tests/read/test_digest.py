@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from tests.read.conftest import SESSIONS, Api, C, N, P, R, events, write_lake
+from tests.read.conftest import SESSIONS, Api, C, N, P, R, events, over_copy, write_lake
 from turret_pipeline.lake import store
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TOPICS
 
 MANY = {f"m{day}": [P, R, C, N][: 1 + day % 4] for day in range(20)}
 """One session a day from the first of March on, each begun ten minutes before midnight."""
 
 
+@pytest.fixture(scope="module")
+def written_many(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a lake with these sessions, which is never written to again."""
+    folder = tmp_path_factory.mktemp("digest") / "a lake"
+    shutil.copytree(written, folder)
+    write_lake(Lake(str(folder)), "shop", MANY)
+    return folder
+
+
 @pytest.fixture
-def many(own_api: Api) -> Api:
-    write_lake(own_api.lake, "shop", MANY)
-    return own_api
+def many(written_many: Path, tmp_path: Path) -> Iterator[Api]:
+    yield from over_copy(written_many, tmp_path)
 
 
 def days(digest: dict[str, Any]) -> dict[str, str]:

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from fastapi.testclient import TestClient
 
-from tests.read.conftest import CHATS, SESSIONS, Api, read_app, write_lake
+from tests.read.conftest import CHATS, SESSIONS, Api, over_copy, write_lake
 from turret_api.read.questions.journeys.statistics import Z_95, share_of_groups
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -21,10 +20,11 @@ from turret_pipeline.semantics.friction import SIGNS
 SAID = SESSIONS | CHATS | {f"more {n}": SESSIONS["s/4"] + CHATS["c1"] for n in range(3)}
 
 
-@pytest.fixture
-def rough(tmp_path: Path) -> Iterator[Api]:
-    """The API over a lake in which every third step has a sign or two, of all kinds."""
-    lake = Lake(str(tmp_path / "a lake"))
+@pytest.fixture(scope="module")
+def written_rough(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a lake in which every third step has a sign or two, of all kinds; it is never written to again."""
+    folder = tmp_path_factory.mktemp("friction") / "a lake"
+    lake = Lake(str(folder))
     write_lake(lake, "shop", SAID)
     steps = store.read(lake, JOURNEY_STEPS, "shop").sort("session_id", "place")
     of_step = ("project_id", "received_date", "field", "session_id", "place", "event_id", "timestamp", "topic_id")
@@ -36,8 +36,12 @@ def rough(tmp_path: Path) -> Iterator[Api]:
                 {**{name: row[name] for name in of_step}, "sign": sign, "strength": 0.75, "evidence_place": evidence}
             )
     store.replace(lake, FRICTION, pl.DataFrame(rows, schema=FRICTION.schema), "shop")
-    with TestClient(read_app(lake)) as client:
-        yield Api(lake, client)
+    return folder
+
+
+@pytest.fixture
+def rough(written_rough: Path, tmp_path: Path) -> Iterator[Api]:
+    yield from over_copy(written_rough, tmp_path)
 
 
 def table(api: Api) -> pl.DataFrame:

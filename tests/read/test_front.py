@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import SESSIONS, Api, GivenKeys, read_app, write_lake
+from tests.read.conftest import SESSIONS, Api, write_lake
+from tests.read.reading import GivenKeys, read_app
 from turret_api.auth import Principal
 from turret_api.read.engine.library import Library
 from turret_api.read.http.front import A_ROUND_BYTES, SLOT, Front, Kept

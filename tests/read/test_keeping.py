@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.duck import Run, run_sql
-from tests.read.conftest import Api, GivenKeys
+from tests.read.conftest import Api
 from tests.read.gone import let_go
+from tests.read.reading import GivenKeys
 from turret_api.accounts import audit
 from turret_api.read.http import keeping as routes
 from turret_pipeline.lake import store

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import CHATS, HI, MORE, OK, Api, read_app, write_lake
+from tests.read.conftest import CHATS, HI, MORE, OK, Api, write_lake
+from tests.read.reading import read_app
 from turret_api.command.export import rows_of
 from turret_api.read.engine.library import Library
 from turret_pipeline.lake.paths import Lake

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import Api, read_app
+from tests.read.conftest import Api
+from tests.read.reading import read_app
 from tests.read.test_answers import ROUTES
 from turret_api.read.engine.calculator import Calculator
 

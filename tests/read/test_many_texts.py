@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import SESSIONS, Api, read_app, write_lake
+from tests.read.conftest import SESSIONS, Api, write_lake
+from tests.read.reading import read_app
 from turret_api.read.engine.cache import Cache
 from turret_api.read.engine.library import Library
 from turret_api.read.questions import text_vectors

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import shutil
 from collections.abc import Iterator
 from math import comb
 from pathlib import Path
@@ -15,8 +14,9 @@ import pytest
 from fastapi.testclient import TestClient
 from scipy.stats import mannwhitneyu
 
-from tests.read.conftest import Api, P, R, read_app
+from tests.read.conftest import Api, P, R, over_copy
 from tests.read.outcome_shop import fields, mark, patch, write, write_shop
+from tests.read.reading import read_app
 from turret_api.read.questions.journeys.statistics import LEAST_UNITS
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
@@ -41,19 +41,13 @@ def lake_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def read_shop(lake_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """As `shop`, for tests that only mark the field that they ask about."""
-    folder = tmp_path_factory.mktemp("outcomes") / "a lake"
-    shutil.copytree(lake_folder, folder)
-    lake = Lake(str(folder))
-    with TestClient(read_app(lake)) as client:
-        yield Api(lake, client)
+    folder = tmp_path_factory.mktemp("outcomes")
+    yield from over_copy(lake_folder, folder)
 
 
 @pytest.fixture
 def shop(lake_folder: Path, tmp_path: Path) -> Iterator[Api]:
-    shutil.copytree(lake_folder, tmp_path / "a lake")
-    lake = Lake(str(tmp_path / "a lake"))
-    with TestClient(read_app(lake)) as client:
-        yield Api(lake, client)
+    yield from over_copy(lake_folder, tmp_path)
 
 
 def spelled(value: object) -> str:

@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.read.conftest import P, read_app, write_lake
+from tests.read.conftest import P, write_lake
+from tests.read.reading import read_app
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import FIELD_TYPES

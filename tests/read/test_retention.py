@@ -8,11 +8,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.read.conftest import CHATS, SESSIONS, Api, read_app, write_lake
+from tests.read.conftest import CHATS, SESSIONS, Api, over_copy, write_lake
 from tests.read.test_friction import edit
 from tests.read.test_units import messages
 from turret_api.read.questions.journeys.retention import retention_counts
@@ -118,13 +117,18 @@ def test_retention_equals_a_count_user_by_user(said: Said, topic: str | None, n_
     assert counts(said, topic, n_days, newest, n_periods) == plainly(said, topic, n_days, newest, n_periods)
 
 
+@pytest.fixture(scope="module")
+def written_month(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a lake with sessions of three users, a day after one another, for a month."""
+    folder = tmp_path_factory.mktemp("retention") / "a lake"
+    said = {f"{name} {n}": said for n in range(3) for name, said in (SESSIONS | CHATS).items()}
+    write_lake(Lake(str(folder)), "shop", said)
+    return folder
+
+
 @pytest.fixture
-def api(tmp_path: Path) -> Iterator[Api]:
-    """The API over sessions of three users, a day after one another, for a month."""
-    lake = Lake(str(tmp_path / "a lake"))
-    write_lake(lake, "shop", {f"{name} {n}": said for n in range(3) for name, said in (SESSIONS | CHATS).items()})
-    with TestClient(read_app(lake)) as client:
-        yield Api(lake, client)
+def api(written_month: Path, tmp_path: Path) -> Iterator[Api]:
+    yield from over_copy(written_month, tmp_path)
 
 
 def test_the_answer_is_that_of_the_messages_that_count(api: Api) -> None:

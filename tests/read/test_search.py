@@ -13,7 +13,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.duck import Run, run_sql
-from tests.read.conftest import CANARY, OTHER_SESSIONS, SESSIONS, Api, read_app, write_lake
+from tests.read.conftest import CANARY, OTHER_SESSIONS, SESSIONS, Api, write_lake
+from tests.read.reading import read_app
 from tests.read.test_messages import every_page
 from turret_api.read.questions import text_vectors
 from turret_api.read.questions.nearness import Ranked

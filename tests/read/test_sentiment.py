@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import CHATS, Api, read_app, write_lake
+from tests.read.conftest import CHATS, Api, write_lake
+from tests.read.reading import read_app
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TEXT_SENTIMENT, TOPIC_EDITS

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import CHATS, SESSIONS, THEME, Api, read_app, write_lake
+from tests.read.conftest import CHATS, SESSIONS, THEME, Api, write_lake
+from tests.read.reading import read_app
 from tests.read.test_friction import edit
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake

@@ -12,7 +12,8 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import CHATS, SESSIONS, Api, read_app, write_lake
+from tests.read.conftest import CHATS, SESSIONS, Api, write_lake
+from tests.read.reading import read_app
 from tests.read.replies import FAILED, FIXED, NO_REFUND, ON_ITS_WAY, TOPIC_OF_REPLY, answer
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import SESSIONS, Api, read_app, write_lake
+from tests.read.conftest import SESSIONS, Api, write_lake
+from tests.read.reading import read_app
 from turret_api.read.views import values
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake

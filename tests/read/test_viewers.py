@@ -15,7 +15,8 @@ import pytest
 from fastapi.testclient import TestClient
 from typing_extensions import is_typeddict
 
-from tests.read.conftest import CHATS, SESSIONS, Api, C, N, P, R, read_app, write_lake
+from tests.read.conftest import CHATS, SESSIONS, Api, C, N, P, R, write_lake
+from tests.read.reading import read_app
 from turret_api.read.engine.question import OF_TEXTS
 from turret_api.read.http.questions import JOURNEYS, READ
 from turret_pipeline.lake import store

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from fastapi.testclient import TestClient
 
-from tests.read.conftest import read_app
+from tests.read.reading import read_app
 from tests.small_lake import FRAMES, PROJECT, THEMES, bring, event, put
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake

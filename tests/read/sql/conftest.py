@@ -14,7 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.duck import run_sql
-from tests.read.conftest import CHATS, SESSIONS, Api, read_app, write_lake
+from tests.read.conftest import CHATS, SESSIONS, Api, write_lake
+from tests.read.reading import read_app
 from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (

@@ -14,7 +14,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from tests.duck import Run, put_delta
-from tests.read.conftest import SESSIONS, Api, read_app, write_lake
+from tests.read.conftest import SESSIONS, Api, write_lake
+from tests.read.reading import read_app
 from tests.read.sql.checks import asked_both, check_rows, check_totals, statements
 from turret_api.read.engine.question import Question
 from turret_api.read.http.questions import JOURNEYS, READ
