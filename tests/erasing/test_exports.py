@@ -102,7 +102,10 @@ def test_examples_and_labels_that_quote_a_text_are_hidden_and_counts_stay(
 ) -> None:
     file = tmp_path / name
     write(TOPICS, file)
-    assert erase(file)[0].n == 2
+    assert [(each.what, each.n) for each in erase(file)[:2]] == [
+        (f"rows removed from {file}", 0),
+        (f"rows that quoted it, without these words, in {file}", 2),
+    ]
     assert b"zq-canary" not in file.read_bytes()
     if name == "t.parquet":
         assert pl.read_parquet(file).to_dicts() == [
@@ -115,6 +118,16 @@ def test_examples_and_labels_that_quote_a_text_are_hidden_and_counts_stay(
             },
             {"topic_id": "2", "label": "(erased)", "examples": [], "values": [], "size": 9},
         ]
+
+
+def test_words_of_another_event_stay_also_where_they_begin_as_an_erased_text_does(
+    erase: Callable[..., list[Done]], tmp_path: Path
+) -> None:
+    file = tmp_path / "e.csv"
+    metadata = json.dumps({"prompt": "thanks, zq-canary-71 and 72"})
+    write(pl.DataFrame({"event_id": ["e1", "e5"], "user_id": ["ada", "bob"], "metadata": [metadata] * 2}), file)
+    assert [each.n for each in erase(file)] == [1, 0]
+    assert pl.read_csv(file)["metadata"].to_list() == [metadata]
 
 
 def test_a_receipt_does_not_quote_a_name_of_a_file(erase: Callable[..., list[Done]], tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import ANNOTATIONS, EVENTS, FIELD_OUTCOMES, SAVED_VIEWS, TOPIC_EDITS, TOPIC_NOTES
 from turret_pipeline.orchestration.erase import Asked, discarded, forget, remove
 from turret_pipeline.semantics.definitions import Definition, definition
+from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.erasure.gathering import find
 from turret_pipeline.stages.erasure.selection import Selection
 from turret_pipeline.stages.pending import pending_stages
@@ -152,6 +153,9 @@ def test_totals_stay_when_that_is_asked_for_and_no_text_or_id_does(lake_before: 
     before = counts(lake)
     told = remove(lake, asked("user", CANARY, keep_totals=True))
     assert told["done"][0]["n"] == 12
+    assert set(pending_stages(lake, None)[PROJECT]) == {
+        product.table.name for stage in STAGES if stage.remembers for product in stage.makes
+    }
     bring(lake)
     done = forget(lake, asked("user", CANARY, keep_totals=True))
     discarded(lake, asked("user", CANARY))

@@ -21,6 +21,9 @@ from turret_api.erasing.words import ERASED, Words
 
 PLACE = "files that were exported"
 _FORMATS = (".parquet", ".csv", ".ndjson")
+_OWN = frozenset(["event_id", "session_id", "user_id", "name", "text", "metadata"])
+"""Columns with an event's own words. In the row of another event they stay, as they do in the lake: "order 20" quotes no
+"order 2"."""
 
 
 def erase_from_exports(accounts: Accounts, erased: Erased, words: Words) -> list[Done]:
@@ -37,7 +40,10 @@ def erase_from_exports(accounts: Accounts, erased: Erased, words: Words) -> list
             done.append(Done(PLACE, f"not looked into, export it again: {named}", 0))
         else:
             try:
-                done.append(Done(PLACE, f"rows removed from {named}", _rewrite(file, erased, words)))
+                n_removed, n_hidden = _rewrite(file, erased, words)
+                done.append(Done(PLACE, f"rows removed from {named}", n_removed))
+                if n_hidden:
+                    done.append(Done(PLACE, f"rows that quoted it, without these words, in {named}", n_hidden))
             except (PolarsError, UnicodeDecodeError):
                 done.append(Done(PLACE, f"not looked into, it is not what was written: {named}", 0))
     return [*done, Done(PLACE, "not where they were written any more", n_gone)]
@@ -48,14 +54,14 @@ def named_in_receipt(file: Path, words: Words) -> str:
     return "a file whose name quotes it" if words.are_in([str(file)])[0] else str(file)
 
 
-def _rewrite(file: Path, erased: Erased, words: Words) -> int:
-    """Write the file anew without what was erased, if there is any of it in it; return how many rows changed."""
+def _rewrite(file: Path, erased: Erased, words: Words) -> tuple[int, int]:
+    """Write the file anew without what was erased, if any is in it; return how many rows went, and how many changed."""
     rows = _read(file)
     kept = _without(rows, erased)
     hidden, n_hidden = _hidden(kept, words)
-    n = rows.height - kept.height + n_hidden
-    if not n:
-        return 0
+    n_removed = rows.height - kept.height
+    if not (n_removed or n_hidden):
+        return 0, 0
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         temporary.touch(mode=0o600)
@@ -64,7 +70,7 @@ def _rewrite(file: Path, erased: Erased, words: Words) -> int:
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
-    return n
+    return n_removed, n_hidden
 
 
 def _read(file: Path) -> pl.DataFrame:
@@ -120,8 +126,11 @@ def _hidden(rows: pl.DataFrame, words: Words) -> tuple[pl.DataFrame, int]:
 
 
 def _texts_of(rows: pl.DataFrame) -> Iterator[tuple[str, pl.Series]]:
-    """Yield the columns that hold texts, each as texts: lists and structures as JSON."""
+    """Yield the columns that hold texts about events, each as texts: lists and structures as JSON."""
+    own = _OWN if "event_id" in rows.columns else frozenset[str]()
     for name, dtype in rows.schema.items():
+        if name in own:
+            continue
         if dtype == pl.String:
             yield name, rows[name].fill_null("")
         elif dtype.is_nested():

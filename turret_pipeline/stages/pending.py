@@ -144,14 +144,14 @@ class LakeNow:
                 unknown |= made
                 continue
             try:
-                inputs = stage.inputs(now)
+                inputs, has_to_forget = stage.inputs(now), stage.has_to_forget(now)
             except DamageError as error:
                 self._damage.setdefault(project_id, set()).add(error.damage)
                 unknown |= made
                 continue
             for name in (product.table.name for product in stage.makes):
                 done = self.made_from(project_id, name), builds.mark(recorded_mark(name))
-                if done != (inputs, inputs):
+                if done != (inputs, inputs) or has_to_forget:
                     found[name] = inputs
         return found
 

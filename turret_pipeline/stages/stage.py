@@ -212,14 +212,18 @@ class Stage:
         marks = now.marks(self.table)
         return marks.mark("inputs") == replace(self, version=marks.mark("method") or 1).inputs(now)
 
+    def has_to_forget(self, now: ProjectNow) -> bool:
+        """Return whether the rows follow from earlier rows, and events were taken back since they were made."""
+        taken_back = now.marks(EVENTS).mark(TAKEN_BACK) if self.remembers else None
+        return taken_back is not None and taken_back != now.marks(self.table).mark(TAKEN_BACK)
+
     def bring(self, work: Work, days: Collection[dt.date] | None = None) -> tuple[Outcome, ...]:
         """After this call the tables (of `days`, default: of all) are up to date; return what became of each.
 
         days: days of receipt; taken by stages that work `by_day` only.
         """
         task = Task(self, work, days)
-        taken_back = task.open(EVENTS).mark(TAKEN_BACK) if self.remembers else None
-        forgets = taken_back is not None and taken_back != task.table.mark(TAKEN_BACK)
+        forgets, taken_back = self.has_to_forget(task), task.open(EVENTS).mark(TAKEN_BACK)
         if forgets or work.full_refresh:
             # Its commits build on one another: none is held until others are there too.
             lake = replace(work.lake, batch=None)
