@@ -86,7 +86,7 @@ class RoleError(ApiError):
     """A person who is signed in may not do this; a key is told no more than that it is refused (`InvalidKeyError`)."""
 
     def __init__(self, role: str, needed: str) -> None:
-        words = f"Not with your role: you are {_a(role)}, and this is for {_a(needed)}. Ask an owner of the project."
+        words = f"Your role does not allow this: you are {_a(role)}, and it takes {_a(needed)}. Ask an owner."
         super().__init__(403, ROLE_TOO_LOW, words)
 
 

@@ -300,7 +300,7 @@ def test_with_a_viewers_key_the_tools_of_counts_answer_without_texts_and_the_oth
             assert result.structured_content is not None, (name, arguments, words)
             assert not list(of_texts(result.structured_content)), (name, words)
         else:
-            assert result.is_error and "Not with your role" in words, (name, words)
+            assert result.is_error and "Your role does not allow this" in words, (name, words)
 
 
 def of_texts(value: Any) -> Iterator[Any]:

@@ -123,7 +123,7 @@ def test_an_admin_adds_a_rule_whose_inputs_follow_its_kind_and_removes_it(served
 def test_who_may_only_look_is_offered_no_change_of_alerts(served: Served, visitor: Visitor, told: NewProject) -> None:
     visitor.sign_in(told.read_key, "/alerts")
     page = visitor.page
-    expect(page.locator(".page-head")).to_contain_text("You look as an analyst")
+    expect(page.locator(".page-head")).to_contain_text("You are signed in as an analyst")
     for view, panel in (("rules", "#rules"), ("targets", "#targets"), ("messages", "#messages")):
         visitor.go(f"/alerts?view={view}")
         expect(page.locator(f"{panel} tbody tr")).to_have_count(1)

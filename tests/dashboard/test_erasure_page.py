@@ -9,24 +9,35 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
+from turret_api.accounts import Accounts
+from turret_api.erasing.book import Book
 
 
-def test_an_owner_erases_once_sure_and_sees_how_far_it_is(served: Served, visitor: Visitor) -> None:
+def test_an_owner_erases_once_sure_and_sees_how_far_it_is(served: Served, visitor: Visitor, database_url: str) -> None:
     visitor.sign_in(served.waiting.admin_key, "/settings/erasure")
     page = visitor.page
     expect(page.locator("#erasures")).to_contain_text("Nothing was erased yet")
     page.get_by_label("Its id, or the text").fill("u 81/b")
     page.get_by_label("Refuse later events of the user").check()
+    page.get_by_label("Keep totals").check()
     page.get_by_role("button", name="Erase").click()
     page.get_by_label("Its id, or the text").fill("u 82/b")  # what was sure is not, once it is another
     page.get_by_role("button", name="Erase").click()
     page.get_by_role("button", name="Really erase?").click()
     expect(page.locator("#erasures tr[data-erasure]")).to_have_count(1)
     expect(page.locator("#erasures tr[data-erasure]")).to_contain_text("waits")
+    accounts = Accounts(database_url)
+    (asked,) = Book(accounts).unfinished(served.waiting.project_id)
+    assert asked.wanted is not None and (asked.wanted.suppress, asked.wanted.keep_totals) == (True, True)
+    page.locator("#erase select").select_option("texts")
+    expect(page.get_by_label("Keep totals")).to_be_hidden()
     answer = httpx.get(f"{served.url}/v1/erasures", headers={"X-API-Key": served.waiting.admin_key}, timeout=60)
     assert [(each["kind"], each["state"]) for each in answer.json()["data"]] == [("user", "waiting")]
     page.locator("#erase select").select_option("session")
     expect(page.get_by_label("Refuse later events of the user")).to_be_hidden()
+    Book(accounts).begin(asked)
+    expect(page.locator("#erasures tr[data-erasure]")).to_contain_text("under way", timeout=20_000)
+    accounts.close()
     assert visitor.problems == []
 
 

@@ -40,7 +40,7 @@ def test_a_viewer_walks_through_the_dashboard_and_no_text_comes_to_the_browser(
 @pytest.mark.parametrize("path", ["/answers", "/alerts", "/sessions/any"])
 def test_a_page_of_texts_says_that_it_is_not_for_a_viewer(visitor: Visitor, key: str, path: str) -> None:
     visitor.sign_in(key, path)
-    expect(visitor.page.locator("#view")).to_contain_text("Not with your role")
+    expect(visitor.page.locator("#view")).to_contain_text("Your role does not allow this")
     assert visitor.page.locator("#pages [data-page=answers], #pages [data-page=alerts]").count() == 0
     assert visitor.problems == []
 
@@ -64,6 +64,19 @@ def test_few_users_are_a_row_of_the_topics_and_a_node_of_the_journeys(visitor: V
     visitor.go("/journeys")
     expect(visitor.page.locator("#moves")).to_contain_text("Few users")
     assert visitor.problems == []
+
+
+def test_no_link_and_no_number_of_a_viewers_page_is_for_others_only(visitor: Visitor, key: str) -> None:
+    page = visitor.page
+    visitor.sign_in(key, "/journeys")
+    expect(page.locator("#moves")).to_contain_text("Few users")
+    assert page.locator("#moves a.more").count() == 0
+    visitor.go("/settings/metadata")
+    expect(page.locator("#metadata tr[data-field]").first).to_be_visible()
+    assert page.locator("#metadata .history").count() == 0
+    visitor.go("/")
+    expect(page.locator("#n-topics")).to_be_visible()
+    assert page.locator(".tile dd", has_text="\u2013").count() == 0 and visitor.problems == []
 
 
 def test_an_owner_chooses_of_how_many_users_a_count_must_be_and_others_are_told(

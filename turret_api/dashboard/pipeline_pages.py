@@ -100,7 +100,7 @@ class PipelinePages:
         if not self.may_open(request):
             words = "These pages show and change the runs of all projects, so they are for owners of every one of them."
             if is_page:
-                return html.page("message.html", 403, {"title": "Not for you", "words": words})
+                return html.page("message.html", 403, {"title": "For owners only", "words": words})
             raise invalid(words, status=403)
         if request.method == "POST" and not is_same_origin(request):
             raise invalid("Pages of other sites may change nothing here.", status=403)

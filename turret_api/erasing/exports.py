@@ -22,8 +22,7 @@ from turret_api.erasing.words import ERASED, Words
 PLACE = "files that were exported"
 _FORMATS = (".parquet", ".csv", ".ndjson")
 _OWN = frozenset(["event_id", "session_id", "user_id", "name", "text", "metadata"])
-"""Columns with an event's own words. In the row of another event they stay, as they do in the lake: "order 20" quotes no
-"order 2"."""
+"""Columns with an event's own words. In another event's row they stay, as in the lake: "order 20" is no "order 2"."""
 
 
 def erase_from_exports(accounts: Accounts, erased: Erased, words: Words) -> list[Done]:

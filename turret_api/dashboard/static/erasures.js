@@ -14,6 +14,7 @@ const KINDS = [
   ["event", "the event"],
   ["texts", "all events with this text in them"],
 ];
+const AGAIN_MS = 5_000;
 const STATES = {
   waiting: "waits; it begins within a minute",
   running: "under way",
@@ -39,7 +40,12 @@ export function erasures() {
       h("p", { class: "empty" }, "Only an owner may erase, and see what was erased."),
     );
   const list = h("div", {});
-  const fill = (ask) => list.replaceChildren(later(ask("/v1/erasures"), ({ data }) => listed(data), 120));
+  let asked = 0;
+  const fill = (ask) => {
+    const turn = (asked += 1);
+    const show = ({ data }) => (follow(list, data, () => turn === asked), listed(data));
+    list.replaceChildren(later(ask("/v1/erasures"), show, 120));
+  };
   fill(get);
   return [
     panel("Erase", "", { id: "erase", note: "It cannot be taken back" }, form(fill)),
@@ -47,23 +53,41 @@ export function erasures() {
   ];
 }
 
+// While one is not done, the list is asked for again: how far it is, and at last its receipt, come by themselves.
+function follow(list, shown, isLatest) {
+  if (shown.every(({ state }) => state === "done")) return;
+  setTimeout(async () => {
+    if (!list.isConnected || !isLatest()) return;
+    const { data } = await getAnew("/v1/erasures").catch(() => ({ data: shown }));
+    if (!isLatest()) return;
+    if (JSON.stringify(data) !== JSON.stringify(shown)) list.replaceChildren(listed(data));
+    follow(list, data, isLatest);
+  }, AGAIN_MS);
+}
+
 function form(fill) {
   const problem = h("p", { class: "problem", role: "alert" });
   const kind = choice("kind", KINDS);
   const value = h("input", { type: "text", name: "value", maxlength: 10_000, required: true, autocomplete: "off" });
   const suppress = h("input", { type: "checkbox", name: "suppress" });
+  const keep = h("input", { type: "checkbox", name: "keep_totals" });
   const submit = h("button", { class: "button", type: "submit" }, "Erase");
   const given = named();
   if (given) [kind.value, value.value] = [given.kind, given.value];
   // Asked twice in place; what is changed in between is asked for anew.
   const unsure = () => (submit.textContent = "Erase");
   const refusing = h("label", { class: "pick" }, suppress, "Refuse later events of the user");
-  refusing.hidden = kind.value !== "user";
-  kind.addEventListener("change", () => {
+  const keeping = h("label", { class: "pick" }, keep, "Keep totals: the events count on, without texts and ids");
+  const fitting = () => {
     refusing.hidden = kind.value !== "user";
+    keeping.hidden = kind.value === "texts";
+  };
+  fitting();
+  kind.addEventListener("change", () => {
+    fitting();
     unsure();
   });
-  value.addEventListener("input", unsure);
+  for (const each of [value, suppress, keep]) each.addEventListener("input", unsure);
   const send = async (event) => {
     event.preventDefault();
     problem.textContent = "";
@@ -73,8 +97,12 @@ function form(fill) {
     }
     unsure();
     try {
-      const is_user = kind.value === "user";
-      await post("/v1/erasures", { kind: kind.value, value: value.value, suppress: is_user && suppress.checked });
+      await post("/v1/erasures", {
+        kind: kind.value,
+        value: value.value,
+        suppress: !refusing.hidden && suppress.checked,
+        keep_totals: !keeping.hidden && keep.checked,
+      });
       value.value = "";
       fill(getAnew);
     } catch (error) {
@@ -87,6 +115,7 @@ function form(fill) {
     h("label", { class: "pick" }, "Erase", kind),
     h("label", { class: "pick" }, "Its id, or the text", value),
     refusing,
+    keeping,
     submit,
     problem,
   );

@@ -218,7 +218,11 @@ function names(events, query) {
     events
       .slice(0, 200)
       .map((each) =>
-        h("option", { value: each.name, selected: each.name === chosen }, `${each.name} (${count(each.count)})`),
+        h(
+          "option",
+          { value: each.name, selected: each.name === chosen },
+          each.count === null ? each.name : `${each.name} (${count(each.count)})`,
+        ),
       ),
     chosen && !events.some((each) => each.name === chosen)
       ? h("option", { value: chosen, selected: true }, chosen)

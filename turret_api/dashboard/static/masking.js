@@ -64,8 +64,8 @@ function parts(rule, fill) {
         h("fieldset", { class: "plain" }, h("legend", { class: "fine" }, "How"), line(linked), line(ids)),
         h(
           "label",
-          { class: "pick" },
-          `In some fields something else, a field and its kinds a line; “${NOTHING}” masks nothing there`,
+          { class: "pick stack" },
+          `Other kinds in some fields: one field a line, with its kinds; “${NOTHING}” masks nothing there`,
           fields,
         ),
         h("div", { class: "controls" }, h("button", { class: "primary", type: "submit" }, "Save")),
@@ -97,7 +97,7 @@ function trial(chosen) {
     h(
       "form",
       { onsubmit: run },
-      h("label", { class: "pick" }, "A text", text),
+      h("label", { class: "pick stack" }, "A text", text),
       h("div", { class: "controls" }, h("button", { class: "button", type: "submit" }, "Mask it")),
     ),
     problem,

@@ -81,11 +81,12 @@ export function overview({ texts, field, query, again }) {
           count(found.topics.length),
           found.themes.length ? `in ${plural(found.themes.length, "theme")}` : null,
         ]),
-        tile("assigned", "With a topic", totals, counts, (found) => {
-          const n = found[`n_${unit}`];
-          if (found.n_with_topic === null) return ["–", null];
-          return [percent(n ? found.n_with_topic / n : null), `${count(n - found.n_with_topic)} without`];
-        }),
+        mayReadTexts
+          ? tile("assigned", "With a topic", totals, counts, (found) => {
+              const n = found[`n_${unit}`];
+              return [percent(n ? found.n_with_topic / n : null), `${count(n - found.n_with_topic)} without`];
+            })
+          : null,
         planTile(usage),
       ),
       mayReadTexts ? changesPanel(field, query, Promise.allSettled([graph, paths])) : null,
@@ -213,7 +214,7 @@ export function opening() {
       h(
         "dl",
         { class: "tiles" },
-        ["Messages", "Sessions", "Users", "Topics", "With a topic"].map(waiting),
+        ["Messages", "Sessions", "Users", "Topics", mayReadTexts ? "With a topic" : null].filter(Boolean).map(waiting),
         planTile(get("/v1/usage")),
       ),
       grey(190),

@@ -10,4 +10,4 @@ export const mayEdit = may("editor");
 export const mayOwn = may("owner");
 
 // How a page says that there is more to do than the one who looks may do.
-export const lookingAs = `You look as ${role === "viewer" ? "a" : "an"} ${role}`;
+export const lookingAs = `You are signed in as ${role === "viewer" ? "a" : "an"} ${role}`;

@@ -76,7 +76,7 @@ function metadata({ fields, again }) {
               listed(data, {
                 edit: mayEdit ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type),
                 mark: (field) => markOf(field, problem, again),
-                history,
+                history: mayReadTexts ? history : () => null,
               }),
             ]
           : h("p", { class: "empty" }, "No fields yet: they appear with the first events."),

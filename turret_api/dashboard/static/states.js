@@ -44,7 +44,7 @@ export const notWithThisRole = (title) =>
     "div",
     { class: "state" },
     h("h1", {}, title),
-    h("p", {}, `Not with your role: you are a ${role}, and this page shows what users wrote. Ask an owner.`),
+    h("p", {}, `Your role does not allow this: you are a ${role}, and this page shows what users wrote. Ask an owner.`),
   );
 
 // Above a page: the fields that the last build could not do, while it did all others.

@@ -303,21 +303,22 @@ export function movesTable(
         value: (edge) => edge.number?.quantiles?.["0.5"],
         cell: (edge) => measure(edge.number?.quantiles?.["0.5"]),
       },
-      full && {
-        title: "Sessions behind it",
-        unseen: true,
-        cls: "number",
-        cell: (edge) =>
-          h(
-            "a",
-            {
-              class: "more",
-              href: here({ move: `${edge.from},${edge.to}` }),
-              "aria-label": `Read sessions with ${name(edge.from)} to ${name(edge.to)}`,
-            },
-            "Read",
-          ),
-      },
+      full &&
+        mayReadTexts && {
+          title: "Sessions behind it",
+          unseen: true,
+          cls: "number",
+          cell: (edge) =>
+            h(
+              "a",
+              {
+                class: "more",
+                href: here({ move: `${edge.from},${edge.to}` }),
+                "aria-label": `Read sessions with ${name(edge.from)} to ${name(edge.to)}`,
+              },
+              "Read",
+            ),
+        },
     ],
     edges,
     {

@@ -123,4 +123,4 @@ export const saveButton = () =>
         },
         "Save this view…",
       )
-    : h("p", { class: "fine" }, "Only an editor may save this view; its address says all of it.");
+    : h("p", { class: "fine" }, "Only an editor may save this view, but anyone may share its address.");
