@@ -21,6 +21,7 @@ from turret_api.assistants import door as assistants
 from turret_api.auth import Gate, bearer_or_key_of, is_let_in
 from turret_api.collector.collector import Collector
 from turret_api.dashboard.pipeline_pages import PREFIX, PipelinePages
+from turret_api.dashboard.round_trip import RoundTrip
 from turret_api.dashboard.routes import Dashboard, nothing_here
 from turret_api.dashboard.sessions import Sessions, load_secret
 from turret_api.dashboard.sign_in import SignIn
@@ -86,7 +87,8 @@ def create_app(
     app.include_router(people_router(accounts, gate))
     app.include_router(audit_router(accounts, gate))
     app.include_router(erasure_router(accounts, gate))
-    sign_in = SignIn(settings, accounts, sessions, secret)
+    sign_in = SignIn(settings, accounts, sessions)
+    app.include_router(RoundTrip(settings, accounts, sessions, sign_in, secret).router())
     pipeline_pages = PipelinePages(settings, sessions, keys, sign_in)
     app.include_router(Dashboard(settings, accounts, sessions, sign_in, pipeline_pages.may_open).router())
     for path in (PREFIX, f"{PREFIX}/{{path:path}}"):

@@ -32,3 +32,8 @@ def role_of(scope: str, given_role: str | None) -> str | None:
 def includes(role: str | None, other: str) -> bool:
     """Return whether `role` may do what `other` may do."""
     return role is not None and ROLES.index(role) >= ROLES.index(other)
+
+
+def highest(*roles: str | None) -> str:
+    """Return the role of `roles`, one of them at least, that may do most."""
+    return max((role for role in roles if role is not None), key=ROLES.index)

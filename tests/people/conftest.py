@@ -17,7 +17,7 @@ from turret_api.roles import ROLES, SCOPE_OF_ROLE
 from turret_pipeline.settings import Settings
 
 
-@dataclass
+@dataclass(eq=False)
 class House:
     """The API, its accounts, a project, and the project's keys by role, or by `write`."""
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from tests.people.conftest import House
 from turret_api.accounts import AccountError, audit, people
+from turret_api.accounts.admission import admit
 from turret_api.accounts.directory import Directory
 from turret_api.command.main import main
 
@@ -80,8 +81,8 @@ def test_an_address_that_only_looks_like_the_invited_one_opens_nothing(house: Ho
     add(house, "mike@example.com", "owner")
     subject = people.subject_of("https://id.example", "another mike")
     for email in ("mi\u212ae@example.com", "m\u0131ke@example.com", "mike@example.com\x00", "mike\ud800@example.com"):
-        assert people.come_in(house.accounts, subject, email) == []
-    assert [each.role for each in people.come_in(house.accounts, subject, " MIKE@Example.com ")] == ["owner"]
+        assert admit(house.accounts, subject, email).people == []
+    assert [each.role for each in admit(house.accounts, subject, " MIKE@Example.com ").people] == ["owner"]
 
 
 def test_an_account_whose_address_changes_is_nobody_else_in_its_project(house: House) -> None:
@@ -89,7 +90,7 @@ def test_an_account_whose_address_changes_is_nobody_else_in_its_project(house: H
     add(house, "after@example.com", "owner")
     subject = people.subject_of("https://id.example", "renamed")
     for email in ("before@example.com", "after@example.com"):
-        assert [each.role for each in people.come_in(house.accounts, subject, email)] == ["viewer"]
+        assert [each.role for each in admit(house.accounts, subject, email).people] == ["viewer"]
 
 
 def test_an_account_is_bound_once_though_many_sign_in_at_the_same_time(house: House) -> None:
@@ -97,9 +98,7 @@ def test_an_account_is_bound_once_though_many_sign_in_at_the_same_time(house: Ho
     found: list[list[people.Person]] = []
     accounts = [people.subject_of("https://id.example", str(number)) for number in range(8)]
     threads = [
-        threading.Thread(
-            target=lambda each=each: found.append(people.come_in(house.accounts, each, "race@example.com"))
-        )
+        threading.Thread(target=lambda each=each: found.append(admit(house.accounts, each, "race@example.com").people))
         for each in accounts
     ]
     for thread in threads:
@@ -112,7 +111,7 @@ def test_an_account_is_bound_once_though_many_sign_in_at_the_same_time(house: Ho
 def test_the_copy_that_requests_are_judged_by_outlives_an_outage_with_its_people(house: House) -> None:
     add(house, "kept@example.com", "editor")
     subject = people.subject_of("https://id.example", "kept")
-    people.come_in(house.accounts, subject, "kept@example.com")
+    admit(house.accounts, subject, "kept@example.com")
     file = house.settings.home / "copy.json"
     Directory(house.accounts, file).refresh()
     away = type(house.accounts)("postgresql+psycopg2://nobody@127.0.0.1:1/none")

@@ -12,9 +12,10 @@ from joserfc.jwk import ECKey, RSAKey
 from tests.people.own_provider import CLIENT_ID, SECRET, OwnProvider
 from tests.ports import free_ports
 from turret_api.accounts.people import subject_of
-from turret_api.people import provider as providing
-from turret_api.people.provider import Account, AwayError, Provider, ProviderError, Started
-from turret_pipeline.settings import Oidc
+from turret_api.people import discovery
+from turret_api.people.discovery import AwayError, ProviderError
+from turret_api.people.provider import Account, GroupsError, Provider, Started
+from turret_pipeline.settings import GroupRole, Oidc
 
 BACK = "https://turret.example.com/sign-in/callback"
 
@@ -123,7 +124,7 @@ def test_a_key_for_encryption_signs_nothing(theirs: OwnProvider) -> None:
 
 
 def test_keys_that_change_are_asked_for_again(theirs: OwnProvider, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(providing, "AGAIN_S", 0.0)
+    monkeypatch.setattr(discovery, "AGAIN_S", 0.0)
     client = ours(theirs)
     sign_in(theirs, client)
     theirs.keys = [*theirs.keys, ECKey.generate_key("P-256", {"kid": "second", "use": "sig"})]
@@ -163,6 +164,67 @@ def test_an_address_that_is_not_in_the_token_is_asked_for(theirs: OwnProvider) -
     assert sign_in(theirs).email == "ada@example.com"
     theirs.userinfo = {"sub": "bob-2", "email": "bob@example.com", "email_verified": True}
     assert sign_in(theirs).email is None
+
+
+STAFF = (GroupRole("staff", "viewer"),)
+
+
+@pytest.mark.parametrize(
+    ("claim", "claims", "userinfo"),
+    [
+        ("groups", {"groups": ["staff"]}, None),
+        ("realm_access.roles", {"realm_access": {"roles": ["staff"]}}, None),
+        ("https://example.com/roles", {"https://example.com/roles": ["staff"]}, None),
+        ("hd", {"hd": "staff"}, None),
+        ("groups", {}, {"groups": ["staff"]}),
+        ("groups", {"groups": ["staff"]}, {"groups": ["admins"]}),
+        ("realm_access.roles", {"realm_access": {}}, {"realm_access": {"roles": ["staff"]}}),
+    ],
+    ids=str,
+)
+def test_groups_are_taken_from_the_claim_that_is_set_wherever_the_provider_tells_it(
+    theirs: OwnProvider, claim: str, claims: dict[str, Any], userinfo: dict[str, Any] | None
+) -> None:
+    theirs.user |= claims
+    theirs.userinfo = None if userinfo is None else {"sub": "ada-1", **userinfo}
+    assert sign_in(theirs, roles=STAFF, roles_claim=claim).groups == {"staff"}
+    assert sign_in(theirs, roles_claim=claim).groups is None
+
+
+def test_groups_are_asked_for_only_where_they_count_and_the_token_has_none(theirs: OwnProvider) -> None:
+    sign_in(theirs)
+    theirs.user |= {"groups": []}
+    assert sign_in(theirs, roles=STAFF).groups == frozenset() and "/me" not in theirs.asked
+    del theirs.user["groups"]
+    assert sign_in(theirs, roles=STAFF).groups is None and "/me" in theirs.asked
+
+
+def test_groups_that_were_left_out_end_the_sign_in_unless_the_provider_tells_them_elsewhere(
+    theirs: OwnProvider,
+) -> None:
+    theirs.user |= {"_claim_names": {"groups": "src1"}}
+    with pytest.raises(GroupsError, match="the claim groups was left out"):
+        sign_in(theirs, roles=STAFF)
+    theirs.userinfo = {"sub": "ada-1", "groups": ["staff"]}
+    assert sign_in(theirs, roles=STAFF).groups == {"staff"}
+
+
+def test_the_scopes_that_are_set_are_asked_for(theirs: OwnProvider) -> None:
+    assert "&scope=openid+email+groups&" in ours(theirs, scopes="openid email groups").start()[0]
+
+
+def test_a_provider_signs_out_at_the_address_that_it_names(theirs: OwnProvider) -> None:
+    theirs.about = {"end_session_endpoint": f"{theirs.address}/bye"}
+    assert ours(theirs).address_of_sign_out("https://turret.example.com/sign-in", "a.b.c") == (
+        f"{theirs.address}/bye?client_id={CLIENT_ID}"
+        "&post_logout_redirect_uri=https%3A%2F%2Fturret.example.com%2Fsign-in&id_token_hint=a.b.c"
+    )
+
+
+@pytest.mark.parametrize("address", [None, 1, "", "javascript:alert(1)", "ftp://elsewhere.example/bye"])
+def test_a_provider_without_an_address_for_it_signs_nobody_out(theirs: OwnProvider, address: object) -> None:
+    theirs.about = {"end_session_endpoint": address}
+    assert ours(theirs).address_of_sign_out("https://turret.example.com/sign-in", None) is None
 
 
 def test_a_code_is_worth_nothing_without_the_verifier_that_the_browser_kept(theirs: OwnProvider) -> None:

@@ -14,6 +14,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -175,10 +176,10 @@ class Directory:
             for project_id, role, person_id, email in self._copy.people.get(subject, [])
         ]
 
-    def has_ended(self, session_id: str) -> bool:
-        """Return whether the session was signed out; looks in Postgres unless that was away a moment ago."""
+    def ended(self, session_ids: Collection[str]) -> set[str]:
+        """Return those of the sessions that were signed out; looks in Postgres unless that was away a moment ago."""
         self.refresh(max_age_s=0.0 if self._reached else REFRESH_S)
-        return session_id in self._copy.ended
+        return set(self._copy.ended.intersection(session_ids))
 
     def end_session(self, session_id: str) -> None:
         """After this call the session has ended in every process; raises SQLAlchemy's errors."""

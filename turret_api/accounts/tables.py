@@ -229,12 +229,15 @@ PEOPLE = Table(
     _of_project(),
     Column("email", String(320), nullable=False),
     Column("subject", String(64), nullable=True),
-    Column("role", String(10), nullable=False),
+    Column("role", String(10), nullable=True),
     _made_at(),
     Column("signed_in_at", DateTime(timezone=True), nullable=True),
+    Column("group_role", String(10), nullable=True),
+    Column("group_name", Text, nullable=True),
 )
 """email: in lower case. subject: of the account that signed in with the address first, as a hash; null: none has.
-signed_in_at: last."""
+role: given by hand. group_role: given at the last sign-in by the provider's group `group_name`; one of the two
+is there. signed_in_at: last."""
 Index("people_of_project", PEOPLE.c.project_id, PEOPLE.c.email, unique=True)
 Index("people_by_subject", PEOPLE.c.subject)
 

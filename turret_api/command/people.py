@@ -62,13 +62,17 @@ def list_(project: str | None, as_json: bool) -> None:
                 "project_id": person.project_id,
                 "email": person.email,
                 "role": person.role,
+                "given_role": person.given_role,
+                "group_role": person.group_role,
+                "group": person.group,
                 "created_at": person.created_at.isoformat(timespec="seconds"),
                 "signed_in_at": None if at is None else at.isoformat(timespec="seconds"),
             }
             click.echo(json.dumps(row, ensure_ascii=False))
         else:
             seen = "never signed in" if at is None else f"signed in {at:%Y-%m-%d %H:%M} UTC"
-            click.echo(f"{person.person_id}  {person.project_id:<30} {person.role:<7}  {person.email:<32}  {seen}")
+            by = "" if person.group_role != person.role else f"  by the group {person.group}"
+            click.echo(f"{person.person_id}  {person.project_id:<30} {person.role:<7}  {person.email:<32}  {seen}{by}")
 
 
 @command.command("role")
@@ -83,7 +87,7 @@ def role_(project: str, email: str, role: str) -> None:
         found = find_person(accounts, accounts.find_project(project).project_id, email)
         person = change_person(accounts, found.project_id, found.person_id, role)
         _told(accounts, "person_changed", person)
-    click.echo(f"{person.email} is {role} in {person.project_id} now")
+    click.echo(f"{person.email} is {person.role} in {person.project_id} now{_by_group(person, role)}")
 
 
 @command.command("remove")
@@ -97,7 +101,18 @@ def remove(project: str, email: str) -> None:
         found = find_person(accounts, accounts.find_project(project).project_id, email)
         person = remove_person(accounts, found.project_id, found.person_id)
         _told(accounts, "person_removed", person)
-    click.echo(f"{person.email} may not sign in to {person.project_id} any more")
+    if person.group_role is None:
+        click.echo(f"{person.email} may not sign in to {person.project_id} any more")
+    else:
+        click.echo(
+            f"{person.email} is removed from {person.project_id}; while the provider has them in the group "
+            f"{person.group}, they may sign in again"
+        )
+
+
+def _by_group(person: Person, role: str) -> str:
+    """Return in words why it is another role than the one that was given; "": it is not."""
+    return "" if person.role == role else f", by the group {person.group}; by hand {role}"
 
 
 def _told(accounts: Accounts, action: Action, person: Person) -> None:

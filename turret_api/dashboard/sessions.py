@@ -2,7 +2,8 @@
 
 The cookie holds a random id of the session, what the browser signed in with, the latest first, and the time of the
 last sign-in. A browser signs in with keys, one of each project, of which it has the SHA-256, or with the account of a
-person (`turret_api.accounts.people.subject_of`), which stands for all projects that the person is in. The cookie is
+person (`turret_api.accounts.people.subject_of`), which stands for all projects that the person is in; of that it has
+the time of this sign-in too, which signing in with a key does not renew, and the session at the provider. The cookie is
 signed (HMAC-SHA-256, by itsdangerous) with a secret of this installation, which the accounts' database holds, so that
 all hosts know it; each home keeps a copy of it (`dashboard.secret`, mode 0600) for starts while the database is away. A
 revoked key ends its sessions at once, and so does the removal of a person, for each request looks both up. A stolen
@@ -23,8 +24,12 @@ from __future__ import annotations
 import binascii
 import hashlib
 import os
+import re
 import secrets
+import time
 import urllib.parse
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -43,6 +48,7 @@ LIFETIME_S = int(LIFETIME.total_seconds())
 MOST_PROJECTS = 16
 _PERSON = "p"
 """What the cookie has before a person's account; a key's hash has nothing before it."""
+_ACCOUNT = re.compile(r"p([0-9a-f]{64})([0-9a-f]{8})((?:[0-9a-f]{32})?)")
 _SECRET_BYTES = 32
 _SESSION_DIGITS = 32
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -60,11 +66,34 @@ class HashedKeys(Protocol):
     def find_people(self, subject: str) -> list[Principal]:
         """Return who the account stands for, in each project."""
 
-    def has_ended(self, session_id: str) -> bool:
-        """Return whether the session was signed out."""
+    def ended(self, session_ids: Collection[str]) -> set[str]:
+        """Return those of the sessions that were signed out."""
 
     def end_session(self, session_id: str) -> None:
         """After this call the session has ended in every process; raise SQLAlchemy's errors if that cannot be."""
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """An account as the cookie has it.
+
+    subject: of the account, as `turret_api.accounts.people.subject_of` says it.
+    at: when it signed in, as Unix seconds.
+    provider_session: of the browser at the provider, 32 hexadecimal digits; "": it has no name.
+    """
+
+    subject: str
+    at: int
+    provider_session: str = ""
+
+    @classmethod
+    def read(cls, means: str) -> SignedIn | None:
+        """Return the account of what a cookie has; None: it is that of a key, or of an older version of Turret."""
+        found = _ACCOUNT.fullmatch(means)
+        return None if found is None else cls(found[1], int(found[2], 16), found[3])
+
+    def __str__(self) -> str:
+        return f"{_PERSON}{self.subject}{self.at:08x}{self.provider_session}"
 
 
 class Sessions:
@@ -92,13 +121,23 @@ class Sessions:
         return principal
 
     def sign_in_person(
-        self, request: Request, subject: str, project_ids: set[str], response: Response, *, secure: bool
+        self,
+        request: Request,
+        subject: str,
+        project_ids: set[str],
+        response: Response,
+        *,
+        secure: bool,
+        provider_session: str | None = None,
     ) -> None:
         """Put a session on `response` for the person with this account, who is in these projects.
 
         As with a key, the browser stays signed in to other projects; with another account it no longer is.
+
+        provider_session: of the browser at the provider; the account is signed out when it ends (`end_session`).
         """
-        self._add(request, _PERSON + subject, project_ids, response, secure=secure)
+        means = str(SignedIn(subject, int(time.time()), provider_session or ""))
+        self._add(request, means, project_ids, response, secure=secure)
 
     def sign_out(self, request: Request, response: Response) -> None:
         """After this call the session of `request` has ended: its cookie is refused, in whatever browser it is.
@@ -109,6 +148,10 @@ class Sessions:
         session_id, _ = self._signed(request)
         if session_id is not None:
             self._keys.end_session(session_id)
+
+    def end_provider_session(self, provider_session: str) -> None:
+        """After this call no account is signed in by this session of the provider; raise as `sign_out` does."""
+        self._keys.end_session(provider_session)
 
     def principal(self, request: Request, project_id: str | None = None) -> Principal | None:
         """Return who is signed in to the project `project_id`, else to the one that the request names.
@@ -148,14 +191,21 @@ class Sessions:
     def _session(self, request: Request) -> tuple[str | None, list[tuple[str, list[Principal]]]]:
         """Return the request's session, unless it has ended, and by what means who is signed in, in each project."""
         session_id, means = self._signed(request)
-        if session_id is None or self._keys.has_ended(session_id):
+        if session_id is None:
             return None, []
-        found = [(each, self._stands_for(each)) for each in means]
+        accounts = [account for each in means if (account := SignedIn.read(each)) is not None]
+        ended = self._keys.ended([session_id, *(each.provider_session for each in accounts)])
+        if session_id in ended:
+            return None, []
+        found = [(each, self._stands_for(each, ended)) for each in means]
         return session_id, [(each, principals) for each, principals in found if principals]
 
-    def _stands_for(self, means: str) -> list[Principal]:
+    def _stands_for(self, means: str, ended: set[str]) -> list[Principal]:
         if means.startswith(_PERSON):
-            return self._keys.find_people(means.removeprefix(_PERSON))
+            account = SignedIn.read(means)
+            if account is None or account.provider_session in ended or time.time() - account.at > LIFETIME_S:
+                return []
+            return self._keys.find_people(account.subject)
         principal = self._keys.find_hashed(means)
         return [] if principal is None else [principal]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, cast
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
@@ -31,7 +31,10 @@ class PersonRow(Model):
 
     person_id: str
     email: str
-    role: str
+    role: str = Field(description="what they are here: the higher of `given_role` and `group_role`")
+    given_role: Role | None = Field(description="given by an owner; null: none was")
+    group_role: Role | None = Field(description="given at the last sign-in by a group of the provider; null: none was")
+    group: str | None = Field(description="the group that gave it")
     created_at: dt.datetime
     signed_in_at: dt.datetime | None = Field(description="last; null: never, so the address is not bound to an account")
     is_current: bool = Field(description="whether it is who asks")
@@ -47,12 +50,13 @@ class PersonRows(Model):
 class PersonChange(Model):
     """What a person is from now on."""
 
-    role: Role
+    role: Role | None = Field(description="null: what a group of the provider gives counts alone")
 
 
-class PersonChoice(PersonChange):
+class PersonChoice(Model):
     """Who may sign in from now on."""
 
+    role: Role
     email: str = Field(description="the address that the provider has verified", min_length=3, max_length=320)
 
 
@@ -86,7 +90,7 @@ def people_router(accounts: Accounts, gate: Gate) -> APIRouter:
 
     @router.patch("/people/{person_id}", response_model=PersonRow)
     def patch_person(person_id: str, choice: PersonChange, principal: Principal = owner) -> PersonRow:
-        """Give a person another role, in force within seconds."""
+        """Give a person another role, in force within seconds; a role by a group that is higher still counts."""
         with reached(), _there(person_id):
             found = people.change_person(accounts, principal.project_id, person_id, choice.role)
             told(principal, "person_changed", found)
@@ -94,7 +98,7 @@ def people_router(accounts: Accounts, gate: Gate) -> APIRouter:
 
     @router.delete("/people/{person_id}", response_model=PersonRow)
     def delete_person(person_id: str, principal: Principal = owner) -> PersonRow:
-        """Let a person in no longer; they are signed out within seconds."""
+        """Let a person in no longer; signed out within seconds. A group may let them in again."""
         with reached(), _there(person_id):
             found = people.remove_person(accounts, principal.project_id, person_id)
             told(principal, "person_removed", found)
@@ -107,6 +111,9 @@ def people_router(accounts: Accounts, gate: Gate) -> APIRouter:
 def _there(person_id: str) -> Iterator[None]:
     try:
         yield
+    except people.NoRoleError as error:
+        words = str(error)
+        raise invalid(f"{words[0].upper()}{words[1:]}.", field="role") from None
     except AccountError:
         words = f"There is no person {person_id!r} in this project; GET /v1/people lists them."
         raise NotFoundError(words, field="person_id") from None
@@ -117,6 +124,9 @@ def _row(person: Person, principal: Principal) -> PersonRow:
         person_id=person.person_id,
         email=person.email,
         role=person.role,
+        given_role=cast("Role | None", person.given_role),
+        group_role=cast("Role | None", person.group_role),
+        group=person.group,
         created_at=person.created_at,
         signed_in_at=person.signed_in_at,
         is_current=person.person_id == principal.key_id,

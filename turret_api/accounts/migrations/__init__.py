@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 
 from turret_api.accounts.tables import metadata
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest step: that of the last file in `versions`."""
 
 SCHEMA = str(metadata.schema)

@@ -26,7 +26,8 @@ export function people({ again }) {
   const problem = h("p", { class: "problem", role: "alert" });
   const known = get("/v1/people");
   const words = document.body.dataset.oidc
-    ? `They sign in with ${document.body.dataset.oidc}; the first account that comes with an address has it from then on`
+    ? `They sign in with ${document.body.dataset.oidc}; the first account that comes with an address has it from then on. ` +
+      "Who is in a group that has a role need not be added"
     : "No provider is set (TURRET_OIDC_ISSUER), so nobody can sign in this way yet";
   return [
     panel("New person", "", { id: "new-person", note: words }, form(problem, again), problem),
@@ -36,7 +37,18 @@ export function people({ again }) {
       {
         id: "people",
         exports: {
-          rows: async () => rowsOf((await known).data, "person_id", "email", "role", "created_at", "signed_in_at"),
+          rows: async () =>
+            rowsOf(
+              (await known).data,
+              "person_id",
+              "email",
+              "role",
+              "given_role",
+              "group_role",
+              "group",
+              "created_at",
+              "signed_in_at",
+            ),
         },
       },
       later(known, ({ data }) =>
@@ -88,7 +100,13 @@ const peopleTable = (data, problem, again) =>
           each.is_current ? h("span", { class: "fine" }, " that is you") : null,
         ],
       },
-      { title: "Role", cell: (each) => roleOf(each, problem, again) },
+      { title: "Role", cell: (each) => each.role },
+      { title: "Given here", cell: (each) => givenTo(each, problem, again) },
+      {
+        title: "By a group",
+        cls: "muted",
+        cell: ({ group_role: role, group }) => (role ? `${role}, by ${group}` : ""),
+      },
       { title: "Added", cls: "muted", cell: (each) => moment(each.created_at) },
       {
         title: "Signed in",
@@ -106,15 +124,18 @@ const peopleTable = (data, problem, again) =>
     { cls: "fold", label: "People", attributes: (each) => ({ "data-person": each.person_id }) },
   );
 
-function roleOf(each, problem, again) {
+// The role that an owner gave; who has one by a group needs none.
+function givenTo(each, problem, again) {
   const change = ({ target }) =>
     attempt(problem, async () => {
-      await patch(`/v1/people/${encodeURIComponent(each.person_id)}`, { role: target.value });
+      await patch(`/v1/people/${encodeURIComponent(each.person_id)}`, { role: target.value || null });
       again();
     });
+  const none = each.group_role ? h("option", { value: "", selected: !each.given_role }, "none") : null;
   return h(
     "select",
     { "aria-label": `Role of ${each.email}`, onchange: change },
-    Object.keys(ROLES).map((role) => h("option", { value: role, selected: role === each.role }, role)),
+    none,
+    Object.keys(ROLES).map((role) => h("option", { value: role, selected: role === each.given_role }, role)),
   );
 }

@@ -11,24 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turret_pipeline.lake.paths import Lake
+from turret_pipeline.settings.oidc import OIDC_SETTINGS, GroupRole, Oidc, oidc_of
+from turret_pipeline.settings.setting import Setting, SettingError, integer
+
+__all__ = ["SETTINGS", "GroupRole", "Oidc", "Setting", "SettingError", "Settings"]
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-_ISSUER = re.compile(r"https://[^\s?#\"<>]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?(/[^\s?#\"<>]*)?")
 _JOB_SERVER = re.compile(r"https?://[^/?#\s]+/?")
-
-
-class SettingError(ValueError):
-    """A setting's value cannot be used; the message names the variable, what was found and what was expected."""
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One documented environment variable: its name, its default in words, and what it does."""
-
-    variable: str
-    default: str
-    meaning: str
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -107,19 +97,7 @@ SETTINGS: tuple[Setting, ...] = (
         "address at which people find the dashboard (`https://turret.example.com`); messages of alerts link to it, and "
         "sign-in by OpenID Connect comes back to it",
     ),
-    Setting(
-        "TURRET_OIDC_ISSUER",
-        "unset",
-        "OpenID Connect provider with which people sign in (`https://accounts.google.com`); needs `TURRET_PUBLIC_URL`",
-    ),
-    Setting("TURRET_OIDC_CLIENT_ID", "unset", "the id that Turret has at the provider; has to be set with it"),
-    Setting("TURRET_OIDC_CLIENT_SECRET", "unset", "the secret that goes with it, if the provider gave one"),
-    Setting("TURRET_OIDC_NAME", "your account", "what the button says: Sign in with …"),
-    Setting(
-        "TURRET_OIDC_TRUST_EMAIL",
-        "0",
-        "`1`: an address counts though the provider does not say whether it is verified, as Entra ID does not",
-    ),
+    *OIDC_SETTINGS,
     Setting(
         "TURRET_ALERTS_PRIVATE",
         "0",
@@ -133,24 +111,6 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("TURRET_SMTP_FROM", "unset", "sender of these mails (`turret@example.com`); has to be set with the server"),
 )
-
-
-@dataclass(frozen=True)
-class Oidc:
-    """The OpenID Connect provider with which people sign in.
-
-    Args:
-        issuer: its address, as its own description spells it, but for a slash at the end.
-        client_id, client_secret: what Turret is there; a secret of None: a public client.
-        name: what people call it.
-        trusts_email: whether an address counts of which it does not say whether it is verified.
-    """
-
-    issuer: str
-    client_id: str
-    client_secret: str | None = field(default=None, repr=False)
-    name: str = "your account"
-    trusts_email: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,8 +200,8 @@ class Settings:
             home=home,
             lake=lake,
             database_url=_database_url(env.get("TURRET_DATABASE_URL") or None),
-            port=_integer(env, "TURRET_PORT", 8000, 1, 65535),
-            dagster_port=_integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
+            port=integer(env, "TURRET_PORT", 8000, 1, 65535),
+            dagster_port=integer(env, "TURRET_DAGSTER_PORT", 3000, 1, 65535),
             tls_cert=tls_cert,
             tls_key=tls_key,
             model=None if model == "turret-multilingual" else model,
@@ -251,18 +211,18 @@ class Settings:
             llm_key=env.get("TURRET_LLM_KEY") or None,
             ray_address=_ray_address(env.get("TURRET_RAY_ADDRESS") or None),
             mask_names=_function(env.get("TURRET_MASK_NAMES") or None),
-            max_text=_integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
-            roll_after_s=float(_integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
+            max_text=integer(env, "TURRET_MAX_TEXT", 100_000, 1, 10_000_000),
+            roll_after_s=float(integer(env, "TURRET_ROLL_SECONDS", 2, 1, 3600)),
             disk_reserve_bytes=_mebibytes(env, "TURRET_DISK_RESERVE_MB"),
-            late_s=float(_integer(env, "TURRET_LATE_SECONDS", 600, 1, 10_000_000)),
-            question_s=float(_integer(env, "TURRET_QUESTION_SECONDS", 30, 1, 3600)),
+            late_s=float(integer(env, "TURRET_LATE_SECONDS", 600, 1, 10_000_000)),
+            question_s=float(integer(env, "TURRET_QUESTION_SECONDS", 30, 1, 3600)),
             question_bytes=_mebibytes(env, "TURRET_QUESTION_MEMORY_MB"),
             read_key=env.get("TURRET_READ_KEY") or None,
             public_url=public_url,
-            alerts_private=bool(_integer(env, "TURRET_ALERTS_PRIVATE", 0, 0, 1)),
+            alerts_private=bool(integer(env, "TURRET_ALERTS_PRIVATE", 0, 0, 1)),
             smtp_url=smtp_url,
             smtp_from=smtp_from,
-            oidc=_oidc(env, public_url),
+            oidc=oidc_of(env, public_url),
         )
 
     @property
@@ -327,29 +287,6 @@ def _public_url(address: str | None) -> str | None:
     return address.rstrip("/")
 
 
-def _oidc(env: Mapping[str, str], public_url: str | None) -> Oidc | None:
-    """Return the provider that people sign in with; the message of an error has no secret."""
-    issuer, client_id = env.get("TURRET_OIDC_ISSUER") or None, env.get("TURRET_OIDC_CLIENT_ID") or None
-    if issuer is None and client_id is None:
-        return None
-    if issuer is None or client_id is None:
-        raise SettingError("TURRET_OIDC_ISSUER and TURRET_OIDC_CLIENT_ID belong together: set both, or neither")
-    if not _ISSUER.fullmatch(issuer):
-        raise SettingError(
-            f"TURRET_OIDC_ISSUER is {issuer!r}; expected an address like https://accounts.google.com (http only for a "
-            "provider on this machine)"
-        )
-    if public_url is None:
-        raise SettingError("TURRET_OIDC_ISSUER needs TURRET_PUBLIC_URL: the provider sends people back to that address")
-    return Oidc(
-        issuer=issuer,
-        client_id=client_id,
-        client_secret=env.get("TURRET_OIDC_CLIENT_SECRET") or None,
-        name=env.get("TURRET_OIDC_NAME") or Oidc.name,
-        trusts_email=bool(_integer(env, "TURRET_OIDC_TRUST_EMAIL", 0, 0, 1)),
-    )
-
-
 def _smtp(server: str | None, sender: str | None) -> tuple[str | None, str | None]:
     """Return server and sender of mails; the message of an error has no password."""
     if server is None and sender is None:
@@ -373,21 +310,8 @@ def _file(env: Mapping[str, str], variable: str) -> Path | None:
     return Path(text).expanduser().absolute() if text else None
 
 
-def _integer(env: Mapping[str, str], variable: str, default: int, low: int, high: int) -> int:
-    text = env.get(variable)
-    if not text:
-        return default
-    try:
-        value = int(text)
-    except ValueError:
-        value = low - 1
-    if not low <= value <= high:
-        raise SettingError(f"{variable} is {text!r}; expected a whole number from {low} to {high}")
-    return value
-
-
 def _mebibytes(env: Mapping[str, str], variable: str) -> int | None:
-    return _integer(env, variable, 0, 0, 2**30) * 2**20 if env.get(variable) else None
+    return integer(env, variable, 0, 0, 2**30) * 2**20 if env.get(variable) else None
 
 
 def _database_url(url: str | None) -> str | None:
