@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from tests.lake.holding import holding
-from tests.small_lake import DAYS, event, put
-from tests.test_one_event import build, environment
+from tests.small_lake import DAYS, bring, event, put
+from tests.test_one_event import environment
 from turret_api.accounts import Accounts
 from turret_api.accounts.audit import entries
 from turret_api.accounts.privacy import MASKING, rules_of, set_rule
@@ -71,7 +71,7 @@ def home(
     keep_model(made.lake)
     made.send("someone", 0, 30)
     made.send(CANARY, 100, 20)
-    build(made.settings, made.url, made.project_id)
+    bring(made.lake, made.project_id, until="")
     yield made
     made.accounts.close()
 

@@ -15,9 +15,11 @@ from turret_pipeline.stages.pending import LakeNow, pending_stages
 MONDAY, TUESDAY, WEDNESDAY = DAYS
 
 
-@pytest.fixture
-def lake_of_days(lake: Lake) -> Lake:
-    """Three days of events without text, built; and a late part of Tuesday that is not."""
+@pytest.fixture(scope="module")
+def lake_of_days(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """Three days of events without text, built; a late part of Tuesday that is not. It is not written to again."""
+    lake = Lake(str(tmp_path_factory.mktemp("scope") / "lake"))
+    lake.make()
     for number, day in enumerate(DAYS):
         put(lake, day, "a", [event(number, day)])
     bring(lake)

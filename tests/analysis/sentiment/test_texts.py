@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,9 @@ from sklearn.metrics import f1_score
 from turret_pipeline.analysis.kinds.classifier import Classifier
 from turret_pipeline.analysis.sentiment.examples import learnt, phrases
 from turret_pipeline.analysis.sentiment.texts import text_sentiment
-from turret_pipeline.embedder.embed import Embedder, open_embedder
+from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.embedder.open import open_lake_embedder
+from turret_pipeline.lake.paths import Lake
 from turret_pipeline.semantics.sentiment import SENTIMENTS
 
 HELD = Path(__file__).parents[2] / "cases" / "sentiment.tsv"
@@ -32,8 +35,10 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def embedder() -> Embedder:
-    return open_embedder(None)
+def embedder(keep_model: Callable[[Lake], None], tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    lake = Lake(str(tmp_path_factory.mktemp("model")))
+    keep_model(lake)
+    return open_lake_embedder(lake, None)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import numpy as np
 import polars as pl
 import pytest
 
 from turret_pipeline.analysis.topics.fit import TopicFit, fit_topics
-from turret_pipeline.embedder.embed import Embedder, open_embedder
+from turret_pipeline.embedder.embed import Embedder
+from turret_pipeline.embedder.open import open_lake_embedder
+from turret_pipeline.lake.paths import Lake
 
 CITIES = ["Paris", "Rome", "Oslo", "Lima", "Cairo", "Delhi", "Tokyo", "Sydney", "Boston", "Vienna", "Madrid", "Dublin"]
 DISHES = ["pizza", "soup", "pasta", "salad", "curry", "bread", "cake", "risotto", "stew", "pie", "noodles", "sushi"]
@@ -41,8 +44,10 @@ FLOOD = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def embedder() -> Embedder:
-    return open_embedder(None)
+def embedder(keep_model: Callable[[Lake], None], tmp_path_factory: pytest.TempPathFactory) -> Embedder:
+    lake = Lake(str(tmp_path_factory.mktemp("model")))
+    keep_model(lake)
+    return open_lake_embedder(lake, None)
 
 
 def frame_of(said: dict[str, list[str]], embedder: Embedder) -> pl.DataFrame:
