@@ -29,8 +29,11 @@ hypothesis.settings.register_profile("turret", deadline=None)
 hypothesis.settings.load_profile("turret")
 
 
-SLOW_FIRST = ("command", "orchestration", "dashboard", "stages", "collector", "corpora")
-"""Rooms whose tests start processes, browsers and fits: they come first, so that no worker has one left at the end."""
+SLOW_FIRST = (
+    *("command", "s3", "corpora", "erasing", "retention", "orchestration", "dashboard", "stages", "collector"),
+    *("test_main_job_otlp.py", "test_one_event.py"),
+)
+"""What starts processes, browsers and fits comes first, the longest files before all: none is left for the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
