@@ -153,6 +153,7 @@ def test_a_run_is_cancelled_in_the_ui_of_another_host(
     assert fetch(url, f"SELECT 1 FROM turret_pipeline.run_leases WHERE run_id = '{run_id}'") == []
 
 
+@pytest.mark.slow
 def test_two_hosts_together_accept_exactly_the_limit(hosts: list[Host], project: NewProject, url: str) -> None:
     # For the test after the next: the run that is about to start waits, so that its host can be killed.
     order(host_of_the_daemon(url, hosts).home, "events.after_read", "wait")

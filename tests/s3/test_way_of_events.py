@@ -203,6 +203,7 @@ def test_a_deleted_project_leaves_its_note_alone(story: Story) -> None:
     assert [key for key in keys if key.startswith("lake/deleted/") and project_id in key] == [note]
 
 
+@pytest.mark.slow
 def test_no_request_needs_a_permission_that_is_not_documented(story: Story) -> None:
     policy = (Path(__file__).parents[2] / "docs" / "operate.md").read_text().partition("```json")[2].partition("```")[0]
     documented = {action for each in orjson.loads(policy)["Statement"] for action in each["Action"]}
