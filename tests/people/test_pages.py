@@ -22,7 +22,11 @@ from tests.dashboard.walk import CHROMIUM
 from tests.people.conftest import House
 from tests.ports import free_ports
 from tests.processes.conftest import until
-from turret_api.accounts import people
+from turret_api.accounts import AccountError, people
+from turret_api.accounts.admission import GivenRole, admit
+
+HOST = "turret.test"
+"""A name that is not of this machine, as browsers see it: over plain HTTP they tell less there."""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +74,9 @@ def _answers(address: str) -> bool:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=CHROMIUM_OPTIONS)
+        launched = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=[*CHROMIUM_OPTIONS, f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
+        )
         context = launched.new_context(viewport={"width": 1280, "height": 900})
         context.set_default_timeout(PATIENCE_MS)
         yield context
@@ -110,6 +116,36 @@ def test_a_person_signs_in_with_a_click_and_comes_back_to_the_page_they_asked_fo
     expect(page.locator("#people")).to_contain_text("Only an owner may see and change who may sign in")
     page.get_by_role("button", name="Sign out").click()
     expect(page.locator("h1")).to_have_text("Sign in to your project")
+    page.get_by_role("link", name="Sign out of Example ID too").click()
+    page.wait_for_url(re.compile(re.escape(provider)))
+    assert "id_token_hint=" in page.url
+
+
+def test_a_browser_signs_in_and_out_over_plain_http_at_the_name_of_a_host(
+    house: House, addresses: tuple[str, str], page: Page
+) -> None:
+    page.goto(addresses[0].replace("127.0.0.1", HOST))
+    page.get_by_label("Key").fill(house.keys["viewer"])
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.locator("body")).to_have_attribute("data-role", "viewer")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("h1")).to_have_text("Sign in to your project")
+
+
+def test_a_page_that_is_open_shows_the_sign_in_page_once_its_person_is_removed(
+    house: House, addresses: tuple[str, str], page: Page
+) -> None:
+    url, provider = addresses
+    email = account(house, provider, "owner")
+    sign_in(page, f"{url}/settings/people", email)
+    expect(page.locator("#people tr", has_text=email)).to_contain_text("that is you")
+    person = people.find_person(house.accounts, house.project.project_id, email)
+    people.remove_person(house.accounts, house.project.project_id, person.person_id)
+    page.get_by_label("E-mail address").fill("friend@example.com")
+    page.get_by_role("button", name="Add", exact=True).click()
+    expect(page.locator("h1")).to_have_text("Sign in to your project")
+    with pytest.raises(AccountError):
+        people.find_person(house.accounts, house.project.project_id, "friend@example.com")
 
 
 def test_who_denies_at_the_provider_is_back_at_the_sign_in_page(addresses: tuple[str, str], page: Page) -> None:
@@ -130,6 +166,18 @@ def test_an_owner_adds_a_person_gives_another_role_and_removes_them(
     row = page.locator("#people tr", has_text=owner)
     expect(row).to_contain_text("that is you")
     expect(page.locator("#new-person")).to_contain_text("They sign in with Example ID")
+    given = {house.project.project_id: GivenRole("viewer", "staff")}
+    admit(house.accounts, people.subject_of(provider, "by a group"), "new@example.com", given)
+    page.reload()
+    by_group = page.locator("#people tr", has_text="new@example.com")
+    expect(by_group).to_contain_text("viewer, by staff")
+    page.get_by_label("Role of new@example.com").select_option("editor")
+    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "editor", 40)
+    page.get_by_label("Role of new@example.com").select_option("none")
+    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "viewer", 40)
+    page.get_by_role("button", name="Remove new@example.com").click()
+    page.get_by_role("button", name="Really remove new@example.com?").click()
+    expect(by_group).to_have_count(0)
     page.get_by_label("E-mail address").fill("new@example.com")
     page.locator("#new-person").get_by_label("Role").select_option("analyst")
     page.get_by_role("button", name="Add", exact=True).click()

@@ -332,6 +332,23 @@ def test_behind_tls_no_cookie_goes_without_it(house: House, provider: str) -> No
         assert "; secure" in by_key.headers["set-cookie"].lower()
 
 
+@pytest.mark.parametrize(("proxy", "is_secure"), [("https", True), ("https, http", True), ("http", False), ("", False)])
+def test_behind_a_proxy_that_says_so_no_cookie_goes_without_tls(house: House, proxy: str, is_secure: bool) -> None:
+    with TestClient(house.client.app, base_url=PUBLIC) as client:
+        headers = {**SAME_ORIGIN, "X-Forwarded-Proto": proxy}
+        form = {"key": house.keys["viewer"]}
+        answer = client.post("/sign-in", data=form, headers=headers, follow_redirects=False)
+        assert ("; secure" in answer.headers["set-cookie"].lower()) is is_secure
+
+
+def test_sign_ins_that_pages_of_others_begin_do_not_pile_up(house: House, browser: Browser, provider: str) -> None:
+    for _ in range(8):
+        browser.to_provider("/topics?q=" + "x" * 1500)
+    assert len([name for name in browser.cookies if name.startswith("turret_sign_in_")]) == 5
+    account, _ = somebody(house, provider)
+    assert browser.sign_in(account).status_code == 303
+
+
 def test_without_a_provider_nothing_of_it_is_there(house: House) -> None:
     assert house.client.get("/sign-in/oidc", follow_redirects=False).status_code == 404
     assert house.client.get("/sign-in/callback", follow_redirects=False).status_code == 404

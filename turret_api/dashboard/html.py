@@ -39,7 +39,9 @@ def page(template: str, status: int, values: dict[str, Any]) -> Response:
     headers = {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "Cache-Control": "no-store",
-        "Referrer-Policy": "no-referrer",
+        # Not no-referrer: with it browsers hide the origin of a form from us too, and over plain HTTP nothing else
+        # shows that the form is ours.
+        "Referrer-Policy": "same-origin",
         "X-Content-Type-Options": "nosniff",
     }
     return HTMLResponse(text, status, headers)
