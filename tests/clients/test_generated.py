@@ -46,6 +46,7 @@ def package(generated: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> Any:
     return lambda name: importlib.import_module(f"{PACKAGE}.{name}")
 
 
+@pytest.mark.slow
 def test_every_route_becomes_a_function_and_nothing_is_warned_of(generated: SimpleNamespace) -> None:
     assert (generated.status, "WARNING" in generated.said) == (0, False), generated.said
     made = {file.stem for file in (generated.folder / PACKAGE / "api").glob("*/*.py")} - {"__init__"}
@@ -64,6 +65,7 @@ def test_the_generated_client_type_checks(generated: SimpleNamespace) -> None:
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.slow
 def test_the_generated_client_sends_and_asks(server, project, package: Any) -> None:
     clients, models = package("client"), package("models")
     url = f"http://127.0.0.1:{server.port}"

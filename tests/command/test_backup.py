@@ -56,7 +56,10 @@ def projects(settings: Settings) -> list[object]:
         accounts.close()
 
 
-@pytest.mark.parametrize("name", ["a.tar", pytest.param("a.tar.gz", marks=pytest.mark.long), "a.tar.xz"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.tar", pytest.param("a.tar.gz", marks=pytest.mark.long), pytest.param("a.tar.xz", marks=pytest.mark.slow)],
+)
 def test_what_is_restored_is_what_was_there(new_settings: Callable[[str], Settings], tmp_path: Path, name: str) -> None:
     one, two = new_settings("one"), new_settings("a second home")
     assert turret(one, "restore", HOME_OF_0_1_0).exit_code == 0
@@ -202,7 +205,7 @@ def test_what_is_no_archive_or_one_of_a_later_version_is_refused_before_anything
     assert not settings.home.exists()
 
 
-@pytest.mark.parametrize("name", ["a.tar", "a.tar.gz"])
+@pytest.mark.parametrize("name", ["a.tar", pytest.param("a.tar.gz", marks=pytest.mark.slow)])
 def test_a_byte_that_flipped_in_an_archive_is_noticed(
     new_settings: Callable[[str], Settings], tmp_path: Path, name: str
 ) -> None:

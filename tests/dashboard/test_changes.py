@@ -137,6 +137,7 @@ def test_where_history_is_too_short_overview_says_what_is_missing(served: Served
     assert visitor.problems == []
 
 
+@pytest.mark.slow
 def test_compare_opens_with_topics_of_the_last_week_and_takes_dates_releases_and_moves(
     served: Served, changing: NewProject, visitor: Visitor
 ) -> None:

@@ -131,7 +131,6 @@ def test_loops_funnels_and_returns_are_told_in_users(served: Served, visitor: Vi
     assert visitor.problems == []
 
 
-@pytest.mark.slow
 def test_the_users_of_a_topic_are_compared_with_all_others(served: Served, visitor: Visitor) -> None:
     visitor.sign_in(served.full.read_key, "/topics/t_refund")
     page = visitor.page

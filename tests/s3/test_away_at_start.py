@@ -34,6 +34,7 @@ def host(bucket: Store, database_url: str, tmp_path_factory: pytest.TempPathFact
     end([found])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
@@ -51,6 +52,7 @@ def test_a_host_that_knows_its_lake_refuses_one_that_refuses_it_and_one_elsewher
     assert reason in done.stderr.splitlines()[-1] and WAITS not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_host_that_starts_while_s3_is_away_takes_events_and_the_rest_comes_with_it(host: Host, bucket: Store) -> None:
     keys = project(host)
     with bucket.away():

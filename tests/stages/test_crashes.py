@@ -132,6 +132,7 @@ def remove_files(topics: deltalake.DeltaTable) -> None:
     topics.vacuum(0, dry_run=False, enforce_retention_duration=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clean", [clean_log, remove_files])
 def test_a_fit_that_was_interrupted_long_ago_goes_on_from_the_newest_topics_and_ids_stay(
     lake_before: Callable[[str], Lake], monkeypatch: pytest.MonkeyPatch, clean: Callable[[deltalake.DeltaTable], None]

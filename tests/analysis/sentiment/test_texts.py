@@ -53,12 +53,14 @@ def told(texts: list[str], embedder: Embedder, classifier: Classifier) -> pl.Dat
     return text_sentiment(frame, classifier)
 
 
+@pytest.mark.slow
 def test_what_is_said_of_something_is_told_from_what_is_asked_about_it(
     embedder: Embedder, classifier: Classifier
 ) -> None:
     assert dict(zip(CASES, told(list(CASES), embedder, classifier)["sentiment"], strict=True)) == CASES
 
 
+@pytest.mark.slow
 def test_phrases_that_are_no_examples_are_told_in_thirty_languages(embedder: Embedder, classifier: Classifier) -> None:
     rows = [line.split("\t") for line in HELD.read_text(encoding="utf-8").splitlines()]
     assert not {phrase for *_, phrase in rows} & set(phrases()["phrase"])
@@ -69,6 +71,7 @@ def test_phrases_that_are_no_examples_are_told_in_thirty_languages(embedder: Emb
     assert found.filter(found["sentiment"] == "positive")["score"].min() > 0  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_one_text_at_a_time_says_what_all_at_once_do(embedder: Embedder, classifier: Classifier) -> None:
     texts = list(CASES)
     alone = pl.concat([told([text], embedder, classifier) for text in texts])
