@@ -123,6 +123,11 @@ def test_what_was_given_by_hand_stays_when_the_group_goes(house: House, visitor:
     assert visitor.role() == "owner"
     visitor.sign_in()
     assert visitor.role() == "analyst"
+    changes = audit.entries(house.accounts, house.project.project_id, action="person_changed", most=2)
+    assert [(each.about["role"], each.about.get("group")) for each in changes] == [
+        ("analyst", None),
+        ("owner", "admins"),
+    ]
 
 
 def test_groups_of_another_account_count_for_nothing(visitor: Visitor) -> None:

@@ -212,7 +212,9 @@ class RoundTrip:
             log.warning("TURRET_OIDC_ROLES names projects that are not there", extra={"projects": sorted(missing)})
         for change in admission.changes:
             person = change.person
-            about = {"person_id": person.person_id, "email": person.email, "role": person.role, "group": person.group}
+            about = {"person_id": person.person_id, "email": person.email, "role": person.role}
+            if person.group is not None:
+                about["group"] = person.group
             actor = person.actor if account.email is None else f"person:{account.email}"
             audit.note(self._accounts, person.project_id, actor, change.action, about)
         if not admission.people:

@@ -138,8 +138,8 @@ def _roles_of(group: str, roles: Any) -> Iterator[GroupRole]:
         role, at, project = each.partition("@") if isinstance(each, str) else ("", "", "")
         if role not in ROLES or (at and not project.strip()):
             raise SettingError(
-                f"TURRET_OIDC_ROLES gives the group {group!r} {each!r}; expected one of {', '.join(ROLES)}, for one "
-                "project with its id or name: analyst@shop"
+                f"TURRET_OIDC_ROLES gives the group {group!r} {each!r}; expected one of {', '.join(ROLES)}, or one "
+                "with a project's id or name, such as analyst@shop"
             )
         yield GroupRole(group, role, project.strip() or None)
 
