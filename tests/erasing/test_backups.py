@@ -25,7 +25,7 @@ from turret_api.accounts.suppression import hasher_of, suppress, suppressed_of
 from turret_api.command.archive import MANIFEST, SUMS
 from turret_api.command.upgrade import UNFINISHED
 from turret_api.erasing.erased import Erased
-from turret_api.erasing.notes import BESIDE_ARCHIVES, found_again, note_of, write_note
+from turret_api.erasing.notes import BESIDE_ARCHIVES, found_again, note_of, write_notes
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import PART_SCHEMA, list_parts, read_parts, write_part
 from turret_pipeline.lake.paths import Lake
@@ -103,7 +103,7 @@ def home(new_home: Callable[[], Home], keep_model: Callable[[Lake], None]) -> Ho
             suppress(accounts, "shop", CANARY)
             suppressed = suppressed_of(accounts, "shop")
             note = note_of(hasher_of(accounts), erased, dt.datetime.now(dt.UTC), suppressed)
-            assert write_note(note, made.settings.home, archives(accounts))[0].n == 1
+            assert write_notes([note], made.settings.home, archives(accounts))[0].n == 1
     return made
 
 

@@ -68,7 +68,7 @@ def test_no_byte_is_left_outside_the_lake_and_the_receipt_names_what_could_not_b
             event_ids=frozenset([CANARY]),
             texts=frozenset([CANARY]),
         )
-        done = erase_elsewhere(settings, accounts, url, erased)
+        done = erase_elsewhere(settings, accounts, url, [erased])
         assert files_with(settings.home, "lake") == []
         assert CANARY not in export.read_text() and "hello" in export.read_text()
         assert server.track(project.write_key, events[1]).json["duplicate"] is True  # and all goes on
@@ -80,7 +80,7 @@ def test_no_byte_is_left_outside_the_lake_and_the_receipt_names_what_could_not_b
         (note,) = {file.read_text() for file in notes}
         assert json.loads(note)["kind"] == "user" and CANARY not in note
 
-        again = {each.what: each.n for each in erase_elsewhere(settings, accounts, url, erased)}
+        again = {each.what: each.n for each in erase_elsewhere(settings, accounts, url, [erased])}
         assert again["lines overwritten"] == again["ids that clients gave to events, forgotten"] == 0
         assert server.stop() == 0
     assert files_with(settings.home, "lake") == []

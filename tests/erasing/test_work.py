@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,15 +10,13 @@ from typing import Any
 
 import pytest
 
+from tests.erasing.home import Home
 from tests.lake.holding import holding
 from tests.small_lake import DAYS, bring, event, put
-from tests.test_one_event import environment
-from turret_api.accounts import Accounts
 from turret_api.accounts.audit import entries
 from turret_api.accounts.privacy import MASKING, rules_of, set_rule
 from turret_api.accounts.suppression import suppressed_of
-from turret_api.erasing.book import Book
-from turret_api.erasing.work import ErasureError, Workplace, perform
+from turret_api.erasing.work import ErasureError, perform
 from turret_api.masking.masks import mask_of
 from turret_api.masking.rule import Rule, stored
 from turret_pipeline.lake import store
@@ -31,32 +27,6 @@ from turret_pipeline.settings import Settings
 
 CANARY = "canary-user-81"
 POINTS = ["after_removal", "after_build", "after_lake", "after_elsewhere", "after_receipt", "after_discard"]
-
-
-class Home:
-    """A home with one project that was built, in which some events are the canary's."""
-
-    def __init__(self, settings: Settings, url: str) -> None:
-        self.settings, self.url, self.lake = settings, url, settings.open_lake()
-        self.accounts = Accounts(url)
-        self.accounts.migrate()
-        self.project_id = self.accounts.create_project("shop").project_id
-        self.book = Book(self.accounts)
-        self.place = Workplace(settings, self.accounts, url, lambda line: None)
-
-    def send(self, user: str, first: int, n: int) -> None:
-        """Let the lake have `n` events of a user, from the number `first` on."""
-        rows = [
-            event(number, DAYS[0], f"{user} asks for the parcel number {number} again", user_id=user)
-            for number in range(first, first + n)
-        ]
-        put(self.lake, DAYS[0], f"c0ffee-1-{first}", rows, self.project_id)
-
-    def turret(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        command = [sys.executable, "-m", "turret_api", *words]
-        env = environment(self.settings, self.url)
-        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")

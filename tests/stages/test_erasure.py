@@ -22,7 +22,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import list_all_files, read_notes, read_parts, take_back, taken_back, write_part
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import ANNOTATIONS, EVENTS, FIELD_OUTCOMES, SAVED_VIEWS, TOPIC_EDITS, TOPIC_NOTES
-from turret_pipeline.orchestration.erase import Asked, discarded, forget, remove
+from turret_pipeline.orchestration.erase import Asked, Named, discard, forget, remove
 from turret_pipeline.semantics.definitions import Definition, definition
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.erasure.gathering import find
@@ -36,7 +36,7 @@ AT = dt.datetime(2026, 10, 5, tzinfo=dt.UTC)
 
 
 def asked(kind: str, value: str, keep_totals: bool = False) -> Asked:
-    return Asked("era_1", PROJECT, kind, value, keep_totals=keep_totals)
+    return Asked(PROJECT, (Named("era_1", kind, value, keep_totals=keep_totals),))
 
 
 def events(lake: Lake) -> pl.DataFrame:
@@ -89,16 +89,16 @@ def test_a_user_is_in_no_file_and_all_else_is_as_if_nothing_had_come(
     bring(lake)
     assert len(holding(lake.root, CANARY)) > 30
 
-    found = remove(lake, asked("user", CANARY))["gathered"]
+    found = remove(lake, asked("user", CANARY))["gathered"][0]
     assert len(found["event_ids"]) == 30 and len(found["files"]) == 2
     assert found["user_ids"] == [CANARY] and found["session_ids"] == [f"{CANARY} session"]
     assert "canaryplan" in found["texts"] and f"{CANARY} key" in found["texts"] and "prompt" not in found["texts"]
-    assert forget(lake, asked("user", CANARY))["left"] != []
+    assert forget(lake, asked("user", CANARY))["left"] != {}
     bring(lake)
     told = forget(lake, asked("user", CANARY))
-    discarded(lake, asked("user", CANARY))
+    discard(lake, asked("user", CANARY))
 
-    assert told["left"] == []
+    assert told["left"] == {}
     assert holding(lake.root, CANARY, CANARY.upper(), "canaryplan", "canary cage") == []
     assert store.read(lake, ANNOTATIONS, PROJECT)["annotation_id"].to_list() == ["a2"]
     edits = {row["topic_id"]: row["value"] for row in store.read(lake, TOPIC_EDITS, PROJECT).iter_rows(named=True)}
@@ -152,16 +152,16 @@ def test_totals_stay_when_that_is_asked_for_and_no_text_or_id_does(lake_before: 
     bring(lake)
     before = counts(lake)
     told = remove(lake, asked("user", CANARY, keep_totals=True))
-    assert told["done"][0]["n"] == 12
+    assert told["shared"][0]["n"] == 12
     assert set(pending_stages(lake, None)[PROJECT]) == {
         product.table.name for stage in STAGES if stage.remembers for product in stage.makes
     }
     bring(lake)
     done = forget(lake, asked("user", CANARY, keep_totals=True))
-    discarded(lake, asked("user", CANARY))
-    assert done["left"] == []
+    discard(lake, asked("user", CANARY))
+    assert done["left"] == {}
     assert counts(lake) == before
-    assert done["totals"] == told["gathered"]["totals"]
+    assert done["totals"] == told["gathered"][0]["totals"]
     assert holding(lake.root, CANARY, "canary cage") == []
     assert pending_stages(lake, None)[PROJECT] == {}
 
@@ -221,7 +221,7 @@ def test_killed_anywhere_the_same_call_takes_out_the_rest(
     bring_one("events", Work(lake, PROJECT))
     with interrupted_at(point):
         remove(lake, asked("user", "u0"))
-    found = remove(lake, asked("user", "u0"))["gathered"]
+    found = remove(lake, asked("user", "u0"))["gathered"][0]
     assert found["event_ids"] == ["e1", "e2"] and found["texts"] == ["b", "pro"]
     assert events(lake)["event_id"].to_list() == ["e11", "e3"]
     assert sorted(read_parts(lake, list_all_files(lake, PROJECT))["event_id"]) == ["e11", "e3"]
@@ -235,7 +235,7 @@ def test_files_that_imports_keep_for_later_and_names_of_files_are_erased_too(tmp
     take_back(lake, PROJECT, "import-16", b'{"file": "USER-ZERO.csv", "events": 1, "aside": 0}')
     put(lake, TUESDAY, "c0ffee-1-1", [event(20, TUESDAY, user_id="user-zero")])
     remove(lake, asked("user", "u0"))
-    discarded(lake, asked("user", "u0"))
+    discard(lake, asked("user", "u0"))
     assert imported_files(lake) == {"of user-zero.csv"}
     remove(lake, asked("user", "user-zero"))
     files = list_all_files(lake, PROJECT)
@@ -273,9 +273,9 @@ def test_texts_are_found_whatever_their_case_and_never_in_keys(tmp_path: Path) -
     for row in rows:
         row["metadata"] = json.dumps(json.loads(row["metadata"]), ensure_ascii=False)
     put(lake, MONDAY, "c0ffee-1-1", rows)
-    assert find(lake, "", PROJECT, Selection("texts", "Ärger")).event_ids == ["e1", "e2", "e5"]
-    assert find(lake, "", PROJECT, Selection("texts", '"ärger\nNOW"')).event_ids == ["e1"]
-    assert find(lake, "", PROJECT, Selection("texts", "nothing")).texts == []
+    assert find(lake, PROJECT, {"": Selection("texts", "Ärger")})[0].event_ids == ["e1", "e2", "e5"]
+    assert find(lake, PROJECT, {"": Selection("texts", '"ärger\nNOW"')})[0].event_ids == ["e1"]
+    assert find(lake, PROJECT, {"": Selection("texts", "nothing")})[0].texts == []
 
 
 def test_what_people_hold_for_good_values_of_a_field_goes_where_it_quotes(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`python -m turret_api.erasing`: perform all erasures that are not done, oldest first.
+"""`python -m turret_api.erasing`: perform all erasures that are not done, those of a project together.
 
 The last line on stdout is a JSON object of what came of it, for the run of Dagster's that called this. What was to be
 erased is in none of its words.
@@ -14,7 +14,7 @@ import orjson
 
 from turret_api.accounts import Accounts
 from turret_api.erasing.book import Book
-from turret_api.erasing.work import ErasureError, Workplace, perform
+from turret_api.erasing.work import Workplace, perform_waiting
 from turret_api.processes.postgres import embedded_server, embedded_url
 from turret_api.serve.log import to_stderr
 from turret_pipeline.settings import Settings
@@ -31,14 +31,15 @@ def main() -> None:
         settings = replace(settings, database_url=None)  # it is our own, whose files can be cleaned
     done, failed = 0, list[str]()
     with contextlib.closing(Accounts(url)) as accounts:
-        for erasure in Book(accounts).unfinished():
-            place = Workplace(settings, accounts, url, lambda line: log.info(line))
-            try:
-                perform(place, erasure)
-                done += 1
-            except ErasureError as error:
-                log.error("an erasure is not done", extra={"project_id": erasure.project_id, "reason": str(error)})
-                failed.append(f"{erasure.erasure_id}: {error}")
+        place = Workplace(settings, accounts, url, lambda line: log.info(line))
+        for project_id in dict.fromkeys(each.project_id for each in Book(accounts).unfinished()):
+            for erasure in perform_waiting(place, project_id):
+                if erasure.state == "done":
+                    done += 1
+                    continue
+                reason = erasure.receipt.problem if erasure.receipt is not None else None
+                log.error("an erasure is not done", extra={"project_id": project_id, "reason": str(reason)})
+                failed.append(f"{erasure.erasure_id}: {reason}")
     print(orjson.dumps({"done": done, "failed": failed}).decode(), flush=True)
 
 

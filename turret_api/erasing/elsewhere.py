@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import shutil
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from turret_api.accounts import Accounts
@@ -21,33 +22,39 @@ from turret_api.collector.spool_reader import SpoolReader
 from turret_api.erasing import postgres
 from turret_api.erasing.accounts import erase_from_accounts
 from turret_api.erasing.dagster import erase_from_dagster
-from turret_api.erasing.erased import Done, Erased
+from turret_api.erasing.erased import Done, Erased, merged
 from turret_api.erasing.exports import erase_from_exports, named_in_receipt
 from turret_api.erasing.logs import erase_from_logs
-from turret_api.erasing.notes import note_of, write_note
+from turret_api.erasing.notes import note_of, write_notes
 from turret_api.erasing.spools import erase_from_spools
 from turret_api.erasing.words import words_of
 from turret_pipeline.settings import Settings
 
 
-def erase_elsewhere(settings: Settings, accounts: Accounts, database_url: str, erased: Erased) -> list[Done]:
+def erase_elsewhere(
+    settings: Settings, accounts: Accounts, database_url: str, erasures: Sequence[Erased]
+) -> list[Done]:
     """After this call nothing outside the lake that is ours has what was erased; return what was done where.
+
+    erasures: of one project, each of which gets a note of its own for restores.
 
     Raise `OSError` and the errors of the databases where a place could not be reached: the same call goes on then.
     `postgres.write_anew` is to be called once more where rows with what was erased are changed after this.
     """
+    erased = merged(erasures)
     words = words_of(erased)
     now = dt.datetime.now(dt.UTC)
     written = archives(accounts)
-    note = note_of(hasher_of(accounts), erased, now, suppressed_of(accounts, erased.project_id))
+    hasher, suppressed = hasher_of(accounts), suppressed_of(accounts, erased.project_id)
+    notes = [note_of(hasher, each, now, suppressed) for each in erasures]
     done = [
         *erase_from_spools(settings, erased),
-        *_other_hosts(settings, accounts, erased.kind),
+        *_other_hosts(settings, accounts, {each.kind for each in erasures}),
         *erase_from_logs(settings.home, words),
         *_set_aside(settings.home),
         *erase_from_exports(accounts, erased, words),
         *erase_from_accounts(accounts, erased, words),
-        *write_note(note, settings.home, written),
+        *write_notes(notes, settings.home, written),
     ]
     with postgres.connected(database_url) as opened:
         done += erase_from_dagster(opened, erased.project_id, words)
@@ -73,7 +80,7 @@ def other_collectors(settings: Settings, accounts: Accounts) -> frozenset[str]:
     return frozenset(recent_collectors(accounts, dt.timedelta(days=SEEN_FOR_DAYS)) - mine)
 
 
-def _other_hosts(settings: Settings, accounts: Accounts, kind: str) -> list[Done]:
+def _other_hosts(settings: Settings, accounts: Accounts, kinds: Set[str]) -> list[Done]:
     """Return lines on the collectors of other hosts, whose spools cannot be reached from here."""
     others = other_collectors(settings, accounts)
     if not others:
@@ -81,7 +88,7 @@ def _other_hosts(settings: Settings, accounts: Accounts, kind: str) -> list[Done
     place = "spools of other hosts"
     what = f"collectors of other homes: what they know of ids goes within {SEEN_FOR_DAYS} days, turns within a minute"
     done = [Done(place, what, len(others))]
-    if kind in ("user", "session", "event"):
+    if kinds & {"user", "session", "event"}:
         days = KNOWN_FOR.days
         done.append(Done(place, f"collectors that leave out events that wait with them, for {days} days", len(others)))
     return done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -34,6 +35,23 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     event_ids: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
     text_ids: frozenset[str] = frozenset()
+
+
+_SETS = ("user_ids", "session_ids", "event_ids", "texts", "text_ids")
+_OF = {"user": "user_ids", "session": "session_ids", "event": "event_ids", "texts": "texts"}
+"""By kind the set that what was named belongs to."""
+
+
+def merged(erasures: Sequence[Erased]) -> Erased:
+    """Return what erasures of one project take away, as one that takes it all away; of one it is that one."""
+    if len(erasures) == 1:
+        return erasures[0]
+    named = {kind: frozenset(value for each in erasures if each.kind == kind for value in each.values) for kind in _OF}
+    sets = {name: frozenset[str]().union(*(getattr(each, name) for each in erasures)) for name in _SETS}
+    # What was named goes as well where no event of it was found.
+    for kind, name in _OF.items():
+        sets[name] |= named[kind]
+    return Erased(project_id=erasures[0].project_id, kind="events", values=sets["event_ids"], **sets)
 
 
 class Done(msgspec.Struct, frozen=True):

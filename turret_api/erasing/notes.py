@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -67,11 +67,11 @@ def note_of(hasher: Hasher, erased: Erased, at: dt.datetime, suppressed: Suppres
     return Note(at, erased.project_id, erased.kind, hashes, name_of(hasher), is_suppressed)
 
 
-def write_note(note: Note, home: Path, archives: Iterable[Path]) -> list[Done]:
-    """After this call the note is in the home, and in each folder that has one of `archives`; raise `OSError`."""
+def write_notes(notes: Sequence[Note], home: Path, archives: Iterable[Path]) -> list[Done]:
+    """After this call the notes are in the home, and in each folder that has one of `archives`; raise `OSError`."""
     folders = {archive.parent for archive in archives if archive.exists()}
     for file in (home / NOTES_FILE, *(folder / BESIDE_ARCHIVES for folder in sorted(folders))):
-        _append(file, note)
+        _append(file, notes)
     return [Done(PLACE, "folders with archives that have a note of this erasure", len(folders))]
 
 
@@ -93,8 +93,7 @@ def read_notes(files: Iterable[Path]) -> list[Note]:
 
 def keep_notes(notes: Iterable[Note], home: Path) -> None:
     """After this call the home has these notes."""
-    for note in notes:
-        _append(home / NOTES_FILE, note)
+    _append(home / NOTES_FILE, notes)
 
 
 def found_again(lake: Lake, hasher: Hasher, notes: Iterable[Note]) -> dict[str, list[str]]:
@@ -117,8 +116,8 @@ def found_again(lake: Lake, hasher: Hasher, notes: Iterable[Note]) -> dict[str, 
     return found
 
 
-def _append(file: Path, note: Note) -> None:
+def _append(file: Path, notes: Iterable[Note]) -> None:
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "wb") as stream:
-        stream.write(msgspec.json.encode(note) + b"\n")
+        stream.write(b"".join(msgspec.json.encode(note) + b"\n" for note in notes))
         stream.flush()
         os.fsync(stream.fileno())

@@ -13,7 +13,7 @@ from turret_api.accounts.suppression import hasher_of
 from turret_api.erasing import postgres
 from turret_api.erasing.dagster import erase_from_dagster
 from turret_api.erasing.erased import Done
-from turret_api.erasing.notes import PROJECT, Note, name_of, write_note
+from turret_api.erasing.notes import PROJECT, Note, name_of, write_notes
 from turret_api.erasing.spools import forget_project
 from turret_api.erasing.words import Words
 from turret_pipeline.settings import Settings
@@ -28,7 +28,7 @@ def erase_project_elsewhere(
     """
     note = Note(deleted_at, project_id, PROJECT, [], name_of(hasher_of(accounts)))
     done = forget_project(settings, project_id)
-    done += write_note(note, settings.home, archives(accounts))
+    done += write_notes([note], settings.home, archives(accounts))
     with postgres.connected(database_url) as opened:
         done += erase_from_dagster(opened, project_id, Words([]))
     return done + postgres.write_anew(database_url, settings.database_url is None)

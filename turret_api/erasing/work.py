@@ -1,22 +1,21 @@
-"""Performing an erasure, from the spools to the receipt.
+"""Performing the erasures of a project that wait, all together, from the spools to the receipts.
 
-    asked for ──events of the user are held, turns and spools are brought in──▶ the lake has all that was sent before
-        ──it goes from raw events, `events` and what people wrote──▶ what was named is in the lake's list alone
-        ──a build──▶ ──nothing is left, histories are forgotten──▶ ──everywhere else──▶ the receipt is noted
-        ──the list goes, and the hold──▶ done
+    asked for ──events of what was named are held, turns and spools are brought in──▶ the lake has all that was sent
+    before ──it goes from raw events, `events` and what people wrote──▶ what was named is in the lake's lists alone
+        ──a build──▶ ──nothing is left, histories are forgotten──▶ ──everywhere else──▶ the receipts are noted
+        ──the lists go, and the holds──▶ done
 
-Killed anywhere, the same call goes on from there. The steps in the lake are processes of `turret_pipeline`
-(`orchestration.erase`, `orchestration.build`), which this package does not know; what is erased goes to them on stdin.
+Killed anywhere, the same call goes on from there, with what was asked for meanwhile. What takes long is done once for
+all of them: the spools, the build, the histories, the places elsewhere. One that cannot be done fails alone where the
+others can; all fail where the lake cannot be read.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import apsw
@@ -25,7 +24,6 @@ import msgspec
 import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
 
-from turret_api.accounts import Accounts
 from turret_api.accounts.directory import REFRESH_S
 from turret_api.accounts.erased_ids import note_erased
 from turret_api.accounts.privacy import MASKING, rules_of
@@ -34,8 +32,9 @@ from turret_api.collector.forgetting import Forget
 from turret_api.erasing.book import Book, Erasure, Receipt, Totals, Wanted
 from turret_api.erasing.elsewhere import erase_elsewhere, other_collectors
 from turret_api.erasing.erased import Done, Erased
+from turret_api.erasing.lake_steps import ErasureError, Named, UnforeseenError, Workplace, build, run_step
 from turret_api.erasing.spools import forget_waiting_turns
-from turret_api.home.dagster_home import dagster_environment
+from turret_api.erasing.told import Told
 from turret_api.home.import_lock import one_import_at_a_time
 from turret_api.home.spools import bring_in_spools, collectors_run
 from turret_api.masking.forms import forms_of
@@ -44,142 +43,220 @@ from turret_pipeline import failpoint
 from turret_pipeline.lake.locks import sole_writer
 from turret_pipeline.settings import Settings
 
+__all__ = ["ErasureError", "Workplace", "find", "perform", "perform_waiting"]
+
 _HEARD_S = 2 * REFRESH_S
 """Seconds until every collector knows that events of a user are not to be taken, or were erased."""
-
 _OF_IDS = ("user", "session", "event")
 """Kinds of erasures that name an id, by which collectors know what waits in their spools."""
-
-_FORGOTTEN = 3
-"""Exit status of a step whose list is gone (`turret_pipeline.orchestration.erase`)."""
-
-Say = Callable[[str], None]
+_FORGOTTEN = "what was named is not known any more, as after a restore: erase it again"
 
 
-class ErasureError(Exception):
-    """An erasure could not be done; the message says why, without what was to be erased. The same call may do it."""
+@dataclass
+class _UnderWay:
+    """An erasure that is being performed.
 
+    Args:
+        erasure: as the book had it when it was begun.
+        told: what its receipt says by now.
+        forms: what stands for the id that was named, where it is masked.
+        gathered: what it takes away, as `orchestration.erase` tells it.
+    """
 
-class ForgottenError(ErasureError):
-    """What was to be erased is not known any more; the same call never does it."""
+    erasure: Erasure
+    told: Told
+    forms: tuple[str, ...] = ()
+    gathered: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def wanted(self) -> Wanted:
+        """What was asked for; an erasure under way has it."""
+        assert self.erasure.wanted is not None
+        return self.erasure.wanted
 
-@dataclass(frozen=True)
-class Workplace:
-    """What an erasure is performed with. url: of the database. say: told how it goes, in lines without any value."""
+    @property
+    def named(self) -> Named:
+        """What the steps in the lake are told."""
+        return Named(
+            erasure_id=self.erasure.erasure_id,
+            kind=self.erasure.kind,
+            value=self.wanted.value or "",
+            forms=self.forms,
+            keep_totals=self.wanted.keep_totals,
+        )
 
-    settings: Settings
-    accounts: Accounts
-    url: str
-    say: Say
+    def receipt(self, **more: Any) -> Receipt:
+        """Return what is to be noted of it now."""
+        return Receipt(
+            by=self.wanted.by,
+            suppressed=self.wanted.suppress,
+            keeps_totals=self.wanted.keep_totals,
+            done=self.told.lines,
+            **more,
+        )
 
 
 def perform(place: Workplace, erasure: Erasure) -> Erasure:
-    """Do what is left to do of the erasure; return it as it is now: done.
+    """Do what is left to do of the erasure, and of all others of its project that wait; return it as it is now: done.
 
     Raise `ErasureError` where it cannot be done now; the book has the reason then. Waits for another process that
-    performs one of the same project.
+    performs some of the same project.
     """
     book = Book(place.accounts)
-    lake = place.settings.open_lake()
-    name = f"erasures of {erasure.project_id}"
+    now = book.find(erasure.project_id, erasure.erasure_id)
+    if now is None or now.wanted is None:
+        return now or erasure
+    perform_waiting(place, erasure.project_id)
+    now = book.find(erasure.project_id, erasure.erasure_id) or now
+    if now.state != "done":
+        raise ErasureError((now.receipt and now.receipt.problem) or "it is not done yet")
+    return now
+
+
+def perform_waiting(place: Workplace, project_id: str) -> list[Erasure]:
+    """Do what is left to do of all erasures of the project that are not done; return them as they are now.
+
+    They come oldest first. Those that could not be done have failed, for now or for good, and the book has the reasons.
+    """
+    book, lake = Book(place.accounts), place.settings.open_lake()
+    name = f"erasures of {project_id}"
     with sole_writer(place.url, lake, name, lambda: place.say("another erasure is under way; waiting")):
-        now = book.find(erasure.project_id, erasure.erasure_id)
-        if now is None or now.wanted is None:
-            return now or erasure
-        book.begin(now)
+        begun = [_UnderWay(each, Told.of(each.receipt)) for each in book.unfinished(project_id)]
+        for each in begun:
+            book.begin(each.erasure)
+        left = [each for each in begun if each.erasure.receipt is None or each.erasure.receipt.problem is not None]
+        ready = [each for each in begun if each not in left]
         try:
-            if now.receipt is None or now.receipt.problem is not None:
-                book.note(now, _perform(place, book, now))
-            failpoint.reached("erasing.after_receipt")
-            _step(place, "discard", now)
-            failpoint.reached("erasing.after_discard")
-            lift(place.accounts, now.erasure_id)
-            return book.finish(now)
-        except ForgottenError as error:
-            lift(place.accounts, now.erasure_id)
-            book.give_up(now, _unfinished(now.wanted, (), str(error)))
-            raise
+            ready += _take_out(place, book, project_id, left) if left else []
         except (ErasureError, click.ClickException) as error:
-            so_far = book.find(now.project_id, now.erasure_id)
-            done = so_far.receipt.done if so_far is not None and so_far.receipt is not None else ()
-            book.fail(now, _unfinished(now.wanted, done, str(error)))
-            raise ErasureError(str(error)) from error
+            _fail(book, left, str(error))
+        if ready:
+            _finish(place, book, project_id, ready)
+        found = [book.find(project_id, each.erasure.erasure_id) for each in begun]
+    return [each for each in found if each is not None]
 
 
-def _unfinished(wanted: Wanted, done: Iterable[Done], problem: str = "it is not done yet") -> Receipt:
-    return Receipt(
-        by=wanted.by,
-        suppressed=wanted.suppress,
-        keeps_totals=wanted.keep_totals,
-        done=tuple(done),
-        problem=problem,
-    )
+def _finish(place: Workplace, book: Book, project_id: str, ready: Sequence[_UnderWay]) -> None:
+    """After this call those whose receipts are noted are done, or have failed."""
+    failpoint.reached("erasing.after_receipt")
+    try:
+        run_step(place, "discard", project_id, [each.named for each in ready])
+    except ErasureError as error:
+        _fail(book, ready, str(error))
+        return
+    failpoint.reached("erasing.after_discard")
+    for each in ready:
+        lift(place.accounts, each.erasure.erasure_id)
+        book.finish(each.erasure)
 
 
-def _perform(place: Workplace, book: Book, erasure: Erasure) -> Receipt:
-    wanted = erasure.wanted
-    assert wanted is not None
-    done = list(erasure.receipt.done) if erasure.receipt is not None else []
-    forms: list[str] = []
-    if wanted.value is not None:
-        forms = _forms(place, erasure.project_id, erasure.kind, wanted.value)
-        if forms:
-            done = added_up(
-                done, [Done("masked ids", "what stands for the id where it was masked, erased too", len(forms))]
-            )
-        done = added_up(done, _bring_in(place, erasure, [wanted.value, *forms], wanted.suppress))
-        if wanted.keep_totals:
-            place.say("bringing all tables up to date")
-            _build(place, erasure.project_id)
+def _fail(book: Book, erasures: Iterable[_UnderWay], problem: str) -> None:
+    """After this call those of them that are under way still have failed, for now."""
+    for each in erasures:
+        now = book.find(each.erasure.project_id, each.erasure.erasure_id)
+        if now is not None and now.state == "running":
+            book.fail(each.erasure, each.receipt(problem=problem))
+
+
+def _take_out(place: Workplace, book: Book, project_id: str, left: Sequence[_UnderWay]) -> list[_UnderWay]:
+    """Take out what the erasures name; return those of which nothing is left, with their receipts noted.
+
+    The others have failed. Raise `ErasureError` or `click.ClickException` where none could be done.
+    """
+    if new := [each for each in left if each.wanted.value is not None]:
+        _bring_in(place, project_id, new)
+    if any(each.wanted.keep_totals for each in left):
+        place.say("bringing all tables up to date")
+        build(place, project_id)
     place.say("taking it out of raw events and the table events")
-    with one_import_at_a_time(place.settings, erasure.project_id):
-        removed = _step(place, "remove", erasure, forms)
-    gathered = removed["gathered"]
-    done = added_up(done, msgspec.convert(removed["done"], list[Done]))
-    book.note(erasure, _unfinished(wanted, done))
-    book.keep_hash_only(erasure)
+    waits = "an import is running; waiting until it ends"
+    with one_import_at_a_time(place.settings, project_id, lambda: place.say(waits)):
+        going = _remove(place, book, project_id, left)
+    _note(book, going)
+    for each in going:
+        book.keep_hash_only(each.erasure)
     failpoint.reached("erasing.after_removal")
-    if gathered["event_ids"]:
+    if any(each.gathered["event_ids"] for each in going):
         place.say("bringing the other tables up to date")
-        _build(place, erasure.project_id)
+        build(place, project_id)
     failpoint.reached("erasing.after_build")
+    if not going:
+        return []
     place.say("forgetting what the tables were before")
-    forgotten = _step(place, "forget", erasure)
-    if forgotten["left"]:
-        raise ErasureError(f"not everything could be taken out of the lake: {'; '.join(forgotten['left'][:5])}")
-    done = added_up(done, msgspec.convert(forgotten["done"], list[Done]))
-    book.note(erasure, _unfinished(wanted, done))
+    forgotten = run_step(place, "forget", project_id, [each.named for each in going])
+    _tell_all(going, forgotten["done"])
+    _note(book, going)
+    for each in going:
+        if remains := forgotten["left"].get(each.erasure.erasure_id):
+            _fail(book, [each], f"not everything could be taken out of the lake: {'; '.join(remains[:5])}")
+    going = [each for each in going if each.erasure.erasure_id not in forgotten["left"]]
     failpoint.reached("erasing.after_lake")
+    if not going:
+        return []
     place.say("erasing it everywhere else")
-    done = added_up(done, _elsewhere(place, erased_of(gathered)))
+    _tell_all(going, _elsewhere(place, [erased_of(each.gathered) for each in going]))
     failpoint.reached("erasing.after_elsewhere")
-    return Receipt(
-        by=wanted.by,
-        suppressed=wanted.suppress,
-        keeps_totals=wanted.keep_totals,
-        n_events=len(gathered["event_ids"]),
-        done=tuple(done),
-        before=msgspec.convert(gathered["totals"], Totals),
-        after=msgspec.convert(forgotten["totals"], Totals),
-        not_reached=tuple(_not_reached(place.settings, erasure.kind)),
-    )
+    # What is found later than the first removal finds less in the tables.
+    before = max((msgspec.convert(each.gathered["totals"], Totals) for each in going), key=lambda each: each.events)
+    after = msgspec.convert(forgotten["totals"], Totals)
+    for each in going:
+        n_events = len(each.gathered["event_ids"])
+        not_reached = tuple(_not_reached(place.settings, each.erasure.kind))
+        whole = each.receipt(n_events=n_events, before=before, after=after, not_reached=not_reached)
+        book.note(each.erasure, whole)
+    return going
 
 
-def _elsewhere(place: Workplace, erased: Erased) -> list[Done]:
+def _note(book: Book, going: Iterable[_UnderWay]) -> None:
+    for each in going:
+        book.note(each.erasure, each.receipt(problem="it is not done yet"))
+
+
+def _tell_all(going: Sequence[_UnderWay], done: Any) -> None:
+    """Tell in each receipt what was done for all of them."""
+    for each in going:
+        each.told.add_shared(msgspec.convert(done, list[Done]), len(going))
+
+
+def _remove(place: Workplace, book: Book, project_id: str, left: Sequence[_UnderWay]) -> list[_UnderWay]:
+    """Take what is named out of what others are made from; return those of which that is so, with what they take away.
+
+    Where it does not work with all of them at once, it is tried with each alone, so that one does not hold up the
+    others. What is not known any more is given up.
+    """
+    try:
+        removed = [(left, run_step(place, "remove", project_id, [each.named for each in left]))]
+    except UnforeseenError:
+        if len(left) == 1:
+            raise
+        removed = []
+        for each in left:
+            try:
+                removed.append(([each], run_step(place, "remove", project_id, [each.named])))
+            except UnforeseenError as error:
+                _fail(book, [each], str(error))
+    going = []
+    for some, found in removed:
+        gathered = {each["erasure_id"]: each for each in found["gathered"]}
+        for each in some:
+            erasure_id = each.erasure.erasure_id
+            if erasure_id not in gathered:
+                lift(place.accounts, erasure_id)
+                book.give_up(each.erasure, each.receipt(problem=_FORGOTTEN))
+                continue
+            each.gathered = gathered[erasure_id]
+            each.told.add(msgspec.convert(found["own"].get(erasure_id, []), list[Done]))
+            each.told.add_shared(msgspec.convert(found["shared"], list[Done]), len(some))
+            going.append(each)
+    return going
+
+
+def _elsewhere(place: Workplace, erased: Sequence[Erased]) -> list[Done]:
     try:
         return erase_elsewhere(place.settings, place.accounts, place.url, erased)
     except (OSError, SQLAlchemyError, psycopg2.Error, apsw.Error) as error:
         # The driver quotes the statement, with what is to be erased in it.
         raise ErasureError(f"a place outside the lake could not be reached ({type(error).__name__})") from error
-
-
-def added_up(known: Iterable[Done], added: Iterable[Done]) -> list[Done]:
-    """Return the lines of both, each thing once: what an erasure did before it was cut off counts too."""
-    counts: dict[tuple[str, str], int] = {}
-    for each in (*known, *added):
-        counts[each.place, each.what] = counts.get((each.place, each.what), 0) + each.n
-    return [Done(place, what, n) for (place, what), n in counts.items()]
 
 
 def erased_of(gathered: dict[str, Any]) -> Erased:
@@ -194,87 +271,63 @@ def erased_of(gathered: dict[str, Any]) -> Erased:
     )
 
 
-def _forms(place: Workplace, project_id: str, kind: str, value: str) -> list[str]:
+def _forms(place: Workplace, project_id: str, kind: str, value: str) -> tuple[str, ...]:
     """Return what else the id is stored as, because the project masks ids or did."""
     if kind not in _OF_IDS:
-        return []
+        return ()
     try:
-        return forms_of(rules_of(place.accounts, project_id).get(MASKING), project_id, value)
+        return tuple(forms_of(rules_of(place.accounts, project_id).get(MASKING), project_id, value))
     except RuleError as error:
         raise ErasureError(f"what the project masks cannot be read by this version of Turret: {error}") from None
 
 
-def _bring_in(place: Workplace, erasure: Erasure, values: list[str], is_suppressed: bool) -> list[Done]:
-    """After this call all that was sent before is in the lake, and no turn waits that is to be erased.
-
-    values: what was named, in all its forms.
-    """
-    done = []
-    if erasure.kind == "user":
-        if is_suppressed:
-            is_new = [suppress(place.accounts, erasure.project_id, each) for each in values]
-            done.append(Done("collectors", "users whose later events are refused", int(any(is_new))))
-        else:
-            hold(place.accounts, erasure.project_id, values, erasure.erasure_id)
+def _bring_in(place: Workplace, project_id: str, new: Sequence[_UnderWay]) -> None:
+    """After this call all that was sent before is in the lake, and nothing comes or waits that is to be erased."""
+    ids: dict[str, set[str]] = {}
+    for each in new:
+        value, kind = each.named.value, each.erasure.kind
+        each.forms = _forms(place, project_id, kind, value)
+        if each.forms:
+            n_forms = len(each.forms)
+            each.told.add([Done("masked ids", "what stands for the id where it was masked, erased too", n_forms)])
+        if kind in _OF_IDS:
+            ids.setdefault(kind, set()).update((value, *each.forms))
+            _hold(place, each)
+    if ids:
         if collectors_run(place.settings) or place.settings.database_url is not None:
             time.sleep(_HEARD_S)
-    if erasure.kind in _OF_IDS:
-        wanted = {"project_id": erasure.project_id, f"{erasure.kind}_ids": values}
-        done += forget_waiting_turns(place.settings, msgspec.convert(wanted, Forget))
+        wanted = Forget(project_id=project_id, **{f"{kind}_ids": frozenset(each) for kind, each in ids.items()})
+        _tell_all(new, forget_waiting_turns(place.settings, wanted))
     before = dt.datetime.now(dt.UTC)
     bring_in_spools(place.settings, place.url)
-    if erasure.kind in _OF_IDS:
-        note_erased(place.accounts, erasure.project_id, erasure.kind, values, before)
-        if other_collectors(place.settings, place.accounts):
-            time.sleep(_HEARD_S)
-    return done
+    for kind, values in ids.items():
+        note_erased(place.accounts, project_id, kind, values, before)
+    if ids and other_collectors(place.settings, place.accounts):
+        time.sleep(_HEARD_S)
 
 
-def find(place: Workplace, project_id: str, kind: str, value: str) -> dict[str, Any]:
-    """Return what an erasure would take away, as `orchestration.erase` gathers it; nothing is changed."""
+def _hold(place: Workplace, each: _UnderWay) -> None:
+    """After this call events of what was named are not taken."""
+    erasure, values = each.erasure, (each.named.value, *each.forms)
+    if each.wanted.suppress:
+        is_new = [suppress(place.accounts, erasure.project_id, value) for value in values]
+        each.told.add([Done("collectors", "users whose later events are refused", int(any(is_new)))])
+    elif erasure.kind == "user":
+        hold(place.accounts, erasure.project_id, values, erasure.erasure_id)
+
+
+def find(place: Workplace, project_id: str, kind: str, values: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what erasures would take away, one of each value, as `orchestration.erase` gathers it.
+
+    Nothing is changed.
+    """
     bring_in_spools(place.settings, place.url)
-    forms = _forms(place, project_id, kind, value)
-    asked = {"erasure_id": "none", "project_id": project_id, "kind": kind, "value": value, "forms": forms}
-    found: dict[str, Any] = _asked(place, "find", asked)["gathered"]
+    named = [
+        Named(erasure_id=str(number), kind=kind, value=value, forms=_forms(place, project_id, kind, value))
+        for number, value in enumerate(values)
+    ]
+    found: list[dict[str, Any]] = run_step(place, "find", project_id, named)["gathered"]
     return found
-
-
-def _step(place: Workplace, step: str, erasure: Erasure, forms: Iterable[str] = ()) -> dict[str, Any]:
-    """Run a step of `turret_pipeline.orchestration.erase`; return what it says. forms: of what was named."""
-    wanted = erasure.wanted
-    asked = {
-        "erasure_id": erasure.erasure_id,
-        "project_id": erasure.project_id,
-        "kind": erasure.kind,
-        "value": "" if wanted is None else wanted.value or "",
-        "forms": list(forms),
-        "keep_totals": wanted is not None and wanted.keep_totals,
-    }
-    return _asked(place, step, asked)
-
-
-def _asked(place: Workplace, step: str, asked: dict[str, Any]) -> dict[str, Any]:
-    command = [sys.executable, "-m", "turret_pipeline.orchestration.erase", step]
-    environment = dagster_environment(place.settings, place.url)
-    done = subprocess.run(
-        command, input=msgspec.json.encode(asked), env=environment, stdout=subprocess.PIPE, stderr=None, check=False
-    )
-    if done.returncode == _FORGOTTEN:
-        raise ForgottenError("what was named is not known any more, as after a restore: erase it again")
-    if done.returncode:
-        raise ErasureError(f"the step {step!r} in the lake ended with status {done.returncode}")
-    found: dict[str, Any] = msgspec.json.decode(done.stdout)
-    return found
-
-
-def _build(place: Workplace, project_id: str) -> None:
-    """Bring the project's tables up to date, as far as can be; whether that was far enough is looked at afterwards."""
-    command = [sys.executable, "-m", "turret_pipeline.orchestration.build", f"--project={project_id}"]
-    environment = dagster_environment(place.settings, place.url)
-    # Its lines are for people, and stdout is for the receipt.
-    done = subprocess.run(command, env=environment, stdout=sys.stderr, check=False)
-    if done.returncode:
-        place.say(f"the build ended with status {done.returncode}")
 
 
 def _not_reached(settings: Settings, kind: str) -> list[str]:

@@ -6,7 +6,7 @@ The list lies in the lake until the erasure is done, so that any host can go on 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import orjson
@@ -17,14 +17,12 @@ from turret_pipeline.lake.parts import Part, list_all_files, read_parts
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, MESSAGES
 from turret_pipeline.semantics.values import text_id
-from turret_pipeline.stages.erasure.selection import Selection
+from turret_pipeline.stages.erasure.selection import Selection, Selections
 
 _TOKEN = r'"(?:[^"\\]|\\.)*"'
 """A text or a key of a JSON object, as it is written there."""
-
-
-class ForgottenError(Exception):
-    """What was to be erased is not known any more: the list of an erasure that was begun is not in this lake."""
+_LOOKED_AT = ("event_id", "session_id", "user_id", "name", "metadata")
+"""Columns of which the lists are made."""
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -77,21 +75,19 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
         return [text_id(text) for text in self.texts]
 
 
-def gather(lake: Lake, erasure_id: str, project_id: str, selection: Selection) -> Gathered:
-    """Return what the erasure takes away, as it was found by the first call; that one writes it down.
+def gather(lake: Lake, project_id: str, wanted: Mapping[str, Selection]) -> list[Gathered]:
+    """Return what each erasure takes away, as it was found by the first call for it; that one writes it down.
 
-    Call it with the project's lock. Raise `DamageError` where raw events, or their table, are damaged, and
-    `ForgottenError` where nothing is named and there was no first call.
+    wanted: by `erasure_id`, what was named; where nothing is, and there was no first call, it is left out: what was to
+    be erased is not known any more. Call it with the project's lock. Raise `DamageError` where raw events, or their
+    table, are damaged.
     """
-    address = _address(lake, project_id, erasure_id)
-    try:
-        return msgspec.json.decode(files.read(lake, address), type=Gathered)
-    except FileNotFoundError:
-        if not selection.value:
-            raise ForgottenError("what was to be erased is not known any more") from None
-        found = find(lake, erasure_id, project_id, selection)
-        files.write(lake, address, msgspec.json.encode(found))
-        return found
+    known = {each: found for each in wanted if (found := gathered(lake, each, project_id)) is not None}
+    new = {each: selection for each, selection in wanted.items() if each not in known and selection.value}
+    for found in find(lake, project_id, new, known.values()) if new else ():
+        files.write(lake, _address(lake, project_id, found.erasure_id), msgspec.json.encode(found))
+        known[found.erasure_id] = found
+    return [known[each] for each in wanted if each in known]
 
 
 def gathered(lake: Lake, erasure_id: str, project_id: str) -> Gathered | None:
@@ -107,43 +103,57 @@ def discard(lake: Lake, erasure_id: str, project_id: str) -> None:
     files.remove(lake, _address(lake, project_id, erasure_id))
 
 
-def find(lake: Lake, erasure_id: str, project_id: str, selection: Selection) -> Gathered:
-    """Return what an erasure would take away; nothing is written."""
+def find(
+    lake: Lake, project_id: str, wanted: Mapping[str, Selection], others: Iterable[Gathered] = ()
+) -> list[Gathered]:
+    """Return what erasures would take away that go together, each what its own selection is about; nothing is written.
+
+    A text that only events of two of them have goes with both. wanted: by `erasure_id`. others: what goes as well.
+    """
     parts = list_all_files(lake, project_id)
     lost = _of_lost_parts(lake, project_id, parts)
-    goes = [selection.of(lost)]
-    touched = []
-    for part in parts:
-        rows = selection.of(read_parts(lake, [part]).drop("part"))
-        if rows.height:
-            touched.append(part)
-            goes.append(rows)
-    gone = pl.concat([each.select("event_id", "session_id", "user_id", "name", "metadata") for each in goes])
+    mine = Selections(wanted.values())
+    all_that_go = Selections([*wanted.values(), *(each.selection for each in others)])
+    goes = []
+    for number, part in enumerate([*parts, None]):
+        rows = mine.of(lost if part is None else read_parts(lake, [part]))
+        goes.append(rows.select(*_LOOKED_AT, place=pl.lit(number)))
+    gone = pl.concat(goes)
     users, sessions, tokens = set(gone["user_id"]), set(gone["session_id"]), _tokens(gone)
-    others: list[Part] = []
-    places: list[Part | None] = [*parts, None] if gone.height else []
-    for place in places:
-        rows = lost if place is None else read_parts(lake, [place])
-        stays = rows.join(selection.of(rows), on=["event_id", "seq", "received_at"], how="anti")
+    again: dict[int, set[str]] = {}
+    for number, part in enumerate([*parts, None] if gone.height else []):
+        stays = all_that_go.without(lost if part is None else read_parts(lake, [part]))
         users -= set(stays["user_id"])
         sessions -= set(stays["session_id"])
         tokens -= _tokens(stays, tokens)
-        if place is not None and stays["event_id"].is_in(gone["event_id"].implode()).any():
-            others.append(place)
-    return Gathered(
-        erasure_id=erasure_id,
-        project_id=project_id,
-        kind=selection.kind,
-        value=selection.value,
-        forms=selection.forms,
-        event_ids=sorted(set(gone["event_id"])),
-        user_ids=sorted(users),
-        session_ids=sorted(sessions),
-        texts=sorted(text for text in map(orjson.loads, tokens) if text),
-        files=[(part.received_date, part.name) for part in touched],
-        others=[(part.received_date, part.name) for part in others],
-        totals=totals(lake, project_id),
-    )
+        if part is not None:
+            again[number] = set(stays["event_id"].filter(stays["event_id"].is_in(gone["event_id"].implode())))
+    before = totals(lake, project_id)
+    found = []
+    for erasure_id, selection in wanted.items():
+        own = selection.of(gone)
+        event_ids, places = set(own["event_id"]), set(own["place"])
+        found.append(
+            Gathered(
+                erasure_id=erasure_id,
+                project_id=project_id,
+                kind=selection.kind,
+                value=selection.value,
+                forms=selection.forms,
+                event_ids=sorted(event_ids),
+                user_ids=sorted(users & set(own["user_id"])),
+                session_ids=sorted(sessions & set(own["session_id"])),
+                texts=sorted(text for text in map(orjson.loads, tokens & _tokens(own)) if text),
+                files=[(part.received_date, part.name) for number, part in enumerate(parts) if number in places],
+                others=[
+                    (part.received_date, part.name)
+                    for number, part in enumerate(parts)
+                    if not event_ids.isdisjoint(again.get(number, ()))
+                ],
+                totals=before,
+            )
+        )
+    return found
 
 
 def totals(lake: Lake, project_id: str) -> Totals:

@@ -8,20 +8,20 @@ from functools import cached_property
 import orjson
 import polars as pl
 
-from turret_pipeline.stages.erasure.gathering import Gathered
+from turret_pipeline.stages.erasure.together import Together
 
 LEAST_OF_TEXT, LEAST_OF_ID = 12, 4
 """Characters from which on a text, or an id, is looked for within others: a note that says "ok" quotes nobody."""
 
 
 class Quoting:
-    """Tells what quotes an erasure's ids and texts: as they are, as JSON or an address writes them, in any case."""
+    """Tells what quotes ids and texts of erasures: as they are, as JSON or an address writes them, in any case."""
 
-    def __init__(self, gathered: Gathered) -> None:
-        ids = {*gathered.selection.named, *gathered.user_ids, *gathered.session_ids, *gathered.event_ids}
+    def __init__(self, gone: Together) -> None:
+        ids = {*gone.selection.named, *gone.user_ids, *gone.session_ids, *gone.event_ids}
         long = {text for text in ids if len(text) >= LEAST_OF_ID}
-        long |= {text for text in gathered.texts if len(text) >= LEAST_OF_TEXT}
-        self._exact = {*ids, *gathered.texts}
+        long |= {text for text in gone.texts if len(text) >= LEAST_OF_TEXT}
+        self._exact = {*ids, *gone.texts}
         self._within = {form for text in long for form in (text.lower(), orjson.dumps(text).decode()[1:-1].lower())}
 
     @cached_property

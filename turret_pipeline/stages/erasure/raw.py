@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from collections import Counter
 from pathlib import Path
 
 import orjson
@@ -23,8 +24,8 @@ from turret_pipeline.lake.parts import (
 )
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import TABLES
-from turret_pipeline.stages.erasure.gathering import Gathered
 from turret_pipeline.stages.erasure.quoting import Quoting
+from turret_pipeline.stages.erasure.together import Together
 
 ERASED = "erased"
 """What an import's file is called once its name quotes what was erased."""
@@ -33,14 +34,16 @@ _FILE = ("turret.file", "file")
 """Keys of the name of an import's file: in the notes of its parts, and in the note that it was taken back."""
 
 
-def remove_raw_events(lake: Lake, gathered: Gathered) -> int:
-    """After this call no file of raw events has one that is erased; return how many rows went with this call."""
-    n_removed = 0
-    there = {(part.received_date, part.name): part for part in list_all_files(lake, gathered.project_id)}
-    for part in (there[each] for each in gathered.files if each in there):
+def remove_raw_events(lake: Lake, gone: Together) -> Counter[str]:
+    """After this call no file of raw events has one that is erased; return how many rows went with it, by erasure."""
+    n_removed: Counter[str] = Counter()
+    there = {(part.received_date, part.name): part for part in list_all_files(lake, gone.project_id)}
+    for file, erasures in gone.files.items():
+        if (part := there.get(file)) is None:
+            continue
         rows = read_parts(lake, [part]).drop("part")
-        stays = rows.join(gathered.selection.of(rows), on=["event_id", "seq", "received_at"], how="anti")
-        n_removed += rows.height - stays.height
+        n_removed.update({each.erasure_id: each.selection.of(rows).height for each in erasures})
+        stays = gone.selection.without(rows)
         if stays.is_empty():
             remove_files(lake, [part])
         elif stays.height < rows.height:
@@ -66,18 +69,18 @@ def remove_leftovers(lake: Lake, project_id: str) -> int:
     return n_removed
 
 
-def rename_imports(lake: Lake, gathered: Gathered) -> int:
+def rename_imports(lake: Lake, gone: Together) -> int:
     """After this call no import's file bears a name that quotes what is erased; return how many did."""
-    quoting, renamed = Quoting(gathered), set()
-    for part in list_all_files(lake, gathered.project_id):
+    quoting, renamed = Quoting(gone), set()
+    for part in list_all_files(lake, gone.project_id):
         if part.source.startswith("import-") and quoting.is_in((notes := read_notes(lake, part)).get(_FILE[0])):
             rows = read_parts(lake, [part]).drop("part")
             write_part(lake, part.project_id, part.received_date, part.name, rows, {**notes, _FILE[0]: ERASED})
             renamed.add(part.source)
-    for source, content in taken_back(lake, gathered.project_id).items():
+    for source, content in taken_back(lake, gone.project_id).items():
         note = orjson.loads(content)
         if quoting.is_in(note.get(_FILE[1])):
-            address = note_of_taking_back(lake, gathered.project_id, source)
+            address = note_of_taking_back(lake, gone.project_id, source)
             files.write(lake, address, orjson.dumps({**note, _FILE[1]: ERASED}))
             renamed.add(source)
     return len(renamed)

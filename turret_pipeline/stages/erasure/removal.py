@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Mapping
 
 import orjson
@@ -24,8 +25,8 @@ from turret_pipeline.lake.tables import (
     Table,
 )
 from turret_pipeline.semantics.definitions import DEFINE, LEAST_EXAMPLES, definition
-from turret_pipeline.stages.erasure.gathering import Gathered
 from turret_pipeline.stages.erasure.quoting import Quoting
+from turret_pipeline.stages.erasure.together import Together
 from turret_pipeline.stages.events import RECEIPT, first_of_each
 from turret_pipeline.stages.stage import TAKEN_BACK
 
@@ -45,17 +46,17 @@ OF_PEOPLE: Mapping[str, tuple[Table, tuple[str, ...], tuple[str, ...]]] = {
 TRIES = 5
 
 
-def remove_events(lake: Lake, gathered: Gathered) -> int:
-    """After this call no event that is erased is in `events`; return how many went with this call.
+def remove_events(lake: Lake, gone: Together) -> Counter[str]:
+    """After this call no event that is erased is in `events`; return how many went with this call, by erasure.
 
     An event with the same id that is not erased, and was received later, takes its place: as if it alone had come.
     """
-    table = ProjectTable(lake, EVENTS, gathered.project_id)
-    ids = pl.Series("event_id", gathered.event_ids, pl.String)
-    found = gathered.selection.of(table.scan().filter(pl.col("event_id").is_in(ids.implode())).collect())
+    table = ProjectTable(lake, EVENTS, gone.project_id)
+    ids = pl.Series("event_id", gone.event_ids, pl.String)
+    found = gone.selection.of(table.scan().filter(pl.col("event_id").is_in(ids.implode())).collect())
     if found.is_empty():
-        return 0
-    back = _others(lake, table, gathered, found["event_id"])
+        return Counter()
+    back = _others(lake, table, gone, found["event_id"])
     touched = sorted({*found["received_date"], *back["received_date"]})
     of_days = table.scan().filter(pl.col("received_date").is_in(touched)).collect()
     kept = of_days.join(found, on="event_id", how="anti")
@@ -63,31 +64,31 @@ def remove_events(lake: Lake, gathered: Gathered) -> int:
     failpoint.reached("erasure.before_events")
     table.replace(rows, touched, marks={TAKEN_BACK: (table.mark(TAKEN_BACK) or 0) + 1})
     failpoint.reached("erasure.after_events")
-    return found.height
+    return Counter({each.erasure_id: each.selection.of(found).height for each in gone.erasures})
 
 
-def remember_no_more(lake: Lake, gathered: Gathered) -> None:
+def remember_no_more(lake: Lake, gone: Together) -> None:
     """After this call tables that remember earlier rows are made anew by the next build, as if events had gone."""
-    table = ProjectTable(lake, EVENTS, gathered.project_id)
+    table = ProjectTable(lake, EVENTS, gone.project_id)
     table.append(EVENTS.empty(), marks={TAKEN_BACK: (table.mark(TAKEN_BACK) or 0) + 1})
 
 
-def _others(lake: Lake, table: ProjectTable, gathered: Gathered, ids: pl.Series) -> pl.DataFrame:
+def _others(lake: Lake, table: ProjectTable, gone: Together, ids: pl.Series) -> pl.DataFrame:
     """Return, as rows of `events`, those events with these ids that stay, out of parts that the table has."""
-    wanted, there = set(gathered.others), table.scan().select("received_date", "part").unique().collect()
+    there = table.scan().select("received_date", "part").unique().collect()
     of_table = set(there.iter_rows())
-    parts = [part for part in list_parts(lake, gathered.project_id) if (part.received_date, part.name) in wanted]
+    parts = [part for part in list_parts(lake, gone.project_id) if (part.received_date, part.name) in gone.others]
     # A part all of whose events were beaten has none in the table; the day's mark says that it was looked at. Parts
     # of days that are not done bring theirs themselves, and what is here then is the same.
     parts = [part for part in parts if table.inputs(part.received_date) or (part.received_date, part.name) in of_table]
     back = first_of_each(read_again(lake, parts, ids))
-    return back.with_columns(project_id=pl.lit(gathered.project_id)).select(EVENTS.schema.names())
+    return back.with_columns(project_id=pl.lit(gone.project_id)).select(EVENTS.schema.names())
 
 
-def remove_quotes(lake: Lake, gathered: Gathered) -> dict[str, int]:
+def remove_quotes(lake: Lake, gone: Together) -> dict[str, int]:
     """After this call nothing that people wrote quotes what is erased; return how many rows went, by table."""
-    quoting = Quoting(gathered)
-    return {name: _removed(lake, gathered.project_id, quoting, *about) for name, about in OF_PEOPLE.items()}
+    quoting = Quoting(gone)
+    return {name: _removed(lake, gone.project_id, quoting, *about) for name, about in OF_PEOPLE.items()}
 
 
 def _removed(

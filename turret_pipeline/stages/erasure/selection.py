@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -27,19 +28,26 @@ class Selection:
 
     @property
     def named(self) -> list[str]:
-        """What was named: ids, with their other forms, or the piece of text."""
+        """What was named: ids, with their other forms, or the piece of text; no id is empty."""
         if self.kind == "events":
             return [str(each) for each in orjson.loads(self.value)]
-        return [self.value, *self.forms]
+        return [each for each in (self.value, *self.forms) if each]
 
     def of(self, events: pl.DataFrame) -> pl.DataFrame:
         """Return those of `events` (with at least the columns of a raw part) that it is about."""
-        found = events.filter(self.may_be)
+        return events.filter(self.among(events))
+
+    def among(self, events: pl.DataFrame) -> pl.Series:
+        """Tell of each of `events` whether it is about it."""
+        found = events.select(self.may_be.fill_null(value=False)).to_series()
         if self.kind != "texts":
             return found
         wanted = self.value.lower()
-        has = [any(wanted in text.lower() for text in _texts(orjson.loads(each))) for each in found["metadata"]]
-        return found.filter(pl.Series(has, dtype=pl.Boolean))
+        has = [
+            may_be and any(wanted in text.lower() for text in _texts(orjson.loads(each)))
+            for may_be, each in zip(found, events["metadata"], strict=True)
+        ]
+        return pl.Series(has, dtype=pl.Boolean)
 
     @property
     def may_be(self) -> pl.Expr:
@@ -50,6 +58,45 @@ class Selection:
         # As it stands in JSON. What is found is looked into, for keys and punctuation are there too.
         escaped = orjson.dumps(self.value).decode()[1:-1]
         return column.str.to_lowercase().str.contains(escaped.lower(), literal=True)
+
+
+class Selections:
+    """The events that at least one of several selections is about."""
+
+    def __init__(self, selections: Iterable[Selection]) -> None:
+        self._all = tuple(selections)
+
+    @property
+    def named(self) -> list[str]:
+        """What was named by any of them."""
+        return [named for each in self._all for named in each.named]
+
+    def ids(self, column: str) -> frozenset[str]:
+        """Return the ids in the column by which any of them selects."""
+        of_column = (each for each in self._all if each.kind != "texts" and KINDS[each.kind] == column)
+        return frozenset(named for each in of_column for named in each.named)
+
+    @cached_property
+    def _parts(self) -> list[Selection]:
+        """The same events in few looks: ids of one column at once."""
+        ids = {kind: self.ids(KINDS[kind]) for kind in ("user", "session", "event")}
+        first = [Selection(kind, "", tuple(sorted(named))) for kind, named in ids.items() if named]
+        return first + [each for each in self._all if each.kind == "texts"]
+
+    def among(self, events: pl.DataFrame) -> pl.Series:
+        """Tell of each of `events` whether one of them is about it."""
+        found = pl.repeat(False, events.height, dtype=pl.Boolean, eager=True)
+        for each in self._parts:
+            found |= each.among(events)
+        return found
+
+    def of(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Return those of `events` that one of them is about."""
+        return events.filter(self.among(events))
+
+    def without(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Return those of `events` that none of them is about."""
+        return events.filter(~self.among(events))
 
 
 def _texts(value: Any) -> Iterator[str]:
