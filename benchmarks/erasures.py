@@ -1,10 +1,11 @@
 """What erasing many users in one call costs beside erasing one after the other.
 
 The sample's messages are imported into a new home and built. Then `turret erase --user` is called for one user after
-the other, and once for as many others together: the users with the most events, taken in turn for both, so that both
-erase about as much. Told are seconds, and seconds of cores, which other processes of the machine change less.
+the other, and once for others together: the users with the most events, taken in turn for both, so that both erase
+about as much. Told are seconds, and seconds of cores, which other processes of the machine change less. With `--alone`
+fewer are erased one by one, and their mean stands for the rest.
 
-    python benchmarks/erasures.py [--users 10] [--sessions 820] [--json]
+    python benchmarks/erasures.py [--users 10] [--alone 10] [--sessions 820] [--json]
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import datetime as dt
 import json
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -39,7 +41,7 @@ def run(home: str, *words: str) -> tuple[float, float]:
     return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def measure(folder: Path, n_users: int, n_sessions: int) -> dict[str, float]:
+def measure(folder: Path, n_users: int, n_alone: int, n_sessions: int) -> dict[str, float]:
     """Return all figures."""
     home = str(folder / "home")
     sample = make_sample(dt.datetime.now(dt.UTC), n_sessions=n_sessions)
@@ -53,12 +55,12 @@ def measure(folder: Path, n_users: int, n_sessions: int) -> dict[str, float]:
         say(f"{len(sample):,} events are imported")
         built_s, built_core_s = run(home, "build", "--project", "shop")
         singles = []
-        for user in users[::2]:
+        for user in users[::2][:n_alone]:
             singles.append(run(home, "erase", "--project", "shop", "--user", user, "--yes"))
             say(f"one erased in {singles[-1][0]:.1f} s")
         named = [word for user in users[1::2] for word in ("--user", user)]
         together_s, together_core_s = run(home, "erase", "--project", "shop", *named, "--yes")
-    alone_s, alone_core_s = (sum(figures) for figures in zip(*singles, strict=True))
+    alone_s, alone_core_s = (n_users * statistics.fmean(figures) for figures in zip(*singles, strict=True))
     return {
         "events": len(sample),
         "users": n_users,
@@ -77,11 +79,12 @@ def main() -> None:
     """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--users", type=int, default=10)
+    parser.add_argument("--alone", type=int, default=10, help="users who are erased one by one")
     parser.add_argument("--sessions", type=int, default=820)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="turret-bench-") as folder:
-        show(measure(Path(folder), options.users, options.sessions), options.json)
+        show(measure(Path(folder), options.users, options.alone, options.sessions), options.json)
 
 
 if __name__ == "__main__":

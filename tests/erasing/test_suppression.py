@@ -74,6 +74,38 @@ def test_events_of_a_user_who_is_being_erased_are_to_be_sent_again_and_then_are_
         time.sleep(0.1)
 
 
+def test_events_of_a_session_and_with_the_id_of_an_event_that_are_being_erased_are_to_be_sent_again(
+    make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts
+) -> None:
+    project = new_project()
+    set_rule(accounts, project.project_id, MASKING, stored(Rule(frozenset(["email"])), Rule()))
+    hold(accounts, project.project_id, ["s-1", GONE], "era_1", "session")
+    hold(accounts, project.project_id, ["e-1"], "era_2", "event")
+    server = make_server().start()
+    for field, value in (("session_id", "s-1"), ("session_id", GONE), ("event_id", "e-1")):
+        held = server.track(project.write_key, event("ada", **{field: value}))
+        assert (held.status, held.json["field"]) == (503, field) and int(held.headers["retry-after"]) > 0
+    others = [event("s-1"), event("e-1"), event("ada", session_id="e-1"), event("ada", event_id="s-1"), event("ada")]
+    many = server.track(project.write_key, [*others, event("ada", session_id="s-1")])
+    assert (many.status, many.json["accepted"], many.json["results"][5]["code"]) == (207, 5, "SERVICE_UNAVAILABLE")
+    said = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.input.messages": [{"role": "user", "content": "Hello"}],
+        "gen_ai.output.messages": [{"role": "assistant", "content": "Hi"}],
+        "user.id": "ada",
+        "session.id": "s-1",
+    }
+    headers = {"X-API-Key": project.write_key, "Content-Type": "application/json"}
+    answer = server.request("POST", "/v1/traces", json.dumps(request(span(said))), headers)
+    assert answer.status == 503 and int(answer.headers["retry-after"]) > 0
+    for erasure_id in ("era_1", "era_2"):
+        lift(accounts, erasure_id)
+    deadline = time.monotonic() + 20
+    while server.track(project.write_key, event("ada", session_id="s-1", event_id="e-1")).status != 200:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_a_turn_of_a_user_who_is_being_erased_is_to_be_sent_again(
     make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts
 ) -> None:

@@ -40,7 +40,8 @@ def lines(erasure: Erasure) -> dict[str, int]:
     return {each.place: each.n for each in erasure.receipt.done}
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_cut_off_they_go_on_with_what_was_asked_for_meanwhile_and_need_one_build(
     home: Home, interrupted_at: Callable[[str], AbstractContextManager[None]]
 ) -> None:
@@ -69,7 +70,7 @@ def test_cut_off_they_go_on_with_what_was_asked_for_meanwhile_and_need_one_build
     assert len((home.settings.home / "erasures.ndjson").read_text().splitlines()) == 3
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_one_that_fails_and_one_that_is_given_up_do_not_hold_up_the_others(home: Home) -> None:
     for number, user in enumerate(("canary-four", "canary-five")):
         home.send(user, 1000 + 100 * number, 3)
@@ -92,7 +93,7 @@ def test_one_that_fails_and_one_that_is_given_up_do_not_hold_up_the_others(home:
     assert [each.state for each in perform_waiting(home.place, home.project_id)] == ["done"]
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_many_users_are_named_in_one_call_and_each_has_a_receipt(home: Home, tmp_path: Path) -> None:
     for number, user in enumerate(("canary-a", "canary-b", "canary-c")):
         home.send(user, 2000 + 100 * number, number + 1)

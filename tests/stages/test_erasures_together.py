@@ -43,6 +43,7 @@ WANTED = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(parts=PARTS, wanted=WANTED)
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_together_they_leave_what_they_leave_one_after_the_other(
@@ -103,6 +104,7 @@ def test_killed_anywhere_the_next_call_goes_on_with_one_more(
     assert raw(lake)["event_id"].to_list() == ["e31"]
 
 
+@pytest.mark.slow
 def test_what_one_takes_away_does_not_count_on_though_another_keeps_its_totals(
     lake_before: Callable[[str], Lake],
 ) -> None:

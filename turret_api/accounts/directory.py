@@ -46,7 +46,7 @@ class _Copy(msgspec.Struct):
     keys: by hash, (project_id, scope, key_id, expires_at as Unix seconds or None). plans: by project. deleted: ids of
     the projects that were deleted. ended: ids of the sessions that were signed out. names: of keys that have one, by
     key_id. roles: those chosen for keys, by key_id. privacy: rules of projects, by project and name. suppressed: hashes
-    of the users who are not recorded, by project; held: of those who are being erased; erased: of what was erased
+    of the users who are not recorded, by project; held: of ids that are being erased; erased: of what was erased
     lately. secret: what these are keyed with. people: by their account, (project_id, role, person_id, address) of those
     who have signed in once.
     """
@@ -203,7 +203,7 @@ class Directory:
         return self._copy.privacy.get(project_id, {}).get(name)
 
     def suppressed(self, project_id: str) -> Suppressed | None:
-        """Return the project's users who are not recorded, as far as is known; None: there are none. Never blocks."""
+        """Return whose events the project does not take, as far as is known; None: it takes all. Never blocks."""
         copy = self._copy
         is_any = copy.suppressed or copy.held
         return of_project(copy.secret, copy.suppressed, copy.held, project_id) if is_any else None

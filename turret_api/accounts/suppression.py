@@ -1,4 +1,4 @@
-"""Users whose events are not taken, because they were erased or are being erased; and hashes by which ids are known.
+"""Whose events are not taken: of users who were erased, and of what is being erased; and hashes that ids are known by.
 
 What was erased must not be named by what is kept of its erasure. So Postgres has a hash of each id, keyed with a secret
 of the installation: without the secret no list of likely ids can be tried. The secret goes into backups with the
@@ -7,6 +7,7 @@ database, so that a restored home knows which of its ids were erased.
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import secrets
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts.store import Accounts
 from turret_api.accounts.tables import REVISION, SECRETS, SUPPRESSED
@@ -22,7 +24,7 @@ USER, SESSION, EVENT = "user", "session", "event"
 """Kinds of ids, each with hashes of its own."""
 _SECRET = "erasure"
 Hashes = dict[str, frozenset[str]]
-"""Of users, by project."""
+"""Of ids, by project."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,10 @@ class Hasher:
 
 @dataclass(frozen=True)
 class Suppressed:
-    """The users of one project whose events are not taken: never again (`in`), or while an erasure runs (`holds`)."""
+    """Whose events one project does not take: of users never again (`in`), of what is erased for now (`holds`).
+
+    hashes: of the users. held: of users, sessions and events of which an erasure is under way.
+    """
 
     project_id: str
     hashes: frozenset[str]
@@ -52,9 +57,9 @@ class Suppressed:
     def __contains__(self, user_id: str) -> bool:
         return bool(self.hashes) and self.hasher.hash(self.project_id, USER, user_id) in self.hashes
 
-    def holds(self, user_id: str) -> bool:
-        """Tell whether an erasure of the user is under way."""
-        return bool(self.held) and self.hasher.hash(self.project_id, USER, user_id) in self.held
+    def holds(self, value: str, kind: str = USER) -> bool:
+        """Tell whether an erasure of what has this id is under way."""
+        return bool(self.held) and self.hasher.hash(self.project_id, kind, value) in self.held
 
 
 def erasure_secret(accounts: Accounts) -> str:
@@ -81,10 +86,13 @@ def suppress_hash(accounts: Accounts, project_id: str, hashed: str) -> bool:
     return is_new
 
 
-def hold(accounts: Accounts, project_id: str, user_ids: Iterable[str], erasure_id: str) -> None:
-    """After this call the users' events are refused, everywhere within seconds, until `lift` of the same erasure."""
+def hold(accounts: Accounts, project_id: str, values: Iterable[str], erasure_id: str, kind: str = USER) -> None:
+    """After this call events with one of these ids are refused, everywhere within seconds.
+
+    So it is until `lift` of the same erasure. kind: what the ids are of: users, sessions or events.
+    """
     hasher = hasher_of(accounts)
-    hashes = hashes_of(hasher, project_id, USER, user_ids)
+    hashes = hashes_of(hasher, project_id, kind, values)
     rows = [{"project_id": project_id, "hash": hashed, "held_for": erasure_id} for hashed in hashes]
     with accounts.engine.begin() as connection:
         connection.execute(insert(SUPPRESSED).values(rows).on_conflict_do_nothing())
@@ -92,7 +100,7 @@ def hold(accounts: Accounts, project_id: str, user_ids: Iterable[str], erasure_i
 
 
 def lift(accounts: Accounts, erasure_id: str) -> None:
-    """After this call the erasure holds nobody's events any more."""
+    """After this call the erasure holds no events any more."""
     gone = delete(SUPPRESSED).where(SUPPRESSED.c.held_for == erasure_id)
     with accounts.engine.begin() as connection:
         if connection.execute(gone).rowcount:
@@ -117,12 +125,29 @@ def count_suppressed(accounts: Accounts, project_id: str) -> int:
 
 
 def suppressed_of(accounts: Accounts, project_id: str) -> Suppressed | None:
-    """Return the project's suppressed users, and those who are being erased; None: there are none."""
+    """Return whose events the project does not take; None: it takes all."""
     return of_project(*all_suppressed(accounts), project_id)
 
 
+class NotTaken:
+    """Whose events a project does not take, as it is now; while Postgres is away, as it was seen last.
+
+    An erasure needs Postgres all the time, so that none begins meanwhile.
+    """
+
+    def __init__(self, accounts: Accounts, project_id: str) -> None:
+        self._accounts, self._project_id = accounts, project_id
+        self._seen = suppressed_of(accounts, project_id)
+
+    def now(self) -> Suppressed | None:
+        """Return whose events are not taken; None: all are."""
+        with contextlib.suppress(SQLAlchemyError):
+            self._seen = suppressed_of(self._accounts, self._project_id)
+        return self._seen
+
+
 def all_suppressed(accounts: Accounts) -> tuple[str, Hashes, Hashes]:
-    """Return the secret, and by project the hashes of the users who are suppressed, and of those who are held.
+    """Return the secret, and by project the hashes of the users who are suppressed, and of ids that are held.
 
     Where there are none, the secret is "".
     """
@@ -142,7 +167,7 @@ def known_secret(accounts: Accounts) -> str:
 
 
 def of_project(secret: str, gone: Hashes, held: Hashes, project_id: str) -> Suppressed | None:
-    """Return the users of one project, of what `all_suppressed` returned; None: there are none."""
+    """Return what is of one project, of what `all_suppressed` returned; None: nothing is."""
     if project_id not in gone and project_id not in held:
         return None
     return Suppressed(project_id, gone.get(project_id, frozenset()), Hasher(secret), held.get(project_id, frozenset()))

@@ -15,7 +15,7 @@ privacy       one of a project's rules on what may be kept or shown, such as wha
 people        one person who may sign in to a project by OpenID Connect, and as what
 audit         one thing that was done: a sign-in, an export, an erasure, a change of a key or a setting
 erasures      one erasure: what was asked for (as a keyed hash), how far it is, and its receipt
-suppressed    one user who was or is being erased, as a keyed hash, whose later events are refused
+suppressed    one user who was erased, or one id that is being erased, as a keyed hash: events with it are refused
 revision      one row: a number that grows with every change of all these, so that copies know when to reload
 """
 
@@ -280,7 +280,7 @@ SUPPRESSED = Table(
     Column("held_for", String(20), primary_key=True, server_default=""),
     _made_at(),
 )
-"""hash: keyed, of the `user_id`. held_for: the erasure for the time of which it is so; empty: for good."""
+"""hash: keyed, of the `user_id`, or of what is held. held_for: the erasure during which it is so; empty: for good."""
 
 ERASED_IDS = Table(
     "erased_ids",

@@ -15,7 +15,7 @@ import msgspec
 from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked, new_id
 from turret_api.collector.large import LIGHT, decode_large, encode_large
-from turret_api.collector.suppression import refusal
+from turret_api.collector.suppression import ids_of, refusal
 from turret_api.errors import ApiError, UnavailableError
 from turret_api.masking.mask import Mask
 from turret_api.masking.masks import Masks
@@ -40,7 +40,7 @@ class Masker:
 
     Args:
         mask: what is masked.
-        suppressed: users who are not recorded, some perhaps by an id as it was before ids were masked.
+        suppressed: whose events are not taken, some perhaps by an id as it was before ids were masked.
     """
 
     mask: Mask
@@ -58,7 +58,7 @@ class Masker:
     def event(self, event: Checked) -> Checked:
         """Return `event` itself, changed so that nothing that is masked is in it.
 
-        Raise `UnavailableError` if that cannot be done, and `ApiError` if its user is not recorded any more.
+        Raise `UnavailableError` if that cannot be done, and `ApiError` if it is not taken by an id that it had before.
         """
         names = _names_of(event)
         # One look at both is half of two, and finds nothing in most events.
@@ -95,11 +95,10 @@ class Masker:
         return made
 
     def _mask_ids(self, event: Checked) -> None:
-        mask, user_id = self.mask, event.user_id
-        event.user_id = mask.identifier(user_id)
-        if event.user_id != user_id and (error := refusal(self.suppressed, user_id)) is not None:
+        mask, given = self.mask, ids_of(event)
+        event.user_id, event.session_id, event.event_id = (mask.identifier(each) for each in given)
+        if ids_of(event) != given and (error := refusal(self.suppressed, given)) is not None:
             raise error
-        event.event_id, event.session_id = mask.identifier(event.event_id), mask.identifier(event.session_id)
         event.name = mask.name(event.name)
 
     def _mask_metadata(self, event: Checked) -> None:
@@ -118,7 +117,7 @@ def masker_for(
 ) -> Masker | None:
     """Return what masks a project's events; None: nothing does. Raise `UnavailableError` if its rule says too much.
 
-    suppressed: returns a project's users who are not recorded.
+    suppressed: returns whose events a project does not take.
     """
     try:
         mask = masks.of(project_id)

@@ -1,27 +1,41 @@
-"""What the sender of an event is told whose user was erased and is not to be recorded again, or is being erased."""
+"""What the sender of an event is told that is not taken: its user was erased for good, or it is being erased.
+
+What is being erased is held for that time, so that nothing slips in behind the erasure.
+"""
 
 from __future__ import annotations
 
-from turret_api.accounts.suppression import Suppressed
+from turret_api.accounts.suppression import EVENT, SESSION, USER, Suppressed
+from turret_api.collector.event import Checked
 from turret_api.errors import SERVICE_UNAVAILABLE, ApiError, invalid
 
 _AGAIN_S = 10
+Ids = tuple[str, str, str]
 
 
-def refusal(suppressed: Suppressed | None, user_id: str) -> ApiError | None:
-    """Return the answer to an event of the user, which is not to be stored; None: it may be."""
+def ids_of(event: Checked) -> Ids:
+    """Return the ids by which an event may not be taken: of its user, of its session, and its own."""
+    return event.user_id, event.session_id, event.event_id
+
+
+def refusal(suppressed: Suppressed | None, ids: Ids) -> ApiError | None:
+    """Return the answer to an event with these ids (of `ids_of`), which is not to be stored; None: it may be."""
     if suppressed is None:
         return None
+    user_id, session_id, event_id = ids
     if user_id in suppressed:
         return _gone()
-    return _held() if suppressed.holds(user_id) else None
+    for kind, value in ((USER, user_id), (SESSION, session_id), (EVENT, event_id)):
+        if suppressed.holds(value, kind):
+            return _held(kind)
+    return None
 
 
-def _held() -> ApiError:
+def _held(kind: str) -> ApiError:
     """Return an error of this event alone, after which clients send it again: nothing is lost but time."""
-    message = "user_id: this user is being erased; nothing was stored. Send the event again later."
+    message = f"{kind}_id: this {kind} is being erased; nothing was stored. Send the event again later."
     headers = {"Retry-After": str(_AGAIN_S)}
-    return ApiError(503, SERVICE_UNAVAILABLE, message, field="user_id", headers=headers)
+    return ApiError(503, SERVICE_UNAVAILABLE, message, field=f"{kind}_id", headers=headers)
 
 
 def _gone() -> ApiError:

@@ -22,7 +22,7 @@ from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.rows import Row, Seen
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolFullError
 from turret_api.collector.submission import Parked, Stored, Submission, resolve
-from turret_api.collector.suppression import refusal
+from turret_api.collector.suppression import ids_of, refusal
 from turret_api.errors import UnavailableError
 from turret_pipeline import failpoint
 
@@ -59,7 +59,7 @@ class Writer:
         on_full: is called when the disk had no room.
         on_broken: is called when a write or an fsync failed; must end the process.
         neighbours: the other collectors of this host; None: there are none.
-        suppressed: returns a project's users who are not recorded; None: there are none.
+        suppressed: returns whose events a project does not take; None: it takes all.
     """
 
     def __init__(
@@ -254,7 +254,7 @@ class Writer:
                 if type(event) is not Checked:
                     results.append(event)  # type: ignore[arg-type]
                     continue
-                if suppressed is not None and (error := refusal(suppressed, event.user_id)) is not None:
+                if suppressed is not None and (error := refusal(suppressed, ids_of(event))) is not None:
                     results.append(error)
                     continue
                 if event.is_named:

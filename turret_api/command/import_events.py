@@ -90,7 +90,7 @@ def command(
     been. What clients sent stays, and so does what another import brought too.
     """
     from turret_api.accounts import audit
-    from turret_api.accounts.suppression import suppressed_of
+    from turret_api.accounts.suppression import NotTaken
     from turret_api.command.imports import show_imports, take_back
     from turret_api.importing.documents import Documents
     from turret_api.importing.history import import_documents
@@ -109,14 +109,11 @@ def command(
     if mapping and export is not None:
         raise click.UsageError("--map and --format exclude each other")
     of_product = None if export is None else FORMATS[export]
-    project_id, suppressed, mask = "", None, None
-    if project is not None and file is not None:
-        with open_accounts(settings) as accounts:
-            project_id = accounts.find_project(project).project_id
-            suppressed, mask = suppressed_of(accounts, project_id), mask_of_project(settings, accounts, project_id)
-            if not dry_run:
-                audit.record(accounts, project_id, audit.command_actor(), "import", {"file": file.name})
     if file is not None and dry_run:
+        mask = None
+        if project is not None:
+            with open_accounts(settings) as accounts:
+                mask = mask_of_project(settings, accounts, accounts.find_project(project).project_id)
         show_preview(file, _mapping(mapping), name, timezone, settings.max_text, as_json, of_product, mask)
         return
     if file is None or project is None:
@@ -124,7 +121,12 @@ def command(
     started = time.monotonic()
     refused: list[RefusedRow] = []
     with contextlib.ExitStack() as stack:
+        accounts = stack.enter_context(open_accounts(settings))
+        project_id = accounts.find_project(project).project_id
+        # What is not taken is looked up behind the lock: an erasure may have had it until now.
         stack.enter_context(one_import_at_a_time(settings, project_id))
+        mask, suppressed = mask_of_project(settings, accounts, project_id), NotTaken(accounts, project_id)
+        audit.record(accounts, project_id, audit.command_actor(), "import", {"file": file.name})
         report = stack.enter_context(_report(refused_file))
 
         def on_refused(row: RefusedRow) -> None:
@@ -138,7 +140,7 @@ def command(
             zone = time_zone(timezone)
             documents = Documents(file, _mapping(mapping), name, zone, progress.show, of_product)
             lake = settings.open_lake()
-            rules = suppressed, mask
+            rules = suppressed.now, mask
             done = import_documents(lake, project_id, documents, settings.max_text, on_refused, file.name, *rules)
         except SourceError as error:
             raise click.ClickException(str(error)) from error

@@ -46,7 +46,7 @@ from turret_pipeline.settings import Settings
 __all__ = ["ErasureError", "Workplace", "find", "perform", "perform_waiting"]
 
 _HEARD_S = 2 * REFRESH_S
-"""Seconds until every collector knows that events of a user are not to be taken, or were erased."""
+"""Seconds until every collector knows that events of what is erased are not to be taken, or were erased."""
 _OF_IDS = ("user", "session", "event")
 """Kinds of erasures that name an id, by which collectors know what waits in their spools."""
 _FORGOTTEN = "what was named is not known any more, as after a restore: erase it again"
@@ -73,6 +73,11 @@ class _UnderWay:
         """What was asked for; an erasure under way has it."""
         assert self.erasure.wanted is not None
         return self.erasure.wanted
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether nothing is left of what it names, and its receipt says so."""
+        return self.erasure.receipt is not None and self.erasure.receipt.problem is None
 
     @property
     def named(self) -> Named:
@@ -124,8 +129,7 @@ def perform_waiting(place: Workplace, project_id: str) -> list[Erasure]:
         begun = [_UnderWay(each, Told.of(each.receipt)) for each in book.unfinished(project_id)]
         for each in begun:
             book.begin(each.erasure)
-        left = [each for each in begun if each.erasure.receipt is None or each.erasure.receipt.problem is not None]
-        ready = [each for each in begun if each not in left]
+        left, ready = ([each for each in begun if each.is_noted is noted] for noted in (False, True))
         try:
             ready += _take_out(place, book, project_id, left) if left else []
         except (ErasureError, click.ClickException) as error:
@@ -296,12 +300,13 @@ def _bring_in(place: Workplace, project_id: str, new: Sequence[_UnderWay]) -> No
     if ids:
         if collectors_run(place.settings) or place.settings.database_url is not None:
             time.sleep(_HEARD_S)
-        wanted = Forget(project_id=project_id, **{f"{kind}_ids": frozenset(each) for kind, each in ids.items()})
+        users, sessions, events = (frozenset(ids.get(kind, ())) for kind in _OF_IDS)
+        wanted = Forget(project_id=project_id, user_ids=users, session_ids=sessions, event_ids=events)
         _tell_all(new, forget_waiting_turns(place.settings, wanted))
     before = dt.datetime.now(dt.UTC)
     bring_in_spools(place.settings, place.url)
-    for kind, values in ids.items():
-        note_erased(place.accounts, project_id, kind, values, before)
+    for of_ids, values in ids.items():
+        note_erased(place.accounts, project_id, of_ids, values, before)
     if ids and other_collectors(place.settings, place.accounts):
         time.sleep(_HEARD_S)
 
@@ -312,8 +317,8 @@ def _hold(place: Workplace, each: _UnderWay) -> None:
     if each.wanted.suppress:
         is_new = [suppress(place.accounts, erasure.project_id, value) for value in values]
         each.told.add([Done("collectors", "users whose later events are refused", int(any(is_new)))])
-    elif erasure.kind == "user":
-        hold(place.accounts, erasure.project_id, values, erasure.erasure_id)
+    else:
+        hold(place.accounts, erasure.project_id, values, erasure.erasure_id, erasure.kind)
 
 
 def find(place: Workplace, project_id: str, kind: str, values: Sequence[str]) -> list[dict[str, Any]]:

@@ -24,7 +24,7 @@ import polars as pl
 from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked, check, given_id
 from turret_api.collector.masked import Masker, in_words
-from turret_api.collector.suppression import refusal
+from turret_api.collector.suppression import ids_of, refusal
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
 from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth
@@ -103,7 +103,7 @@ def import_documents(
     max_text: int,
     on_refused: Callable[[RefusedRow], None],
     file: str = "",
-    suppressed: Suppressed | None = None,
+    suppressed: Callable[[], Suppressed | None] = lambda: None,
     mask: Mask | None = None,
 ) -> Imported:
     """Bring `documents` into the lake as events of the project, without those that are there already.
@@ -115,7 +115,7 @@ def import_documents(
         max_text: longest text in characters.
         on_refused: called with a `RefusedRow` for each that is not imported.
         file: name of the file that they come from, to be shown to people.
-        suppressed: users who are not recorded; None: there are none.
+        suppressed: returns whose events are not taken, now; asked again before each part, for an erasure may begin.
         mask: the project's, which their ids know nothing of, so that a file stays known; None: nothing is masked.
     """
     done = Imported()
@@ -126,10 +126,13 @@ def import_documents(
     received_date = dt.datetime.fromtimestamp(received_us // 1_000_000, dt.UTC).date()
     import_id = id_of_import(received_us)
     lake.make()
-    masker = None if mask is None else Masker(mask, suppressed)
+    first = suppressed()
+    masker = None if mask is None else Masker(mask, first)
     known = pl.concat([sent.rows, imported.rows])
-    events = _checked(documents, max_text, done, on_refused, known, suppressed, masker)
-    for number, batch in enumerate(_batches(events)):
+    events = _checked(documents, max_text, done, on_refused, known, first, masker)
+    for number, checked in enumerate(_batches(events)):
+        now = suppressed()
+        batch = checked if now == first else list(_taken_now(checked, now, done, on_refused))
         frame = _frame(batch, received_us)
         is_sent, is_imported = sent.are_known(frame["event_id"]), imported.are_known(frame["event_id"])
         fresh, again = frame.filter(~is_sent & ~is_imported), frame.filter(is_imported & ~is_sent)
@@ -183,14 +186,31 @@ def _checked(
             event.session_id = f"ses_{tail}"
         if given_id(document, "user_id") is None:
             event.user_id = f"usr_{tail}"
-        if masker is not None:
-            user_id, event = event.user_id, masker.event(event)
-            why = None if event.user_id == user_id else refusal(suppressed, event.user_id)
-            if why is not None:
-                done.refused += 1
-                on_refused(RefusedRow(number, why.code, why.message))
-                continue
+        why, given = refusal(suppressed, ids_of(event)), ids_of(event)
+        if why is None and masker is not None:
+            event = masker.event(event)
+            why = None if ids_of(event) == given else refusal(suppressed, ids_of(event))
+        if why is not None:
+            done.refused += 1
+            on_refused(RefusedRow(number, why.code, why.message))
+            continue
         yield number, event
+
+
+def _taken_now(
+    batch: Iterable[tuple[int, Checked]],
+    suppressed: Suppressed | None,
+    done: Imported,
+    on_refused: Callable[[RefusedRow], None],
+) -> Iterator[tuple[int, Checked]]:
+    """Yield what may be stored still: an erasure may have begun since the rows were read."""
+    for number, event in batch:
+        why = refusal(suppressed, ids_of(event))
+        if why is None:
+            yield number, event
+        else:
+            done.refused += 1
+            on_refused(RefusedRow(number, why.code, why.message))
 
 
 def _anonymous(
@@ -205,11 +225,11 @@ def _anonymous(
 
 
 def _judged(row: Any | ApiError, max_text: int, suppressed: Suppressed | None) -> tuple[Checked, dict[str, Any]]:
-    """Return the event of a row and its document; raise `ApiError` if it is none, or one of a user not recorded."""
+    """Return the event of a row and its document; raise `ApiError` if it is none, or one that is not taken."""
     if isinstance(row, ApiError):
         raise row
     event = check(row, max_text)
-    error = refusal(suppressed, event.user_id)
+    error = refusal(suppressed, ids_of(event))
     if error is not None:
         raise error
     return event, row

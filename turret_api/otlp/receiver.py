@@ -30,7 +30,7 @@ from turret_api.collector.ledger import Refusal
 from turret_api.collector.masked import Masker
 from turret_api.collector.slots import TURNS_FILE
 from turret_api.collector.submission import Stored
-from turret_api.collector.suppression import refusal
+from turret_api.collector.suppression import ids_of, refusal
 from turret_api.errors import ApiError, FailedError, InvalidKeyError, UnavailableError
 from turret_api.otlp import wire
 from turret_api.otlp.calls import Said, all_said
@@ -328,7 +328,7 @@ def _why_not(event: Checked | ApiError, used_up: ApiError | None, suppressed: Su
     """Return why a turn that makes `event` may not wait for its end; None: it may."""
     if isinstance(event, ApiError):
         return event
-    return refusal(suppressed, event.user_id) or used_up
+    return refusal(suppressed, ids_of(event)) or used_up
 
 
 def _aligned(made: Plan, whys: list[ApiError | None]) -> Iterator[tuple[Turn, ApiError | None]]:
