@@ -86,6 +86,7 @@ def test_what_is_asked_for_waits_and_can_be_followed_by_owners_only(api: Api) ->
         ("DELETE", "/users/a%00b", None),
         ("DELETE", "/sessions/a?suppress=true", None),
         ("POST", "/erasures", {"kind": "texts", "value": ""}),
+        ("POST", "/erasures", {"kind": "texts", "value": " e  "}),
         ("POST", "/erasures", {"kind": "session", "value": "s", "suppress": True}),
         ("POST", "/erasures", {"kind": "texts", "value": "s", "keep_totals": True}),
         ("POST", "/erasures", {"kind": "project", "value": "s"}),

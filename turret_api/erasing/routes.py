@@ -23,6 +23,9 @@ from turret_api.read.questions.pages import after, offset_of
 
 MOST_CHARACTERS = 200
 """Of an id."""
+LEAST_CHARACTERS = 3
+"""Of a text, spaces around it not counted: a slip such as "e" would take nearly all that there is. The command, which
+can tell beforehand how much goes, takes shorter ones."""
 
 Suppress = Annotated[bool, Query(description="whether later events of the user are refused")]
 KeepTotals = Annotated[bool, Query(description="whether the events go on to count, without texts and ids")]
@@ -59,6 +62,12 @@ def erasure_router(accounts: Accounts, gate: Gate) -> APIRouter:
         if choice.keep_totals and choice.kind == "texts":
             raise invalid(
                 "Events that are named by a text cannot count on: leave `keep_totals` out.", field="keep_totals"
+            )
+        if choice.kind == "texts" and len(choice.value.strip()) < LEAST_CHARACTERS:
+            raise invalid(
+                f"A text has {LEAST_CHARACTERS} characters or more, for a shorter one is in most events; `turret erase "
+                "--matching` says first how many would go.",
+                field="value",
             )
         return _asked(book, principal, choice.kind, choice.value, choice.suppress, choice.keep_totals)
 
