@@ -58,4 +58,6 @@ def test_a_text_that_is_gone_says_so_wherever_it_stood(visitor: Visitor, forgetf
     expect(page.locator(".talk .text")).to_have_text([words] * 5)
     visitor.open("/topics/t_refund")
     expect(page.locator("#messages")).to_contain_text(words)
+    visitor.open("/topics?q=refund")
+    expect(page.locator("#gone")).to_have_text("Not searched: 5 messages whose text was removed.")
     assert visitor.problems == []

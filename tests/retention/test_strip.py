@@ -17,9 +17,11 @@ import pytest
 
 from tests.small_lake import DAYS, PROJECT, bring, bring_one, event, planted_rows, put, tables, versions
 from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.parts import list_files_of, remove_files, take_back
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
+    EMBEDDINGS,
     EVENTS,
     JOURNEY_STEPS,
     MESSAGES,
@@ -30,6 +32,7 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.retention.run import Retained, retain
 from turret_pipeline.retention.strip import strip_events
+from turret_pipeline.retention.texts import forget_unsaid
 from turret_pipeline.semantics.gone import IS_GONE, is_gone
 from turret_pipeline.semantics.values import text_id
 from turret_pipeline.stages import CHECKS
@@ -287,6 +290,19 @@ def test_events_that_are_named_go_on_to_count_and_are_gone(lake_before: Callable
     held = everything(lake)
     assert [name for name in ("e3", "e170", "u0") if f"'{name}'" in held] == []
     assert failing(lake) == {}
+
+
+@pytest.mark.slow
+def test_a_summary_that_quotes_stays_as_long_as_a_text_has_its_words(lake_before: Callable[[str], Lake]) -> None:
+    lake = lake_before("end")
+    topics = ProjectTable(lake, TOPICS, PROJECT)
+    rows, text = topics.read(), store.read(lake, EMBEDDINGS, PROJECT)["text"][0]
+    said = [f'People write: "{text[:9]}… {text[-5:]}"', 'People write: "what nobody says …"', "People ask when.", None]
+    topics.rewrite(rows.with_columns(summary=pl.Series((said * rows.height)[: rows.height])))
+    forget_unsaid(lake, PROJECT)
+    kept = [said[0], None, said[2], None]
+    assert rows.height >= len(said)
+    assert ProjectTable(lake, TOPICS, PROJECT).read()["summary"].to_list() == (kept * rows.height)[: rows.height]
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from turret_pipeline import failpoint
+from turret_pipeline.analysis.labels.summaries import quotation
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
@@ -61,7 +62,7 @@ def forget_unsaid(lake: Lake, project_id: str) -> int:
             n_texts = n_texts or ids.len()
         failpoint.reached("strip.after_unsaid")
     _count_unembedded(lake, project_id, fields)
-    _forget_examples(lake, project_id)
+    _forget_quoted(lake, project_id)
     return n_texts
 
 
@@ -87,14 +88,31 @@ def _count_unembedded(lake: Lake, project_id: str, fields: list[str]) -> None:
         opened.append(TOPIC_ASSIGNMENTS.empty(), marks=marks)
 
 
-def _forget_examples(lake: Lake, project_id: str) -> None:
-    """After this call topics have those examples only that are still there."""
+def _forget_quoted(lake: Lake, project_id: str) -> None:
+    """After this call topics show those examples only that are still there, and summaries quote no other texts."""
     opened = ProjectTable(lake, TOPICS, project_id)
     topics = opened.read()
     shown = topics.select(text=pl.col("examples").explode()).drop_nulls().unique()
     texts = store.scan(lake, EMBEDDINGS, project_id).select("text")
     there = texts.join(shown.lazy(), on="text", how="semi").unique().collect(engine="streaming")["text"]
     stay = pl.col("examples").list.eval(pl.element().filter(pl.element().is_in(there.implode())))
-    after = topics.with_columns(examples=stay)
+    gone = _quoting_what_is_gone(texts, topics["summary"].drop_nulls().unique().to_list())
+    told = pl.when(~pl.col("summary").is_in(gone)).then("summary")
+    after = topics.with_columns(examples=stay, summary=told)
     if not after.equals(topics):
         opened.rewrite(after)
+
+
+def _quoting_what_is_gone(texts: pl.LazyFrame, summaries: list[str]) -> list[str]:
+    """Return the summaries that quote what none of the texts has, blanks aside."""
+    quoted = {each: quotation(each) for each in summaries}
+    pieces = {each: words for each, words in quoted.items() if words}
+    if not pieces:
+        return []
+    text = pl.col("text").str.replace_all(r"\s+", " ")
+    has = {
+        str(number): pl.all_horizontal(text.str.contains(piece.strip(), literal=True) for piece in words).any()
+        for number, words in enumerate(pieces.values())
+    }
+    found = texts.select(**has).collect(engine="streaming").row(0)
+    return [each for each, is_there in zip(pieces, found, strict=True) if not is_there]

@@ -82,7 +82,8 @@ const entries = (data, known) =>
     { cls: "fold", label: "Audit log", attributes: (each) => ({ "data-entry": each.audit_id }) },
   );
 
-function actorOf(actor, known) {
+// known: names of keys by their ids.
+export function actorOf(actor, known = new Map()) {
   const [kind, ...rest] = actor.split(":"),
     id = rest.join(":");
   if (kind === "person") return id;

@@ -1,6 +1,7 @@
 // Settings → Erasure: erasing what a user, a session, an event or a text brought; and the receipts of erasures.
 
 import { link } from "./address.js";
+import { actorOf } from "./audit.js";
 import { get, getAnew, post } from "./api.js";
 import { choice, h } from "./dom.js";
 import { count, moment, plural } from "./format.js";
@@ -126,7 +127,7 @@ function listed(data) {
   return table(
     [
       { title: "Asked for", cls: "muted", cell: (each) => moment(each.created_at) },
-      { title: "By", cls: "muted", cell: (each) => each.receipt?.by ?? "" },
+      { title: "By", cls: "muted", cell: (each) => (each.receipt ? actorOf(each.receipt.by) : "") },
       {
         title: "Of",
         cell: (each) => [h("span", { class: "type" }, each.kind), " ", h("code", {}, each.hash.slice(0, 8))],

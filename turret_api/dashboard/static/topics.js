@@ -58,7 +58,7 @@ export function topics(context) {
             { id: "found", exports: { table: ["/v1/messages", { ...asked(field, query), q, limit: 100 }] } },
             later(
               Promise.all([get("/v1/messages", { ...asked(field, query), q, limit: 25 }), found]),
-              ([answer, all]) => [closeness(answer), hits(answer.data, all.name, field)],
+              ([answer, all]) => [closeness(answer), hits(answer.data, all.name, field), unfindable(answer)],
             ),
           )
         : null,
@@ -136,6 +136,12 @@ const closeness = ({ n_close: close, data }) =>
           ? `${plural(close, "message")} ${close === 1 ? "says" : "say"} about this.`
           : "Nothing close to this was said. The nearest messages:",
       )
+    : null;
+
+// What no search finds: texts that are over, or were erased.
+const unfindable = ({ n_gone: gone }) =>
+  gone
+    ? h("p", { class: "fine", id: "gone" }, `Not searched: ${plural(gone, "message")} whose text was removed.`)
     : null;
 
 function hits(data, name, field) {

@@ -33,6 +33,7 @@ LATER = 0.01
 """Weights beside the mean share of the messages that say a sentence's words: of the share of the label's words that it
 has, of being told instead of quoted, and of each message that is more typical."""
 
+_QUOTES = "People write: "
 _SENTENCE = re.compile(r"(?<=[.?!\u3002\uff1f\uff01])\s*(?=\S)|\n+")
 
 
@@ -72,4 +73,10 @@ def _sentences(messages: list[str]) -> Iterator[tuple[int, str]]:
 
 def _quoted(text: str) -> str:
     shown = text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1].rstrip() + "…"
-    return f'People write: "{shown}"'
+    return f'{_QUOTES}"{shown}"'
+
+
+def quotation(sentence: str) -> list[str]:
+    """Return the pieces of a message that a summary quotes, in order; none: it is told of people."""
+    is_quoted = sentence.startswith(f'{_QUOTES}"')
+    return [piece for piece in sentence.removeprefix(_QUOTES)[1:-1].split("…") if piece.strip()] if is_quoted else []
