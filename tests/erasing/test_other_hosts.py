@@ -35,6 +35,7 @@ def event(user_id: str, session_id: str, event_id: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_an_event_of_an_erased_user_is_left_out_where_it_waited_and_a_later_one_is_kept(
     make_server: Callable[..., Server],
     new_project: Callable[..., NewProject],

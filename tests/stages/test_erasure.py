@@ -21,7 +21,17 @@ from tests.stages.test_taken_back import FOLLOW_FROM_EVENTS, shape
 from turret_pipeline.lake import store
 from turret_pipeline.lake.parts import list_all_files, read_notes, read_parts, take_back, taken_back, write_part
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import ANNOTATIONS, EVENTS, FIELD_OUTCOMES, SAVED_VIEWS, TOPIC_EDITS, TOPIC_NOTES
+from turret_pipeline.lake.tables import (
+    ANNOTATIONS,
+    EVENTS,
+    FIELD_OUTCOMES,
+    FIELD_PROFILES,
+    FIELD_TYPES,
+    MESSAGES,
+    SAVED_VIEWS,
+    TOPIC_EDITS,
+    TOPIC_NOTES,
+)
 from turret_pipeline.orchestration.erase import Asked, Named, discard, forget, remove
 from turret_pipeline.semantics.definitions import Definition, definition
 from turret_pipeline.stages import STAGES
@@ -123,6 +133,55 @@ def test_without_edits_of_people_every_table_is_as_if_nothing_had_come(
     for name in FOLLOW_FROM_EVENTS:
         assert after[name].equals(undisturbed[name]), name
     assert shape(after) == shape(undisturbed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n_done", [1, 2, 4, 6])
+def test_a_run_that_is_past_some_tables_when_an_erasure_begins_carries_nothing_past_it(
+    lake_before: Callable[[str], Lake], n_done: int
+) -> None:
+    lake = lake_before("end")
+    put(lake, MONDAY, "c0ffee-1-1", [words(number) for number in range(12)])
+    bring(lake)
+    put(lake, MONDAY, "c0ffee-1-2", [words(number) for number in range(12, 16)])
+    run = [stage.table.name for stage in STAGES]
+    for table in run[:n_done]:
+        bring_one(table, Work(lake, PROJECT))
+    remove(lake, asked("user", CANARY))
+    for table in run[n_done:]:
+        bring_one(table, Work(lake, PROJECT))
+    bring(lake)
+    assert forget(lake, asked("user", CANARY))["left"] == {}
+    discard(lake, asked("user", CANARY))
+    assert holding(lake.root, CANARY, "canaryplan", "canary cage") == []
+
+
+def test_all_that_leads_to_a_table_which_remembers_says_that_it_was_brought() -> None:
+    for stage in STAGES:
+        followed = {each.table for each in stage.follows}
+        assert all(each.remembers or each.leads for each in stage.follows)
+        if stage.remembers or stage.leads:
+            texts = {FIELD_PROFILES, FIELD_TYPES, MESSAGES} & {source.table for source in stage.reads}
+            assert texts <= followed | {each.table for one in stage.follows for each in one.follows}, stage.step
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "is_found"),
+    [
+        ("STRASSE", "In der Straße", True),
+        ("Straße", "IN DER STRASSE", True),
+        ("caf\u00e9", "un cafe\u0301 noir", True),
+        ("CAFE\u0301", "un caf\u00e9 noir", True),
+        ("\u03a3\u0391\u03a3", "\u03c3\u03b1\u03c2", True),
+        ("cafe", "un cafe\u0301 noir", False),
+        ("\n\u0301x", "a\n\u0301X", True),
+        ('say "Ärger"', 'they SAY "a\u0308RGER"', True),
+        ("prompt", "what is asked", False),
+    ],
+)
+def test_a_text_is_found_in_any_case_and_however_its_accents_are_written(value: str, text: str, is_found: bool) -> None:
+    events = pl.DataFrame({"metadata": [json.dumps({"prompt": text}, ensure_ascii=False)]})
+    assert Selection("texts", value).of(events).height == is_found
 
 
 def counts(lake: Lake) -> dict[str, object]:

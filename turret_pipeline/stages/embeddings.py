@@ -35,6 +35,7 @@ from turret_pipeline.stages.containment import Failure, Failures, no_field_faile
 from turret_pipeline.stages.embedding_attempt import EmbeddingAttempt, vectors_of
 from turret_pipeline.stages.kind_examples import examples_by
 from turret_pipeline.stages.learnt import EachOnce
+from turret_pipeline.stages.messages import STAGE as MESSAGES_STAGE
 from turret_pipeline.stages.sentiment_examples import sentiment_by
 from turret_pipeline.stages.shared_frames import FRAMES, MAY_HAVE_FRAMES, frames_of
 from turret_pipeline.stages.stage import UNFINISHED, Product, ProjectNow, Source, Stage, Task
@@ -72,7 +73,7 @@ def bring(task: Task) -> Outcome:
     """
     outcome, failures = Outcome("embeddings"), Failures(task)
     work, messages, table, wanted = task.work, task.open(MESSAGES), task.table, task.inputs()
-    if table.inputs() != wanted or (failures and work.full_refresh):
+    if table.inputs() != wanted or work.forgets or (failures and work.full_refresh):
         if table.made_by() not in (None, task.stage.version):
             _remove_others(task, frames_of(task.open(SHARED_FRAMES)))
             failpoint.reached("embeddings.after_removal")
@@ -282,6 +283,7 @@ STAGE = Stage(
     version=3,
     group="topics",
     remembers=True,
+    follows=(MESSAGES_STAGE,),
     kinds=frozenset({"deltalake", "huggingface"}),
     pool="models",
 )

@@ -141,4 +141,5 @@ STAGE = Stage(
     group="events",
     version=4,
     by_day=True,
+    leads=True,
 )

@@ -34,6 +34,7 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding
 from turret_pipeline.stages.containment import Failure, Failures, no_field_failed, trying
+from turret_pipeline.stages.field_profiles import STAGE as FIELD_PROFILES_STAGE
 from turret_pipeline.stages.field_profiles import left_out_on
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
@@ -259,4 +260,5 @@ STAGE = Stage(
     group="fields",
     version=3,
     remembers=True,
+    follows=(FIELD_PROFILES_STAGE,),
 )

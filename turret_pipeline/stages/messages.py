@@ -15,6 +15,7 @@ from turret_pipeline.lake import store
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, FIELD_PROFILES, FIELD_TYPES, MESSAGES
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
+from turret_pipeline.stages.field_types import STAGE as FIELD_TYPES_STAGE
 from turret_pipeline.stages.field_types import TEXT_FIELDS, text_fields
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
@@ -124,4 +125,6 @@ STAGE = Stage(
     method=bring,
     group="fields",
     version=2,
+    follows=(FIELD_TYPES_STAGE,),
+    leads=True,
 )

@@ -19,6 +19,7 @@ from turret_pipeline.lake.commits import ProjectTable, fingerprint
 from turret_pipeline.lake.tables import MESSAGES, SHARED_FRAMES
 from turret_pipeline.semantics.prompts.finding import find_frames
 from turret_pipeline.semantics.prompts.frames import LEAST_UNITS, Frames
+from turret_pipeline.stages.messages import STAGE as MESSAGES_STAGE
 from turret_pipeline.stages.stage import Product, Source, Stage, Task
 from turret_pipeline.stages.work import Outcome, Work
 
@@ -113,4 +114,5 @@ STAGE = Stage(
     version=2,
     group="topics",
     remembers=True,
+    follows=(MESSAGES_STAGE,),
 )

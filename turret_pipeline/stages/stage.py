@@ -28,8 +28,8 @@ from turret_pipeline.stages.check import Check, declared_types, unique_key
 from turret_pipeline.stages.work import Outcome, Work
 
 TAKEN_BACK = "taken back"
-"""Name of the mark in `events` that says how often events were taken back, and in the tables of stages that remember:
-how often they have forgotten such events."""
+"""Name of the mark in `events` that says how often events were taken back, and in the tables of stages that remember,
+and of those that lead there: how often they have forgotten such events."""
 
 UNFINISHED = 0
 """Mark `inputs` of rows that are not all there yet: no fingerprint is equal to it."""
@@ -145,6 +145,9 @@ class Stage:
         by_day: whether it is brought up to date, and materialized, by day of receipt, not by project.
         remembers: whether the rows follow from earlier rows too. Once events were taken back they are made anew, or
             what is gone would live on in them.
+        follows: the stages that must have been brought up to date since events were taken back for this one to forget
+            them: another run that is under way may be past those, with what is gone still in their rows.
+        leads: whether one that remembers follows it: then it says too that it was brought since.
         name: of the step of a Dagster run; default: that of the first table.
         kinds: what it is made with, as icons for people.
         pool: name of the pool that limits how many such stages run at once; None: no limit.
@@ -159,6 +162,8 @@ class Stage:
     version: int = 1
     by_day: bool = False
     remembers: bool = False
+    follows: tuple[Stage, ...] = ()
+    leads: bool = False
     name: str = ""
     kinds: frozenset[str] = frozenset({"deltalake", "polars"})
     pool: str | None = None
@@ -223,15 +228,27 @@ class Stage:
         days: days of receipt; taken by stages that work `by_day` only.
         """
         task = Task(self, work, days)
-        forgets, taken_back = self.has_to_forget(task), task.open(EVENTS).mark(TAKEN_BACK)
-        if forgets or work.full_refresh:
+        taken_back = task.open(EVENTS).mark(TAKEN_BACK) if self.remembers or self.leads else None
+        is_told = taken_back is not None and taken_back != task.table.mark(TAKEN_BACK)
+        if taken_back is not None and is_told:
+            is_told = all(each.was_brought_since(task, taken_back) for each in self.follows)
+        forgets = is_told and self.remembers
+        if is_told or work.full_refresh:
             # Its commits build on one another: none is held until others are there too.
-            lake = replace(work.lake, batch=None)
-            task = Task(self, replace(work, lake=lake, full_refresh=True, forgets=forgets), days)
+            lake, anew = replace(work.lake, batch=None), forgets or work.full_refresh
+            task = Task(self, replace(work, lake=lake, full_refresh=anew, forgets=forgets), days)
         done = self.method(task)
-        if forgets:
+        if is_told and not (self.by_day and self.stale_days(task)):
             task.table.append(self.table.empty(), marks={TAKEN_BACK: taken_back or 0})
         return done if isinstance(done, tuple) else (done,)
+
+    def was_brought_since(self, now: ProjectNow, taken_back: int) -> bool:
+        """Return whether its rows follow from `events` as they were when events were taken back for that time."""
+        if now.marks(self.table).mark(TAKEN_BACK) == taken_back:
+            return True
+        if self.remembers or (self.stale_days(now) if self.by_day else not self.is_followed(now)):
+            return False
+        return all(each.was_brought_since(now, taken_back) for each in self.follows)
 
 
 class Task:

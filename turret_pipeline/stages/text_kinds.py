@@ -16,6 +16,7 @@ from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, TEXT_KINDS
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_told
 from turret_pipeline.stages.containment import no_field_failed
 from turret_pipeline.stages.kind_examples import examples_by
+from turret_pipeline.stages.messages import STAGE as MESSAGES_STAGE
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.told_texts import Tell, Telling, bring_told, columns_of
 from turret_pipeline.stages.work import Outcome
@@ -81,5 +82,6 @@ STAGE = Stage(
     method=bring,
     group="topics",
     remembers=True,
+    follows=(MESSAGES_STAGE,),
     kinds=frozenset({"deltalake", "polars"}),
 )

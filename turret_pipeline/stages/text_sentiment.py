@@ -17,6 +17,7 @@ from turret_pipeline.lake.tables import EMBEDDINGS, MESSAGES, TEXT_SENTIMENT
 from turret_pipeline.semantics.sentiment import NEGATIVE, NEUTRAL, POSITIVE
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, all_told, finding
 from turret_pipeline.stages.containment import no_field_failed
+from turret_pipeline.stages.messages import STAGE as MESSAGES_STAGE
 from turret_pipeline.stages.sentiment_examples import sentiment_by
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.told_texts import Tell, Telling, bring_told, columns_of
@@ -103,4 +104,5 @@ STAGE = Stage(
     method=bring,
     group="topics",
     remembers=True,
+    follows=(MESSAGES_STAGE,),
 )

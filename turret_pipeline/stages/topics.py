@@ -41,6 +41,7 @@ from turret_pipeline.stages.containment import Failures, FieldError, contained, 
 from turret_pipeline.stages.embeddings import STAGE as EMBEDDINGS_STAGE
 from turret_pipeline.stages.embeddings import defined_texts
 from turret_pipeline.stages.field_types import TEXT_FIELDS, text_fields
+from turret_pipeline.stages.messages import STAGE as MESSAGES_STAGE
 from turret_pipeline.stages.stage import TAKEN_BACK, Product, ProjectNow, Source, Stage, Task
 from turret_pipeline.stages.topic_map import DRAWN, Drawing, topic_map
 from turret_pipeline.stages.work import Outcome, Work
@@ -215,6 +216,7 @@ STAGE = Stage(
     version=3,
     group="topics",
     remembers=True,
+    follows=(MESSAGES_STAGE,),
     kinds=frozenset({"deltalake", "bertopic"}),
     pool="models",
 )

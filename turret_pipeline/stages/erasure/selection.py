@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import polars as pl
@@ -19,7 +20,8 @@ class Selection:
     """The events of a user, of a session, one event or several, or the events that have a text with `value` in it.
 
     kind: one of `KINDS`. value: the id; of several events a JSON list of ids; or a piece of text, that stands in any
-    value of an event's metadata at any depth, whatever its case. forms: what stands for the id where ids are masked.
+    value of an event's metadata at any depth, as `folded` reads both. forms: what stands for the id where ids are
+    masked.
     """
 
     kind: str
@@ -39,25 +41,29 @@ class Selection:
 
     def among(self, events: pl.DataFrame) -> pl.Series:
         """Tell of each of `events` whether it is about it."""
-        found = events.select(self.may_be.fill_null(value=False)).to_series()
         if self.kind != "texts":
-            return found
-        wanted = self.value.lower()
+            column = events[KINDS[self.kind]]
+            return column.is_in(pl.Series(self.named, dtype=pl.String).implode()).fill_null(False)
+        wanted = folded(self.value)
+        # As it stands in JSON, where a letter may follow a backslash: of two marks none must be made there.
+        written = folded(orjson.dumps(self.value).decode()[1:-1], "NFD")
         has = [
-            may_be and any(wanted in text.lower() for text in _texts(orjson.loads(each)))
-            for may_be, each in zip(found, events["metadata"], strict=True)
+            each is not None
+            and written in folded(each, "NFD")
+            and any(wanted in folded(text) for text in _texts(orjson.loads(each)))
+            for each in events["metadata"]
         ]
         return pl.Series(has, dtype=pl.Boolean)
 
-    @property
-    def may_be(self) -> pl.Expr:
-        """Whether an event may be one; for ids, whether it is."""
-        column = pl.col(KINDS[self.kind])
-        if self.kind != "texts":
-            return column.is_in(pl.Series(self.named, dtype=pl.String).implode())
-        # As it stands in JSON. What is found is looked into, for keys and punctuation are there too.
-        escaped = orjson.dumps(self.value).decode()[1:-1]
-        return column.str.to_lowercase().str.contains(escaped.lower(), literal=True)
+
+def folded(text: str, form: Literal["NFC", "NFD"] = "NFC") -> str:
+    """Return a text as it is compared: in any case of letters, and however its accents are written.
+
+    Unicode's canonical caseless matching (Unicode Standard, 3.13, D145): `STRASSE` is `Straße`.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize(form, unicodedata.normalize("NFD", text).casefold())
 
 
 class Selections:
