@@ -23,25 +23,25 @@ PROVIDER = {
 @pytest.mark.parametrize(
     ("claims", "name", "found"),
     [
-        ({"groups": ["a", "b"]}, "groups", {"a", "b"}),
-        ({"groups": []}, "groups", set()),
-        ({"groups": ["a", 1, None, ["b"]]}, "groups", {"a"}),
-        ({"groups": None}, "groups", set()),
-        ({"groups": {"a": True}}, "groups", set()),
-        ({"hd": "example.com"}, "hd", {"example.com"}),
-        ({"hd": "a,b c"}, "hd", {"a,b c"}),
+        ({"groups": ["a", "b"]}, "groups", ["a", "b"]),
+        ({"groups": []}, "groups", []),
+        ({"groups": ["a", 1, None, ["b"]]}, "groups", ["a"]),
+        ({"groups": None}, "groups", []),
+        ({"groups": {"a": True}}, "groups", []),
+        ({"hd": "example.com"}, "hd", ["example.com"]),
+        ({"hd": "a,b c"}, "hd", ["a,b c"]),
         ({}, "groups", None),
-        ({"realm_access": {"roles": ["a"]}}, "realm_access.roles", {"a"}),
+        ({"realm_access": {"roles": ["a"]}}, "realm_access.roles", ["a"]),
         ({"realm_access": ["a"]}, "realm_access.roles", None),
         ({"realm_access": {"other": ["a"]}}, "realm_access.roles", None),
-        ({"resource_access": {"my.app": {"roles": ["a"]}}}, "resource_access.my.app.roles", {"a"}),
-        ({"https://example.com/roles": ["a"]}, "https://example.com/roles", {"a"}),
+        ({"resource_access": {"my.app": {"roles": ["a"]}}}, "resource_access.my.app.roles", ["a"]),
+        ({"https://example.com/roles": ["a"]}, "https://example.com/roles", ["a"]),
         ({"Groups": ["a"]}, "groups", None),
     ],
     ids=str,
 )
-def test_groups_are_found_in_claims_of_every_shape(claims: dict[str, Any], name: str, found: set[str] | None) -> None:
-    assert groups_in(claims, name) == found
+def test_groups_are_found_in_claims_of_every_shape(claims: dict[str, Any], name: str, found: list[str] | None) -> None:
+    assert groups_in(claims, name) == (None if found is None else set(found))
 
 
 @pytest.mark.parametrize(
