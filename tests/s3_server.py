@@ -127,17 +127,30 @@ class Store:
         """After this call the bucket is there, with nothing in it."""
         self._ask("PUT", f"/{self.bucket}")
 
+    def content(self, key: str) -> bytes:
+        """Return what the object holds, past the proxy."""
+        return self._ask("GET", f"/{self.bucket}/{urllib.parse.quote(key)}")
+
+    def keep_versions(self) -> None:
+        """From this call on the bucket keeps what is replaced or removed."""
+        body = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+        self._ask("PUT", f"/{self.bucket}?versioning", body)
+
+    def versions(self) -> int:
+        """Return how many versions of objects there are, past the proxy."""
+        return self._ask("GET", f"/{self.bucket}?versions&max-keys=100000").count(b"<Version>")
+
     def _listed(self, query: str, prefix: str) -> list[str]:
         text = self._ask("GET", f"/{self.bucket}?{query}&prefix={urllib.parse.quote(prefix)}").decode()
         assert "<IsTruncated>true" not in text
         return [urllib.parse.unquote(each.partition("</Key>")[0]) for each in text.split("<Key>")[1:]]
 
-    def _ask(self, method: str, path: str) -> bytes:
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         connection = http.client.HTTPConnection(*self.backend, timeout=30)
         with contextlib.closing(connection):
             # Where a request names no credential, moto takes it for one to another service.
             signed = "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request"
-            connection.request(method, path, headers={"Authorization": signed})
+            connection.request(method, path, body, {"Authorization": signed})
             answer = connection.getresponse()
             assert answer.status == 200, (answer.status, path)
             return answer.read()

@@ -32,7 +32,9 @@ from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, MESSAGES
 from turret_pipeline.settings import Settings
 
-CANARY = "canary-user-81"
+pytestmark = pytest.mark.timeout(600)
+
+CANARY, COUNTED = "canary-user-81", "user-2"
 TEXT = "zq-canary-71 asks for a parcel"
 
 
@@ -83,7 +85,10 @@ def new_home(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Ite
 
 @pytest.fixture(scope="module")
 def home(new_home: Callable[[], Home], keep_model: Callable[[Lake], None]) -> Home:
-    """A home of which a backup was written, and notes of a user and of an event that were erased after that."""
+    """A home of which a backup was written, and notes of two users and an event that were erased after that.
+
+    The events of one of the users count on.
+    """
     made = new_home()
     made.done("project", "create", "shop")
     made.done("project", "create", "other")
@@ -98,6 +103,7 @@ def home(new_home: Callable[[], Home], keep_model: Callable[[Lake], None]) -> Ho
         event_id = str(rows[7]["event_id"])
         for erased in (
             Erased(project_id="shop", kind="user", values=frozenset([CANARY])),
+            Erased(project_id="shop", kind="user", values=frozenset([COUNTED]), keeps_totals=True),
             Erased(project_id="shop", kind="texts", values=frozenset(["parcel"]), event_ids=frozenset([event_id])),
         ):
             suppress(accounts, "shop", CANARY)
@@ -117,11 +123,12 @@ def test_a_restored_home_has_nothing_that_was_erased_since_and_keeps_the_rest(
 ) -> None:
     archive = archive_of(home)
     notes = (archive.parent / BESIDE_ARCHIVES).read_text()
-    assert len(notes.splitlines()) == 2 and CANARY not in notes
+    assert len(notes.splitlines()) == 3 and CANARY not in notes
 
     two = new_home()
-    assert "erasing 5 events of shop" in two.done("restore", archive)
-    assert two.users() == {f"user-{n}" for n in range(4)}
+    said = two.done("restore", archive)
+    assert said.count("erasing 5 events of shop") == 2 and said.count("keeping their totals") == 1
+    assert two.users() & {f"user-{n}" for n in range(4)} == {"user-0", "user-1", "user-3"}
     assert store.read(two.lake, EVENTS, "shop").height == store.read(two.lake, MESSAGES, "shop").height == 19
     assert [file for file in two.settings.home.rglob("*") if file.is_file() and _has(file)] == []
     assert not (two.settings.home / UNFINISHED).exists()
@@ -157,9 +164,21 @@ def test_an_archive_that_does_not_know_what_was_erased_is_refused(home: Home, ne
     two = new_home()
     refused = two.turret("restore", older)
     assert refused.returncode == 1 and not two.settings.home.exists()
-    assert "2 erasures were done after" in refused.stdout and CANARY not in refused.stdout
+    assert "3 erasures were done after" in refused.stdout and CANARY not in refused.stdout
     wrong = two.turret("restore", archive, "--erasures", archive)
     assert wrong.returncode == 1 and "is no note of an erasure" in wrong.stdout
+
+
+@pytest.mark.long
+def test_what_was_erased_does_not_come_back_with_a_file_that_is_mended_from_the_archive(home: Home) -> None:
+    (part,) = list_parts(home.lake, "shop")
+    file = Path(home.lake.events_folder("shop", part.received_date)) / part.name
+    file.write_bytes(file.read_bytes()[:100])
+    said = home.done("doctor", "--mend", "--from-backup", archive_of(home))
+    assert "put back from the backup" in said and said.count("erasing 5 events of shop") == 2
+    assert home.users() & {CANARY, *(f"user-{n}" for n in range(4))} == {"user-0", "user-1", "user-3"}
+    assert len((home.settings.home / "erasures.ndjson").read_text().splitlines()) == 5
+    assert "is sound" in home.done("doctor")
 
 
 @pytest.mark.slow

@@ -23,7 +23,11 @@ def _holds(file: Path, wanted: Iterable[bytes]) -> bool:
 
 def contents(file: Path) -> Iterator[bytes]:
     """Yield what the file holds: as it is, and unpacked."""
-    content = file.read_bytes()
+    return unpacked(file.read_bytes())
+
+
+def unpacked(content: bytes) -> Iterator[bytes]:
+    """Yield the content of a file as it is, and what is packed in it."""
     yield content
     if content[:2] == b"\x1f\x8b":
         yield gzip.decompress(content)

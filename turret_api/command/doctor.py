@@ -33,6 +33,7 @@ def command(as_json: bool, mends: bool, archive: Path | None, set_aside: bool) -
     Exits with 0 if everything is sound, and with 1 if not. Works while Turret runs, and while it does not.
     """
     from turret_api.doctor.checks import faults_of
+    from turret_api.doctor.fault import DATABASE
     from turret_api.doctor.mends import Backup, build, mend_all
 
     if (archive is not None or set_aside) and not mends:
@@ -48,6 +49,12 @@ def command(as_json: bool, mends: bool, archive: Path | None, set_aside: bool) -
             faults, was = faults_of(settings, lambda _: None), [fault.where for fault in faults]
             if not faults or [fault.where for fault in faults] == was:
                 break
+        if archive is not None and not any(fault.what == DATABASE for fault in faults):
+            # Here, not at the top: it loads the collector.
+            from turret_api.command.erased_since import erase_after_mending
+            from turret_api.command.restore import manifest_of
+
+            erase_after_mending(settings, archive, manifest_of(archive), _say)
         if needs_build and not build(settings, _say):
             failed.append("not everything could be built: the lines above say why")
     found = {"home": str(settings.home), "sound": not faults and not failed} | {

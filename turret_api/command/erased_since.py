@@ -1,4 +1,4 @@
-"""What was erased after an archive was written: erased once more when the archive is restored.
+"""What was erased after an archive was written: erased once more when the archive, or a file of it, is restored.
 
     notes beside the archive ──later than the archive──▶ their ids are looked for in what was restored ──▶ erased
 
@@ -23,9 +23,10 @@ from turret_api.accounts.suppression import hasher_of, suppress_hash
 from turret_api.command.archive import Manifest
 from turret_api.command.project_deletion import finish_deletions
 from turret_api.erasing.book import Book
-from turret_api.erasing.notes import BESIDE_ARCHIVES, PROJECT, Note, found_again, keep_notes, read_notes
+from turret_api.erasing.notes import BESIDE_ARCHIVES, NOTES_FILE, PROJECT, Note, found_again, keep_notes, read_notes
 from turret_api.erasing.work import ErasureError, Workplace, perform
 from turret_api.home.spools import bring_in_spools
+from turret_api.processes.postgres import database
 from turret_pipeline.lake import layout
 from turret_pipeline.settings import Settings
 
@@ -63,8 +64,22 @@ def refuse_unknown(archive: Path, notes: Sequence[Note], manifest: Manifest) -> 
         )
 
 
+def erase_after_mending(settings: Settings, archive: Path, manifest: Manifest, say: Callable[[str], None]) -> None:
+    """After this call nothing that the home, or the notes beside the archive, know to be erased is back in the lake.
+
+    So it may be where files of the archive were put back. Raise `click.ClickException` where that could not be done.
+    """
+    files = [
+        each for each in (settings.home / NOTES_FILE, archive.absolute().parent / BESIDE_ARCHIVES) if each.exists()
+    ]
+    notes = notes_of(archive, files, manifest, say) if files else []
+    if notes:
+        with database(settings) as url:
+            erase_again(settings, url, notes, say)
+
+
 def erase_again(settings: Settings, url: str, notes: Sequence[Note], say: Callable[[str], None]) -> None:
-    """After this call nothing that the notes are of is in the restored home, which nobody uses yet.
+    """After this call nothing that the notes are of is in the restored home.
 
     Raise `click.ClickException` where that could not be done.
     """
@@ -87,12 +102,20 @@ def erase_again(settings: Settings, url: str, notes: Sequence[Note], say: Callab
             if note.is_suppressed and note.project_id in there:
                 for hashed in note.hashes:
                     suppress_hash(accounts, note.project_id, hashed)
-        for project_id, event_ids in found_again(lake, hasher, known).items():
-            if project_id not in there:
-                continue
-            say(f"erasing {len(event_ids):,} events of {project_id} that were erased after the archive was written")
-            value = msgspec.json.encode(event_ids).decode()
-            try:
-                perform(place, Book(accounts).ask(project_id, "events", value, command_actor()))
-            except ErasureError as error:
-                raise click.ClickException(f"what was erased could not be erased again: {error}") from error
+        for keeps_totals in (False, True):
+            of_these = [note for note in known if note.keeps_totals is keeps_totals]
+            for project_id, event_ids in found_again(lake, hasher, of_these).items():
+                if project_id in there:
+                    _erase(place, project_id, event_ids, keeps_totals)
+
+
+def _erase(place: Workplace, project_id: str, event_ids: list[str], keeps_totals: bool) -> None:
+    """Erase the events; keeps_totals: they go on to count. Raise `click.ClickException` where that cannot be done."""
+    how = ", and keeping their totals" if keeps_totals else ""
+    place.say(f"erasing {len(event_ids):,} events of {project_id} that were erased after the archive was written{how}")
+    value = msgspec.json.encode(event_ids).decode()
+    try:
+        book = Book(place.accounts)
+        perform(place, book.ask(project_id, "events", value, command_actor(), keep_totals=keeps_totals))
+    except ErasureError as error:
+        raise click.ClickException(f"what was erased could not be erased again: {error}") from error

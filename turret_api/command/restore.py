@@ -50,8 +50,7 @@ def command(archive: Path, notes_files: tuple[Path, ...], keep_erased: bool) -> 
     start.
     """
     settings = Settings.from_environment()
-    with _opened(archive) as tar:
-        found = _manifest(tar, archive)
+    found = manifest_of(archive)
     if found.layout > LAYOUT:
         raise click.ClickException(
             f"{archive} is of Turret {found.turret}, whose lakes have layout {found.layout}; this version knows "
@@ -153,12 +152,14 @@ def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
         raise click.ClickException(f"the restore failed: {error}") from error
 
 
-def _manifest(tar: tarfile.TarFile, archive: Path) -> Manifest:
-    first = tar.next()
-    content = tar.extractfile(first) if first is not None and first.name == MANIFEST else None
-    if content is None:
-        raise click.ClickException(f"{archive} is no archive of `turret backup`")
-    return msgspec.json.decode(content.read(), type=Manifest)
+def manifest_of(archive: Path) -> Manifest:
+    """Return what the archive says of itself; raise `click.ClickException` where it is none."""
+    with _opened(archive) as tar:
+        first = tar.next()
+        content = tar.extractfile(first) if first is not None and first.name == MANIFEST else None
+        if content is None:
+            raise click.ClickException(f"{archive} is no archive of `turret backup`")
+        return msgspec.json.decode(content.read(), type=Manifest)
 
 
 def _put(lake: Lake, name: str, content: Summing) -> None:

@@ -25,6 +25,7 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
         texts: every text of the events that go, but those that an event that stays has too: messages, other values of
             their metadata and file names of imports.
         text_ids: of the messages among `texts`.
+        keeps_totals: whether the events go on to count, without texts and ids.
     """
 
     project_id: str
@@ -35,6 +36,7 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     event_ids: frozenset[str] = frozenset()
     texts: frozenset[str] = frozenset()
     text_ids: frozenset[str] = frozenset()
+    keeps_totals: bool = False
 
 
 _SETS = ("user_ids", "session_ids", "event_ids", "texts", "text_ids")
@@ -51,7 +53,10 @@ def merged(erasures: Sequence[Erased]) -> Erased:
     # What was named goes as well where no event of it was found.
     for kind, name in _OF.items():
         sets[name] |= named[kind]
-    return Erased(project_id=erasures[0].project_id, kind="events", values=sets["event_ids"], **sets)
+    keeps_totals = all(each.keeps_totals for each in erasures)
+    return Erased(
+        project_id=erasures[0].project_id, kind="events", values=sets["event_ids"], keeps_totals=keeps_totals, **sets
+    )
 
 
 class Done(msgspec.Struct, frozen=True):

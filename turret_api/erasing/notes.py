@@ -40,6 +40,7 @@ class Note(msgspec.Struct, frozen=True):
         hashes: keyed hashes of the ids; of a project that was deleted there are none.
         secret: what tells whether a secret is the one that they are keyed with, without telling it.
         is_suppressed: whether the user is not to be recorded again.
+        keeps_totals: whether the events went on to count, without texts and ids.
     """
 
     at: dt.datetime
@@ -48,6 +49,7 @@ class Note(msgspec.Struct, frozen=True):
     hashes: list[str]
     secret: str
     is_suppressed: bool = False
+    keeps_totals: bool = False
 
     def is_keyed_with(self, hasher: Hasher) -> bool:
         """Tell whether the hashes are those that `hasher` makes."""
@@ -64,7 +66,7 @@ def note_of(hasher: Hasher, erased: Erased, at: dt.datetime, suppressed: Suppres
     kind, ids = (erased.kind, erased.values) if erased.kind in _COLUMNS else (EVENT, erased.event_ids)
     hashes = hashes_of(hasher, erased.project_id, kind, ids)
     is_suppressed = suppressed is not None and kind == USER and suppressed.hashes.issuperset(hashes)
-    return Note(at, erased.project_id, erased.kind, hashes, name_of(hasher), is_suppressed)
+    return Note(at, erased.project_id, erased.kind, hashes, name_of(hasher), is_suppressed, erased.keeps_totals)
 
 
 def write_notes(notes: Sequence[Note], home: Path, archives: Iterable[Path]) -> list[Done]:
@@ -93,7 +95,10 @@ def read_notes(files: Iterable[Path]) -> list[Note]:
 
 def keep_notes(notes: Iterable[Note], home: Path) -> None:
     """After this call the home has these notes."""
-    _append(home / NOTES_FILE, notes)
+    file = home / NOTES_FILE
+    known = read_notes([file])
+    if new := [note for note in notes if note not in known]:
+        _append(file, new)
 
 
 def found_again(lake: Lake, hasher: Hasher, notes: Iterable[Note]) -> dict[str, list[str]]:

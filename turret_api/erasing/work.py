@@ -198,7 +198,7 @@ def _take_out(place: Workplace, book: Book, project_id: str, left: Sequence[_Und
     if not going:
         return []
     place.say("erasing it everywhere else")
-    _tell_all(going, _elsewhere(place, [erased_of(each.gathered) for each in going]))
+    _tell_all(going, _elsewhere(place, [erased_of(each.gathered, each.wanted.keep_totals) for each in going]))
     failpoint.reached("erasing.after_elsewhere")
     # What is found later than the first removal finds less in the tables.
     before = max((msgspec.convert(each.gathered["totals"], Totals) for each in going), key=lambda each: each.events)
@@ -263,7 +263,7 @@ def _elsewhere(place: Workplace, erased: Sequence[Erased]) -> list[Done]:
         raise ErasureError(f"a place outside the lake could not be reached ({type(error).__name__})") from error
 
 
-def erased_of(gathered: dict[str, Any]) -> Erased:
+def erased_of(gathered: dict[str, Any], keeps_totals: bool = False) -> Erased:
     """Return what an erasure takes away, of what `orchestration.erase` gathered."""
     sets = {name: frozenset(gathered[name]) for name in ("user_ids", "session_ids", "event_ids", "texts", "text_ids")}
     is_of_many = gathered["kind"] == "events"
@@ -271,6 +271,7 @@ def erased_of(gathered: dict[str, Any]) -> Erased:
         project_id=gathered["project_id"],
         kind="event" if is_of_many else gathered["kind"],
         values=sets["event_ids"] if is_of_many else frozenset([gathered["value"], *gathered["forms"]]),
+        keeps_totals=keeps_totals,
         **sets,
     )
 
