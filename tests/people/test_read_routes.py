@@ -83,7 +83,7 @@ def test_who_is_signed_in_is_told_that_the_role_is_too_low_and_a_key_only_that_i
         for path, needed in (("/v1/messages", "an analyst"), ("/v1/keys", "an owner")):
             refused = house.client.get(path)
             assert refused.status_code == 403 and refused.json()["code"] == "ROLE_TOO_LOW"
-            assert f"you are a viewer, and this is for {needed}" in refused.json()["error"]
+            assert f"you are a viewer, and it takes {needed}" in refused.json()["error"]
             assert house.ask("GET", path, VIEWER).json()["code"] == "INVALID_API_KEY"
     finally:
         house.client.cookies.clear()
