@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -27,20 +28,26 @@ ErasedBefore = dict[str, dict[str, int]]
 
 @dataclass(frozen=True)
 class ErasedIds:
-    """What was erased lately in all projects, of which there is at least one.
-
-    latest_us: the time before which an event was received if any erasure may have been of it.
-    """
+    """What was erased lately in all projects, of which there is at least one."""
 
     by_project: Mapping[str, Mapping[str, int]]
     hasher: Hasher
-    latest_us: int
+
+    @cached_property
+    def latest_us(self) -> int:
+        """The time before which an event was received if any erasure may have been of it."""
+        return max(self._latest_us.values())
+
+    @cached_property
+    def _latest_us(self) -> dict[str, int]:
+        """The same by project: it is asked for each event that waited, and a project may have thousands of ids."""
+        return {project_id: max(known.values()) for project_id, known in self.by_project.items()}
 
     def has(self, project_id: str, received_us: int, user_id: str, session_id: str, event_id: str) -> bool:
         """Tell whether an event that was received then was erased since."""
-        known = self.by_project.get(project_id)
-        if known is None or received_us >= max(known.values()):
+        if received_us >= self._latest_us.get(project_id, 0):
             return False
+        known = self.by_project[project_id]
         ids = ((USER, user_id), (SESSION, session_id), (EVENT, event_id))
         return any(received_us < known.get(self.hasher.hash(project_id, kind, each), 0) for kind, each in ids)
 
@@ -69,6 +76,4 @@ def all_erased(accounts: Accounts) -> tuple[str, ErasedBefore]:
 
 def erased_ids(secret: str, known: ErasedBefore) -> ErasedIds | None:
     """Return what `all_erased` returned as collectors ask it; None: nothing was erased."""
-    if not known:
-        return None
-    return ErasedIds(known, Hasher(secret), max(max(each.values()) for each in known.values()))
+    return ErasedIds(known, Hasher(secret)) if known else None
