@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.erasing.home import Home
 from tests.lake.holding import holding
 from turret_api.accounts.suppression import suppressed_of
+from turret_api.command.erase import _lines
+from turret_api.erasing import work
 from turret_api.erasing.book import Erasure
+from turret_api.erasing.lake_steps import ErasureError, Named, Workplace, run_step
 from turret_api.erasing.told import TOGETHER
 from turret_api.erasing.work import perform_waiting
 from turret_pipeline.lake import store
@@ -91,6 +96,31 @@ def test_one_that_fails_and_one_that_is_given_up_do_not_hold_up_the_others(home:
     assert store.read(home.lake, EVENTS, home.project_id)["user_id"].unique().to_list() == ["someone"]
     (folder / f"{bad.erasure_id}.json").unlink()
     assert [each.state for each in perform_waiting(home.place, home.project_id)] == ["done"]
+
+
+@pytest.mark.slow
+def test_where_some_lists_cannot_be_discarded_the_next_call_ends_it_and_gives_none_up(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = [home.book.ask(home.project_id, "user", f"canary-{each}", "k") for each in ("seven", "eight")]
+
+    def cut_off(place: Workplace, step: str, project_id: str, named: list[Named]) -> dict[str, Any]:
+        if step != "discard":
+            return run_step(place, step, project_id, named)
+        run_step(place, step, project_id, named[:1])
+        raise ErasureError("the lake is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(work, "run_step", cut_off)
+        begun = perform_waiting(home.place, home.project_id)
+    assert [each.state for each in begun] == ["running", "running"]
+    done = perform_waiting(home.place, home.project_id)
+    assert [(each.erasure_id, each.state) for each in done] == [(each.erasure_id, "done") for each in asked]
+    assert [each.receipt for each in done] == [each.receipt for each in begun]
+
+
+def test_an_id_with_a_line_separator_of_unicode_in_it_is_one_line() -> None:
+    assert _lines(io.StringIO("a\u2028b\r\n\n c \n \x85d")) == ["a\u2028b", " c ", " \x85d"]
 
 
 @pytest.mark.slow

@@ -107,9 +107,9 @@ def command(
 
 
 def _lines(file: IO[str]) -> list[str]:
-    """Return the lines of a file that are not empty."""
+    """Return the lines of a file that are not empty; a separator of Unicode's, which an id may have, ends none."""
     try:
-        return [line for line in file.read().splitlines() if line.strip()]
+        return [line for each in file.read().split("\n") if (line := each.removesuffix("\r")).strip()]
     except UnicodeDecodeError as error:
         raise click.ClickException(f"{file.name} is no text in UTF-8: {error}") from None
 
@@ -146,9 +146,8 @@ def _erase(
         asked = [book.ask(project_id, wish.kind, value, *how) for value in wish.values]
         perform_waiting(place, project_id)
         now = [book.find(project_id, each.erasure_id) or each for each in asked]
-        failed = [each for each in now if each.state != "done"]
-        reasons = [(each.receipt and each.receipt.problem) or "an erasure is not done yet" for each in failed]
-        return [receipt(each) for each in now if each.state == "done"], tuple(dict.fromkeys(reasons))
+        problems = dict.fromkeys(each.problem for each in now if each.state != "done")
+        return [receipt(each) for each in now if each.state == "done"], tuple(problems)
 
 
 def _would_erase(project_id: str, kind: str, found: dict[str, Any]) -> dict[str, Any]:

@@ -37,9 +37,8 @@ def main() -> None:
                 if erasure.state == "done":
                     done += 1
                     continue
-                reason = erasure.receipt.problem if erasure.receipt is not None else None
-                log.error("an erasure is not done", extra={"project_id": project_id, "reason": str(reason)})
-                failed.append(f"{erasure.erasure_id}: {reason}")
+                log.error("an erasure is not done", extra={"project_id": project_id, "reason": erasure.problem})
+                failed.append(f"{erasure.erasure_id}: {erasure.problem}")
     print(orjson.dumps({"done": done, "failed": failed}).decode(), flush=True)
 
 

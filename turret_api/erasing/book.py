@@ -25,6 +25,8 @@ from turret_api.erasing.erased import Done, Kind
 
 State = Literal["waiting", "running", "done", "failed"]
 UNFINISHED: tuple[State, ...] = ("waiting", "running", "failed")
+NOT_YET = "it is not done yet"
+"""The problem of one that is under way."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +99,11 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     finished_at: dt.datetime | None
     receipt: Receipt | None
     wanted: Wanted | None
+
+    @property
+    def problem(self) -> str:
+        """Why it is not done, where it is not."""
+        return (self.receipt and self.receipt.problem) or NOT_YET
 
 
 class Book:

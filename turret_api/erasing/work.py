@@ -29,7 +29,7 @@ from turret_api.accounts.erased_ids import note_erased
 from turret_api.accounts.privacy import MASKING, rules_of
 from turret_api.accounts.suppression import hold, lift, suppress
 from turret_api.collector.forgetting import Forget
-from turret_api.erasing.book import Book, Erasure, Receipt, Totals, Wanted
+from turret_api.erasing.book import NOT_YET, Book, Erasure, Receipt, Totals, Wanted
 from turret_api.erasing.elsewhere import erase_elsewhere, other_collectors
 from turret_api.erasing.erased import Done, Erased
 from turret_api.erasing.lake_steps import ErasureError, Named, UnforeseenError, Workplace, build, run_step
@@ -114,7 +114,7 @@ def perform(place: Workplace, erasure: Erasure) -> Erasure:
     perform_waiting(place, erasure.project_id)
     now = book.find(erasure.project_id, erasure.erasure_id) or now
     if now.state != "done":
-        raise ErasureError((now.receipt and now.receipt.problem) or "it is not done yet")
+        raise ErasureError(now.problem)
     return now
 
 
@@ -141,12 +141,16 @@ def perform_waiting(place: Workplace, project_id: str) -> list[Erasure]:
 
 
 def _finish(place: Workplace, book: Book, project_id: str, ready: Sequence[_UnderWay]) -> None:
-    """After this call those whose receipts are noted are done, or have failed."""
+    """After this call those whose receipts are noted are done.
+
+    Where the lists cannot be discarded they stay as they are noted, for the next call to end: some of the lists may be
+    gone, so nothing may begin anew.
+    """
     failpoint.reached("erasing.after_receipt")
     try:
         run_step(place, "discard", project_id, [each.named for each in ready])
     except ErasureError as error:
-        _fail(book, ready, str(error))
+        place.say(str(error))
         return
     failpoint.reached("erasing.after_discard")
     for each in ready:
@@ -213,7 +217,7 @@ def _take_out(place: Workplace, book: Book, project_id: str, left: Sequence[_Und
 
 def _note(book: Book, going: Iterable[_UnderWay]) -> None:
     for each in going:
-        book.note(each.erasure, each.receipt(problem="it is not done yet"))
+        book.note(each.erasure, each.receipt(problem=NOT_YET))
 
 
 def _tell_all(going: Sequence[_UnderWay], done: Any) -> None:
