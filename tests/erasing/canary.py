@@ -14,6 +14,7 @@ import httpx
 from tests.command.test_up import Up, turret
 from tests.lake.holding import contents
 from tests.otlp.spans import request, span, span_id, trace_id
+from tests.processes.conftest import processes_of
 from turret_api.processes.postgres import embedded_url
 from turret_api.processes.postgres_keeper import binaries
 
@@ -55,6 +56,13 @@ class System(Up):
         done = subprocess.run(turret(*words), env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def end_all(self) -> None:
+        """End it if it runs, and whatever of it is left."""
+        if self.process is not None and self.process.poll() is None:
+            self.end()
+        for process in processes_of(self.home):
+            process.kill()
 
     def make_project(self) -> None:
         self.keys = json.loads(self.turret("project", "create", "shop", "--json"))
@@ -141,3 +149,22 @@ def send_all(system: System, folder: Path) -> None:
     file.write_text("\n".join(json.dumps(each) for each in rows))
     system.turret("import", str(file), "--project", "shop")
     file.unlink()
+
+
+def build_and_copy(system: System, folder: Path) -> tuple[Path, Path]:
+    """Build, write about the canary, look at it, export it and back it up; return the exported file and the archive."""
+    system.turret("build", "--project", "shop")
+    topics = system.ask("GET", "/v1/topics?field=prompt")["data"]
+    named = [each for each in topics if CANARY in json.dumps(each).lower()]
+    assert named, topics
+    edit = {"topic_id": named[0]["topic_id"], "action": "rename", "value": f"Cages of {CANARY}"}
+    system.ask("POST", "/v1/topics/edits", edit)
+    system.ask("POST", f"/v1/topics/{named[0]['topic_id']}/notes", {"text": f"the {CANARY} again"})
+    system.ask("GET", f"/v1/messages?field=prompt&q={CANARY}")
+    system.ask("GET", f"/v1/sessions/{CANARY}-session-0")
+    exported, archive = folder / "exports" / "messages.ndjson", folder / "backups" / "shop.tar"
+    for each in (exported, archive):
+        each.parent.mkdir()
+    system.turret("export", "messages", "--project", "shop", "--field", "prompt", "--out", str(exported))
+    system.turret("backup", str(archive))
+    return exported, archive

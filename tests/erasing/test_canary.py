@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.erasing.canary import CANARY, ERASED_S, USER, System, canaries, has_canary, holding, send_all
+from tests.erasing.canary import CANARY, ERASED_S, USER, System, build_and_copy, canaries, has_canary, holding, send_all
 from tests.processes.conftest import processes_of, until
 from turret_pipeline.lake.paths import Lake
 
@@ -32,28 +32,12 @@ def system(tmp_path_factory: pytest.TempPathFactory, keep_model: Callable[[Lake]
     made.start()
     made.make_project()
     yield made
-    if made.process is not None and made.process.poll() is None:
-        made.end()
-    for process in processes_of(made.home):
-        process.kill()
+    made.end_all()
 
 
 def test_no_byte_of_it_is_left_also_after_a_restart_a_rebuild_and_a_restore(system: System, tmp_path: Path) -> None:
     send_all(system, tmp_path)
-    system.turret("build", "--project", "shop")
-    topics = system.ask("GET", "/v1/topics?field=prompt")["data"]
-    named = [each for each in topics if CANARY in json.dumps(each).lower()]
-    assert named, topics
-    edit = {"topic_id": named[0]["topic_id"], "action": "rename", "value": f"Cages of {CANARY}"}
-    system.ask("POST", "/v1/topics/edits", edit)
-    system.ask("POST", f"/v1/topics/{named[0]['topic_id']}/notes", {"text": f"the {CANARY} again"})
-    system.ask("GET", f"/v1/messages?field=prompt&q={CANARY}")
-    system.ask("GET", f"/v1/sessions/{CANARY}-session-0")
-    exported, archive = tmp_path / "exports" / "messages.ndjson", tmp_path / "backups" / "shop.tar"
-    for each in (exported, archive):
-        each.parent.mkdir()
-    system.turret("export", "messages", "--project", "shop", "--field", "prompt", "--out", str(exported))
-    system.turret("backup", str(archive))
+    exported, archive = build_and_copy(system, tmp_path)
     assert len(holding(system.home)) > 40 and holding(exported.parent) and has_canary(system.dump())
 
     asked = system.ask("DELETE", f"/v1/users/{urllib.parse.quote(USER)}?suppress=true")

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.erasing.canary import CANARY, USER, System, canaries, has_canary, holding, send_all
+from tests.erasing.canary import CANARY, USER, System, build_and_copy, canaries, has_canary, holding, send_all
 from tests.lake.holding import unpacked
-from tests.processes.conftest import processes_of, until
+from tests.processes.conftest import until
 from tests.s3.conftest import model_of
 from tests.s3_server import Store
 from turret_pipeline.lake.paths import Lake
@@ -33,10 +33,7 @@ def system(
     made.start()
     made.make_project()
     yield made
-    if made.process is not None and made.process.poll() is None:
-        made.end()
-    for process in processes_of(made.home):
-        process.kill()
+    made.end_all()
 
 
 def objects_with_it(bucket: Store) -> list[str]:
@@ -52,19 +49,7 @@ def test_no_object_row_or_file_has_it_also_after_a_restart_and_a_rebuild(
     system: System, bucket: Store, tmp_path: Path
 ) -> None:
     send_all(system, tmp_path)
-    system.turret("build", "--project", "shop")
-    topics = system.ask("GET", "/v1/topics?field=prompt")["data"]
-    named = [each for each in topics if CANARY in json.dumps(each).lower()]
-    assert named, topics
-    edit = {"topic_id": named[0]["topic_id"], "action": "rename", "value": f"Cages of {CANARY}"}
-    system.ask("POST", "/v1/topics/edits", edit)
-    system.ask("POST", f"/v1/topics/{named[0]['topic_id']}/notes", {"text": f"the {CANARY} again"})
-    system.ask("GET", f"/v1/messages?field=prompt&q={CANARY}")
-    exported, archive = tmp_path / "exports" / "messages.ndjson", tmp_path / "backups" / "shop.tar"
-    for each in (exported, archive):
-        each.parent.mkdir()
-    system.turret("export", "messages", "--project", "shop", "--field", "prompt", "--out", str(exported))
-    system.turret("backup", str(archive))
+    exported, _ = build_and_copy(system, tmp_path)
     assert len(objects_with_it(bucket)) > 20 and holding(exported.parent) and has_canary(system.dump())
 
     system.track(canaries("late", 4))
