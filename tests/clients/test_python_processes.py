@@ -78,6 +78,22 @@ def test_an_application_that_ends_with_an_error_sends_what_waits(run: Callable, 
     assert stored("error", 1) == {"it": 1}
 
 
+def test_finalizers_run_once_all_is_sent(run: Callable, stored: Callable) -> None:
+    """Python ran them first: urllib3's closed the connection, and ended in an error where the thread added another."""
+    done = run(
+        """
+import weakref
+client = turret_client.Client(linger_s=60)
+client.track('late', {'who': 'it'})
+def say(stats): print(stats().n_waiting)
+weakref.finalize(sys.modules['threading'], say, client.stats)
+"""
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+    assert stored("late", 1) == {"it": 1}
+
+
 def test_a_forked_child_begins_with_nothing_and_sends_its_own(run: Callable, stored: Callable) -> None:
     done = run(
         """

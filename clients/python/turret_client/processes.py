@@ -59,6 +59,9 @@ def _after_fork() -> None:
         sender.after_fork()
 
 
+# `weakref` registers its own end with its first finalizer, and what is registered first runs last. urllib3's finalizers
+# close connections that are needed to the end, and while they run no thread may add another.
+weakref.finalize(_senders, len, ()).detach()
 atexit.register(end_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
