@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import polars as pl
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
-from tests.read.conftest import Api
-from turret_api.accounts import Accounts
+from tests.read.conftest import SESSIONS, Api, events
+from turret_api.accounts import Accounts, audit, privacy
 from turret_api.command.export import FIELDS, command, export_model, rows_of, write
 from turret_api.errors import ApiError
+from turret_api.masking.mask import Mask
+from turret_api.masking.rule import Rule
 from turret_api.read.engine.encoding import flat
 from turret_api.read.engine.library import Library
 from turret_api.read.questions.fields import FieldRow
-from turret_pipeline.lake.tables import TABLES
+from turret_pipeline.lake import store
+from turret_pipeline.lake.tables import EVENTS, TABLES
+from turret_pipeline.settings import Settings
 
 MESSAGES = ["event_id", "session_id", "user_id", "timestamp", "text", "kind", "topic_id", "topic_label", "similarity"]
 JOURNEYS = ["from_topic", "to_topic", "count", "sessions", "probability", "median_gap_s"]
@@ -117,3 +122,41 @@ def test_exported_journeys_are_of_as_many_users_as_the_project_chose(api: Api) -
     for least in (all_, some):
         assert least.filter(pl.col("from_topic") == "start")["count"].sum() == 5
     assert rows_of(snapshot, "journeys", None, 4).is_empty()  # three users sent all
+
+
+@pytest.mark.parametrize("table", ["messages", "events", "journey_steps"])
+def test_what_one_user_has_is_the_rows_with_the_id(api: Api, table: str) -> None:
+    snapshot = Library(api.lake).snapshot("shop")
+    all_, some = (rows_of(snapshot, table, None, users=users) for users in (None, ["u1", "gone"]))
+    assert 0 < some.height < all_.height
+    assert some.equals(all_.filter(pl.col("user_id") == "u1"))
+
+
+@pytest.mark.slow
+def test_a_user_is_found_under_the_id_that_masking_made(database_url: str, tmp_path: Path) -> None:
+    accounts = Accounts(database_url)
+    accounts.migrate()
+    project_id = accounts.create_project("exports a person").project_id
+    rule = Rule(kinds=frozenset(["email"]), secret="ab" * 32)
+    privacy.set_rule(accounts, project_id, privacy.MASKING, msgspec.to_builtins(rule))
+    masked = Mask(rule, project_id).identifier("ann@example.com")
+    sent = events(project_id, SESSIONS).with_columns(user_id=pl.col("user_id").replace({"u0": masked}))
+    store.replace(Settings.from_environment({"TURRET_HOME": str(tmp_path)}).open_lake(), EVENTS, sent, project_id)
+    environment = {"TURRET_HOME": str(tmp_path), "TURRET_DATABASE_URL": database_url}
+
+    def export(table: str, user: str) -> Result:
+        words = [table, "--project", project_id, "--user", user, "--out", str(tmp_path / "one.ndjson")]
+        return CliRunner().invoke(command, words, env=environment)
+
+    done = export("events", "ann@example.com")
+    told = audit.entries(accounts, project_id)[0].about
+    refused = export("topics", "ann@example.com")
+    accounts.close()
+
+    assert done.exit_code == 0, done.output
+    assert set(pl.read_ndjson(tmp_path / "one.ndjson")["user_id"]) == {masked}
+    assert told["of"] == "one user" and "ann" not in json.dumps({**told, "path": ""})
+    assert (refused.exit_code, refused.output) == (
+        1,
+        "Error: topics has no rows of single users; leave --user out\n",
+    )

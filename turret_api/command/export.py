@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
@@ -21,6 +23,8 @@ from turret_api.accounts.few import few_of
 from turret_api.command.accounts import open_accounts
 from turret_api.command.build import run
 from turret_api.errors import ApiError
+from turret_api.masking.forms import forms_of
+from turret_api.masking.rule import RuleError
 from turret_api.read.engine.encoding import CSV_TIME, flat
 from turret_api.read.engine.library import Library, Snapshot
 from turret_api.read.questions.fields import list_fields
@@ -75,18 +79,19 @@ AUDIT_COLUMNS = pl.Schema(
 @click.argument("table", type=click.Choice([*VIEWS, MODEL, AUDIT, *(name for name in TABLES if name not in VIEWS)]))
 @click.option("--project", "project", required=True, help="Id or name of the project.")
 @click.option("--field", help="Only this metadata field. messages, journeys, model: default is the largest text field.")
+@click.option("--user", help="Only rows of this user, also under the ids that stand for it where ids are masked.")
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path), help="FILE.(parquet|csv|ndjson); model: a folder."
 )
-def command(table: str, project: str, field: str | None, out: Path) -> None:
+def command(table: str, project: str, field: str | None, user: str | None, out: Path) -> None:
     """Write TABLE of a project to a file, replacing it.
 
     messages has each message with its kind and topic, journeys the edges of the graph, fields what /v1/fields shows;
     every other name is a table of the lake, without the bytes that search goes by. In CSV a text that a spreadsheet
     would run as a formula gets a ' before it, and lists and objects are JSON.
 
-    audit is the project's audit log. model is a folder with the topics of one field that BERTopic.load opens: its
-    topics, labels, keywords and centroids.
+    With --user, what one person has in messages, events or journey_steps. audit is the project's audit log. model is a
+    folder with the topics of one field that BERTopic.load opens: its topics, labels, keywords and centroids.
     """
     if table != MODEL and out.is_dir():
         raise click.ClickException(f"{str(out)!r} is a folder; name a file")
@@ -94,23 +99,38 @@ def command(table: str, project: str, field: str | None, out: Path) -> None:
         raise click.ClickException(f"{out.name!r} does not end in {', '.join(FORMATS)}")
     if not out.parent.is_dir():
         raise click.ClickException(f"there is no folder {str(out.parent)!r} to write into")
+    if user is not None and table != "messages" and (table not in TABLES or "user_id" not in TABLES[table].schema):
+        raise click.ClickException(f"{table} has no rows of single users; leave --user out")
     settings = Settings.from_environment()
     with open_accounts() as accounts:
         project_id = accounts.find_project(project).project_id
-        least = few_of(privacy.rules_of(accounts, project_id).get(privacy.FEW)).exports
+        rules = privacy.rules_of(accounts, project_id)
+        least = few_of(rules.get(privacy.FEW)).exports
+        users = None if user is None else ids_of(rules.get(privacy.MASKING), project_id, user)
         # Before anything is written: an export that the audit log cannot tell of does not happen.
         about = {"table": table, "field": field, "file": out.name, PATH: str(out.absolute())}
+        if user is not None:
+            about["of"] = "one user"
         audit.record(accounts, project_id, audit.command_actor(), "export", about)
         logged = audit_rows(accounts, project_id) if table == AUDIT else None
     snapshot = Library(settings.open_lake()).snapshot(project_id)
     try:
         if table == MODEL:
             sys.exit(export_model(project_id, choose_field(snapshot, field), out))
-        rows = rows_of(snapshot, table, field, least) if logged is None else logged
+        rows = rows_of(snapshot, table, field, least, users) if logged is None else logged
     except ApiError as error:
         raise click.ClickException(error.message) from error
     write(rows, out)
     click.echo(f"{rows.height:,} rows of {table} of {project_id} are in {out}")
+
+
+def ids_of(masking: Any, project_id: str, user: str) -> list[str]:
+    """Return the ids under which `user` may be stored, given the project's rule of masking."""
+    try:
+        return [user, *forms_of(masking, project_id, user)]
+    except RuleError as error:
+        message = f"what the project masks cannot be read by this version of Turret: {error}"
+        raise click.ClickException(message) from None
 
 
 def audit_rows(accounts: Accounts, project_id: str) -> pl.DataFrame:
@@ -130,11 +150,15 @@ def export_model(project_id: str, field: str | None, out: Path) -> int:
     return run([sys.executable, "-m", "turret_pipeline.orchestration.export_model", *words], dict(os.environ))
 
 
-def rows_of(snapshot: Snapshot, table: str, field: str | None, least: int = 0) -> pl.DataFrame:
+def rows_of(
+    snapshot: Snapshot, table: str, field: str | None, least: int = 0, users: Sequence[str] | None = None
+) -> pl.DataFrame:
     """Return what `turret export` writes of a table or view; raise an `ApiError` for a field that it cannot have.
 
     least: users that each number must be of in what holds no texts, which is `journeys`; 0: any number.
+    users: ids that rows are to have in a table that has `user_id`; None: all rows.
     """
+    of_users = pl.lit(True) if users is None else pl.col("user_id").is_in(users)
     if table == "fields":
         rows = list_fields(snapshot)
         kept = [row for row in rows if field in (None, row["field"])]
@@ -144,10 +168,10 @@ def rows_of(snapshot: Snapshot, table: str, field: str | None, least: int = 0) -
         return graph_edges(snapshot, chosen or "", replace(NO_FILTERS, few=least), 0).select(EDGE)
     if table == "messages":
         chosen = choose_field(snapshot, field) or ""
-        found = with_texts(snapshot, chosen, messages_of(snapshot, chosen, ALL_KINDS).collect())
+        found = with_texts(snapshot, chosen, messages_of(snapshot, chosen, ALL_KINDS).filter(of_users).collect())
         return found.sort("timestamp", "received_at", "seq", "event_id").select(MESSAGE)
     declared = TABLES[table]
-    rows_of_table = snapshot.scan(declared).drop("project_id").select(pl.all().exclude(pl.Binary))
+    rows_of_table = snapshot.scan(declared).drop("project_id").select(pl.all().exclude(pl.Binary)).filter(of_users)
     if field is not None:
         if "field" not in declared.schema:
             raise ApiError(400, "INVALID_REQUEST", f"The table {table} is not by field; leave --field out.")
