@@ -235,6 +235,23 @@ def test_of_fewer_users_than_that_nothing_is_counted(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_segments_of_one_to_forty_users_have_as_many_sessions_in_journeys_as_in_topics(tmp_path: Path) -> None:
+    said = ([P], [R], [P, R], [P], [R, P], [P, C])  # sometimes no move can be told without those of few users
+    sizes = (*range(1, 9), 15, 20, 28, 40)
+    of_size = {f"{n}-{user}": said[user * 5 % (1 + n % len(said))] for n in sizes for user in range(n)}
+    write_lake(lake := Lake(str(tmp_path / "a lake")), "shop", of_size, n_users=len(of_size), per_day=50)
+    rows = store.read(lake, JOURNEY_STEPS, "shop").with_columns(name=pl.col("session_id").str.split("-").list.first())
+    store.replace(lake, JOURNEY_STEPS, rows, "shop")
+    with TestClient(read_app(lake)) as client:
+        for n in sizes:
+            topics, graph = (
+                Api(lake, client).get(f"/v1/{path}", key=VIEWER, name=n) for path in ("topics", "journeys")
+            )
+            assert topics["n_sessions"] == topics["n_users"] == graph["n_sessions"] == (n if n >= 5 else 0)
+            assert sum(edge["count"] for edge in graph["edges"] if edge["from"] == "start") == graph["n_sessions"]
+
+
+@pytest.mark.slow
 def test_a_session_without_user_ids_counts_as_one_user_however_many_messages_it_has(tmp_path: Path) -> None:
     for api in over(tmp_path, 5):
         rows = store.read(api.lake, JOURNEY_STEPS, "shop")

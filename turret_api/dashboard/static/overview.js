@@ -68,10 +68,11 @@ export function overview({ texts, field, query, again }) {
           "Sessions",
           ["/v1/journeys", wanted, ["totals"]],
           Promise.all([counts, graph]),
-          ([{ n_messages }, { n_sessions }]) => [
-            count(n_sessions),
-            n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null,
-          ],
+          // A viewer is told no journeys where few users began the sessions, but that these sessions have messages.
+          ([{ n_messages, n_sessions: n_with_messages }, graph]) => {
+            const n_sessions = graph.n_sessions || n_with_messages;
+            return [count(n_sessions), n_sessions ? `${(n_messages / n_sessions).toFixed(1)} messages each` : null];
+          },
         ),
         tile("n-users", "Users", totals, counts, ({ n_users, n_sessions }) => [
           count(n_users),

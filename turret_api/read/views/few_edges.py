@@ -11,6 +11,9 @@ end. Three things must hold of them, and more moves are led over `few` until the
 - no number of a move that few users make follows from the sums, and from which moves are shown (Gusfield, "A Graph
   Theoretic Approach to Statistical Data Security", 1988): there is another table with the same sums, in which the
   number is another, if there is a way round through cells that may grow and cells that may shrink.
+
+Where nothing is left to lead over `few` and they do not hold yet, as happens with few users or two topics, no topic is
+told apart: each session is one visit to `few`. So sessions are counted whatever the moves are.
 """
 
 from __future__ import annotations
@@ -29,29 +32,31 @@ ENDS = ["from_topic", "to_topic"]
 
 @dataclass(frozen=True)
 class Folding:
-    """Which moves are led over `few`; None: nothing can be shown, because nothing would hide what few users did."""
+    """Which moves are led over `few`; None: each session is one visit to `few`, for nothing less hides what few did."""
 
     cells: frozenset[Cell] | None
 
     def apply(self, moves: pl.DataFrame) -> pl.DataFrame:
         """Return `moves` (one row each: `from_topic`, `to_topic` and others), led over `few` where that is so."""
+        few = pl.lit(FEW)
         if self.cells is None:
-            return moves.head(0)
+            starts, ends = moves.filter(pl.col("from_topic") == START), moves.filter(pl.col("to_topic") == END)
+            return pl.concat([starts.with_columns(to_topic=few), ends.with_columns(from_topic=few)])
         if not self.cells:
             return moves
         led = pl.DataFrame(list(self.cells), schema=dict.fromkeys(ENDS, pl.String), orient="row")
         over = moves.join(led, on=ENDS, how="semi")
-        few = pl.lit(FEW)
         return pl.concat(
             [moves.join(led, on=ENDS, how="anti"), over.with_columns(to_topic=few), over.with_columns(from_topic=few)]
         )
 
 
 def folding(moves: pl.DataFrame, least: int) -> Folding:
-    """Return which moves are led over `few`. moves: one row each, `from_topic`, `to_topic`, `user`."""
+    """Return which moves are led over `few`.
+
+    moves: one row each, `from_topic`, `to_topic`, `user`; of `least` users or more, or none.
+    """
     pairs = moves.select(*ENDS, "user").unique()
-    if pairs["user"].n_unique() < least:
-        return Folding(None)
     listed = pairs.group_by(*ENDS).agg("user").sort(*ENDS)
     users = {(a, b): frozenset(of) for a, b, of in listed.iter_rows()}
     table = _Table(users, least)
