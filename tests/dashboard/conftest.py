@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 from tests.dashboard import planted_lake
 from tests.dashboard.hostile import HOSTILE_LABELS, HOSTILE_NAME, hostile_sample
 from tests.dashboard.walk import CHROMIUM, MISSING
+from tests.ports import free_ports
 from tests.read.conftest import CHATS, SESSIONS, write_lake
 from tests.read.replies import answer
 from turret_api.accounts import Accounts, NewProject
@@ -57,7 +57,7 @@ class Served:
 @pytest.fixture(scope="session")
 def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("dashboard")
-    port = _free_port()
+    (port,) = free_ports(1)
     settings = Settings.from_environment({"TURRET_HOME": str(home), "TURRET_PORT": str(port)})
     accounts = Accounts(database_url)
     accounts.migrate()
@@ -157,13 +157,6 @@ def _is_problem(kind: str, words: str) -> bool:
 def _check_host(address: str, own: str, problems: list[str]) -> None:
     if not address.startswith((own, "data:", "blob:", "about:")):
         problems.append(f"a request to another host: {address}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _answers(url: str) -> bool:
