@@ -16,24 +16,22 @@ from tests.processes.conftest import until
 
 
 def test_tasks_go_on_while_events_are_flushed(script: Callable) -> None:
-    def slow(server: Scripted, events: list) -> tuple:
-        time.sleep(0.3)
+    others_went_on = threading.Event()
+
+    def waits(server: Scripted, events: list) -> tuple:
+        others_went_on.wait()
         return stored(server, events)
 
-    async def application() -> tuple[int, bool]:
-        n_turns = 0
-        async with Client(f"http://127.0.0.1:{script(slow).port}", "tw_any") as client:
+    async def application() -> bool:
+        async with Client(f"http://127.0.0.1:{script(waits).port}", "tw_any") as client:
             client.track("n", {"id": 1})
             flushing = asyncio.create_task(client.aflush())
-            while not flushing.done():
+            for _ in range(10):
                 await asyncio.sleep(0.01)
-                n_turns += 1
-            return n_turns, await flushing
+            others_went_on.set()
+            return await flushing
 
-    n_turns, is_flushed = asyncio.run(application())
-
-    assert is_flushed
-    assert n_turns > 10
+    assert asyncio.run(application())
 
 
 @pytest.mark.slow
@@ -100,7 +98,7 @@ def test_the_end_waits_no_longer_than_it_is_told(script: Callable, make_client: 
     began_s = time.monotonic()
     assert not client.close(0.5)
 
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < 8, "less than where it is told nothing"
     until(lambda: client.stats().n_lost_by_cause == {"closed": 100})
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import insert
 
 from tests.command.test_serve import serving
 from tests.dashboard.conftest import Served, Visitor
+from tests.processes.conftest import until
 from turret_api.accounts import Accounts
 from turret_api.accounts.directory import Directory
 from turret_api.accounts.ended_sessions import LIFETIME, end_session, ended_sessions
@@ -39,10 +40,10 @@ def sign_in(served: Served, key: str, destination: str = "/") -> httpx.Response:
 
 
 def test_who_is_not_signed_in_gets_the_sign_in_page_and_no_data(served: Served) -> None:
-    page = httpx.get(f"{served.url}/topics?field=prompt")
+    page = httpx.get(f"{served.url}/topics?field=prompt", timeout=60)
     assert page.status_code == 200 and "Sign in to your project" in page.text
     assert 'value="/topics?field=prompt"' in page.text
-    assert httpx.get(f"{served.url}/v1/topics").status_code == 401
+    assert httpx.get(f"{served.url}/v1/topics", timeout=60).status_code == 401
 
 
 @pytest.mark.parametrize(("scope", "role"), [("read_key", "analyst"), ("admin_key", "owner")])
@@ -57,7 +58,7 @@ def test_a_read_or_admin_key_signs_in_with_a_cookie_that_no_script_reads_and_tha
     assert key not in answer.headers["set-cookie"]
     cookies = {COOKIE: answer.cookies[COOKIE]}
     assert httpx.get(f"{served.url}/v1/topics", cookies=cookies, timeout=60).json()["n_messages"] > 0
-    assert f'data-role="{role}"' in httpx.get(served.url, cookies=cookies).text
+    assert f'data-role="{role}"' in httpx.get(served.url, cookies=cookies, timeout=60).text
 
 
 def test_a_write_key_or_an_unknown_key_is_refused_in_words(served: Served) -> None:
@@ -91,7 +92,7 @@ def test_a_changed_cookie_is_no_session(served: Served) -> None:
         "x",
         "",
     ):
-        answer = httpx.get(f"{served.url}/v1/usage", headers={"Cookie": f"{COOKIE}={changed}".encode()})
+        answer = httpx.get(f"{served.url}/v1/usage", headers={"Cookie": f"{COOKIE}={changed}".encode()}, timeout=60)
         assert answer.status_code == 401, changed
 
 
@@ -100,7 +101,7 @@ def test_a_session_ends_after_two_weeks(served: Served) -> None:
     for age_s, status in ((LIFETIME_S - 60, 200), (LIFETIME_S + 60, 401)):
         signer = Earlier(own_secret(served.settings.home), age_s)
         cookies = {COOKIE: signer.sign(f"{'0' * 32}.{key_hash}").decode()}
-        assert httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == status, age_s
+        assert httpx.get(f"{served.url}/v1/usage", cookies=cookies, timeout=60).status_code == status, age_s
 
 
 class Earlier(TimestampSigner):
@@ -122,7 +123,7 @@ def later(signed_at: str) -> str:
 
 @pytest.mark.parametrize("path", ["/sessions/q%3Fb%23c", "/sessions/a%2Fb%0A%5C", "/sessions/100%25?field=a%26b"])
 def test_sign_in_leads_to_the_address_that_was_asked_for_whatever_id_is_in_it(served: Served, path: str) -> None:
-    page = httpx.get(served.url + path)
+    page = httpx.get(served.url + path, timeout=60)
     assert page.status_code == 200
     destination = re.search(r'name="destination" value="([^"]*)"', page.text)
     assert destination is not None and html.unescape(destination[1]) == path
@@ -162,13 +163,10 @@ def test_revoking_the_key_ends_its_sessions(served: Served, database_url: str) -
     accounts = Accounts(database_url)
     key = accounts.create_key(served.full.project_id, "read")
     cookies = {COOKIE: sign_in(served, key.key).cookies[COOKIE]}
-    assert httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == 200
+    assert httpx.get(f"{served.url}/v1/usage", cookies=cookies, timeout=60).status_code == 200
     accounts.revoke_key(key.key_id)
     accounts.close()
-    for _ in range(100):
-        if httpx.get(f"{served.url}/v1/usage", cookies=cookies).status_code == 401:
-            return
-    pytest.fail("the session outlived its key")
+    until(lambda: httpx.get(f"{served.url}/v1/usage", cookies=cookies, timeout=60).status_code == 401)
 
 
 @pytest.mark.slow
@@ -178,21 +176,23 @@ def test_after_sign_out_the_cookie_is_refused_in_every_process_also_after_a_rest
     cookies = {COOKIE: sign_in(served, served.full.read_key).cookies[COOKIE]}
     # The same session in the same browser, later also signed in to another project; and one of another browser.
     form = {"key": served.empty.read_key}
-    more = httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, cookies=cookies)
+    more = httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, cookies=cookies, timeout=60)
     both, other = {COOKIE: more.cookies[COOKIE]}, {COOKIE: sign_in(served, served.full.read_key).cookies[COOKIE]}
     with serving(served.settings.home, TURRET_DATABASE_URL=database_url) as url:
         for address in (served.url, url):
             assert usage(address, cookies) == usage(address, both) == usage(address, other) == 200
-        forged = httpx.post(f"{served.url}/sign-out", cookies=both, headers={"Sec-Fetch-Site": "cross-site"})
+        forged = httpx.post(
+            f"{served.url}/sign-out", cookies=both, headers={"Sec-Fetch-Site": "cross-site"}, timeout=60
+        )
         assert (forged.status_code, usage(served.url, both)) == (303, 200)
-        out = httpx.post(f"{served.url}/sign-out", cookies=both, headers=SAME_ORIGIN)
+        out = httpx.post(f"{served.url}/sign-out", cookies=both, headers=SAME_ORIGIN, timeout=60)
         assert out.status_code == 303 and 'turret_session="";' in out.headers["set-cookie"]
         for address in (served.url, url):
             assert usage(address, cookies) == usage(address, both) == 401
             assert usage(address, other) == 200
     with serving(served.settings.home, TURRET_DATABASE_URL=database_url) as url:
         assert (usage(url, cookies), usage(url, both), usage(url, other)) == (401, 401, 200)
-    again = httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, cookies=both)
+    again = httpx.post(f"{served.url}/sign-in", data=form, headers=SAME_ORIGIN, cookies=both, timeout=60)
     assert usage(served.url, {COOKIE: again.cookies[COOKIE]}) == 200
 
 
@@ -234,9 +234,9 @@ def test_another_site_can_change_nothing_with_the_session(served: Served) -> Non
     cookies = {COOKIE: sign_in(served, served.full.admin_key).cookies[COOKIE]}
     path = f"{served.url}/v1/fields/plan"
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://elsewhere.example"}, {}):
-        answer = httpx.patch(path, json={"type": "text"}, cookies=cookies, headers=headers)
+        answer = httpx.patch(path, json={"type": "text"}, cookies=cookies, headers=headers, timeout=60)
         assert answer.status_code == 401, headers
-    own = httpx.patch(path, json={"type": None}, cookies=cookies, headers={"Origin": served.url})
+    own = httpx.patch(path, json={"type": None}, cookies=cookies, headers={"Origin": served.url}, timeout=60)
     assert own.status_code == 200
 
 

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.orchestration.test_leases import fetch
+from tests.processes.conftest import until
 from turret_api.errors import ApiError
 from turret_api.importing.history import import_documents
 from turret_api.importing.imports import IN_LAKE, TAKEN_BACK, find_imports
@@ -233,9 +235,11 @@ def test_an_undo_waits_for_a_build_and_says_so(turret, new_project, tmp_path: Pa
     asker = threading.Thread(target=lambda: answers.append(turret("import", "--undo", import_id)))
     with sole_writer(database_url, lake, project.project_id):
         asker.start()
-        asker.join(3.0)
+        # Each has tried to take the lock, and goes on.
+        tried = f"application_name = 'turret {project.project_id}' AND query LIKE '%advisory%' AND state = 'idle'"
+        until(lambda: fetch(database_url, f"SELECT count(*) FROM pg_stat_activity WHERE {tried}") == [(2,)])
         assert not answers and len(list_parts(lake, project.project_id)) == 1
-    asker.join(60)
+    asker.join()
     assert answers[0].returncode == 0 and "is running; waiting until it lets go" in answers[0].stderr
     assert list_parts(lake, project.project_id) == []
 
