@@ -20,7 +20,6 @@ from turret_api.command.sample_texts import answer, ask
 from turret_pipeline.settings import Settings
 
 __all__ = ["home"]
-pytestmark = pytest.mark.timeout(300)  # a build, on a machine that has other work
 N_SESSIONS = 30
 TOPICS = ("visa", "refund")
 

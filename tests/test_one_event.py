@@ -97,7 +97,7 @@ def test_one_event_from_the_request_to_a_topic_and_a_journey(home: Settings, dat
         assert moves[first["topic_id"], second["topic_id"]]["count"] > 10
 
         # dashboard: a person looks.
-        page = httpx.get(url)
+        page = httpx.get(url, timeout=60)
         assert page.status_code == 200 and "Sign in to your project" in page.text
 
 

@@ -148,7 +148,7 @@ def knows(server: Any, session: Any, envelope: Any, mechanism: str, data: LoginP
 @contextlib.contextmanager
 def mail_server(**how: Any) -> Iterator[tuple[Mailbox, int]]:
     box, (port,) = Mailbox(), free_ports(1)
-    controller = Controller(box, hostname="127.0.0.1", port=port, **how)
+    controller = Controller(box, hostname="127.0.0.1", port=port, ready_timeout=60, **how)
     controller.start()
     try:
         yield box, port

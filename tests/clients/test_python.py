@@ -104,7 +104,7 @@ def test_a_plan_that_is_used_up_takes_what_it_has_room_for_and_does_not_hold_up_
     began_s = time.monotonic()
     assert not client.close(20)
 
-    assert time.monotonic() - began_s < 5
+    assert time.monotonic() - began_s < 15
     assert client.stats().n_lost_by_cause == {"closed": 2}
 
 

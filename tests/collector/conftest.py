@@ -29,7 +29,7 @@ from turret_pipeline.lake.paths import Lake
 from .preloaded import Forked, Preloaded
 
 LAUNCH = Path(__file__).parent / "launch.py"
-START_S = 60.0
+START_S = 120.0
 _names = itertools.count(1)
 
 
@@ -107,13 +107,13 @@ class Server:
         file = self.home / "serve.log"
         return file.read_text() if file.exists() else ""
 
-    def stop(self, timeout: float = 30) -> int:
+    def stop(self, timeout: float = 90) -> int:
         """End the server in order; return its exit status."""
         assert self.process is not None
         self.process.terminate()
         return self.wait(timeout)
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = 90) -> int:
         assert self.process is not None
         try:
             return self.process.wait(timeout)
@@ -129,11 +129,11 @@ class Server:
             if self.process.stdout is not None:
                 self.process.stdout.close()
 
-    def connect(self, timeout: float = 30) -> http.client.HTTPConnection:
+    def connect(self, timeout: float = 90) -> http.client.HTTPConnection:
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def request(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, timeout: float = 30
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, timeout: float = 90
     ) -> Answer:
         """Send one request on a connection of its own."""
         with contextlib.closing(self.connect(timeout)) as connection:
@@ -155,7 +155,7 @@ class Server:
         """Return the raw events of a project that are in the lake."""
         return read_parts(self.lake(), list_parts(self.lake(), project_id))
 
-    def wait_for_events(self, project_id: str, n: int, timeout: float = 30) -> pl.DataFrame:
+    def wait_for_events(self, project_id: str, n: int, timeout: float = 90) -> pl.DataFrame:
         """Return the raw events of a project once there are `n`, or what there is after `timeout`."""
         deadline = time.monotonic() + timeout
         while True:

@@ -89,7 +89,7 @@ class Host(Up):
         for each in {*processes, *processes_of(self.home)}:
             each.kill()
         self.process.wait()
-        until(lambda: not processes_of(self.home), 30)
+        until(lambda: not processes_of(self.home))
 
 
 def start(hosts: Iterable[Host]) -> None:

@@ -41,19 +41,19 @@ def test_events_that_nothing_builds_are_late_until_they_are_built(
             fresh = {"late": False, "damaged": False, "late_after_s": 2.0, "waiting_since": None, "reason": None}
             fresh["building"] = None
             assert freshness(shop.read_key) == fresh
-            assert httpx.get(f"{address}/readyz").json() == {
+            assert httpx.get(f"{address}/readyz", timeout=60).json() == {
                 "status": "ready",
                 "accounts": "reached",
                 "pipeline": "in time",
             }
             track(address, shop.write_key, "where is my parcel")
             until(lambda: freshness(shop.read_key)["late"])
-            late = httpx.get(f"{address}/readyz/pipeline")
+            late = httpx.get(f"{address}/readyz/pipeline", timeout=60)
             assert late.status_code == 503 and late.headers["Retry-After"]
             reason = late.json()["error"]
             assert "Events have waited" in reason and "shop" not in reason, "a probe has no key"
             # They can be stored all the same, and are.
-            ready = httpx.get(f"{address}/readyz")
+            ready = httpx.get(f"{address}/readyz", timeout=60)
             assert (ready.status_code, ready.json()["pipeline"]) == (200, "late")
             pipeline = json.loads(said(used_home, "status", "--json", **limits))["pipeline"]
             assert pipeline["late"] is True and pipeline["late_after_s"] == 2
@@ -64,7 +64,7 @@ def test_events_that_nothing_builds_are_late_until_they_are_built(
                 assert "LATE: shop: Events have waited to be built into the table events since" in text
                 assert turret(used_home, "build", **limits).returncode == 0
                 until(lambda: freshness(shop.read_key) == fresh)
-                assert httpx.get(f"{address}/readyz/pipeline").json() == {"status": "ready"}
+                assert httpx.get(f"{address}/readyz/pipeline", timeout=60).json() == {"status": "ready"}
                 assert "Pipeline   in time" in said(used_home, "status", **limits)
             else:
                 assert "LATE: Events have waited in the spool" in text

@@ -78,7 +78,7 @@ def test_the_embedded_database_comes_back_when_it_is_killed_and_meanwhile_readyz
         accounts.close()
         until(
             lambda: all(
-                httpx.get(f"{address}/v1/fields", headers={"X-API-Key": shop.read_key}).status_code == 200
+                httpx.get(f"{address}/v1/fields", headers={"X-API-Key": shop.read_key}, timeout=60).status_code == 200
                 for _ in range(20)
             )
         )

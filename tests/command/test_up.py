@@ -36,7 +36,7 @@ from turret_pipeline.settings import Settings
 from turret_pipeline.stages.pending import pending_stages
 
 BUILT = "built-meanwhile"
-START_S = 150
+START_S = 300
 LEVELS = {"debug", "info", "warning", "error", "critical"}
 CUT_OFF_RUN = """
 from dagster import DagsterInstance, DagsterRunStatus, job
@@ -214,7 +214,7 @@ def test_after_a_kill_of_everything_nothing_stays_and_the_next_start_takes_up_wh
         elsewhere = make_run_in_a_container_that_is_no_more(up)
         os.killpg(up.process.pid, signal.SIGKILL)
         up.process.wait()
-        until(lambda: not processes_of(up.home), 40)
+        until(lambda: not processes_of(up.home))
     assert "write key" not in up.start()
     assert run_status(up, run_id) == "FAILURE"
     # Whether that one lives is only known when its deadline has passed; then the slot of its pool is free again, too.

@@ -38,7 +38,6 @@ def installed(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(START_S + 60)
 def test_a_wheel_runs_up_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     empty, output = tmp_path / "empty", tmp_path / "said"
     empty.mkdir()

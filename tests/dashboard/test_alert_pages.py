@@ -108,7 +108,9 @@ def test_an_admin_adds_a_rule_whose_inputs_follow_its_kind_and_removes_it(served
     page.get_by_label("Its name").fill("Worse")
     page.get_by_role("button", name="Add the rule").click()
     expect(page.locator("#rules tbody tr").nth(1)).to_contain_text("only down, by 20% or more")
-    listed = httpx.get(f"{served.url}/v1/alerts/rules", headers={"X-API-Key": served.full.read_key}).json()["data"]
+    listed = httpx.get(f"{served.url}/v1/alerts/rules", headers={"X-API-Key": served.full.read_key}, timeout=60).json()[
+        "data"
+    ]
     assert [(each["kind"], each["urgent"]) for each in listed] == [("silence", True), ("outcome", False)]
     assert listed[1]["filters"]["least_change"] == 0.2 and listed[1]["filters"]["direction"] == "down"
     for each in listed:

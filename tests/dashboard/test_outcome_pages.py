@@ -15,7 +15,9 @@ from tests.dashboard.walk import AXE
 
 def mark(served: Served, field: str, outcome: dict | None) -> None:
     headers = {"X-API-Key": served.full.admin_key}
-    httpx.patch(f"{served.url}/v1/fields/{field}", json={"outcome": outcome}, headers=headers).raise_for_status()
+    httpx.patch(
+        f"{served.url}/v1/fields/{field}", json={"outcome": outcome}, headers=headers, timeout=60
+    ).raise_for_status()
 
 
 @pytest.fixture
@@ -123,7 +125,9 @@ def test_a_topic_tells_each_outcome_of_its_sessions(unmarked: Served, visitor: V
 def test_a_marked_field_that_is_no_outcome_any_more_says_so(unmarked: Served, visitor: Visitor) -> None:
     mark(unmarked, "channel", {"good": ["web"]})
     headers = {"X-API-Key": unmarked.full.admin_key}
-    httpx.patch(f"{unmarked.url}/v1/fields/channel", json={"type": "number"}, headers=headers).raise_for_status()
+    httpx.patch(
+        f"{unmarked.url}/v1/fields/channel", json={"type": "number"}, headers=headers, timeout=60
+    ).raise_for_status()
     try:
         visitor.sign_in(unmarked.full.admin_key, "/journeys?view=outcomes")
         expect(visitor.page.locator("#outcomes .problem")).to_contain_text("'channel' is a number")
@@ -134,4 +138,6 @@ def test_a_marked_field_that_is_no_outcome_any_more_says_so(unmarked: Served, vi
         expect(row.locator(".problem")).to_have_count(0)
         assert visitor.problems == []
     finally:
-        httpx.patch(f"{unmarked.url}/v1/fields/channel", json={"type": None}, headers=headers).raise_for_status()
+        httpx.patch(
+            f"{unmarked.url}/v1/fields/channel", json={"type": None}, headers=headers, timeout=60
+        ).raise_for_status()

@@ -48,7 +48,7 @@ def test_an_admin_gets_the_line_of_the_first_event_with_a_key_that_works(served:
 @pytest.mark.slow
 def test_events_without_tables_are_not_built_yet(served: Served, visitor: Visitor) -> None:
     event = {"name": "user_prompt", "metadata": {"prompt": "hello"}}
-    sent = httpx.post(f"{served.url}/track", json=event, headers={"X-API-Key": served.waiting.write_key})
+    sent = httpx.post(f"{served.url}/track", json=event, headers={"X-API-Key": served.waiting.write_key}, timeout=60)
     assert sent.status_code == 200
     _wait(lambda: served.get("/v1/usage", served.waiting)["used"] == 1, "the use of the plan did not show")
     visitor.sign_in(served.waiting.read_key)

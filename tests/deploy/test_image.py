@@ -78,14 +78,14 @@ def test_it_starts_as_its_user_says_that_it_is_healthy_and_goes_on_after_a_resta
             assert {each.stat().st_uid for each in image.volume.iterdir()} == {USER}
         url = f"http://127.0.0.1:{port}"
         event = {"name": "asked", "session_id": "s", "event_id": "once", "metadata": {"prompt": "where is my parcel"}}
-        httpx.post(f"{url}/track", json=event, headers={"X-API-Key": keys["write"]}).raise_for_status()
+        httpx.post(f"{url}/track", json=event, headers={"X-API-Key": keys["write"]}, timeout=60).raise_for_status()
     finally:
         assert first.stop() == 0, first.said.decode()
     assert image.run(image.commands["HEALTHCHECK"], **settings)[0] == 1
     second = Container(image, **settings)
     try:
         second.wait_until_up()
-        again = httpx.post(f"{url}/track", json=event, headers={"X-API-Key": keys["write"]})
+        again = httpx.post(f"{url}/track", json=event, headers={"X-API-Key": keys["write"]}, timeout=60)
         assert again.json()["duplicate"] is True
     finally:
         assert second.stop() == 0, second.said.decode()

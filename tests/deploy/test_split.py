@@ -91,10 +91,14 @@ def test_an_event_that_the_collector_takes_is_built_by_the_pipeline_and_told_by_
         said = services["collector"].said + services["api"].said
         keys = dict(re.findall(r"(write|read) key +(\S+)", said))
         event = {"name": "asked", "session_id": "one", "metadata": {"prompt": "where is my parcel"}}
-        sent = httpx.post(f"{services['collector'].url}/track", json=event, headers={"X-API-Key": keys["write"]})
+        sent = httpx.post(
+            f"{services['collector'].url}/track", json=event, headers={"X-API-Key": keys["write"]}, timeout=60
+        )
         assert sent.status_code == 200, sent.text
         reader = httpx.Client(base_url=services["api"].url, headers={"X-API-Key": keys["read"]}, timeout=60)
-        assert httpx.get(f"{services['collector'].url}/v1/fields").status_code == 404, "a collector answers no question"
+        assert httpx.get(f"{services['collector'].url}/v1/fields", timeout=60).status_code == 404, (
+            "a collector answers no question"
+        )
         with reader:
             deadline = time.monotonic() + TOLD_S
             while (told := reader.get("/v1/sessions/one")).status_code != 200:

@@ -103,7 +103,6 @@ def mark_of(release: str) -> list[pytest.MarkDecorator]:
     return [] if release == QUICK else [pytest.mark.slow]
 
 
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize("release", [pytest.param(each, marks=mark_of(each)) for each in RELEASES])
 def test_a_home_of_each_release_is_upgraded_without_a_hand(
     home_of: Callable[[str], Home], release: str, tmp_path: Path
@@ -166,7 +165,6 @@ def test_an_upgrade_is_done_once_and_costs_nothing_then(home_of: Callable[[str],
 
 
 @pytest.mark.long
-@pytest.mark.timeout(400)
 def test_turret_up_alone_upgrades_a_home_whose_cursor_this_version_does_not_know(
     home_of: Callable[[str], Home],
 ) -> None:

@@ -112,7 +112,7 @@ def test_a_lease_outlives_the_connection_that_it_was_taken_with(database_url: st
         execute(database_url, ended)
         half = fingerprint("turret", "run", run_id) % 2**32
         shown = f"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid::bigint = {half}"
-        until(lambda: fetch(database_url, shown), 30)
+        until(lambda: fetch(database_url, shown))
         assert leases.living([run_id]) == {run_id: True}
 
 

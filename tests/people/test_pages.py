@@ -94,7 +94,7 @@ def page(browser: BrowserContext) -> Iterator[Page]:
 def account(house: House, provider: str, role: str) -> str:
     """Return the address, and the name at the provider, of one who is invited."""
     email = f"{secrets.token_hex(4)}@example.com"
-    httpx.put(f"{provider}/users/{email}", json={"email": email, "email_verified": True}).raise_for_status()
+    httpx.put(f"{provider}/users/{email}", json={"email": email, "email_verified": True}, timeout=60).raise_for_status()
     people.add_person(house.accounts, house.project.project_id, email, role)
     return email
 
@@ -172,9 +172,9 @@ def test_an_owner_adds_a_person_gives_another_role_and_removes_them(
     by_group = page.locator("#people tr", has_text="new@example.com")
     expect(by_group).to_contain_text("viewer, by staff")
     page.get_by_label("Role of new@example.com").select_option("editor")
-    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "editor", 40)
+    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "editor")
     page.get_by_label("Role of new@example.com").select_option("none")
-    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "viewer", 40)
+    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "viewer")
     page.get_by_role("button", name="Remove new@example.com").click()
     page.get_by_role("button", name="Really remove new@example.com?").click()
     expect(by_group).to_have_count(0)
@@ -182,7 +182,7 @@ def test_an_owner_adds_a_person_gives_another_role_and_removes_them(
     page.locator("#new-person").get_by_label("Role").select_option("analyst")
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_label("Role of new@example.com").select_option("viewer")
-    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "viewer", 40)
+    until(lambda: people.find_person(house.accounts, house.project.project_id, "new@example.com").role == "viewer")
     page.get_by_role("button", name="Remove new@example.com").click()
     page.get_by_role("button", name="Really remove new@example.com?").click()
     expect(page.locator("#people tr", has_text="new@example.com")).to_have_count(0)

@@ -40,7 +40,7 @@ def provider() -> Iterator[str]:
     try:
         while True:
             try:
-                httpx.get(f"{address}/.well-known/openid-configuration")
+                httpx.get(f"{address}/.well-known/openid-configuration", timeout=60)
                 break
             except httpx.TransportError:
                 assert process.poll() is None and time.monotonic() < deadline
@@ -53,7 +53,7 @@ def provider() -> Iterator[str]:
 
 def knows(provider: str, account: str, email: str, verified: bool | None = True) -> None:
     claims = {"email": email, **({} if verified is None else {"email_verified": verified})}
-    httpx.put(f"{provider}/users/{account}", json=claims).raise_for_status()
+    httpx.put(f"{provider}/users/{account}", json=claims, timeout=60).raise_for_status()
 
 
 class Browser(TestClient):
@@ -64,7 +64,7 @@ class Browser(TestClient):
 
     def at_provider(self, address: str, account: str) -> str:
         """Say there who it is; return where the provider then sends the browser."""
-        answer = httpx.post(address, data={"sub": account})
+        answer = httpx.post(address, data={"sub": account}, timeout=60)
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]
 

@@ -13,7 +13,7 @@ import pytest
 from turret_api.processes.postgres import database
 from turret_pipeline.settings import Settings
 
-WAIT_S = 60.0
+WAIT_S = 120.0
 
 
 def until(what: Callable[[], object], timeout_s: float = WAIT_S) -> None:
@@ -69,7 +69,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     home = closed / ("a long name " + "x" * 100) / "home"
     yield home
     try:
-        until(lambda: not processes_of(home), 20)
+        until(lambda: not processes_of(home))
     finally:
         for process in processes_of(home):
             process.kill()

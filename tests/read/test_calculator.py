@@ -41,7 +41,7 @@ def calculator(written: Path) -> Iterator[Calculator]:
 
 
 def is_gone(process_id: int) -> bool:
-    for _ in range(100):
+    for _ in range(1200):
         if not psutil.pid_exists(process_id):
             return True
         time.sleep(0.05)
@@ -190,7 +190,7 @@ def write_steps(lake: Lake, project_id: str, n: int) -> None:
 
 
 def wait_until(holds: Callable[[], bool]) -> None:
-    for _ in range(200):
+    for _ in range(1200):
         if holds():
             return
         time.sleep(0.05)

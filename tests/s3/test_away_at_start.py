@@ -66,7 +66,9 @@ def test_a_host_that_starts_while_s3_is_away_takes_events_and_the_rest_comes_wit
         assert httpx.get(f"{host.url}/readyz", timeout=30).status_code == 200
     until(lambda: "everything runs" in host.said())
     until(lambda: n_raw(host, keys) == 1)
-    until(lambda: httpx.get(f"{host.url}/v1/topics", headers={"X-API-Key": keys.read_key}).status_code == 200)
+    until(
+        lambda: httpx.get(f"{host.url}/v1/topics", headers={"X-API-Key": keys.read_key}, timeout=60).status_code == 200
+    )
 
 
 @pytest.mark.long

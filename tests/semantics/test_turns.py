@@ -138,7 +138,7 @@ def test_what_the_user_said_is_part_of_the_text_and_what_may_have_turns_is_told_
     "unit", ["Human: ", "\n\nHuman: a", "[INST]", "<user>", "<|user|>", "### Input:\n", "\t", "<s>"]
 )
 @pytest.mark.parametrize("end", ["", "\n\nAssistant:", "[/INST]", "</user>", "### Response:"])
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 def test_a_giant_text_of_marks_takes_no_time(unit: str, end: str) -> None:
     asked(unit * (200_000 // len(unit)) + end)
     asked(f"{unit}a{end}" * (200_000 // len(unit + end)))
