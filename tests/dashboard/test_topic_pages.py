@@ -24,6 +24,12 @@ MAP_AT = """(() => {
   return { points: found, blank };
 })()"""
 """Where the map's texts are, in pixels of its picture, and how many of those in it have no colour there."""
+IN_ADDRESS = """() => {
+  const { view } = document.querySelector('#map .picture').map.state;
+  const shown = [...view.x, ...view.y].map((value) => Number(value.toPrecision(4))).join(',');
+  return new URLSearchParams(location.search).get('map') === shown;
+}"""
+"""Whether what the map shows stands in the address, which is so once the hand rests."""
 
 
 @pytest.mark.slow
@@ -132,7 +138,8 @@ def test_the_map_shows_every_text_at_its_place_and_names_what_is_under_the_point
     visitor.sign_in(served.full.read_key, "/topics")
     page = visitor.page
     columns = served.get("/v1/topics/map", served.full, limit="100000")
-    page.wait_for_selector(f'#map .picture[data-points="{len(columns["x"])}"]')
+    all_texts = f'#map .picture[data-points="{len(columns["x"])}"]'
+    page.wait_for_selector(all_texts)
     # What is drawn: where each text is on the page, and the colour of the canvas there.
     drawn = page.evaluate(MAP_AT)
     assert len(drawn["points"]) == len(columns["x"])
@@ -153,14 +160,14 @@ def test_the_map_shows_every_text_at_its_place_and_names_what_is_under_the_point
     page.mouse.down()
     page.mouse.move(box["x"] + x - 120, box["y"] + y, steps=3)
     page.mouse.up()
-    page.wait_for_url("**map=**")
+    page.wait_for_function(IN_ADDRESS)
     before = page.evaluate("document.querySelector('#map .picture').map.state.view.x")
     page.get_by_role("button", name="Zoom in").click()
-    page.wait_for_timeout(250)
+    page.wait_for_function(IN_ADDRESS)
     seen = page.evaluate("document.querySelector('#map .picture').map.state.view")
     assert seen["x"][0] > before[0] and seen["x"][1] < before[1]
     visitor.open(page.url.removeprefix(served.url))
-    visitor.wait_for_pictures()
+    page.wait_for_selector(all_texts)
     again = page.evaluate("document.querySelector('#map .picture').map.state.view")
     assert [round(value, 2) for value in again["x"]] == [round(value, 2) for value in seen["x"]]
     # A theme of the legend stands out, and narrows the list.
@@ -171,7 +178,6 @@ def test_the_map_shows_every_text_at_its_place_and_names_what_is_under_the_point
     # A click on a text leads to its topic.
     page.get_by_role("button", name="Show all").click()
     page.mouse.move(0, 0)
-    page.wait_for_timeout(250)
     x, y = page.evaluate(MAP_AT)["points"][i]
     page.locator("#map .plot").click(position={"x": x, "y": y})
     expect(page.locator("h1")).to_have_text("Visa and passport rules")
