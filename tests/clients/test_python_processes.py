@@ -18,7 +18,7 @@ from tests.clients.scripted import hung
 BEGIN = """
 import multiprocessing, os, signal, sys, threading, time
 import turret_client
-client = turret_client.Client(linger_s=0.01)
+client = turret_client.Client(linger_s=0.01, exit_s=60)
 def children(n, work):
     pids = []
     for child in range(n):
@@ -44,7 +44,7 @@ def run(server, project, tmp_path: Path) -> Callable[..., subprocess.CompletedPr
             env={**os.environ, **settings, **environment},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
 
     return run
@@ -55,7 +55,7 @@ def stored(server, project) -> Callable[[str, int], Counter[str]]:
     """Returns how often each `who` is among the stored events of a name, of which there are to be `n`."""
 
     def count(name: str, n: int) -> Counter[str]:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 90
         while True:
             events = server.events(project.project_id)
             found = [json.loads(each)["who"] for each in events.filter(name=name)["metadata"]] if events.height else []
@@ -83,7 +83,7 @@ def test_finalizers_run_once_all_is_sent(run: Callable, stored: Callable) -> Non
     done = run(
         """
 import weakref
-client = turret_client.Client(linger_s=60)
+client = turret_client.Client(linger_s=60, exit_s=60)
 client.track('late', {'who': 'it'})
 def say(stats): print(stats().n_waiting)
 weakref.finalize(sys.modules['threading'], say, client.stats)
@@ -97,7 +97,7 @@ weakref.finalize(sys.modules['threading'], say, client.stats)
 def test_a_forked_child_begins_with_nothing_and_sends_its_own(run: Callable, stored: Callable) -> None:
     done = run(
         """
-client = turret_client.Client(linger_s=60)
+client = turret_client.Client(linger_s=60, exit_s=60)
 client.track('fork', {'who': 'parent'})
 assert children(4, lambda child: client.track('fork', {'who': f'child {child}'})) == [0] * 4
 assert client.stats().n_waiting == 1
