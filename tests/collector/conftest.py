@@ -81,6 +81,7 @@ class Server:
             "TURRET_HOME": str(self.home),
             "TURRET_DATABASE_URL": self.database_url.replace("+psycopg2", ""),
             "TURRET_ROLL_SECONDS": "1",
+            "TURRET_QUESTION_SECONDS": "120",
             "PYTHONUNBUFFERED": "1",
             **self.environment,
         }

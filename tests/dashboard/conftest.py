@@ -27,7 +27,7 @@ from turret_pipeline.settings import Settings
 CHROMIUM_OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 # Chromium would keep a process ready for a page that nobody opens.
 CHROMIUM_OPTIONS += ["--disable-features=SpareRendererForSitePerProcess"]
-PATIENCE_MS = 40_000
+PATIENCE_MS = 120_000
 expect.set_options(timeout=PATIENCE_MS)
 
 
@@ -77,6 +77,7 @@ def served(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "TURRET_HOME": str(home),
         "TURRET_PORT": str(port),
         "TURRET_DATABASE_URL": database_url,
+        "TURRET_QUESTION_SECONDS": "200",
     }
     log = home / "api.log"
     with log.open("w") as out:

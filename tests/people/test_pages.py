@@ -40,6 +40,7 @@ def addresses(house: House) -> Iterator[tuple[str, str]]:
         "TURRET_PORT": str(port),
         "TURRET_DATABASE_URL": house.accounts.engine.url.render_as_string(hide_password=False),
         "TURRET_PUBLIC_URL": url,
+        "TURRET_QUESTION_SECONDS": "200",
         "TURRET_OIDC_ISSUER": provider,
         "TURRET_OIDC_CLIENT_ID": "turret",
         "TURRET_OIDC_CLIENT_SECRET": "a secret",
