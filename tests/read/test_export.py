@@ -57,6 +57,22 @@ def test_every_table_can_be_written_as_csv(api: Api, tmp_path: Path, table: str)
     assert (tmp_path / "x.csv").read_text().startswith(TABLES[table].schema.names()[1])
 
 
+def test_no_table_of_counts_is_exported_where_counts_are_to_be_of_some_users(api: Api) -> None:
+    shop = Library(api.lake).snapshot("shop")
+    refused = set()
+    for table in TABLES:
+        names = {*TABLES[table].schema.names()}
+        try:
+            rows_of(shop, table, None, least=5)
+        except ApiError as error:
+            assert "export journeys" in error.message
+            refused.add(table)
+        else:  # it has no number of sessions: it tells of each, or of none
+            assert not names & {"sessions", "n_sessions"}, table
+    assert refused == {"journey_edges", "journey_moves", "topic_days"}
+    assert rows_of(shop, "journeys", None, least=5).columns == JOURNEYS
+
+
 def test_a_project_without_tables_exports_no_rows_and_the_same_columns(api: Api, tmp_path: Path) -> None:
     nobody = Library(api.lake).snapshot("nobody")
     for table, columns in (("messages", MESSAGES), ("journeys", JOURNEYS), ("fields", list(FIELDS))):

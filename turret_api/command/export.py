@@ -36,6 +36,8 @@ from turret_pipeline.settings import Settings
 
 VIEWS = ("messages", "journeys", "fields")
 MODEL, AUDIT = "model", "audit"
+COUNTS = ("journey_edges", "journey_moves", "topic_days")
+"""Tables that hold no text and no id, but counts of however few users."""
 MESSAGE = ("event_id", "session_id", "user_id", "timestamp", "text", "kind", "topic_id", "topic_label", "similarity")
 FORMATS = (".parquet", ".csv", ".ndjson")
 FIELDS = pl.Schema(
@@ -155,10 +157,13 @@ def rows_of(
 ) -> pl.DataFrame:
     """Return what `turret export` writes of a table or view; raise an `ApiError` for a field that it cannot have.
 
-    least: users that each number must be of in what holds no texts, which is `journeys`; 0: any number.
-    users: ids that rows are to have in a table that has `user_id`; None: all rows.
+    least: users that each number must be of in what holds no texts, which is `journeys`; 0: any number. With more than
+    1 the tables `COUNTS` are refused. users: ids that rows are to have in a table that has `user_id`; None: all rows.
     """
     of_users = pl.lit(True) if users is None else pl.col("user_id").is_in(users)
+    if table in COUNTS and least > 1:
+        words = f"{table} counts any number of users, and a file without texts is to be of {least} or more here"
+        raise ApiError(400, "INVALID_REQUEST", f"{words} (Settings, Few users): export journeys.")
     if table == "fields":
         rows = list_fields(snapshot)
         kept = [row for row in rows if field in (None, row["field"])]
