@@ -74,8 +74,8 @@ class Own:
     first: NewProject
     second: NewProject
 
-    def browser(self, *keys: str) -> TestClient:
-        client = TestClient(self.app, base_url=PUBLIC)
+    def browser(self, *keys: str, address: str = PUBLIC) -> TestClient:
+        client = TestClient(self.app, base_url=address)
         for key in keys:
             client.post("/sign-in", data={"key": key}, headers=SAME_ORIGIN, follow_redirects=False)
         return client
@@ -144,6 +144,16 @@ def test_who_does_not_own_every_project_is_told_so_and_sees_nothing(own: Own, pa
         assert refused.status_code == 403 and "for owners of every one of them" in refused.text
         assert browser.post("/dagster/graphql", json={}, headers=SAME_ORIGIN).status_code == 403
         assert "dagster" not in browser.get("/").text.replace('data-dagster=""', "")
+    for role, of_texts in (("viewer", []), ("analyst", ["answers", "alerts"])):
+        key = own.accounts.create_key(own.first.project_id, "read", role=role).key
+        menu = own.browser(key, address="http://127.0.0.1").get("/").text
+        assert [each for each in ("answers", "alerts") if f'data-page="{each}"' in menu] == of_texts
+        assert "Pipeline" not in menu and 'data-dagster=""' in menu
+    # On the machine itself, an owner of some projects may open Dagster's own address.
+    assert (
+        f"127.0.0.1:{pages.server_address[1]}"
+        in own.browser(own.first.admin_key, address="http://127.0.0.1").get("/").text
+    )
     stranger = own.browser()
     assert 'value="/dagster/runs"' in stranger.get("/dagster/runs", headers=PAGE).text
     assert stranger.post("/dagster/graphql", json={}, headers=SAME_ORIGIN).status_code == 401

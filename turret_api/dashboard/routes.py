@@ -20,6 +20,7 @@ from turret_api.dashboard import files, html
 from turret_api.dashboard.sessions import Sessions
 from turret_api.dashboard.sign_in import SignIn
 from turret_api.errors import NotFoundError
+from turret_api.roles import ANALYST, OWNER
 from turret_pipeline.settings import Settings
 
 PAGES = (
@@ -91,14 +92,15 @@ class Dashboard:
             "project_id": principal.project_id,
             "projects": sorted(names.items(), key=lambda each: each[1].lower()),
             "role": principal.role,
+            "may_read_texts": principal.may(ANALYST),
             "oidc": "" if self._settings.oidc is None else self._settings.oidc.name,
             "origin": f"{request.url.scheme}://{request.url.netloc}",
-            "dagster": self._dagster(request),
+            "dagster": self._dagster(request) if principal.may(OWNER) else "",
             "modules": files.modules(),
         }
 
     def _dagster(self, request: Request) -> str:
-        """Return where the browser finds Dagster's pages; "": nowhere, for they are at 127.0.0.1, or for owners."""
+        """Return where an owner's browser finds Dagster's pages; "": nowhere, for they are at 127.0.0.1 of a host."""
         if self._may_open_pipeline(request):
             return "/dagster/"
         host = request.url.hostname

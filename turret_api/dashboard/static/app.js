@@ -164,7 +164,6 @@ addEventListener("popstate", () => {
   if (placed() !== address) show();
 });
 addEventListener("turret:view", show);
-if (!mayReadTexts) for (const page of OF_TEXTS) document.querySelector(`#pages [data-page=${page}]`)?.remove();
 // A link to a view is a link to its project's view, whoever follows it.
 history.replaceState(null, "", here({ project: document.body.dataset.projectId }));
 show();

@@ -18,6 +18,7 @@ import { later, panel } from "./panel.js";
 import { paths } from "./paths.js";
 import { returns } from "./returns.js";
 import { mayReadTexts } from "./rights.js";
+import { notWithThisRole } from "./states.js";
 import { numberFields, numberOf } from "./sums.js";
 import { movesTable, shareBar, table } from "./tables.js";
 import { OF_PEOPLE, inUnit, titleOf, unitOf, unitSwitch } from "./units.js";
@@ -46,8 +47,10 @@ const UNITS = {
 export async function journeys(given) {
   const context = { ...given, query: await withLevel(given.field, given.query) };
   const { field, query } = context;
-  const views = mayReadTexts ? VIEWS : { flow: moves };
-  const current = views[query.get("view")] ? query.get("view") : "flow";
+  const views = mayReadTexts ? VIEWS : { flow: moves },
+    asked = query.get("view");
+  if (VIEWS[asked] && !views[asked]) return notWithThisRole(`Journeys: ${TITLES[asked]}`, "tells of single users");
+  const current = views[asked] ? asked : "flow";
   // Names, and the head, wait for what a view is about.
   const first = (ask) => ask(),
     topics = (current === "compare" ? first : afterwards)(() => loadTopics(field, query)),

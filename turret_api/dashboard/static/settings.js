@@ -16,7 +16,7 @@ import { masking } from "./masking.js";
 import { markOf } from "./outcome_marks.js";
 import { later, panel, rowsOf } from "./panel.js";
 import { people } from "./people.js";
-import { lookingAs, mayEdit, mayReadTexts, role } from "./rights.js";
+import { lookingAs, mayEdit, mayOwn, mayReadTexts, role } from "./rights.js";
 import { copyButton } from "./states.js";
 import { table } from "./tables.js";
 
@@ -35,6 +35,8 @@ const SECTIONS = {
   audit: ["Audit log", audit],
   project: ["Project", project],
 };
+// Others do not see them among the sections; who opens one by its address is told that it takes an owner.
+const FOR_OWNERS = ["keys", "people", "masking", "keeping", "erasure", "audit"];
 
 export function settings(context) {
   const section = SECTIONS[context.id] ? context.id : "metadata";
@@ -43,13 +45,15 @@ export function settings(context) {
     {},
     pageHead(
       "Settings",
-      mayEdit ? null : `${lookingAs}; an editor may change things.`,
+      mayOwn ? null : `${lookingAs}; ${mayEdit ? "" : "an editor may change fields, and "}an owner everything.`,
       section === "metadata" ? freshness(context.fields) : null,
     ),
     tabs(
       "Settings",
       section,
-      Object.entries(SECTIONS).map(([key, [title]]) => [key, title, link(`/settings/${key}`)]),
+      Object.entries(SECTIONS)
+        .filter(([key]) => mayOwn || !FOR_OWNERS.includes(key))
+        .map(([key, [title]]) => [key, title, link(`/settings/${key}`)]),
     ),
     h("div", { class: "grid" }, SECTIONS[section][1](context)),
   );

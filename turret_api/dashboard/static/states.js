@@ -38,13 +38,17 @@ export function failed(error, again) {
   );
 }
 
-// In place of a page of texts, for who may see counts alone.
-export const notWithThisRole = (title) =>
+// In place of a page of texts, or of single users, for who may see counts alone.
+export const notWithThisRole = (title, why = "shows what users wrote") =>
   h(
     "div",
     { class: "state" },
     h("h1", {}, title),
-    h("p", {}, `Your role does not allow this: you are a ${role}, and this page shows what users wrote. Ask an owner.`),
+    h(
+      "p",
+      {},
+      `Your role does not allow this: you are a ${role}, and this page ${why}. It takes an analyst; ask an owner.`,
+    ),
   );
 
 // Above a page: the fields that the last build could not do, while it did all others.
@@ -254,7 +258,7 @@ export function noTextField(fields) {
     h(
       "p",
       {},
-      "If one of them is, an admin can say so: ",
+      "If one of them is, an editor can say so: ",
       h("a", { href: "/settings", class: "more" }, "Settings → Metadata"),
       ".",
     ),
