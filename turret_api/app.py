@@ -26,6 +26,7 @@ from turret_api.dashboard.routes import Dashboard, nothing_here
 from turret_api.dashboard.sessions import Sessions, load_secret
 from turret_api.dashboard.sign_in import SignIn
 from turret_api.document import DocumentedAPI
+from turret_api.erasing.estimate import Estimate
 from turret_api.erasing.routes import erasure_router
 from turret_api.errors import InvalidKeyError
 from turret_api.freshness import Freshness
@@ -86,7 +87,7 @@ def create_app(
     app.include_router(alert_router(settings, accounts, gate))
     app.include_router(people_router(accounts, gate))
     app.include_router(audit_router(accounts, gate))
-    app.include_router(erasure_router(accounts, gate))
+    app.include_router(erasure_router(accounts, gate, Estimate(engine, accounts, freshness)))
     sign_in = SignIn(settings, accounts, sessions)
     app.include_router(RoundTrip(settings, accounts, sessions, sign_in, secret).router())
     pipeline_pages = PipelinePages(settings, sessions, keys, sign_in)

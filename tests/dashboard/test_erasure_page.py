@@ -1,4 +1,4 @@
-"""Settings → Erasure: an owner asks twice, and then follows what was asked for."""
+"""Settings → Erasure: an owner is told how much would go, erases it, and follows what was asked for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from tests.dashboard.conftest import Served, Visitor
 from turret_api.accounts import Accounts
-from turret_api.erasing.book import Book
+from turret_api.erasing.book import Book, Receipt
 
 
 def test_an_owner_erases_once_sure_and_sees_how_far_it_is(served: Served, visitor: Visitor, database_url: str) -> None:
@@ -20,10 +20,12 @@ def test_an_owner_erases_once_sure_and_sees_how_far_it_is(served: Served, visito
     page.get_by_label("Its id, or the text").fill("u 81/b")
     page.get_by_label("Refuse later events of the user").check()
     page.get_by_label("Keep totals").check()
-    page.get_by_role("button", name="Erase").click()
-    page.get_by_label("Its id, or the text").fill("u 82/b")  # what was sure is not, once it is another
-    page.get_by_role("button", name="Erase").click()
-    page.get_by_role("button", name="Really erase?").click()
+    page.get_by_role("button", name="Erase…").click()
+    expect(page.locator("#would-erase")).to_contain_text("No event in the tables has this id")
+    page.get_by_label("Its id, or the text").fill("u 82/b")  # what was counted is not, once it is another
+    expect(page.locator("#would-erase")).to_be_empty()
+    page.get_by_role("button", name="Erase…").click()
+    page.get_by_role("button", name="Erase all the same").click()
     expect(page.locator("#erasures tr[data-erasure]")).to_have_count(1)
     expect(page.locator("#erasures tr[data-erasure]")).to_contain_text("waits")
     accounts = Accounts(database_url)
@@ -37,8 +39,30 @@ def test_an_owner_erases_once_sure_and_sees_how_far_it_is(served: Served, visito
     expect(page.get_by_label("Refuse later events of the user")).to_be_hidden()
     Book(accounts).begin(asked)
     expect(page.locator("#erasures tr[data-erasure]")).to_contain_text("under way", timeout=20_000)
+    Book(accounts).give_up(asked, Receipt(by=asked.wanted.by, suppressed=True, problem="it is not known any more"))
+    page.get_by_role("button", name="Erase it again…").click(timeout=20_000)
+    expect(page.locator("#erasures tr[data-erasure]")).to_contain_text("it is not tried again")
+    expect(page.locator("#erase select")).to_have_value("user")
+    expect(page.get_by_label("Its id, or the text")).to_be_focused()
     accounts.close()
     assert visitor.problems == []
+
+
+@pytest.mark.slow
+def test_an_owner_is_told_how_much_would_go_before_it_is_asked_for(served: Served, visitor: Visitor) -> None:
+    visitor.sign_in(served.chats.admin_key, "/settings/erasure")
+    page, found = visitor.page, served.get("/v1/messages", served.chats)["data"][0]
+    for kind, value in (("session", found["session_id"]), ("texts", found["text"].upper()), ("texts", "e")):
+        page.locator("#erase select").select_option(kind)
+        page.get_by_label("Its id, or the text").fill(value)
+        page.get_by_role("button", name="Erase…").click()
+        if value == "e":
+            expect(page.locator("#erase .problem")).to_contain_text("3 characters or more")
+        else:
+            expect(page.locator("#would-erase")).to_contain_text("This cannot be taken back")
+            expect(page.get_by_role("button", name="Erase ", exact=False)).to_contain_text("event")
+    assert visitor.problems == ["Failed to load resource: the server responded with a status of 400 (Bad Request)"]
+    expect(page.locator("#erasures")).to_contain_text("Nothing was erased yet")
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,14 +10,19 @@ import dagster as dg
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.small_lake import DAYS, bring, event, put
 from turret_api.accounts import Accounts
 from turret_api.accounts.audit import entries
+from turret_api.accounts.privacy import MASKING, set_rule
 from turret_api.app import create_app
-from turret_api.erasing.book import Book
+from turret_api.erasing.book import Book, Receipt
+from turret_api.erasing.masked_ids import stored_as
 from turret_pipeline.orchestration.definitions import build_definitions
 from turret_pipeline.orchestration.erasures import waiting
 from turret_pipeline.orchestration.workshop import Workshop
 from turret_pipeline.settings import Settings
+
+TEXTS = ("My STRASSE is long", "Mail me", "Which Straße", "What else", "And then", "Or not", "Not in the tables yet")
 
 
 class Api:
@@ -75,26 +81,66 @@ def test_what_is_asked_for_waits_and_can_be_followed_by_owners_only(api: Api) ->
     logged = entries(api.accounts, api.project_id)
     assert len(logged) == 4 and all(each.action == "erasure" and each.actor.startswith("key:") for each in logged)
     assert "a/b?c" not in str(logged)
+    path, erasure = f"/erasures/{first['erasure_id']}", Book(api.accounts).unfinished(api.project_id)[0]
+    for how, state in ((Book.fail, "failed"), (Book.give_up, "given_up")):
+        how(Book(api.accounts), erasure, Receipt(by="key:k", suppressed=False, problem="why"))
+        assert api.send("GET", path, status=200)["state"] == state
+
+
+def test_how_much_would_go_is_told_to_owners_and_nothing_is_asked_for(api: Api) -> None:
+    lake, day = api.settings.open_lake(), DAYS[0]
+    set_rule(api.accounts, api.project_id, MASKING, {"kinds": ["email"], "ids": True, "secret": "00" * 32})
+    (masked,) = stored_as(api.accounts, api.project_id, "user", "ann@example.com")
+    written = [json.dumps({"prompt": text}, ensure_ascii=False) for text in TEXTS]
+    rows = [event(n, day, user_id=masked, metadata=each) for n, each in enumerate(written)]
+    put(lake, day, "c0ffee-1-1", rows[:6], api.project_id)
+    bring(lake, api.project_id, until="events")
+    put(lake, day, "c0ffee-1-2", rows[6:], api.project_id)  # not in the tables yet
+    of_user = api.send("DELETE", "/users/ann%40example.com?dry_run=true&suppress=true", status=200)
+    waiting_since, built_at = of_user.pop("waiting_since"), of_user.pop("built_at")
+    assert waiting_since is not None and built_at is not None
+    first, last = "2026-10-01T00:00:00Z", "2026-10-01T00:00:05Z"
+    counts = {"n_events": 6, "n_sessions": 2, "n_users": 1}
+    assert of_user == {"dry_run": True, "kind": "user", **counts, "first": first, "last": last}
+
+    def n_events(method: str, path: str, body: Any = None) -> int:
+        return int(api.send(method, path, body, status=200)["n_events"])
+
+    assert n_events("DELETE", "/sessions/s1?dry_run=true") == 1
+    assert n_events("DELETE", "/events/e4?dry_run=true&keep_totals=true") == 1
+    assert n_events("DELETE", "/events/nobody?dry_run=true") == 0
+    texts = {"kind": "texts", "value": "STRASSE", "dry_run": True}
+    assert n_events("POST", "/erasures", texts) == 2
+    assert n_events("POST", "/erasures", {**texts, "value": "prompt"}) == 0  # a key
+    for key in ("read", "write"):
+        api.send("POST", "/erasures", texts, key=key, status=401)
+    assert Book(api.accounts).unfinished() == [] and api.send("GET", "/erasures", status=200)["data"] == []
+    assert entries(api.accounts, api.project_id) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "path", "body"),
+    ("method", "path", "body", "field"),
     [
-        ("DELETE", "/users/", None),
-        ("DELETE", f"/users/{'x' * 201}", None),
-        ("DELETE", "/users/a%00b", None),
-        ("DELETE", "/sessions/a?suppress=true", None),
-        ("POST", "/erasures", {"kind": "texts", "value": ""}),
-        ("POST", "/erasures", {"kind": "texts", "value": " e  "}),
-        ("POST", "/erasures", {"kind": "session", "value": "s", "suppress": True}),
-        ("POST", "/erasures", {"kind": "texts", "value": "s", "keep_totals": True}),
-        ("POST", "/erasures", {"kind": "project", "value": "s"}),
-        ("POST", "/erasures", {"kind": "texts", "value": "a\u0000b"}),
+        ("DELETE", "/users/", None, "user_id"),
+        ("DELETE", f"/users/{'x' * 201}", None, "user_id"),
+        ("DELETE", "/users/a%00b", None, "user_id"),
+        ("DELETE", f"/sessions/{'x' * 201}?dry_run=true", None, "session_id"),
+        ("DELETE", "/events/a%00b", None, "event_id"),
+        ("DELETE", "/sessions/a?suppress=true", None, "suppress"),
+        ("DELETE", "/users/a?dryrun=true", None, "dryrun"),
+        ("POST", "/erasures", {"kind": "texts", "value": ""}, "value"),
+        ("POST", "/erasures", {"kind": "texts", "value": " e  "}, "value"),
+        ("POST", "/erasures", {"kind": "session", "value": "s", "suppress": True}, "suppress"),
+        ("POST", "/erasures", {"kind": "texts", "value": "s", "keep_totals": True}, "keep_totals"),
+        ("POST", "/erasures", {"kind": "project", "value": "s"}, "kind"),
+        ("POST", "/erasures", {"kind": "texts", "value": "a\u0000b"}, "value"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_nothing_waits(api: Api, method: str, path: str, body: Any) -> None:
-    api.send(method, path, body, status=400)
+def test_what_makes_no_sense_is_refused_by_the_name_that_was_sent_and_nothing_waits(
+    api: Api, method: str, path: str, body: Any, field: str
+) -> None:
+    assert api.send(method, path, body, status=400)["field"] == field
     assert Book(api.accounts).unfinished() == []
 
 

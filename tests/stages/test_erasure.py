@@ -34,9 +34,9 @@ from turret_pipeline.lake.tables import (
 )
 from turret_pipeline.orchestration.erase import Asked, Named, discard, forget, remove
 from turret_pipeline.semantics.definitions import Definition, definition
+from turret_pipeline.semantics.selection import Selection
 from turret_pipeline.stages import STAGES
 from turret_pipeline.stages.erasure.gathering import find
-from turret_pipeline.stages.erasure.selection import Selection
 from turret_pipeline.stages.pending import pending_stages
 from turret_pipeline.stages.work import Work
 

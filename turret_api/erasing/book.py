@@ -101,6 +101,11 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
     wanted: Wanted | None
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether it failed and is not performed again: it has to be asked for anew."""
+        return self.state == "failed" and self.wanted is None
+
+    @property
     def problem(self) -> str:
         """Why it is not done, where it is not."""
         return (self.receipt and self.receipt.problem) or NOT_YET

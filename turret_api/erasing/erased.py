@@ -9,6 +9,8 @@ import msgspec
 
 Kind = Literal["user", "session", "event", "events", "texts"]
 """What an erasure may be of: `events` are several at once, as after a restore."""
+OF_IDS = ("user", "session", "event")
+"""Kinds of erasures that name an id, by which collectors know what waits in their spools."""
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):

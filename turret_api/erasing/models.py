@@ -27,6 +27,26 @@ class ErasureChoice(Model):
     keep_totals: bool = Field(
         default=False, description="whether the events go on to count, without texts and ids; not for `texts`"
     )
+    dry_run: bool = Field(
+        default=False, description="whether the answer only says how much would go; nothing is changed then"
+    )
+
+
+class WouldErase(Model):
+    """How much an erasure would take, counted in the tables. Nothing was changed."""
+
+    dry_run: Literal[True] = True
+    kind: Literal["user", "session", "event", "events", "texts"]
+    n_events: int = Field(description="events that would go")
+    n_sessions: int = Field(description="sessions that have some of them")
+    n_users: int = Field(description="users who have some of them")
+    first: dt.datetime | None = Field(description="time of the first of them; null: there is none")
+    last: dt.datetime | None = Field(description="time of the last of them; null: there is none")
+    built_at: dt.datetime | None = Field(description="when the table of events was last built; null: never")
+    waiting_since: dt.datetime | None = Field(
+        description="since when events wait that are not in the table yet: what the erasure names of them goes too, "
+        "and is not counted; null: none is known to wait"
+    )
 
 
 class DoneRow(Model):
@@ -66,7 +86,9 @@ class ErasureRow(Model):
     erasure_id: str
     kind: Literal["user", "session", "event", "events", "texts"]
     hash: str = Field(description="of what was named, keyed with a secret of the installation")
-    state: Literal["waiting", "running", "done", "failed"] = Field(description="a failed one is tried again")
+    state: Literal["waiting", "running", "done", "failed", "given_up"] = Field(
+        description="`failed`: it is tried again; `given_up`: it is not, and has to be asked for again"
+    )
     created_at: dt.datetime
     finished_at: dt.datetime | None
     receipt: ReceiptRow | None = Field(description="null: nothing was done yet")
@@ -81,4 +103,6 @@ class ErasureRows(Model):
 
 def erasure_row(erasure: Erasure) -> ErasureRow:
     """Return what is told of an erasure."""
-    return ErasureRow.model_validate(erasure)
+    state = "given_up" if erasure.is_given_up else erasure.state
+    told = {name: getattr(erasure, name) for name in ErasureRow.model_fields if name != "state"}
+    return ErasureRow.model_validate({**told, "state": state})

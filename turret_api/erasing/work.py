@@ -26,18 +26,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts.directory import REFRESH_S
 from turret_api.accounts.erased_ids import note_erased
-from turret_api.accounts.privacy import MASKING, rules_of
 from turret_api.accounts.suppression import hold, lift, suppress
 from turret_api.collector.forgetting import Forget
 from turret_api.erasing.book import NOT_YET, Book, Erasure, Receipt, Totals, Wanted
 from turret_api.erasing.elsewhere import erase_elsewhere, other_collectors
-from turret_api.erasing.erased import Done, Erased
+from turret_api.erasing.erased import OF_IDS, Done, Erased
 from turret_api.erasing.lake_steps import ErasureError, Named, UnforeseenError, Workplace, build, run_step
+from turret_api.erasing.masked_ids import stored_as
 from turret_api.erasing.spools import forget_waiting_turns
 from turret_api.erasing.told import Told
 from turret_api.home.import_lock import one_import_at_a_time
 from turret_api.home.spools import bring_in_spools, collectors_run
-from turret_api.masking.forms import forms_of
 from turret_api.masking.rule import RuleError
 from turret_pipeline import failpoint
 from turret_pipeline.lake.locks import sole_writer
@@ -47,8 +46,6 @@ __all__ = ["ErasureError", "Workplace", "find", "perform", "perform_waiting"]
 
 _HEARD_S = 2 * REFRESH_S
 """Seconds until every collector knows that events of what is erased are not to be taken, or were erased."""
-_OF_IDS = ("user", "session", "event")
-"""Kinds of erasures that name an id, by which collectors know what waits in their spools."""
 _FORGOTTEN = "what was named is not known any more, as after a restore: erase it again"
 
 
@@ -282,10 +279,8 @@ def erased_of(gathered: dict[str, Any], keeps_totals: bool = False) -> Erased:
 
 def _forms(place: Workplace, project_id: str, kind: str, value: str) -> tuple[str, ...]:
     """Return what else the id is stored as, because the project masks ids or did."""
-    if kind not in _OF_IDS:
-        return ()
     try:
-        return tuple(forms_of(rules_of(place.accounts, project_id).get(MASKING), project_id, value))
+        return stored_as(place.accounts, project_id, kind, value)
     except RuleError as error:
         raise ErasureError(f"what the project masks cannot be read by this version of Turret: {error}") from None
 
@@ -299,13 +294,13 @@ def _bring_in(place: Workplace, project_id: str, new: Sequence[_UnderWay]) -> No
         if each.forms:
             n_forms = len(each.forms)
             each.told.add([Done("masked ids", "what stands for the id where it was masked, erased too", n_forms)])
-        if kind in _OF_IDS:
+        if kind in OF_IDS:
             ids.setdefault(kind, set()).update((value, *each.forms))
             _hold(place, each)
     if ids:
         if collectors_run(place.settings) or place.settings.database_url is not None:
             time.sleep(_HEARD_S)
-        users, sessions, events = (frozenset(ids.get(kind, ())) for kind in _OF_IDS)
+        users, sessions, events = (frozenset(ids.get(kind, ())) for kind in OF_IDS)
         wanted = Forget(project_id=project_id, user_ids=users, session_ids=sessions, event_ids=events)
         _tell_all(new, forget_waiting_turns(place.settings, wanted))
     before = dt.datetime.now(dt.UTC)
@@ -347,8 +342,11 @@ def _not_reached(settings: Settings, kind: str) -> list[str]:
         "exported files and backups that were moved or copied: keep turret-erasures.ndjson with the archives, and a "
         "restore erases it again",
     ]
-    if settings.database_url is not None and kind not in _OF_IDS:
+    if settings.database_url is not None and kind not in OF_IDS:
         found.append("spools of other hosts: events that waited there come into the lake later; erase again then")
     if "://" in settings.lake:
-        found.append("earlier versions of objects, if the bucket keeps them: let its lifecycle rules remove them")
+        found.append(
+            "earlier versions of objects, if the bucket keeps versions: they stay until a rule of the bucket removes "
+            'them (docs/erasure.md, "A bucket that keeps versions")'
+        )
     return found

@@ -25,20 +25,20 @@ from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.lake.oblivion import forget_histories
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.retention.strip import strip_events
+from turret_pipeline.semantics.selection import Selection
 from turret_pipeline.settings import Settings
 from turret_pipeline.stages.erasure import gathering
 from turret_pipeline.stages.erasure.gathering import Gathered
 from turret_pipeline.stages.erasure.raw import remove_leftovers, remove_raw_events, rename_imports
 from turret_pipeline.stages.erasure.remains import remains
 from turret_pipeline.stages.erasure.removal import remember_no_more, remove_events, remove_quotes
-from turret_pipeline.stages.erasure.selection import Selection
 from turret_pipeline.stages.erasure.together import Together
 
 CANNOT = 4
 
 
 class Named(msgspec.Struct, frozen=True):
-    """What one erasure is to take away: what `kind` and `value` select (`stages.erasure.selection`).
+    """What one erasure is to take away: what `kind` and `value` select (`semantics.selection`).
 
     value: "": the list in the lake says it. forms: what stands for the id where ids are masked. keep_totals: whether
     the events go on to count, without texts and ids (`retention`).

@@ -43,7 +43,9 @@ function parts(found, texts, fill, words) {
     event.preventDefault();
     attempt(problem, async () => {
       const next = await put("/v1/keeping", chosen());
-      const due = next.n_due ? ` ${plural(next.n_due, "event")} are over, and go with the next daily run.` : "";
+      const due = next.n_due
+        ? ` ${plural(next.n_due, "event is over, and goes", "events are over, and go")} with the next daily run.`
+        : "";
       fill([next, texts], `Saved.${due}`);
     });
   };

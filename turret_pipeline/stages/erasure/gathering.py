@@ -16,8 +16,8 @@ from turret_pipeline.lake import files, store
 from turret_pipeline.lake.parts import Part, list_all_files, read_parts
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import EVENTS, MESSAGES
+from turret_pipeline.semantics.selection import Selection, Selections
 from turret_pipeline.semantics.values import text_id
-from turret_pipeline.stages.erasure.selection import Selection, Selections
 
 _TOKEN = r'"(?:[^"\\]|\\.)*"'
 """A text or a key of a JSON object, as it is written there."""

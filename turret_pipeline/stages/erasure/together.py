@@ -6,9 +6,9 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
+from turret_pipeline.semantics.selection import Selections
 from turret_pipeline.semantics.values import text_id
 from turret_pipeline.stages.erasure.gathering import Gathered
-from turret_pipeline.stages.erasure.selection import Selections
 
 
 class Together:
