@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import http.client
 import itertools
 import json
@@ -164,6 +165,12 @@ class Server:
             if events.height >= n or time.monotonic() > deadline:
                 return events
             time.sleep(0.1)
+
+
+def seconds_to_mid_month() -> float:
+    """Return the seconds from now to noon of this month's 15th: a clock so far ahead meets no end of a month."""
+    now = dt.datetime.now(dt.UTC)
+    return (now.replace(day=15, hour=12) - now).total_seconds()
 
 
 def read_answer(connection: http.client.HTTPConnection) -> Answer:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.collector.conftest import seconds_to_mid_month
 from turret_api.collector.body import MAX_PARTS
 
 GOOD = {"name": "n", "metadata": {"a": 1}}
@@ -67,19 +68,19 @@ def test_a_new_month_starts_at_nothing_and_a_clock_set_back_finds_the_old_count(
     make_server: Callable, new_project: Callable, tmp_path: Path
 ) -> None:
     project = new_project("enterprise", 3)
-    clock = tmp_path / "clock"
-    clock.write_text("0")
+    clock, mid_month_s = tmp_path / "clock", seconds_to_mid_month()
+    clock.write_text(str(mid_month_s))
     server = make_server(launch=["--clock", str(clock)]).start()
 
     def send(n: int) -> list[int]:
         return [server.track(project.write_key, GOOD).status for _ in range(n)]
 
     now = send(4)
-    clock.write_text(str(32 * 86_400))
+    clock.write_text(str(mid_month_s + 32 * 86_400))
     next_month = send(4)
-    clock.write_text("0")
+    clock.write_text(str(mid_month_s))
     back = send(2)
-    clock.write_text(str(32 * 86_400))
+    clock.write_text(str(mid_month_s + 32 * 86_400))
     forth = send(2)
 
     assert (now, next_month, back, forth) == ([200] * 3 + [429], [200] * 3 + [429], [429] * 2, [429] * 2)

@@ -10,9 +10,11 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.collector.conftest import seconds_to_mid_month
 from turret_api.accounts import Accounts
 from turret_api.accounts.plans import Plan
 
@@ -76,9 +78,10 @@ def test_exactly_the_limit_is_accepted(
     assert accounts.usage(project.project_id).used == 700
 
 
-def test_a_used_up_plan_says_when_to_come_back(make_server: Callable, new_project: Callable) -> None:
-    project = new_project("enterprise", 3)
-    server = make_server().start()
+def test_a_used_up_plan_says_when_to_come_back(make_server: Callable, new_project: Callable, tmp_path: Path) -> None:
+    project, ahead_s = new_project("enterprise", 3), seconds_to_mid_month()
+    (tmp_path / "clock").write_text(str(ahead_s))
+    server = make_server(launch=["--clock", str(tmp_path / "clock")]).start()
 
     many = server.track(project.write_key, [GOOD] * 5)
     one = server.track(project.write_key, GOOD)
@@ -87,7 +90,7 @@ def test_a_used_up_plan_says_when_to_come_back(make_server: Callable, new_projec
     assert (many.status, many.json["accepted"], many.json["rejected"]) == (207, 3, 2)
     assert (one.status, one.code) == (429, "RATE_LIMIT_EXCEEDED")
     assert (one.json["limit"], one.json["used"]) == (3, 3)
-    now = dt.datetime.now(dt.UTC)
+    now = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=ahead_s)
     reset = dt.datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=dt.UTC)
     assert dt.datetime.fromisoformat(one.json["retry_at"]) == reset
     assert abs(int(one.headers["retry-after"]) - (reset - now).total_seconds()) < 60
