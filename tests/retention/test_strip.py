@@ -306,6 +306,30 @@ def test_a_summary_that_quotes_stays_as_long_as_a_text_has_its_words(lake_before
 
 
 @pytest.mark.slow
+def test_a_summary_that_was_told_from_a_text_goes_with_the_last_text_that_says_it(
+    lake_before: Callable[[str], Lake],
+) -> None:
+    lake = lake_before("end")
+    topics, embeddings = ProjectTable(lake, TOPICS, PROJECT), ProjectTable(lake, EMBEDDINGS, PROJECT)
+    message = json.loads(planted_rows()[0]["metadata"])["prompt"]
+    unsaid = [f"My aunt died. Hello, {message}?", "When does it close?"]
+    rows = embeddings.read().head(len(unsaid))
+    ids = pl.Series([text_id(text) for text in unsaid])
+    embeddings.append(rows.with_columns(text=pl.Series(unsaid), text_id=ids))
+    said = ["People ask how to get money back for order 0.", "People ask when it closes.", "People ask for visas."]
+    before = topics.read()
+    topics.rewrite(before.with_columns(summary=pl.Series((said * before.height)[: before.height])))
+
+    def summaries() -> list[str | None]:
+        return ProjectTable(lake, TOPICS, PROJECT).read()["summary"].to_list()[: len(said)]
+
+    forget_unsaid(lake, PROJECT)
+    assert summaries() == [said[0], None, said[2]]  # a message says the first still; nobody ever said the third
+    strip_events(lake, PROJECT, ["e0"])
+    assert summaries() == [None, None, said[2]]
+
+
+@pytest.mark.slow
 def test_a_topic_that_nobody_speaks_of_any_more_stays_with_what_was_counted(lake: Lake) -> None:
     old = [event(n, MONDAY, f"which visa do I need for the trip to japan, case {n}") for n in range(60)]
     new = [event(100 + n, WEDNESDAY, f"where is the parcel of order {n}, it is late") for n in range(60)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import polars as pl
 
 from turret_pipeline import failpoint
-from turret_pipeline.analysis.labels.summaries import quotation
+from turret_pipeline.analysis.labels.summaries import is_told, quotation, stems_of, tellings
 from turret_pipeline.lake import store
 from turret_pipeline.lake.commits import ProjectTable
 from turret_pipeline.lake.paths import Lake
@@ -58,6 +60,9 @@ def forget_unsaid(lake: Lake, project_id: str) -> int:
         gone = rows.select("text_id").join(keeps.lazy(), on="text_id", how="anti").unique()
         ids = gone.collect(engine="streaming")["text_id"].sort()
         if ids.len():
+            if table is EMBEDDINGS:
+                _forget_told(lake, project_id, ids)
+                failpoint.reached("strip.after_told")
             opened.remove_alike("text_id", ids)
             n_texts = n_texts or ids.len()
         failpoint.reached("strip.after_unsaid")
@@ -101,6 +106,37 @@ def _forget_quoted(lake: Lake, project_id: str) -> None:
     after = topics.with_columns(examples=stay, summary=told)
     if not after.equals(topics):
         opened.rewrite(after)
+
+
+def _forget_told(lake: Lake, project_id: str, ids: pl.Series) -> None:
+    """After this call no topic has a summary that texts which go are told as, and no text that stays.
+
+    ids: of the texts that go. Called before they do, for afterwards nothing tells what a summary was told from.
+    """
+    opened = ProjectTable(lake, TOPICS, project_id)
+    summaries = opened.scan().select("summary").drop_nulls().unique().collect()["summary"]
+    texts, goes = store.scan(lake, EMBEDDINGS, project_id), pl.col("text_id").is_in(ids.implode())
+    going = _told_by(texts.filter(goes), [each for each in summaries if is_told(each)])
+    gone = going - _told_by(texts.filter(~goes), going)
+    if gone:
+        told = pl.when(~pl.col("summary").is_in(sorted(gone))).then("summary")
+        opened.rewrite(opened.read().with_columns(summary=told))
+
+
+def _told_by(texts: pl.LazyFrame, summaries: Collection[str]) -> set[str]:
+    """Return the summaries that a sentence of one of the texts is told as."""
+    stems = {each: stems_of(each) for each in summaries}
+    if not stems:
+        return set()
+    if all(stems.values()):
+        begins = sorted(frozenset().union(*stems.values()))
+        texts = texts.filter(pl.col("text").str.contains_any(begins, ascii_case_insensitive=True))
+    found: set[str] = set()
+    for text in texts.select("text").unique().collect(engine="streaming")["text"]:
+        found |= tellings(text, stems)
+        if len(found) == len(stems):
+            break
+    return found
 
 
 def _quoting_what_is_gone(texts: pl.LazyFrame, summaries: list[str]) -> list[str]:

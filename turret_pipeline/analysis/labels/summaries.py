@@ -8,7 +8,7 @@ few messages say (`labels.shares`), such as a product, is taken only where each 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from turret_pipeline.analysis.labels.languages import ENGLISH
 from turret_pipeline.analysis.labels.phrases import counted_as, is_function_word
@@ -34,6 +34,9 @@ LATER = 0.01
 has, of being told instead of quoted, and of each message that is more typical."""
 
 _QUOTES = "People write: "
+_TOLD = "People "
+_STEM = 4
+"""Letters of a word that are the same however it is inflected."""
 _SENTENCE = re.compile(r"(?<=[.?!\u3002\uff1f\uff01])\s*(?=\S)|\n+")
 
 
@@ -80,3 +83,27 @@ def quotation(sentence: str) -> list[str]:
     """Return the pieces of a message that a summary quotes, in order; none: it is told of people."""
     is_quoted = sentence.startswith(f'{_QUOTES}"')
     return [piece for piece in sentence.removeprefix(_QUOTES)[1:-1].split("…") if piece.strip()] if is_quoted else []
+
+
+def is_told(sentence: str) -> bool:
+    """Return whether a summary is told of people, not quoted; one of a language model looks alike."""
+    return sentence.startswith(_TOLD) and not quotation(sentence)
+
+
+def stems_of(sentence: str) -> frozenset[str]:
+    """Return how the words of a told summary begin, in lower case; its message has all of them, or nearly all.
+
+    An irregular verb may be another form there ("did it go", "it went").
+    """
+    words = [word for word in re.findall(WORD, sentence.removeprefix(_TOLD).lower())[1:] if word != "whether"]
+    return frozenset(word[:_STEM] for word in words if len(word) >= _STEM and not is_function_word(word))
+
+
+def tellings(text: str, wanted: Mapping[str, frozenset[str]]) -> set[str]:
+    """Return those of the summaries `wanted`, by which their stems are, that a sentence of a message is told as."""
+    found: set[str] = set()
+    for _, sentence in _sentences([text]):
+        said = sentence.lower()
+        if any(sum(stem not in said for stem in stems) <= len(stems) // 3 for stems in wanted.values()):
+            found.add(told(sentence) or "")
+    return found & wanted.keys()
