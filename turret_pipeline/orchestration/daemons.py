@@ -30,7 +30,8 @@ from dagster._utils.interrupts import capture_interrupts, setup_interrupt_handle
 from dagster._utils.log import configure_loggers
 
 from turret_pipeline.orchestration.pulse import Pulse
-from turret_pipeline.orchestration.rest import REST_S, WATCH_S, Rest
+from turret_pipeline.orchestration.rest import REST_S, Rest
+from turret_pipeline.orchestration.server_watch import WATCH_S
 
 LOOK_S = 1.0
 

@@ -8,7 +8,7 @@ its metadata. Nothing that it says names a text, a user or a session.
 import datetime as dt
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -18,7 +18,9 @@ from turret_pipeline.lake.parts import list_projects
 from turret_pipeline.orchestration.table_metadata import OWNERS
 from turret_pipeline.orchestration.workshop import Workshop, named_damage
 from turret_pipeline.retention.order import noted
-from turret_pipeline.retention.run import Retained, has_rules, retain
+
+if TYPE_CHECKING:
+    from turret_pipeline.retention.run import Retained
 
 Result = dg.MaterializeResult[Any]
 KEEPING_JOB = "retention"
@@ -33,6 +35,9 @@ PATIENCE_S = 60.0
 )
 def retained_texts(context: dg.AssetExecutionContext, workshop: dg.ResourceParam[Workshop]) -> Result:
     """Let go of what is over in each project that has rules; what was counted stays."""
+    # Here, not at the top: it loads the analysis, and a code server that waits for work would hold 76 MiB more.
+    from turret_pipeline.retention.run import has_rules, retain
+
     done: dict[str, Retained] = {}
     busy: list[str] = []
     failed: dict[str, str] = {}
@@ -61,7 +66,7 @@ def _place(error: Exception) -> str:
     return f"{type(error).__name__} in {Path(last.filename).name}, line {last.lineno}"
 
 
-def _told(done: dict[str, Retained], busy: list[str]) -> dict[str, Any]:
+def _told(done: "dict[str, Retained]", busy: list[str]) -> dict[str, Any]:
     went = {project: each.stripped for project, each in done.items() if each.stripped.n_events}
     rows = [
         dg.TableRecord(

@@ -11,8 +11,6 @@ from turret_pipeline.orchestration.pulse import Pulse
 
 TICK_S = 5
 """Seconds between two looks of the sensor while there is something to do."""
-WATCH_S = 5.0
-"""Seconds between two looks at whether the code server is still the same; Dagster's is one, with a new channel each."""
 REST_S = 30.0
 """Seconds after which a daemon looks though nothing says that it should; far below `waiting.OLD_S`."""
 

@@ -16,7 +16,7 @@ from dagster_webserver.cli import main
 from dagster_webserver.webserver import DagsterWebserver
 from starlette.requests import Request
 
-from turret_pipeline.orchestration.rest import WATCH_S
+from turret_pipeline.orchestration.server_watch import WATCH_S
 
 _PREFIX = re.compile(r"/[a-z]{1,40}")
 _shown = DagsterWebserver.index_html_endpoint
