@@ -81,6 +81,7 @@ class Directory:
         self._accounts = accounts
         self._file = file
         self._copy = _Copy()
+        self._erased: ErasedIds | None = None
         self._last_use = LastUse(accounts)
         self._checked_at = float("-inf")
         self._reached = False
@@ -96,6 +97,7 @@ class Directory:
                 log.warning("the kept copy of the keys cannot be read and is not used", extra={"reason": str(error)})
             # The revision of a copy says nothing about another database; look at everything once.
             self._copy.revision = 0
+            self._erased = erased_ids(self._copy.secret, self._copy.erased)
 
     @property
     def is_current(self) -> bool:
@@ -209,9 +211,11 @@ class Directory:
         return of_project(copy.secret, copy.suppressed, copy.held, project_id) if is_any else None
 
     def erased(self) -> ErasedIds | None:
-        """Return what was erased lately, as far as is known; None: nothing was. Never blocks."""
-        copy = self._copy
-        return erased_ids(copy.secret, copy.erased)
+        """Return what was erased lately, as far as is known; None: nothing was. Never blocks.
+
+        It is another object only where something changed, and never newer than whose events are held.
+        """
+        return self._erased
 
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
@@ -270,7 +274,10 @@ class Directory:
                 self._copy.held if suppressed is None else suppressed[2],
                 self._copy.erased if erased is None else erased[1],
             )
-            self.version += 1
+            version = self.version + 1
+            if erased is not None:
+                self._erased = erased_ids(self._copy.secret, erased[1], version, self._erased)
+            self.version = version
             self._keep()
         return True
 

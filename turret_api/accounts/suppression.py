@@ -25,6 +25,8 @@ USER, SESSION, EVENT = "user", "session", "event"
 _SECRET = "erasure"
 Hashes = dict[str, frozenset[str]]
 """Of ids, by project."""
+Ids = tuple[str, str, str]
+"""Of an event: those of its user and its session, and its own."""
 
 
 @dataclass(frozen=True)

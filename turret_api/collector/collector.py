@@ -111,6 +111,7 @@ class Collector:
             on_broken,
             self._neighbours,
             self.keys.suppressed,
+            self.keys.erased,
         )
         self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer, parked)
         self._reader = self._spool.reader()
@@ -124,7 +125,7 @@ class Collector:
             self.keys.deleted,
             self.keys.erased,
         )
-        self.house = Housekeeping(self.slot, self._spool.reader(), self.metrics, self._adopt)
+        self.house = Housekeeping(self.slot, self._spool.reader(), self.metrics, self._adopt, self.keys.erased)
         self.is_open = False
 
     def start(self) -> None:

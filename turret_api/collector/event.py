@@ -63,6 +63,8 @@ class Checked(msgspec.Struct, gc=False):
         timestamp_us: when it happened, in microseconds since 1970 (UTC); None: when it is received.
         metadata: JSON text of the metadata, in UTF-8.
         is_named: whether `event_id` is the client's, so that the same event may come again.
+        since: of an event that waited, when its beginning was received (Unix microseconds), and the directory's version
+            of then; None: it came as it is.
     """
 
     event_id: str
@@ -72,6 +74,7 @@ class Checked(msgspec.Struct, gc=False):
     timestamp_us: int | None
     metadata: bytes
     is_named: bool
+    since: tuple[int, int] | None = None
 
 
 def new_id(prefix: str) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from turret_api.accounts.erased_ids import ErasedIds
 from turret_api.collector.forgetting import Forget, answer, asked
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.slots import Slot, left_slots
@@ -29,9 +30,17 @@ class Housekeeping:
         reader: a view of its spool, of this thread alone.
         metrics: where the size of the spool is counted.
         adopt: brings what is in a left spool to the lake and gives its grants back; releases the slot.
+        erased: returns what was erased lately, the same object as long as nothing changes; None: nothing was.
     """
 
-    def __init__(self, slot: Slot, reader: SpoolReader, metrics: Metrics, adopt: Callable[[Slot], None]) -> None:
+    def __init__(
+        self,
+        slot: Slot,
+        reader: SpoolReader,
+        metrics: Metrics,
+        adopt: Callable[[Slot], None],
+        erased: Callable[[], ErasedIds | None] = lambda: None,
+    ) -> None:
         self._slot = slot
         self._reader = reader
         self._metrics = metrics
@@ -40,6 +49,10 @@ class Housekeeping:
         """Takes up what else is in the folder of a left spool; on the thread of this, with the folder locked."""
         self.on_forget: Callable[[Forget], None] = lambda wanted: None
         """Forgets what waits beside the spool; on the thread of this."""
+        self.on_erased: Callable[[ErasedIds], None] = lambda erased: None
+        """Forgets what waits beside the spool and was erased, on whichever host; on the thread of this."""
+        self._erased = erased
+        self._heard: ErasedIds | None = None
         self._left: set[str] = set()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
@@ -62,6 +75,9 @@ class Housekeeping:
                 if (wanted := asked(self._slot.folder)) is not None:
                     self.on_forget(wanted)
                     answer(self._slot.folder)
+                if (erased := self._erased()) is not None and erased is not self._heard:
+                    self.on_erased(erased)
+                    self._heard = erased
                 if time.monotonic() >= look_at:
                     look_at = time.monotonic() + LOOK_EVERY_S
                     self.look_for_left_spools()

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from operator import attrgetter
 from typing import get_type_hints
 
@@ -44,6 +45,8 @@ _LONGEST_PAUSE_S = 30.0
 _DAY_US = 86_400_000_000
 _SPOOLED = {name: {int: pl.Int64, bytes: pl.Binary}.get(hint, pl.String) for name, hint in get_type_hints(Row).items()}
 """Columns of rows as they are spooled."""
+Heard = Mapping[tuple[str, str], tuple[int, int]]
+"""As `SpoolReader.heard` returns it."""
 
 
 class Roller:
@@ -159,7 +162,9 @@ class Roller:
         started = time.perf_counter()
         batches = list(self._reader.batches(rows))
         name = f"{self._collector_id}-{rows.first_seq:012d}-{rows.last_seq:012d}.parquet"
-        self._write(name, _parts(batches, self._deleted(), self._erased()))
+        erased = self._erased()
+        heard = {} if erased is None else self._reader.heard()
+        self._write(name, _parts(batches, self._deleted(), erased, heard))
         self._writer.call(lambda spool: spool.delete(rows))
         failpoint.reached("roll.after_delete")
         self._writer.call(Spool.give_room_back)
@@ -185,7 +190,7 @@ class Roller:
 
 
 def _parts(
-    batches: Sequence[tuple[int, list[Row]]], deleted: Collection[str], erased: ErasedIds | None
+    batches: Sequence[tuple[int, list[Row]]], deleted: Collection[str], erased: ErasedIds | None, heard: Heard
 ) -> dict[tuple[str, dt.date], pl.DataFrame]:
     """Return by project and UTC day of receipt the events (`PART_SCHEMA`) of batches, which come with a first number.
 
@@ -204,17 +209,27 @@ def _parts(
     )
     kept = events.filter(~pl.col("project_id").is_in(list(deleted)))
     if erased is not None:
-        kept = _without_erased(kept, erased)
+        kept = _without_erased(kept, erased, heard)
     kept = kept.with_columns(day=pl.col("received_at").dt.date())
     return kept.partition_by("project_id", "day", maintain_order=True, include_key=False, as_dict=True)
 
 
-def _without_erased(events: pl.DataFrame, erased: ErasedIds) -> pl.DataFrame:
-    """Return the events that were not erased since they were received; most came after the last erasure."""
+def _without_erased(events: pl.DataFrame, erased: ErasedIds, heard: Heard) -> pl.DataFrame:
+    """Return the events that were not erased since they were received; most came long after the last erasure."""
     received_us = pl.col("received_at").dt.epoch("us")
     of_before = events.filter(received_us < erased.latest_us)
-    ids = of_before.select("project_id", received_us, "user_id", "session_id", "event_id")
-    gone = [number for number, each in zip(of_before["seq"], ids.iter_rows(), strict=True) if erased.has(*each)]
+    gone = []
+    for seq, project_id, at_us, *ids in of_before.select(
+        "seq", "project_id", received_us, "user_id", "session_id", "event_id"
+    ).iter_rows():
+        if erased.has(project_id, at_us, tuple(ids), partial(_knew, heard, project_id, seq)):
+            gone.append(seq)
     if gone:
         log.info("events that were erased since they were received are left out", extra={"events": len(gone)})
     return events.filter(~pl.col("seq").is_in(gone))
+
+
+def _knew(heard: Heard, project_id: str, seq: int, hashed: str, before: int) -> bool:
+    """Tell whether the event of this number came when it was known that the id was erased at that time."""
+    at_us, first_seq = heard.get((project_id, hashed), (-1, 0))
+    return at_us >= before and seq >= first_seq

@@ -8,7 +8,7 @@ writes (`collector.writer`); others read through connections of their own (`spoo
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +151,21 @@ class Spool:
                 "INSERT INTO quota VALUES(?1, ?2, ?3, ?4) "
                 "ON CONFLICT DO UPDATE SET granted = excluded.granted, used = excluded.used",
                 (project_id, period, granted, used),
+            )
+
+    def hear(self, erased: Mapping[str, Mapping[str, int]], old_us: int) -> None:
+        """Note that what is added from now on comes knowing that ids were erased: by project and hash, when.
+
+        What is known already stays; what was erased before `old_us` is forgotten.
+        """
+        news = [(project_id, *each) for project_id, hashes in erased.items() for each in hashes.items()]
+        with translated():
+            self._db.execute("DELETE FROM heard WHERE before_us < ?", (old_us,))
+            self._db.execute(
+                "INSERT INTO heard SELECT value->>0, value->>1, value->>2, ? FROM json_each(?) WHERE true "
+                "ON CONFLICT DO UPDATE SET before_us = excluded.before_us, first_seq = excluded.first_seq "
+                "WHERE excluded.before_us > before_us",
+                (self.next_seq, msgspec.json.encode(news).decode()),
             )
 
     def take_over(

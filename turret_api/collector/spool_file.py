@@ -3,6 +3,8 @@
 batches  rows as they were committed together, packed, by the number of the first; numbers are never used twice
 rolls    pinned ranges of numbers: a range that is here is written to the same parts as often as it takes
 seen     (project, event_id) of events that clients named, with the ids that the first answer gave
+heard    by (project, hash of an id): the number from which on events were received knowing that the id was erased, and
+         the time of that; earlier versions leave it alone
 quota    by (project, period): events granted to this collector and events accepted
 meta     the collector's id, the layout's version, the first number not yet deleted
 """
@@ -28,6 +30,9 @@ CREATE TABLE IF NOT EXISTS seen(
     project_id TEXT, event_id TEXT, session_id TEXT NOT NULL, user_id TEXT NOT NULL, received_us INTEGER NOT NULL,
     PRIMARY KEY(project_id, event_id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seen_by_age ON seen(received_us);
+CREATE TABLE IF NOT EXISTS heard(
+    project_id TEXT, hash TEXT, before_us INTEGER NOT NULL, first_seq INTEGER NOT NULL,
+    PRIMARY KEY(project_id, hash)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS quota(
     project_id TEXT, period TEXT, granted INTEGER NOT NULL, used INTEGER NOT NULL,
     PRIMARY KEY(project_id, period)) WITHOUT ROWID;

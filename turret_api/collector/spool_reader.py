@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import apsw
 import msgspec
@@ -56,6 +57,14 @@ class SpoolReader:
     def seen(self, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
         """Return, of these (project_id, event_id), those that were seen, with the ids of the first answer."""
         return find_seen(self._db, names)
+
+    def heard(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return by project and hash when an id was erased, and the number of the first event that came knowing it."""
+        with translated():
+            rows: list[tuple[Any, ...]] = self._db.execute(
+                "SELECT project_id, hash, before_us, first_seq FROM heard"
+            ).fetchall()
+        return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
     def is_made(self) -> bool:
         """Tell whether the tables are there already: another process may just be making them."""

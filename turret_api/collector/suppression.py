@@ -5,12 +5,12 @@ What is being erased is held for that time, so that nothing slips in behind the 
 
 from __future__ import annotations
 
-from turret_api.accounts.suppression import EVENT, SESSION, USER, Suppressed
+from turret_api.accounts.erased_ids import ErasedIds
+from turret_api.accounts.suppression import EVENT, SESSION, USER, Ids, Suppressed
 from turret_api.collector.event import Checked
 from turret_api.errors import SERVICE_UNAVAILABLE, ApiError, invalid
 
 _AGAIN_S = 10
-Ids = tuple[str, str, str]
 
 
 def ids_of(event: Checked) -> Ids:
@@ -29,6 +29,19 @@ def refusal(suppressed: Suppressed | None, ids: Ids) -> ApiError | None:
         if suppressed.holds(value, kind):
             return _held(kind)
     return None
+
+
+def began_before(erased: ErasedIds | None, project_id: str, event: Checked) -> ApiError | None:
+    """Return the answer to an event whose beginning came before it was erased; None: it may be stored.
+
+    So it is with turns, which wait for their end.
+    """
+    if erased is None or event.since is None:
+        return None
+    received_us, version = event.since
+    if not erased.has(project_id, received_us, ids_of(event), erased.knew(project_id, version)):
+        return None
+    return invalid("The beginning of this turn was erased meanwhile; nothing was stored. Send no more of it.")
 
 
 def _held(kind: str) -> ApiError:

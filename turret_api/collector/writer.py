@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
+from turret_api.accounts.erased_ids import KNOWN_FOR, ErasedIds
 from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked
 from turret_api.collector.ledger import Ledger, Quota
@@ -22,7 +23,7 @@ from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.rows import Row, Seen
 from turret_api.collector.spool import Spool, SpoolBrokenError, SpoolFullError
 from turret_api.collector.submission import Parked, Stored, Submission, resolve
-from turret_api.collector.suppression import ids_of, refusal
+from turret_api.collector.suppression import began_before, ids_of, refusal
 from turret_api.errors import UnavailableError
 from turret_pipeline import failpoint
 
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 
 MOST_EVENTS_A_COMMIT = 5_000
 MOST_BYTES_A_COMMIT = 8 * 1024 * 1024
+_KNOWN_FOR_US = round(KNOWN_FOR.total_seconds() * 1e6)
 
 T = TypeVar("T")
 
@@ -60,6 +62,7 @@ class Writer:
         on_broken: is called when a write or an fsync failed; must end the process.
         neighbours: the other collectors of this host; None: there are none.
         suppressed: returns whose events a project does not take; None: it takes all.
+        erased: returns what was erased lately, the same object as long as nothing changes; None: nothing was.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Writer:
         on_broken: Callable[[Exception], None],
         neighbours: Neighbours | None = None,
         suppressed: Callable[[str], Suppressed | None] = lambda project_id: None,
+        erased: Callable[[], ErasedIds | None] = lambda: None,
     ) -> None:
         self._spool = spool
         self._ledger = ledger
@@ -81,6 +85,8 @@ class Writer:
         self._on_broken = on_broken
         self._neighbours = neighbours
         self._suppressed = suppressed
+        self._erased = erased
+        self._heard: ErasedIds | None = None
         self._queue: queue.SimpleQueue[Submission | _Command | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._clock_us = 0
@@ -199,9 +205,12 @@ class Writer:
         spool = self._spool
         first_seq = spool.next_seq
         batch = _Batch(time.time_ns() // 1000)
+        erased = self._erased()  # before events are judged: what is known then is known to them
         try:
             spool.begin()
-            self._judge(waiting, batch, (elsewhere | spool.seen(names)) if names else {})
+            if erased is not None and erased is not self._heard:
+                spool.hear(erased.by_project, batch.now_us - _KNOWN_FOR_US)
+            self._judge(waiting, batch, (elsewhere | spool.seen(names)) if names else {}, erased)
             if batch.rows:
                 spool.add(batch.rows, batch.now_us)
                 if batch.names:
@@ -210,6 +219,7 @@ class Writer:
                     spool.set_quota(quota.project_id, quota.period, quota.granted, quota.used + n)
                 failpoint.reached("spool.before_commit")
                 spool.commit()
+                self._heard = erased
                 failpoint.reached("spool.after_commit")
             else:
                 spool.rollback()
@@ -229,7 +239,13 @@ class Writer:
             self._metrics.committed(len(batch.rows), time.perf_counter() - started)
         resolve(batch.done, None)
 
-    def _judge(self, waiting: list[Submission], batch: _Batch, seen: dict[tuple[str, str], Seen]) -> None:
+    def _judge(
+        self,
+        waiting: list[Submission],
+        batch: _Batch,
+        seen: dict[tuple[str, str], Seen],
+        erased: ErasedIds | None,
+    ) -> None:
         """Fill `batch` with what may be stored, and give every submission but the parked ones its results."""
         now_us, rows = batch.now_us, batch.rows
         now_s = now_us / 1e6
@@ -255,6 +271,9 @@ class Writer:
                     results.append(event)  # type: ignore[arg-type]
                     continue
                 if suppressed is not None and (error := refusal(suppressed, ids_of(event))) is not None:
+                    results.append(error)
+                    continue
+                if event.since is not None and (error := began_before(erased, project_id, event)) is not None:
                     results.append(error)
                     continue
                 if event.is_named:

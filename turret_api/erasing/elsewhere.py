@@ -86,7 +86,7 @@ def _other_hosts(settings: Settings, accounts: Accounts, kinds: Set[str]) -> lis
     if not others:
         return []
     place = "spools of other hosts"
-    what = f"collectors of other homes: what they know of ids goes within {SEEN_FOR_DAYS} days, turns within a minute"
+    what = f"collectors of other homes: what they know of ids goes within {SEEN_FOR_DAYS} days"
     done = [Done(place, what, len(others))]
     if kinds & {"user", "session", "event"}:
         days = KNOWN_FOR.days

@@ -12,7 +12,6 @@ others can; all fail where the lake cannot be read.
 
 from __future__ import annotations
 
-import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts.directory import REFRESH_S
-from turret_api.accounts.erased_ids import note_erased
+from turret_api.accounts.erased_ids import clock_of, note_erased
 from turret_api.accounts.suppression import hold, lift, suppress
 from turret_api.collector.forgetting import Forget
 from turret_api.erasing.book import NOT_YET, Book, Erasure, Receipt, Totals, Wanted
@@ -303,7 +302,7 @@ def _bring_in(place: Workplace, project_id: str, new: Sequence[_UnderWay]) -> No
         users, sessions, events = (frozenset(ids.get(kind, ())) for kind in OF_IDS)
         wanted = Forget(project_id=project_id, user_ids=users, session_ids=sessions, event_ids=events)
         _tell_all(new, forget_waiting_turns(place.settings, wanted))
-    before = dt.datetime.now(dt.UTC)
+    before = clock_of(place.accounts)
     bring_in_spools(place.settings, place.url)
     for of_ids, values in ids.items():
         note_erased(place.accounts, project_id, of_ids, values, before)

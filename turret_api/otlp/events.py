@@ -25,6 +25,7 @@ _encode = msgspec.json.Encoder().encode
 def event_of(turn: Turn, max_text: int, masker: Masker | None = None) -> Checked:
     """Return the event of a turn without what is masked; raise `ApiError` if it may not be stored."""
     event = _judged(turn, max_text)
+    event.since = turn.since
     return event if masker is None else masker.event(event)
 
 

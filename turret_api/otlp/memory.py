@@ -34,6 +34,8 @@ class Turn(msgspec.Struct, gc=False):
         user_id: likewise.
         said: what its spans say, by their ids; what wraps its calls comes last.
         waits_until: Unix time at which it becomes an event as it is; 0: it does not wait.
+        received_us: when the first of its spans was received (Unix microseconds); 0: that is now, or not known.
+        version: the directory's of then; -1: of a process before this one.
     """
 
     project_id: str
@@ -42,6 +44,13 @@ class Turn(msgspec.Struct, gc=False):
     user_id: str | None
     said: dict[str, Said]
     waits_until: float = 0.0
+    received_us: int = 0
+    version: int = -1
+
+    @property
+    def since(self) -> tuple[int, int] | None:
+        """When it began, as its event says it; None: it did not wait."""
+        return (self.received_us, self.version) if self.waits_until else None
 
     def n_characters(self) -> int:
         """Return how long its texts are together."""

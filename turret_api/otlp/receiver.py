@@ -12,13 +12,14 @@ import binascii
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from turret_api.accounts.erased_ids import ErasedIds
 from turret_api.accounts.suppression import Suppressed
 from turret_api.auth import authorization_of, bearer_or_key_of
 from turret_api.collector import body as bodies
@@ -49,6 +50,8 @@ PATHS = {
 }
 _SILENT = "{} calls of a model hold no text: let the instrumentation capture the content of messages."
 _AGAIN_S = 5.0
+_OF_BEFORE = -1
+"""Version of the directory of a process that is gone."""
 _SOONEST_S = 0.05
 _BAD_IDS = "A span needs a trace_id of 16 bytes and a span_id of 8, not all of them zero."
 
@@ -77,6 +80,7 @@ class Receiver:
         """Take up the turns that an earlier process left waiting."""
         turns = self._journal.load()
         for turn in turns:
+            turn.version = _OF_BEFORE
             self._memory.wait(turn)
         if not self._journal.is_empty:
             try:
@@ -86,6 +90,7 @@ class Receiver:
         loop = asyncio.get_running_loop()
         self._collector.house.on_left = partial(self._take_over, loop)
         self._collector.house.on_forget = partial(self._forget, loop)
+        self._collector.house.on_erased = partial(self._forget_erased, loop)
         self._set_timer()
 
     def _take_over(self, loop: asyncio.AbstractEventLoop, folder: Path) -> None:
@@ -99,18 +104,41 @@ class Receiver:
 
     def _forget(self, loop: asyncio.AbstractEventLoop, wanted: Forget) -> None:
         """After this call nothing that is wanted waits, nor is it in the journal. Another thread."""
-        with contextlib.suppress(UnavailableError):
-            asyncio.run_coroutine_threadsafe(self._drop(wanted), loop).result()
+        self._call(loop, self._drop(wanted))
+
+    def _forget_erased(self, loop: asyncio.AbstractEventLoop, erased: ErasedIds) -> None:
+        """After this call nothing waits that was erased, nor is it in the journal. Another thread."""
+        self._call(loop, self._drop_erased(erased))
+
+    def _call(self, loop: asyncio.AbstractEventLoop, dropping: Coroutine[Any, Any, None]) -> None:
+        try:
+            asyncio.run_coroutine_threadsafe(dropping, loop).result()
+        except UnavailableError as error:
+            raise OSError(error.message) from None  # what is masked cannot be told: it is tried again
 
     async def _drop(self, wanted: Forget) -> None:
         self._memory.drop(wanted.is_of)
+        await self._write_anew()
+
+    async def _drop_erased(self, erased: ErasedIds) -> None:
+        for turn in list(self._memory.waiting.values()):
+            ids = turn.user_id or "", turn.session_id or "", turn.event_id or ""
+            if erased.has(turn.project_id, turn.received_us, ids, erased.knew(turn.project_id, turn.version)):
+                self._memory.forget(turn)
+        await self._write_anew()
+
+    async def _write_anew(self) -> None:
+        """After this call the journal has the turns that wait alone: not those that have become events since."""
         async with self._writing:
-            if not self._journal.is_empty:  # it has turns too that have become events since
-                await asyncio.to_thread(self._journal.replace, list(self._memory.waiting.values()))
+            if not self._journal.is_empty:
+                waiting = list(self._memory.waiting.values())
+                await asyncio.to_thread(lambda: self._journal.replace(list(self._masked(waiting))))
 
     async def _adopt(self, turns: list[Turn]) -> None:
         """After this call `turns` wait here, on the disk too."""
         memory = self._memory
+        for each in turns:
+            each.version = _OF_BEFORE
         added = [each for each in turns if (each.project_id, each.event_id or "") not in memory.waiting]
         for each in added:
             memory.wait(each)
@@ -151,11 +179,12 @@ class Receiver:
     async def _store(self, project_id: str, body: bytes, kind: str, signal: str) -> bytes:
         """Store what `body` holds; return the answer, or raise `ApiError` where nothing of it could be taken."""
         memory, max_text, masker = self._memory, self._desk.max_text, self._desk.masker(project_id)
+        now = time.time_ns() // 1000, self._collector.keys.version
         if len(body) > LARGE or (masker is not None and masker.takes_long(len(body))):
             taken = await self._desk.check(_taken, body, kind, signal, memory, project_id, max_text, masker)
         else:
             taken = _taken(body, kind, signal, memory, project_id, max_text, masker)
-        made = plan(memory, project_id, taken.spans, taken.said)
+        made = plan(memory, project_id, taken.spans, taken.said, now)
         events = taken.events + await self._events_of(made.events, masker, len(body))
         n_ready, n_alone = len(events), len(taken.events)
         whys = await self._stored(project_id, events, len(body))

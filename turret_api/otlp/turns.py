@@ -55,8 +55,13 @@ class Plan(NamedTuple):
     whose: dict[str, Whose]
 
 
-def plan(memory: Memory, project_id: str, spans: list[Span], said: list[Said]) -> Plan:
-    """Return what becomes of a request's spans: of what they say, `said` is what `alone` leaves."""
+def plan(
+    memory: Memory, project_id: str, spans: list[Span], said: list[Said], received: tuple[int, int] = (0, -1)
+) -> Plan:
+    """Return what becomes of a request's spans: of what they say, `said` is what `alone` leaves.
+
+    received: when it came (Unix microseconds), and the directory's version of then.
+    """
     if not said and not memory.waiting:
         return Plan([], [], 0, {}, {})
     planning = _Planning(memory, project_id, spans, said)
@@ -71,7 +76,7 @@ def plan(memory: Memory, project_id: str, spans: list[Span], said: list[Said]) -
         for span in spans:
             if span.is_entry:
                 planning.end(span)
-    return planning.result(spans)
+    return planning.result(spans, received)
 
 
 def alone(
@@ -253,8 +258,8 @@ class _Planning:
             if is_of_trace and wait_s == WAIT_S and entry.span_id not in self._turns[event_id].said:
                 del self.open[event_id]
 
-    def result(self, spans: list[Span]) -> Plan:
-        """Return the plan."""
+    def result(self, spans: list[Span], received: tuple[int, int]) -> Plan:
+        """Return the plan. received: when the request came."""
         now_s = time.time()
         events, waiting = self._alone, []
         can_wait = not self._memory.is_full
@@ -263,7 +268,9 @@ class _Planning:
             if wait_s is None or not can_wait:
                 events.append(turn)
             else:
-                turn.waits_until = turn.waits_until or now_s + wait_s
+                if not turn.waits_until:
+                    turn.waits_until = now_s + wait_s
+                    turn.received_us, turn.version = received
                 waiting.append(turn)
         for span in spans:
             if span.is_entry and span.trace_id in self._traces:
