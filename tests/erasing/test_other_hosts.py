@@ -200,7 +200,7 @@ def test_a_turn_that_began_before_it_was_erased_is_not_stored_afterwards(tmp_pat
     now_us = round(time.time() * 1e6)
     host.hear(0, version=7)
     overtaken = host.track("began before", since=(now_us, 6))
-    assert isinstance(overtaken, ApiError) and "was erased meanwhile" in overtaken.message
+    assert isinstance(overtaken, ApiError) and "erased while it was on its way" in overtaken.message
     host.track("of a process before", since=(now_us, -1))
     host.track("began after", since=(now_us, 7))
     assert host.end() == ["began after"]

@@ -7,7 +7,6 @@ database, so that a restored home knows which of its ids were erased.
 
 from __future__ import annotations
 
-import contextlib
 import hmac
 import secrets
 from collections.abc import Iterable
@@ -15,7 +14,6 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts.store import Accounts
 from turret_api.accounts.tables import REVISION, SECRETS, SUPPRESSED
@@ -129,23 +127,6 @@ def count_suppressed(accounts: Accounts, project_id: str) -> int:
 def suppressed_of(accounts: Accounts, project_id: str) -> Suppressed | None:
     """Return whose events the project does not take; None: it takes all."""
     return of_project(*all_suppressed(accounts), project_id)
-
-
-class NotTaken:
-    """Whose events a project does not take, as it is now; while Postgres is away, as it was seen last.
-
-    An erasure needs Postgres all the time, so that none begins meanwhile.
-    """
-
-    def __init__(self, accounts: Accounts, project_id: str) -> None:
-        self._accounts, self._project_id = accounts, project_id
-        self._seen = suppressed_of(accounts, project_id)
-
-    def now(self) -> Suppressed | None:
-        """Return whose events are not taken; None: all are."""
-        with contextlib.suppress(SQLAlchemyError):
-            self._seen = suppressed_of(self._accounts, self._project_id)
-        return self._seen
 
 
 def all_suppressed(accounts: Accounts) -> tuple[str, Hashes, Hashes]:

@@ -41,7 +41,12 @@ def began_before(erased: ErasedIds | None, project_id: str, event: Checked) -> A
     received_us, version = event.since
     if not erased.has(project_id, received_us, ids_of(event), erased.knew(project_id, version)):
         return None
-    return invalid("The beginning of this turn was erased meanwhile; nothing was stored. Send no more of it.")
+    return erased_meanwhile()
+
+
+def erased_meanwhile() -> ApiError:
+    """Return an error of an event that began to be taken before it was erased, and would have come behind that."""
+    return invalid("It was erased while it was on its way here; nothing was stored.")
 
 
 def _held(kind: str) -> ApiError:

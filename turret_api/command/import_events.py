@@ -90,12 +90,13 @@ def command(
     been. What clients sent stays, and so does what another import brought too.
     """
     from turret_api.accounts import audit
-    from turret_api.accounts.suppression import NotTaken
+    from turret_api.accounts.not_taken import NotTaken
     from turret_api.command.imports import show_imports, take_back
     from turret_api.importing.documents import Documents
     from turret_api.importing.history import import_documents
     from turret_api.importing.rows import SourceError
     from turret_api.importing.times import time_zone
+    from turret_api.processes.postgres import database
 
     settings = Settings.from_environment()
     if is_list or undo is not None:
@@ -124,8 +125,9 @@ def command(
         accounts = stack.enter_context(open_accounts(settings))
         project_id = accounts.find_project(project).project_id
         # What is not taken is looked up behind the lock: an erasure may have had it until now.
-        stack.enter_context(one_import_at_a_time(settings, project_id))
-        mask, suppressed = mask_of_project(settings, accounts, project_id), NotTaken(accounts, project_id)
+        url = stack.enter_context(database(settings))
+        stack.enter_context(one_import_at_a_time(settings, url, project_id))
+        mask, not_taken = mask_of_project(settings, accounts, project_id), NotTaken(accounts, project_id)
         audit.record(accounts, project_id, audit.command_actor(), "import", {"file": file.name})
         report = stack.enter_context(_report(refused_file))
 
@@ -140,7 +142,7 @@ def command(
             zone = time_zone(timezone)
             documents = Documents(file, _mapping(mapping), name, zone, progress.show, of_product)
             lake = settings.open_lake()
-            rules = suppressed.now, mask
+            rules = not_taken, mask
             done = import_documents(lake, project_id, documents, settings.max_text, on_refused, file.name, *rules)
         except SourceError as error:
             raise click.ClickException(str(error)) from error

@@ -33,7 +33,7 @@ def take_back(settings: Settings, import_id: str, project: str | None, as_json: 
     lake = settings.open_lake()
     found = _find(settings, import_id, project)
     was_there = found.state == IN_LAKE
-    with database(settings) as url, one_import_at_a_time(settings, found.project_id):
+    with database(settings) as url, one_import_at_a_time(settings, url, found.project_id):
         waiting = f"a build of {found.project_id} is running; waiting until it lets go"
         with sole_writer(url, lake, found.project_id, lambda: click.echo(waiting, err=True)):
             # Again, for another call may have been quicker.

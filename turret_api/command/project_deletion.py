@@ -58,7 +58,7 @@ def delete(settings: Settings, name: str, is_sure: bool) -> None:
                 "back; call it with --yes to do it"
             )
         if isinstance(found, Project):
-            with one_import_at_a_time(settings, found.project_id):
+            with one_import_at_a_time(settings, url, found.project_id):
                 delete_project(accounts, found.project_id)
                 about = {"name": found.name}
                 audit.record(accounts, found.project_id, audit.command_actor(), "project_deleted", about)
@@ -97,7 +97,7 @@ def _finish(settings: Settings, url: str, deleted: DeletedProject) -> None:
     bring_in_spools(settings, url)
     waiting = f"a build of {project_id} is running; waiting until it lets go"
     with (
-        one_import_at_a_time(settings, project_id),
+        one_import_at_a_time(settings, url, project_id),
         sole_writer(url, lake, project_id, lambda: click.echo(waiting, err=True)),
     ):
         remove_project(lake, project_id)

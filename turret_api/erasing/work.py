@@ -174,7 +174,7 @@ def _take_out(place: Workplace, book: Book, project_id: str, left: Sequence[_Und
         build(place, project_id)
     place.say("taking it out of raw events and the table events")
     waits = "an import is running; waiting until it ends"
-    with one_import_at_a_time(place.settings, project_id, lambda: place.say(waits)):
+    with one_import_at_a_time(place.settings, place.url, project_id, lambda: place.say(waits)):
         going = _remove(place, book, project_id, left)
     _note(book, going)
     for each in going:

@@ -14,23 +14,25 @@ import collections
 import contextlib
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
+from turret_api.accounts.not_taken import NotTaken, Rules
 from turret_api.accounts.suppression import Suppressed
 from turret_api.collector.event import Checked, check, given_id
 from turret_api.collector.masked import Masker, in_words
-from turret_api.collector.suppression import ids_of, refusal
+from turret_api.collector.suppression import erased_meanwhile, ids_of, refusal
 from turret_api.errors import ApiError
 from turret_api.importing.documents import Document
 from turret_api.importing.identity import AnonymousRows, content, is_anonymous, known_rows, nth
 from turret_api.importing.imports import FILE, id_of_import, is_import
 from turret_api.masking.mask import Mask
-from turret_pipeline.lake.parts import ASIDE, PART_SCHEMA, Part, list_parts, read_ids, write_part
+from turret_pipeline import failpoint
+from turret_pipeline.lake.parts import ASIDE, PART_SCHEMA, Part, list_parts, read_ids, remove_files, write_part
 from turret_pipeline.lake.paths import Lake
 
 ROWS_A_PART = 50_000
@@ -103,7 +105,7 @@ def import_documents(
     max_text: int,
     on_refused: Callable[[RefusedRow], None],
     file: str = "",
-    suppressed: Callable[[], Suppressed | None] = lambda: None,
+    not_taken: NotTaken | None = None,
     mask: Mask | None = None,
 ) -> Imported:
     """Bring `documents` into the lake as events of the project, without those that are there already.
@@ -115,7 +117,8 @@ def import_documents(
         max_text: longest text in characters.
         on_refused: called with a `RefusedRow` for each that is not imported.
         file: name of the file that they come from, to be shown to people.
-        suppressed: returns whose events are not taken, now; asked again before each part, for an erasure may begin.
+        not_taken: knows whose events are not taken; asked before and after each part, for an erasure may begin, and
+            even end while a part is written. None: all are taken.
         mask: the project's, which their ids know nothing of, so that a file stays known; None: nothing is masked.
     """
     done = Imported()
@@ -126,24 +129,33 @@ def import_documents(
     received_date = dt.datetime.fromtimestamp(received_us // 1_000_000, dt.UTC).date()
     import_id = id_of_import(received_us)
     lake.make()
-    first = suppressed()
-    masker = None if mask is None else Masker(mask, first)
+
+    def look() -> Rules:
+        return Rules(project_id) if not_taken is None else not_taken.now()
+
+    first = look()
+    masker = None if mask is None else Masker(mask, first.suppressed)
     known = pl.concat([sent.rows, imported.rows])
-    events = _checked(documents, max_text, done, on_refused, known, first, masker)
-    for number, checked in enumerate(_batches(events)):
-        now = suppressed()
-        batch = checked if now == first else list(_taken_now(checked, now, done, on_refused))
-        frame = _frame(batch, received_us)
-        is_sent, is_imported = sent.are_known(frame["event_id"]), imported.are_known(frame["event_id"])
-        fresh, again = frame.filter(~is_sent & ~is_imported), frame.filter(is_imported & ~is_sent)
-        done.duplicates += frame.height - fresh.height
+    events = _checked(documents, max_text, done, on_refused, known, first.suppressed, masker)
+    for number, batch in enumerate(_batches(events)):
         name = f"{import_id}-{number:06d}.parquet"
-        if again.height:
-            write_part(lake, project_id, received_date, name + ASIDE, again, {FILE: file})
+        while True:
+            batch = list(_taken_now(batch, first, look(), done, on_refused))
+            frame = _frame(batch, received_us)
+            is_sent, is_imported = sent.are_known(frame["event_id"]), imported.are_known(frame["event_id"])
+            fresh, again = frame.filter(~is_sent & ~is_imported), frame.filter(is_imported & ~is_sent)
+            written = [(each, rows) for each, rows in ((name + ASIDE, again), (name, fresh)) if rows.height]
+            for each, rows in written:
+                write_part(lake, project_id, received_date, each, rows, {FILE: file})
+            failpoint.reached("import.after_part")
+            # An erasure that began and ended while they were written did not find them.
+            if not any(_gone_now(batch, first, look())):
+                break
+            remove_files(lake, [Part(project_id, received_date, each, 0) for each, _ in written])
+        done.duplicates += frame.height - fresh.height
+        if written:
             done.import_id = import_id
         if fresh.height:
-            write_part(lake, project_id, received_date, name, fresh, {FILE: file})
-            done.import_id = import_id
             done.parts.append(name)
             done.imported += fresh.height
     return done
@@ -198,19 +210,29 @@ def _checked(
 
 
 def _taken_now(
-    batch: Iterable[tuple[int, Checked]],
-    suppressed: Suppressed | None,
+    batch: Sequence[tuple[int, Checked]],
+    first: Rules,
+    now: Rules,
     done: Imported,
     on_refused: Callable[[RefusedRow], None],
 ) -> Iterator[tuple[int, Checked]]:
     """Yield what may be stored still: an erasure may have begun since the rows were read."""
-    for number, event in batch:
-        why = refusal(suppressed, ids_of(event))
+    for (number, event), why in zip(batch, _gone_now(batch, first, now), strict=True):
         if why is None:
             yield number, event
         else:
             done.refused += 1
             on_refused(RefusedRow(number, why.code, why.message))
+
+
+def _gone_now(batch: Sequence[tuple[int, Checked]], first: Rules, now: Rules) -> list[ApiError | None]:
+    """Return for each event why it may not be stored any more; None: it may. first: the rules it was read under."""
+    if now.erased is first.erased and now.suppressed == first.suppressed:
+        return [None] * len(batch)
+    return [
+        erased_meanwhile() if now.erased_since(first, ids_of(event)) else refusal(now.suppressed, ids_of(event))
+        for _, event in batch
+    ]
 
 
 def _anonymous(
