@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
+import http.client
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +15,12 @@ from typing import Any
 
 import pytest
 
+from tests.erasing.test_spools import spans_that_wait
 from tests.otlp.spans import protobuf, span, span_id, trace_id
 from turret_api.accounts import Accounts, NewProject
 from turret_api.accounts.audit import entries
 from turret_api.accounts.privacy import MASKING, rules_of, set_rule
+from turret_api.collector.forgetting import Forget, ask, is_answered
 from turret_api.masking.kinds import ALWAYS
 
 from .conftest import Server
@@ -171,6 +177,100 @@ def test_no_canary_reaches_the_journal_of_turns(server: Server, new_project: Cal
     assert second["metadata"]["response"] == f"Here: {MASKED}"
     assert first["session_id"] == second["session_id"] and first["session_id"].startswith("email-")
     assert first["user_id"].startswith("ip-")
+
+
+@pytest.mark.slow
+def test_no_canary_reaches_a_file_or_an_answer_where_a_request_fails(
+    make_server: Callable[..., Server], new_project: Callable[..., NewProject], accounts: Accounts, tmp_path: Path
+) -> None:
+    mark = tmp_path / "full"
+    server = make_server(environment={"TURRET_ROLL_SECONDS": "3600"}, launch=["--disk-full-if", str(mark)]).start()
+    project = masked_project(server, new_project())
+    limits = Path(f"/proc/{server.pid}/limits").read_text()
+    assert re.search(r"Max core file size +0 ", limits)  # a crash would write the memory to a disk
+    email, key, good = CANARIES["email"], project.write_key, {"name": "a", "metadata": {"text": TEXT}}
+    answers = [
+        *(server.track(key, body) for body in wrong_bodies()),
+        server.track(key, [{**good, "timestamp": email}, {**good, email: 1}]),
+        server.track(f"{key[:-1]}{'0' if key[-1] != '0' else '1'}", good),
+        server.track(email, good),
+        server.track(key, json.dumps(good), Content_Type=f"multipart/form-data; boundary={email}"),
+        server.track(key, gzip.compress(json.dumps(good).encode())[:-9], Content_Encoding="gzip"),
+        server.track(key, TEXT, Content_Encoding="gzip"),
+        server.track(key, json.dumps({**good, "metadata": {"text": TEXT * 200_000}})),
+        server.request("POST", f"/track/{email}?x={email}", json.dumps(good), {"X-API-Key": key, "X-Note": email}),
+    ]
+    otlp = {"X-API-Key": key, "Content-Type": "application/x-protobuf"}
+    answers += [server.request("POST", "/v1/traces", body, otlp) for body in (TEXT.encode(), protobuf(*too_long()))]
+    assert {each.status for each in answers} >= {200, 207, 400, 401, 404, 413, 415}
+    assert [each for each in answers if any(value in json.dumps(each.json) for value in CANARIES.values())] == []
+
+    assert server.request("GET", f"/v1/sessions/{email}", headers={"X-API-Key": project.read_key}).status == 404
+    headers = {"X-API-Key": key, "Content-Type": "application/json"}
+    assert server.request("POST", "/v1/traces", spans_that_wait(CANARIES["ip"]), headers).status == 200
+    ask(server.home / "spool" / "0", Forget(project_id=project.project_id, user_ids=frozenset(["another"])))
+    assert is_answered(server.home / "spool" / "0", WITHIN_S)  # the journal is written anew
+    assert b"Hello" in (server.home / "spool" / "0" / "turns.ndjson").read_bytes()
+    mark.touch()
+    assert server.track(key, good).status == 503
+    assert server.request("POST", "/v1/traces", spans_that_wait("ann@example.com"), headers).status == 503
+    assert everywhere(server, project, accounts) == []
+    server.kill()
+    mark.unlink()
+    server.launch = ["--die-at", "spool.before_commit"]
+    server.start()
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        server.track(key, good)
+    assert server.wait() != 0 and everywhere(server, project, accounts) == []
+    server.launch, server.environment = ["--die-at", "roll.after_plan"], {"TURRET_ROLL_SECONDS": "1"}
+    server.begin()  # what waits since before is rolled at once
+    assert server.wait() != 0 and everywhere(server, project, accounts) == []
+    server.launch = []
+    reached, server.database_url = server.database_url, "postgresql+psycopg2://nobody@127.0.0.1:9/none"
+    server.start()
+    assert server.track(key, [good, {**good, "timestamp": email}]).status == 207
+    assert server.request("GET", f"/v1/sessions/{email}", headers={"X-API-Key": project.read_key}).status != 200
+    server.database_url = reached
+    assert server.stop() == 0
+    assert everywhere(server, project, accounts) == []
+    assert {each["metadata"].get("text", MASKED) for each in sent(server, project)} == {MASKED}
+
+
+def wrong_bodies() -> Iterator[Any]:
+    email, good = CANARIES["email"], {"name": "a", "metadata": {"text": TEXT}}
+    yield b'{"name": "' + TEXT.encode()
+    yield b'{"name": "\xff' + TEXT.encode() + b'", "metadata": {"a": 1}}'
+    yield {**good, "timestamp": email}
+    yield {**good, "timestamp": TEXT}
+    yield {**good, email: 1}
+    yield {**good, "user_id": {email: email}}
+    yield {**good, "session_id": [TEXT]}
+    yield {**good, "event_id": email * 100}
+    yield {**good, "name": TEXT * 10}
+    yield {"name": TEXT, "metadata": [TEXT]}
+    yield {"name": "a", "metadata": {"text": TEXT + "\0"}}
+    yield {"name": "a", "metadata": {email * 20: 1}}
+    yield {"name": "a", "metadata": {"text": TEXT * 2_000}}
+    yield {"name": "a", "metadata": json.loads('{"a":' * 40 + json.dumps(TEXT) + "}" * 40)}
+    yield json.dumps(TEXT)
+
+
+def too_long() -> Iterator[dict[str, Any]]:
+    about = {"gen_ai.operation.name": "chat", "session.id": CANARIES["email"] * 20, CANARIES["email"]: TEXT}
+    messages = [{"role": "user", "content": TEXT}]
+    yield span({**about, "gen_ai.input.messages": messages}, trace=trace_id(3), own_id=span_id(2), start_s=2)
+
+
+def everywhere(server: Server, project: NewProject, accounts: Accounts) -> list[str]:
+    """Return what `leaks` does, and which canaries are in which file of the database."""
+    with accounts.engine.connect() as connection:
+        data = Path(str(connection.exec_driver_sql("SHOW data_directory").scalar_one()))
+    found = leaks(server, project.project_id)
+    for file in [*data.rglob("*"), *data.parent.glob("*.log")]:
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+            content = file.read_bytes()
+            found += [f"{value} in {file}" for value in CANARIES.values() if value.encode() in content]
+    return found
 
 
 @pytest.mark.slow

@@ -21,8 +21,8 @@ from turret_api.collector import body as bodies
 from turret_api.collector.collector import Collector
 from turret_api.collector.intake import Intake, Reservation
 from turret_api.collector.ledger import LOOK_AGAIN_S, Refusal
-from turret_api.collector.masked import Masker, masker_for
-from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError
+from turret_api.collector.masked import Masker, in_words, masker_for
+from turret_api.errors import RATE_LIMIT_EXCEEDED, ApiError, InvalidKeyError, UnavailableError
 from turret_api.masking.masks import Masks
 from turret_api.roles import WRITE
 
@@ -36,6 +36,8 @@ _CHECKERS = 1
 _GIVE_WAY_S = 0.001
 """Seconds after which a thread that works on a large body lets the event loop go on. Always, it would cost 8 % more."""
 _USUAL_S = sys.getswitchinterval()
+_QUOTE = (400, 415)
+"""Statuses of errors that may quote what was sent."""
 _OTHER_PLAN = "to send more, give the project another plan: turret project plan PROJECT pro."
 
 Given = TypeVarTuple("Given")
@@ -84,6 +86,18 @@ class Desk:
     def masker(self, project_id: str) -> Masker | None:
         """Return what masks the project's events; None: nothing does. Raise `UnavailableError` as `masker_for`."""
         return masker_for(self._masks, project_id, self._keys.suppressed)
+
+    def told(self, error: ApiError, project_id: str | None) -> ApiError:
+        """Return an error as its sender is told it, who may log it: without what the project masks.
+
+        project_id: None: the project is not known, and nothing of the body was looked at.
+        """
+        if project_id is None or error.status not in _QUOTE:
+            return error
+        try:
+            return in_words(error, self.masker(project_id))
+        except UnavailableError as failed:
+            return failed
 
     async def body(self, scope: Scope, receive: Receive, reservation: Reservation, *, is_gzip: bool) -> bytes:
         """Return a request's body, unpacked; raise `ApiError` if it is too large, or comes too slowly."""

@@ -136,10 +136,14 @@ def names_failed(error: RecogniserError) -> UnavailableError:
 
 
 def in_words(error: ApiError, masker: Masker | None) -> ApiError:
-    """Return the error without what is masked in what it says."""
-    if masker is not None:
+    """Return the error without what is masked in what it says: whoever is told may log it."""
+    if masker is None:
+        return error
+    try:
         error.message = masker.mask.text(error.message, "")
         error.field = None if error.field is None else masker.mask.name(error.field)
+    except RecogniserError:
+        error.message, error.field = "It cannot be stored, and why cannot be said without what is masked.", None
     return error
 
 

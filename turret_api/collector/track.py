@@ -75,6 +75,7 @@ class Track:
                 else:
                     status, answer = await self._take_one(project_id, checked, size)
         except ApiError as error:
+            error = desk.told(error, project_id)
             status, answer = desk.refuse(error, headers), _encode(error.body())
         except ClientGoneError:
             return
@@ -165,7 +166,7 @@ class Track:
         answers = [
             Tracked(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
             if type(result) is Stored and not result.is_duplicate
-            else self._answer_of(result, headers)
+            else self._answer_of(result, headers, project_id)
             for result in results
         ]
         accepted = len([result for result in results if type(result) is Stored])
@@ -176,12 +177,13 @@ class Track:
         answer = {"success": rejected == 0, "accepted": accepted, "rejected": rejected, "results": answers}
         return (207 if rejected else 200), _encode(answer)
 
-    def _answer_of(self, result: Result, headers: Headers) -> TrackedBefore | dict[str, Any]:
+    def _answer_of(self, result: Result, headers: Headers, project_id: str) -> TrackedBefore | dict[str, Any]:
         """Return what an event of many is told that is not stored now: it was before, or is refused."""
         if type(result) is Stored:
             return TrackedBefore(True, _MESSAGE, result.event_id, result.session_id, result.user_id)
         error = limit_error(result) if type(result) is Refusal else result
         assert isinstance(error, ApiError)
+        error = self._desk.told(error, project_id)
         self._metrics.refused.labels(error.code).inc()
         if error.status in (429, 503) and not headers:
             headers.append((b"retry-after", error.headers["Retry-After"].encode()))

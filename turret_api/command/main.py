@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import resource
 
 import click
 
@@ -56,11 +57,13 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command, whose files only their owner reads.
+        """Run the command, whose files only their owner reads, and whose memory no crash writes to a disk.
 
         A setting, or a store of the lake, that cannot be used comes out as one line.
         """
         os.umask(UMASK)
+        # What is masked before it is stored is in memory as it came; processes that this one starts do likewise.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
         try:
             return super().invoke(ctx)
         except (SettingError, UnreachableError, UnsuitableError) as error:

@@ -168,6 +168,7 @@ class Receiver:
                 body = await desk.body(scope, receive, reservation, is_gzip=is_gzip)
                 status, answer = 200, await self._store(project_id, body, kind, signal)
         except ApiError as error:
+            error = desk.told(error, project_id)
             status, answer = desk.refuse(error, headers), wire.refused(kind, error)
         except ClientGoneError:
             return
@@ -209,7 +210,8 @@ class Receiver:
         self._desk.metrics.spans_left_out.inc(taken.n_left_out + made.n_silent)
         await self._keep(project_id, made, taken.whose)
         if n_rejected:
-            return wire.accepted(kind, signal, n_rejected, _BAD_IDS if taken.n_bad else refused[0].message)
+            message = _BAD_IDS if taken.n_bad else self._desk.told(refused[0], project_id).message
+            return wire.accepted(kind, signal, n_rejected, message)
         return wire.accepted(kind, signal, 0, _SILENT.format(made.n_silent) if made.n_silent and not events else "")
 
     async def _events_of(self, turns: list[Turn], masker: Masker | None, size_bytes: int) -> list[Checked | ApiError]:
