@@ -2,6 +2,7 @@
 # No `from __future__ import annotations`: Dagster reads the annotations of an asset's function as objects.
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +11,13 @@ import pytest
 from sqlalchemy import text
 
 from turret_api.accounts import Accounts
-from turret_api.accounts.audit import record
+from turret_api.accounts.audit import entries, record
+from turret_api.accounts.erased_ids import all_erased
+from turret_api.accounts.suppression import hasher_of
 from turret_api.erasing.dagster import erase_from_dagster
+from turret_api.erasing.erased import Erased
+from turret_api.erasing.named_again import erase_named_again
+from turret_api.erasing.notes import Note, note_of
 from turret_api.erasing.postgres import connected, write_anew
 from turret_api.erasing.words import Words
 from turret_api.home.dagster_home import dagster_environment
@@ -131,3 +137,39 @@ def test_a_server_of_ones_own_is_cleaned_as_far_as_it_is_ours_and_the_rest_is_sa
         "tables written anew",
         "the server's log of writes, its archive, replicas and logs: not ours to clean",
     ]
+
+
+def test_a_database_that_was_put_back_loses_what_notes_say_was_erased_since(
+    settings: Settings, url: str, instance: dg.DagsterInstance
+) -> None:
+    user, session, event_id, kept = "ada@example.com", "session of ada", "evt-7", "bob@example.com"
+    names = (user, session, event_id)
+    projects_again = dg.DynamicPartitionsDefinition(name="again")
+
+    @dg.asset(partitions_def=projects_again)
+    def naming() -> None:
+        raise ValueError(f"{user} and {kept} cannot be read: ('{event_id}').")
+
+    with contextlib.closing(Accounts(url)) as accounts:
+        accounts.migrate()
+        project_id = accounts.create_project("again").project_id
+        instance.add_dynamic_partitions("again", [project_id])
+        dg.materialize([naming], partition_key=project_id, instance=instance, raise_on_error=False)
+        for name in (*names, kept):
+            record(accounts, project_id, "command:me", "import", {"file": name})
+        hasher, now = hasher_of(accounts), dt.datetime.now(dt.UTC)
+        named = [("user", [user]), ("session", [session]), ("events", [event_id, "evt-8"])]
+        erased = [
+            Erased(project_id=project_id, kind=kind, values=frozenset(ids), event_ids=frozenset(ids))
+            for kind, ids in named
+        ]
+        notes = [note_of(hasher, each, now) for each in erased]
+        gone = Note(now, "of nobody", "user", ["ab" * 32], notes[0].secret)
+        erase_named_again(settings, accounts, url, [*notes, gone])
+        assert [each.about["file"] for each in entries(accounts, project_id)] == [kept] + ["(erased)"] * 3
+        assert len(all_erased(accounts)[1][project_id]) == 4  # spools of other hosts leave it out again
+    files = [file.read_bytes() for file in (settings.home / "postgres" / "data").rglob("*") if file.is_file()]
+    assert [name for name in (*names, kept) if any(name.encode() in content for content in files)] == [kept]
+    (run, *_) = instance.get_runs(limit=1)
+    failed = instance.get_records_for_run(run.run_id, of_type={dg.DagsterEventType.STEP_FAILURE}).records
+    assert "(erased)" in str(failed[0].event_log_entry.dagster_event)

@@ -79,7 +79,11 @@ class ErasedIds:
 
 def note_erased(accounts: Accounts, project_id: str, kind: str, ids: Iterable[str], before: dt.datetime) -> None:
     """After this call every collector leaves out events of these ids that were received before then, within seconds."""
-    hashes = hashes_of(hasher_of(accounts), project_id, kind, ids)
+    note_hashes(accounts, project_id, hashes_of(hasher_of(accounts), project_id, kind, ids), before)
+
+
+def note_hashes(accounts: Accounts, project_id: str, hashes: Iterable[str], before: dt.datetime) -> None:
+    """As `note_erased`, for ids of which the hashes are known only."""
     rows = insert(ERASED_IDS).values([{"project_id": project_id, "hash": each, "before": before} for each in hashes])
     later = {"before": func.greatest(ERASED_IDS.c.before, rows.excluded.before)}
     old = ERASED_IDS.c.before < func.now() - KNOWN_FOR

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import click
 import msgspec
+import psycopg2
+from sqlalchemy.exc import SQLAlchemyError
 
 from turret_api.accounts import Accounts
 from turret_api.accounts.audit import command_actor
@@ -22,7 +24,10 @@ from turret_api.accounts.deletion import delete_project
 from turret_api.accounts.suppression import hasher_of, suppress_hash
 from turret_api.command.archive import Manifest
 from turret_api.command.project_deletion import finish_deletions
+from turret_api.erasing.accounts import PLACE as ACCOUNTS
 from turret_api.erasing.book import Book
+from turret_api.erasing.dagster import PLACE as DAGSTER
+from turret_api.erasing.named_again import erase_named_again
 from turret_api.erasing.notes import BESIDE_ARCHIVES, NOTES_FILE, PROJECT, Note, found_again, keep_notes, read_notes
 from turret_api.erasing.work import ErasureError, Workplace, perform
 from turret_api.home.spools import bring_in_spools
@@ -65,9 +70,10 @@ def refuse_unknown(archive: Path, notes: Sequence[Note], manifest: Manifest) -> 
 
 
 def erase_after_mending(settings: Settings, archive: Path, manifest: Manifest, say: Callable[[str], None]) -> None:
-    """After this call nothing that the home, or the notes beside the archive, know to be erased is back in the lake.
+    """After this call nothing that the home, or the notes beside the archive, know to be erased is back.
 
-    So it may be where files of the archive were put back. Raise `click.ClickException` where that could not be done.
+    So it may be where files of the archive were put back, or its database. Raise `click.ClickException` where that
+    could not be done.
     """
     files = [
         each for each in (settings.home / NOTES_FILE, archive.absolute().parent / BESIDE_ARCHIVES) if each.exists()
@@ -107,6 +113,13 @@ def erase_again(settings: Settings, url: str, notes: Sequence[Note], say: Callab
             for project_id, event_ids in found_again(lake, hasher, of_these).items():
                 if project_id in there:
                     _erase(place, project_id, event_ids, keeps_totals)
+        try:
+            done = erase_named_again(settings, accounts, url, known)
+        except (SQLAlchemyError, psycopg2.Error) as error:
+            # The driver quotes the statement, with what is to be erased in it.
+            raise click.ClickException(f"the database could not be cleaned ({type(error).__name__})") from None
+        if n := sum(each.n for each in done if each.place in (ACCOUNTS, DAGSTER)):
+            say(f"rows of the database that named what was erased, cleaned: {n:,}")
 
 
 def _erase(place: Workplace, project_id: str, event_ids: list[str], keeps_totals: bool) -> None:

@@ -88,6 +88,14 @@ def erase_from_dagster(opened: connection, project_id: str, words: Words) -> lis
     ]
 
 
+def documents(opened: connection) -> Iterator[str]:
+    """Yield all that runs said, as JSON; raise psycopg2's errors."""
+    for each in COLUMNS:
+        if _is_there(opened, each.table):
+            for _, said in _batches(opened, each):
+                yield from said
+
+
 def _changed(keys: Sequence[int], documents: Sequence[str], project_id: str, words: Words) -> Iterator[tuple[int, str]]:
     """Yield key and new document of the rows that change."""
     quotes = words.are_in_json(documents)
