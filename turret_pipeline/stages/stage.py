@@ -22,6 +22,7 @@ from turret_pipeline.embedder.embed import model_key
 from turret_pipeline.lake import store
 from turret_pipeline.lake.batch import Batch
 from turret_pipeline.lake.commits import ProjectTable, fingerprint
+from turret_pipeline.lake.fingerprint import made_from
 from turret_pipeline.lake.parts import Part, list_parts, parts_by_day
 from turret_pipeline.lake.tables import BUILDS, EVENTS, FIELD_FAILURES, Table
 from turret_pipeline.stages.check import Check, declared_types, unique_key
@@ -196,7 +197,7 @@ class Stage:
             for source in self.reads
             if source.mark is not None
         ]
-        return self.of_version(fingerprint(*found, *self.besides(now, day)))
+        return made_from(self.version, *found, *self.besides(now, day))
 
     def of_version(self, inputs: int) -> int:
         """Return the fingerprint with the version of the method in it; while that is the first, as it is."""

@@ -11,13 +11,13 @@ import datetime as dt
 import polars as pl
 
 from turret_pipeline.lake import store
+from turret_pipeline.lake.counts import TOLD_BY
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import JOURNEY_STEPS, TEXT_SENTIMENT, TOPIC_DAYS
 from turret_pipeline.semantics.topic_days import topic_days
 from turret_pipeline.stages.by_day import bring_days
 from turret_pipeline.stages.check import Check, Finding, ReceiptDays, finding, of_days
 from turret_pipeline.stages.stage import Product, ProjectNow, Source, Stage, Task
-from turret_pipeline.stages.told_texts import ANEW, VECTORS
 from turret_pipeline.stages.work import Outcome
 
 STEP = ("received_date", "field", "session_id", "timestamp", "topic_id", "kind", "text_id")
@@ -38,9 +38,8 @@ def _counted(task: Task, days: list[dt.date], steps: pl.DataFrame) -> pl.DataFra
 
 
 def _told_by(now: ProjectNow, day: object) -> tuple[object, ...]:
-    """Return what stands for how the sentiment of texts was told: what it is of a text follows from that."""
-    told = now.marks(TEXT_SENTIMENT)
-    return told.mark(VECTORS), told.mark(ANEW)
+    """Return what stands for how the sentiment of texts was told."""
+    return tuple(now.marks(TEXT_SENTIMENT).mark(name) for name in TOLD_BY)
 
 
 def days_add_up(lake: Lake, project_id: str, days: ReceiptDays = None) -> Finding:

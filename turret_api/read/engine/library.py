@@ -29,8 +29,10 @@ from deltalake.exceptions import DeltaError
 from turret_api.errors import UnavailableError
 from turret_api.read.engine.cache import PATIENCE_S, Cache
 from turret_pipeline.lake import heads, store, sums
+from turret_pipeline.lake.counts import MARKED, counts_of_steps
 from turret_pipeline.lake.damage import ANEW, DamageError, note, notes
 from turret_pipeline.lake.inspection import is_standing
+from turret_pipeline.lake.marks import MarkLog, mark_id
 from turret_pipeline.lake.objects import UnreachableError
 from turret_pipeline.lake.paths import Lake, Look
 from turret_pipeline.lake.tables import BUILDS, TABLES, Table
@@ -60,6 +62,7 @@ class Library:
         self._logs = {name: f"{lake.table(name)}/_delta_log" for name in TABLES}
         self._damaged: dict[str, DamageError] = {}
         self._files: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._marks = {table.name: MarkLog(lake, table) for table in MARKED}
         self._seen: dict[str, tuple[str, float]] = {}
         """By table of a remote lake: its head when it was brought up to date, and when that was."""
         self._now = lake
@@ -88,7 +91,8 @@ class Library:
             self._refresh()
             damaged = self._damaged | self._made_anew_now(project_id)
             files = {name: damaged.get(name) or self._files_now(name, project_id) for name in TABLES}
-            return Snapshot(self, project_id, files, self._generation)
+            counts = counts_of_steps(lambda table, name: self._marks_now(table).get(mark_id(project_id, name)))
+            return Snapshot(self, project_id, files, self._generation, counts)
 
     def columns_of(self, table: Table) -> frozenset[str] | None:
         """Return the columns that the table has in the lake, as of the last look; None: it was never written."""
@@ -206,13 +210,14 @@ class Library:
             self._open[name] = found
         if before is None or found is None or _is_other(before, found):
             self._generation += before is not None or found is not None or error is not None
-            self._files = {key: known for key, known in self._files.items() if key[0] != name}
+            is_same = before is not None and found is not None and before.metadata().id == found.metadata().id
+            self._forget(name, marks=not is_same)
 
     def _refresh_table(self, name: str, table: Table) -> None:
         opened = self._open.get(name)
         if opened is None or self._made_anew(name, table):
             self._generation += self._open.pop(name, None) is not None
-            self._files = {key: known for key, known in self._files.items() if key[0] != name}
+            self._forget(name)
             folder = self._log_folder(table)
             found = store.open_table(self.lake, table)
             if found is not None:
@@ -226,6 +231,12 @@ class Library:
             except DeltaError as error:
                 raise store.unreadable(self.lake, table, error) from error
             self._generation += opened.version() != before
+
+    def _forget(self, name: str, *, marks: bool = True) -> None:
+        """After this call no files are known of a table by its version, nor (of another table of this name) marks."""
+        self._files = {key: known for key, known in self._files.items() if key[0] != name}
+        if marks and name in self._marks:
+            self._marks[name] = MarkLog(self.lake, TABLES[name])
 
     def _made_anew(self, name: str, table: Table) -> bool:
         """Return whether the log is in another folder than when the table was opened: it was removed, and made anew."""
@@ -249,6 +260,15 @@ class Library:
             known = (opened.version(), store.project_files(opened, project_id))
             self._files[name, project_id] = known
         return known[1]
+
+    def _marks_now(self, table: Table) -> Mapping[str, int]:
+        """Return all marks of the table at the version that is open, by id; none where the log does not tell."""
+        opened, log = self._open.get(table.name), self._marks[table.name]
+        if opened is not None:
+            with contextlib.suppress(DamageError):
+                if log.version == opened.version() or log.catch_up(opened.version()):
+                    return log.marks
+        return {}
 
     def _made_anew_now(self, project_id: str) -> dict[str, DamageError]:
         """Return the tables out of which the project's rows were taken, and in which they are not again yet."""
@@ -291,11 +311,16 @@ class Snapshot:
         project_id: str,
         files: Mapping[str, list[str] | DamageError],
         generation: int | None = None,
+        counts: frozenset[str] = frozenset(),
     ) -> None:
-        """files: by table, or why they cannot be told. generation: of the library then; None: of an earlier time."""
+        """files: by table, or why they cannot be told. generation: of the library then; None: of an earlier time.
+
+        counts: the tables with counts that are of the steps as they are (`lake.counts`).
+        """
         self.library = library
         self.project_id = project_id
         self.generation = generation
+        self._counts = counts
         # Where `builds` is damaged, answers go on without the time that they are of.
         self._files = {**files, BUILDS.name: [] if isinstance(files[BUILDS.name], DamageError) else files[BUILDS.name]}
 
@@ -310,6 +335,10 @@ class Snapshot:
         if isinstance(found, DamageError):
             raise DamageError(found.damage)
         return found
+
+    def is_of_steps(self, table: Table) -> bool:
+        """Tell whether the counts in `table` are of the steps in this snapshot; else the steps have to be counted."""
+        return table.name in self._counts
 
     def scan(self, table: Table) -> pl.LazyFrame:
         """Return the project's rows of `table`."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.topics import edits_of, themes_of
+from turret_api.read.views.topics import edits_of, labels_of, themes_of
 from turret_api.read.views.values import compact, compact_together, read_steps
 from turret_pipeline.lake.tables import JOURNEY_STEPS
-from turret_pipeline.semantics.visits import is_move, node
+from turret_pipeline.semantics.visits import UNASSIGNED, is_move, node
 
 
 def sessions_of(snapshot: Snapshot, field: str) -> pl.DataFrame:
@@ -72,16 +72,31 @@ def people_of(snapshot: Snapshot, field: str) -> pl.Series:
     return snapshot.remember(("people", field), (JOURNEY_STEPS,), compute)["person"]
 
 
+def other_names(snapshot: Snapshot, field: str) -> dict[str, str]:
+    """Return by topic of the steps what it counts as, if not as itself: the topic that it was merged into, or none.
+
+    None has it that is not there any more: a build has written the topics and not yet the steps.
+    """
+
+    def compute() -> pl.DataFrame:
+        return pl.DataFrame({"name": all_steps(snapshot, field)["topic_id"].unique().cast(pl.String)})
+
+    there, merged = labels_of(snapshot, field), edits_of(snapshot, field).merged
+    names = snapshot.remember(("topics of steps", field), (JOURNEY_STEPS,), compute)["name"]
+    shown = {name: merged.get(name, name) for name in names}
+    return {name: end if end in there else UNASSIGNED for name, end in shown.items() if name != end or end not in there}
+
+
 def renamed(snapshot: Snapshot, field: str, level: int, topic: pl.Series) -> pl.Series:
-    """Return `topic` with the topics that others were merged into, or (level 1) with the themes that they belong to."""
-    merged = edits_of(snapshot, field).merged
-    if not merged and not level:
+    """Return `topic` with what each counts as (`other_names`), at level 1 with the themes that they belong to."""
+    others = other_names(snapshot, field)
+    if not others and not level:
         return topic
     parents = themes_of(snapshot, field)
     used = topic.unique()
     names = {}
     for code, name in zip(used.to_physical(), used.cast(pl.String), strict=True):
-        end = merged.get(name, name)
+        end = others.get(name, name)
         names[code] = parents.get(end, end) if level else end
     texts = pl.Series([names.get(code, "") for code in range(max(names, default=-1) + 1)], dtype=pl.String)
     return compact(texts).gather(topic.to_physical()).alias(topic.name)

@@ -1,7 +1,8 @@
 """The edges of journeys: how often sessions move from topic to topic.
 
 The pipeline keeps those of topics without filters as a table; all others are counted here from the steps of the
-messages that pass, by the same functions (`semantics.visits`).
+messages that pass, by the same functions (`semantics.visits`). So are those of the table while they are of other steps
+than there are, or of topics that are there no more.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from __future__ import annotations
 import polars as pl
 
 from turret_api.read.engine.library import Snapshot
-from turret_api.read.views.all_steps import users_of_sessions
+from turret_api.read.views.all_steps import other_names, users_of_sessions
 from turret_api.read.views.few_edges import ENDS, folding
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_visits, numbered
-from turret_api.read.views.topics import FEW, edits_of
+from turret_api.read.views.topics import FEW
 from turret_pipeline.lake.tables import JOURNEY_EDGES
 from turret_pipeline.semantics.visits import END, GAPS, START, journey_edges
 
@@ -27,7 +28,8 @@ EDGE = ("from_topic", "to_topic", "count", "sessions", "probability", "median_ga
 
 def graph_edges(snapshot: Snapshot, field: str, filters: Filters, level: int) -> pl.DataFrame:
     """Return the edges (columns `EDGE` and the further ones of `GAPS`) of the journeys of the messages that pass."""
-    if not filters and not filters.has_moves and level == 0 and not edits_of(snapshot, field).merged:
+    is_kept = not filters and not filters.has_moves and level == 0 and snapshot.is_of_steps(JOURNEY_EDGES)
+    if is_kept and not other_names(snapshot, field):
         return snapshot.remember(
             ("edges", field),
             (JOURNEY_EDGES,),

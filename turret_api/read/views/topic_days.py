@@ -1,6 +1,7 @@
 """How many messages each topic has on each day.
 
-Without filters these are the pipeline's counts; with filters they are counted from the steps of the messages that pass.
+Without filters these are the pipeline's counts, where they are of the steps as they are; else they are counted from the
+steps of the messages that pass.
 Topics and the messages without one add up to all messages that count; so do, with them, moves of conversation.
 """
 
@@ -35,7 +36,7 @@ def daily_counts(snapshot: Snapshot, field: str, filters: Filters, level: int) -
 
     Moves of conversation, where these count, are under the name of their kind.
     """
-    if not filters:
+    if not filters and snapshot.is_of_steps(TOPIC_DAYS):
         counted = _counted_by_day(snapshot, field, level)
         return counted if filters.has_moves else counted.filter(~pl.col("topic_id").is_in(MOVES))
 
