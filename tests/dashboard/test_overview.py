@@ -138,3 +138,20 @@ def test_pages_allow_no_foreign_script_and_no_other_host(served: Served, visitor
     visitor.wait_for_pictures()
     # Plotly's own font and logo stay away too: nothing but this host was asked (`problems` would say).
     assert visitor.problems == []
+
+
+def test_a_page_whose_answers_are_of_different_states_asks_again_once(served: Served, visitor: Visitor) -> None:
+    asked: list[str] = []
+
+    def as_before_a_build(route: Route) -> None:
+        asked.append(route.request.url)
+        answer = route.fetch()
+        first = {"State": "of before", "ETag": '""'} if len(asked) == 1 else {}
+        route.fulfill(response=answer, headers=answer.headers | first)
+
+    visitor.page.route("**/v1/journeys?*", as_before_a_build)
+    visitor.sign_in(served.full.read_key)
+    expect(visitor.page.locator("#view")).to_have_attribute("aria-busy", "false")
+    assert [urlsplit(url).path for url in asked] == ["/v1/journeys"] * 2
+    assert numbers(visitor.page, "#n-sessions dd:not(.fine)") == [served.get("/v1/journeys", served.full)["n_sessions"]]
+    assert visitor.problems == []

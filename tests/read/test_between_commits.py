@@ -19,7 +19,7 @@ from tests.small_lake import lake_before as lake_before
 from turret_api.read.engine.library import Library
 from turret_pipeline.lake import store, sums
 from turret_pipeline.lake.paths import Lake
-from turret_pipeline.lake.tables import JOURNEY_EDGES, TOPIC_DAYS, TOPICS, Table
+from turret_pipeline.lake.tables import JOURNEY_EDGES, JOURNEY_STEPS, TOPIC_DAYS, TOPICS, Table
 from turret_pipeline.orchestration import erase
 from turret_pipeline.stages import STAGE_OF
 from turret_pipeline.stages.work import Work
@@ -148,3 +148,21 @@ def test_an_erasure_adds_up_at_each_commit_of_its_removal_its_build_and_its_forg
         add_up(api)
         assert api.get("/v1/topics")["n_messages"] == 160
     assert {"events", "messages", "journey_steps", "topic_days", "journey_edges"} <= {*seen}
+
+
+def test_answers_have_one_state_until_the_messages_change(lake_before: Callable[[str], Lake]) -> None:
+    lake = lake_before("end")
+    with opened(lake) as api:
+        paths = ("topics", "journeys", "journeys/starts", "messages", "friction", "topics/map")
+
+        def states() -> list[str | None]:
+            headers = {"X-API-Key": "shop:read"}
+            return [api.client.get(f"/v1/{path}", headers=headers).headers.get("State") for path in paths]
+
+        (before,) = {*states()}
+        assert before is not None
+        assert "State" not in api.client.get("/v1/fields", headers={"X-API-Key": "shop:read"}).headers
+        rows = store.read(lake, JOURNEY_STEPS, PROJECT)
+        store.replace(lake, JOURNEY_STEPS, rows.filter(pl.col("session_id") != "s1"), PROJECT)
+        (after,) = {*states()}
+        assert after not in (None, before)

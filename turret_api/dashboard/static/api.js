@@ -11,10 +11,15 @@ export class ApiError extends Error {
 }
 
 let answers = new Map();
+let states = new Set();
 
 export function forget() {
   answers = new Map();
+  states = new Set();
 }
+
+// Whether what was asked for since `forget` is of one state of messages and topics: else a build came in between.
+export const areOfOneState = () => states.size < 2;
 
 // `query` holds texts or lists of texts; what is null or empty is left out.
 export function addressOf(path, query = {}) {
@@ -49,7 +54,10 @@ export const remove = (path) => ask("DELETE", path);
 export const text = async (path, query) => (await send("GET", addressOf(path, query))).text();
 
 async function ask(method, address, body) {
+  const mine = states;
   const answer = await send(method, address, body);
+  const state = method === "GET" && answer.headers.get("State");
+  if (state) mine.add(state);
   return answer.json();
 }
 

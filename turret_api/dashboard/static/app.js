@@ -1,7 +1,7 @@
 // Shows the view that the address names. Pages are there at once, their panels as the answers come in; or the page says
 // what is missing and what to do next.
 
-import { ApiError, forget, get, list } from "./api.js";
+import { ApiError, areOfOneState, forget, get, list } from "./api.js";
 import { here, link, go, view } from "./address.js";
 import { alerts } from "./alerts.js";
 import { answers } from "./answers.js";
@@ -49,7 +49,8 @@ const projects = document.getElementById("projects");
 const placed = () => location.pathname + location.search;
 let drawing = 0,
   shown = null,
-  address = null;
+  address = null,
+  isRepeat = false;
 
 async function show() {
   const turn = (drawing += 1);
@@ -92,6 +93,9 @@ async function show() {
   focused?.();
   await settled();
   if (turn !== drawing) return;
+  // What stands side by side is to add up. Once, for while builds follow one another a page is to be there all the same.
+  isRepeat = !areOfOneState() && !isRepeat;
+  if (isRepeat) return show();
   focused?.();
   main.style.setProperty("min-height", null);
   main.setAttribute("aria-busy", "false");

@@ -12,7 +12,7 @@ import io
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import orjson
@@ -43,12 +43,14 @@ _DTYPES: dict[Any, pl.DataType] = {
 class Content:
     """What an answer says, packed by gzip where that is worth it, which most clients take.
 
-    following: of a file, the cursor of the next page, if there is one.
+    following: of a file, the cursor of the next page, if there is one. state: of messages and topics, see
+    `Question.state`.
     """
 
     sent: bytes
     is_packed: bool = False
     following: str | None = None
+    state: str | None = None
 
     @property
     def plain(self) -> bytes:
@@ -78,7 +80,7 @@ def made(question: Question, snapshot: Snapshot, form: str) -> Content:
     """Return the answer to `question` in `form`, or (`sql`) the statements that count it."""
     if form == "sql":
         return _packed(script(snapshot, question.queries(snapshot)).encode())
-    return encode(question.answer(snapshot), question, form)
+    return replace(encode(question.answer(snapshot), question, form), state=question.state(snapshot))
 
 
 def encode(answer: Any, question: Question, form: str) -> Content:

@@ -21,7 +21,7 @@ import polars as pl
 from turret_api.errors import invalid
 from turret_api.read.engine.library import Snapshot
 from turret_api.read.engine.queries import Queries
-from turret_pipeline.lake.tables import Table
+from turret_pipeline.lake.tables import JOURNEY_STEPS, TOPICS, Table
 
 DOCUMENTED = {
     "extra": "forbid",
@@ -131,6 +131,11 @@ class Question(ABC):
         Raise an `ApiError` where it asks for what a viewer may not have.
         """
         return self
+
+    def state(self, snapshot: Snapshot) -> str | None:
+        """Return a text that is equal in answers of one state of messages and topics; None: it is not about these."""
+        of = (JOURNEY_STEPS, TOPICS)
+        return snapshot.state(*of) if {*of} <= {*self.tables} else None
 
     def queries(self, snapshot: Snapshot) -> Queries:
         """Return the SQL that counts what the answer says; raise an `ApiError` where there is no answer either."""

@@ -56,6 +56,8 @@ class Replies:
             return Response(status_code=304, headers={**headers, "ETag": kept})
         if content.following is not None:
             headers["Next-Cursor"] = content.following
+        if content.state is not None:
+            headers["State"] = content.state
         is_packed = content.is_packed and "gzip" in request.headers.get("Accept-Encoding", "")
         sent = content.sent if is_packed else content.plain
         if is_packed:
