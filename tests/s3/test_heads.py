@@ -16,10 +16,11 @@ from tests.small_lake import event
 from turret_api.read.engine.library import Library
 from turret_pipeline.lake import handles, heads, objects, part_listing, parts, small_files, store, upkeep
 from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.fingerprint import made_from
 from turret_pipeline.lake.marks import follow
 from turret_pipeline.lake.parts import PART_SCHEMA, Part, list_parts, list_projects, take_back, write_part
 from turret_pipeline.lake.paths import Lake, Versions
-from turret_pipeline.lake.tables import EMBEDDINGS, EVENTS, FIELD_OVERRIDES, MESSAGES
+from turret_pipeline.lake.tables import EMBEDDINGS, EVENTS, FIELD_OVERRIDES, JOURNEY_STEPS, MESSAGES, TOPIC_DAYS
 
 TODAY = dt.datetime.now(dt.UTC).date()
 LONG_AGO = TODAY - dt.timedelta(days=20)
@@ -303,6 +304,32 @@ def decision(field: str) -> pl.DataFrame:
     at = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     given = {"project_id": ["shop"], "field": [field], "decided_at": [at], "type": ["enum"]}
     return pl.DataFrame(given, schema=FIELD_OVERRIDES.schema)
+
+
+def test_whether_counts_are_of_the_steps_is_told_without_a_request_on_an_unchanged_lake(
+    lake: Lake, bucket: Store
+) -> None:
+    def commit(steps: int | None = None, counted: int | None = None) -> None:
+        if steps is not None:
+            ProjectTable(lake, JOURNEY_STEPS, "shop").append(JOURNEY_STEPS.empty(), marks={"state": steps})
+        if counted is not None:
+            inputs = made_from(3, counted, None, None)
+            ProjectTable(lake, TOPIC_DAYS, "shop", 3).append(TOPIC_DAYS.empty(), inputs=inputs)
+
+    def is_of_steps() -> bool:
+        library.look_again()
+        return library.snapshot("shop").is_of_steps(TOPIC_DAYS)
+
+    commit(steps=7, counted=7)
+    library = Library(lake)
+    assert is_of_steps()
+    commit(steps=8)
+    assert not is_of_steps()
+    commit(counted=8)
+    assert is_of_steps()
+    with bucket.counting() as found:
+        assert is_of_steps()
+    assert [each.words for each in found] == [f"GET ?{listing(lake, 'heads')}"]
 
 
 def n_files(library: Library) -> int:

@@ -18,9 +18,8 @@ from turret_api.read.engine.question import Meaning, typed_rows
 from turret_api.read.views.filters import Filters
 from turret_api.read.views.messages import SOURCES
 from turret_api.read.views.steps import field_steps, walked_steps
-from turret_api.read.views.topics import labels_of
 from turret_pipeline.lake.tables import FIELD_TYPES
-from turret_pipeline.semantics.visits import END, START, UNASSIGNED
+from turret_pipeline.semantics.visits import END, START
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -128,10 +127,7 @@ def number_sums(
         steps = field_steps(snapshot, field, filters, level, number=name)
         number = pl.col("number")
         stats = {"sum": number.sum(), "mean": number.mean(), "median": number.median(), "n": number.count()}
-        # A topic that the topics of this moment lack (a build is under way) counts as none.
-        topic = pl.col("topic_id").cast(pl.String)
-        is_there = topic.is_in(list(labels_of(snapshot, field)))
-        by_topic = steps.group_by(topic_id=pl.when(is_there).then(topic).otherwise(pl.lit(UNASSIGNED))).agg(**stats)
+        by_topic = steps.group_by(pl.col("topic_id").cast(pl.String)).agg(**stats)
         return pl.concat([by_topic, steps.select(topic_id=pl.lit(None, pl.String), **stats)])
 
     sums = snapshot.remember(("number_sums", field, name, filters, level), SOURCES, compute)

@@ -126,8 +126,7 @@ class JourneyGraph(OfJourneys):
         if self.number is not None:
             by_edge = edge_numbers(snapshot, field, self.number, self.filters, self.level)
             for edge in shown:
-                # Null while a build is between the steps and the edges, and the one lacks a move of the other.
-                edge["number"] = by_edge.get((edge["from"], edge["to"]))
+                edge["number"] = by_edge[edge["from"], edge["to"]]
         rest = ordered.tail(max(ordered.height - self.limit, 0))
         n_sessions, n_moves = out.get(START, 0), int(edges["count"].sum())
         return Journeys(
@@ -149,9 +148,8 @@ class JourneyGraph(OfJourneys):
         known = {name: counted[place] for name, counted in units.items()}
         users = edge_users(snapshot, field, self.filters, self.level)
         found = edges.join(users, on=["from_topic", "to_topic"], how="left", maintain_order="left")
-        visitors = pl.col("from_topic").replace_strict(known, default=None, return_dtype=pl.Int64)
-        # 0 while a build is between the steps and the edges, and the one lacks a move of the other.
-        return found.with_columns(share=(pl.col(self.unit) / visitors).fill_null(0.0))
+        visitors = pl.col("from_topic").replace_strict(known, return_dtype=pl.Int64)
+        return found.with_columns(share=pl.col(self.unit) / visitors)
 
     def queries_of(self, snapshot: Snapshot, field: str) -> Queries:
         """Return the SQL of the graph."""
