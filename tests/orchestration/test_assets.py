@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import deltalake
 import polars as pl
 import pytest
 
@@ -237,10 +238,12 @@ def unfinished_runs(environment: dict[str, str]) -> list[str]:
 def test_a_build_with_nothing_to_do_starts_neither_dagster_nor_a_model(
     environment: dict[str, str], lake_before: Callable[[str], Lake]
 ) -> None:
-    environment |= {"TURRET_LAKE": lake_before("end").root}
+    lake = lake_before("end")
+    environment |= {"TURRET_LAKE": lake.root}
+    deltalake.DeltaTable(lake.table("messages")).create_checkpoint()
     script = (
         "import sys\nfrom turret_pipeline.orchestration.build import main\nassert main([]) == 0\n"
-        "print(*sorted({'dagster', 'torch', 'bertopic', 'scipy'} & set(sys.modules)))"
+        "print(*sorted({'dagster', 'torch', 'bertopic', 'scipy', 'pandas'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     first, *loaded = done.stdout.splitlines()

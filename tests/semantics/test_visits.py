@@ -2,6 +2,8 @@
 
 import datetime as dt
 import itertools
+import subprocess
+import sys
 
 import polars as pl
 from hypothesis import given, settings
@@ -97,6 +99,18 @@ def test_no_messages_have_no_edges_but_the_same_columns() -> None:
     found = v.journey_edges(v.visits(messages([])))
     assert found.schema == v.journey_edges(v.visits(messages([("a", 0, "t1")]))).schema
     assert found.is_empty()
+
+
+def test_moves_are_counted_without_pandas() -> None:
+    script = """
+import datetime as dt, sys, polars as pl
+from turret_pipeline.semantics.visits import moves
+at = dt.datetime(2026, 3, 1)
+visits = pl.DataFrame({"visit": [0, 1], "topic_id": ["a", "b"], "started_at": [at, at], "ended_at": [at, at]})
+print(moves(visits).height, "pandas" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "3 False\n"
 
 
 @settings(max_examples=60, deadline=None)

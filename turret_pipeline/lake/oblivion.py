@@ -151,7 +151,7 @@ def _equal(one: bytes, other: bytes) -> bool:
 
 def _less_of_checkpoint(content: bytes, project_id: str) -> bytes | None:
     """Return what the checkpoint is to hold; None: what it holds."""
-    held = pq.read_table(pa.BufferReader(content))
+    held = pq.ParquetFile(pa.BufferReader(content)).read()
     place = held.schema.get_field_index("add")
     added = held.column(place).combine_chunks()
     if isinstance(added, pa.ChunkedArray):  # of none, or of more than one chunk can hold

@@ -77,7 +77,7 @@ def _noted(lake: Lake, project_id: str) -> tuple[str, list[File]] | None:
     content = objects.read(lake, _address(lake, project_id)) if lake.look.tag(f"listed/{project_id}") else None
     if content is None:
         return None
-    table = pq.read_table(pa.BufferReader(content))
+    table = pq.ParquetFile(pa.BufferReader(content)).read()
     about = {key.decode(): words.decode() for key, words in table.schema.metadata.items()}
     is_good = about["late"] == _late(lake, project_id) and 0 <= time.time() - float(about["at"]) < LATE_S
     rows = zip(*(table[name].to_pylist() for name in ("folder", "name", "size_bytes")), strict=True)

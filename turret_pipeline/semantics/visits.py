@@ -166,7 +166,8 @@ def moves(visits: pl.DataFrame) -> pl.DataFrame:
     started, ended = (visits[name].to_physical().to_numpy() for name in ("started_at", "ended_at"))
     gaps = _sorted_within(kind[inner], started[inner] - ended[inner - 1])
     ends = np.append(0, np.cumsum(np.bincount(kind[inner], minlength=pairs.size)))
-    lists = pa.LargeListArray.from_arrays(pa.array(ends), pa.array(gaps / 1e6))
+    # Not by `pa.array`, which would load pandas: 40 MiB in the process that works questions out.
+    lists = pa.LargeListArray.from_arrays(pl.Series(ends).to_arrow(), pl.Series(gaps / 1e6).to_arrow())
     return pl.DataFrame(
         {
             "from_topic": [names[code] for code in (pairs // width).tolist()],
