@@ -54,11 +54,8 @@ async function rows() {
 
 // The entries from `cursor` on; older ones are asked for below them.
 function page(action, cursor) {
-  const names = get("/v1/keys").then(
-    ({ data }) => new Map(data.map((key) => [key.key_id, key.name ?? `${key.hint}…`])),
-  );
   return later(
-    Promise.all([get("/v1/audit", { action, cursor, limit: SHOWN }), names]),
+    Promise.all([get("/v1/audit", { action, cursor, limit: SHOWN }), namesOfKeys()]),
     ([{ data, next }, known]) => {
       if (!data.length) return h("p", { class: "empty" }, "Nothing of this was done yet.");
       const older = h("div", {});
@@ -75,12 +72,19 @@ const entries = (data, known) =>
     [
       { title: "When", cls: "muted", cell: (each) => moment(each.at) },
       { title: "Who", cls: "long", cell: (each) => actorOf(each.actor, known) },
-      { title: "What", cell: (each) => ACTIONS[each.action] ?? titled(each.action) },
+      { title: "What", cell: doneBy },
       { title: "Of what", cls: "whole long", cell: (each) => aboutOf(each.about) },
     ],
     data,
     { cls: "fold", label: "Audit log", attributes: (each) => ({ "data-entry": each.audit_id }) },
   );
+
+// Of an erasure there are two entries: that it was asked for, and that it is done.
+const doneBy = ({ action, about }) =>
+  action === "erasure" && about.state === "asked for" ? "asked for an erasure" : (ACTIONS[action] ?? titled(action));
+
+export const namesOfKeys = () =>
+  get("/v1/keys").then(({ data }) => new Map(data.map((key) => [key.key_id, key.name ?? `${key.hint}…`])));
 
 // known: names of keys by their ids.
 export function actorOf(actor, known = new Map()) {

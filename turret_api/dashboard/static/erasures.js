@@ -1,7 +1,7 @@
 // Settings → Erasure: erasing what a user, a session, an event or a text brought; and the receipts of erasures.
 
 import { link } from "./address.js";
-import { actorOf } from "./audit.js";
+import { actorOf, namesOfKeys } from "./audit.js";
 import { get, getAnew, post } from "./api.js";
 import { choice, h } from "./dom.js";
 import { count, moment, plural } from "./format.js";
@@ -15,7 +15,8 @@ const KINDS = [
   ["event", "the event"],
   ["texts", "all events with this text in them"],
 ];
-const AGAIN_MS = 5_000;
+const AGAIN_MS = 5_000,
+  TO_READ_MS = 600;
 const STATES = {
   waiting: "waits; it begins within a minute",
   running: "under way",
@@ -46,9 +47,12 @@ export function erasures() {
   let asked = 0;
   const fill = (ask) => {
     const turn = (asked += 1);
-    const rows = (data) => listed(data, wanted.again);
-    const show = ({ data }) => (follow(list, data, rows, () => turn === asked), rows(data));
-    list.replaceChildren(later(ask("/v1/erasures"), show, 120));
+    const show = ([{ data }, names]) => {
+      const rows = (found) => listed(found, names, wanted.again);
+      follow(list, data, rows, () => turn === asked);
+      return rows(data);
+    };
+    list.replaceChildren(later(Promise.all([ask("/v1/erasures"), namesOfKeys()]), show, 120));
   };
   const wanted = form(fill);
   fill(get);
@@ -86,7 +90,14 @@ function form(fill) {
   const keeping = h("label", { class: "pick" }, keep, "Keep totals: the events count on, without texts and ids");
   let isSure = false,
     turn = 0;
-  const ask = (words, sure) => ((submit.textContent = words), (isSure = sure));
+  const ask = (words, sure) => {
+    submit.textContent = words;
+    isSure = sure;
+    if (!sure) return;
+    // Who clicks twice at once has not read what would go.
+    submit.setAttribute("aria-disabled", "true");
+    setTimeout(() => submit.removeAttribute("aria-disabled"), TO_READ_MS);
+  };
   const unsure = () => ((turn += 1), ask("Erase…", false), told.replaceChildren(), (problem.textContent = ""));
   const fitting = () => {
     refusing.hidden = kind.value !== "user";
@@ -121,6 +132,7 @@ function form(fill) {
   };
   const send = async (event) => {
     event.preventDefault();
+    if (submit.hasAttribute("aria-disabled")) return;
     if (!isSure) return look();
     unsure();
     try {
@@ -138,7 +150,6 @@ function form(fill) {
     h("label", { class: "pick" }, "Its id, or the text", value),
     refusing,
     keeping,
-    // Above the button, which is therefore not where it was: a double click counts, and erases nothing.
     told,
     submit,
     problem,
@@ -166,7 +177,11 @@ function wouldGo({ kind, n_events, n_sessions, n_users, first, last, waiting_sin
   return [
     n_events
       ? [h("strong", {}, `${plural(n_events, "event")}${of}`), `, ${times}. `, goes, " This cannot be taken back."]
-      : [h("strong", {}, "No event in the tables"), kind === "texts" ? " has this text. " : " has this id. "],
+      : [
+          h("strong", {}, "No event in the tables"),
+          kind === "texts" ? " has this text." : " has this id.",
+          " Erase all the same to reach what was sent and is not in them yet.",
+        ],
     suppress ? " Later events of the user are refused." : "",
     waiting_since
       ? ` Events that have waited since ${moment(waiting_since)} are not counted; those that belong to it go too.`
@@ -174,12 +189,12 @@ function wouldGo({ kind, n_events, n_sessions, n_users, first, last, waiting_sin
   ].flat();
 }
 
-function listed(data, again) {
+function listed(data, names, again) {
   if (!data.length) return h("p", { class: "empty" }, "Nothing was erased yet.");
   return table(
     [
       { title: "Asked for", cls: "muted", cell: (each) => moment(each.created_at) },
-      { title: "By", cls: "muted", cell: (each) => (each.receipt ? actorOf(each.receipt.by) : "") },
+      { title: "By", cls: "muted", cell: (each) => (each.receipt ? actorOf(each.receipt.by, names) : "") },
       {
         title: "Of",
         cell: (each) => [h("span", { class: "type" }, each.kind), " ", h("code", {}, each.hash.slice(0, 8))],
@@ -188,7 +203,7 @@ function listed(data, again) {
         title: "State",
         cell: (each) => [STATES[each.state], each.state === "given_up" ? next(each, data, again) : null],
       },
-      { title: "Receipt", cell: (each) => (each.receipt ? receipt(each.receipt, each.state) : "") },
+      { title: "Receipt", cls: "whole", cell: (each) => (each.receipt ? receipt(each.receipt, each.state) : "") },
     ],
     data,
     { cls: "fold", label: "Erasures", attributes: (each) => ({ "data-erasure": each.erasure_id }) },
@@ -209,7 +224,7 @@ function next({ kind, hash, created_at }, data, again) {
 }
 
 function receipt({ n_events, done, before, after, not_reached, problem }, state) {
-  const lines = done.filter(({ n }) => n).map(({ place, what, n }) => h("li", {}, `${place}: ${count(n)} ${what}`));
+  const lines = done.filter(({ n }) => n).map(({ place, what, n }) => h("li", {}, `${place}: ${what} (${count(n)})`));
   const changed = before && Object.keys(before).map((name) => `${name} ${count(before[name])} → ${count(after[name])}`);
   const why = problem && state !== "running" ? h("p", { class: "problem" }, problem) : null;
   const summary = problem
@@ -223,7 +238,7 @@ function receipt({ n_events, done, before, after, not_reached, problem }, state)
     h("summary", {}, summary),
     why,
     changed ? h("p", { class: "fine" }, changed.join(", ")) : null,
-    h("ul", {}, lines),
+    h("ul", { class: "receipt" }, lines),
     not_reached.length ? h("p", { class: "fine" }, `Not reached from here: ${not_reached.join("; ")}.`) : null,
   );
 }

@@ -47,7 +47,7 @@ function form(chosen, again) {
     h(
       "p",
       { class: "fine" },
-      "Users. 0: of any number. Exports of messages, topics and fields hold texts, and all of it.",
+      "Users; 0 means any number. Other exports hold texts or rows of single users, and leave nothing out.",
     ),
     problem,
   ];

@@ -2,6 +2,7 @@
 
 import { h, meter } from "./dom.js";
 import { count, measure, percent, plural } from "./format.js";
+import { mayReadTexts } from "./rights.js";
 
 const SHOWN = 5;
 
@@ -20,15 +21,19 @@ export function fieldsTable(fields, { edit, mark, history }) {
         mark(field),
       ),
       h("td", { class: "number", "data-title": "Confidence", title: field.reason ?? "" }, percent(field.confidence)),
-      h("td", { class: "number events", "data-title": "Events" }, count(field.n_events)),
-      h(
-        "td",
-        { class: "whole muted reason" },
-        field.failure ? h("p", { class: "problem" }, `Failed in ${field.failure}`) : null,
-        field.reason ?? "",
-        history(field),
-      ),
-      h("td", { class: "whole" }, contents(field)),
+      mayReadTexts
+        ? [
+            h("td", { class: "number events", "data-title": "Events" }, count(field.n_events)),
+            h(
+              "td",
+              { class: "whole muted reason" },
+              field.failure ? h("p", { class: "problem" }, `Failed in ${field.failure}`) : null,
+              field.reason ?? "",
+              history(field),
+            ),
+            h("td", { class: "whole" }, contents(field)),
+          ]
+        : null,
     ),
   );
   return h(
@@ -46,9 +51,13 @@ export function fieldsTable(fields, { edit, mark, history }) {
           h("th", { scope: "col" }, "Field"),
           h("th", { scope: "col" }, "Type"),
           h("th", { scope: "col", class: "number" }, "Confidence"),
-          h("th", { scope: "col", class: "number" }, "Events"),
-          h("th", { scope: "col" }, "Why"),
-          h("th", { scope: "col" }, "Values"),
+          mayReadTexts
+            ? [
+                h("th", { scope: "col", class: "number" }, "Events"),
+                h("th", { scope: "col" }, "Why"),
+                h("th", { scope: "col" }, "Values"),
+              ]
+            : null,
         ),
       ),
       h("tbody", {}, rows),

@@ -49,7 +49,7 @@ export async function journeys(given) {
   const { field, query } = context;
   const views = mayReadTexts ? VIEWS : { flow: moves },
     asked = query.get("view");
-  if (VIEWS[asked] && !views[asked]) return notWithThisRole(`Journeys: ${TITLES[asked]}`, "tells of single users");
+  if (VIEWS[asked] && !views[asked]) return notWithThisRole(`Journeys: ${TITLES[asked]}`, "may tell of few users");
   const current = views[asked] ? asked : "flow";
   // Names, and the head, wait for what a view is about.
   const first = (ask) => ask(),

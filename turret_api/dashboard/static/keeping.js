@@ -43,10 +43,7 @@ function parts(found, texts, fill, words) {
     event.preventDefault();
     attempt(problem, async () => {
       const next = await put("/v1/keeping", chosen());
-      const due = next.n_due
-        ? ` ${plural(next.n_due, "event is over, and goes", "events are over, and go")} with the next daily run.`
-        : "";
-      fill([next, texts], `Saved.${due}`);
+      fill([next, texts], "Saved. ");
     });
   };
   return [
@@ -58,12 +55,12 @@ function parts(found, texts, fill, words) {
         "form",
         { onsubmit: save },
         line("Everything, in days (empty: for ever)", whole),
-        names.length ? h("p", { class: "fine" }, "Some texts for fewer days (empty: as everything)") : null,
+        names.length ? h("p", { class: "fine days" }, "Some texts for fewer days (empty: as everything)") : null,
         single.map(([name, each]) => line(name, each)),
         h("div", { class: "controls" }, h("button", { class: "primary", type: "submit" }, "Save")),
       ),
       problem,
-      h("p", { class: "fine", role: "status" }, words),
+      h("p", { class: "fine", role: "status" }, words, dueOf(found)),
     ),
     panel(
       "Removed",
@@ -87,5 +84,10 @@ function parts(found, texts, fill, words) {
   ];
 }
 
-const line = (words, input) => h("p", {}, h("label", { class: "pick" }, words, input));
+// Shown for as long as they wait, not only to who chose it.
+const dueOf = ({ n_due: n }) =>
+  n
+    ? `${plural(n, "event is over, and goes", "events are over, and go")} with the next daily run, at 01:17 UTC. Until then the rule can be changed; what has gone cannot be had back.`
+    : "";
+const line = (words, input) => h("p", { class: "days" }, h("label", { class: "pick" }, h("span", {}, words), input));
 const span = ({ from_date: from, until_date: until }) => (from === until ? day(from) : `${day(from)} to ${day(until)}`);

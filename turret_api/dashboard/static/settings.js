@@ -67,7 +67,7 @@ function metadata({ fields, again }) {
     "",
     {
       id: "metadata",
-      note: "A type that you set counts from the next build on, an outcome of sessions at once",
+      note: mayEdit ? "A type that you set counts from the next build on, an outcome of sessions at once" : "",
       exports: { table: ["/v1/fields", { limit: 1000 }] },
     },
     problem,
@@ -80,7 +80,7 @@ function metadata({ fields, again }) {
               listed(data, {
                 edit: mayEdit ? (field) => chooser(field, problem, again) : (field) => typeMark(field.type),
                 mark: (field) => markOf(field, problem, again),
-                history: mayReadTexts ? history : () => null,
+                history,
               }),
             ]
           : h("p", { class: "empty" }, "No fields yet: they appear with the first events."),
