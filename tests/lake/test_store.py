@@ -1,4 +1,6 @@
 import datetime as dt
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -35,6 +37,20 @@ def test_a_project_sees_its_own_rows_only(lake: Lake) -> None:
     store.append(lake, FIELD_OVERRIDES, overrides("shop", a="enum"))
     store.append(lake, FIELD_OVERRIDES, overrides("shop2", b="text"))
     assert store.read(lake, FIELD_OVERRIDES, "shop").equals(overrides("shop", a="enum"))
+
+
+def test_rows_are_added_counted_and_read_without_pandas_which_takes_40_mib(tmp_path: Path) -> None:
+    script = """
+import sys
+from tests.lake.test_store import FIELD_OVERRIDES, Lake, overrides, store
+lake = Lake(sys.argv[1])
+store.append(lake, FIELD_OVERRIDES, overrides("shop", a="enum"))
+opened = store.open_table(lake, FIELD_OVERRIDES)
+print(store.rows_by_project(opened), store.read(lake, FIELD_OVERRIDES, "shop").height, "pandas" in sys.modules)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True)
+    assert done.stdout == "{'shop': 1} 1 False\n"
 
 
 def test_replacing_one_projects_rows_leaves_the_others(lake: Lake) -> None:

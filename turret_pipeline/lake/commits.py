@@ -91,7 +91,7 @@ class ProjectTable:
 
         From the log alone: no file is opened.
         """
-        files = pl.DataFrame(pl.from_arrow(pa.table(self._delta.get_add_actions(flatten=True))))
+        files = pl.DataFrame(self._delta.get_add_actions(flatten=True))
         mine = files.filter(pl.col("partition.project_id") == self.project_id)
         day = pl.col("partition.received_date") if self.table.is_by_day else pl.lit(None)
         counts = {"n_rows": pl.col("num_records").sum(), "n_files": pl.len(), "n_bytes": pl.col("size_bytes").sum()}
@@ -317,7 +317,7 @@ class ProjectTable:
         with objects.explained(self.lake):
             deltalake.write_deltalake(
                 self._delta,
-                pa.table(whole.to_arrow(compat_level=pl.CompatLevel.oldest())),
+                whole.to_arrow(compat_level=pl.CompatLevel.oldest()),
                 commit_properties=self._commit_properties(ids),
                 writer_properties=store.writer(self.table),
                 post_commithook_properties=store.after_commit(self.lake),
@@ -380,7 +380,7 @@ def open_or_make(lake: Lake, table: Table) -> deltalake.DeltaTable:
     sums.unseal_folder(lake, address)  # of an earlier table of this name
     if lake.is_local:
         Path(address).mkdir(parents=True, exist_ok=True)
-    empty = pa.table(table.empty().to_arrow(compat_level=pl.CompatLevel.oldest()))
+    empty = table.empty().to_arrow(compat_level=pl.CompatLevel.oldest())
     kept = {"delta.logRetentionDuration": f"interval {table.log_kept_h} hours"}
     if not lake.is_local:
         # A process that opens the table reads each commit since its checkpoint, twice: a request each.

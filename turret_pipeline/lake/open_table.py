@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import deltalake
 import polars as pl
-import pyarrow as pa
 from deltalake.exceptions import CommitFailedError
 
 from turret_pipeline import failpoint
@@ -105,7 +104,7 @@ class OpenTable:
         if self._files is None:
             self._files = {}
             if self.delta is not None:
-                added = pl.DataFrame(pl.from_arrow(pa.table(self.delta.get_add_actions(flatten=True))))
+                added = pl.DataFrame(self.delta.get_add_actions(flatten=True))
                 day = pl.col("partition.received_date") if self.table.is_by_day else pl.lit(None)
                 named = added.with_columns(day=day.cast(pl.Date))
                 wanted = named.select("partition.project_id", "path", "day", "num_records", "size_bytes")
@@ -254,7 +253,7 @@ class OpenTable:
         before = self.version
         deltalake.write_deltalake(
             self.delta,
-            pa.table(pl.concat(written.values(), rechunk=True).to_arrow(compat_level=pl.CompatLevel.oldest())),
+            pl.concat(written.values(), rechunk=True).to_arrow(compat_level=pl.CompatLevel.oldest()),
             commit_properties=deltalake.CommitProperties(app_transactions=transactions),
             writer_properties=store.writer(self.table),
             post_commithook_properties=store.after_commit(self.lake),

@@ -106,7 +106,7 @@ def files_near(opened: deltalake.DeltaTable, project_id: str, values: pl.Series)
     """
     names = project_files(opened, project_id)
     least, greatest = f"min.{values.name}", f"max.{values.name}"
-    files = pl.DataFrame(pl.from_arrow(pa.table(opened.get_add_actions(flatten=True))))
+    files = pl.DataFrame(opened.get_add_actions(flatten=True))
     if least not in files.columns or greatest not in files.columns:
         return names
     files = files.select("path", least, greatest).drop_nulls()
@@ -119,7 +119,7 @@ def files_near(opened: deltalake.DeltaTable, project_id: str, values: pl.Series)
 
 def rows_by_project(opened: deltalake.DeltaTable) -> dict[str, int]:
     """Return how many rows each project has at the version that is open, from the log alone."""
-    files = pl.DataFrame(pl.from_arrow(pa.table(opened.get_add_actions(flatten=True))))
+    files = pl.DataFrame(opened.get_add_actions(flatten=True))
     counted = files.group_by("partition.project_id").agg(pl.col("num_records").sum())
     return dict(counted.iter_rows())
 
@@ -226,7 +226,7 @@ def check(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _arrow(table: Table, rows: pl.DataFrame) -> pa.Table:
-    return pa.table(check(table, rows).to_arrow(compat_level=pl.CompatLevel.oldest()))
+    return check(table, rows).to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _seal(lake: Lake, table: Table, before: int | None) -> None:
