@@ -109,6 +109,8 @@ def command(table: str, project: str, field: str | None, user: str | None, out: 
         rules = privacy.rules_of(accounts, project_id)
         least = few_of(rules.get(privacy.FEW)).exports
         users = None if user is None else ids_of(rules.get(privacy.MASKING), project_id, user)
+        if words := refused(table, least):
+            raise click.ClickException(words)
         # Before anything is written: an export that the audit log cannot tell of does not happen.
         about = {"table": table, "field": field, "file": out.name, PATH: str(out.absolute())}
         if user is not None:
@@ -152,18 +154,23 @@ def export_model(project_id: str, field: str | None, out: Path) -> int:
     return run([sys.executable, "-m", "turret_pipeline.orchestration.export_model", *words], dict(os.environ))
 
 
+def refused(table: str, least: int) -> str | None:
+    """Return why a table is not exported where counts are to be of `least` users; None: it is."""
+    if table not in COUNTS or least <= 1:
+        return None
+    words = f"{table} counts any number of users, and a file without texts is to be of {least} or more here"
+    return f"{words} (Settings, Few users): export journeys."
+
+
 def rows_of(
     snapshot: Snapshot, table: str, field: str | None, least: int = 0, users: Sequence[str] | None = None
 ) -> pl.DataFrame:
     """Return what `turret export` writes of a table or view; raise an `ApiError` for a field that it cannot have.
 
-    least: users that each number must be of in what holds no texts, which is `journeys`; 0: any number. With more than
-    1 the tables `COUNTS` are refused. users: ids that rows are to have in a table that has `user_id`; None: all rows.
+    least: users that each number must be of in what holds no texts, which is `journeys`; 0: any number.
+    users: ids that rows are to have in a table that has `user_id`; None: all rows.
     """
     of_users = pl.lit(True) if users is None else pl.col("user_id").is_in(users)
-    if table in COUNTS and least > 1:
-        words = f"{table} counts any number of users, and a file without texts is to be of {least} or more here"
-        raise ApiError(400, "INVALID_REQUEST", f"{words} (Settings, Few users): export journeys.")
     if table == "fields":
         rows = list_fields(snapshot)
         kept = [row for row in rows if field in (None, row["field"])]
