@@ -19,6 +19,7 @@ from turret_pipeline.orchestration import keeping
 from turret_pipeline.orchestration.definitions import build_definitions
 from turret_pipeline.orchestration.keeping import KEEPING_JOB
 from turret_pipeline.orchestration.workshop import Workshop
+from turret_pipeline.retention import run as retention
 from turret_pipeline.settings import Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -75,7 +76,7 @@ def test_a_failure_says_where_it_arose_and_quotes_nothing(
     lake = lake_before("end")
     row = {"project_id": PROJECT, "field": None, "decided_at": dt.datetime.now(dt.UTC), "days": 0, "author": None}
     store.append(lake, RETENTION_RULES, pl.DataFrame([row], schema=RETENTION_RULES.schema))
-    monkeypatch.setattr(keeping, "retain", fails)
+    monkeypatch.setattr(retention, "retain", fails)
     with pytest.raises(dg.Failure) as failure:
         metadata_of(lake, database_url)
     assert str(failure.value.description).startswith(f"{PROJECT}: ValueError in test_keeping.py, line ")
