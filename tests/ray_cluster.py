@@ -96,7 +96,7 @@ class RayCluster:
             node = psutil.Popen(
                 command, env=self.environment, stdout=out, stderr=subprocess.STDOUT, start_new_session=True
             )
-        self._end.write(f"{node.pid}\n")
+        self._end.write(f"{node.pid} {node.create_time()!r}\n")
         self._end.flush()
         self.nodes.append(node)
         until(lambda: node.poll() is not None or self.alive() - before, START_S)
