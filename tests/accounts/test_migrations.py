@@ -42,6 +42,9 @@ def as_made_without_steps(accounts: Accounts, *, with_deleted: bool) -> None:
         connection.execute(
             text("ALTER TABLE turret.api_keys DROP COLUMN name, DROP COLUMN last_used_at, DROP COLUMN role")
         )
+        connection.execute(
+            text("ALTER TABLE turret.collectors DROP COLUMN host, DROP COLUMN clock_off_s, DROP COLUMN brought_in")
+        )
         connection.execute(REVISION.insert().values(one=1, number=41))
         connection.execute(text("INSERT INTO turret.projects VALUES ('shop', 'shop', 'enterprise', 4321)"))
 

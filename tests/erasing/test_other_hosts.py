@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,10 +19,12 @@ from tests.collector.conftest import Server
 from tests.erasing.test_spools import spans_that_wait
 from tests.test_one_event import until
 from turret_api.accounts import Accounts, NewProject
+from turret_api.accounts.collectors import SeenCollector, still_out, wrong_clocks
 from turret_api.accounts.directory import Directory
 from turret_api.accounts.erased_ids import MARGIN, ErasedIds, erased_ids, note_erased
+from turret_api.accounts.grants import Grants, _off_s
 from turret_api.accounts.plans import Plan
-from turret_api.accounts.suppression import Hasher
+from turret_api.accounts.suppression import Hasher, hold
 from turret_api.collector.event import check
 from turret_api.collector.ledger import Ledger
 from turret_api.collector.metrics import Metrics
@@ -30,7 +33,9 @@ from turret_api.collector.spool import Spool
 from turret_api.collector.submission import Submission
 from turret_api.collector.writer import Writer
 from turret_api.erasing.book import Book
-from turret_api.erasing.work import Workplace, perform
+from turret_api.erasing.elsewhere import HEARD_OF
+from turret_api.erasing.told import Told
+from turret_api.erasing.work import Workplace, _not_reached, _UnderWay, perform
 from turret_api.errors import ApiError
 from turret_pipeline.lake.parts import list_parts, read_parts
 from turret_pipeline.lake.paths import Lake
@@ -80,6 +85,64 @@ def test_an_event_of_an_erased_user_is_left_out_where_it_waited_and_a_later_one_
     assert other.start().stop() == 0  # which rolls all that waits
     assert sorted(other.events(project.project_id)["event_id"]) == ["2", "4"]
     assert "events that were erased since they were received are left out" in other.log()
+
+
+@pytest.mark.slow
+def test_hosts_bring_in_what_they_have_where_texts_are_erased_and_one_that_is_away_is_named(
+    make_server: Callable[..., Server], make_database: Callable[[], str]
+) -> None:
+    url = make_database()
+    with contextlib.closing(Accounts(url)) as accounts:
+        accounts.migrate()
+        project = accounts.create_project("texts")
+        other = make_server(environment={"TURRET_ROLL_SECONDS": "3600"}, database_url=url).start()
+
+        def left() -> list[SeenCollector]:
+            number = hold(accounts, project.project_id, ["era_1"], "era_1", "texts")
+            return still_out(accounts, number, HEARD_OF, 60)
+
+        assert other.track(project.write_key, event("ann", "s1", "1")).status == 200
+        assert left() == []
+        assert list(other.events(project.project_id)["event_id"]) == ["1"]
+        assert other.track(project.write_key, event("ann", "s1", "2")).status == 200
+        other.kill()
+        (away,) = left()
+        assert away.host == socket.gethostname()
+        settings = Settings.from_environment({"TURRET_DATABASE_URL": url})
+        asked = Book(accounts).ask(project.project_id, "texts", "ann asks", "key:k1")
+        said = _not_reached(settings, _UnderWay(asked, Told(), away=(away.words,)))
+        assert [each for each in said if "erase again" in each and away.collector_id in each]
+        assert not any("erase again" in each for each in _not_reached(settings, _UnderWay(asked, Told(), away=())))
+        assert other.start().stop() == 0  # in order, and so nothing waits
+        assert left() == []
+
+
+def test_a_host_whose_clock_is_off_is_named(make_database: Callable[[], str]) -> None:
+    with contextlib.closing(Accounts(make_database())) as accounts:
+        accounts.migrate()
+        for number, off_s in enumerate([-4.0, None, 12.4, -3600.0]):
+            grants = Grants(accounts, f"c{number}")
+            grants.clock_off_s = off_s
+            grants.report({})  # which measures it anew, for the next report
+            assert grants.clock_off_s == pytest.approx(0, abs=1)
+        ahead, behind = wrong_clocks(accounts)
+        assert "is 12 seconds ahead of that of Postgres" in ahead and "3,600 seconds behind" in behind
+
+
+def test_what_is_asked_for_is_rolled_at_once_but_not_before_turns_that_wait(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.track("young")
+    host.roller.waits = lambda version: version > 2
+    host.asked = 40, 3
+    host.roller._bring_in()
+    assert host.roller.brought_in is None and list_parts(host.lake, "shop") == []
+    host.asked = 41, 2
+    host.roller._bring_in()
+    assert host.roller.brought_in == 41 and host.end() == ["young"]
+
+
+def test_a_clock_is_off_by_what_the_time_of_asking_cannot_explain() -> None:
+    assert [_off_s(at, 100.0, 103.0) for at in (90.0, 99.5, 100.0, 101.0, 103.0, 104.0)] == [10, 0.5, 0, 0, 0, -1]
 
 
 MINUTE = 60_000_000
@@ -138,10 +201,20 @@ class Host:
         ledger = Ledger(SimpleNamespace(version=0, plan=lambda _: plan), self.spool.quota())
         self.writer = Writer(self.spool, ledger, Metrics(), print, print, print, erased=lambda: self.known)
         self.reader = self.spool.reader()
-        self.roller = Roller(self.writer, self.reader, "c", self.lake, Metrics(), 3600, erased=lambda: self.known)
+        self.roller = Roller(
+            self.writer,
+            self.reader,
+            "c",
+            self.lake,
+            Metrics(),
+            3600,
+            erased=lambda: self.known,
+            asked=lambda: self.asked,
+        )
         self.writer.start()
 
     known: ErasedIds | None
+    asked: tuple[int, int] | None = None
 
     def track(self, event_id: str, since: tuple[int, int] | None = None) -> Any:
         """Store an event of the user."""

@@ -173,7 +173,7 @@ def test_turns_of_a_process_that_is_not_started_again_are_taken_up(tmp_path: Pat
     left.mkdir()
     Journal(left / "turns.ndjson").add(waiting())
     house = SimpleNamespace()
-    collector = SimpleNamespace(slot=SimpleNamespace(folder=mine), house=house)
+    collector = SimpleNamespace(slot=SimpleNamespace(folder=mine), house=house, roller=SimpleNamespace())
 
     async def take_up() -> None:
         Receiver(cast(Desk, SimpleNamespace(collector=collector, masker=lambda _: None))).start()

@@ -82,6 +82,7 @@ class Directory:
         self._file = file
         self._copy = _Copy()
         self._erased: ErasedIds | None = None
+        self._asked: tuple[int, int] | None = None
         self._last_use = LastUse(accounts)
         self._checked_at = float("-inf")
         self._reached = False
@@ -217,6 +218,13 @@ class Directory:
         """
         return self._erased
 
+    def asked(self) -> tuple[int, int] | None:
+        """Return the revision before which all is to be brought in, and the version that knew it; None: there is none.
+
+        So it is as long as anything is being erased. Never blocks.
+        """
+        return self._asked
+
     def refresh(self, max_age_s: float = 0.0, since: float | None = None) -> bool:
         """Bring the copy up to date if it is older than `max_age_s`, or than `since` (of the monotonic clock).
 
@@ -278,6 +286,7 @@ class Directory:
             if erased is not None:
                 self._erased = erased_ids(self._copy.secret, erased[1], version, self._erased)
             self.version = version
+            self._asked = (revision, version) if self._copy.held else None
             self._keep()
         return True
 

@@ -9,6 +9,8 @@ in between: a grant grows here first and in the spool then, and it shrinks in th
 from __future__ import annotations
 
 import datetime as dt
+import socket
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -66,13 +68,6 @@ def holders(accounts: Accounts) -> list[Holder]:
     return sorted(found, key=lambda holder: -holder.silent_s)
 
 
-def recent_collectors(accounts: Accounts, within: dt.timedelta) -> set[str]:
-    """Return the ids of the collectors, of all hosts, that were heard of within this time."""
-    query = select(COLLECTORS.c.collector_id).where(COLLECTORS.c.seen_at > func.now() - within)
-    with accounts.engine.connect() as connection:
-        return set(connection.scalars(query))
-
-
 def release(accounts: Accounts, collector_id: str) -> None:
     """After this call the collector holds no unused grant. If it comes back all the same, it asks for new ones."""
     with accounts.engine.begin() as connection:
@@ -87,6 +82,8 @@ class Grants:
     def __init__(self, accounts: Accounts, collector_id: str) -> None:
         self._engine = accounts.engine
         self._collector_id = collector_id
+        self.clock_off_s: float | None = None
+        """By how many seconds this clock is ahead of that of Postgres, at least; None: it is not known yet."""
 
     def lease(self, project_id: str, period: str, used: int, need: int, surplus: int) -> Lease:
         """Grant the collector `need` more events than it has used, and `surplus` on top where there is plenty.
@@ -142,16 +139,24 @@ class Grants:
             silent_s=max((float(row[4]) if row[4] is not None else 1e9 for row in holders), default=0.0),
         )
 
-    def report(self, used: Mapping[tuple[str, str], int]) -> None:
-        """Store how much was used by (project_id, period), and that this collector lives.
+    def report(self, used: Mapping[tuple[str, str], int], brought_in: int | None = None) -> None:
+        """Store how much was used by (project_id, period), that this collector lives, and what it has brought in.
 
         Of projects that were deleted nothing is stored.
         """
         with self._engine.begin() as connection:
-            alive = {"collector_id": self._collector_id, "seen_at": func.now()}
-            connection.execute(
-                insert(COLLECTORS).values(alive).on_conflict_do_update(index_elements=["collector_id"], set_=alive)
-            )
+            alive = {
+                "collector_id": self._collector_id,
+                "seen_at": func.now(),
+                "host": socket.gethostname(),
+                "clock_off_s": self.clock_off_s,
+                "brought_in": brought_in,
+            }
+            lives = insert(COLLECTORS).values(alive)
+            lives = lives.on_conflict_do_update(index_elements=["collector_id"], set_=alive)
+            asked_at = time.time()
+            at: dt.datetime = connection.execute(lives.returning(func.clock_timestamp())).scalar_one()
+            self.clock_off_s = _off_s(at.timestamp(), asked_at, time.time())
             for (project_id, period), n in sorted(used.items()):
                 row = {"period": period, "collector_id": self._collector_id, "granted": n, "used": n}
                 there = select(PROJECTS.c.project_id, *map(literal, row.values()))
@@ -224,3 +229,13 @@ class Grants:
         )
         with self._engine.connect() as connection:
             return {(row[0], row[1]): (int(row[2]), int(row[3])) for row in connection.execute(query)}
+
+
+def _off_s(there_s: float, asked_at_s: float, answered_at_s: float) -> float:
+    """Return by how much a clock that asked and was answered at these times is ahead of one that said `there_s`.
+
+    0 where it may be right, for nobody knows when between the two it was asked.
+    """
+    if there_s < asked_at_s:
+        return asked_at_s - there_s
+    return min(0.0, answered_at_s - there_s)

@@ -86,17 +86,19 @@ def suppress_hash(accounts: Accounts, project_id: str, hashed: str) -> bool:
     return is_new
 
 
-def hold(accounts: Accounts, project_id: str, values: Iterable[str], erasure_id: str, kind: str = USER) -> None:
+def hold(accounts: Accounts, project_id: str, values: Iterable[str], erasure_id: str, kind: str = USER) -> int:
     """After this call events with one of these ids are refused, everywhere within seconds.
 
-    So it is until `lift` of the same erasure. kind: what the ids are of: users, sessions or events.
+    So it is until `lift` of the same erasure. kind: what the ids are of: users, sessions or events. Return the revision
+    that says so: collectors that know it bring in what they took before (`turret_api.accounts.collectors`).
     """
     hasher = hasher_of(accounts)
     hashes = hashes_of(hasher, project_id, kind, values)
     rows = [{"project_id": project_id, "hash": hashed, "held_for": erasure_id} for hashed in hashes]
     with accounts.engine.begin() as connection:
         connection.execute(insert(SUPPRESSED).values(rows).on_conflict_do_nothing())
-        connection.execute(update(REVISION).values(number=REVISION.c.number + 1))
+        next_one = update(REVISION).values(number=REVISION.c.number + 1).returning(REVISION.c.number)
+        return int(connection.execute(next_one).scalar_one())
 
 
 def lift(accounts: Accounts, erasure_id: str) -> None:

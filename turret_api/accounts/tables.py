@@ -28,6 +28,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Double,
     ForeignKey,
     Identity,
     Index,
@@ -75,7 +76,12 @@ COLLECTORS = Table(
     metadata,
     Column("collector_id", String(40), primary_key=True),
     Column("seen_at", DateTime(timezone=True), nullable=False, server_default=func.now()),
+    Column("host", Text, nullable=True),
+    Column("clock_off_s", Double, nullable=True),
+    Column("brought_in", BigInteger, nullable=True),
 )
+"""host: its name. clock_off_s: by how many seconds its clock is ahead of that of Postgres, at least. brought_in: the
+revision such that all that was taken before it is in the lake; null: not known."""
 
 QUOTA_GRANTS = Table(
     "quota_grants",

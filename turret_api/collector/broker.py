@@ -44,19 +44,27 @@ class Broker:
 
     Args:
         parked: where the writer puts what needs more than is granted here; None in it ends the thread.
+        brought_in: returns the revision before which all that was taken is in the lake; None: it is not known.
     """
 
     def __init__(
-        self, grants: Grants, ledger: Ledger, writer: Writer, parked: queue.SimpleQueue[Parked | None]
+        self,
+        grants: Grants,
+        ledger: Ledger,
+        writer: Writer,
+        parked: queue.SimpleQueue[Parked | None],
+        brought_in: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._grants = grants
         self._ledger = ledger
         self._writer = writer
         self._inbox = parked
+        self._brought_in = brought_in
         self._parked: list[Parked] = []
         self._reported: dict[Quota, int] = {}
         self._leased: dict[Quota, tuple[float, int]] = {}
         self._looked_at = self._synced_at = self._reported_at = self._busy_at = float("-inf")
+        self._said: int | None = None
         self._is_reached = True
         self._is_reconciled = False
         self._thread = threading.Thread(target=self._run, name="broker", daemon=True)
@@ -211,8 +219,11 @@ class Broker:
             self._reconcile()
         quotas = self._ledger.quotas()
         changed, now = self._changed(), time.monotonic()
-        if changed or now - self._reported_at >= ALIVE_S:
-            self._grants.report({(quota.project_id, quota.period): used for quota, used in changed.items()})
+        brought_in = self._brought_in()
+        if changed or now - self._reported_at >= ALIVE_S or brought_in != self._said:
+            used_now = {(quota.project_id, quota.period): used for quota, used in changed.items()}
+            self._grants.report(used_now, brought_in)
+            self._said = brought_in
             self._reported.update(changed)
             self._reported_at = now
         if not quotas:

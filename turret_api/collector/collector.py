@@ -13,7 +13,10 @@ import queue
 from collections.abc import Callable
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from turret_api.accounts import Accounts
+from turret_api.accounts.collectors import NOTHING_WAITS, clock_in_words
 from turret_api.accounts.directory import Directory
 from turret_api.accounts.grants import Grants
 from turret_api.collector.broker import Broker
@@ -24,7 +27,7 @@ from turret_api.collector.ledger import Ledger
 from turret_api.collector.metrics import Metrics
 from turret_api.collector.neighbours import Neighbours
 from turret_api.collector.roller import Roller
-from turret_api.collector.slots import KEYS_FILE, Slot, take_slot
+from turret_api.collector.slots import KEYS_FILE, TURNS_FILE, Slot, take_slot
 from turret_api.collector.spool import Spool, SpoolDamagedError
 from turret_api.collector.submission import Parked, Result, Submission
 from turret_api.collector.writer import Writer
@@ -113,7 +116,8 @@ class Collector:
             self.keys.suppressed,
             self.keys.erased,
         )
-        self.broker = Broker(Grants(accounts, self.collector_id), self.ledger, self.writer, parked)
+        self.grants = Grants(accounts, self.collector_id)
+        self.broker = Broker(self.grants, self.ledger, self.writer, parked, lambda: self.roller.brought_in)
         self._reader = self._spool.reader()
         self.roller = Roller(
             self.writer,
@@ -124,6 +128,7 @@ class Collector:
             settings.roll_after_s,
             self.keys.deleted,
             self.keys.erased,
+            self.keys.asked,
         )
         self.house = Housekeeping(self.slot, self._spool.reader(), self.metrics, self._adopt, self.keys.erased)
         self.is_open = False
@@ -150,6 +155,7 @@ class Collector:
         self.house.stop()
         self.broker.stop()
         self.roller.stop()
+        self._say_that_nothing_waits()
         self.writer.stop()
         self.disk.stop()
         self.keys.stop()
@@ -157,6 +163,16 @@ class Collector:
         self._reader.close()
         self._spool.close()
         self.slot.release()
+
+    def _say_that_nothing_waits(self) -> None:
+        """Let erasures know that nothing is to be waited for here, if that is so."""
+        turns = self.slot.folder / TURNS_FILE
+        if not self.keys.is_current or self._reader.backlog().rows or (turns.exists() and turns.stat().st_size):
+            return
+        try:
+            self.grants.report({}, NOTHING_WAITS)
+        except SQLAlchemyError as error:
+            log.info("Postgres does not know that nothing waits here", extra={"reason": type(error).__name__})
 
     def _adopt(self, slot: Slot) -> None:
         """Bring what is in a spool that no process has to the lake, and give its grants back."""
@@ -174,6 +190,11 @@ class Collector:
         if self.disk.is_low:
             return "The server's disk is low; nothing was stored. Try again later."
         return None
+
+    @property
+    def clock(self) -> str:
+        """How this host's clock stands to that of Postgres, in words."""
+        return clock_in_words(self.grants.clock_off_s)
 
     async def store(self, project_id: str, events: list[Checked | ApiError], size_bytes: int) -> list[Result]:
         """Return one result for each of `events`, in order, once all that can be stored is.

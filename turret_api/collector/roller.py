@@ -59,6 +59,12 @@ class Roller:
             does not end up in tens of thousands of small parts.
         deleted: returns the ids of the projects that were deleted.
         erased: returns what was erased lately; None: nothing was.
+        asked: returns the revision before which all is to be brought in now, and the directory's version that knew it;
+            None: there is none.
+
+    Attributes:
+        brought_in: the revision before which all that was taken is in the lake; None: nobody asked yet.
+        waits: tells whether something waits beside the spool that came before a version of the directory.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Roller:
         after_s: float,
         deleted: Callable[[], Collection[str]] = tuple,
         erased: Callable[[], ErasedIds | None] = lambda: None,
+        asked: Callable[[], tuple[int, int] | None] = lambda: None,
     ) -> None:
         self._writer = writer
         self._reader = reader
@@ -80,6 +87,9 @@ class Roller:
         self._after_s = after_s
         self._deleted = deleted
         self._erased = erased
+        self._asked = asked
+        self.brought_in: int | None = None
+        self.waits: Callable[[int], bool] = lambda version: False
         self._forgotten: set[str] = set()
         self._rolled_at: collections.deque[float] = collections.deque()
         self._stop = threading.Event()
@@ -129,6 +139,7 @@ class Roller:
                     if rows is not None:
                         self._roll(rows)
                         self._rolled_at.append(now)
+                self._bring_in()
                 self._tidy()
                 pause = 0.5
             except SpoolBrokenError:
@@ -138,6 +149,19 @@ class Roller:
                 log.warning("a roll failed and is tried again", extra={"reason": repr(error)[:300], "pause_s": pause})
                 self._stop.wait(pause)
                 pause = min(_LONGEST_PAUSE_S, pause * 2)
+
+    def _bring_in(self) -> None:
+        """Roll what was taken before an erasure that may be of it, whatever its age."""
+        asked = self._asked()
+        if asked is None or asked[0] == self.brought_in or self.waits(asked[1]):
+            return
+        last = self._writer.call(lambda spool: spool.next_seq) - 1
+        self.recover()
+        while (rows := self._writer.call(lambda spool: spool.pin(MOST_ROWS, MOST_BYTES))) is not None:
+            self._roll(rows)
+            if rows.last_seq >= last:
+                break
+        self.brought_in = asked[0]
 
     def _interval_s(self) -> float:
         while self._rolled_at and self._rolled_at[0] < time.time() - 3600:

@@ -30,9 +30,11 @@ ROUNDS = 3
 def command(as_json: bool, mends: bool, archive: Path | None, set_aside: bool) -> None:
     """Check databases, spools, tables, raw parts and model; say for each fault which command mends it.
 
-    Exits with 0 if everything is sound, and with 1 if not. Works while Turret runs, and while it does not.
+    Warns of hosts whose clocks are wrong. Exits with 0 if everything is sound, and with 1 if not. Works while Turret
+    runs, and while it does not.
     """
     from turret_api.doctor.checks import faults_of
+    from turret_api.doctor.databases import warnings_of_database
     from turret_api.doctor.fault import DATABASE
     from turret_api.doctor.mends import Backup, build, mend_all
 
@@ -58,6 +60,7 @@ def command(as_json: bool, mends: bool, archive: Path | None, set_aside: bool) -
         if needs_build and not build(settings, _say):
             failed.append("not everything could be built: the lines above say why")
     found = {"home": str(settings.home), "sound": not faults and not failed} | {
+        "warnings": warnings_of_database(settings),
         "faults": [_shown(fault.__dict__) for fault in faults],
         "failed": failed,
     }
@@ -77,7 +80,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
         lines += [click.style(f"DAMAGED  {each['what']}{table}{whose}: {each['where']} {each['reason']}", fg="red")]
         lines += [f"         mend: {each['command']}"]
     lines += [click.style(f"FAILED   {words}", fg="red") for words in found["failed"]]
-    return lines or [f"{found['home']} is sound"]
+    lines = lines or [f"{found['home']} is sound"]
+    return lines + [click.style(f"WARNING  {words}", fg="yellow") for words in found["warnings"]]
 
 
 def _say(line: str) -> None:

@@ -19,7 +19,10 @@ from pathlib import Path
 
 import click
 import psycopg2
+from sqlalchemy.exc import SQLAlchemyError
 
+from turret_api.accounts import Accounts
+from turret_api.accounts.collectors import wrong_clocks
 from turret_api.command.archive import SCHEMAS, ProgramError, run_postgres
 from turret_api.doctor.fault import DATABASE, Fault
 from turret_api.processes.postgres import DatabaseError, database, embedded_server, embedded_url
@@ -48,6 +51,17 @@ def faults_of_database(settings: Settings) -> Iterator[Fault]:
             yield from _faults_at(url, address)
     except DatabaseError as error:
         yield Fault(DATABASE, address, f"does not start ({error.message})", FROM_BACKUP)
+
+
+def warnings_of_database(settings: Settings) -> list[str]:
+    """Return what is not damaged but wrong on the hosts that use the database; empty where it cannot be reached."""
+    if settings.database_url is None and not (settings.home / "postgres" / "data").exists():
+        return []
+    try:
+        with database(settings) as url, contextlib.closing(Accounts(url)) as accounts:
+            return wrong_clocks(accounts)
+    except (DatabaseError, SQLAlchemyError):
+        return []  # a fault says so
 
 
 def _faults_at(url: str, address: str) -> Iterator[Fault]:

@@ -12,9 +12,9 @@ from collections.abc import Sequence, Set
 from pathlib import Path
 
 from turret_api.accounts import Accounts
+from turret_api.accounts.collectors import seen_collectors
 from turret_api.accounts.erased_ids import KNOWN_FOR
 from turret_api.accounts.exports import archives
-from turret_api.accounts.grants import recent_collectors
 from turret_api.accounts.suppression import hasher_of, suppressed_of
 from turret_api.collector.roller import SEEN_FOR_DAYS
 from turret_api.collector.slots import SPOOL_FILE, slot_folders
@@ -29,6 +29,9 @@ from turret_api.erasing.notes import note_of, write_notes
 from turret_api.erasing.spools import erase_from_spools
 from turret_api.erasing.words import words_of
 from turret_pipeline.settings import Settings
+
+HEARD_OF = dt.timedelta(days=SEEN_FOR_DAYS)
+"""How long ago a collector was heard of that may still have something."""
 
 
 def erase_elsewhere(
@@ -77,7 +80,7 @@ def other_collectors(settings: Settings, accounts: Accounts) -> frozenset[str]:
             mine.add(reader.collector_id())
         finally:
             reader.close()
-    return frozenset(recent_collectors(accounts, dt.timedelta(days=SEEN_FOR_DAYS)) - mine)
+    return frozenset(each.collector_id for each in seen_collectors(accounts, HEARD_OF) if each.collector_id not in mine)
 
 
 def _other_hosts(settings: Settings, accounts: Accounts, kinds: Set[str]) -> list[Done]:

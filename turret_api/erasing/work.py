@@ -23,12 +23,13 @@ import msgspec
 import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
 
+from turret_api.accounts.collectors import still_out
 from turret_api.accounts.directory import REFRESH_S
 from turret_api.accounts.erased_ids import clock_of, note_erased
 from turret_api.accounts.suppression import hold, lift, suppress
 from turret_api.collector.forgetting import Forget
 from turret_api.erasing.book import NOT_YET, Book, Erasure, Receipt, Totals, Wanted
-from turret_api.erasing.elsewhere import erase_elsewhere, other_collectors
+from turret_api.erasing.elsewhere import HEARD_OF, erase_elsewhere, other_collectors
 from turret_api.erasing.erased import OF_IDS, Done, Erased
 from turret_api.erasing.lake_steps import ErasureError, Named, UnforeseenError, Workplace, build, run_step
 from turret_api.erasing.masked_ids import stored_as
@@ -45,6 +46,8 @@ __all__ = ["ErasureError", "Workplace", "find", "perform", "perform_waiting"]
 
 _HEARD_S = 2 * REFRESH_S
 """Seconds until every collector knows that events of what is erased are not to be taken, or were erased."""
+_ALL_IN_S = 90.0
+"""Longest time to wait for hosts to bring in what they have: turns of agents wait for a minute."""
 _FORGOTTEN = "what was named is not known any more, as after a restore: erase it again"
 
 
@@ -57,12 +60,14 @@ class _UnderWay:
         told: what its receipt says by now.
         forms: what stands for the id that was named, where it is masked.
         gathered: what it takes away, as `orchestration.erase` tells it.
+        away: hosts that have not brought in what they had taken, in words; None: that is not known.
     """
 
     erasure: Erasure
     told: Told
     forms: tuple[str, ...] = ()
     gathered: dict[str, Any] = field(default_factory=dict)
+    away: tuple[str, ...] | None = None
 
     @property
     def wanted(self) -> Wanted:
@@ -205,7 +210,7 @@ def _take_out(place: Workplace, book: Book, project_id: str, left: Sequence[_Und
     after = msgspec.convert(forgotten["totals"], Totals)
     for each in going:
         n_events = len(each.gathered["event_ids"])
-        not_reached = tuple(_not_reached(place.settings, each.erasure.kind))
+        not_reached = tuple(_not_reached(place.settings, each))
         whole = each.receipt(n_events=n_events, before=before, after=after, not_reached=not_reached)
         book.note(each.erasure, whole)
     return going
@@ -302,12 +307,30 @@ def _bring_in(place: Workplace, project_id: str, new: Sequence[_UnderWay]) -> No
         users, sessions, events = (frozenset(ids.get(kind, ())) for kind in OF_IDS)
         wanted = Forget(project_id=project_id, user_ids=users, session_ids=sessions, event_ids=events)
         _tell_all(new, forget_waiting_turns(place.settings, wanted))
+    if texts := [each for each in new if each.erasure.kind == "texts"]:
+        _wait_for_hosts(place, project_id, texts)
     before = clock_of(place.accounts)
     bring_in_spools(place.settings, place.url)
     for of_ids, values in ids.items():
         note_erased(place.accounts, project_id, of_ids, values, before)
     if ids and other_collectors(place.settings, place.accounts):
         time.sleep(_HEARD_S)
+
+
+def _wait_for_hosts(place: Workplace, project_id: str, texts: Sequence[_UnderWay]) -> None:
+    """After this call what all hosts had taken is in the lake, but for those that are away; receipts say which.
+
+    No hash tells a collector which of its events have a text in them. So all are asked to bring in what they have.
+    """
+    first, *_ = texts
+    number = hold(place.accounts, project_id, [first.erasure.erasure_id], first.erasure.erasure_id, "texts")
+    place.say("waiting until all hosts have brought in what they have taken")
+    others = other_collectors(place.settings, place.accounts)
+    out = [each for each in still_out(place.accounts, number, HEARD_OF, _ALL_IN_S) if each.collector_id in others]
+    for each in texts:
+        each.away = tuple(f"{one.words}, last heard of {one.silent_s / 3600:.1f} hours ago" for one in out)
+    what = "collectors that have brought in what they had taken"
+    _tell_all(texts, [Done("spools of other hosts", what, len(others) - len(out))] if others else [])
 
 
 def _hold(place: Workplace, each: _UnderWay) -> None:
@@ -334,15 +357,18 @@ def find(place: Workplace, project_id: str, kind: str, values: Sequence[str]) ->
     return found
 
 
-def _not_reached(settings: Settings, kind: str) -> list[str]:
-    """Return what this installation cannot reach, and what to do there, after an erasure of this kind."""
+def _not_reached(settings: Settings, done: _UnderWay) -> list[str]:
+    """Return what this installation cannot reach, and what to do there, after this erasure."""
     found = [
         "what was downloaded from pages and /v1, and messages of alerts that were sent: delete them where they are",
         "exported files and backups that were moved or copied: keep turret-erasures.ndjson with the archives, and a "
         "restore erases it again",
     ]
-    if settings.database_url is not None and kind not in OF_IDS:
-        found.append("spools of other hosts: events that waited there come into the lake later; erase again then")
+    later = "events that waited there come into the lake later; erase again then"
+    if done.away is not None:
+        found += [f"the spool of {each}: {later}" for each in done.away]
+    elif settings.database_url is not None and done.erasure.kind not in OF_IDS:
+        found.append(f"spools of other hosts: {later}")
     if "://" in settings.lake:
         found.append(
             "earlier versions of objects, if the bucket keeps versions: they stay until a rule of the bucket removes "

@@ -90,8 +90,13 @@ class Receiver:
         loop = asyncio.get_running_loop()
         self._collector.house.on_left = partial(self._take_over, loop)
         self._collector.house.on_forget = partial(self._forget, loop)
+        self._collector.roller.waits = self._waits
         self._collector.house.on_erased = partial(self._forget_erased, loop)
         self._set_timer()
+
+    def _waits(self, version: int) -> bool:
+        """Tell whether a turn waits that began before the directory had this version. Any thread."""
+        return any(each.version < version for each in list(self._memory.waiting.values()))
 
     def _take_over(self, loop: asyncio.AbstractEventLoop, folder: Path) -> None:
         """Take up the turns that a process left in `folder`, of which no process takes care. Another thread."""

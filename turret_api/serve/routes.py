@@ -98,7 +98,7 @@ def _operation(collector: Collector, freshness: Freshness, pipeline: Callable[[]
 
     @router.get("/readyz", summary="Can store events now", responses={503: {"description": "Cannot store events now"}})
     async def readyz() -> Any:
-        """Answer 200 if an event could be stored now, else 503 with the reason; and say how accounts and pipeline do.
+        """Answer 200 if an event could be stored now, else 503 with the reason; say how accounts, clock, pipeline are.
 
         While the accounts' database is away, events are taken with the keys and plans that are known.
         """
@@ -108,7 +108,8 @@ def _operation(collector: Collector, freshness: Freshness, pipeline: Callable[[]
         accounts = "reached" if collector.keys.is_current else "away"
         if accounts == "away" and collector.keys.is_empty:
             raise UnavailableError("The accounts' database is away and no key is known yet.", retry_after_s=5)
-        return JSONResponse({"status": "ready", "accounts": accounts, "pipeline": await _pipeline(freshness)})
+        pipeline = await _pipeline(freshness)
+        return JSONResponse({"status": "ready", "accounts": accounts, "clock": collector.clock, "pipeline": pipeline})
 
     @router.get(
         "/readyz/pipeline",

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, inspect, text
 
 from turret_api.accounts.tables import metadata
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest step: that of the last file in `versions`."""
 
 SCHEMA = str(metadata.schema)
