@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from turret_api.masking import gate
 from turret_api.masking.finding import find
 from turret_api.masking.kinds import ALWAYS
 from turret_api.masking.mask import Mask
@@ -79,6 +83,20 @@ def test_masking_what_is_masked_changes_nothing(kind: str) -> None:
 def test_each_method_of_checking_an_id_is_there(country: str) -> None:
     """Its module is loaded with the first text that looks like one, and a request would fail there."""
     assert hasattr(importlib.import_module(f"stdnum.{country}"), "is_valid")
+
+
+@pytest.mark.parametrize("kind", ALWAYS)
+def test_one_look_at_many_texts_tells_of_each_what_a_look_at_it_alone_tells(kind: str) -> None:
+    mask = Mask(RULE, "home")
+    texts = [json.dumps({"a": marked(text)[0], "n": 412}).encode() for text in (*TRUE[kind], *NEAR[kind])]
+    alone = [number for number, text in enumerate(texts) if mask.kinds_in(text)]
+    assert set(alone) <= set(mask.holding(texts)) and set(range(len(TRUE[kind]))) <= set(alone)
+    assert all(mask.may_hold(text) for text in texts[: len(TRUE[kind])])
+
+
+@given(st.text("aAzZ01289 .-/:@_+()\\n", max_size=30))
+def test_the_gate_lets_through_all_in_which_something_is_found(text: str) -> None:
+    assert gate.lets_through(text.encode()) or not find(text, EVERYTHING)[0]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ report of an import says of a refused row is masked too, where it repeats what w
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -28,7 +28,8 @@ MASKED_HERE = 16 * 1024
 """Bytes of events that are masked on the event loop at a time: longer texts may take hundreds of milliseconds."""
 _AGAIN_S = 30
 _LOOKED_AT_ONCE = 64 * 1024
-_LOOKED_AT_TOGETHER = 10
+_LOOKED_AT_TOGETHER = 50
+_SMALL = 4 * 1024
 _MADE = len(new_id("evt"))
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -62,8 +63,35 @@ class Masker:
         """
         names = _names_of(event)
         # One look at both is half of two, and finds nothing in most events.
-        if len(event.metadata) <= _LOOKED_AT_ONCE and not self.mask.kinds_in(_joined(event.metadata, names)):
+        if len(event.metadata) <= _LOOKED_AT_ONCE and not self.mask.may_hold(_joined(event.metadata, names)):
             return event
+        return self._masked(event, names)
+
+    def events(self, events: Sequence[Checked | ApiError]) -> list[Checked | ApiError]:
+        """Return the events as `event` does, each with its own error; errors among them stay.
+
+        A look lets go of the interpreter's lock, which other threads want: there is one at all of them, and one more
+        for each that may have something in it, as few have.
+        """
+        made = list(events)
+        for number, event, names in self._held(events):
+            try:
+                made[number] = self._masked(event, names)
+            except UnavailableError:
+                raise  # the server's fault, and so of all events
+            except ApiError as error:
+                made[number] = error
+        return made
+
+    def _held(self, events: Sequence[Checked | ApiError]) -> Iterator[tuple[int, Checked, str]]:
+        """Yield the events in which there may be something to mask: their index, they themselves, and their names."""
+        some = [(number, each, _names_of(each)) for number, each in enumerate(events) if type(each) is Checked]
+        for first in range(0, len(some), _LOOKED_AT_TOGETHER):
+            together = some[first : first + _LOOKED_AT_TOGETHER]
+            for each in self.mask.holding([_joined(event.metadata, names) for _, event, names in together]):
+                yield together[each]
+
+    def _masked(self, event: Checked, names: str) -> Checked:
         try:
             if self.mask.may_name(names):
                 self._mask_ids(event)
@@ -71,28 +99,6 @@ class Masker:
         except RecogniserError as error:
             raise names_failed(error) from None
         return event
-
-    def events(self, events: Sequence[Checked | ApiError]) -> list[Checked | ApiError]:
-        """Return the events as `event` does, each with its own error; errors among them stay.
-
-        A look lets go of the interpreter's lock, which other threads want: of events with nothing in them, as most
-        have, there is one for several.
-        """
-        made: list[Checked | ApiError] = []
-        for first in range(0, len(events), _LOOKED_AT_TOGETHER):
-            some = events[first : first + _LOOKED_AT_TOGETHER]
-            said = b"\n".join([_joined(each.metadata, _names_of(each)) for each in some if type(each) is Checked])
-            if len(said) <= _LOOKED_AT_ONCE and not self.mask.kinds_in(said):
-                made += some
-                continue
-            for each in some:
-                try:
-                    made.append(self.event(each) if type(each) is Checked else each)
-                except UnavailableError:
-                    raise  # the server's fault, and so of all events
-                except ApiError as error:
-                    made.append(error)
-        return made
 
     def _mask_ids(self, event: Checked) -> None:
         mask, given = self.mask, ids_of(event)
@@ -102,7 +108,9 @@ class Masker:
         event.name = mask.name(event.name)
 
     def _mask_metadata(self, event: Checked) -> None:
-        among = self.mask.kinds_in(event.metadata)
+        # The texts of a small one are looked at one by one anyway.
+        is_small = len(event.metadata) <= _SMALL
+        among = self.mask.rule.all_kinds if is_small else self.mask.kinds_in(event.metadata)
         if not among:
             return
         is_large = len(event.metadata) > LIGHT

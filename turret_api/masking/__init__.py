@@ -1,7 +1,7 @@
 """Masking: what is personal or secret in an event is replaced before the event is stored anywhere.
 
 Pure: texts and values in, texts and values out; no HTTP, no disk. `kinds` says what is looked for and what stands in
-its place, `rule` what a project chose, `sieve` tells in a microsecond that an event has nothing to look at, and the
+its place, `rule` what a project chose, `gate` and `sieve` tell soon that an event has nothing to look at, and the
 recognisers (`emails`, `phones`, `payments`, `national_ids`, `addresses`, `credentials`, `names`) find the exact places
 in what is left. `finding` joins them, `mask` replaces, and `masks` has the mask of each project.
 

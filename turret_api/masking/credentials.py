@@ -15,7 +15,7 @@ from functools import lru_cache
 import re2
 
 from turret_api.masking.kinds import SECRET, Found
-from turret_api.masking.sieve import BEGINNINGS, LOOKS_RANDOM, SAYS_SECRET
+from turret_api.masking.signs import BEGINNINGS, LEAST_RANDOM, SAYS
 
 _EDGE = r"(?:^|[^0-9A-Za-z])"
 _MAKERS = (
@@ -41,8 +41,9 @@ _IN_ADDRESS = re.compile(r"://([^\s/@:\"'<>]{0,100}:[^\s/@\"'<>]{1,200})(?=@[\w\
 _SCHEME = re2.compile(r"(?i)\b(?:bearer|basic|apikey|token)[ \t]+([0-9A-Za-z._~+/-]{16,}=*)")
 
 SAID = (
-    r"(?:(?:^|[^a-zA-Z])(?:pass|pwd|token|cookie)|pass(?:word|wd|phrase|code|wort)"
-    r"|kennwort|mot de passe|contraseña|senha|secret(?:[ _-]?(?:access[ _-]?)?key)?"
+    r"(?:(?:^|[^a-zA-Z])(?:pass|pwd?|token|cookie)|pass(?:word|wd|phrase|code|wort)"
+    r"|密码|密碼|口令|パスワード|비밀번호|пароль"
+    r"|kennwort|wachtwoord|mot de passe|contraseña|senha|secret(?:[ _-]?(?:access[ _-]?)?key)?"
     r"|client[ _-]?secret|api[ _-]?(?:key|token|secret)|access[ _-]?(?:key|token)|auth(?:entication)?[ _-]?token"
     r"|refresh[ _-]?token|id[ _-]?token|private[ _-]?key|account[ _-]?key|encryption[ _-]?key|signing[ _-]?key"
     r"|bearer|credentials?)"
@@ -51,7 +52,7 @@ _KEY = re.compile(rf"(?i)(?:^|[^a-z]|(?<=[a-z])(?=[A-Z])){SAID}$")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _PAIR = re2.compile(
     rf"(?i){SAID}\\?[\"'`]?\]?[ \t]{{0,3}}"
-    r"(=>|:=|={1,2}|:|\bis\b(?: set to| now)?|\bwas\b)[ \t]{0,3}[*_`\"'\\]{0,3}([^\s\"'`,;<>\\]{4,})"
+    r"(=>|:=|={1,2}|:|\bis\b(?: set to| now)?|\bwas\b|是|为|は)[ \t]{0,3}[*_`\"'\\]{0,3}([^\s\"'`,;<>\\]{4,})"
 )
 _NO_VALUE = re.compile(
     r"(?i)(?:none|null|nil|undefined|true|false|required|optional|string|str|text|bool|int|invalid|incorrect|wrong|"
@@ -71,7 +72,7 @@ _LEAST_BITS = 3.8
 
 
 _SIGNS = re2.Set.SearchSet()
-_KNOWN_SIGN, _SAID_SIGN, _RANDOM_SIGN = map(_SIGNS.Add, ("|".join(BEGINNINGS), SAYS_SECRET, LOOKS_RANDOM))
+_KNOWN_SIGN, _SAID_SIGN = map(_SIGNS.Add, (f"{_EDGE}(?:{'|'.join(BEGINNINGS)})", f"(?i)(?:{SAYS})"))
 _SIGNS.Compile()
 
 
@@ -98,7 +99,7 @@ def credentials(text: str) -> Iterator[Found]:
         yield from _known(text)
     if _SAID_SIGN in signs:
         yield from _said(text)
-    if _RANDOM_SIGN in signs:
+    if len(text) >= LEAST_RANDOM:
         yield from _random(text)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from turret_api.masking.kinds import EMAIL, Found
 
-_AT = re.compile("@|%40")
+AT = "@|%40|&#0{0,4}64;|&#x0{0,4}40;|&commat;"
+"""The @ as it stands in texts, in addresses of pages, and in HTML."""
+_AT = re.compile(AT, re.IGNORECASE)
 _LOCAL = re.compile(r"[\w.+%'~-]{1,64}\Z")
 _DOMAIN = re.compile(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[0-9a-z-]{2,59}|[^\W\d_]{2,24})(?![\w])|\[(?:\d{1,3}\.){3}\d{1,3}\]"
@@ -20,7 +22,7 @@ _FILES = re.compile(r"\d(?:\.\d)?x\.[a-z]{3,4}$")
 
 
 def emails(text: str) -> Iterator[Found]:
-    """Yield the e-mail addresses, also of other scripts, with `%40` for the @ as addresses of pages have it."""
+    """Yield the e-mail addresses, also of other scripts, with `%40` or `&#64;` for the @ as pages have it."""
     behind = 0
     for at in _AT.finditer(text):
         start, end = at.start(), at.end()

@@ -9,10 +9,13 @@ digits of a keyed hash of project and value, so that a user stays one user.
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from turret_api.masking.credentials import is_known, is_said_by
+from turret_api.masking.emails import AT
 from turret_api.masking.finding import find
 from turret_api.masking.kinds import CARD, EMAIL, IBAN, IP, NATIONAL_ID, PHONE, PLACEHOLDERS, RECOGNISED, SECRET, Found
 from turret_api.masking.names import Recogniser
@@ -22,6 +25,10 @@ from turret_api.masking.plain import plain
 from turret_api.masking.rule import Rule
 from turret_api.masking.sieve import sieve_of
 
+_AT = re.compile(AT, re.IGNORECASE)
+_LEAST = 3
+"""Characters of the shortest text in which something can be found: an address is `::2`."""
+_NONE: frozenset[str] = frozenset()
 _LEAST_NUMBER = 10**6
 _MOST_TURNS = 8
 _SHORT = 9
@@ -57,6 +64,14 @@ class Mask:
         """Return the kinds that may be in a JSON text, in UTF-8; of nearly all events there are none."""
         return self._sieve.kinds_in(json) | self._named
 
+    def may_hold(self, json: bytes) -> bool:
+        """Tell whether there may be something to mask in a JSON text, in UTF-8: the fastest look at one."""
+        return bool(self._named) or self._sieve.may_hold(json)
+
+    def holding(self, texts: Sequence[bytes]) -> Sequence[int]:
+        """Return, in order, the indexes of JSON texts, in UTF-8, in which there may be something; few of most."""
+        return range(len(texts)) if self._named else self._sieve.holding(texts)
+
     def value(self, value: Any, session_id: str, among: frozenset[str], path: str = "", key: str = "") -> Any:
         """Return a JSON value with all that is in it masked, at any depth; the value itself if nothing is.
 
@@ -73,7 +88,7 @@ class Mask:
             if not kinds:
                 return value
             # Another text of the event may be the reason why it is looked at.
-            own = self.kinds_in(value.encode("utf-8", "replace")) & kinds
+            own = _NONE if len(value) < _LEAST else self.kinds_in(value.encode("utf-8", "replace")) & kinds
             if SECRET in kinds and is_said_by(key):
                 own |= {SECRET}
             return self._masked(value, session_id, own, key) if own else value
@@ -191,7 +206,7 @@ def _normal(value: str, kind: str) -> str:
     """Return a value in the one form that all its writings have."""
     text = unicodedata.normalize("NFKC", plain(value).text)
     if kind == EMAIL:
-        return text.replace("%40", "@").lower()
+        return _AT.sub("@", text).lower()
     if kind in (CARD, PHONE):
         return "".join(filter(str.isdigit, text))
     if kind in (SECRET, IP):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import re2
 
 from turret_api.masking.kinds import NATIONAL_ID, Found
-from turret_api.masking.plain import said_before, windows
+from turret_api.masking.plain import IN_WORD, said_before, windows
 from turret_api.masking.sieve import IDS_WITH_LETTERS, NUMBERS
 
 
@@ -35,12 +35,13 @@ class Id(NamedTuple):
 
 
 _ANY = r"national id|id number|identity|identification|personal (?:code|number)|tax (?:id|number)|\btin\b|passport"
+_ANY += "|身份证|身份證|マイナンバー"
 
 
 def _id(module: str | None, shape: str, words: str | None = None) -> Id:
     return Id(
         module,
-        re.compile(f"(?:{shape})(?![\\w])(?![.,-]\\d)", re.IGNORECASE),
+        re.compile(f"(?:{shape})(?!{IN_WORD})(?![.,-]\\d)", re.IGNORECASE),
         None if words is None else re2.compile(f"(?i){words}|{_ANY}"),
     )
 
@@ -111,7 +112,7 @@ their ranges."""
 _OF_LETTERS = tuple(each for each in IDS if re.match(r"\(\?:(?:\(\?-i:)?\[[A-Z]", each.shape.pattern))
 _OF_DIGITS = tuple(each for each in IDS if each not in _OF_LETTERS)
 _START = re.compile(
-    r"(?<![^\W_])(?<!\d[.,/-])"
+    rf"(?<!(?!_){IN_WORD})(?<!\d[.,/-])"
     r"(?:[0-9]|[XYZxyz][ -]?[0-9]{7}|[A-Za-z]{2}(?=[ -]?[0-9]{2})|[A-Za-z]{4,6}[0-9LMNP-Vlmnp-v]{2})"
 )
 _ANY_OF_DIGITS = re2.compile("(?i)" + "|".join(each.shape.pattern.partition("(?![")[0] for each in _OF_DIGITS))

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from turret_api.masking.iban_lengths import IBAN_LENGTHS
 from turret_api.masking.kinds import CARD, IBAN, Found
-from turret_api.masking.plain import windows
+from turret_api.masking.plain import IN_WORD, windows
 from turret_api.masking.sieve import NUMBERS
 
 _CARD = re.compile(
-    r"(?<![\w])(?<!\d[.,])(?<!\d[ -])"
-    r"(?:\d{4}([ .-]?)\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{4}([ .-]?)\d{6}\2\d{4,5}|\d{4}([ .-])\d{4}\3\d{5}|\d{12,19})"
-    r"(?![\w])(?![.,]\d)(?![ -]\d{4})"
+    rf"(?<!{IN_WORD})(?<!\d[.,])(?<!\d[ -])"
+    r"(?:\d{4}(?:[ -]{1,2}\d{4}){3}"
+    r"|\d{4}([ .-]?)\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{4}([ .-]?)\d{6}\2\d{4,5}|\d{4}([ .-])\d{4}\3\d{5}|\d{12,19})"
+    rf"(?!{IN_WORD})(?![.,]\d)(?![ -]\d{{4}})"
 )
 _ISSUERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
     ("4", "4", (13, 16, 19)),
@@ -47,7 +48,8 @@ _ISSUERS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
 Mir, Troy, Maestro (en.wikipedia.org/wiki/Payment_card_number)."""
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
-_IBAN = re.compile(r"(?<![^\W_])(?<![^\W_][-])([A-Za-z]{2})(\d{2})(?=[ -]?[0-9A-Za-z])")
+_IBAN = re.compile(rf"(?<!(?!_){IN_WORD})(?<![^\W_][-])([A-Za-z]{{2}})(\d{{2}})(?=[ -]?[0-9A-Za-z])")
+_IN_WORD = re.compile(rf"(?!_){IN_WORD}")
 _CHARACTER = re.compile(r"[ -]?([0-9A-Za-z])")
 
 
@@ -81,7 +83,7 @@ def ibans(text: str) -> Iterator[Found]:
         while len(rest) < length - 4 and (following := _CHARACTER.match(text, at)):
             rest += following[1]
             at = following.end()
-        if len(rest) == length - 4 and not text[at : at + 1].isalnum() and _has_97(rest.upper() + country + match[2]):
+        if len(rest) == length - 4 and _IN_WORD.match(text, at) is None and _has_97(rest.upper() + country + match[2]):
             yield Found(match.start(), at, IBAN)
 
 

@@ -15,7 +15,7 @@ from types import ModuleType
 import re2
 
 from turret_api.masking.kinds import PHONE, Found
-from turret_api.masking.plain import said_before, windows
+from turret_api.masking.plain import IN_WORD, said_before, windows
 from turret_api.masking.sieve import NUMBERS
 
 REGIONS = (
@@ -24,20 +24,22 @@ REGIONS = (
 )  # fmt: skip
 """Whose plans a number without a country code is held against."""
 _RUN = re.compile(
-    r"(?<![\w%])(?<!\d[.,])(?<!\+)(?<![A-Za-z]-)(?<![A-Za-z]- )"
-    r"\+?\(?\d(?:[ .\-/()]{0,3}\d){6,17}(?!\w(?<!x)|x(?!\d))(?![.,]\d)"
+    rf"(?<!{IN_WORD})(?<!%)(?<!\d[.,])(?<!\+)(?<![A-Za-z]-)(?<![A-Za-z]- )"
+    rf"\+?\(?\d(?:[ .\-/()]{{0,3}}\d){{6,17}}(?!{IN_WORD}(?<!x)|x(?!\d))(?![.,]\d)"
 )
 _GROUP = re.compile(r"\d+")
 _SAID = re2.compile(
     r"(?i)(?:phone|\btel\b|\bcall\b|\bcell\b|mobile?\b|mobil|whats ?app|\bsms\b|\bfax\b|\btext me|handy|telefon|"
     r"téléphone|\bportable|móvil|teléfono|celular|telefono|cellulare|telefoon|numer|reach (?:me|us)|contact|dial|"
-    r"電話|电话|手机|전화|☎|📞|\bring\b|hotline)"
+    r"電話|电话|手机|手機|携帯|联系|聯繫|전화|연락처|휴대폰|телефон|☎|📞|\bring\b|hotline)"
 )
 _NOT_SAID = re2.compile(
     r"(?i)(?:isbn|issn|order|invoice|ticket|\bid\b|\bno\.?|number of|version|iban|sku|ref|#)\W{0,12}$"
 )
 _CONTEXT = 35
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}|\d{4}([./-])\d{1,2}\2\d{1,2}")
+_BRACKETED = re.compile(r"\([1-9]\d{1,2}\) ?\d{3,5}-\d{4}")
+"""As nothing but phone numbers of America is written, also in areas that nobody has: (555) 123-4567."""
 _DECIMAL = re.compile(r"(?:^|[ /-])0(?:[ .]|$)")
 _EXTENSION = re.compile(r" ?(?:x|ext\.?|extension) ?\d{1,6}(?!\w)", re.IGNORECASE)
 _MOST_GROUPS = 7
@@ -87,6 +89,8 @@ def _is_phone(written: str, is_said: bool, is_enough: bool) -> bool:
         return is_said or " " in written or "-" in written or len(digits) > 11
     if _DATE.match(written) or _DECIMAL.search(written):
         return False
+    if _BRACKETED.fullmatch(written) is not None:
+        return True
     groups = tuple(len(each) for each in _GROUP.findall(written))
     if is_said:
         return is_enough or any(_is_valid(written, region) for region in REGIONS)

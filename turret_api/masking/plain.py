@@ -25,6 +25,8 @@ _TABLE = (
     | dict.fromkeys(map(ord, DASHES), "-")
     | {0x3002: ".", 0xFE52: ".", 0xFE6B: "@"}
 )
+IN_WORD = r"[^\W\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]"
+"""A character with which a number makes one word: none of a script that writes words without spaces between them."""
 _AROUND = 32
 _ESCAPED = re.compile(r"\\[nrt]")
 _CODE = re.compile(r"\\{1,4}u([0-9a-fA-F]{4})")
