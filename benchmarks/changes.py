@@ -78,6 +78,10 @@ class FramesSnapshot(Snapshot):
             self._known[key] = compute()
         return self._known[key]
 
+    def is_of_steps(self, table: Table) -> bool:
+        """Tell that the counts which there are were made of the steps."""
+        return table.name in self._frames
+
     def built_at(self, *tables: Table) -> dt.datetime | None:
         """Return that nothing was built."""
         return None

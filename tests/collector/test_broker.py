@@ -28,7 +28,7 @@ class Grants:
         self.looks_at_report = 0
         self.on_look: Callable[[], None] = lambda: None
 
-    def report(self, used: Mapping[Name, int]) -> None:
+    def report(self, used: Mapping[Name, int], brought_in: int | None = None) -> None:
         self.asked["report"] += 1
         if used:
             self.looks_at_report = self.asked["wanted"]

@@ -16,6 +16,9 @@ from fastapi.testclient import TestClient
 from tests.read.reading import read_app
 from turret_pipeline.analysis.fields.detect import detect_types, extract_messages, profile_fields
 from turret_pipeline.lake import store
+from turret_pipeline.lake.commits import ProjectTable
+from turret_pipeline.lake.counts import TOLD_BY
+from turret_pipeline.lake.fingerprint import made_from
 from turret_pipeline.lake.paths import Lake
 from turret_pipeline.lake.tables import (
     BUILDS,
@@ -24,6 +27,7 @@ from turret_pipeline.lake.tables import (
     FIELD_OVERRIDES,
     FIELD_TYPES,
     JOURNEY_EDGES,
+    JOURNEY_MOVES,
     JOURNEY_STEPS,
     MESSAGES,
     TEXT_SENTIMENT,
@@ -182,6 +186,10 @@ def write_lake(
     write(TOPIC_DAYS, topic_days(sounding.lazy()).collect())
     write(JOURNEY_EDGES, edges.with_columns(field=pl.lit("prompt")))
     write(BUILDS, builds)
+    # As builds say that counts are of these steps, whose table has no marks here.
+    ProjectTable(lake, TOPIC_DAYS, project_id).set_inputs(made_from(1, None, *(None for _ in TOLD_BY)))
+    for table in (JOURNEY_MOVES, JOURNEY_EDGES):
+        ProjectTable(lake, table, project_id).set_inputs(made_from(1, None))
     for name in ("step_values", "friction"):
         STAGE_OF[name].bring(Work(lake, project_id, full_refresh=True))
 

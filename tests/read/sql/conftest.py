@@ -29,6 +29,7 @@ from turret_pipeline.lake.tables import (
     TOPIC_EDITS,
     TOPIC_LINEAGE,
     TOPIC_NOTES,
+    TOPICS,
 )
 from turret_pipeline.semantics.friction import SIGNS
 
@@ -98,6 +99,8 @@ def with_answers(lake: Lake) -> None:
     said = messages.join(answered, on="event_id", how="semi").with_columns(field=pl.lit("answer"))
     store.replace(lake, MESSAGES, pl.concat([messages, said]), "shop")
     store.replace(lake, ANSWERS, pl.DataFrame(rows, schema=ANSWERS.schema), "shop")
+    there = store.read(lake, TOPICS, "shop")
+    store.replace(lake, TOPICS, pl.concat([there, there.with_columns(field=pl.lit("answer"))]), "shop")
     types = store.read(lake, FIELD_TYPES, "shop")
     of_prompt = types.filter(pl.col("field") == "prompt")
     store.replace(lake, FIELD_TYPES, pl.concat([types, of_prompt.with_columns(field=pl.lit("answer"))]), "shop")
