@@ -158,7 +158,7 @@ def test_a_database_that_was_put_back_loses_what_notes_say_was_erased_since(
         for name in (*names, kept):
             record(accounts, project_id, "command:me", "import", {"file": name})
         hasher, now = hasher_of(accounts), dt.datetime.now(dt.UTC)
-        named = [("user", [user]), ("session", [session]), ("events", [event_id, "evt-8"])]
+        named = [("user", [user]), ("session", [session]), ("events", [event_id, "evt-8"]), ("texts", [])]
         erased = [
             Erased(project_id=project_id, kind=kind, values=frozenset(ids), event_ids=frozenset(ids))
             for kind, ids in named

@@ -83,8 +83,11 @@ def note_erased(accounts: Accounts, project_id: str, kind: str, ids: Iterable[st
 
 
 def note_hashes(accounts: Accounts, project_id: str, hashes: Iterable[str], before: dt.datetime) -> None:
-    """As `note_erased`, for ids of which the hashes are known only."""
-    rows = insert(ERASED_IDS).values([{"project_id": project_id, "hash": each, "before": before} for each in hashes])
+    """As `note_erased`, for ids of which the hashes are known only; there may be none."""
+    values = [{"project_id": project_id, "hash": each, "before": before} for each in hashes]
+    if not values:
+        return
+    rows = insert(ERASED_IDS).values(values)
     later = {"before": func.greatest(ERASED_IDS.c.before, rows.excluded.before)}
     old = ERASED_IDS.c.before < func.now() - KNOWN_FOR
     with accounts.engine.begin() as connection:
