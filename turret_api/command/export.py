@@ -11,7 +11,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import orjson
@@ -22,8 +21,8 @@ from turret_api.accounts.exports import PATH
 from turret_api.accounts.few import few_of
 from turret_api.command.accounts import open_accounts
 from turret_api.command.build import run
+from turret_api.erasing.masked_ids import stored_as
 from turret_api.errors import ApiError
-from turret_api.masking.forms import forms_of
 from turret_api.masking.rule import RuleError
 from turret_api.read.engine.encoding import CSV_TIME, flat
 from turret_api.read.engine.library import Library, Snapshot
@@ -106,9 +105,8 @@ def command(table: str, project: str, field: str | None, user: str | None, out: 
     settings = Settings.from_environment()
     with open_accounts() as accounts:
         project_id = accounts.find_project(project).project_id
-        rules = privacy.rules_of(accounts, project_id)
-        least = few_of(rules.get(privacy.FEW)).exports
-        users = None if user is None else ids_of(rules.get(privacy.MASKING), project_id, user)
+        least = few_of(privacy.rules_of(accounts, project_id).get(privacy.FEW)).exports
+        users = None if user is None else ids_of(accounts, project_id, user)
         if words := refused(table, least):
             raise click.ClickException(words)
         # Before anything is written: an export that the audit log cannot tell of does not happen.
@@ -128,13 +126,12 @@ def command(table: str, project: str, field: str | None, user: str | None, out: 
     click.echo(f"{rows.height:,} rows of {table} of {project_id} are in {out}")
 
 
-def ids_of(masking: Any, project_id: str, user: str) -> list[str]:
-    """Return the ids under which `user` may be stored, given the project's rule of masking."""
+def ids_of(accounts: Accounts, project_id: str, user: str) -> list[str]:
+    """Return the ids under which `user` may be stored."""
     try:
-        return [user, *forms_of(masking, project_id, user)]
+        return [user, *stored_as(accounts, project_id, "user", user)]
     except RuleError as error:
-        message = f"what the project masks cannot be read by this version of Turret: {error}"
-        raise click.ClickException(message) from None
+        raise click.ClickException(str(error)) from None
 
 
 def audit_rows(accounts: Accounts, project_id: str) -> pl.DataFrame:

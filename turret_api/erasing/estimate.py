@@ -35,9 +35,8 @@ class Estimate:
         try:
             forms = stored_as(self._accounts, project_id, kind, value)
         except RuleError as error:
-            raise UnavailableError(
-                f"What the project masks cannot be read by this version of Turret: {error}."
-            ) from None
+            message = str(error)
+            raise UnavailableError(f"{message[0].upper()}{message[1:]}.") from None
         waits = self._freshness.waits(project_id)
         found = self._engine.ask(project_id, EventsThatWouldGo(Selection(kind, value, forms))).content
         assert found is not None

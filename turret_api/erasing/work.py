@@ -286,7 +286,7 @@ def _forms(place: Workplace, project_id: str, kind: str, value: str) -> tuple[st
     try:
         return stored_as(place.accounts, project_id, kind, value)
     except RuleError as error:
-        raise ErasureError(f"what the project masks cannot be read by this version of Turret: {error}") from None
+        raise ErasureError(str(error)) from None
 
 
 def _bring_in(place: Workplace, project_id: str, new: Sequence[_UnderWay]) -> None:

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 
 from turret_api.masking.kinds import EMAIL, Found
 
-AT = "@|%40|&#0{0,4}64;|&#x0{0,4}40;|&commat;"
+AT = re.compile("@|%40|&#0{0,4}64;|&#x0{0,4}40;|&commat;", re.IGNORECASE)
 """The @ as it stands in texts, in addresses of pages, and in HTML."""
-_AT = re.compile(AT, re.IGNORECASE)
 _LOCAL = re.compile(r"[\w.+%'~-]{1,64}\Z")
 _DOMAIN = re.compile(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[0-9a-z-]{2,59}|[^\W\d_]{2,24})(?![\w])|\[(?:\d{1,3}\.){3}\d{1,3}\]"
@@ -24,7 +23,7 @@ _FILES = re.compile(r"\d(?:\.\d)?x\.[a-z]{3,4}$")
 def emails(text: str) -> Iterator[Found]:
     """Yield the e-mail addresses, also of other scripts, with `%40` or `&#64;` for the @ as pages have it."""
     behind = 0
-    for at in _AT.finditer(text):
+    for at in AT.finditer(text):
         start, end = at.start(), at.end()
         local = _LOCAL.search(text[max(behind, start - _MOST_LOCAL) : start])
         domain = _DOMAIN.match(text, end)

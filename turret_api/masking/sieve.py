@@ -17,7 +17,7 @@ import re2
 from turret_api.masking import gate, plain
 from turret_api.masking.iban_lengths import IBAN_LENGTHS
 from turret_api.masking.kinds import CARD, EMAIL, IBAN, IP, NATIONAL_ID, PHONE, SECRET
-from turret_api.masking.signs import BEGINNINGS, SAYS, random_run
+from turret_api.masking.signs import BEGINNINGS, SAYS, random_run, runs_of
 
 _DIGITS = r"(?:[XYZxyz][ -]?)?[0-9](?:[ ./()-]{0,3}[0-9]){6}"
 _LETTERED = (
@@ -75,7 +75,7 @@ class Sieve:
         """Return the kinds that may be in a text or in JSON, in UTF-8."""
         if b"\\u" in text or (not text.isascii() and _odd.search(text) is not None):
             text = plain.plain(text.decode()).text.encode()
-        found = self._random if self._random and random_run(text) >= 0 else _NONE
+        found = self._random if self._random and random_run(runs_of(text)) >= 0 else _NONE
         return found.union(*[self._kinds[hit] for hit in self._set.Match(text) or ()])
 
     def may_hold(self, text: bytes) -> bool:
@@ -94,11 +94,12 @@ class Sieve:
             number = bisect_right(ends, match.end() - 1)
             found.add(number)
             at = ends[number] - 1  # the end of a line, which may be the edge of a word
-        at = random_run(joined) if self._random else -1
+        runs = runs_of(joined) if self._random else b""
+        at = random_run(runs)
         while at >= 0:
             number = bisect_right(ends, at)
             found.add(number)
-            at = random_run(joined, ends[number])
+            at = random_run(runs, ends[number])
         return sorted(found)
 
 

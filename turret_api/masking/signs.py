@@ -31,6 +31,14 @@ _RUN = bytes.maketrans(_ALIKE, b"a" * len(_ALIKE))
 _LONG = b"a" * LEAST_RANDOM
 
 
-def random_run(text: bytes, at: int = 0) -> int:
-    """Return where, from `at` on, so many characters stand in a row that they may be a random key; -1: nowhere."""
-    return text.translate(_RUN).find(_LONG, at)
+def runs_of(text: bytes) -> bytes:
+    """Return a text in which all characters of random keys are alike, for `random_run`."""
+    return text.translate(_RUN)
+
+
+def random_run(runs: bytes, at: int = 0) -> int:
+    """Return where, from `at` on, so many characters stand in a row that they may be a random key; -1: nowhere.
+
+    runs: what `runs_of` returns of the text.
+    """
+    return runs.find(_LONG, at)
